@@ -1,0 +1,48 @@
+# Needs Python 3.11 or newer and the package index; everything else lands in .venv and var/.
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
+VENV = .venv/bin
+export DJANGO_SETTINGS_MODULE ?= project.settings
+
+.PHONY: run demo test soak bench bench-leaks bench-fleet lint lock clean
+
+run: .venv/.installed
+	@exec $(VENV)/python manage.py run_stack
+
+demo: .venv/.installed
+	@exec $(VENV)/python manage.py run_stack --demo
+
+test: .venv/.installed-dev
+	@DJANGO_SETTINGS_MODULE=tests.settings $(VENV)/python -m pytest
+
+soak: .venv/.installed-dev
+	@DJANGO_SETTINGS_MODULE=tests.settings MEMWATCH_SOAK=1 $(VENV)/python -m pytest -m soak
+
+lint: .venv/.installed-dev
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+	$(VENV)/python manage.py makemigrations --check --dry-run
+	$(VENV)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	$(VENV)/python -m project.locked
+
+bench: .venv/.installed-dev
+	$(VENV)/python -m benchmarks
+
+bench-leaks: .venv/.installed-dev
+	$(VENV)/python -m benchmarks.leaks.shapes
+
+# Writes requirements.txt and requirements-dev.txt anew from pyproject.toml.
+lock: .venv/.installed-dev
+	$(VENV)/python -m project.locked --write
+
+clean:
+	rm -rf .venv var .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+.venv/.installed: requirements.txt pyproject.toml project/install.py
+	@test -n "$(PYTHON)" || { echo "memwatch: no Python found: install Python 3.11 or newer, or make run PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@"$(PYTHON)" project/install.py requirements.txt && touch $@
+
+.venv/.installed-dev: requirements-dev.txt pyproject.toml project/install.py
+	@test -n "$(PYTHON)" || { echo "memwatch: no Python found: install Python 3.11 or newer, or make test PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@"$(PYTHON)" project/install.py requirements-dev.txt && touch $@ .venv/.installed
