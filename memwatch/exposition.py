@@ -1,0 +1,299 @@
+"""Every metric name with its HELP and TYPE, once, for ``/metrics``, the fleet exporter and the stand-alone one.
+
+Pure functions from values to prometheus_client's metric families. The reference's names start with
+``<namespace>_memory_`` and keep its units (MB, percent); the series that start with ``memwatch_`` follow Prometheus'
+conventions (bytes, seconds, ratios). A figure that was not measured has no sample.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.samples import Sample
+
+from memwatch.figures import MB, SEVERITIES, MemorySnapshot
+
+FLEET, SELF = "fleet", "self"
+OTHER_TYPES = "other"
+"""The ``object_type`` of everything beyond the limit."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Observed:
+    """One process as the exporters see it. ``labels`` name it: service, host and slot in a fleet, nothing alone."""
+
+    labels: Mapping[str, str]
+    started_at: datetime | None = None
+    figures: MemorySnapshot | None = None
+    """Of its last snapshot."""
+    drift_percent: float | None = None
+    """Drift of heap used from the baseline."""
+    leaks: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Open leaks by severity."""
+    dropped_snapshots: int = 0
+    sampling_failures: int = 0
+    refused_commands: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Exhaustion:
+    """How long until an open leak uses up the memory there is."""
+
+    labels: Mapping[str, str]
+    """Those of its process; host and slot are empty for a leak of a whole service."""
+    kind: str
+    object_type: str
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Backlog:
+    """What waits between the agents and the server."""
+
+    reports: int
+    oldest_s: float | None = None
+    lost: int = 0
+    used_bytes: int | None = None
+    limit_bytes: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Observation:
+    """Everything one exposition shows."""
+
+    source: str
+    """``FLEET`` (all processes of the deployment) or ``SELF`` (the exporter's own process)."""
+    processes: Sequence[Observed] = ()
+    service_leaks: Sequence[tuple[Mapping[str, str], Mapping[str, int]]] = ()
+    """Labels and open leaks by severity of services that leak as a whole (recycled workers)."""
+    exhaustions: Sequence[Exhaustion] = ()
+    leaking_types: frozenset[str] = frozenset()
+    """Types of open leaks: they keep a label of their own, though they are rarely among the largest."""
+    leak_detections: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Leaks ever detected by severity; never falls."""
+    rejected_reports: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Reports ever refused by reason; never falls."""
+    totals: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Other totals that never fall, by the keys of ``TOTALS``."""
+    backlog: Backlog | None = None
+
+
+REFERENCE_FIGURES = {
+    "heap_size_mb": "Total heap size: the ceiling the process can grow to, in MB of 1024*1024 bytes.",
+    "heap_used_mb": "Used heap memory: live blocks of both allocators, in MB.",
+    "heap_percent": "Heap usage percentage: used of the total heap size.",
+    "total_objects": "Total object count: objects tracked by the garbage collector.",
+    "gc_collections_gen0": "Gen 0 GC count since the process started.",
+    "gc_collections_gen1": "Gen 1 GC count since the process started.",
+    "gc_collections_gen2": "Gen 2 GC count since the process started.",
+    "tracemalloc_current_mb": "Current traced memory in MB; 0 when tracing is off.",
+    "tracemalloc_peak_mb": "Peak traced memory in MB; 0 when tracing is off.",
+    "rss_mb": "Resident Set Size in MB.",
+    "vms_mb": "Virtual Memory Size in MB.",
+}
+"""HELP of the reference's gauges that are figures of a snapshot, by the attribute they are named after."""
+
+_FIFTH = "; read with every fifth snapshot"
+OWN_FIGURES: tuple[tuple[str, str, float, str], ...] = (
+    ("process_resident_memory_bytes", "rss_mb", MB, "Resident memory."),
+    ("process_virtual_memory_bytes", "vms_mb", MB, "Virtual memory."),
+    ("process_unique_memory_bytes", "uss_mb", MB, f"Memory shared with no other process (USS){_FIFTH}."),
+    ("process_proportional_memory_bytes", "pss_mb", MB, f"Memory with shared pages divided (PSS){_FIFTH}."),
+    ("process_swap_bytes", "swap_mb", MB, f"Memory swapped out{_FIFTH}."),
+    ("process_threads", "threads", 1, "Threads."),
+    ("heap_used_bytes", "heap_used_mb", MB, "Live blocks of both allocators."),
+    ("heap_limit_bytes", "heap_size_mb", MB, "The ceiling the process can grow to."),
+    ("heap_committed_bytes", "heap_committed_mb", MB, "What both allocators took from the system."),
+    ("heap_fragmentation_ratio", "fragmentation_percent", 0.01, "Share of the committed heap that is free, 0 to 1."),
+    ("container_working_set_bytes", "cgroup_used_mb", MB, "Working set of the container the process shares."),
+    ("container_limit_bytes", "cgroup_limit_mb", MB, "Memory limit of the container the process shares."),
+    ("allocated_blocks", "allocated_blocks", 1, "Allocated blocks: rises also when untracked objects pile up."),
+    ("requests_handled_total", "requests_handled", 1, "HTTP requests since the process started."),
+    ("tasks_handled_total", "tasks_handled", 1, "Celery tasks since the process started."),
+    ("census_pause_seconds", "census_pause_ms", 0.001, "Longest time the last census kept the interpreter."),
+    ("snapshot_cpu_seconds", "snapshot_cpu_ms", 0.001, "CPU time of the last snapshot."),
+)
+"""Beside the reference's, in base units: name after ``memwatch_``, attribute of the snapshot, factor, HELP."""
+
+KEPT_TOTALS = (
+    (
+        "snapshots_dropped_total",
+        "dropped_snapshots",
+        "Snapshots the agent could not keep while the transport was away.",
+    ),
+    ("sampling_failures_total", "sampling_failures", "Samplings that failed."),
+    ("commands_refused_total", "refused_commands", "Commands refused: unsigned, expired, repeated or unknown."),
+)
+"""Counters of a process that are there before its first snapshot: name, attribute of :class:`Observed`, HELP."""
+
+TOTALS = {
+    "reports": ("reports_ingested_total", "Reports taken."),
+    "snapshots": ("snapshots_ingested_total", "Snapshots stored."),
+    "duplicates": ("snapshots_repeated_total", "Snapshots that were delivered once more."),
+}
+"""Totals of the deployment by their key in ``Observation.totals``: name and HELP."""
+
+_UP = "1 when memwatch's figures could be read, else 0."
+
+
+class _Families:
+    """Metric families in the order of their making."""
+
+    def __init__(self, namespace: str) -> None:
+        self._prefix = f"{namespace}_memory_"
+        self.made: list[Metric] = []
+
+    def reference(self, name: str, text: str) -> Metric:
+        return self._make(self._prefix + name, text)
+
+    def own(self, name: str, text: str) -> Metric:
+        return self._make(f"memwatch_{name}", text)
+
+    def _make(self, name: str, text: str) -> Metric:
+        kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+        family: Metric = kind(name, text, labels=())
+        self.made.append(family)
+        return family
+
+
+def _add(family: Metric, labels: Mapping[str, str], value: float | None) -> None:
+    if value is None:
+        return
+    name = f"{family.name}_total" if family.type == "counter" else family.name
+    family.samples.append(Sample(name, labels, value))  # type: ignore[arg-type]  # it reads them only
+
+
+def families(
+    observation: Observation, *, namespace: str = "fogcompute", type_limit: int = 100, up: bool = True
+) -> list[Metric]:
+    """The whole exposition, ``memwatch_up`` included. Each name comes once, with or without samples."""
+    made = _Families(namespace)
+    _add_process_series(made, observation)
+    _add_object_counts(made, observation, type_limit)
+    _add_leaks(made, observation)
+    _add_operations(made, observation)
+    source = made.own("exporter_source", "What is shown: the fleet, or the exporter's own process (self).")
+    _add(source, {"source": observation.source}, 1)
+    _add(made.own("up", _UP), {}, int(up))
+    return made.made
+
+
+def site_up(*, up: bool) -> list[Metric]:
+    """Whether the metrics of the site that share an exposition with memwatch's could be read."""
+    text = "1 when the site's own metrics could be read, else 0."
+    return [GaugeMetricFamily("memwatch_site_metrics_up", text, value=int(up))]
+
+
+def down() -> list[Metric]:
+    """What is left to show when the figures cannot be read."""
+    return [GaugeMetricFamily("memwatch_up", _UP, value=0)]
+
+
+def _add_process_series(made: _Families, observation: Observation) -> None:
+    measured = [(observed, observed.figures) for observed in observation.processes if observed.figures is not None]
+    columns = [(made.reference(name, text), name, 1.0) for name, text in REFERENCE_FIGURES.items()]
+    columns += [(made.own(name, text), attribute, factor) for name, attribute, factor, text in OWN_FIGURES]
+    for family, attribute, factor in columns:
+        for observed, figures in measured:
+            value = getattr(figures, attribute)
+            _add(family, observed.labels, value if value is None else value * factor)
+    taken = made.own("last_snapshot_timestamp_seconds", "When the figures were taken, by the process's own clock.")
+    collections = made.reference("gc_collections_total", "Total GC collections by generation.")
+    for observed, figures in measured:
+        _add(taken, observed.labels, figures.timestamp.timestamp())
+        for generation in "012":
+            value = getattr(figures, f"gc_collections_gen{generation}")
+            _add(collections, {**observed.labels, "generation": generation}, value)
+    _add_known_process_series(made, observation.processes)
+
+
+def _add_known_process_series(made: _Families, processes: Sequence[Observed]) -> None:
+    """What is known of a process before its first snapshot."""
+    leaks = made.reference("active_leaks", "Active leak count: neither snoozed nor suppressed.")
+    drift = made.reference("baseline_drift_percent", "Drift of the used heap from the baseline in percent.")
+    started = made.own(
+        "process_start_time_seconds", "When the process started; slots are reused, judge growth with it."
+    )
+    kept = [(made.own(name, text), attribute) for name, attribute, text in KEPT_TOTALS]
+    for observed in processes:
+        _add(leaks, observed.labels, sum(observed.leaks.values()))
+        _add(drift, observed.labels, observed.drift_percent)
+        _add(started, observed.labels, None if observed.started_at is None else observed.started_at.timestamp())
+        for family, attribute in kept:
+            _add(family, observed.labels, getattr(observed, attribute))
+
+
+def _add_object_counts(made: _Families, observation: Observation, limit: int) -> None:
+    family = made.reference("object_count", "Count by type: the largest types and the largest growers.")
+    reported = [
+        (observed.labels, observed.figures.top_objects)
+        for observed in observation.processes
+        if observed.figures is not None and observed.figures.top_objects
+    ]
+    named = shown_types((counts for _labels, counts in reported), limit, observation.leaking_types)
+    for labels, counts in reported:
+        other, beyond = 0, False
+        for name, count in counts.items():
+            if name in named:
+                _add(family, {**labels, "object_type": name}, count)
+            else:
+                other, beyond = other + count, True
+        if beyond:
+            _add(family, {**labels, "object_type": OTHER_TYPES}, other)
+
+
+def shown_types(counts: Iterable[Mapping[str, int]], limit: int, first: Collection[str] = ()) -> frozenset[str]:
+    """The ``limit`` types that get a label of their own: those of ``first``, then the largest over all processes.
+
+    The same rows give the same choice, whichever worker renders them.
+    """
+    totals: Counter[str] = Counter()
+    for mapping in counts:
+        totals.update(mapping)
+    if len(totals) <= limit:
+        return frozenset(totals)
+    ranked = sorted(totals, key=lambda name: (name not in first, -totals[name], name))
+    return frozenset(ranked[:limit])
+
+
+def _add_leaks(made: _Families, observation: Observation) -> None:
+    detections = made.reference("leak_detections_total", "Total leak detections by severity.")
+    for severity in SEVERITIES:
+        _add(detections, {"severity": severity}, observation.leak_detections.get(severity, 0))
+    leaks = made.own("leaks_open", "Open leaks by severity; host and slot are empty for those of a whole service.")
+    for observed in observation.processes:
+        for severity in SEVERITIES:
+            _add(leaks, {**observed.labels, "severity": severity}, observed.leaks.get(severity, 0))
+    for labels, by_severity in observation.service_leaks:
+        for severity in SEVERITIES:
+            _add(leaks, {**labels, "severity": severity}, by_severity.get(severity, 0))
+    left = made.own("leak_time_to_exhaustion_seconds", "Time until an open leak uses up the memory there is.")
+    for leak in observation.exhaustions:
+        _add(left, {**leak.labels, "kind": leak.kind, "object_type": leak.object_type}, leak.seconds)
+
+
+def _add_operations(made: _Families, observation: Observation) -> None:
+    rejected = made.own("reports_rejected_total", "Reports that could not be taken, by reason.")
+    for reason, count in sorted(observation.rejected_reports.items()):
+        _add(rejected, {"reason": reason}, count)
+    for key, (name, text) in TOTALS.items():
+        _add(made.own(name, text), {}, observation.totals.get(key))
+    if observation.source == FLEET:
+        alive = made.own("processes_alive", "Processes that are being watched.")
+        for service, count in sorted(Counter(observed.labels["service"] for observed in observation.processes).items()):
+            _add(alive, {"service": service}, count)
+    backlog = observation.backlog
+    if backlog is None:
+        return
+    _add(made.own("transport_backlog", "Reports that wait to be taken."), {}, backlog.reports)
+    _add(made.own("transport_lost_total", "Reports lost in the transport for want of room."), {}, backlog.lost)
+    for name, text, value in (
+        ("transport_oldest_seconds", "Age of the oldest report that waits.", backlog.oldest_s),
+        ("transport_used_bytes", "Room the waiting reports take.", backlog.used_bytes),
+        ("transport_limit_bytes", "Room there is for them.", backlog.limit_bytes),
+    ):
+        _add(made.own(name, text), {}, value)

@@ -1,0 +1,122 @@
+"""Who this process is: its identity, its service, what it runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import re
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from memwatch import __version__
+from memwatch.sampling.names import clean
+from memwatch.sampling.procmem import read_bytes
+from memwatch.sampling.program import guess_program, guess_service, worker_name
+from memwatch.sampling.redaction import command_line
+
+MAX_EXTENSION_MODULES = 100
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ProcessInfo:
+    """Who a process is. ``host``, ``pid``, ``started_at`` and ``nonce`` are its identity, together its ``key``."""
+
+    host: str
+    pid: int
+    started_at: datetime
+    nonce: str
+    service: str
+    program: str = ""
+    """What runs: ``gunicorn worker``, ``celery main``, ``celery child``, ``celery beat``, ``manage.py <command>``, …"""
+    command_line: str = ""
+    """With secrets redacted, at most 300 characters."""
+    parent_pid: int | None = None
+    release: str = ""
+    python: str = ""
+    agent: str = ""
+    """memwatch's version in that process."""
+    extension_modules: tuple[str, ...] = ()
+    """Top-level packages with compiled modules loaded: the candidates for native growth."""
+
+    @property
+    def key(self) -> str:
+        """The identity as one text, e.g. ``web1:4711:1767225600.123:9f8a6c2e``."""
+        return f"{self.host}:{self.pid}:{self.started_at.timestamp():.3f}:{self.nonce}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class OutsideProcess:
+    """A process without an agent, seen from outside by its eldest child (gunicorn's master, uvicorn's supervisor)."""
+
+    pid: int
+    started_at: datetime
+    program: str
+    command_line: str
+    rss_mb: float
+    vms_mb: float
+    timestamp: datetime
+
+
+def describe_process(*, service: str | None, host: str, release: str, nonce: str) -> ProcessInfo:
+    """This process. ``service``: ``None`` to guess it from the program. ``nonce``: drawn anew after each fork."""
+    arguments = own_arguments()
+    program = guess_program(arguments, worker_name=worker_name(), parent_arguments=arguments_of(os.getppid()))
+    return ProcessInfo(
+        host=clean(host) or "unknown",  # as the server will read it: the key must be the same on both sides
+        pid=os.getpid(),
+        started_at=started_at(),
+        nonce=nonce,
+        service=service or guess_service(program),
+        program=program[:100],
+        command_line=command_line(arguments),
+        parent_pid=os.getppid(),
+        release=release,
+        python=platform.python_version(),
+        agent=__version__,
+        extension_modules=extension_modules(),
+    )
+
+
+def started_at() -> datetime:
+    """When the system started this process."""
+    try:
+        return datetime.fromtimestamp(psutil.Process().create_time(), UTC)
+    except (psutil.Error, OSError):
+        return datetime.now(UTC)
+
+
+def own_arguments() -> list[str]:
+    """``sys.argv`` where it says what runs, else the interpreter's original arguments.
+
+    A process spawned by multiprocessing has its parent's arguments in ``sys.argv``: they say what it runs.
+    """
+    arguments = [argument for argument in getattr(sys, "argv", []) if isinstance(argument, str)]
+    if arguments and arguments[0] not in ("", "-c", "-m"):
+        return arguments
+    return list(sys.orig_argv)
+
+
+def arguments_of(pid: int) -> list[str]:
+    """The arguments of another process; empty where they cannot be read."""
+    raw = read_bytes(f"/proc/{pid}/cmdline")
+    if raw is not None:
+        return [argument.decode(errors="replace") for argument in raw.rstrip(b"\0").split(b"\0")]
+    try:
+        return psutil.Process(pid).cmdline()
+    except (psutil.Error, OSError, ValueError):
+        return []
+
+
+def extension_modules(maps: Path | str = "/proc/self/maps") -> tuple[str, ...]:
+    """The top-level packages outside the standard library that have compiled modules loaded, in order of name.
+
+    Read from the process's memory map, so that no module of the host is touched; empty where there is none.
+    """
+    content = (read_bytes(str(maps), 16 << 20) or b"").decode(errors="replace")
+    found = re.findall(r"/(?:site|dist)-packages/([^/\n]+)(?=/|\.so|\.abi3|\.cpython)[^\n]*\.so", content)
+    names = {name.partition(".")[0].removesuffix("_libs") for name in found if not name.endswith(".libs")}
+    return tuple(sorted(names)[:MAX_EXTENSION_MODULES])
