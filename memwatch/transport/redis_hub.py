@@ -1,0 +1,289 @@
+"""The server's end of the Redis transport."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import redis
+
+from memwatch.transport.channel import EVERYONE, Delivery, HubState
+from memwatch.transport.redis_link import RedisAddress
+from memwatch.transport.wire import MAX_REPORT_BYTES
+
+GROUP = READER = "hub"
+"""One reader's name for all hubs: Redis hands each entry to one of them, and no dead reader's name is left over."""
+LEASE_S = 60.0
+"""What was read and not acknowledged for so long is given to another reader."""
+KEPT_S = 30.0
+"""Acknowledged reports stay so long, for :meth:`RedisHub.request`, which reads the same stream beside the group."""
+_COMMANDS_KEPT = 100
+_COMMANDS_EXPIRE_S = 120
+_MANY = 500
+
+_READ = """
+-- Read new entries for the group, and count those that were trimmed before anybody had read them, in one step:
+-- entries added = read + still there + trimmed. Redis before 7 does not say how many were added: estimated there,
+-- from the time that the missing ones span, at the rate of those that are there.
+local function fields(list)
+  local map = {}
+  for i = 1, #list, 2 do map[list[i]] = list[i + 1] end
+  return map
+end
+local function order(id)
+  local ms, number = string.match(id, '^(%d+)-(%d+)$')
+  return tonumber(ms), tonumber(number)
+end
+local function is_after(a, b)
+  local a_ms, a_number = order(a)
+  local b_ms, b_number = order(b)
+  return a_ms > b_ms or (a_ms == b_ms and a_number > b_number)
+end
+local stream = fields(redis.call('XINFO', 'STREAM', KEYS[1]))
+local last
+for _, item in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local group = fields(item)
+  if group['name'] == ARGV[1] then last = group['last-delivered-id'] end
+end
+if not last then return redis.error_reply('NOGROUP of the hub') end
+local first = stream['first-entry']
+if first and is_after(first[1], last) then
+  local read = tonumber(redis.call('HGET', KEYS[2], 'read') or '0')
+  local known = tonumber(redis.call('HGET', KEYS[2], 'trimmed') or '0')
+  local trimmed = known
+  if stream['entries-added'] and ARGV[4] == '' then
+    trimmed = stream['entries-added'] - stream['length'] - read
+  elseif read > 0 then
+    local from, to = order(first[1]), order(stream['last-generated-id'])
+    trimmed = known + math.max(1, math.floor(stream['length'] * (from - order(last)) / math.max(1, to - from)))
+  end
+  if trimmed > known then redis.call('HSET', KEYS[2], 'trimmed', trimmed) end
+end
+local found = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[3], 'STREAMS', KEYS[1], '>')
+if not found then return {} end
+redis.call('HINCRBY', KEYS[2], 'read', #found[1][2])
+return found[1][2]
+"""
+
+
+class RedisHub:
+    """Several may be open at once, in one process or many. Connects at the first use."""
+
+    estimates_losses = False
+    """Whether to count as with Redis 6.2, which does not say how many entries were ever added."""
+
+    def __init__(self, url: str, *, lease_s: float = LEASE_S) -> None:
+        self._where = RedisAddress(url)
+        self._lease_ms = int(lease_s * 1000)
+        self._client = self._where.client()
+        self._held: set[str] = set()
+        self._pid = os.getpid()
+
+    def read(self, *, limit: int) -> list[Delivery]:
+        """Claim up to ``limit`` reports: first what a dead reader held, then new ones, oldest first."""
+        with self._where.errors_explained():
+            try:
+                return self._read(limit)
+            except redis.ResponseError as error:
+                if "NOGROUP" not in str(error) and "no such key" not in str(error):
+                    raise
+                self._make_group()
+                return self._read(limit)
+
+    def _read(self, limit: int) -> list[Delivery]:
+        reports, reader = self._where.reports, READER
+        claimed = self._client.xautoclaim(reports, GROUP, reader, self._lease_ms, "0-0", count=limit)
+        deliveries = [_delivery(entry, fields) for entry, fields in claimed[1] if entry is not None]
+        if len(claimed) > 2 and claimed[2]:
+            self._client.hincrby(self._where.hub, "trimmed_held", len(claimed[2]))
+        elif len(deliveries) < len(claimed[1]):
+            self.forget_trimmed()
+        if len(deliveries) < limit:
+            entries: Any = self._client.eval(
+                _READ, 2, reports, self._where.hub, GROUP, reader, limit - len(deliveries),
+                "estimate" if self.estimates_losses else "",
+            )  # fmt: skip
+            deliveries += [
+                _delivery(entry, dict(zip(fields[::2], fields[1::2], strict=False))) for entry, fields in entries
+            ]
+        self._held.update(delivery.id for delivery in deliveries)
+        return deliveries
+
+    def forget_trimmed(self) -> int:
+        """Redis 6.2 keeps claims on entries that were trimmed since: drop and count them."""
+        gone = [
+            item["message_id"]
+            for item in self._client.xpending_range(self._where.reports, GROUP, "-", "+", _MANY)
+            if not self._client.xrange(self._where.reports, item["message_id"], item["message_id"])
+        ]
+        if gone:
+            dropped = self._client.xack(self._where.reports, GROUP, *gone)
+            self._client.hincrby(self._where.hub, "trimmed_held", int(dropped))
+        return len(gone)
+
+    def _make_group(self) -> None:
+        try:
+            self._client.xgroup_create(self._where.reports, GROUP, id="0", mkstream=True)
+        except redis.ResponseError as error:
+            if "BUSYGROUP" not in str(error):  # another hub was faster
+                raise
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Forget them, and trim what everybody has read."""
+        ids = [delivery.id for delivery in deliveries]
+        with self._where.errors_explained():
+            for start in range(0, len(ids), _MANY):
+                self._client.xack(self._where.reports, GROUP, *ids[start : start + _MANY])
+            self._held.difference_update(ids)
+            if ids:
+                self._trim()
+
+    def _trim(self) -> None:
+        """Up to the oldest entry that is pending, was read last, or may still be looked for by a request.
+
+        The one read last stays for certain: while it is there, nothing after it was trimmed unread.
+        """
+        seconds, _ = self._client.time()
+        pending = self._client.xpending(self._where.reports, GROUP)
+        groups = self._client.xinfo_groups(self._where.reports)
+        ends = [_text(group["last-delivered-id"]) for group in groups if _text(group["name"]) == GROUP]
+        ends.append(f"{int(seconds - KEPT_S) * 1000}-0")
+        if pending["min"] is not None:
+            ends.append(_text(pending["min"]))
+        self._client.xtrim(self._where.reports, minid=min(ends, key=_order), approximate=True)
+
+    def request(self, commands: Mapping[str, bytes], *, timeout_s: float) -> dict[str, bytes]:
+        """Send, then watch the stream of reports for the answers. With ``EVERYONE`` it lasts ``timeout_s``."""
+        deadline = time.monotonic() + timeout_s
+        answers: dict[str, bytes] = {}
+        with self._where.errors_explained():
+            position = self._tail()
+            asked = self._send(commands)
+            missing = set(commands)
+            while missing and (left := deadline - time.monotonic()) > 0:
+                block_ms = max(1, int(min(left, self._where.answer_s / 2) * 1000))
+                found: Any = self._client.xread({self._where.reports: position}, count=50, block=block_ms)
+                for entry, fields in found[0][1] if found else ():
+                    position = _text(entry)
+                    wanted = asked.get(fields.get(b"c", b""))
+                    key = _key(fields.get(b"k", b""))
+                    if key and wanted in (EVERYONE, key):
+                        answers[key] = fields.get(b"p", b"")
+                        missing.discard(key)
+        return answers
+
+    def notify(self, commands: Mapping[str, bytes]) -> None:
+        """Only send."""
+        with self._where.errors_explained():
+            self._send(commands)
+
+    def _tail(self) -> str:
+        try:
+            return _text(self._client.xinfo_stream(self._where.reports)["last-generated-id"])
+        except redis.ResponseError:
+            return "0-0"
+
+    def _send(self, commands: Mapping[str, bytes]) -> dict[bytes, str]:
+        """Who was asked, by the mark that the answer will carry."""
+        asked = {}
+        keys = list(commands)
+        for start in range(0, len(keys), _MANY):
+            some = keys[start : start + _MANY]
+            with self._client.pipeline(transaction=False) as pipeline:
+                for key in some:
+                    stream = self._where.commands_to(key)
+                    pipeline.xadd(stream, {b"c": commands[key]}, maxlen=_COMMANDS_KEPT, approximate=True)
+                    pipeline.expire(stream, _COMMANDS_EXPIRE_S)
+                entries = pipeline.execute()[::2]
+            for key, entry in zip(some, entries, strict=True):
+                asked[f"{self._where.commands_to(key)} ".encode() + entry] = key
+        return asked
+
+    def state(self) -> HubState:
+        """Exact with Redis 7; with 6.2, ``backlog`` counts up to the last half minute's read reports too."""
+        with self._where.errors_explained():
+            try:
+                return self._state()
+            except redis.ResponseError as error:
+                if "NOGROUP" not in str(error) and "no such key" not in str(error):
+                    raise
+                self._make_group()
+                return self._state()
+
+    def _state(self) -> HubState:
+        reports = self._where.reports
+        with self._client.pipeline(transaction=True) as pipeline:
+            pipeline.xinfo_stream(reports)
+            pipeline.xinfo_groups(reports)
+            pipeline.xpending(reports, GROUP)
+            pipeline.hgetall(self._where.hub)
+            pipeline.time()
+            pipeline.memory_usage(reports)
+            pipeline.info("memory")
+            stream, groups, pending, counted, now, stream_bytes, memory = pipeline.execute()
+        last = next(_text(group["last-delivered-id"]) for group in groups if _text(group["name"]) == GROUP)
+        read, trimmed, trimmed_held = (int(counted.get(name, 0)) for name in (b"read", b"trimmed", b"trimmed_held"))
+        first = _text(stream["first-entry"][0]) if stream["first-entry"] else None
+        gap = first is not None and _order(first) > _order(last)
+        added = None if self.estimates_losses else stream.get("entries-added")
+        if _text(stream["last-generated-id"]) == last:
+            unread = 0
+        elif gap or added is None:
+            unread = stream["length"]
+        else:
+            unread = added - trimmed - read
+        if gap and added is not None:
+            trimmed = max(trimmed, added - stream["length"] - read)
+        oldest = [] if pending["min"] is None else [_text(pending["min"])]
+        if unread:
+            next_one: Any = self._client.xrange(reports, f"({last}", "+", count=1)
+            oldest += [_text(entry) for entry, _ in next_one]
+        age = None
+        if oldest:
+            age = max(0.0, now[0] + now[1] / 1e6 - _order(min(oldest, key=_order))[0] / 1000)
+        limit = int(memory.get("maxmemory") or 0)
+        return HubState(
+            backlog=max(0, unread) + int(pending["pending"]),
+            oldest_s=age,
+            lost=trimmed + trimmed_held,
+            used_bytes=int(memory["used_memory"]) if limit else int(stream_bytes or 0),
+            limit_bytes=limit or None,
+        )
+
+    def close(self) -> None:
+        """Let others have at once what was read here and not acknowledged."""
+        held, self._held = sorted(self._held), set()
+        if self._pid != os.getpid():
+            held = []  # in a forked child they are the parent's
+        try:
+            with self._where.errors_explained():
+                for start in range(0, len(held), _MANY):
+                    some: Any = held[start : start + _MANY]
+                    self._client.xclaim(
+                        self._where.reports, GROUP, READER, 0, some, idle=self._lease_ms + 1, justid=True
+                    )
+        finally:
+            self._client.close()
+            self._client.connection_pool.disconnect()
+
+
+def _delivery(entry: bytes, fields: Mapping[bytes, bytes]) -> Delivery:
+    return Delivery(_text(entry), fields.get(b"p", b"")[: MAX_REPORT_BYTES + 1])
+
+
+def _key(value: bytes) -> str:
+    try:
+        return value.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return ""  # no agent's
+
+
+def _text(value: bytes | str) -> str:
+    return value if isinstance(value, str) else value.decode()
+
+
+def _order(entry: bytes | str) -> tuple[int, int]:
+    milliseconds, _, number = _text(entry).partition("-")
+    return int(milliseconds), int(number or 0)

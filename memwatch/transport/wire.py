@@ -1,0 +1,226 @@
+"""What agents and server say to each other: JSON objects with a version, checked field by field.
+
+A *report* goes up: who the process is, its snapshots, the answers to commands, what was dropped. A *command* goes
+down, signed with HMAC-SHA256 over its canonical text, with an expiry and a nonce. Unknown fields are ignored, so that
+two versions can be deployed side by side.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from memwatch.figures import MemorySnapshot
+from memwatch.sampling.identity import OutsideProcess, ProcessInfo
+from memwatch.transport import schema
+from memwatch.transport.schema import (
+    MAX_COMMAND_BYTES,
+    MAX_REPORT_BYTES,
+    MAX_SNAPSHOTS_PER_REPORT,
+    MAX_TEXT,
+    MAX_TYPES,
+    WIRE_VERSION,
+    WireError,
+)
+
+__all__ = [
+    "COMMANDS",
+    "MAX_COMMAND_BYTES",
+    "MAX_REPORT_BYTES",
+    "MAX_SNAPSHOTS_PER_REPORT",
+    "MAX_TEXT",
+    "MAX_TYPES",
+    "WIRE_VERSION",
+    "Answer",
+    "Command",
+    "Report",
+    "WireError",
+]
+
+COMMANDS = ("ping", "snapshot", "reset_baseline")
+"""What an agent may be asked to do; anything else is refused."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What became of a command."""
+
+    command: str
+    """The command's id."""
+    state: str
+    """``done``, ``refused`` (by a limit or a check) or ``failed``."""
+    detail: str = ""
+    snapshot_seq: int | None = None
+    """The snapshot taken for it, where one was."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """One message of an agent."""
+
+    process: ProcessInfo
+    sent_at: datetime
+    lease_s: float
+    """Seconds from now after which silence means that the process has died."""
+    snapshots: tuple[tuple[int, MemorySnapshot], ...] = ()
+    """``(seq, snapshot)``; seq rises by one a snapshot in a process's life."""
+    answers: tuple[Answer, ...] = ()
+    outside: tuple[OutsideProcess, ...] = ()
+    dropped: int = 0
+    """Snapshots that the agent could not keep while the transport was away, since its start."""
+    failures: int = 0
+    """Samplings that failed since its start."""
+    refused_commands: int = 0
+    """Commands refused (unsigned, expired, repeated, unknown) since its start."""
+    goodbye: bool = False
+    """The process ends: no more will come."""
+
+    def encode(self) -> bytes:
+        """The JSON bytes; :class:`WireError` when over ``MAX_REPORT_BYTES``, and never for what a figure or name is.
+
+        What JSON cannot say of a figure (NaN, infinity) is left out; texts are cleaned as :func:`schema.clean` does.
+        """
+        value = {
+            "v": WIRE_VERSION,
+            "process": schema.sendable(dataclasses.asdict(self.process)),
+            "sent_at": self.sent_at.isoformat(),
+            "lease_s": min(max(self.lease_s, schema.MIN_LEASE_S), schema.MAX_LEASE_S),
+            "snapshots": [[seq, schema.sendable(snapshot.to_dict())] for seq, snapshot in self.snapshots],
+            "answers": [schema.sendable(dataclasses.asdict(answer)) for answer in self.answers],
+            "outside": [schema.sendable(dataclasses.asdict(outside)) for outside in self.outside],
+            "dropped": self.dropped,
+            "failures": self.failures,
+            "refused_commands": self.refused_commands,
+            "goodbye": self.goodbye,
+        }
+        payload = json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+        if len(payload) > MAX_REPORT_BYTES:
+            raise WireError("oversized", f"report of {len(payload)} bytes, the limit is {MAX_REPORT_BYTES}")
+        return payload
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Report:
+        """Check and build; :class:`WireError` with the reason otherwise, whatever the bytes are."""
+        value = schema.load(payload, MAX_REPORT_BYTES)
+        with _malformed("report"):
+            return cls(
+                process=schema.process(value["process"]),
+                sent_at=schema.time("sent_at", value["sent_at"]),
+                lease_s=schema.number("lease_s", value["lease_s"], low=schema.MIN_LEASE_S, high=schema.MAX_LEASE_S),
+                snapshots=tuple(map(schema.numbered_snapshot, schema.items(value, "snapshots"))),
+                answers=tuple(map(_answer, schema.items(value, "answers"))),
+                outside=tuple(map(schema.outside, schema.items(value, "outside"))),
+                dropped=schema.whole("dropped", value.get("dropped", 0)),
+                failures=schema.whole("failures", value.get("failures", 0)),
+                refused_commands=schema.whole("refused_commands", value.get("refused_commands", 0)),
+                goodbye=value.get("goodbye") is True,
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Command:
+    """What one process is asked to do."""
+
+    id: str
+    name: str
+    target: str
+    """The process's key, or ``*`` for every process."""
+    expires_at: datetime
+    nonce: str
+    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def make(cls, name: str, target: str, *, lifetime_s: float = 30.0, **arguments: Any) -> Command:
+        """A new command with an id and a nonce of its own."""
+        if name not in COMMANDS:
+            raise ValueError(f"unknown command {name!r}: one of {', '.join(COMMANDS)}")
+        return cls(
+            id=secrets.token_hex(8),
+            name=name,
+            target=target,
+            expires_at=datetime.now(UTC) + timedelta(seconds=lifetime_s),
+            nonce=secrets.token_hex(16),
+            arguments=arguments,
+        )
+
+    def encode(self, key: str) -> bytes:
+        """The signed JSON bytes."""
+        body = self._body()
+        return json.dumps({**body, "sig": _sign(body, key)}, separators=(",", ":")).encode()
+
+    def _body(self) -> dict[str, Any]:
+        return {
+            "v": WIRE_VERSION,
+            "id": self.id,
+            "name": self.name,
+            "target": self.target,
+            "expires_at": self.expires_at.isoformat(),
+            "nonce": self.nonce,
+            "arguments": dict(self.arguments),
+        }
+
+    @classmethod
+    def decode(cls, payload: bytes, key: str, *, now: datetime) -> Command:
+        """Check the signature and the expiry, then the fields; :class:`WireError` with the reason otherwise.
+
+        Reasons: ``oversized``, ``malformed``, ``version``, ``unsigned``, ``expired``, ``unknown``. That a nonce was
+        seen before (``repeated``) is for the receiver to know.
+        """
+        value = schema.load(payload, MAX_COMMAND_BYTES)
+        signature = value.pop("sig", None)
+        with _malformed("command"):
+            right = _sign(value, key)
+        if not key or not isinstance(signature, str) or not hmac.compare_digest(_bytes(signature), _bytes(right)):
+            raise WireError("unsigned", "command without a right signature: is COMMAND_KEY the same on both sides?")
+        with _malformed("command"):
+            command = cls(
+                id=schema.text("id", value["id"]),
+                name=schema.text("name", value["name"]),
+                target=schema.text("target", value["target"], limit=1000),
+                expires_at=schema.time("expires_at", value["expires_at"]),
+                nonce=schema.text("nonce", value["nonce"]),
+                arguments=dict(schema.mapping("arguments", value.get("arguments") or {})),
+            )
+        if command.expires_at <= now:
+            raise WireError("expired", f"command {command.name} expired at {command.expires_at.isoformat()}")
+        if command.name not in COMMANDS:
+            raise WireError("unknown", f"command {command.name[:40]!r}: this agent knows {', '.join(COMMANDS)}")
+        return command
+
+
+def _sign(body: Mapping[str, Any], key: str) -> str:
+    text = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
+    return hmac.new(_bytes(key), text, hashlib.sha256).hexdigest()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _answer(value: Any) -> Answer:
+    value = schema.mapping("answer", value)
+    seq = value.get("snapshot_seq")
+    return Answer(
+        command=schema.text("command", value["command"]),
+        state=schema.text("state", value["state"]),
+        detail=schema.text("detail", value.get("detail"), default=""),
+        snapshot_seq=None if seq is None else schema.whole("snapshot_seq", seq),
+    )
+
+
+@contextlib.contextmanager
+def _malformed(what: str) -> Iterator[None]:
+    """Whatever a hostile value can make Python raise becomes a :class:`WireError`."""
+    try:
+        yield
+    except WireError:
+        raise
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
+        raise WireError("malformed", f"{what}: {type(error).__name__}: {str(error)[:200]}") from None
