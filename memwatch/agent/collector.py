@@ -1,0 +1,30 @@
+"""Keeps the garbage collector, and with it the host's finalizers, out of the agent's thread.
+
+The collector runs in whichever thread's allocation passes its threshold, and calls ``__del__`` methods, weakref
+callbacks and generators' ``finally:`` blocks there. So it is switched off while the agent works, for the milliseconds
+of a snapshot, and on while the agent waits, which is nearly always; the host's own next allocation then catches up.
+A host that has switched it off itself finds it as it was.
+"""
+
+from __future__ import annotations
+
+import gc
+
+
+class CollectorBreak:
+    """A time without collections. Both ends are harmless when repeated."""
+
+    def __init__(self) -> None:
+        self._taken = False
+
+    def begin(self) -> None:
+        """No collection from now on, if there were any before."""
+        if gc.isenabled():
+            self._taken = True  # first, so that a child forked between the two puts it right
+            gc.disable()
+
+    def end(self) -> None:
+        """Collections as before :meth:`begin`."""
+        if self._taken:
+            gc.enable()
+            self._taken = False

@@ -1,0 +1,34 @@
+"""What an agent needs to know; passed in, so that the agent imports no Django."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AgentConfig:
+    """The configuration of one process's agent."""
+
+    transport: str
+    """``local:///folder`` or ``redis://…``."""
+    command_key: str
+    """Commands not signed with it are refused."""
+    host: str
+    service: str | None = None
+    """Guessed from the program when not given."""
+    release: str = ""
+    snapshot_interval: float = 60.0
+    """Seconds."""
+    top_objects_count: int = 20
+    pause_budget_ms: float = 50.0
+    cpu_budget_percent: float = 0.5
+    """Of one CPU, for looking at the heap, on average."""
+    heap_limit_mb: float | None = None
+    enable_tracemalloc: bool = False
+    """For ``get_memory_profiler()``; the agent itself never traces."""
+    buffer_size: int = 500
+    """Snapshots kept while the transport is away."""
+
+    def __post_init__(self) -> None:
+        if not self.snapshot_interval > 0:
+            raise ValueError(f"snapshot_interval is {self.snapshot_interval}: give seconds above 0, e.g. 60")

@@ -1,0 +1,129 @@
+"""One agent a process: started once, out of the way around a fork, begun anew in the child, ended with a goodbye."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import os
+import sys
+
+from memwatch.agent import activity
+from memwatch.agent.agent import Agent
+from memwatch.agent.config import AgentConfig
+from memwatch.transport import TransportUnavailable, native, open_uplink
+
+logger = logging.getLogger("memwatch.agent")
+
+START_DELAY_S = 1.0
+"""Work begins no sooner: a child that is forked to become another program never does any."""
+FORK_WAIT_S = 0.05
+"""The longest that a fork waits for the agent to be out of the way."""
+EXIT_WAIT_S = 0.3
+"""The longest that the interpreter's exit waits for the goodbye."""
+
+_starting = native.new_lock()
+_agent: Agent | None = None
+_paused: dict[int, Agent] = {}
+"""By the thread that is forking."""
+_hooked = False
+
+
+def start(config: AgentConfig, *, delay_s: float = START_DELAY_S) -> Agent | None:
+    """Start this process's agent, or return the one that runs. ``None`` when the system gives no thread.
+
+    Raises :class:`ValueError` for a transport's URL that is wrong.
+    """
+    global _agent  # noqa: PLW0603 - one per process
+    with _starting:
+        running = current()
+        if running is not None:
+            return running
+        _load_transport(config.transport)
+        _hook()
+        agent = Agent(config, start_delay_s=max(START_DELAY_S, delay_s))
+        if not _launch(agent):
+            return None
+        _agent = agent
+        return agent
+
+
+def current() -> Agent | None:
+    """The running agent of this very process."""
+    agent = _agent
+    return agent if agent is not None and agent.pid == os.getpid() else None
+
+
+def stop(timeout_s: float = 2.0) -> None:
+    """End this process's agent, with a goodbye if there is time for one."""
+    global _agent  # noqa: PLW0603 - one per process
+    agent = current()
+    _agent = None
+    if agent is not None:
+        agent.thread.stop(timeout_s)
+
+
+def _load_transport(url: str) -> None:
+    """Import its modules here: a fork amid an import in the agent's thread leaves the child a lock held by nobody."""
+    with contextlib.suppress(TransportUnavailable):
+        open_uplink(url, "").close()
+
+
+def _launch(agent: Agent) -> bool:
+    try:
+        agent.thread.start()
+    except RuntimeError as error:
+        logger.warning("memwatch: no thread for the agent (%s): this process is not watched", error)
+        return False
+    return True
+
+
+def _hook() -> None:
+    global _hooked  # noqa: PLW0603 - hooks stay for the process's life and its children's
+    if not _hooked:
+        _hooked = True
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
+        atexit.register(stop, EXIT_WAIT_S)
+
+
+def _before_fork() -> None:
+    agent = current()
+    if agent is not None and agent.thread.pause(FORK_WAIT_S):
+        _paused[_ident()] = agent
+
+
+def _after_in_parent() -> None:
+    agent = _paused.pop(_ident(), None)
+    if agent is not None:
+        try:
+            agent.thread.resume()
+        except RuntimeError as error:
+            logger.warning("memwatch: no thread for the agent (%s): this process is no longer watched", error)
+
+
+def _after_in_child() -> None:
+    """The parent's agent is nobody's here. It is not stopped, closed or excused: it lives on where it belongs."""
+    global _agent, _starting  # noqa: PLW0603 - one per process
+    parents, _agent = _agent, None
+    _starting = native.new_lock()
+    _paused.clear()
+    activity.reset()
+    if parents is not None:
+        parents.thread.collector.end()  # its thread, which would do so, is not here
+    if parents is None or parents.pid == os.getpid() or _becomes_another_program():
+        return
+    agent = Agent(parents.config, start_delay_s=START_DELAY_S, forked_from=parents.pid)
+    if _launch(agent):
+        _agent = agent
+
+
+def _becomes_another_program() -> bool:
+    """Whether :mod:`subprocess` forked, with a ``preexec_fn``: the child execs in a moment."""
+    frame = sys._getframe(2)
+    return frame.f_code.co_name == "_execute_child" and frame.f_globals.get("__name__") == "subprocess"
+
+
+def _ident() -> int:
+    ident: int = native.original("_thread", "get_ident")()
+    return ident

@@ -1,0 +1,211 @@
+"""What the profiler of one process raises alerts about (pure functions of its figures), and who is told."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from memwatch.figures import Leak, MemorySnapshot
+from memwatch.sampling.kept import KeptSnapshots
+
+logger = logging.getLogger(__name__)
+
+LeakCallback = Callable[[Leak], Awaitable[None] | None]
+AlertCallback = Callable[[dict[str, Any]], Awaitable[None] | None]
+
+HOLD = 0.95
+"""A raised alert is over when its value falls under this share of the threshold: 5 % of room against flapping."""
+GROWTH_WINDOW_S = 3600.0
+GROWTH_MIN_SPAN_S = 1800.0
+"""A growth rate is told from floors of at least half an hour."""
+GROWTH_MIN_MB = 4.0
+GROWTH_STRETCHES = 6
+STILL_GROWING = 0.3
+"""The last stretch must grow at this share of the whole span's rate: a step that is over is no growth."""
+GC_RECENT_S = 300.0
+GC_BEFORE_MIN_S = 900.0
+GC_MIN_RATE = 0.2
+"""Collections a second under which a spike costs nothing worth a word."""
+
+Series = Sequence[tuple[float, float]]
+"""``(seconds, value)``, oldest first."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """Something over its threshold now."""
+
+    type: str
+    """``heap_warning``, ``heap_critical``, ``growth_rate``, ``gc_spike`` or ``leak``."""
+    severity: str
+    message: str
+    value: float
+    threshold: float
+
+    def to_alert(self, now: datetime) -> dict[str, Any]:
+        """The dict that callbacks get."""
+        return {**dataclasses.asdict(self), "timestamp": now.isoformat()}
+
+
+def heap_finding(
+    snapshot: MemorySnapshot, *, warning: float, critical: float, raised: Collection[str] = ()
+) -> Finding | None:
+    """The heap is near what it may grow to. ``raised``: types of the alerts that are raised now."""
+    if snapshot.heap_percent is None or snapshot.heap_size_mb is None:
+        return None
+    for level, severity, threshold in (("critical", "critical", critical), ("warning", "medium", warning)):
+        if snapshot.heap_percent >= threshold * (HOLD if f"heap_{level}" in raised else 1.0):
+            return Finding(
+                type=f"heap_{level}",
+                severity=severity,
+                value=snapshot.heap_percent,
+                threshold=threshold,
+                message=(
+                    f"heap at {snapshot.heap_percent:.1f} % of {snapshot.heap_size_mb:.0f} MB "
+                    f"({snapshot.heap_limit_source}), {level} threshold {threshold:g} %"
+                ),
+            )
+    return None
+
+
+def growth_finding(heap: Series, *, threshold: float, raised: Collection[str] = ()) -> Finding | None:
+    """The memory never given back rises fast, and still does. ``heap``: MB used. ``threshold``: % an hour."""
+    if not heap:
+        return None
+    recent = [point for point in heap if point[0] >= heap[-1][0] - GROWTH_WINDOW_S]
+    if len(recent) < 2 * GROWTH_STRETCHES or recent[-1][0] - recent[0][0] < GROWTH_MIN_SPAN_S:
+        return None
+    stretch_s = (recent[-1][0] - recent[0][0]) / GROWTH_STRETCHES
+    floors: dict[int, float] = {}
+    for time, value in recent:
+        stretch = min(int((time - recent[0][0]) / stretch_s), GROWTH_STRETCHES - 1)
+        floors[stretch] = min(value, floors.get(stretch, value))
+    if len(floors) < GROWTH_STRETCHES or floors[0] <= 0:
+        return None
+    gain, hours = floors[GROWTH_STRETCHES - 1] - floors[0], (GROWTH_STRETCHES - 1) * stretch_s / 3600
+    last_gain = floors[GROWTH_STRETCHES - 1] - floors[GROWTH_STRETCHES - 2]
+    value = gain / floors[0] * 100 / hours
+    if gain < GROWTH_MIN_MB or last_gain < STILL_GROWING * gain / (GROWTH_STRETCHES - 1):
+        return None
+    if value < threshold * (HOLD if "growth_rate" in raised else 1.0):
+        return None
+    return Finding(
+        type="growth_rate",
+        severity="medium",
+        value=value,
+        threshold=threshold,
+        message=(
+            f"memory floor grows by {value:.1f} % an hour ({floors[0]:.0f} MB to "
+            f"{floors[GROWTH_STRETCHES - 1]:.0f} MB in {hours * 60:.0f} minutes), threshold {threshold:g} %"
+        ),
+    )
+
+
+def gc_finding(collections: Series, *, multiplier: float, raised: Collection[str] = ()) -> Finding | None:
+    """The collector runs far more often than before. ``collections``: generations 1 and 2 together, so far."""
+    if not collections:
+        return None
+    end = collections[-1]
+    split = next((i for i, point in enumerate(collections) if point[0] >= end[0] - GC_RECENT_S), 0)
+    start, middle = collections[0], collections[split]
+    if middle[0] - start[0] < GC_BEFORE_MIN_S or end[0] - middle[0] < GC_RECENT_S / 2:
+        return None
+    rate = (end[1] - middle[1]) / (end[0] - middle[0])
+    average = (middle[1] - start[1]) / (middle[0] - start[0])
+    threshold = max(average * multiplier, GC_MIN_RATE)
+    if rate <= threshold * (HOLD if "gc_spike" in raised else 1.0):
+        return None
+    return Finding(
+        type="gc_spike",
+        severity="medium",
+        value=rate,
+        threshold=threshold,
+        message=f"{rate:.2f} collections of generations 1 and 2 a second against {average:.2f} before",
+    )
+
+
+def leak_finding(leak: Leak, *, threshold: float) -> Finding:
+    """The alert of a leak."""
+    return Finding(
+        type="leak",
+        severity=leak.severity,
+        value=leak.growth_percent,
+        threshold=threshold,
+        message=(
+            f"{leak.object_type} leaks, {leak.severity} severity, grown by {leak.growth_count:,} "
+            f"({leak.growth_percent:.0f} %). {leak.verdict}".rstrip()
+        ),
+    )
+
+
+def findings(
+    snapshot: MemorySnapshot,
+    kept: KeptSnapshots,
+    *,
+    heap_warning: float,
+    heap_critical: float,
+    growth_rate: float,
+    gc_spike: float,
+    raised: Mapping[str, Finding],
+) -> dict[str, Finding]:
+    """Everything over its threshold at ``snapshot``, the newest of ``kept``, by type; leaks apart."""
+    collections = [
+        (first[0], first[1] + second[1])
+        for first, second in zip(kept.column("gc_collections_gen1"), kept.column("gc_collections_gen2"), strict=False)
+    ]
+    found = (
+        heap_finding(snapshot, warning=heap_warning, critical=heap_critical, raised=raised),
+        growth_finding(list(kept.column("heap_used_mb")), threshold=growth_rate, raised=raised),
+        gc_finding(collections, multiplier=gc_spike, raised=raised),
+    )
+    return {finding.type: finding for finding in found if finding is not None}
+
+
+class Announcer:
+    """Tells callbacks of each alert when it is raised, once until it is over, and of leaks."""
+
+    def __init__(self) -> None:
+        self.leak_callbacks: list[LeakCallback] = []
+        self.alert_callbacks: list[AlertCallback] = []
+        self.raised: dict[str, Finding] = {}
+        """The alerts that are raised now, by type."""
+        self._alerts = 0
+
+    async def now(self, found: dict[str, Finding]) -> None:
+        """``found`` is all that is over its threshold now: announce what is new, forget what is over."""
+        before, self.raised = self.raised, found
+        for finding in found.values():
+            if finding.type not in before:
+                await self._raise(finding)
+
+    async def leak(self, leak: Leak, *, threshold: float) -> None:
+        """A leak that is new or has become worse."""
+        await _call(self.leak_callbacks, leak)
+        await self._raise(leak_finding(leak, threshold=threshold))
+
+    async def _raise(self, finding: Finding) -> None:
+        self._alerts += 1
+        await _call(self.alert_callbacks, finding.to_alert(datetime.now(UTC)))
+
+    def stats(self) -> dict[str, Any]:
+        """For :meth:`MemoryProfiler.get_stats`."""
+        return {
+            "alerts_raised": self._alerts,
+            "alerts_now": sorted(self.raised),
+            "leak_callbacks": len(self.leak_callbacks),
+            "alert_callbacks": len(self.alert_callbacks),
+        }
+
+
+async def _call(callbacks: Iterable[Callable[[Any], Awaitable[None] | None]], argument: Any) -> None:
+    for callback in tuple(callbacks):
+        try:
+            result = callback(argument)
+            if inspect.isawaitable(result):
+                await result
+        except Exception:
+            logger.exception("memwatch: the callback %r raised; the others are called all the same", callback)
