@@ -1,0 +1,116 @@
+"""Memory that is no objects of a class: whose it is. At most one leak of a process is untracked, else one native."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from memwatch.detection.containers import gains, growing_container
+from memwatch.detection.in_step import Judged, same_steps
+from memwatch.detection.series import SOMETIMES_UNTRACKED, holds_untracked
+from memwatch.detection.verdict import Verdict, describe
+
+BLOCKS_PER_OBJECT = 50
+KIB_PER_OBJECT = 256
+"""Untracked blocks and memory that one leaked object may hold: fields, strings, a rendered page, a small picture."""
+
+ACCOUNTED = 0.3
+"""Share of malloc's growth that a container's entries must weigh to account for it: sizes are of a sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What became of the memory series that were judged leaks."""
+
+    leaks: list[Verdict]
+    """At most one untracked, else at most one native."""
+    explained: list[Verdict]
+    """By leaking objects."""
+    waiting: list[Verdict]
+    """Objects or a container grow enough to explain them, and are not judged yet."""
+
+
+def attribute(
+    leaks: Sequence[Judged], leaders: Sequence[Judged], names: Collection[str], undecided: Sequence[Judged]
+) -> Memory:
+    """Sort the memory leaks into leaks of their own and what the leaking objects explain.
+
+    ``names``: all leaking types, followers included; ``undecided``: series that grow and are not judged yet.
+    """
+    objects = sum(leader.verdict.growth_count for leader in leaders)
+    coming = sum(item.verdict.growth_count for item in undecided if item.case.series.unit in ("objects", "entries"))
+    explained: list[Verdict] = []
+    waiting: list[Verdict] = []
+    containers: list[Judged] = []
+    explained_containers: list[Judged] = []
+    residual: list[Judged] = []
+    native: list[Judged] = []
+    for item in leaks:
+        unit, growth = item.case.series.unit, item.verdict.growth_count
+        if unit == "entries":
+            (explained_containers if _belongs(item, leaders, names) else containers).append(item)
+            continue
+        per_object = BLOCKS_PER_OBJECT if unit == "blocks" else KIB_PER_OBJECT
+        if growth <= objects * per_object:
+            explained.append(item.verdict)
+        elif growth <= (objects + coming) * per_object:
+            waiting.append(item.verdict)
+        else:
+            (residual if unit == "blocks" else native).append(item)
+    explained.extend(item.verdict for item in explained_containers)
+    native.sort(key=lambda item: -item.verdict.growth_count)
+    untracked = _untracked(containers, residual) or [found for item in native[:1] if (found := _large_objects(item))]
+    if untracked:
+        return Memory(untracked, explained, [])
+    return Memory([item.verdict for item in native[:1]], explained, waiting)
+
+
+def _belongs(item: Judged, leaders: Sequence[Judged], names: Collection[str]) -> bool:
+    """Whether a container is where leaking objects are kept, or their keys."""
+    container = item.case.series.container
+    if container is None:
+        return False
+    if container.holds in names:
+        return True
+    maybe = container.type in ("dict", "set") or container.holds in SOMETIMES_UNTRACKED
+    return maybe and any(same_steps(item.case, leader.case) for leader in leaders)
+
+
+def _large_objects(item: Judged) -> Verdict | None:
+    """Objects over 512 bytes come from malloc: such growth is native only where no container accounts for it."""
+    verdict, history = item.verdict, item.case.history
+    if item.case.series.source != "malloc_used_mb":
+        return None
+    for gained, container in sorted(gains(history), key=lambda found: -found[0]):
+        held = container.length * (container.entry_bytes or 0)
+        if holds_untracked(container) and held >= ACCOUNTED * verdict.growth_count * 1024:
+            text = f"Memory in objects that the garbage collector does not track grows by {gained:,} entries or more, "
+            return replace(
+                verdict,
+                kind="untracked",
+                object_type="untracked",
+                container=container,
+                candidates=(),
+                sentence=f"{text}in {describe(container)}: {verdict.growth_count:,} KiB in {item.case.span_s:,.0f} s",
+            )
+    return None
+
+
+def _untracked(containers: list[Judged], residual: list[Judged]) -> list[Verdict]:
+    if containers:
+        containers.sort(key=lambda item: -_bytes(item))
+        first, rest = containers[0].verdict, [item.verdict for item in containers[1:]]
+        others = tuple(describe(verdict.container) for verdict in rest if verdict.container is not None)
+        return [replace(first, grows_with=others)]
+    if not residual:
+        return []
+    verdict = residual[0].verdict
+    container = growing_container(residual[0].case.history, ACCOUNTED * verdict.growth_count)
+    if container is None:
+        return [verdict]
+    return [replace(verdict, container=container, sentence=f"{verdict.sentence}; most likely in {describe(container)}")]
+
+
+def _bytes(item: Judged) -> float:
+    container = item.case.series.container
+    return item.verdict.growth_count * (8 + ((container.entry_bytes or 0) if container is not None else 0))

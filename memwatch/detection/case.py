@@ -1,0 +1,148 @@
+"""One series on trial: what the rules ask about it, each computed once and only when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from memwatch.detection.estimators import Slope, Trend, drawdown, mann_kendall, noise, quantile, theil_sen
+from memwatch.detection.history import History
+from memwatch.detection.series import Series
+from memwatch.detection.shapes import Comparison, compare
+
+WINDOWS = ("given", "hour", "day", "week")
+"""``given``: the caller chose the snapshots and wants an answer; the others are a standing watch, which can wait."""
+
+FLOOR_POINTS = 24
+"""Fewer raw points are their own floors: under three a bucket a minimum says little."""
+
+FLOOR_SHARE = 0.1
+"""The quantile that is a bucket's floor: low enough for a saw-tooth's base, above a lone outlier."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thresholds:
+    """The contract's thresholds: a type is looked at when it grew by more than both."""
+
+    min_growth_percent: float = 50.0
+    min_growth_count: int = 100
+
+
+@dataclass
+class Case:
+    """A series, the process it belongs to, and what was found out about it."""
+
+    series: Series
+    history: History
+    thresholds: Thresholds
+    window: str
+    gate: str = ""
+    """``contract``, ``steady`` or ``memory``: what made it worth looking at."""
+    found: dict[str, Any] = field(default_factory=dict)
+    """Statistics that rules computed, for the evidence."""
+
+    @property
+    def times(self) -> Sequence[float]:
+        return self.series.times
+
+    @property
+    def values(self) -> Sequence[float]:
+        return self.series.values
+
+    @property
+    def span_s(self) -> float:
+        return self.times[-1] - self.times[0]
+
+    @property
+    def growth(self) -> float:
+        return self.series.growth
+
+    @property
+    def watching(self) -> bool:
+        """Whether nobody asked: then a guess is worse than waiting for more points."""
+        return self.window != "given"
+
+    @cached_property
+    def sigma(self) -> float:
+        """Noise of a raw point."""
+        return noise(self.values)
+
+    @cached_property
+    def floors(self) -> tuple[Sequence[float], Sequence[float]]:
+        """Times and floors of equal-time buckets; the raw points when they are few."""
+        return floors(self.times, self.values)
+
+    @cached_property
+    def trend(self) -> Trend:
+        """Of the floors."""
+        return mann_kendall(self.floors[1])
+
+    @cached_property
+    def slope(self) -> Slope:
+        """Of the floors, per second."""
+        return theil_sen(*self.floors)
+
+    @cached_property
+    def raw_slope(self) -> Slope:
+        """Of all points, per second."""
+        return theil_sen(self.times, self.values)
+
+    @cached_property
+    def sawtooth(self) -> bool:
+        """Whether it falls back by much more than noise explains."""
+        gain = max(self.values) - min(self.values)
+        return drawdown(self.values) > max(0.35 * gain, 8 * self.sigma)
+
+    @cached_property
+    def shapes(self) -> Comparison | None:
+        """The raw points against the shapes, the floors only for a saw-tooth."""
+        if self.sawtooth and len(self.floors[0]) >= 8:
+            return compare(*self.floors)
+        return compare(self.times, self.values, work=self.series.work)
+
+    @cached_property
+    def late_share(self) -> tuple[float, float]:
+        """Slope of the last 40 % over the slope of all, and the most it can be: about 1 for a line, 0 for a plateau."""
+        times, values = self.floors if self.sawtooth else (self.times, self.values)
+        cut = times[0] + 0.6 * (times[-1] - times[0])
+        start = next((i for i, time in enumerate(times) if time >= cut), len(times))
+        start = min(start, len(times) - 4)
+        overall = theil_sen(times, values).slope
+        if overall <= 0:
+            return 0.0, 0.0
+        late = theil_sen(times[start:], values[start:])
+        return late.slope / overall, late.high / overall
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a rule settled."""
+
+    outcome: str
+    """As of a verdict."""
+    rule: str
+    """The rule's name."""
+    reason: str = ""
+    """For the operator."""
+
+
+Rule = Callable[[Case], Decision | None]
+"""Settles a case, or passes it on with ``None``."""
+
+
+def floors(times: Sequence[float], values: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:
+    """8 to 12 buckets of equal time (10 and more points in each where there are enough), and the floor of each."""
+    if len(values) < FLOOR_POINTS:
+        return times, values
+    number = min(12, max(8, len(values) // 10))
+    start, width = times[0], (times[-1] - times[0]) / number
+    if width <= 0:
+        return times[:1], values[:1]
+    buckets: list[list[float]] = [[] for _ in range(number)]
+    for time, value in zip(times, values, strict=True):
+        buckets[min(number - 1, int((time - start) / width))].append(value)
+    kept = [(start + (i + 0.5) * width, bucket) for i, bucket in enumerate(buckets) if bucket]
+    low = [min(bucket) if len(bucket) < 10 else quantile(bucket, FLOOR_SHARE) for _, bucket in kept]
+    return [time for time, _ in kept], low

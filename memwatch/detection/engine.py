@@ -1,0 +1,175 @@
+"""Judges a process: every series through the rules, then one leak for each cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
+
+from memwatch.detection import grouping, pooling
+from memwatch.detection.case import WINDOWS, Case, Decision, Thresholds
+from memwatch.detection.fragmentation import fragmentation
+from memwatch.detection.gates import STEADY_COUNT, WATCH_POINTS
+from memwatch.detection.history import History
+from memwatch.detection.in_step import Judged
+from memwatch.detection.rules import decide
+from memwatch.detection.sentence import sentence
+from memwatch.detection.series import (
+    Series,
+    beyond_allocators_kib,
+    container_series,
+    malloc_kib,
+    object_series,
+    residual_blocks,
+)
+from memwatch.detection.severity import Urgency, milder, urgency
+from memwatch.detection.verdict import Verdict
+from memwatch.figures import Leak, MemorySnapshot
+
+DEFAULTS = Thresholds()
+
+HIGH_CONFIDENCE_POINTS, HIGH_CONFIDENCE, FAIR_CONFIDENCE = 40, 0.99, 0.8
+"""Enough points for buckets of three and more, and a probability that leaves the harmless shapes one in a hundred."""
+
+
+def judge(history: History, *, thresholds: Thresholds = DEFAULTS, window: str = "given") -> list[Verdict]:
+    """Verdicts on all series of one process, leaks first; types that have one cause are grouped into one leak.
+
+    ``window`` says what the history shows: with ``hour``, ``day`` or ``week`` it is a standing watch, which waits for
+    more points than an answer to the ``given`` snapshots does. Raises :class:`ValueError` for another window.
+    """
+    if window not in WINDOWS:
+        raise ValueError(f"window is {window!r}: give one of {', '.join(WINDOWS)}")
+    if len(history) < 3:
+        return []
+    every = chain(object_series(history), _memory_series(history))
+    judged = [_judge(series, history, thresholds, window) for series in every]
+    verdicts = grouping.one_cause_one_leak(judged)
+    told = fragmentation(history, window)
+    if told is not None:
+        verdicts.append(told)
+    verdicts.sort(key=lambda verdict: (not verdict.is_leak, -verdict.growth_count))
+    return verdicts
+
+
+def _memory_series(history: History) -> Iterable[Series]:
+    yield from container_series(history)
+    for series in (residual_blocks(history), malloc_kib(history), beyond_allocators_kib(history)):
+        if series is not None:
+            yield series
+
+
+def _judge(series: Series, history: History, thresholds: Thresholds, window: str) -> Judged:
+    case = Case(series, history, thresholds, window)
+    return Judged(case, _verdict(case, decide(case)))
+
+
+def _verdict(case: Case, decision: Decision) -> Verdict:
+    first, last = round(case.values[0]), round(case.values[-1])
+    if decision.outcome == "quiet":
+        return Verdict(
+            outcome="quiet",
+            kind=case.series.kind,
+            object_type=case.series.name,
+            rule=decision.rule,
+            sentence=decision.reason,
+            initial_count=first,
+            current_count=last,
+            growth_count=last - first,
+            window=case.window,
+        )
+    percent = growth_percent(first, last)
+    leak = decision.outcome == "leak"
+    confidence = _confidence(case) if leak else "low"
+    urgent = urgency(case.history, percent) if leak else Urgency("low")
+    per_hour = (case.slope if case.sawtooth else case.raw_slope).slope * 3600 if leak else None
+    statistics = _statistics(case, urgent if leak else None)
+    return Verdict(
+        outcome=decision.outcome,
+        kind=case.series.kind,
+        object_type=case.series.name,
+        rule=decision.rule,
+        sentence=sentence(case, decision, per_hour=per_hour or 0.0, urgency=urgent),
+        confidence=confidence,
+        severity=milder(urgent.severity, "medium") if confidence == "low" else urgent.severity,
+        started_at=datetime.fromtimestamp(_start(case) if leak else case.times[0], UTC),
+        initial_count=first,
+        current_count=last,
+        growth_count=last - first,
+        growth_percent=percent,
+        growth_per_hour=per_hour,
+        time_to_exhaustion_s=urgent.time_to_exhaustion_s,
+        window=case.window,
+        statistics=statistics,
+        container=case.series.container,
+        candidates=case.history.extension_modules if case.series.kind == "native" else (),
+    )
+
+
+def growth_percent(first: float, last: float) -> float:
+    """``(last - first) / first * 100``; 100 when it started from nothing and grew."""
+    if first > 0:
+        return (last - first) / first * 100
+    return 100.0 if last > first else 0.0
+
+
+def _start(case: Case) -> float:
+    shapes = case.shapes if len(case.values) > 5 else None
+    if shapes is not None and shapes.leaking.name == "late start" and shapes.leaking.bend is not None:
+        return case.times[0] + shapes.leaking.bend * case.span_s
+    return case.times[0]
+
+
+def _confidence(case: Case) -> str:
+    if len(case.values) < WATCH_POINTS or case.shapes is None or case.shapes.probability < FAIR_CONFIDENCE:
+        return "low"
+    if len(case.values) >= HIGH_CONFIDENCE_POINTS and case.shapes.probability >= HIGH_CONFIDENCE:
+        return "high"
+    return "medium"
+
+
+def _statistics(case: Case, urgent: Urgency | None) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "unit": case.series.unit,
+        "source": case.series.source,
+        "points": len(case.values),
+        "span_s": round(case.span_s, 3),
+        "gate": case.gate,
+        **{name: round(value, 6) if isinstance(value, float) else value for name, value in case.found.items()},
+    }
+    if urgent is not None:
+        found |= {
+            "limit_source": urgent.limit_source,
+            "floor_growth_percent_per_hour": urgent.floor_growth_percent_per_hour,
+            "floor_of": urgent.measured,
+        }
+    return found
+
+
+def detect_leaks(
+    snapshots: Iterable[MemorySnapshot | Mapping[str, Any]],
+    *,
+    thresholds: Thresholds = DEFAULTS,
+    now: datetime | None = None,
+) -> list[Leak]:
+    """The leaks in snapshots of one process or slot, given in any order; ``[]`` for fewer than three.
+
+    Snapshots of several lives (restarts between them) are judged by the last life; where that is too short for a
+    verdict, the lives are pooled by age. Raises :class:`ValueError` for what is no snapshot.
+    """
+    lives = History.lives_from_snapshots(snapshots)
+    if not lives:
+        return []
+    verdicts = judge(lives[-1], thresholds=thresholds)
+    if len(lives) >= pooling.MIN_LIVES and not any(verdict.is_leak for verdict in verdicts):
+        verdicts = pooling.judge_lives(lives, thresholds=thresholds)
+    return [verdict.to_leak(now) for verdict in verdicts if verdict.is_leak]
+
+
+def may_open(first: int, last: int, points: int, thresholds: Thresholds = DEFAULTS) -> bool:
+    """Whether a type's gate can open, from its first and last count alone: what a caller need not load otherwise."""
+    growth = last - first
+    if growth > thresholds.min_growth_count and growth * 100 > thresholds.min_growth_percent * first:
+        return True
+    return points >= WATCH_POINTS and growth >= STEADY_COUNT

@@ -1,0 +1,135 @@
+"""One cause, one leak: what grows only because something else leaks becomes evidence of that leak.
+
+An instance brings its ``__dict__``, its state objects and its bytes; the host's own class is what an operator can
+act on, so it leads and the rest is listed as "grows with".
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from memwatch.detection.attribution import attribute
+from memwatch.detection.containers import held_by_growing, holding
+from memwatch.detection.in_step import IN_STEP, Judged, correlation_of, holds_several
+from memwatch.detection.verdict import Verdict, describe
+
+PLAIN = frozenset({"dict", "list", "tuple", "set", "frozenset", "cell", "object", "weakref", "ReferenceType"})
+"""Built-in types that everything is made of: the last to be a cause."""
+
+PLUMBING = frozenset({"collections", "weakref", "functools", "types", "builtins", "itertools", "_weakref"})
+"""Standard modules whose types only hold or point to others."""
+
+FRAMEWORKS = frozenset(
+    {
+        "django", "celery", "kombu", "amqp", "vine", "billiard", "rest_framework", "redis", "psycopg", "psycopg2",
+        "gunicorn", "uvicorn", "gevent", "greenlet", "asgiref", "sqlalchemy", "jinja2", "starlette",
+    }
+)  # fmt: skip
+"""Packages that most hosts stand on: beside a leaking class of the host, theirs are its parts."""
+
+PARTS_PER_OBJECT = 20
+"""Containers and cells that one leaked object may bring; growth beyond that has another cause."""
+
+
+NOT_YET = "not enough data"
+RULE = "grouping"
+WAITS = "not enough data: objects grow too that may hold it, and are not judged yet"
+
+
+def one_cause_one_leak(judged: Sequence[Judged]) -> list[Verdict]:
+    """The same verdicts, followers folded into their leaders and told as ``expected``."""
+    leaks = [item for item in judged if item.verdict.is_leak]
+    open_ones = [item for item in judged if item.verdict.outcome == NOT_YET and item.case.watching]
+    verdicts = [item.verdict for item in judged if not item.verdict.is_leak]
+    objects = [item for item in leaks if item.case.series.kind == "objects"]
+    leaders, followers = _objects(objects)
+    names = {item.case.series.name for item in objects}
+    memory = attribute([item for item in leaks if item.case.series.kind != "objects"], leaders, names, open_ones)
+    verdicts.extend(_lead(leader, followers.get(i, []), memory.explained) for i, leader in enumerate(leaders))
+    verdicts.extend(memory.leaks)
+    for i, found in followers.items():
+        verdicts.extend(_folded(item.verdict, leaders[i].verdict.object_type) for item in found)
+    told = {verdict.kind for verdict in memory.leaks}
+    holder = leaders[0].verdict.object_type if leaders else ""
+    verdicts.extend(_folded(verdict, holder) for verdict in memory.explained if holder and verdict.kind not in told)
+    verdicts.extend(replace(verdict, outcome=NOT_YET, rule=RULE, sentence=WAITS) for verdict in memory.waiting)
+    return verdicts
+
+
+def _folded(verdict: Verdict, leader: str) -> Verdict:
+    sentence = f"expected: grows with {leader}, and is counted there"
+    return replace(verdict, outcome="expected", rule=RULE, sentence=sentence, severity="low", confidence="low")
+
+
+def rank(name: str) -> int:
+    """How likely a type is the cause: 0 plain containers, 1 built-ins, 2 standard library, 3 frameworks, 4 the host."""
+    top, dot, _ = name.partition(".")
+    if not dot:
+        return 0 if name in PLAIN else 1
+    if top in PLUMBING:
+        return 1
+    if top in sys.stdlib_module_names:
+        return 2
+    return 3 if top in FRAMEWORKS else 4
+
+
+def _objects(leaks: Sequence[Judged]) -> tuple[list[Judged], dict[int, list[Judged]]]:
+    held = {type_name for item in leaks[:1] for type_name in held_by_growing(item.case.history)}
+
+    def first(item: Judged) -> tuple[int, bool, int]:
+        name = item.case.series.name
+        return -rank(name), name not in held, -item.verdict.growth_count
+
+    ordered = sorted(leaks, key=first)
+    leaders: list[Judged] = []
+    followers: dict[int, list[Judged]] = {}
+    for item in _holders_first(ordered):
+        at = _leader_of(item, leaders)
+        if at is None:
+            leaders.append(item)
+        else:
+            followers.setdefault(at, []).append(item)
+    return leaders, followers
+
+
+def _holders_first(items: Sequence[Judged]) -> list[Judged]:
+    """Of one rank the fewer before the more: an order holds its lines."""
+    best = rank(items[0].case.series.name) if items else 0
+    if best < 2:
+        return list(items)
+    return sorted(items, key=lambda item: (-rank(item.case.series.name), item.verdict.growth_count))
+
+
+def _leader_of(item: Judged, leaders: Sequence[Judged]) -> int | None:
+    if not leaders:
+        return None
+    own = rank(item.case.series.name)
+    steps = [correlation_of(item.case, leader.case) for leader in leaders]
+    best = max(range(len(leaders)), key=steps.__getitem__)
+    leading = rank(leaders[best].case.series.name)
+    if own <= 1:
+        total = sum(leader.verdict.growth_count for leader in leaders)
+        bound = PARTS_PER_OBJECT * total
+        return best if item.verdict.growth_count <= bound or steps[best] >= IN_STEP else None
+    if own < leading:
+        return best if steps[best] >= IN_STEP else None
+    for i, leader in enumerate(leaders):
+        if rank(leader.case.series.name) == own and holds_several(leader.case, item.case):
+            return i
+    return None
+
+
+def _lead(leader: Judged, followers: Sequence[Judged], memory: Sequence[Verdict]) -> Verdict:
+    verdict, history = leader.verdict, leader.case.history
+    names = tuple(sorted({item.case.series.name for item in followers}))
+    container = verdict.container or holding(history, verdict.object_type)
+    sentence = verdict.sentence
+    if container is not None:
+        sentence += f"; held by {describe(container)}"
+    if names:
+        more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+        sentence += f"; with it grow {', '.join(names[:6])}{more}"
+    statistics = dict(verdict.statistics) | {item.kind + "_growth": item.growth_count for item in memory}
+    return replace(verdict, sentence=sentence, grows_with=names, container=container, statistics=statistics)

@@ -1,0 +1,230 @@
+"""A process over time as columns: what every rule reads."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from memwatch.figures import BigContainer, MemorySnapshot, parse_time
+
+MAX_SNAPSHOTS = 100_000
+"""More than a process can send in two months at one a minute; a longer list is a mistake of the caller."""
+
+MAX_TYPES = 500
+"""Types kept, those that grow most: a report carries no more, and a leak is among the growers."""
+
+MAX_NAME = 300
+"""Characters of a type name that are kept, as everywhere in memwatch."""
+
+FIGURES = (
+    "heap_size_mb", "heap_used_mb", "heap_committed_mb", "pymalloc_used_mb", "malloc_used_mb", "rss_mb", "uss_mb",
+    "cgroup_used_mb", "cgroup_limit_mb", "total_objects", "allocated_blocks", "gc_collections_gen0",
+    "gc_collections_gen1", "gc_collections_gen2", "requests_handled", "tasks_handled",
+)  # fmt: skip
+"""The figures that are read, by the attribute of :class:`memwatch.figures.MemorySnapshot`."""
+
+BLOCKS_PER_SNAPSHOT, BLOCKS_PER_CONTAINER = 30, 5
+"""A snapshot's own fields, and an entry of ``big_containers``; each count is one block more."""
+
+_RESTARTS = ("gc_collections_gen0", "gc_collections_gen1", "gc_collections_gen2")
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """One process's figures, oldest first. All columns are as long as ``times``; ``None`` is "not measured"."""
+
+    times: tuple[float, ...]
+    """Seconds since the epoch, rising."""
+    figures: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    """By the attribute of :class:`MemorySnapshot`; absent ones were not measured."""
+    counts: Mapping[str, Sequence[int | None]] = field(default_factory=dict)
+    """By type name."""
+    containers: Sequence[tuple[BigContainer, ...] | None] = ()
+    extension_modules: tuple[str, ...] = ()
+    heap_limit_source: str | None = None
+    """Whose limit ``heap_size_mb`` is: ``setting``, ``cgroup``, ``rlimit`` or ``host``."""
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    @property
+    def span_s(self) -> float:
+        """Seconds from the first to the last point."""
+        return self.times[-1] - self.times[0] if self.times else 0.0
+
+    def figure(self, name: str) -> Sequence[float | None]:
+        """A column; all ``None`` where it was not measured. malloc's part is derived where only the sum is there."""
+        column = self.figures.get(name)
+        if column is None and name == "malloc_used_mb":
+            both = self.figure("heap_used_mb"), self.figure("pymalloc_used_mb")
+            return [None if a is None or b is None else a - b for a, b in zip(*both, strict=True)]
+        return column if column is not None else [None] * len(self.times)
+
+    def known(self, name: str) -> tuple[list[float], list[float]]:
+        """Times and values of a figure where it was measured."""
+        return known(self.times, self.figure(name))
+
+    def last(self, name: str) -> float | None:
+        """The newest measured value of a figure."""
+        return next((value for value in reversed(self.figure(name)) if value is not None), None)
+
+    def work(self) -> list[float] | None:
+        """Requests and tasks handled so far, where one of them was counted at every point and moved."""
+        columns = [self.figure(name) for name in ("requests_handled", "tasks_handled")]
+        counted = [[value for value in column if value is not None] for column in columns]
+        whole = [values for values in counted if values and len(values) == len(self.times)]
+        if not whole:
+            return None
+        done = [sum(values) for values in zip(*whole, strict=True)]
+        return done if done[-1] > done[0] else None
+
+    def blocks_of_snapshots(self) -> int:
+        """Blocks of memory that the snapshots themselves take: who gives them may keep them in this very process."""
+        containers = sum(len(found) for found in self.containers if found is not None)
+        return len(self) * (BLOCKS_PER_SNAPSHOT + len(self.counts)) + BLOCKS_PER_CONTAINER * containers
+
+    @classmethod
+    def from_snapshots(
+        cls, snapshots: Iterable[MemorySnapshot | Mapping[str, Any]], *, extension_modules: Iterable[str] = ()
+    ) -> History:
+        """The last life in a list of snapshots (objects or their dicts), in any order, with holes and repeats.
+
+        A life ends where a ``gc_collections_gen*`` falls. Raises :class:`ValueError` for a time without zone, a NaN,
+        a negative count, or what is no snapshot. Fewer than three points give a history that no rule judges.
+        """
+        lives = cls.lives_from_snapshots(snapshots, extension_modules=extension_modules)
+        return lives[-1] if lives else cls(times=())
+
+    @classmethod
+    def lives_from_snapshots(
+        cls, snapshots: Iterable[MemorySnapshot | Mapping[str, Any]], *, extension_modules: Iterable[str] = ()
+    ) -> list[History]:
+        """Every life in the list, oldest first."""
+        rows: dict[float, _Row] = {}
+        for snapshot in snapshots:
+            row = _Row.of(snapshot)
+            rows[row.time] = row
+            if len(rows) > MAX_SNAPSHOTS:
+                raise ValueError(f"more than {MAX_SNAPSHOTS:,} snapshots: give a shorter window, or thin it out")
+        ordered = [rows[time] for time in sorted(rows)]
+        starts = [0] if ordered else []
+        last = dict.fromkeys(_RESTARTS, -math.inf)
+        for i, row in enumerate(ordered):
+            collections = {name: row.figures[name] for name in _RESTARTS if name in row.figures}
+            if any(value < last[name] for name, value in collections.items()):
+                starts.append(i)
+                last = dict.fromkeys(_RESTARTS, -math.inf)
+            last.update(collections)
+        ends = [*starts[1:], len(ordered)] if starts else []
+        modules = tuple(extension_modules)
+        return [_columns(ordered[a:b], modules) for a, b in zip(starts, ends, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    time: float
+    figures: Mapping[str, float]
+    counts: Mapping[str, int] | None
+    backfill: Mapping[str, int]
+    containers: tuple[BigContainer, ...] | None
+    limit_source: str | None
+
+    @classmethod
+    def of(cls, snapshot: MemorySnapshot | Mapping[str, Any]) -> _Row:
+        get: Callable[[str], Any]
+        if isinstance(snapshot, MemorySnapshot):
+            get = partial(getattr, snapshot)
+        elif isinstance(snapshot, Mapping):
+            get = snapshot.get
+        else:
+            raise ValueError(f"a {type(snapshot).__name__} is no snapshot: give MemorySnapshots or their to_dict()")
+        when: datetime = parse_time("timestamp", get("timestamp"))
+        counts = get("top_objects")
+        containers = get("big_containers")
+        source = get("heap_limit_source")
+        return cls(
+            time=when.timestamp(),
+            figures={name: _number(name, value) for name in FIGURES if (value := get(name)) is not None},
+            counts=None if counts is None else _counts("top_objects", counts),
+            backfill=_counts("backfill", get("backfill") or {}),
+            containers=None if containers is None else tuple(map(_container, containers)),
+            limit_source=source if isinstance(source, str) else None,
+        )
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{name} is {str(value)[:40]}: give a finite number, or None for not measured")
+    return float(value)
+
+
+def _counts(name: str, counts: Any) -> Mapping[str, int]:
+    if not isinstance(counts, Mapping):
+        raise ValueError(f"{name} is a {type(counts).__name__}: give a mapping from type name to count")
+    for type_name, count in counts.items():
+        if not isinstance(type_name, str):
+            raise ValueError(f"{name} has the key {str(type_name)[:40]!r}: type names are text")
+        if isinstance(count, bool) or not isinstance(count, int | float) or not math.isfinite(count) or count < 0:
+            raise ValueError(f"{name}[{type_name[:60]!r}] is {str(count)[:40]}: counts are whole numbers from 0 up")
+    return counts
+
+
+def _container(value: Any) -> BigContainer:
+    return value if isinstance(value, BigContainer) else BigContainer.from_dict(value)
+
+
+def _columns(rows: Sequence[_Row], extension_modules: tuple[str, ...]) -> History:
+    present = [name for name in FIGURES if any(name in row.figures for row in rows)]
+    return History(
+        times=tuple(row.time for row in rows),
+        figures={name: [row.figures.get(name) for row in rows] for name in present},
+        counts=_growing_counts(rows),
+        containers=tuple(row.containers for row in rows),
+        extension_modules=extension_modules,
+        heap_limit_source=next((row.limit_source for row in reversed(rows) if row.limit_source), None),
+    )
+
+
+def _growing_counts(rows: Sequence[_Row]) -> dict[str, Sequence[int | None]]:
+    """Dense columns of the ``MAX_TYPES`` types that grow most: 100,000 names must not become a dense table."""
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
+    for row in rows:
+        for name, count in (row.counts or {}).items():
+            first.setdefault(name, count)
+            last[name] = count
+    backfill: dict[str, int] = {}
+    for row in rows:
+        for name, count in row.backfill.items():
+            backfill.setdefault(name, count)
+    growth = {name: last[name] - min(first[name], backfill.get(name, first[name])) for name in last}
+    kept = growth if len(growth) <= MAX_TYPES else heapq.nlargest(MAX_TYPES, growth, key=growth.__getitem__)
+    start = next((i for i, row in enumerate(rows) if row.counts is not None), 0)
+    found: dict[str, Sequence[int | None]] = {}
+    for name in kept:
+        column: list[int | None] = [None if row.counts is None else row.counts.get(name) for row in rows]
+        if column[start] is None and name in backfill:
+            column[start] = backfill[name]
+        found[_short(name, found)] = column
+    return found
+
+
+def _short(name: str, taken: Mapping[str, Any]) -> str:
+    if len(name) <= MAX_NAME:
+        return name
+    short, number = name[: MAX_NAME - 1] + "…", 2
+    while short in taken:
+        tail = f"…{number}"
+        short, number = name[: MAX_NAME - len(tail)] + tail, number + 1
+    return short
+
+
+def known(times: Sequence[float], column: Sequence[float | None]) -> tuple[list[float], list[float]]:
+    """Times and values where the column is not ``None``."""
+    pairs = [(time, float(value)) for time, value in zip(times, column, strict=True) if value is not None]
+    return [time for time, _ in pairs], [value for _, value in pairs]

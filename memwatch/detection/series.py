@@ -1,0 +1,136 @@
+"""The four kinds of series that are judged, made from a process's history."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
+
+from memwatch.detection.history import History, known
+from memwatch.figures import KIB_PER_MB, BigContainer
+
+UNTRACKED_ENTRIES = frozenset({"str", "bytes", "int", "float", "complex", "bool", "NoneType", "range", "bytearray"})
+"""Types that the garbage collector does not track, as a container's ``holds`` has them."""
+
+SOMETIMES_UNTRACKED = frozenset({"tuple", "dict"})
+"""Types that the collector stops tracking, or never starts to, while they hold only such values."""
+
+BLOCKS_PER_OBJECT = (1.0, 4.0)
+"""A tracked object has at least its own block; one with a ``__dict__`` and a few own values has about four."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One thing that may grow, without holes."""
+
+    kind: str
+    """``objects``, ``untracked``, ``native`` or ``fragmentation``."""
+    name: str
+    """The type name, or the kind."""
+    times: Sequence[float]
+    values: Sequence[float]
+    unit: str = "objects"
+    """``objects``, ``blocks``, ``entries`` or ``KiB``."""
+    source: str = ""
+    """The figure it was made from, for the evidence."""
+    container: BigContainer | None = None
+    """The container whose length this is, as last seen."""
+    work: Sequence[float] | None = field(default=None, repr=False)
+    """Requests and tasks handled at each point, where known."""
+
+    @property
+    def growth(self) -> float:
+        return self.values[-1] - self.values[0]
+
+
+def object_series(history: History) -> Iterator[Series]:
+    """The count of each reported type."""
+    work = history.work()
+    for name, column in history.counts.items():
+        if None not in column:
+            yield Series("objects", name, history.times, column, source="top_objects", work=work)  # type: ignore[arg-type]
+            continue
+        times, values = known(history.times, column)
+        if values:
+            yield Series("objects", name, times, values, source="top_objects", work=_work_at(history, work, column))
+
+
+def _work_at(history: History, work: Sequence[float] | None, column: Sequence[float | None]) -> list[float] | None:
+    if work is None:
+        return None
+    return [done for done, value in zip(work, column, strict=True) if value is not None]
+
+
+def container_series(history: History) -> Iterator[Series]:
+    """The length of each big container whose entries the garbage collector does not see."""
+    seen: dict[tuple[str, object], list[tuple[float, float]]] = defaultdict(list)
+    latest: dict[tuple[str, object], BigContainer] = {}
+    for time, containers in zip(history.times, history.containers, strict=False):
+        for container in containers or ():
+            where = container.name or container.token
+            if where is not None and holds_untracked(container):
+                key: tuple[str, object] = (container.type, where)
+                seen[key].append((time, float(container.length)))
+                latest[key] = container
+    for key, points in seen.items():
+        if len(points) > 1 and points[-1][1] > points[0][1]:
+            times, values = [time for time, _ in points], [value for _, value in points]
+            yield Series("untracked", "untracked", times, values, "entries", "big_containers", latest[key])
+
+
+def holds_untracked(container: BigContainer) -> bool:
+    """Whether its entries are of a type that the garbage collector does not track, or not always."""
+    return container.type == "bytearray" or container.holds in UNTRACKED_ENTRIES | SOMETIMES_UNTRACKED
+
+
+def residual_blocks(history: History) -> Series | None:
+    """Allocated blocks less those of the tracked objects that came and went; ``None`` where either was not counted.
+
+    The blocks of a tracked object are the median of blocks over objects in the larger half of the steps.
+    """
+    rows = [
+        (time, blocks, objects)
+        for time, blocks, objects in zip(
+            history.times, history.figure("allocated_blocks"), history.figure("total_objects"), strict=True
+        )
+        if blocks is not None and objects is not None
+    ]
+    if len(rows) < 3:
+        return None
+    steps = [(b[1] - a[1], b[2] - a[2]) for a, b in pairwise(rows)]
+    steps.sort(key=lambda step: -abs(step[1]))
+    ratios = [blocks / objects for blocks, objects in steps[: (len(steps) + 1) // 2] if objects]
+    low, high = BLOCKS_PER_OBJECT
+    share = min(high, max(low, median(ratios))) if ratios else low
+    first = rows[0][2]
+    values = [blocks - share * (objects - first) for _, blocks, objects in rows]
+    return Series("untracked", "untracked", [row[0] for row in rows], values, "blocks", "allocated_blocks")
+
+
+def malloc_kib(history: History) -> Series | None:
+    """malloc's memory in use: large objects and what extension modules hold."""
+    times, values = history.known("malloc_used_mb")
+    if len(values) < 3:
+        return None
+    return Series("native", "native", times, [value * KIB_PER_MB for value in values], "KiB", "malloc_used_mb")
+
+
+def beyond_allocators_kib(history: History) -> Series | None:
+    """Resident memory that neither allocator took: what extension modules map themselves."""
+    column = [
+        None if rss is None or committed is None else (rss - committed) * KIB_PER_MB
+        for rss, committed in zip(history.figure("rss_mb"), history.figure("heap_committed_mb"), strict=True)
+    ]
+    times, values = known(history.times, column)
+    return Series("native", "native", times, values, "KiB", "rss_mb - heap_committed_mb") if len(values) > 2 else None
+
+
+def committed_kib(history: History) -> Series | None:
+    """What the allocators took from the system."""
+    times, values = history.known("heap_committed_mb")
+    if len(values) < 3:
+        return None
+    values = [value * KIB_PER_MB for value in values]
+    return Series("fragmentation", "fragmentation", times, values, "KiB", "heap_committed_mb")

@@ -1,0 +1,95 @@
+"""How urgent the growth of a process is: time to exhaustion, and the memory floor's growth an hour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from memwatch.detection.case import floors
+from memwatch.detection.estimators import theil_sen
+from memwatch.detection.history import History
+from memwatch.figures import SEVERITIES
+
+HOUR_S = 3600.0
+
+EXHAUSTION_S = ((4 * HOUR_S, "critical"), (24 * HOUR_S, "high"), (7 * 24 * HOUR_S, "medium"))
+"""Before the shift ends; before tomorrow; before next week."""
+
+GROWTH_PERCENT = ((50.0, "critical"), (10.0, "high"), (1.0, "medium"))
+"""Growth of the memory floor an hour."""
+
+COUNT_PERCENT = ((500.0, "high"), (200.0, "medium"))
+"""Growth of a count over the window, where no memory was measured at all: never critical."""
+
+LATE = 0.4
+"""The growth of now is that of the rest of the window: what a warm-up took says nothing of what is to come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Urgency:
+    """How fast memory goes, and until when it lasts."""
+
+    severity: str
+    time_to_exhaustion_s: float | None = None
+    limit_source: str | None = None
+    floor_growth_percent_per_hour: float | None = None
+    measured: str | None = None
+    """The figure whose floor was taken."""
+
+
+def urgency(history: History, growth_percent: float) -> Urgency:
+    """Judge the process; ``growth_percent`` of the leaking count decides only where no memory was measured."""
+    rates = {name: rate for name in ("rss_mb", "heap_used_mb") if (rate := _rate(history, name)) is not None}
+    if not rates:
+        return Urgency(_grade(growth_percent, COUNT_PERCENT))
+    measured, (slope, level) = max(rates.items(), key=lambda item: item[1][0] / max(item[1][1], 1e-9))
+    percent = max(0.0, slope * HOUR_S / level * 100) if level > 0 else 0.0
+    exhaustion, source = _exhaustion(history, rates)
+    by_growth = _grade(percent, GROWTH_PERCENT)
+    if exhaustion is None:
+        severity = by_growth
+    else:
+        severity = next((name for limit, name in EXHAUSTION_S if exhaustion < limit), "low")
+        if source == "host":
+            severity = worse(severity, by_growth)
+    return Urgency(severity, exhaustion, source, percent, measured)
+
+
+def _grade(percent: float, steps: tuple[tuple[float, str], ...]) -> str:
+    return next((name for least, name in steps if percent >= least), "low")
+
+
+def worse(a: str, b: str) -> str:
+    """The more severe of two."""
+    return max(a, b, key=SEVERITIES.index)
+
+
+def milder(a: str, b: str) -> str:
+    """The less severe of two."""
+    return min(a, b, key=SEVERITIES.index)
+
+
+def _rate(history: History, name: str) -> tuple[float, float] | None:
+    """Slope of the floor in MB a second over the late part of the window, and its level at the start of that."""
+    times, values = history.known(name)
+    if len(values) < 3:
+        return None
+    cut = times[0] + LATE * (times[-1] - times[0])
+    start = min(next(i for i, time in enumerate(times) if time >= cut), len(times) - 3)
+    low = floors(times[start:], values[start:])
+    return theil_sen(*low).slope, low[1][0]
+
+
+def _exhaustion(history: History, rates: dict[str, tuple[float, float]]) -> tuple[float | None, str | None]:
+    """Seconds until the limit, and whose it is. Workers share a container: there the container's growth counts."""
+    source = history.heap_limit_source
+    limit, used = history.last("cgroup_limit_mb"), history.last("cgroup_used_mb")
+    if source == "cgroup" and limit is not None and used is not None:
+        rate = _rate(history, "cgroup_used_mb")
+        slope = rate[0] if rate is not None else 0.0
+    else:
+        limit = history.last("heap_size_mb")
+        used = history.last("rss_mb") if history.last("rss_mb") is not None else history.last("heap_used_mb")
+        slope = rates["rss_mb"][0] if "rss_mb" in rates else rates["heap_used_mb"][0]
+    if limit is None or used is None or slope <= 0:
+        return None, source
+    return max(0.0, limit - used) / slope, source
