@@ -1,0 +1,147 @@
+"""The figures of processes over time: snapshots, their roll-ups, baselines."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from memwatch.models.fleet import Process, Service
+
+
+class FiguresColumns(models.Model):
+    """The figures of :class:`memwatch.figures.MemorySnapshot` as columns: sizes in KiB, times in microseconds."""
+
+    heap_limit_kib = models.BigIntegerField(null=True, blank=True)
+    heap_limit_source = models.CharField(max_length=10, blank=True)
+    heap_used_kib = models.BigIntegerField(null=True, blank=True)
+    heap_committed_kib = models.BigIntegerField(null=True, blank=True)
+    pymalloc_used_kib = models.BigIntegerField(null=True, blank=True)
+    rss_kib = models.BigIntegerField(null=True, blank=True)
+    vms_kib = models.BigIntegerField(null=True, blank=True)
+    uss_kib = models.BigIntegerField(null=True, blank=True)
+    pss_kib = models.BigIntegerField(null=True, blank=True)
+    swap_kib = models.BigIntegerField(null=True, blank=True)
+    cgroup_used_kib = models.BigIntegerField(null=True, blank=True)
+    cgroup_limit_kib = models.BigIntegerField(null=True, blank=True)
+    total_objects = models.BigIntegerField(null=True, blank=True)
+    allocated_blocks = models.BigIntegerField(null=True, blank=True)
+    tracemalloc_current_kib = models.BigIntegerField(default=0)
+    tracemalloc_peak_kib = models.BigIntegerField(default=0)
+    gc_count = models.JSONField(null=True, blank=True)
+    gc_threshold = models.JSONField(null=True, blank=True)
+    gc_collections_gen0 = models.BigIntegerField(null=True, blank=True)
+    gc_collections_gen1 = models.BigIntegerField(null=True, blank=True)
+    gc_collections_gen2 = models.BigIntegerField(null=True, blank=True)
+    requests_handled = models.BigIntegerField(null=True, blank=True)
+    tasks_handled = models.BigIntegerField(null=True, blank=True)
+    threads = models.IntegerField(null=True, blank=True)
+    census_pause_us = models.BigIntegerField(null=True, blank=True)
+    snapshot_cpu_us = models.BigIntegerField(null=True, blank=True)
+    counts = models.JSONField(
+        null=True, blank=True, help_text=_("Objects by ObjectType id; null when no census was taken.")
+    )
+    extras = models.JSONField(
+        null=True, blank=True, help_text=_("Big containers and sampled sizes, where they were looked at.")
+    )
+
+    class Meta:
+        abstract = True
+
+
+class Snapshot(FiguresColumns):
+    """The figures of one process at one time. Rows are written once and never changed."""
+
+    process = models.ForeignKey(
+        Process, models.CASCADE, related_name="snapshots", verbose_name=_("process"), db_index=False
+    )
+    seq = models.BigIntegerField(_("sequence number"))
+    timestamp = models.DateTimeField(_("taken"), help_text=_("By the process's own clock."))
+    received_at = models.DateTimeField(_("received"), default=timezone.now, help_text=_("By the server's clock."))
+
+    class Meta:
+        verbose_name = _("snapshot")
+        verbose_name_plural = _("snapshots")
+        ordering = ("-id",)
+        constraints = (models.UniqueConstraint(fields=("process", "seq"), name="memwatch_snapshot_once"),)
+        indexes = (
+            models.Index(fields=("process", "-timestamp"), name="memwatch_snapshot_latest"),
+            BrinIndex(fields=("timestamp",), name="memwatch_snapshot_brin"),
+        )
+
+    def __str__(self) -> str:
+        return f"snapshot {self.seq} of process {self.process_id}"
+
+
+class SnapshotRollup(models.Model):
+    """An hour or a day of one process's snapshots, kept when the snapshots are gone."""
+
+    class Period(models.TextChoices):
+        HOUR = "hour", _("hour")
+        DAY = "day", _("day")
+
+    process = models.ForeignKey(
+        Process, models.CASCADE, related_name="rollups", verbose_name=_("process"), db_index=False
+    )
+    period = models.CharField(_("period"), max_length=4, choices=Period)
+    start = models.DateTimeField(_("from"))
+    samples = models.PositiveIntegerField(_("snapshots"))
+    figures = models.JSONField(_("figures"), help_text=_("[minimum, mean, maximum] of each figure by its column name."))
+    floors = models.JSONField(_("floors"), help_text=_("Minimum count of each reported type by ObjectType id."))
+
+    class Meta:
+        verbose_name = _("roll-up")
+        verbose_name_plural = _("roll-ups")
+        ordering = ("-start",)
+        constraints = (models.UniqueConstraint(fields=("process", "period", "start"), name="memwatch_rollup_once"),)
+        indexes = (models.Index(fields=("period", "start"), name="memwatch_rollup_start"),)
+
+    def __str__(self) -> str:
+        return f"{self.period} {self.start:%Y-%m-%d %H:%M} of process {self.process_id}"
+
+
+class Baseline(FiguresColumns):
+    """The figures that a process or a service is compared with. The newest active one counts; old ones stay."""
+
+    service = models.ForeignKey(
+        Service, models.CASCADE, related_name="baselines", verbose_name=_("service"), help_text=_("Always set.")
+    )
+    process = models.ForeignKey(
+        Process,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="baselines",
+        verbose_name=_("process"),
+        help_text=_("Empty for a baseline of the whole service."),
+    )
+    timestamp = models.DateTimeField(_("figures of"))
+    created_at = models.DateTimeField(_("set"), default=timezone.now)
+    active = models.BooleanField(_("active"), default=True)
+    automatic = models.BooleanField(_("automatic"), default=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("set by")
+    )
+    reason = models.CharField(_("reason"), max_length=300, blank=True)
+    idempotency_key = models.CharField(max_length=100, null=True, blank=True, editable=False)  # noqa: DJ001
+
+    class Meta:
+        verbose_name = _("baseline")
+        verbose_name_plural = _("baselines")
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("process",), condition=models.Q(active=True), name="memwatch_baseline_one_active_process"
+            ),
+            models.UniqueConstraint(
+                fields=("service",),
+                condition=models.Q(active=True, process=None),
+                name="memwatch_baseline_one_active_service",
+            ),
+            models.UniqueConstraint(fields=("idempotency_key",), name="memwatch_baseline_idempotent"),
+        )
+
+    def __str__(self) -> str:
+        return f"baseline of {self.process or self.service} at {self.timestamp:%Y-%m-%d %H:%M}"

@@ -1,0 +1,154 @@
+"""What is watched: services, releases, processes, and the interned type names."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class Service(models.Model):
+    """A group of processes that run the same thing."""
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    created_at = models.DateTimeField(_("first seen"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("service")
+        verbose_name_plural = _("services")
+        ordering = ("name",)
+        permissions = (("reset_baseline", _("Can reset baselines")),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Release(models.Model):
+    """A version of a service's code, as its processes named it."""
+
+    service = models.ForeignKey(Service, models.CASCADE, related_name="releases", verbose_name=_("service"))
+    name = models.CharField(_("release"), max_length=200)
+    first_seen_at = models.DateTimeField(_("first seen"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("release")
+        verbose_name_plural = _("releases")
+        ordering = ("-first_seen_at",)
+        constraints = (models.UniqueConstraint(fields=("service", "name"), name="memwatch_release_unique"),)
+
+    def __str__(self) -> str:
+        return f"{self.service} {self.name}"
+
+
+class ProcessQuerySet(models.QuerySet["Process"]):
+    """Processes by what they are doing."""
+
+    def alive(self) -> ProcessQuerySet:
+        return self.filter(ended_at__isnull=True)
+
+    def ended(self) -> ProcessQuerySet:
+        return self.filter(ended_at__isnull=False)
+
+
+class Process(models.Model):
+    """One run of one operating-system process."""
+
+    class End(models.TextChoices):
+        GOODBYE = "goodbye", _("said goodbye")
+        STALE = "stale", _("lease ran out")
+        REPLACED = "replaced", _("its pid was taken by another process")
+
+    key = models.CharField(_("identity"), max_length=450, unique=True, editable=False)
+    service = models.ForeignKey(Service, models.CASCADE, related_name="processes", verbose_name=_("service"))
+    release = models.ForeignKey(
+        Release, models.SET_NULL, null=True, blank=True, related_name="processes", verbose_name=_("release")
+    )
+    host = models.CharField(_("host"), max_length=300)
+    pid = models.PositiveBigIntegerField(_("pid"))
+    slot_number = models.PositiveIntegerField(_("slot number"))
+    program = models.CharField(_("program"), max_length=300, blank=True)
+    command_line = models.CharField(_("command line"), max_length=300, blank=True)
+    parent_pid = models.PositiveBigIntegerField(_("parent pid"), null=True, blank=True)
+    python = models.CharField(_("Python"), max_length=300, blank=True)
+    agent_version = models.CharField(_("agent"), max_length=300, blank=True)
+    extension_modules = models.JSONField(_("extension modules"), default=list, blank=True)
+    outside = models.BooleanField(
+        _("seen from outside"), default=False, help_text=_("It has no agent; its eldest child reports its RSS.")
+    )
+    started_at = models.DateTimeField(_("started"))
+    first_seen_at = models.DateTimeField(_("first seen"), default=timezone.now)
+    last_seen_at = models.DateTimeField(_("last seen"), default=timezone.now)
+    lease_expires_at = models.DateTimeField(_("lease until"))
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+    end_reason = models.CharField(_("how it ended"), max_length=10, choices=End, blank=True)
+    last_snapshot = models.ForeignKey(
+        "memwatch.Snapshot",
+        models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("last snapshot"),
+    )
+    last_seq = models.BigIntegerField(default=-1, editable=False, help_text=_("The highest sequence number stored."))
+    dropped_snapshots = models.PositiveBigIntegerField(_("dropped snapshots"), default=0)
+    sampling_failures = models.PositiveBigIntegerField(_("sampling failures"), default=0)
+    refused_commands = models.PositiveBigIntegerField(_("refused commands"), default=0)
+
+    objects = ProcessQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("process")
+        verbose_name_plural = _("processes")
+        ordering = ("service__name", "host", "slot_number", "-id")
+        permissions = (("take_snapshot", _("Can ask processes for snapshots")),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("service", "host", "slot_number"),
+                condition=Q(ended_at__isnull=True),
+                name="memwatch_slot_unique_alive",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("lease_expires_at",), name="memwatch_process_lease", condition=Q(ended_at=None)),
+            models.Index(fields=("host", "pid"), name="memwatch_process_host_pid"),
+            models.Index(fields=("ended_at",), name="memwatch_process_ended"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.slot} on {self.host}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("admin:memwatch_process_change", args=(self.pk,))
+
+    @property
+    def slot(self) -> str:
+        """The stable small name, e.g. ``web-1``."""
+        return f"{self.service.name}-{self.slot_number}"
+
+    @property
+    def is_alive(self) -> bool:
+        return self.ended_at is None
+
+    @property
+    def state(self) -> str:
+        """``alive``, ``ended`` or ``stale``."""
+        if self.ended_at is None:
+            return "alive"
+        return "stale" if self.end_reason == self.End.STALE else "ended"
+
+
+class ObjectType(models.Model):
+    """An interned type name: snapshots keep counts by its id."""
+
+    name = models.CharField(_("type"), max_length=300, unique=True)
+
+    class Meta:
+        verbose_name = _("object type")
+        verbose_name_plural = _("object types")
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,31 @@
+"""The only cross-table readers: what the admin, the API and the metrics show, and what the services judge."""
+
+from memwatch.queries.baselines import baseline_of, baselines_of, drift_of, last_snapshot_of
+from memwatch.queries.comparison import Comparison, Row, compare
+from memwatch.queries.figures import figures_of, figures_of_many
+from memwatch.queries.fleet import ProcessFigures, figures_of_processes, fleet, metrics_of, open_leaks
+from memwatch.queries.history import history
+from memwatch.queries.judged import judged_histories, judged_history
+from memwatch.queries.stats import stats, transport_state
+
+__all__ = [
+    "Comparison",
+    "ProcessFigures",
+    "Row",
+    "baseline_of",
+    "baselines_of",
+    "compare",
+    "drift_of",
+    "figures_of",
+    "figures_of_many",
+    "figures_of_processes",
+    "fleet",
+    "history",
+    "judged_histories",
+    "judged_history",
+    "last_snapshot_of",
+    "metrics_of",
+    "open_leaks",
+    "stats",
+    "transport_state",
+]

@@ -1,0 +1,68 @@
+"""What a process is compared with, and how far it has moved from there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from memwatch.detection import compare
+from memwatch.figures import DriftReport
+from memwatch.models import Baseline, Process, Snapshot
+from memwatch.queries.figures import figures_of_many
+
+
+def baseline_of(process: Process) -> Baseline | None:
+    """The baseline that counts for the process.
+
+    Its own where somebody set it after the service's; else the service's where the process is newer than that; else its
+    own, the automatic one included. ``None`` before its first snapshot.
+    """
+    return baselines_of([process]).get(process.pk)
+
+
+def baselines_of(processes: Sequence[Process], *, columns: Iterable[str] = ()) -> dict[int, Baseline]:
+    """The same for many, by process id, in two queries; ``columns`` limits what is loaded of the figures."""
+    own = Baseline.objects.filter(active=True, process__in=[process.pk for process in processes])
+    shared = Baseline.objects.filter(active=True, process=None, service__in={p.service_id for p in processes})
+    if columns:
+        only = ("service_id", "process_id", "timestamp", "created_at", "automatic", "active", *columns)
+        own, shared = own.only(*only), shared.only(*only)
+    own_by_process = {baseline.process_id: baseline for baseline in own}
+    by_service = {baseline.service_id: baseline for baseline in shared}
+    chosen = {
+        process.pk: choose(process, own_by_process.get(process.pk), by_service.get(process.service_id))
+        for process in processes
+    }
+    return {pk: baseline for pk, baseline in chosen.items() if baseline is not None}
+
+
+def choose(process: Process, own: Baseline | None, service: Baseline | None) -> Baseline | None:
+    """Which of the two counts; the rule of :func:`baseline_of`."""
+    if own is None or service is None:
+        return own or service
+    if not own.automatic and own.created_at >= service.created_at:
+        return own
+    return service if process.started_at > service.created_at else own
+
+
+def last_snapshot_of(process: Process) -> Snapshot | None:
+    """The row that the process's pointer names; ``None`` where there is none, or it was pruned."""
+    try:
+        return process.last_snapshot
+    except Snapshot.DoesNotExist:
+        return None
+
+
+def drift_of(process: Process) -> DriftReport | None:
+    """The difference of the last snapshot from the baseline; ``None`` where either is missing."""
+    baseline, last = baseline_of(process), last_snapshot_of(process)
+    if baseline is None or last is None:
+        return None
+    before, now = figures_of_many([baseline, last])
+    return compare(before, now, started_at=process.started_at)
+
+
+def heap_drift_percent(baseline_kib: int | None, current_kib: int | None) -> float | None:
+    """Drift of heap used in percent; ``None`` where either side was not measured."""
+    if not baseline_kib or current_kib is None:
+        return None
+    return (current_kib - baseline_kib) / baseline_kib * 100

@@ -1,0 +1,70 @@
+"""Two rows of figures side by side."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from memwatch.figures import MemorySnapshot
+from memwatch.models import Baseline, Snapshot
+from memwatch.queries.figures import figures_of_many
+
+FIGURES = (
+    "heap_used_mb", "heap_size_mb", "heap_percent", "heap_committed_mb", "fragmentation_percent", "pymalloc_used_mb",
+    "malloc_used_mb", "rss_mb", "vms_mb", "uss_mb", "pss_mb", "swap_mb", "cgroup_used_mb", "cgroup_limit_mb",
+    "total_objects", "allocated_blocks", "tracemalloc_current_mb", "tracemalloc_peak_mb", "gc_collections_gen0",
+    "gc_collections_gen1", "gc_collections_gen2", "requests_handled", "tasks_handled", "threads",
+)  # fmt: skip
+"""The figures compared, in the order they are shown."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One figure or type on both sides."""
+
+    name: str
+    before: float | None
+    """``None``: not measured, or not among the types reported."""
+    after: float | None
+    difference: float | None
+    """``after - before``; ``None`` where either side is unknown."""
+    percent: float | None
+    """Of ``before``; ``None`` where that is unknown or 0."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """What changed between two snapshots or baselines."""
+
+    before: MemorySnapshot
+    after: MemorySnapshot
+    figures: tuple[Row, ...]
+    """Sizes in MB, percentages and counts, by attribute name; figures unknown on both sides are left out."""
+    types: tuple[Row, ...]
+    """Objects by type, the largest growth first; types reported on one side only come last."""
+
+
+def compare(a: Snapshot | Baseline, b: Snapshot | Baseline) -> Comparison:
+    """``b`` against ``a``."""
+    before, after = figures_of_many([a, b])
+    figures = (_row(name, getattr(before, name), getattr(after, name)) for name in FIGURES)
+    old, new = dict(before.top_objects or {}), dict(after.top_objects or {})
+    old = {**(after.backfill or {}), **old}
+    types = [_row(name, old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys())]
+    types.sort(key=lambda row: (row.difference is None, -(row.difference or 0)))
+    return Comparison(
+        before=before,
+        after=after,
+        figures=tuple(row for row in figures if row.before is not None or row.after is not None),
+        types=tuple(types),
+    )
+
+
+def _row(name: str, before: float | None, after: float | None) -> Row:
+    difference = after - before if before is not None and after is not None else None
+    return Row(
+        name=name,
+        before=before,
+        after=after,
+        difference=difference,
+        percent=difference / before * 100 if difference is not None and before else None,
+    )

@@ -1,0 +1,67 @@
+"""The floors of hourly roll-ups as columns that are judged: how slow leaks are seen over days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from memwatch.models import Process, SnapshotRollup
+from memwatch.queries.figures import KIB_COLUMNS, megabytes
+from memwatch.queries.types import UNKNOWN, names_of
+
+if TYPE_CHECKING:
+    from memwatch.detection import History
+
+_AT_ONCE = 50
+_HALF_AN_HOUR_S = 1800.0
+_LIMITS = ("heap_limit_kib", "cgroup_limit_kib")
+_MEMORY = (
+    "heap_used_kib", "heap_committed_kib", "pymalloc_used_kib", "rss_kib", "uss_kib", "cgroup_used_kib", *_LIMITS,
+)  # fmt: skip
+_LEVELS = ("total_objects", "allocated_blocks")
+_TOTALS = ("gc_collections_gen0", "gc_collections_gen1", "gc_collections_gen2", "requests_handled", "tasks_handled")
+_LEAST, _MOST = 0, 2
+
+
+def rolled_histories(processes: Sequence[Process], *, since: datetime) -> Iterator[tuple[Process, History]]:
+    """One point an hour since then: the least of each level and of each type's count, the most of each total."""
+    for begin in range(0, len(processes), _AT_ONCE):
+        by_id = {process.pk: process for process in processes[begin : begin + _AT_ONCE]}
+        rows = (
+            SnapshotRollup.objects.filter(process__in=list(by_id), period=SnapshotRollup.Period.HOUR, start__gte=since)
+            .order_by("process_id", "start")
+            .values_list("process_id", "start", "figures", "floors")
+        )
+        for pk, group in groupby(rows, key=itemgetter(0)):
+            yield by_id[pk], _history(by_id[pk], list(group))
+
+
+def _history(process: Process, rows: Sequence[tuple[int, datetime, dict[str, Any], dict[str, int]]]) -> History:
+    from memwatch.detection import History  # noqa: PLC0415
+
+    figures: dict[str, Sequence[float | None]] = {}
+    for columns, part in (((*_MEMORY, *_LEVELS), _LEAST), (_TOTALS, _MOST)):
+        for column in columns:
+            values = [row[2][column][part] if row[2].get(column) else None for row in rows]
+            if column in KIB_COLUMNS:
+                values = [megabytes(value) for value in values]
+            figures[KIB_COLUMNS.get(column, column)] = tuple(values)
+    keys = dict.fromkeys(key for row in rows for key in row[3])
+    names = names_of(int(key) for key in keys)
+    return History(
+        times=tuple(row[1].timestamp() + _HALF_AN_HOUR_S for row in rows),
+        figures=figures,
+        counts={names.get(int(key), UNKNOWN): [row[3].get(key) for row in rows] for key in keys},
+        containers=tuple(None for _ in rows),
+        extension_modules=tuple(process.extension_modules or ()),
+        heap_limit_source=_limit_source(rows[-1][2]) if rows else None,
+    )
+
+
+def _limit_source(figures: dict[str, Any]) -> str | None:
+    """Roll-ups keep no source; a ceiling that is the container's limit comes from there."""
+    limit, container = figures.get("heap_limit_kib"), figures.get("cgroup_limit_kib")
+    return "cgroup" if limit and container and limit[_LEAST] == container[_LEAST] else None

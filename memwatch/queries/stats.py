@@ -1,0 +1,97 @@
+"""How memwatch itself is doing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Avg, Count, Max
+from django.utils import timezone
+
+from memwatch.conf import get_settings
+from memwatch.models import Alert, Leak, Process, Service, Severity, Snapshot
+from memwatch.queries import counters
+from memwatch.transport import HubState, TransportUnavailable, open_hub
+
+
+def stats(now: datetime | None = None) -> dict[str, Any]:
+    """JSON-ready: the fleet, what was stored and lost, open leaks by severity, lag, transport, costs.
+
+    A process is silent when its last report is older than two intervals; lag is the age of the newest report.
+    """
+    now = now or timezone.now()
+    settings = get_settings()
+    alive = Process.objects.alive()
+    silent_before = now - timedelta(seconds=2 * settings.snapshot_interval)
+    newest = alive.aggregate(Max("last_seen_at"))["last_seen_at__max"]
+    return {
+        "services": Service.objects.count(),
+        "processes": Process.objects.count(),
+        "processes_alive": alive.count(),
+        "processes_silent": alive.filter(last_seen_at__lt=silent_before).count(),
+        "reports": counters.total(counters.REPORTS),
+        "reports_rejected": counters.total(counters.REJECTED),
+        "rejected_by_reason": {labels.get("reason", ""): n for labels, n in counters.totals(counters.REJECTED)},
+        "snapshots_stored": counters.total(counters.SNAPSHOTS),
+        "snapshots_duplicate": counters.total(counters.DUPLICATES),
+        "snapshots_dropped": counters.total(counters.DROPPED),
+        "sampling_failures": counters.total(counters.FAILURES),
+        "commands_refused": counters.total(counters.REFUSED),
+        "open_leaks": _leaks_by_severity(),
+        "alerts_raised": Alert.objects.raised().count(),
+        "snapshot_interval_s": settings.snapshot_interval,
+        "last_report_at": newest.isoformat() if newest else None,
+        "lag_s": max(0.0, (now - newest).total_seconds()) if newest else None,
+        "transport": _transport(settings.transport_url),
+        "cost": _cost(),
+    }
+
+
+def transport_state() -> HubState:
+    """The state of the way from the agents; raises :class:`TransportUnavailable`."""
+    hub = open_hub(get_settings().transport_url)
+    try:
+        return hub.state()
+    finally:
+        hub.close()
+
+
+def _leaks_by_severity() -> dict[str, int]:
+    rows = Leak.objects.active().order_by().values_list("severity").annotate(Count("pk"))
+    found: dict[str, int] = {str(severity): count for severity, count in rows}
+    return {value: found.get(value, 0) for value in Severity.values}
+
+
+def _transport(url: str) -> dict[str, Any]:
+    try:
+        state = transport_state()
+    except TransportUnavailable as error:
+        return {"kind": url.split(":", 1)[0], "available": False, "problem": str(error)}
+    return {
+        "kind": url.split(":", 1)[0],
+        "available": True,
+        "backlog": state.backlog,
+        "oldest_s": state.oldest_s,
+        "lost": state.lost,
+        "used_bytes": state.used_bytes,
+        "limit_bytes": state.limit_bytes,
+    }
+
+
+def _cost() -> dict[str, float | None]:
+    """What watching costs, over the last snapshots of the processes that are alive."""
+    last = Snapshot.objects.filter(pk__in=Process.objects.alive().values("last_snapshot"))
+    found = last.aggregate(
+        pause=Avg("census_pause_us"), pause_max=Max("census_pause_us"), cpu=Avg("snapshot_cpu_us"),
+        cpu_max=Max("snapshot_cpu_us"),
+    )  # fmt: skip
+    return {
+        "census_pause_ms_mean": _ms(found["pause"]),
+        "census_pause_ms_max": _ms(found["pause_max"]),
+        "snapshot_cpu_ms_mean": _ms(found["cpu"]),
+        "snapshot_cpu_ms_max": _ms(found["cpu_max"]),
+    }
+
+
+def _ms(microseconds: float | None) -> float | None:
+    return None if microseconds is None else round(microseconds / 1000, 3)

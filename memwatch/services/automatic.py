@@ -1,0 +1,84 @@
+"""The automatic baseline of a process.
+
+Its first snapshot sets it at once, so that there is a drift from the start. While the process warms up (imports,
+caches) that is no fair measure: the first snapshot taken at an age of five intervals, at most five minutes, takes its
+place, once. What somebody reset by hand is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from memwatch.models import Baseline, Process, Snapshot
+from memwatch.queries.figures import COLUMNS
+
+WARM_UP_INTERVALS = 5
+WARM_UP_AT_MOST = timedelta(minutes=5)
+
+
+def warm_up(interval_s: float) -> timedelta:
+    """How old a process is when its baseline becomes fair."""
+    return min(timedelta(seconds=WARM_UP_INTERVALS * interval_s), WARM_UP_AT_MOST)
+
+
+def keep_up(stored: Mapping[Process, Sequence[Snapshot]], interval_s: float) -> None:
+    """Set and move automatic baselines after these snapshots were stored, and learn what they report late.
+
+    Call it in the transaction that stored them, with the processes locked.
+    """
+    active = Baseline.objects.filter(active=True, process__in=[process.pk for process in stored]).order_by()
+    known = {row[0]: row[1:] for row in active.values_list("process_id", "pk", "timestamp", "automatic")}
+    created: list[Baseline] = []
+    learning: dict[int, dict[str, int]] = {}
+    for process, rows in stored.items():
+        ordered = sorted(rows, key=lambda row: row.seq)
+        fair = _fair(process, ordered, interval_s)
+        if process.pk not in known:
+            chosen = fair or ordered[0]
+            baseline = Baseline(service_id=process.service_id, process=process, automatic=True)
+            copy_figures(chosen, baseline)
+            late = _backfill(ordered, since=chosen.timestamp)
+            if late:
+                baseline.counts = {**late, **(baseline.counts or {})}
+            created.append(baseline)
+            continue
+        pk, since, is_automatic = known[process.pk]
+        if fair is not None and is_automatic and since < process.started_at + warm_up(interval_s):
+            _move(pk, fair)
+            since = fair.timestamp
+        late = _backfill(ordered, since=since)
+        if late:
+            learning[pk] = late
+    Baseline.objects.bulk_create(created)
+    for baseline in Baseline.objects.filter(pk__in=list(learning)).only("counts"):
+        baseline.counts = {**learning[baseline.pk], **(baseline.counts or {})}
+        baseline.save(update_fields=["counts"])
+
+
+def _fair(process: Process, ordered: Sequence[Snapshot], interval_s: float) -> Snapshot | None:
+    """The first of these snapshots that was taken after warm-up."""
+    warm_at = process.started_at + warm_up(interval_s)
+    return next((row for row in ordered if row.timestamp >= warm_at), None)
+
+
+def _move(pk: int, row: Snapshot) -> None:
+    Baseline.objects.filter(pk=pk).update(timestamp=row.timestamp, **{name: getattr(row, name) for name in COLUMNS})
+
+
+def copy_figures(row: Snapshot, baseline: Baseline) -> None:
+    """The snapshot's figures and time into the baseline. Not saved."""
+    baseline.timestamp = row.timestamp
+    for column in COLUMNS:
+        setattr(baseline, column, getattr(row, column))
+
+
+def _backfill(rows: Iterable[Snapshot], *, since: datetime) -> dict[str, int]:
+    """Counts at the baseline of the types that these rows report for the first time after it, by id."""
+    found: dict[str, int] = {}
+    for row in rows:
+        if row.timestamp < since:
+            continue
+        for key, count in ((row.extras or {}).get("backfill") or {}).items():
+            found.setdefault(key, count)
+    return found

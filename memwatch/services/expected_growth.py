@@ -1,0 +1,42 @@
+"""The growth that operators expect: which rule holds a type back, and how often it did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from django.db.models import F
+
+from memwatch.models import ExpectedGrowth
+
+
+class ExpectedRules:
+    """All rules as they are at the start of a run."""
+
+    def __init__(self) -> None:
+        self._rules = list(ExpectedGrowth.objects.select_related("service").order_by("pk"))
+        self._held_back: Counter[int] = Counter()
+        self._seen: set[int] = set()
+
+    def match(self, object_type: str, service_id: int, now: datetime) -> ExpectedGrowth | None:
+        """The first rule in force that expects this type's growth in this service."""
+        for rule in self._rules:
+            here = rule.service_id is None or rule.service_id == service_id
+            if here and rule.is_active(now) and fnmatchcase(object_type, rule.type_pattern):
+                return rule
+        return None
+
+    def held_back(self, rule: ExpectedGrowth) -> None:
+        """Count a leak that the rule kept from opening."""
+        self._held_back[rule.pk] += 1
+        self._seen.add(rule.pk)
+
+    def seen(self, rule: ExpectedGrowth) -> None:
+        """Note that what the rule holds back still grows."""
+        self._seen.add(rule.pk)
+
+    def save(self, now: datetime) -> None:
+        """Write what was counted."""
+        for pk in sorted(self._seen):
+            ExpectedGrowth.objects.filter(pk=pk).update(matches=F("matches") + self._held_back[pk], last_matched_at=now)

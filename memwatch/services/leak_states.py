@@ -1,0 +1,65 @@
+"""The parts of a leak's row that change together: its state, its figures, its severity. Nothing here saves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from memwatch.detection import Verdict
+from memwatch.figures import SEVERITIES
+from memwatch.models import Leak
+
+_State = Leak.State
+
+
+def close(row: Leak, now: datetime) -> None:
+    """Make the row resolved and remember the count that growth has to exceed before it opens again."""
+    row.state, row.resolved_at, row.snoozed_until = _State.RESOLVED, now, None
+    row.evidence = {**row.evidence, "follow_up": {**follow_up(row), "resolved_count": row.current_count}}
+    row.evidence["follow_up"].pop("quiet_since", None)
+
+
+def mark_open(row: Leak) -> None:
+    """Make the row open, whatever it was."""
+    row.state, row.resolved_at, row.snoozed_until, row.expected_growth = _State.OPEN, None, None, None
+    kept = {key: value for key, value in follow_up(row).items() if key == "window"}
+    row.evidence = {**row.evidence, "follow_up": kept}
+
+
+def follow_up(row: Leak) -> dict[str, Any]:
+    """What later runs must know of the row: ``window``, ``quiet_since``, ``calmer_since``, ``resolved_count``."""
+    value = row.evidence.get("follow_up") if isinstance(row.evidence, dict) else None
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def take_figures(row: Leak, verdict: Verdict, now: datetime) -> None:
+    """The counts, the verdict and the evidence of now; where it began stays what it was at the opening."""
+    leak = verdict.to_leak(now)
+    row.current_count = verdict.current_count
+    row.growth_count = row.current_count - row.initial_count
+    row.growth_percent = row.growth_count / row.initial_count * 100 if row.initial_count else 100.0
+    row.growth_per_hour, row.time_to_exhaustion_s = verdict.growth_per_hour, verdict.time_to_exhaustion_s
+    row.confidence, row.verdict = verdict.confidence, verdict.sentence
+    row.evidence = {**leak.evidence, "follow_up": follow_up(row)}
+    row.started_at = row.started_at or verdict.started_at
+    row.last_seen_at = now
+
+
+def take_severity(row: Leak, severity: str, now: datetime, hold: timedelta, *, lower: bool) -> None:
+    """A worse severity counts at once, a milder one after it held for a whole window."""
+    state = follow_up(row)
+    rank, old = SEVERITIES.index(severity), SEVERITIES.index(row.severity)
+    since = parse_moment(state.pop("calmer_since", None))
+    if rank < old and lower:
+        since = since or now
+        if now - since >= hold:
+            row.severity = severity
+        else:
+            state["calmer_since"] = since.astimezone(UTC).isoformat()
+    elif rank > old:
+        row.severity = severity
+    row.evidence["follow_up"] = state
+
+
+def parse_moment(value: Any) -> datetime | None:
+    return datetime.fromisoformat(value) if isinstance(value, str) else None

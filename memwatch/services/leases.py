@@ -1,0 +1,45 @@
+"""One at a time, over every worker and host: a row that one may hold until it expires."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from memwatch.models import Lease
+
+
+@contextmanager
+def single_flight(name: str, ttl_s: float, *, now: datetime | None = None) -> Iterator[bool]:
+    """Yield whether this caller holds ``name`` now; whoever does not, leaves.
+
+    The holder gives it back at the end of the block. One that was killed loses it after ``ttl_s`` seconds, and so does
+    one that works longer: what runs under a lease has to be harmless when run twice.
+    """
+    holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(6)}"[-100:]
+    held = _take(name, holder, now or timezone.now(), ttl_s)
+    try:
+        yield held
+    finally:
+        if held:
+            finished = timezone.now()
+            Lease.objects.filter(name=name, holder=holder).update(
+                holder="", expires_at=finished, last_finished_at=finished
+            )
+
+
+def _take(name: str, holder: str, now: datetime, ttl_s: float) -> bool:
+    """One UPDATE decides: the database lets only one of several through."""
+    free = Lease.objects.filter(name=name, expires_at__lte=now)
+    values = {"holder": holder, "expires_at": now + timedelta(seconds=ttl_s)}
+    if free.update(**values):
+        return True
+    if Lease.objects.filter(name=name).exists():
+        return False
+    Lease.objects.bulk_create([Lease(name=name, expires_at=now)], ignore_conflicts=True)
+    return bool(free.update(**values))

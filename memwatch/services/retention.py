@@ -1,0 +1,148 @@
+"""Retention: what is old goes, in short batches, after it was rolled up."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from memwatch.conf import Settings, get_settings
+from memwatch.models import Alert, Baseline, Command, Leak, Process, RejectedReport, Snapshot, SnapshotRollup
+from memwatch.services.rollups import Progress, nothing, roll_up, start_of_day, start_of_hour
+from memwatch.services.transactions import writing
+
+BATCH = 2_000
+"""Rows deleted in one transaction: short enough that ingest hardly waits on SQLite."""
+CLOCK_AHEAD = timedelta(days=1)
+"""A snapshot dated further ahead than this has a wrong clock: it goes by the time it was received."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class PruneResult:
+    """How many rows were written (roll-ups) and deleted (the rest), or would be."""
+
+    hourly_written: int = 0
+    daily_written: int = 0
+    snapshots: int = 0
+    hourly_rollups: int = 0
+    daily_rollups: int = 0
+    leaks: int = 0
+    alerts: int = 0
+    processes: int = 0
+    baselines: int = 0
+    commands: int = 0
+    rejected_reports: int = 0
+
+    @property
+    def deleted(self) -> int:
+        written = self.hourly_written + self.daily_written
+        return int(sum(dataclasses.astuple(self))) - written
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Step:
+    """One kind of row that is pruned: its field in the result, its words, which rows, and how a batch goes."""
+
+    field: str
+    words: str
+    rows: QuerySet[Any]
+    delete: Callable[[list[int]], int]
+    batch: int = BATCH
+
+
+def prune(now: datetime | None = None, progress: Progress | None = None, *, dry_run: bool = False) -> PruneResult:
+    """Roll up what is complete, then delete what is older than the settings ``RETENTION_*`` say.
+
+    ``progress`` is called with (what, done, of how many). A ``dry_run`` only counts. Being killed half-way loses
+    nothing; the next run goes on.
+    """
+    now, tell = now or timezone.now(), progress or nothing
+    counted: dict[str, int] = {}
+    if not dry_run:
+        counted["hourly_written"], counted["daily_written"] = roll_up(now, tell)
+    for step in _steps(get_settings(), now):
+        counted[step.field] = step.rows.count() if dry_run else _delete(step, tell)
+    return PruneResult(**counted)
+
+
+def _steps(settings: Settings, now: datetime) -> list[_Step]:
+    findings = now - timedelta(days=settings.retention_findings_days)
+    hourly = start_of_day(now - timedelta(days=settings.retention_hourly_days))
+    daily = start_of_day(now - timedelta(days=settings.retention_daily_days))
+    raw = start_of_hour(now - timedelta(hours=settings.retention_snapshots_hours))
+    latest = Process.objects.alive().exclude(last_snapshot=None).values("last_snapshot")
+    old = Q(timestamp__lt=raw) | Q(timestamp__gt=now + CLOCK_AHEAD, received_at__lt=raw)
+    period = SnapshotRollup.Period
+    return [
+        _Step("snapshots", "snapshots", Snapshot.objects.filter(old).exclude(pk__in=latest), _delete_snapshots),
+        _Step(
+            "hourly_rollups", "hourly roll-ups",
+            SnapshotRollup.objects.filter(period=period.HOUR, start__lt=hourly), _deleter(SnapshotRollup),
+        ),
+        _Step(
+            "daily_rollups", "daily roll-ups",
+            SnapshotRollup.objects.filter(period=period.DAY, start__lt=daily), _deleter(SnapshotRollup),
+        ),
+        _Step(
+            "alerts", "cleared alerts", Alert.objects.filter(cleared_at__lt=findings), _deleter(Alert), 500,
+        ),
+        _Step(
+            "leaks", "resolved leaks",
+            Leak.objects.filter(state=Leak.State.RESOLVED, resolved_at__lt=findings), _deleter(Leak), 200,
+        ),
+        _Step(
+            "baselines", "replaced baselines",
+            Baseline.objects.filter(active=False, created_at__lt=findings), _deleter(Baseline), 500,
+        ),
+        _Step("commands", "commands", Command.objects.filter(expires_at__lt=findings), _deleter(Command), 500),
+        _Step(
+            "rejected_reports", "rejected reports",
+            RejectedReport.objects.filter(received_at__lt=findings), _deleter(RejectedReport), 500,
+        ),
+        _Step("processes", "ended processes", Process.objects.filter(ended_at__lt=findings), _delete_processes, 20),
+    ]  # fmt: skip
+
+
+def _delete(step: _Step, tell: Progress) -> int:
+    """Delete the step's rows, a batch a transaction, until none is left."""
+    total = step.rows.count()
+    done = 0
+    tell(step.words, done, total)
+    while ids := list(step.rows.order_by().values_list("pk", flat=True)[: step.batch]):
+        with writing():
+            done += step.delete(ids)
+        tell(step.words, done, max(done, total))
+    return done
+
+
+def _deleter(model: type[Any]) -> Callable[[list[int]], int]:
+    def delete(ids: list[int]) -> int:
+        _, by_model = model._base_manager.filter(pk__in=ids).delete()
+        return int(by_model.get(model._meta.label, 0))
+
+    return delete
+
+
+def _delete_snapshots(ids: list[int]) -> int:
+    """Take back the pointers first: they have no constraint that would."""
+    Process.objects.filter(last_snapshot__in=ids, ended_at__isnull=False).update(last_snapshot=None)
+    Command.objects.filter(snapshot__in=ids).update(snapshot=None)
+    deleted, _ = Snapshot.objects.filter(pk__in=ids).delete()
+    return deleted
+
+
+def _delete_processes(ids: list[int]) -> int:
+    """A process with all that hangs on it; the many rows go by one statement each, without being loaded."""
+    Process.objects.filter(pk__in=ids).update(last_snapshot=None)
+    Command.objects.filter(process__in=ids).delete()
+    Snapshot.objects.filter(process__in=ids).delete()
+    SnapshotRollup.objects.filter(process__in=ids).delete()
+    _, by_model = Process.objects.filter(pk__in=ids).delete()
+    return by_model.get(Process._meta.label, 0)
+
+
+__all__ = ["PruneResult", "prune", "roll_up"]
