@@ -1,0 +1,241 @@
+"""Why memwatch thinks so: a verdict's evidence in the words of an operator, its statistics apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from memwatch.admin import formats
+from memwatch.admin.panels import Line
+from memwatch.conf import get_settings
+from memwatch.models import Leak
+
+WHAT: dict[str, Promise] = {
+    Leak.Kind.UNTRACKED: gettext_lazy("objects that the garbage collector does not track, such as str and bytes"),
+    Leak.Kind.NATIVE: gettext_lazy("memory outside Python's objects, as extension modules allocate it"),
+    Leak.Kind.FRAGMENTATION: gettext_lazy("memory that the allocators hold and do not use"),
+}
+WINDOWS = {
+    "hour": gettext_lazy("in the snapshots of the last hour"),
+    "day": gettext_lazy("at the lowest points of the last day"),
+    "week": gettext_lazy("at the lowest points of the last week"),
+    "lives": gettext_lazy("over several lives of the process"),
+}
+LIMITS = {
+    "setting": gettext_lazy("the limit set by HEAP_LIMIT_MB"),
+    "cgroup": gettext_lazy("the container's limit"),
+    "rlimit": gettext_lazy("the process's own limit"),
+    "host": gettext_lazy("the host's memory"),
+}
+MEASURED = {"rss_mb": gettext_lazy("RSS"), "heap_used_mb": gettext_lazy("heap in use")}
+GATES = {
+    "steady": gettext_lazy("a small growth, but with hardly a step back"),
+    "memory": gettext_lazy("the memory behind it is more than an import or a reserve takes"),
+}
+DECIDED = {
+    "few_points": gettext_lazy("there are few points, and nearly every one is higher than the one before"),
+    "pooled": gettext_lazy("it grew in one life of the process after the other"),
+}
+
+EVIDENCE_DEPTH = 3
+SHORT_LIST = 12
+MOST_NAMED = 8
+
+
+def _part(evidence: Any, name: str) -> Mapping[str, Any]:
+    found = evidence.get(name) if isinstance(evidence, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def unit_of(leak: Leak) -> str:
+    """What the leak's counts count, as the verdict has it; empty where it says nothing."""
+    unit = _part(leak.evidence, "statistics").get("unit")
+    return unit if isinstance(unit, str) else ""
+
+
+def name_of(leak: Leak) -> str:
+    """The type; the kind for memory that has no type."""
+    return leak.object_type if leak.kind == Leak.Kind.OBJECTS else leak.get_kind_display()
+
+
+def held_in(leak: Leak) -> str:
+    """The name of what holds it, such as ``shop.leaks.FRAGMENTS``; empty where that is unknown."""
+    name = _part(leak.evidence, "container").get("name")
+    return name if isinstance(name, str) else ""
+
+
+def amount(leak: Leak, value: int | None) -> str:
+    """One of its counts in its own unit."""
+    return formats.leak_amount(leak.kind, value, unit_of(leak))
+
+
+def growth(leak: Leak, value: float | None) -> str:
+    """The same with a sign."""
+    return formats.leak_growth(leak.kind, None if value is None else round(value), unit_of(leak))
+
+
+def readable(leak: Leak, now: datetime) -> list[Line]:
+    """What was seen, what holds it, where it leads and what decided; only what is known."""
+    evidence = leak.evidence if isinstance(leak.evidence, Mapping) else {}
+    statistics = _part(evidence, "statistics")
+    start = leak.started_at or leak.detected_at
+    ends = {"first": amount(leak, leak.initial_count), "last": amount(leak, leak.current_count)}
+    gain = f"{growth(leak, leak.growth_count)}, {formats.signed_percent(leak.growth_percent)}"
+    rate = "" if leak.growth_per_hour is None else _("%s an hour") % growth(leak, leak.growth_per_hour)
+    modules = _names(evidence.get("extension_modules"))
+    found: list[tuple[str, str | SafeString, str]] = [
+        (_("What grew"), _what(leak), ""),
+        (_("From, to"), _("%(first)s to %(last)s") % ends, gain),
+        (_("Grows since"), formats.when(start, now), formats.exact(start)),
+        (_("Rate"), rate, ""),
+        (_("Held in"), *_held(leak)),
+        (_("Grows with it"), _names(evidence.get("grows_with")), _("probably for the same reason")),
+        (_("Extension modules"), modules, _("loaded in the process; one of them may hold it")),
+        (_("Memory of the process"), _memory(statistics), ""),
+        (_("Limit"), *_limit(leak, statistics)),
+        (_("Last looked at"), *_looked_at(evidence, statistics)),
+        (_("Noticed because"), _gate(statistics), ""),
+        (_("Judged a leak because"), _decided(evidence, statistics), ""),
+        (_("Since then"), *_quiet(evidence, now)),
+    ]
+    return [Line(label=label, value=value, hint=hint) for label, value, hint in found if value]
+
+
+def _what(leak: Leak) -> str | SafeString:
+    if leak.kind in WHAT:
+        return str(WHAT[leak.kind])
+    return format_html(_("objects of the type {}"), formats.type_name(leak.object_type))
+
+
+def _looked_at(evidence: Mapping[str, Any], statistics: Mapping[str, Any]) -> tuple[str, str]:
+    points, span = statistics.get("points"), statistics.get("span_s")
+    if not isinstance(points, int):
+        return "", ""
+    text = ngettext("%s point", "%s points", points) % formats.count(points)
+    if isinstance(span, int | float):
+        text = _("%(points)s over %(span)s") % {"points": text, "span": formats.duration(span)}
+    return text, str(WINDOWS.get(str(evidence.get("window")), ""))
+
+
+def _held(leak: Leak) -> tuple[str | SafeString, str]:
+    container = _part(leak.evidence, "container")
+    if not container:
+        return "", ""
+    kind = str(container.get("type") or _("container"))
+    name = held_in(leak)
+    text = (
+        format_html(_("the {} {}"), kind, formats.type_name(name))
+        if name
+        else _("a %s without a name of its own") % kind
+    )
+    length, holds, entry = container.get("length"), container.get("holds"), container.get("entry_bytes")
+    said = []
+    if isinstance(length, int):
+        said.append(ngettext("%s entry", "%s entries", length) % formats.count(length))
+    if holds:
+        said.append(_("mostly %s") % holds)
+    if isinstance(entry, int | float):
+        said.append(_("about %s bytes each") % formats.count(round(entry)))
+    return text, ", ".join(said)
+
+
+def _names(value: Any) -> str:
+    names = [str(each) for each in value] if isinstance(value, Sequence) and not isinstance(value, str) else []
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (_(" and %d more") % more if more > 0 else "")
+
+
+def _memory(statistics: Mapping[str, Any]) -> str:
+    rate, measured = statistics.get("floor_growth_percent_per_hour"), MEASURED.get(str(statistics.get("floor_of")))
+    if not isinstance(rate, int | float) or measured is None:
+        return ""
+    words = {"figure": measured, "rate": formats.signed_percent(rate)}
+    return _("its %(figure)s grows by %(rate)s an hour at its lowest points") % words
+
+
+def _limit(leak: Leak, statistics: Mapping[str, Any]) -> tuple[str, str]:
+    limit = LIMITS.get(str(statistics.get("limit_source")))
+    if leak.time_to_exhaustion_s is None:
+        return "", ""
+    words = {"limit": limit or _("the limit"), "time": formats.duration(leak.time_to_exhaustion_s)}
+    return _("%(limit)s is exhausted in %(time)s") % words, _("if the process goes on growing as it does now")
+
+
+def _gate(statistics: Mapping[str, Any]) -> str:
+    gate = statistics.get("gate")
+    if gate == "contract":
+        settings = get_settings()
+        words = {
+            "percent": f"{settings.leak_min_growth_percent:g}",
+            "count": formats.count(settings.leak_min_growth_count),
+        }
+        return _("it grew by more than %(percent)s %% and more than %(count)s") % words
+    return str(GATES.get(str(gate), ""))
+
+
+def _decided(evidence: Mapping[str, Any], statistics: Mapping[str, Any]) -> str:
+    rule = str(evidence.get("rule") or "")
+    if rule != "all":
+        return str(DECIDED.get(rule, ""))
+    said = [_("even its lowest points rise")]
+    probability, shape = statistics.get("leak_probability"), statistics.get("shape")
+    if isinstance(probability, int | float) and shape:
+        words = {"shape": shape, "harmless": statistics.get("harmless_shape") or _("harmless growth")}
+        words["percent"] = formats.percent(min(99.9, probability * 100))
+        said.append(_("its shape is a %(shape)s rather than a %(harmless)s (%(percent)s sure)") % words)
+    late = statistics.get("late_share")
+    if isinstance(late, int | float):
+        percent = formats.count(round(late * 100))
+        said.append(_("of late it still rises at %s %% of its overall rate") % percent)
+    return "; ".join(said)
+
+
+def _quiet(evidence: Mapping[str, Any], now: datetime) -> tuple[str | SafeString, str]:
+    text = _part(evidence, "follow_up").get("quiet_since")
+    try:
+        since = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        since = None
+    if since is None or since.tzinfo is None:
+        return "", ""
+    return format_html(_("not judged a leak any more, {}"), formats.when(since, now)), _("it is resolved if that lasts")
+
+
+def statistics_lines(evidence: Mapping[str, Any], *, depth: int = EVIDENCE_DEPTH, prefix: str = "") -> list[Line]:
+    """Everything by its own name, figures rounded; long series are left to the raw form."""
+    lines: list[Line] = []
+    for key, value in evidence.items():
+        label = f"{prefix}{str(key).replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            if depth > 1:
+                lines += statistics_lines(value, depth=depth - 1, prefix=f"{label}: ")
+        elif (text := _value_text(value)) is not None:
+            lines.append(Line(label=label, value=text))
+    return lines
+
+
+def _value_text(value: Any) -> str | None:
+    """The value in words; ``None`` for what only the raw form can show."""
+    if isinstance(value, list | tuple):
+        short = len(value) <= SHORT_LIST and all(isinstance(item, str | int | float) for item in value)
+        return (", ".join(map(_scalar_text, value)) or _("none")) if short else None
+    return _scalar_text(value)
+
+
+def _scalar_text(value: Any) -> str:
+    if value is None:
+        return _("not measured")
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, int):
+        return formats.count(value)
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 10_000 else formats.count(round(value))
+    return str(value)

@@ -1,0 +1,173 @@
+"""Services, releases and the interned type names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from memwatch import queries
+from memwatch.admin import fleet_acts, formats, leak_tables, panels
+from memwatch.admin.base import PageAdmin, ReadOnlyAdmin
+from memwatch.admin.processes import counted_objects, process_state
+from memwatch.figures import MemorySnapshot
+from memwatch.models import Baseline, Leak, ObjectType, Process, Release, Service
+from memwatch.queries.fleet import ProcessFigures
+
+ALIVE = Q(processes__ended_at__isnull=True)
+SHOWN_RELEASES = 5
+SHOWN_BASELINES = 5
+SHOWN_PROCESSES = 200
+
+
+def process_row(item: ProcessFigures, now: datetime) -> dict[str, Any]:
+    """A process in a table on another page."""
+    process, figures = item.process, item.figures or MemorySnapshot(timestamp=now)
+    return {
+        "url": formats.page_url("process", process.pk),
+        "slot": process.slot,
+        "host": process.host,
+        "state": process_state(process),
+        "rss": formats.megabytes(figures.rss_mb),
+        "heap": formats.megabytes(figures.heap_used_mb),
+        "share": formats.percent(figures.heap_percent),
+        "objects": counted_objects(item),
+        "drift": formats.signed_percent(item.drift_percent),
+        "leaks": formats.count(item.open_leaks),
+        "seen": formats.when(process.last_seen_at, now),
+    }
+
+
+@admin.register(Service)
+class ServiceAdmin(PageAdmin):
+    list_display = ("name", "alive", "rss", "open_leaks", "first_seen")
+    search_fields = ("name",)
+    acts = (fleet_acts.SNAPSHOT_SERVICE, fleet_acts.RESET_SERVICE)
+    actions = ("snapshot_now", "reset_baseline")
+    page_template = "admin/memwatch/service/page.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Service]:
+        leaks = Leak.objects.active().filter(service=OuterRef("pk")).order_by().values("service")
+        rows: QuerySet[Service] = super().get_queryset(request)
+        return rows.annotate(
+            alive_processes=Count("processes", filter=ALIVE),
+            alive_rss_kib=Sum("processes__last_snapshot__rss_kib", filter=ALIVE),
+            leaks_open=Coalesce(Subquery(leaks.annotate(found=Count("pk")).values("found")), 0),
+        )
+
+    @admin.action(permissions=["take_snapshot"], description=gettext_lazy("Snapshot now"))
+    def snapshot_now(self, request: HttpRequest, queryset: QuerySet[Service]) -> HttpResponse | None:
+        return self.perform(request, queryset, fleet_acts.SNAPSHOT_SERVICE)
+
+    @admin.action(permissions=["reset_baseline"], description=gettext_lazy("Reset baseline"))
+    def reset_baseline(self, request: HttpRequest, queryset: QuerySet[Service]) -> HttpResponse | None:
+        return self.perform(request, queryset, fleet_acts.RESET_SERVICE)
+
+    @admin.display(description=gettext_lazy("processes alive"), ordering="alive_processes")
+    def alive(self, service: Any) -> SafeString:
+        url = formats.changelist("process", service__id__exact=service.pk)
+        return formats.number(formats.link(url, formats.count(service.alive_processes)))
+
+    @admin.display(description=gettext_lazy("RSS of all"), ordering="alive_rss_kib")
+    def rss(self, service: Any) -> SafeString:
+        return formats.number(formats.kib(service.alive_rss_kib))
+
+    @admin.display(description=gettext_lazy("open leaks"), ordering="leaks_open")
+    def open_leaks(self, service: Any) -> SafeString:
+        url = formats.changelist("leak", service__id__exact=service.pk)
+        return formats.number(formats.link(url, formats.count(service.leaks_open)))
+
+    @admin.display(description=gettext_lazy("first seen"), ordering="created_at")
+    def first_seen(self, service: Service) -> SafeString:
+        return formats.when(service.created_at)
+
+    def page(self, request: HttpRequest, obj: Service) -> Mapping[str, Any]:
+        now = timezone.now()
+        alive = Process.objects.alive().filter(service=obj)
+        rows = alive.select_related("service", "release", "last_snapshot")[: SHOWN_PROCESSES + 1]
+        items = queries.figures_of_processes(list(rows), census=True)
+        leaks = leak_tables.worst_first(obj.leaks.active().select_related("service", "process__service"))
+        return {
+            "title": obj.name,
+            "subtitle": _("service"),
+            "tiles": self._tiles(items, leaks),
+            "processes": [process_row(item, now) for item in items[:SHOWN_PROCESSES]],
+            "more_processes": len(items) > SHOWN_PROCESSES,
+            "processes_url": formats.changelist("process", service__id__exact=obj.pk),
+            "leaks": [leak_tables.leak_row(leak, now) for leak in leaks],
+            "all_leaks_url": formats.changelist("leak", service__id__exact=obj.pk),
+            "baselines": self._baselines(obj, now),
+            "releases": [
+                {"name": release.name, "seen": formats.when(release.first_seen_at, now)}
+                for release in obj.releases.all()[:SHOWN_RELEASES]
+            ],
+        }
+
+    def _tiles(self, items: Sequence[ProcessFigures], leaks: Sequence[Leak]) -> list[panels.Line]:
+        known = [item.figures for item in items if item.figures is not None]
+        rss = [figures.rss_mb for figures in known if figures.rss_mb is not None]
+        heap = [figures.heap_used_mb for figures in known if figures.heap_used_mb is not None]
+        shares = [figures.heap_percent for figures in known if figures.heap_percent is not None]
+        return [
+            panels.Line(label=_("Processes alive"), value=formats.count(len(items))),
+            panels.Line(label=_("RSS of all"), value=formats.megabytes(sum(rss) if rss else None)),
+            panels.Line(label=_("Heap used by all"), value=formats.megabytes(sum(heap) if heap else None)),
+            panels.Line(
+                label=_("Fullest heap"), value=formats.percent(max(shares, default=None)), hint=_("of its limit")
+            ),
+            panels.Line(label=_("Open leaks"), value=formats.count(len(leaks))),
+        ]
+
+    def _baselines(self, service: Service, now: datetime) -> list[dict[str, Any]]:
+        rows = Baseline.objects.filter(service=service, process=None).select_related("created_by")[:SHOWN_BASELINES]
+        return [
+            {
+                "url": formats.page_url("baseline", row.pk),
+                "set": formats.when(row.created_at, now),
+                "by": str(row.created_by or _("memwatch")),
+                "reason": row.reason,
+                "heap": formats.kib(row.heap_used_kib),
+                "objects": formats.count(row.total_objects),
+                "active": row.active,
+            }
+            for row in rows
+        ]
+
+
+@admin.register(Release)
+class ReleaseAdmin(ReadOnlyAdmin):
+    list_display = ("name", "service", "first_seen")
+    list_filter = ("service",)
+    list_select_related = ("service",)
+    search_fields = ("name", "service__name")
+    fields = ("service", "name", "first_seen_at")
+
+    @admin.display(description=gettext_lazy("first seen"), ordering="first_seen_at")
+    def first_seen(self, release: Release) -> SafeString:
+        return formats.when(release.first_seen_at)
+
+
+@admin.register(ObjectType)
+class ObjectTypeAdmin(ReadOnlyAdmin):
+    """Only looked up: hidden from the index."""
+
+    list_display = ("shown_name",)
+    search_fields = ("name",)
+    fields = ("name",)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    @admin.display(description=gettext_lazy("type"), ordering="name")
+    def shown_name(self, row: ObjectType) -> SafeString:
+        return format_html('<span class="mw-type">{}</span>', row.name)

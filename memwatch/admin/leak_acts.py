@@ -1,0 +1,138 @@
+"""What can be done to leaks: acknowledge, snooze, resolve, suppress, reopen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from memwatch.admin.acts import Act, ConfirmForm, one_by_one
+from memwatch.models import Leak
+from memwatch.services import leaks
+
+OPEN, ACKNOWLEDGED, SNOOZED = Leak.State.OPEN, Leak.State.ACKNOWLEDGED, Leak.State.SNOOZED
+RESOLVED, SUPPRESSED = Leak.State.RESOLVED, Leak.State.SUPPRESSED
+
+
+def _moment(**options: Any) -> forms.DateTimeField:
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+    return forms.DateTimeField(widget=widget, **options)
+
+
+def _tomorrow() -> datetime:
+    return (timezone.localtime() + timedelta(days=1)).replace(hour=9, minute=0, second=0, microsecond=0)
+
+
+def _future(moment: datetime | None) -> datetime | None:
+    if moment is not None and moment <= timezone.now():
+        raise forms.ValidationError(_("This time has passed: give one to come."))
+    return moment
+
+
+class CommentForm(ConfirmForm):
+    comment = forms.CharField(
+        label=gettext_lazy("Comment"),
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"}),
+    )
+
+
+class SnoozeForm(CommentForm):
+    until = _moment(label=gettext_lazy("Until"), initial=_tomorrow)
+    field_order = ("until", "comment")
+
+    def clean_until(self) -> datetime | None:
+        return _future(self.cleaned_data["until"])
+
+
+class SuppressForm(ConfirmForm):
+    reason = forms.CharField(
+        label=gettext_lazy("Why it is expected"),
+        max_length=300,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+        help_text=gettext_lazy("E.g. “the price cache is meant to fill up”."),
+    )
+    until = _moment(label=gettext_lazy("Until"), required=False, help_text=gettext_lazy("Empty: for good."))
+
+    def clean_until(self) -> datetime | None:
+        return _future(self.cleaned_data["until"])
+
+
+def _acknowledge(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
+    leaks.acknowledge(leak, by=user, comment=values["comment"])
+
+
+def _snooze(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
+    leaks.snooze(leak, until=values["until"], by=user, comment=values["comment"])
+
+
+def _resolve(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
+    leaks.resolve(leak, by=user, comment=values["comment"])
+
+
+def _reopen(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
+    leaks.reopen(leak, by=user, comment=values["comment"])
+
+
+def _suppress(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
+    leaks.suppress(leak, by=user, reason=values["reason"], until=values["until"])
+
+
+ACKNOWLEDGE = Act(
+    name="acknowledge",
+    label=gettext_lazy("Acknowledge"),
+    permission="act_on_leak",
+    run=one_by_one(_acknowledge),
+    done=lambda n: ngettext("%d leak was acknowledged.", "%d leaks were acknowledged.", n) % n,
+    applies=lambda leak: leak.state in (OPEN, SNOOZED),
+    consequence=gettext_lazy("Others see that somebody is on it. It is judged and updated as before."),
+    form=CommentForm,
+)
+SNOOZE = Act(
+    name="snooze",
+    label=gettext_lazy("Snooze"),
+    permission="act_on_leak",
+    run=one_by_one(_snooze),
+    done=lambda n: ngettext("%d leak was snoozed.", "%d leaks were snoozed.", n) % n,
+    applies=lambda leak: leak.state in (OPEN, ACKNOWLEDGED, SNOOZED),
+    consequence=gettext_lazy("It keeps quiet until then, unless its severity rises."),
+    form=SnoozeForm,
+)
+RESOLVE = Act(
+    name="resolve",
+    label=gettext_lazy("Resolve"),
+    permission="act_on_leak",
+    run=one_by_one(_resolve),
+    done=lambda n: ngettext("%d leak was resolved.", "%d leaks were resolved.", n) % n,
+    applies=lambda leak: leak.state != RESOLVED,
+    consequence=gettext_lazy("It is closed. It opens again by itself when it goes on growing."),
+    form=CommentForm,
+)
+SUPPRESS = Act(
+    name="suppress",
+    label=gettext_lazy("Suppress as expected"),
+    permission="act_on_leak",
+    run=one_by_one(_suppress),
+    done=lambda n: ngettext("%d leak was suppressed.", "%d leaks were suppressed.", n) % n,
+    applies=lambda leak: leak.state not in (RESOLVED, SUPPRESSED),
+    consequence=gettext_lazy(
+        "The growth of this type in this service is expected from now on: it is judged and counted, but no leak "
+        "is opened and nobody is alerted. Take it back in the list of expected growth."
+    ),
+    form=SuppressForm,
+)
+REOPEN = Act(
+    name="reopen",
+    label=gettext_lazy("Reopen"),
+    permission="act_on_leak",
+    run=one_by_one(_reopen),
+    done=lambda n: ngettext("%d leak was reopened.", "%d leaks were reopened.", n) % n,
+    applies=lambda leak: leak.state != OPEN,
+    form=CommentForm,
+)

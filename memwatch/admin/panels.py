@@ -1,0 +1,198 @@
+"""The pieces of the pages: tiles, lists of figures, tables, as values that the templates only print."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from memwatch import queries
+from memwatch.admin import formats
+from memwatch.conf import get_settings
+from memwatch.figures import BigContainer, DriftReport, MemorySnapshot
+
+SHOWN_TYPES = 40
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Line:
+    """A figure with its name, and what there is to say beside it."""
+
+    label: str | Promise
+    value: str | SafeString
+    hint: str | Promise = ""
+    url: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TypeRow:
+    """A type now against its baseline, as text."""
+
+    name: str
+    now: str
+    before: str
+    difference: str
+    percent: str
+    direction: str
+    """``up`` or empty."""
+    leaking: bool = False
+
+
+LIMIT_SOURCES = {
+    "setting": gettext_lazy("set by HEAP_LIMIT_MB"),
+    "cgroup": gettext_lazy("the container's limit"),
+    "rlimit": gettext_lazy("the process's rlimit"),
+    "host": gettext_lazy("the host's memory"),
+}
+
+
+def direction(row: queries.Row) -> str:
+    """``up`` for growth beyond the thresholds of a leak, else empty: a few objects more are no news."""
+    if row.difference is None or row.percent is None:
+        return ""
+    settings = get_settings()
+    much = row.difference > settings.leak_min_growth_count and row.percent > settings.leak_min_growth_percent
+    return "up" if much else ""
+
+
+def now_tiles(figures: MemorySnapshot | None, drift: DriftReport | None) -> list[Line]:
+    """The handful of figures that answer "how is it?"."""
+    if figures is None:
+        return []
+    tiles = [
+        Line(
+            label=_("RSS"),
+            value=formats.megabytes(figures.rss_mb),
+            hint=_since(formats.signed_megabytes(drift.rss_drift_mb)) if drift else "",
+        ),
+        Line(
+            label=_("Heap used"),
+            value=formats.megabytes(figures.heap_used_mb),
+            hint=_since(formats.signed_megabytes(drift.heap_drift_mb)) if drift else "",
+        ),
+        Line(
+            label=_("Heap of its limit"),
+            value=formats.percent(figures.heap_percent),
+            hint=_("of %s") % formats.megabytes(figures.heap_size_mb) if figures.heap_size_mb is not None else "",
+        ),
+        Line(
+            label=_("Objects"),
+            value=formats.count(figures.total_objects),
+            hint=_since(formats.signed_count(drift.object_drift)) if drift else "",
+        ),
+    ]
+    if figures.cgroup_limit_mb:
+        used = None if figures.cgroup_used_mb is None else figures.cgroup_used_mb / figures.cgroup_limit_mb * 100
+        tiles.append(
+            Line(
+                label=_("Container"),
+                value=formats.percent(used),
+                hint=_("of %s, shared") % formats.megabytes(figures.cgroup_limit_mb),
+            )
+        )
+    return tiles
+
+
+def _since(difference: str) -> str:
+    return "" if difference == formats.NOT_MEASURED else _("%s since the baseline") % difference
+
+
+def memory_lines(figures: MemorySnapshot) -> list[Line]:
+    """Every size of a snapshot."""
+    size = formats.megabytes
+    return [
+        Line(label=_("Resident (RSS)"), value=size(figures.rss_mb)),
+        Line(label=_("Its own (USS)"), value=size(figures.uss_mb), hint=_("every fifth snapshot")),
+        Line(label=_("Its share (PSS)"), value=size(figures.pss_mb), hint=_("every fifth snapshot")),
+        Line(label=_("Swapped out"), value=size(figures.swap_mb), hint=_("every fifth snapshot")),
+        Line(label=_("Virtual (VMS)"), value=size(figures.vms_mb)),
+        Line(label=_("Heap used"), value=size(figures.heap_used_mb), hint=_("live blocks of both allocators")),
+        Line(label=_("of it pymalloc"), value=size(figures.pymalloc_used_mb), hint=_("objects up to 512 bytes")),
+        Line(label=_("of it malloc"), value=size(figures.malloc_used_mb), hint=_("large objects, extension modules")),
+        Line(label=_("Heap committed"), value=size(figures.heap_committed_mb), hint=_("taken from the system")),
+        Line(label=_("Fragmentation"), value=formats.percent(figures.fragmentation_percent), hint=_("committed, free")),
+        Line(
+            label=_("Limit"),
+            value=size(figures.heap_size_mb),
+            hint=LIMIT_SOURCES.get(figures.heap_limit_source or "", ""),
+        ),
+        Line(label=_("Container used"), value=size(figures.cgroup_used_mb), hint=_("working set, shared")),
+        Line(label=_("Container limit"), value=size(figures.cgroup_limit_mb)),
+    ]
+
+
+def object_lines(figures: MemorySnapshot) -> list[Line]:
+    """Objects, collections, work done and what watching costs."""
+    lines = [
+        Line(label=_("Objects"), value=formats.count(figures.total_objects), hint=_("tracked by gc")),
+        Line(label=_("Allocated blocks"), value=formats.count(figures.allocated_blocks)),
+        Line(label=_("Collections, generation 0"), value=formats.count(figures.gc_collections_gen0)),
+        Line(label=_("Collections, generation 1"), value=formats.count(figures.gc_collections_gen1)),
+        Line(label=_("Collections, generation 2"), value=formats.count(figures.gc_collections_gen2)),
+        Line(label=_("Collector's thresholds"), value=_triple(figures.gc_threshold)),
+        Line(label=_("Requests handled"), value=formats.count(figures.requests_handled)),
+        Line(label=_("Tasks handled"), value=formats.count(figures.tasks_handled)),
+        Line(label=_("Threads"), value=formats.count(figures.threads)),
+        Line(label=_("Census' longest pause"), value=formats.milliseconds(figures.census_pause_ms)),
+        Line(label=_("CPU of this snapshot"), value=formats.milliseconds(figures.snapshot_cpu_ms)),
+    ]
+    if figures.tracemalloc_current_mb or figures.tracemalloc_peak_mb:
+        peak = _("peak %s") % formats.megabytes(figures.tracemalloc_peak_mb)
+        lines.append(Line(label=_("Traced"), value=formats.megabytes(figures.tracemalloc_current_mb), hint=peak))
+    return lines
+
+
+def _triple(values: tuple[int, int, int] | None) -> str:
+    return formats.NOT_MEASURED if values is None else ", ".join(formats.count(value) for value in values)
+
+
+def type_rows(comparison: queries.Comparison, leaking: Iterable[str] = ()) -> list[TypeRow]:
+    """The types reported now, the leaking ones first, then those that grew most."""
+    suspects = frozenset(leaking)
+    rows = [row for row in comparison.types if row.after is not None]
+    rows.sort(key=lambda row: row.name not in suspects)
+    return [_type_row(row, leaking=row.name in suspects) for row in rows[:SHOWN_TYPES]]
+
+
+def types_alone(figures: MemorySnapshot) -> list[TypeRow]:
+    """The same without a baseline: the most numerous first."""
+    counts = list((figures.top_objects or {}).items())
+    counts.sort(key=lambda item: -item[1])
+    return [
+        _type_row(queries.Row(name=name, before=None, after=count, difference=None, percent=None))
+        for name, count in counts[:SHOWN_TYPES]
+    ]
+
+
+def _type_row(row: queries.Row, *, leaking: bool = False) -> TypeRow:
+    return TypeRow(
+        name=row.name,
+        now=formats.count(row.after),
+        before=formats.count(row.before),
+        difference=formats.signed_count(row.difference),
+        percent=formats.signed_percent(row.percent),
+        direction=direction(row),
+        leaking=leaking,
+    )
+
+
+def container_rows(containers: Sequence[BigContainer] | None) -> list[dict[str, Any]]:
+    return [
+        {
+            "what": _("%(type)s of %(holds)s") % {"type": each.type, "holds": each.holds} if each.holds else each.type,
+            "name": each.name or "",
+            "length": formats.count(each.length),
+            "entry": _("%s bytes") % formats.count(round(each.entry_bytes)) if each.entry_bytes is not None else "",
+        }
+        for each in containers or ()
+    ]
+
+
+def raw_json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)

@@ -1,0 +1,91 @@
+"""What every view of the API shares. Nothing is left to the host site's own ``REST_FRAMEWORK`` settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from django.urls import reverse
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import extend_schema
+from rest_framework import viewsets
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication, TokenAuthentication
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import FormParser, JSONParser
+from rest_framework.permissions import BasePermission
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
+
+from memwatch.api import errors
+from memwatch.api.access import MemwatchPermission
+from memwatch.api.pagination import Newest
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def documented(**kwargs: Any) -> Callable[[_Method], _Method]:
+    """``extend_schema`` that does not depend on the site's ``DEFAULT_SCHEMA_CLASS``."""
+
+    def decorate(method: _Method) -> _Method:
+        known: dict[str, Any] = method.__dict__.setdefault("kwargs", {})
+        known.setdefault("schema", AutoSchema)
+        return extend_schema(**kwargs)(method)
+
+    return decorate
+
+
+class ApiView(viewsets.GenericViewSet[Any]):
+    """JSON only; token or session; a permission for each action; clear errors."""
+
+    view_permission: str
+    """Needed for every action."""
+    action_permissions: Mapping[str, Sequence[str]] = {}
+    """Needed besides, by action."""
+
+    authentication_classes: Sequence[type[BaseAuthentication]] = (TokenAuthentication, SessionAuthentication)
+    permission_classes: Sequence[type[BasePermission]] = (MemwatchPermission,)
+    renderer_classes = (JSONRenderer,)
+    parser_classes = (JSONParser, FormParser)
+    content_negotiation_class = DefaultContentNegotiation
+    throttle_classes: Sequence[type[BaseThrottle]] = ()
+    filter_backends: Sequence[Any] = (DjangoFilterBackend,)
+    pagination_class: type[Newest] | None = Newest
+    versioning_class = None
+    schema = AutoSchema()
+
+    def get_exception_handler(self) -> Callable[..., Response | None]:
+        return errors.handler
+
+    def checked(self, request: Request) -> dict[str, Any]:
+        """The request's body, checked by the action's serializer."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+    def address_of(self, name: str, *args: Any) -> str:
+        """The path of another route of this API, wherever the site has mounted it."""
+        match = self.request.resolver_match
+        namespace = f"{match.namespace}:" if match is not None and match.namespace else ""
+        return reverse(f"{namespace}{name}", args=args)
+
+
+class ReadView(ApiView):
+    """A list and its details."""
+
+    def present(self, rows: list[Any]) -> list[Any]:
+        """What the serializer gets for these rows: look up here, once for all, what they need besides."""
+        return rows
+
+    def shown(self, row: Any) -> Response:
+        """One row as the list shows it."""
+        return Response(self.serializer_class(self.present([row])[0], context=self.get_serializer_context()).data)  # type: ignore[misc]
+
+    def list(self, request: Request, *_args: Any, **_kwargs: Any) -> Response:
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(self.get_serializer(self.present(list(page or ())), many=True).data)
+
+    def retrieve(self, request: Request, *_args: Any, **_kwargs: Any) -> Response:
+        return Response(self.get_serializer(self.present([self.get_object()])[0]).data)

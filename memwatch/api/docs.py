@@ -1,0 +1,70 @@
+"""The OpenAPI schema and its pages, from files of our own: nothing is loaded from the network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.templatetags.static import static
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.authentication import SessionAuthentication, TokenAuthentication
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+
+from memwatch import __version__
+
+SETTINGS = {
+    "TITLE": "memwatch",
+    "DESCRIPTION": "Memory of every Python process of a Django and Celery deployment.",
+    "VERSION": __version__,
+}
+"""What the schema says of itself, whatever the site's own SPECTACULAR_SETTINGS are."""
+
+
+@extend_schema(exclude=True)
+class SchemaView(SpectacularAPIView):
+    """The schema of memwatch's own routes. It names routes and fields, no host and no process: anyone may read it."""
+
+    urlconf = "memwatch.urls"
+    schema = AutoSchema()
+    authentication_classes = (TokenAuthentication, SessionAuthentication)
+    permission_classes = (AllowAny,)
+    versioning_class = None
+    throttle_classes = ()
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        mounted_at = request.path.partition("/api/schema")[0]
+        self.custom_settings = {**SETTINGS, "SCHEMA_PATH_PREFIX_INSERT": mounted_at}
+        answer: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
+        return answer
+
+
+@extend_schema(exclude=True)
+class DocsView(SpectacularSwaggerView):
+    """Swagger's page."""
+
+    schema = AutoSchema()
+    title = "memwatch"
+    authentication_classes = (TokenAuthentication, SessionAuthentication)
+    permission_classes = (AllowAny,)
+    versioning_class = None
+    throttle_classes = ()
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        answer: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
+        return answer
+
+    def _get_schema_url(self, request: Request) -> str:
+        namespace = request.resolver_match.namespace if request.resolver_match else ""
+        return str(reverse(f"{namespace}:schema" if namespace else "schema"))
+
+    @staticmethod
+    def _swagger_ui_resource(filename: str) -> str:
+        return static(f"drf_spectacular_sidecar/swagger-ui-dist/{filename}")
+
+    @staticmethod
+    def _swagger_ui_favicon() -> str:
+        return static("drf_spectacular_sidecar/swagger-ui-dist/favicon-32x32.png")

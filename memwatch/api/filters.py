@@ -1,0 +1,161 @@
+"""What lists can be narrowed by. Several values of a choice are separated by commas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import django_filters as filters
+from django.db.models import QuerySet
+
+from memwatch.models import Alert, Baseline, Leak, Process, Service, Severity, Snapshot
+
+
+def _named(choices: Iterable[tuple[str, Any]]) -> dict[str, str]:
+    """The message for a value that is none of the choices."""
+    return {"invalid_choice": f"%(value)s is none of: {', '.join(key for key, _label in choices)}"}
+
+
+class AnyOf(filters.BaseInFilter, filters.ChoiceFilter):
+    """One or several of the choices."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("lookup_expr", "in")
+        kwargs.setdefault("error_messages", _named(kwargs["choices"]))
+        super().__init__(*args, **kwargs)
+
+
+class TypeFilter(filters.CharFilter):
+    """A type name; ``*`` at either end stands for anything."""
+
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        lookup = {(False, False): "exact", (True, False): "endswith", (False, True): "startswith"}
+        stars = (value.startswith("*"), value.endswith("*"))
+        if not value or value == "*":
+            return qs
+        return qs.filter(**{f"{self.field_name}__{lookup.get(stars, 'contains')}": value.strip("*")})
+
+
+_TIME = {"invalid": "give a time with zone in ISO 8601, e.g. 2026-01-31T12:00:00Z"}
+
+
+def _service(path: str = "service__name") -> filters.CharFilter:
+    return filters.CharFilter(field_name=path, label="Name of the service")
+
+
+def _host(path: str = "process__host") -> filters.CharFilter:
+    return filters.CharFilter(field_name=path, label="Host")
+
+
+def _process() -> filters.NumberFilter:
+    return filters.NumberFilter(field_name="process_id", label="Id of the process", min_value=1, max_value=2**63 - 1)
+
+
+def _since(path: str) -> filters.IsoDateTimeFilter:
+    return filters.IsoDateTimeFilter(
+        field_name=path, lookup_expr="gte", label="From this time on, ISO 8601", error_messages=_TIME
+    )
+
+
+def _until(path: str) -> filters.IsoDateTimeFilter:
+    return filters.IsoDateTimeFilter(
+        field_name=path, lookup_expr="lt", label="Before this time, ISO 8601", error_messages=_TIME
+    )
+
+
+class ServiceFilter(filters.FilterSet):
+    service = filters.CharFilter(field_name="name", label="Name of the service")
+
+    class Meta:
+        model = Service
+        fields: tuple[str, ...] = ()
+
+
+PROCESS_STATES = (("alive", "alive"), ("ended", "ended"), ("stale", "stale"))
+
+
+class ProcessFilter(filters.FilterSet):
+    service = _service()
+    host = _host("host")
+    state = filters.ChoiceFilter(
+        choices=PROCESS_STATES, method="with_state", label="State", error_messages=_named(PROCESS_STATES)
+    )
+    program = filters.CharFilter(label="What runs, e.g. gunicorn worker")
+    release = filters.CharFilter(field_name="release__name", label="Release")
+    since = _since("started_at")
+    until = _until("started_at")
+
+    class Meta:
+        model = Process
+        fields: tuple[str, ...] = ()
+
+    def with_state(self, rows: QuerySet[Process], _name: str, value: str) -> QuerySet[Process]:
+        if value == "alive":
+            return rows.filter(ended_at=None)
+        ended = rows.filter(ended_at__isnull=False)
+        stale = Process.End.STALE
+        return ended.filter(end_reason=stale) if value == "stale" else ended.exclude(end_reason=stale)
+
+
+class SnapshotFilter(filters.FilterSet):
+    service = _service("process__service__name")
+    host = _host()
+    process = _process()
+    since = _since("timestamp")
+    until = _until("timestamp")
+
+    class Meta:
+        model = Snapshot
+        fields: tuple[str, ...] = ()
+
+
+class LeakFilter(filters.FilterSet):
+    service = _service()
+    host = _host()
+    process = _process()
+    state = AnyOf(choices=Leak.State.choices, label="State")
+    severity = AnyOf(choices=Severity.choices, label="Severity")
+    kind = AnyOf(choices=Leak.Kind.choices, label="Kind")
+    type = TypeFilter(field_name="object_type", label="Type; * at either end stands for anything")
+    since = _since("detected_at")
+    until = _until("detected_at")
+
+    class Meta:
+        model = Leak
+        fields: tuple[str, ...] = ()
+
+
+ALERT_STATES = (("raised", "raised"), ("cleared", "cleared"))
+
+
+class AlertFilter(filters.FilterSet):
+    service = _service()
+    host = _host()
+    process = _process()
+    state = filters.ChoiceFilter(
+        choices=ALERT_STATES, method="with_state", label="State", error_messages=_named(ALERT_STATES)
+    )
+    severity = AnyOf(choices=Severity.choices, label="Severity")
+    type = AnyOf(choices=Alert.Type.choices, label="Type")
+    since = _since("raised_at")
+    until = _until("raised_at")
+
+    class Meta:
+        model = Alert
+        fields: tuple[str, ...] = ()
+
+    def with_state(self, rows: QuerySet[Alert], _name: str, value: str) -> QuerySet[Alert]:
+        return rows.filter(cleared_at__isnull=value == "raised")
+
+
+class BaselineFilter(filters.FilterSet):
+    service = _service()
+    host = _host()
+    process = _process()
+    active = filters.BooleanFilter(label="The one that counts now")
+    since = _since("created_at")
+    until = _until("created_at")
+
+    class Meta:
+        model = Baseline
+        fields: tuple[str, ...] = ()

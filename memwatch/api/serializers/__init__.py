@@ -1,0 +1,1 @@
+"""What the API's JSON looks like: the reference's attribute names beside memwatch's own."""

@@ -1,0 +1,218 @@
+"""Snapshots, baselines, drift, metrics and comparisons."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC
+from functools import partial
+from typing import Any
+
+from rest_framework import serializers
+
+from memwatch.figures import MemorySnapshot
+from memwatch.models import Baseline, Snapshot
+
+Time = partial(serializers.DateTimeField, format="iso-8601", default_timezone=UTC)
+"""ISO 8601 in UTC, whatever the site's settings say."""
+Megabytes = partial(serializers.FloatField, allow_null=True)
+Whole = partial(serializers.IntegerField, allow_null=True)
+
+
+class Counts(serializers.DictField):
+    """Whole numbers by type name."""
+
+    child = serializers.IntegerField()
+
+
+class Triple(serializers.ListField):
+    """One whole number for each generation."""
+
+    child = serializers.IntegerField()
+
+
+NOT_SHOWN = ("backfill",)
+"""Attributes of :class:`MemorySnapshot` that are between agent and server."""
+
+
+class BigContainerSerializer(serializers.Serializer[Any]):
+    """An exact built-in container with at least 1,000 entries."""
+
+    type = serializers.CharField()
+    length = serializers.IntegerField()
+    holds = serializers.CharField(allow_null=True, help_text="Type of most of the sampled entries")
+    token = serializers.IntegerField(allow_null=True, help_text="The same for the same container of one process")
+    name = serializers.CharField(allow_null=True, help_text="The module-level name it is kept under")
+    entry_bytes = serializers.FloatField(allow_null=True, help_text="Mean size of the sampled entries")
+
+
+class FiguresSerializer(serializers.Serializer[Any]):
+    """The figures of one process at one time. ``_mb`` is 1024*1024 bytes; null is what was not measured."""
+
+    timestamp = Time(help_text="When it was taken, by the process's clock")
+    heap_size_mb = Megabytes(help_text="The ceiling the process can grow to")
+    heap_limit_source = serializers.CharField(allow_null=True, help_text="Whose ceiling: setting, cgroup, rlimit, host")
+    heap_used_mb = Megabytes(help_text="Live blocks of both allocators")
+    heap_free_mb = Megabytes()
+    heap_percent = Megabytes()
+    heap_committed_mb = Megabytes(help_text="What the allocators took from the system")
+    fragmentation_percent = Megabytes(help_text="Share of the committed heap that is free")
+    pymalloc_used_mb = Megabytes()
+    malloc_used_mb = Megabytes()
+    rss_mb = Megabytes(help_text="Resident Set Size")
+    vms_mb = Megabytes(help_text="Virtual Memory Size")
+    uss_mb = Megabytes(help_text="With every fifth snapshot")
+    pss_mb = Megabytes(help_text="With every fifth snapshot")
+    swap_mb = Megabytes(help_text="With every fifth snapshot")
+    cgroup_used_mb = Megabytes(help_text="Working set of the container, shared with its other processes")
+    cgroup_limit_mb = Megabytes()
+    total_objects = Whole(help_text="Objects tracked by the garbage collector")
+    top_objects = Counts(allow_null=True, help_text="Count by type: the largest types and the largest growers")
+    type_sizes = Counts(allow_null=True, help_text="Sampled mean size in bytes by type")
+    big_containers = BigContainerSerializer(many=True, allow_null=True)
+    allocated_blocks = Whole()
+    tracemalloc_current_mb = serializers.FloatField(help_text="0 when tracing is off")
+    tracemalloc_peak_mb = serializers.FloatField(help_text="0 when tracing is off")
+    gc_count = Triple(min_length=3, max_length=3, allow_null=True)
+    gc_threshold = Triple(min_length=3, max_length=3, allow_null=True)
+    gc_collections_gen0 = Whole()
+    gc_collections_gen1 = Whole()
+    gc_collections_gen2 = Whole()
+    requests_handled = Whole()
+    tasks_handled = Whole()
+    threads = Whole()
+    census_pause_ms = Megabytes()
+    snapshot_cpu_ms = Megabytes()
+
+
+def figures_values(figures: MemorySnapshot) -> dict[str, Any]:
+    """What :class:`FiguresSerializer` reads."""
+    return {name: getattr(figures, name) for name in _SHOWN}
+
+
+_SHOWN = tuple(field.name for field in dataclasses.fields(MemorySnapshot) if field.name not in NOT_SHOWN)
+
+
+CENSUS_FIGURES = ("total_objects", "top_objects", "type_sizes", "big_containers")
+"""What only a census tells."""
+
+
+class LastSnapshotSerializer(FiguresSerializer):
+    """The figures of a process's last snapshot."""
+
+    id = serializers.IntegerField()
+    census_at = Time(
+        allow_null=True,
+        help_text="When total_objects, top_objects and big_containers were counted: not every snapshot takes a census",
+    )
+
+
+class SnapshotSerializer(FiguresSerializer):
+    """One snapshot, and whose."""
+
+    id = serializers.IntegerField()
+    process = serializers.IntegerField(help_text="Id of the process")
+    service = serializers.CharField()
+    host = serializers.CharField()
+    slot = serializers.CharField()
+    seq = serializers.IntegerField(help_text="Rises by one a snapshot in a process's life")
+    received_at = Time(help_text="By the server's clock")
+
+
+def snapshot_values(row: Snapshot, figures: MemorySnapshot) -> dict[str, Any]:
+    """What :class:`SnapshotSerializer` reads; load the row with its process and service."""
+    return {
+        **figures_values(figures),
+        "id": row.pk,
+        "process": row.process_id,
+        "service": row.process.service.name,
+        "host": row.process.host,
+        "slot": row.process.slot,
+        "seq": row.seq,
+        "received_at": row.received_at,
+    }
+
+
+class BaselineSerializer(FiguresSerializer):
+    """The figures that a process or a service is compared with."""
+
+    id = serializers.IntegerField()
+    service = serializers.CharField()
+    process = serializers.IntegerField(allow_null=True, help_text="Null for a baseline of the whole service")
+    host = serializers.CharField(allow_null=True)
+    slot = serializers.CharField(allow_null=True)
+    active = serializers.BooleanField(help_text="Whether it is the one that counts")
+    automatic = serializers.BooleanField(help_text="Set by memwatch, after a process's warm-up")
+    created_at = Time()
+    created_by = serializers.CharField(allow_null=True, help_text="User name")
+    reason = serializers.CharField()
+
+
+def baseline_values(row: Baseline, figures: MemorySnapshot) -> dict[str, Any]:
+    """What :class:`BaselineSerializer` reads; load the row with process, service and user."""
+    process = row.process
+    return {
+        **figures_values(figures),
+        "id": row.pk,
+        "service": row.service.name,
+        "process": row.process_id,
+        "host": None if process is None else process.host,
+        "slot": None if process is None else process.slot,
+        "active": row.active,
+        "automatic": row.automatic,
+        "created_at": row.created_at,
+        "created_by": None if row.created_by is None else row.created_by.get_username(),
+        "reason": row.reason,
+    }
+
+
+class DriftSerializer(serializers.Serializer[Any]):
+    """The difference of a process's last snapshot from its baseline."""
+
+    baseline_timestamp = Time()
+    current_timestamp = Time()
+    heap_drift_mb = Megabytes()
+    heap_drift_percent = Megabytes()
+    object_drift = Whole()
+    object_drift_percent = Megabytes()
+    gc_frequency_change = Megabytes(help_text="Factor of full collections a second, now against then")
+    significant_drifts = serializers.ListField(child=serializers.CharField())
+    rss_drift_mb = Megabytes()
+    rss_drift_percent = Megabytes()
+    type_drifts = Counts(help_text="Difference of counts by type")
+
+
+class MetricsSerializer(serializers.Serializer[Any]):
+    """The figures of now, as Prometheus gets them."""
+
+    heap_size_mb = Megabytes()
+    heap_used_mb = Megabytes()
+    heap_percent = Megabytes()
+    total_objects = Whole()
+    gc_collections_gen0 = Whole()
+    gc_collections_gen1 = Whole()
+    gc_collections_gen2 = Whole()
+    tracemalloc_current_mb = serializers.FloatField()
+    tracemalloc_peak_mb = serializers.FloatField()
+    rss_mb = Megabytes()
+    vms_mb = Megabytes()
+    active_leaks = serializers.IntegerField()
+    baseline_drift_percent = Megabytes()
+
+
+class DifferenceSerializer(serializers.Serializer[Any]):
+    """One figure or type on both sides."""
+
+    name = serializers.CharField()
+    before = Megabytes()
+    after = Megabytes()
+    difference = Megabytes()
+    percent = Megabytes()
+
+
+class ComparisonSerializer(serializers.Serializer[Any]):
+    """What changed between two snapshots."""
+
+    before = FiguresSerializer()
+    after = FiguresSerializer()
+    figures = DifferenceSerializer(many=True)
+    types = DifferenceSerializer(many=True, help_text="The largest growth first")

@@ -1,0 +1,105 @@
+"""Leaks with their history, and alerts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from memwatch.api.filters import ALERT_STATES
+from memwatch.api.serializers.figures import Time
+from memwatch.models import Alert, Leak, LeakEvent, Severity
+
+
+class LeakSerializer(serializers.Serializer[Leak]):
+    """Memory that grows and is not given back."""
+
+    id = serializers.IntegerField()
+    service = serializers.CharField(source="service.name")
+    process = serializers.IntegerField(source="process_id", allow_null=True, help_text="Null: the whole service leaks")
+    host = serializers.CharField(source="process.host", allow_null=True)
+    slot = serializers.CharField(source="process.slot", allow_null=True)
+    state = serializers.CharField(help_text=", ".join(Leak.State.values))
+    kind = serializers.ChoiceField(choices=Leak.Kind.choices)
+    object_type = serializers.CharField()
+    severity = serializers.ChoiceField(choices=Severity.choices)
+    confidence = serializers.ChoiceField(choices=Leak.Confidence.choices)
+    initial_count = serializers.IntegerField(help_text="Objects, blocks (untracked) or KiB (native, fragmentation)")
+    current_count = serializers.IntegerField()
+    growth_count = serializers.IntegerField()
+    growth_percent = serializers.FloatField()
+    growth_per_hour = serializers.FloatField(allow_null=True)
+    time_to_exhaustion_s = serializers.FloatField(allow_null=True)
+    verdict = serializers.CharField(help_text="One sentence")
+    evidence = serializers.DictField(help_text="Every statistic, and the rule that decided")
+    started_at = Time(allow_null=True, help_text="Since when it grows")
+    detection_time = Time(source="detected_at")
+    last_seen_at = Time(help_text="When it was last judged a leak")
+    resolved_at = Time(allow_null=True)
+    snoozed_until = Time(allow_null=True)
+    expected_growth = serializers.IntegerField(
+        source="expected_growth_id", allow_null=True, help_text="Id of the expected growth that suppresses it"
+    )
+
+
+class LeakEventSerializer(serializers.Serializer[LeakEvent]):
+    """One entry of a leak's history."""
+
+    at = Time()
+    kind = serializers.CharField(help_text=", ".join(LeakEvent.Kind.values))
+    by = serializers.CharField(allow_null=True, help_text="User name; null for memwatch itself")
+    comment = serializers.CharField()
+
+
+class LeakDetailSerializer(LeakSerializer):
+    """A leak with its history."""
+
+    events = LeakEventSerializer(many=True)
+
+
+class AlertSerializer(serializers.Serializer[Alert]):
+    """A threshold that was crossed."""
+
+    id = serializers.IntegerField()
+    type = serializers.ChoiceField(choices=Alert.Type.choices)
+    severity = serializers.ChoiceField(choices=Severity.choices)
+    message = serializers.CharField()
+    timestamp = Time(source="raised_at", help_text="When it was raised")
+    value = serializers.FloatField(allow_null=True)
+    threshold = serializers.FloatField(allow_null=True)
+    state = serializers.SerializerMethodField()
+    cleared_at = Time(allow_null=True)
+    service = serializers.CharField(source="service.name")
+    process = serializers.IntegerField(source="process_id", allow_null=True)
+    host = serializers.CharField(source="process.host", allow_null=True)
+    slot = serializers.CharField(source="process.slot", allow_null=True)
+    leak = serializers.IntegerField(source="leak_id", allow_null=True)
+
+    def get_state(self, alert: Alert) -> str:
+        """``raised`` or ``cleared``."""
+        return ALERT_STATES[0 if alert.is_raised else 1][0]
+
+
+class CommentSerializer(serializers.Serializer[Any]):
+    """A word to those who read the history."""
+
+    comment = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
+
+
+class SnoozeSerializer(CommentSerializer):
+    """Until when to be quiet."""
+
+    until = serializers.DateTimeField(help_text="ISO 8601 with zone")
+
+
+class SuppressSerializer(serializers.Serializer[Any]):
+    """Why this growth is expected, and until when."""
+
+    reason = serializers.CharField(max_length=300)
+    until = serializers.DateTimeField(required=False, allow_null=True, default=None, help_text="Null: for good")
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    """Why the baseline is set anew."""
+
+    reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=300)

@@ -1,0 +1,128 @@
+"""Services, processes, commands and memwatch's own state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from memwatch.api.filters import PROCESS_STATES
+from memwatch.api.serializers.figures import CENSUS_FIGURES, LastSnapshotSerializer, Time, figures_values
+from memwatch.models import Command
+from memwatch.queries import ProcessFigures
+
+
+class ServiceSerializer(serializers.Serializer[Any]):
+    """A group of processes that run the same thing."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    created_at = Time(help_text="When it was first seen")
+    processes_alive = serializers.IntegerField()
+    open_leaks = serializers.IntegerField(help_text="Open or acknowledged")
+    baseline = serializers.IntegerField(allow_null=True, help_text="Id of the service's own baseline")
+
+
+class ProcessSerializer(serializers.Serializer[ProcessFigures]):
+    """One run of one operating-system process, with the figures of its last snapshot."""
+
+    id = serializers.IntegerField(source="process.pk")
+    service = serializers.CharField(source="process.service.name")
+    host = serializers.CharField(source="process.host")
+    slot = serializers.CharField(source="process.slot", help_text="Small stable name, e.g. web-1")
+    state = serializers.ChoiceField(source="process.state", choices=PROCESS_STATES)
+    pid = serializers.IntegerField(source="process.pid")
+    program = serializers.CharField(source="process.program")
+    command_line = serializers.CharField(source="process.command_line")
+    parent_pid = serializers.IntegerField(source="process.parent_pid", allow_null=True)
+    release = serializers.CharField(source="process.release.name", allow_null=True)
+    python = serializers.CharField(source="process.python")
+    agent_version = serializers.CharField(source="process.agent_version")
+    outside = serializers.BooleanField(source="process.outside", help_text="Seen by its child, it has no agent")
+    started_at = Time(source="process.started_at")
+    first_seen_at = Time(source="process.first_seen_at")
+    last_seen_at = Time(source="process.last_seen_at")
+    ended_at = Time(source="process.ended_at", allow_null=True)
+    end_reason = serializers.CharField(source="process.end_reason")
+    dropped_snapshots = serializers.IntegerField(source="process.dropped_snapshots")
+    sampling_failures = serializers.IntegerField(source="process.sampling_failures")
+    refused_commands = serializers.IntegerField(source="process.refused_commands")
+    open_leaks = serializers.IntegerField(help_text="Open or acknowledged, of this very process")
+    baseline_drift_percent = serializers.FloatField(source="drift_percent", allow_null=True)
+    last_snapshot = serializers.SerializerMethodField()
+
+    @extend_schema_field(LastSnapshotSerializer(allow_null=True))
+    def get_last_snapshot(self, item: ProcessFigures) -> dict[str, Any] | None:
+        """The figures of the last snapshot, what only a census tells as of the latest one; null before the first."""
+        if item.figures is None:
+            return None
+        values = {"id": item.process.last_snapshot_id, **figures_values(item.figures), "census_at": None}
+        if item.census is not None and item.census.total_objects is not None:
+            values |= {name: getattr(item.census, name) for name in CENSUS_FIGURES}
+            values["census_at"] = item.census.timestamp
+        return dict(LastSnapshotSerializer(values).data)
+
+
+class CommandSerializer(serializers.Serializer[Command]):
+    """What a process was asked to do, and what became of it."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    process = serializers.IntegerField(source="process_id")
+    service = serializers.CharField(source="process.service.name")
+    host = serializers.CharField(source="process.host")
+    slot = serializers.CharField(source="process.slot")
+    state = serializers.ChoiceField(choices=Command.State.choices)
+    detail = serializers.CharField()
+    snapshot = serializers.IntegerField(source="snapshot_id", allow_null=True, help_text="The snapshot taken for it")
+    created_at = Time()
+    answered_at = Time(allow_null=True)
+    expires_at = Time()
+    created_by = serializers.CharField(allow_null=True, help_text="User name")
+
+
+class TransportSerializer(serializers.Serializer[Any]):
+    """The way from the agents to the server."""
+
+    kind = serializers.CharField()
+    available = serializers.BooleanField()
+    problem = serializers.CharField(required=False, help_text="Where it is not available")
+    backlog = serializers.IntegerField(required=False)
+    oldest_s = serializers.FloatField(required=False, allow_null=True)
+    lost = serializers.IntegerField(required=False)
+    used_bytes = serializers.IntegerField(required=False, allow_null=True)
+    limit_bytes = serializers.IntegerField(required=False, allow_null=True)
+
+
+class CostSerializer(serializers.Serializer[Any]):
+    """What watching costs, over the last snapshots of the processes that are alive."""
+
+    census_pause_ms_mean = serializers.FloatField(allow_null=True)
+    census_pause_ms_max = serializers.FloatField(allow_null=True)
+    snapshot_cpu_ms_mean = serializers.FloatField(allow_null=True)
+    snapshot_cpu_ms_max = serializers.FloatField(allow_null=True)
+
+
+class StatsSerializer(serializers.Serializer[Any]):
+    """How memwatch itself is doing."""
+
+    services = serializers.IntegerField()
+    processes = serializers.IntegerField()
+    processes_alive = serializers.IntegerField()
+    processes_silent = serializers.IntegerField(help_text="Alive, last heard of more than two intervals ago")
+    reports = serializers.IntegerField()
+    reports_rejected = serializers.IntegerField()
+    rejected_by_reason = serializers.DictField(child=serializers.IntegerField())
+    snapshots_stored = serializers.IntegerField()
+    snapshots_duplicate = serializers.IntegerField()
+    snapshots_dropped = serializers.IntegerField()
+    sampling_failures = serializers.IntegerField()
+    commands_refused = serializers.IntegerField()
+    open_leaks = serializers.DictField(child=serializers.IntegerField(), help_text="By severity")
+    alerts_raised = serializers.IntegerField()
+    snapshot_interval_s = serializers.FloatField()
+    last_report_at = Time(allow_null=True)
+    lag_s = serializers.FloatField(allow_null=True, help_text="Age of the newest report")
+    transport = TransportSerializer()
+    cost = CostSerializer()

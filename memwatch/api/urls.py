@@ -1,0 +1,29 @@
+"""The API's routes, below ``/api/``."""
+
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
+
+from memwatch.api.docs import DocsView, SchemaView
+from memwatch.api.views.figures import BaselineView, SnapshotView
+from memwatch.api.views.findings import AlertView, LeakView
+from memwatch.api.views.fleet import CommandView, ProcessView, ServiceView, StatsView
+from memwatch.api.views.token import TokenView
+
+app_name = "memwatch-api"
+
+router = SimpleRouter()
+router.register("services", ServiceView, basename="service")
+router.register("processes", ProcessView, basename="process")
+router.register("snapshots", SnapshotView, basename="snapshot")
+router.register("leaks", LeakView, basename="leak")
+router.register("baselines", BaselineView, basename="baseline")
+router.register("alerts", AlertView, basename="alert")
+router.register("commands", CommandView, basename="command")
+
+urlpatterns = [
+    path("v1/stats/", StatsView.as_view({"get": "list"}), name="stats"),
+    path("v1/token/", TokenView.as_view({"post": "create"}), name="token"),
+    path("v1/", include(router.urls)),
+    path("schema/", SchemaView.as_view(), name="schema"),
+    path("docs/", DocsView.as_view(), name="docs"),
+]

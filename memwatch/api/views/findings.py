@@ -1,0 +1,119 @@
+"""Leaks and what is done about them, and alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import Prefetch
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema_view
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from memwatch.api.base import ReadView, documented
+from memwatch.api.filters import AlertFilter, LeakFilter
+from memwatch.api.serializers.errors import ErrorSerializer
+from memwatch.api.serializers.findings import (
+    AlertSerializer,
+    CommentSerializer,
+    LeakDetailSerializer,
+    LeakSerializer,
+    SnoozeSerializer,
+    SuppressSerializer,
+)
+from memwatch.api.views.fleet import NUMBER
+from memwatch.models import Alert, Leak, LeakEvent
+from memwatch.services import leaks
+
+_COMMENT = {"comment": "PriceQuote again, see ticket 4711"}
+_UNTIL = "2026-02-01T08:00:00Z"
+
+
+def _act(summary: str, request: Any, example: dict[str, Any]) -> Callable[[Any], Any]:
+    """How an action on a leak is documented."""
+    return documented(
+        summary=summary,
+        request=request,
+        responses={
+            200: LeakDetailSerializer,
+            409: OpenApiResponse(ErrorSerializer, description="The leak's state does not allow it"),
+        },
+        examples=[OpenApiExample(summary, value=example, request_only=True)],
+    )
+
+
+@extend_schema_view(
+    list=documented(summary="Leaks, the newest first"),
+    retrieve=documented(summary="One leak with its history", responses=LeakDetailSerializer),
+)
+class LeakView(ReadView):
+    """Memory that grows and is not given back, with the verdict and its evidence."""
+
+    view_permission = "memwatch.view_leak"
+    action_permissions = dict.fromkeys(
+        ("acknowledge", "snooze", "resolve", "reopen", "suppress"), ("memwatch.act_on_leak",)
+    )
+    serializer_class = LeakSerializer
+    filterset_class = LeakFilter
+    queryset = Leak.objects.select_related("service", "process__service")
+    lookup_value_regex = NUMBER
+
+    def retrieve(self, request: Request, *_args: Any, **_kwargs: Any) -> Response:
+        return self._detail(self.get_object())
+
+    @_act("Say that somebody is on it", CommentSerializer, _COMMENT)
+    @action(detail=True, methods=["post"], serializer_class=CommentSerializer)
+    def acknowledge(self, request: Request, **_kwargs: Any) -> Response:
+        """It stays a leak, but needs no one else's eye."""
+        leak = self.get_object()
+        leaks.acknowledge(leak, by=request.user, **self.checked(request))
+        return self._detail(leak)
+
+    @_act("Be quiet about it until", SnoozeSerializer, {"until": _UNTIL, **_COMMENT})
+    @action(detail=True, methods=["post"], serializer_class=SnoozeSerializer)
+    def snooze(self, request: Request, **_kwargs: Any) -> Response:
+        """Until the given time, at most a year, unless its severity rises before."""
+        leak = self.get_object()
+        leaks.snooze(leak, by=request.user, **self.checked(request))
+        return self._detail(leak)
+
+    @_act("Close it", CommentSerializer, {"comment": "fixed in release 2.4"})
+    @action(detail=True, methods=["post"], serializer_class=CommentSerializer)
+    def resolve(self, request: Request, **_kwargs: Any) -> Response:
+        """It opens again by itself when it grows on."""
+        leak = self.get_object()
+        leaks.resolve(leak, by=request.user, **self.checked(request))
+        return self._detail(leak)
+
+    @_act("Open it again", CommentSerializer, {"comment": "not fixed after all"})
+    @action(detail=True, methods=["post"], serializer_class=CommentSerializer)
+    def reopen(self, request: Request, **_kwargs: Any) -> Response:
+        """Whatever state it was in."""
+        leak = self.get_object()
+        leaks.reopen(leak, by=request.user, **self.checked(request))
+        return self._detail(leak)
+
+    @_act("Expect this growth", SuppressSerializer, {"reason": "the cache is meant to fill", "until": _UNTIL})
+    @action(detail=True, methods=["post"], serializer_class=SuppressSerializer)
+    def suppress(self, request: Request, **_kwargs: Any) -> Response:
+        """The type is judged and counted in this service, but opens no leak."""
+        leak = self.get_object()
+        leaks.suppress(leak, by=request.user, **self.checked(request))
+        return self._detail(leak)
+
+    def _detail(self, leak: Leak) -> Response:
+        events = Prefetch("events", LeakEvent.objects.select_related("by"))
+        row = self.get_queryset().prefetch_related(events).get(pk=leak.pk)
+        return Response(LeakDetailSerializer(row).data)
+
+
+@extend_schema_view(list=documented(summary="Alerts, the newest first"), retrieve=documented(summary="One alert"))
+class AlertView(ReadView):
+    """Thresholds that were crossed."""
+
+    view_permission = "memwatch.view_alert"
+    serializer_class = AlertSerializer
+    filterset_class = AlertFilter
+    queryset = Alert.objects.select_related("service", "process__service")
+    lookup_value_regex = NUMBER

@@ -1,0 +1,279 @@
+"""The settings: one dict, ``MEMWATCH``, typed and checked; the environment variable ``MEMWATCH_<KEY>`` beats it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import socket
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+from memwatch.agent.config import AgentConfig
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every key of ``MEMWATCH`` in lower case, with its default."""
+
+    agent: bool = True
+    """``off`` starts no agent in this process."""
+    service: str | None = None
+    """What the processes are grouped by; guessed from the program when not given."""
+    host: str = dataclasses.field(default_factory=socket.gethostname)
+    release: str = ""
+    snapshot_interval: float = 60.0
+    """Seconds between two snapshots of a process."""
+    top_objects_count: int = 20
+    enable_tracemalloc: bool = False
+    pause_budget_ms: float = 50.0
+    cpu_budget_percent: float = 0.5
+    """Of one CPU, for looking at a process's heap, on average; beyond it the census is taken more rarely."""
+    heap_limit_mb: float | None = None
+    heap_warning_percent: float = 80.0
+    heap_critical_percent: float = 90.0
+    growth_rate_warning: float = 10.0
+    """Percent of the memory floor an hour."""
+    gc_spike_threshold: float = 2.0
+    leak_min_growth_percent: float = 50.0
+    leak_min_growth_count: int = 100
+    drift_warning_percent: float = 50.0
+    drift_critical_percent: float = 100.0
+    drift_min_mb: float = 50.0
+    """A drift of less is no news, whatever its percentage."""
+    transport: str = "local:"
+    command_key: str = ""
+    """Signs commands; derived from ``SECRET_KEY`` when not given."""
+    task_queue: str = "memwatch"
+    retention_snapshots_hours: float = 48.0
+    retention_hourly_days: float = 30.0
+    retention_daily_days: float = 400.0
+    retention_findings_days: float = 400.0
+    """Closed leaks, cleared alerts, ended processes, old baselines, answered commands, rejected reports."""
+    alert_channels: tuple[Any, ...] = ("memwatch.alerts.channels.log",)
+    """Dotted paths of callables (or callables) that take the alert's dict."""
+    metrics_token: str = ""
+    metrics_allow_loopback: bool = False
+    """Let loopback scrape ``/metrics`` without a token, unless forwarding headers are present."""
+    metrics_enabled: bool = True
+    metrics_namespace: str = "fogcompute"
+    metrics_type_limit: int = 100
+    """Distinct ``object_type`` labels; the rest is ``other``."""
+
+    @property
+    def transport_url(self) -> str:
+        """The transport with the folder of a bare ``local:`` filled in."""
+        if self.transport.rstrip("/") in ("local", "local:"):
+            return f"local://{default_folder()}"
+        return self.transport
+
+    def agent_config(self) -> AgentConfig:
+        """What the agent needs of this."""
+        return AgentConfig(
+            service=self.service,
+            host=self.host,
+            release=self.release,
+            snapshot_interval=self.snapshot_interval,
+            top_objects_count=self.top_objects_count,
+            pause_budget_ms=self.pause_budget_ms,
+            cpu_budget_percent=self.cpu_budget_percent,
+            heap_limit_mb=self.heap_limit_mb,
+            enable_tracemalloc=self.enable_tracemalloc,
+            transport=self.transport_url,
+            command_key=self.command_key,
+        )
+
+
+def default_folder() -> Path:
+    """The folder of ``local:``: the same for every process of the project and user, whatever the working directory."""
+    module = os.environ.get("DJANGO_SETTINGS_MODULE", "")
+    base = str(getattr(django_settings, "BASE_DIR", ""))
+    digest = hashlib.sha256(f"{module}\0{base}".encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()).resolve() / f"memwatch-{os.getuid()}-{digest}"
+
+
+class SettingError(ImproperlyConfigured):
+    """A key of ``MEMWATCH`` that cannot be taken; the text names the key, the value and what would be right."""
+
+
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in _TRUE + _FALSE:
+        return value.lower() in _TRUE
+    raise ValueError("give True or False (on or off in the environment)")
+
+
+def _number(value: Any, *, low: float, high: float, example: str) -> float:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"give a number, e.g. {example}") from None
+    if not low <= number <= high:
+        raise ValueError(f"give a number from {low:g} to {high:g}, e.g. {example}")
+    return number
+
+
+def _between(low: float, high: float, example: str) -> Callable[[Any], float]:
+    return functools.partial(_number, low=low, high=high, example=example)
+
+
+def _whole(low: int, high: int, example: str) -> Callable[[Any], int]:
+    def parse(value: Any) -> int:
+        number = _number(value, low=low, high=high, example=example)
+        if number != int(number):
+            raise ValueError(f"give a whole number, e.g. {example}")
+        return int(number)
+
+    return parse
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("give a text")
+    return value
+
+
+def _name(value: Any) -> str | None:
+    if value in (None, ""):
+        return None
+    if not isinstance(value, str) or len(value) > 100 or not value.isprintable() or "/" in value:
+        raise ValueError('give a short name without "/", e.g. "web"')
+    return value
+
+
+def _optional_limit(value: Any) -> float | None:
+    return None if value in (None, "") else _number(value, low=1, high=1e9, example="2048")
+
+
+def _transport(value: Any) -> str:
+    if isinstance(value, str) and value.split(":", 1)[0] in ("local", "redis", "rediss", "unix"):
+        return value
+    raise ValueError('give "local:", "local:///a/folder" or "redis://host:6379/0"')
+
+
+def _channels(value: Any) -> tuple[Any, ...]:
+    if isinstance(value, str):
+        value = [item.strip() for item in value.split(",") if item.strip()]
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) or callable(item) for item in value):
+        raise ValueError('give a list of dotted paths or callables, e.g. ["memwatch.alerts.channels.log"]')
+    return tuple(value)
+
+
+def _namespace(value: Any) -> str:
+    if isinstance(value, str) and value.isidentifier() and value.isascii():
+        return value
+    raise ValueError('give a Prometheus name prefix, e.g. "fogcompute"')
+
+
+_PARSERS: Mapping[str, Callable[[Any], Any]] = {
+    "agent": _flag,
+    "service": _name,
+    "host": _name,
+    "release": _text,
+    "snapshot_interval": _between(0.2, 86_400, "60"),
+    "top_objects_count": _whole(1, 200, "20"),
+    "enable_tracemalloc": _flag,
+    "pause_budget_ms": _between(1, 60_000, "50"),
+    "cpu_budget_percent": _between(0.01, 100, "0.5"),
+    "heap_limit_mb": _optional_limit,
+    "heap_warning_percent": _between(1, 100, "80"),
+    "heap_critical_percent": _between(1, 100, "90"),
+    "growth_rate_warning": _between(0.01, 1e6, "10"),
+    "gc_spike_threshold": _between(1, 1e6, "2.0"),
+    "leak_min_growth_percent": _between(0, 1e6, "50"),
+    "leak_min_growth_count": _whole(0, 10**9, "100"),
+    "drift_warning_percent": _between(0.01, 1e6, "50"),
+    "drift_critical_percent": _between(0.01, 1e6, "100"),
+    "drift_min_mb": _between(0, 1e9, "50"),
+    "transport": _transport,
+    "command_key": _text,
+    "task_queue": _text,
+    "retention_snapshots_hours": _between(1, 1e6, "48"),
+    "retention_hourly_days": _between(1, 1e5, "30"),
+    "retention_daily_days": _between(1, 1e5, "400"),
+    "retention_findings_days": _between(1, 1e5, "400"),
+    "alert_channels": _channels,
+    "metrics_token": _text,
+    "metrics_allow_loopback": _flag,
+    "metrics_enabled": _flag,
+    "metrics_namespace": _namespace,
+    "metrics_type_limit": _whole(1, 10_000, "100"),
+}
+
+
+def problems(given: Mapping[str, Any], environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Every wrong key as ``(key, sentence)``."""
+    return _read(given, environ)[1]
+
+
+def _read(given: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    values: dict[str, Any] = {}
+    wrong: list[tuple[str, str]] = []
+    known = [name.upper() for name in _PARSERS]
+    wrong += [
+        (str(key), f'MEMWATCH["{key}"] is unknown: the keys are {", ".join(known)}')
+        for key in given
+        if key not in known
+    ]
+    for name, parse in _PARSERS.items():
+        key = name.upper()
+        place, value = f'MEMWATCH["{key}"]', given.get(key, dataclasses.MISSING)
+        if f"MEMWATCH_{key}" in environ:
+            place, value = f"the environment variable MEMWATCH_{key}", environ[f"MEMWATCH_{key}"]
+        if value is dataclasses.MISSING:
+            continue
+        try:
+            parsed = parse(value)
+        except ValueError as error:
+            shown = "***" if name in ("command_key", "metrics_token") else json.dumps(value, default=repr)[:80]
+            wrong.append((key, f"{place} is {shown}: {error}"))
+            continue
+        if parsed is not None:
+            values[name] = parsed
+    low, high = values.get("heap_warning_percent", 80.0), values.get("heap_critical_percent", 90.0)
+    if low > high:
+        sentence = f'MEMWATCH["HEAP_WARNING_PERCENT"] is {low:g}: give less than HEAP_CRITICAL_PERCENT ({high:g})'
+        wrong.append(("HEAP_WARNING_PERCENT", sentence))
+    return values, wrong
+
+
+@functools.lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The checked settings. Raises :class:`SettingError` that names every wrong key."""
+    settings = read_settings(getattr(django_settings, "MEMWATCH", {}))
+    if settings.command_key:
+        return settings
+    secret = f"memwatch.commands:{django_settings.SECRET_KEY}".encode()
+    return dataclasses.replace(settings, command_key=hashlib.sha256(secret).hexdigest())
+
+
+def read_settings(given: object) -> Settings:
+    """A ``MEMWATCH`` dict with the environment over it, checked as by :func:`get_settings`."""
+    if not isinstance(given, Mapping):
+        raise SettingError(f"MEMWATCH is a {type(given).__name__}: give a dict")
+    values, wrong = _read(given, os.environ)
+    if wrong:
+        raise SettingError("; ".join(sentence for _key, sentence in wrong))
+    return Settings(**values)
+
+
+def _forget(*, setting: str, **_kwargs: Any) -> None:
+    if setting in ("MEMWATCH", "SECRET_KEY", "BASE_DIR"):
+        get_settings.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="memwatch.conf")

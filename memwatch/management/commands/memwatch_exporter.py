@@ -1,0 +1,71 @@
+"""``manage.py memwatch_exporter``: the fleet's metrics from one process of their own."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import close_old_connections, connections
+from prometheus_client.core import Metric
+
+from memwatch.metrics.collector import FleetCollector
+from memwatch.metrics.refresh import Refresher
+from memwatch.metrics.server import DEFAULT_PORT, ListenError, MetricsServer
+
+
+class Command(BaseCommand):
+    help = "Serves the fleet's metrics to Prometheus until it is stopped with SIGINT or SIGTERM."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--address", default="127.0.0.1", help="listen on this address (default: %(default)s)")
+        parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="and this port (default: %(default)s)")
+        parser.add_argument(
+            "--interval", type=float, default=5.0, help="seconds between two readings (default: %(default)s)"
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        if not options["interval"] > 0:
+            raise CommandError(f"--interval is {options['interval']:g}: give seconds above 0, e.g. 5")
+        told_to_stop = _on_signals(signal.SIGINT, signal.SIGTERM)
+        refresher = Refresher(_Reading(), interval_s=options["interval"])
+        try:
+            server = MetricsServer(refresher.page, address=options["address"], port=options["port"])
+        except ListenError as error:
+            raise CommandError(str(error)) from None
+        refresher.start()
+        shown = f"[{options['address']}]" if ":" in options["address"] else options["address"] or "0.0.0.0"  # noqa: S104
+        self.stdout.write(f"memwatch exporter: http://{shown}:{server.port}/metrics")
+        told_to_stop.recv(1)
+        refresher.stop()
+        server.stop()
+
+
+def _on_signals(*numbers: signal.Signals) -> socket.socket:
+    """A socket that can be read once one of the signals has come.
+
+    No lock is waited for: a signal that comes just before the wait would not end it. The handlers are set outright,
+    because a shell that starts a command in the background leaves SIGINT ignored.
+    """
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.detach())
+    for number in numbers:
+        signal.signal(number, lambda *_signal: None)
+    return reader
+
+
+class _Reading:
+    """One reading of the fleet, on a database connection that is given up when it broke."""
+
+    def __init__(self) -> None:
+        self._collector = FleetCollector(max_age_s=0)
+
+    def __call__(self) -> list[Metric]:
+        close_old_connections()
+        metrics = self._collector.metrics()
+        if self._collector.failing:
+            connections.close_all()
+        return metrics

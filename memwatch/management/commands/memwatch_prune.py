@@ -1,0 +1,78 @@
+"""``manage.py memwatch_prune``: roll-ups and retention now, instead of waiting for beat."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from memwatch.services.retention import PruneResult, prune
+from memwatch.services.rollups import Progress
+
+_WORDS = {
+    "hourly_written": "hourly roll-ups written",
+    "daily_written": "daily roll-ups written",
+    "snapshots": "snapshots",
+    "hourly_rollups": "hourly roll-ups",
+    "daily_rollups": "daily roll-ups",
+    "leaks": "resolved leaks",
+    "alerts": "cleared alerts",
+    "processes": "ended processes",
+    "baselines": "replaced baselines",
+    "commands": "commands",
+    "rejected_reports": "rejected reports",
+}
+
+
+class Command(BaseCommand):
+    help = "Rolls up complete hours and days, then deletes what is older than the settings RETENTION_* say."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="count what would be deleted, and change nothing")
+
+    def handle(self, *args: Any, dry_run: bool, verbosity: int, **options: Any) -> None:
+        shown = self._bars() if verbosity > 0 and not dry_run and self.stderr.isatty() else self._silent()
+        with shown as progress:
+            result = prune(progress=progress, dry_run=dry_run)
+        if verbosity > 0:
+            self.stdout.write(_report(result, dry_run=dry_run))
+
+    @contextlib.contextmanager
+    def _silent(self) -> Iterator[Progress | None]:
+        yield None
+
+    @contextlib.contextmanager
+    def _bars(self) -> Iterator[Progress | None]:
+        """A bar for each kind of row, on a terminal that has rich (``pip install memwatch[terminal]``)."""
+        try:
+            from rich.console import Console  # noqa: PLC0415 - rich is an extra
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+            from rich.progress import Progress as Bars  # noqa: PLC0415
+        except ImportError:
+            yield None
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        tasks: dict[str, Any] = {}
+        with Bars(*columns, console=Console(stderr=True)) as bars:
+
+            def advance(what: str, done: int, total: int) -> None:
+                if total and what not in tasks:
+                    tasks[what] = bars.add_task(what, total=total)
+                if what in tasks:
+                    bars.update(tasks[what], completed=done, total=total)
+
+            yield advance
+
+
+def _report(result: PruneResult, *, dry_run: bool) -> str:
+    """One line a kind of row that there is something to say of."""
+    counts = {name: n for name, n in dataclasses.asdict(result).items() if n}
+    lines = []
+    for name, n in counts.items():
+        written = name.endswith("_written")
+        verb = "" if written else ("would be deleted" if dry_run else "deleted")
+        lines.append(f"{n:>10,}  {_WORDS[name]} {verb}".rstrip())
+    return "\n".join(lines) if lines else "Nothing is old enough to be pruned."

@@ -1,0 +1,38 @@
+"""beat's timetable, for a site's ``CELERY_BEAT_SCHEDULE``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from memwatch.conf import get_settings, read_settings
+
+QUICK_INTERVAL_S = 5.0
+"""Below this interval between snapshots, reports are fetched every 2 seconds."""
+
+
+def beat_schedule(given: Mapping[str, Any] | None = None) -> dict[str, dict[str, Any]]:
+    """Every task with its interval in seconds, on memwatch's own queue; one not begun by its next turn expires.
+
+    In a settings module give it the ``MEMWATCH`` dict, since Django's settings are not there yet; elsewhere nothing.
+    Judging keeps pace with short intervals: five snapshots bring news, but never more often than every 5 seconds.
+    """
+    settings = get_settings() if given is None else read_settings(given)
+    interval = settings.snapshot_interval
+    judging = min(60.0, max(5.0, 5 * interval))
+    every = {
+        "take_snapshots": max(1.0, interval),
+        "ingest_reports": 2.0 if interval < QUICK_INTERVAL_S else 5.0,
+        "detect_leaks": judging,
+        "check_alerts": judging,
+        "end_stale_processes": 60.0,
+        "prune": 3600.0,
+    }
+    return {
+        f"memwatch.{name}": {
+            "task": f"memwatch.{name}",
+            "schedule": seconds,
+            "options": {"queue": settings.task_queue, "expires": seconds},
+        }
+        for name, seconds in every.items()
+    }

@@ -1,0 +1,73 @@
+"""beat's tasks: each calls one service, one at a time over all workers, and may be killed at any moment."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from celery import shared_task
+
+from memwatch.services import alerts, commands, ingest, leaks, leases, processes, retention
+
+log = logging.getLogger("memwatch")
+
+INGEST_AT_ONCE = 5_000
+"""Reports one run takes at most; a longer backlog waits for the next."""
+
+_INGEST_TTL_S = 120.0
+_JUDGING_TTL_S = 300.0
+_PRUNE_TTL_S = 1800.0
+
+
+@shared_task(name="memwatch.take_snapshots", ignore_result=True)
+def take_snapshots() -> None:
+    """Store what has arrived, then ask the processes that have not reported within their interval.
+
+    In this order nobody is asked whose report only waits to be stored; the answers come with the next ingest.
+    """
+    ingest_reports()
+    _alone("take_snapshots", _INGEST_TTL_S, commands.nudge)
+
+
+@shared_task(name="memwatch.ingest_reports", ignore_result=True)
+def ingest_reports() -> None:
+    """Store what has arrived; cheap when that is nothing."""
+    _alone("ingest_reports", _INGEST_TTL_S, ingest.ingest_reports, limit=INGEST_AT_ONCE)
+
+
+@shared_task(name="memwatch.detect_leaks", ignore_result=True)
+def detect_leaks() -> None:
+    """Judge the series; open, update, resolve and reopen leaks."""
+    _alone("detect_leaks", _JUDGING_TTL_S, leaks.detect)
+
+
+@shared_task(name="memwatch.check_alerts", ignore_result=True)
+def check_alerts() -> None:
+    """Raise and clear alerts, and tell the channels."""
+    _alone("check_alerts", _JUDGING_TTL_S, alerts.check)
+
+
+@shared_task(name="memwatch.end_stale_processes", ignore_result=True)
+def end_stale_processes() -> None:
+    """End the processes whose lease ran out, and give up on commands that were not answered."""
+    _alone("end_stale_processes", _INGEST_TTL_S, processes.end_stale)
+    _alone("expire_commands", _INGEST_TTL_S, commands.expire)
+
+
+@shared_task(name="memwatch.prune", ignore_result=True)
+def prune() -> None:
+    """Roll up and remove what is older than its retention."""
+    _alone("prune", _PRUNE_TTL_S, retention.prune)
+
+
+def _alone(name: str, ttl_s: float, service: Callable[..., Any], **arguments: Any) -> None:
+    """Run the service unless another worker does. A failure is logged in one line and shown by Celery."""
+    with leases.single_flight(name, ttl_s) as ours:
+        if not ours:
+            return
+        try:
+            service(**arguments)
+        except Exception as error:
+            log.error("memwatch: %s failed: %s: %s", name, type(error).__name__, error)
+            raise
