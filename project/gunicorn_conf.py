@@ -1,0 +1,22 @@
+"""How gunicorn serves the deployment's web: two workers, loopback unless told otherwise."""
+
+import os
+from typing import Any
+
+bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+workers = int(os.environ.get("WEB_WORKERS", "2"))
+worker_class = "gthread"
+threads = int(os.environ.get("WEB_THREADS", "4"))
+graceful_timeout = 3
+timeout = 60
+accesslog = None
+loglevel = os.environ.get("LOG_LEVEL", "info").lower()
+control_socket_disable = True
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Drop the live gauges of a worker that ended (django-prometheus in multi-process mode)."""
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        from prometheus_client import multiprocess  # noqa: PLC0415 - reads the environment when imported
+
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
