@@ -1,0 +1,41 @@
+"""Every benchmark, one after the other: ``make bench``. Ends with 1 when one of them is over its limit."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+
+BENCHMARKS = {
+    "census": "the snapshot of a big heap, against objgraph, gc.collect(), Pympler and guppy3",
+    "history": "memory of 1,000 snapshots kept by the profiler",
+    "transport": "a command to 1, 10 and 50 processes and back",
+    "ingest": "reports into SQLite",
+    "guest": "a Django view in gunicorn with the agent and without",
+    "leaks.shapes": "verdicts on generated series, against the reference's rule",
+}
+
+
+def main() -> int:
+    """Run those named, or all."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all when none is given")
+    names = parser.parse_args().names or list(BENCHMARKS)
+    unknown = set(names) - set(BENCHMARKS)
+    if unknown:
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}: there are {', '.join(BENCHMARKS)}")
+    over = []
+    for name in names:
+        print(f"== {name}: {BENCHMARKS[name]}", flush=True)
+        start = time.monotonic()
+        done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False)
+        if done.returncode:
+            over.append(name)
+        print(f"   took {time.monotonic() - start:.0f} s\n", flush=True)
+    print("over their limits: " + ", ".join(over) if over else "all within their limits")
+    return bool(over)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

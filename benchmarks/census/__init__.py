@@ -1,0 +1,1 @@
+"""What a snapshot of a big heap costs, beside other tools."""

@@ -1,0 +1,144 @@
+"""A whole snapshot against objgraph, gc.collect(), Pympler and guppy3, on heaps of 100k and 1M objects.
+
+Each heap has a process of its own, in which the methods take turns. Ends with 1 when the snapshot's CPU is over 0.75
+(fresh) or 1.0 (churned) of objgraph.typestats, or its longest pause, as another thread sees it, over half of
+gc.collect()'s.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Self
+
+from benchmarks.census.heap import build, churn
+from memwatch.sampling import Sampler
+
+HEAPS = ((100_000, "fresh"), (100_000, "churned"), (1_000_000, "fresh"), (1_000_000, "churned"))
+TURNS = 7
+CPU_LIMIT = {"fresh": 0.75, "churned": 1.0}
+PAUSE_LIMIT = 0.5
+
+
+class Probe:
+    """A thread that wakes every millisecond and notes the longest time it could not."""
+
+    def __init__(self) -> None:
+        self._worst = 0.0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        last = time.perf_counter()
+        while not self._ended.is_set():
+            time.sleep(0.001)
+            now = time.perf_counter()
+            self._worst = max(self._worst, now - last - 0.001)
+            last = now
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def measure(self, method: Callable[[], object]) -> tuple[float, float]:
+        """CPU and longest pause of one call, in milliseconds."""
+        time.sleep(0.01)
+        self._worst = 0.0
+        start = time.thread_time()
+        method()
+        cpu = time.thread_time() - start
+        time.sleep(0.01)
+        return cpu * 1e3, self._worst * 1e3
+
+
+def _peers() -> dict[str, Callable[[], object]]:
+    import guppy
+    from pympler import muppy, summary
+
+    heap = guppy.hpy()
+    summarize: Callable[[Any], object] = summary.summarize
+    return {"Pympler": lambda: summarize(muppy.get_objects()), "guppy3": heap.heap}
+
+
+def _by_id(sampler: Sampler) -> list[float]:
+    """The same where a metaclass defines ``__hash__`` (typing_extensions has one), so that classes go by their id."""
+    hashing = type("Hashing", (type,), {"__hash__": lambda _cls: 1})
+    with Probe() as probe:
+        rows = [probe.measure(lambda: sampler.sample(census=True)) for _ in range(TURNS)]
+    del hashing
+    return [statistics.median(column) for column in zip(*rows, strict=True)]
+
+
+def measure(objects: int, state: str) -> dict[str, list[float]]:
+    """``{method: [CPU, pause]}`` in milliseconds, medians; Pympler and guppy3 once, for they take seconds."""
+    import objgraph
+
+    kept: list[Any] = build(objects)
+    if state == "churned":
+        churn(kept, objects)
+    gc.collect()
+    sampler = Sampler()
+    methods: dict[str, Callable[[], object]] = {
+        "memwatch": lambda: sampler.sample(census=True),
+        "objgraph": objgraph.typestats,
+        "gc.collect()": gc.collect,
+        "gc.get_objects()": lambda: len(gc.get_objects()),
+    }
+    rows: dict[str, list[tuple[float, float]]] = {name: [] for name in methods}
+    with Probe() as probe:
+        for method in methods.values():
+            method()
+        for _ in range(TURNS):
+            for name, method in methods.items():
+                rows[name].append(probe.measure(method))
+        for name, method in _peers().items():
+            rows[name] = [probe.measure(method)]
+    found = {name: [statistics.median(column) for column in zip(*row, strict=True)] for name, row in rows.items()}
+    found["memwatch, by id"] = _by_id(sampler)
+    found["objects"] = [float(len(gc.get_objects()))]
+    return found
+
+
+def report(objects: int, state: str, found: dict[str, list[float]]) -> list[str]:
+    """Print a table; what is over its limit."""
+    tracked = found.pop("objects")[0]
+    print(f"{objects:,} objects {state} ({tracked:,.0f} tracked): CPU ms / longest pause ms")
+    cpu, pause = found["memwatch"]
+    for name, (other_cpu, other_pause) in found.items():
+        shares = "" if name == "memwatch" else f"   memwatch: {cpu / other_cpu:5.2f} / {pause / other_pause:5.2f}"
+        print(f"  {name:<18}{other_cpu:9.1f} /{other_pause:9.1f}{shares}")
+    over = []
+    if cpu > CPU_LIMIT[state] * found["objgraph"][0]:
+        over.append(f"CPU {cpu / found['objgraph'][0]:.2f} of objgraph.typestats, the limit is {CPU_LIMIT[state]}")
+    if pause > PAUSE_LIMIT * found["gc.collect()"][1]:
+        over.append(f"pause {pause / found['gc.collect()'][1]:.2f} of gc.collect(), the limit is {PAUSE_LIMIT}")
+    for line in over:
+        print(f"  over: {line}")
+    return over
+
+
+def main() -> int:
+    """Measure each heap in a new process."""
+    if len(sys.argv) == 3:
+        print(json.dumps(measure(int(sys.argv[1]), sys.argv[2])))
+        return 0
+    over = []
+    for objects, state in HEAPS:
+        command = [sys.executable, "-m", "benchmarks.census", str(objects), state]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=900)
+        over += report(objects, state, json.loads(done.stdout))
+    return bool(over)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,35 @@
+"""Its one page: a rendered table of objects made for the request, some of them in cycles."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpRequest, HttpResponse
+from django.template import engines
+from django.urls import path
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "host_settings")
+application = get_wsgi_application()
+
+TEMPLATE = engines["django"].from_string(
+    "<table>{% for row in rows %}<tr><td>{{ row.number }}<td>{{ row.name|upper }}<td>{{ row.price|floatformat:2 }}</tr>"
+    "{% endfor %}</table>"
+)
+BALLAST = [{"number": number, "tags": [str(number)]} for number in range(int(os.environ.get("HOST_BALLAST", "25000")))]
+
+
+class Row:
+    """One line of the table."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.name = f"article {number}"
+        self.price = number * 1.17
+        self.me = self if number % 10 == 0 else None
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    """About two milliseconds of work."""
+    return HttpResponse(TEMPLATE.render({"rows": [Row(number) for number in range(60)]}, request))
+
+
+urlpatterns = [path("", page)]

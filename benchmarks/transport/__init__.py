@@ -1,0 +1,1 @@
+"""How fast commands reach processes and answers come back."""
