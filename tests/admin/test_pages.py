@@ -1,0 +1,310 @@
+"""What the pages show, to whom, and with how many queries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils.html import escape
+
+from memwatch.models import (
+    Alert,
+    Command,
+    Counter,
+    ExpectedGrowth,
+    Leak,
+    Lease,
+    ObjectType,
+    Process,
+    Recording,
+    RejectedReport,
+    Release,
+    Snapshot,
+    SnapshotRollup,
+    Trigger,
+)
+from tests.admin.conftest import EVIL, Fleet
+
+Login = Callable[..., Client]
+
+MODELS = [model for model in apps.get_app_config("memwatch").get_models() if admin.site.is_registered(model)]
+EDITABLE = {"expectedgrowth", "trigger"}
+
+
+def _list(model: str, **query: object) -> str:
+    text = "&".join(f"{key}={value}" for key, value in query.items())
+    return reverse(f"admin:memwatch_{model}_changelist") + (f"?{text}" if text else "")
+
+
+def _page(model: str, pk: object) -> str:
+    return reverse(f"admin:memwatch_{model}_change", args=(pk,))
+
+
+def _one_of_each(fleet: Fleet) -> dict[str, object]:
+    """A row of every table, by model name."""
+    process = fleet.process()
+    first = fleet.snapshot(process, minutes_ago=60, heap_used_mb=100.0, total_objects=50_000)
+    last = fleet.snapshot(process, minutes_ago=1)
+    leak = fleet.leak(process)
+    return {
+        "service": process.service,
+        "process": process,
+        "snapshot": last,
+        "baseline": fleet.baseline(first),
+        "leak": leak,
+        "release": Release.objects.create(service=process.service, name="2.4"),
+        "objecttype": ObjectType.objects.first(),
+        "snapshotrollup": SnapshotRollup.objects.create(
+            process=process,
+            period="hour",
+            start=fleet.now,
+            samples=60,
+            figures={"rss_kib": [1024, 2048, 4096]},
+            floors={},
+        ),
+        "expectedgrowth": ExpectedGrowth.objects.create(type_pattern="shop.cache.*", reason="it fills up"),
+        "alert": Alert.objects.create(
+            type="leak",
+            severity="high",
+            service=process.service,
+            process=process,
+            leak=leak,
+            subject="x",
+            message="It leaks",
+        ),
+        "command": Command.objects.create(
+            wire_id="a" * 32, name="snapshot", process=process, snapshot_id=99_999, expires_at=fleet.now
+        ),
+        "recording": Recording.objects.create(process=process, kind="referrers", result={"a": "<script>"}),
+        "trigger": Trigger.objects.create(recording_kind="referrers"),
+        "rejectedreport": RejectedReport.objects.create(reason="malformed", size=3, excerpt="<script>"),
+        "counter": Counter.objects.create(name="memwatch_reports", value=1234),
+        "lease": Lease.objects.create(name="detect", expires_at=fleet.now),
+    }
+
+
+def test_every_table_is_listed_searched_and_shown_to_a_viewer_who_can_change_nothing(
+    fleet: Fleet, login: Login
+) -> None:
+    client = login("viewer")
+    rows = _one_of_each(fleet)
+    assert {model._meta.model_name for model in MODELS} == {*rows, "overview"}
+    for name, row in rows.items():
+        for url in (_list(name), _list(name, q="shop"), _page(name, row.pk)):  # type: ignore[attr-defined]
+            answer = client.get(url)
+            assert answer.status_code == 200, (url, answer.status_code)
+            assert b"<script>alert" not in answer.content, url
+        assert client.get(reverse(f"admin:memwatch_{name}_add")).status_code == 403
+        delete = reverse(f"admin:memwatch_{name}_delete", args=(row.pk,))  # type: ignore[attr-defined]
+        assert client.post(delete, {"post": "yes"}).status_code == 403
+
+
+def test_not_even_a_superuser_adds_edits_or_deletes_figures(fleet: Fleet, login: Login) -> None:
+    client = login("root")
+    for name, row in _one_of_each(fleet).items():
+        if name in EDITABLE:
+            continue
+        pk = row.pk  # type: ignore[attr-defined]
+        assert client.get(reverse(f"admin:memwatch_{name}_add")).status_code == 403
+        assert client.post(_page(name, pk), {"rss_kib": 1}).status_code in (403, 405), name
+        assert client.post(reverse(f"admin:memwatch_{name}_delete", args=(pk,)), {"post": "yes"}).status_code == 403
+        assert type(row).objects.filter(pk=pk).exists()  # type: ignore[attr-defined]
+
+
+def test_staff_without_permissions_and_strangers_see_nothing(fleet: Fleet, login: Login) -> None:
+    rows = _one_of_each(fleet)
+    staff, stranger = login("staff"), Client()
+    for name, row in rows.items():
+        for url in (_list(name), _page(name, row.pk), _list("overview")):  # type: ignore[attr-defined]
+            assert staff.get(url).status_code == 403, url
+            assert stranger.get(url).status_code == 302, url
+
+
+def test_the_list_of_processes_shows_figures_that_people_read(fleet: Fleet, login: Login) -> None:
+    process = fleet.process()
+    fleet.baseline(fleet.snapshot(process, minutes_ago=60, heap_used_mb=1000.0))
+    fleet.snapshot(process)
+    fleet.leak(process)
+    text = login("viewer").get(_list("process")).content.decode()
+    for shown in ("web-1", "alive", "140.2 MB", "1,234.5 MB", "241.1 %", "61,234", "+23.4 %", "20 s ago"):
+        assert shown in text, shown
+
+
+def test_a_count_of_an_older_census_is_marked_with_its_age(fleet: Fleet, login: Login) -> None:
+    process = fleet.process()
+    fleet.snapshot(process, minutes_ago=3, total_objects=61_234)
+    fleet.snapshot(process, total_objects=None, top_objects=None)
+    text = login("viewer").get(_list("process")).content.decode()
+    assert "61,234*" in text
+    assert "Counted 3 min ago: the last snapshot took no census." in text
+
+
+def test_a_process_seen_from_outside_says_why_it_has_no_heap(fleet: Fleet, login: Login) -> None:
+    process = fleet.process(outside=True)
+    fleet.snapshot(process, heap_used_mb=None, total_objects=None, top_objects=None)
+    client = login("viewer")
+    assert "Seen from outside" in client.get(_list("process")).content.decode()
+    page = client.get(reverse("admin:memwatch_process_change", args=(process.pk,))).content.decode()
+    assert "runs no agent and is seen from outside" in page
+    assert "since the baseline" not in page
+
+
+def test_the_list_of_processes_shows_the_living_unless_asked(fleet: Fleet, login: Login) -> None:
+    fleet.process(slot=1)
+    fleet.process(slot=2, ended_at=fleet.now, end_reason=Process.End.STALE)
+    client = login("viewer")
+    assert "web-2" not in client.get(_list("process")).content.decode()
+    assert "web-2" in client.get(_list("process", state="all")).content.decode()
+    assert "web-1" not in client.get(_list("process", state="stale")).content.decode()
+
+
+@pytest.mark.parametrize("model", ["process", "leak", "service", "overview"])
+def test_a_long_list_takes_as_many_queries_as_a_short_one(model: str, fleet: Fleet, login: Login) -> None:
+    client = login("root")
+
+    def grow(count: int, start: int) -> None:
+        for slot in range(start, start + count):
+            process = fleet.process(service=f"s{slot % 7}", slot=slot)
+            first = fleet.snapshot(process, minutes_ago=9)
+            fleet.baseline(first)
+            fleet.snapshot(process)
+            fleet.leak(process, f"shop.Type{slot}")
+
+    def queries() -> int:
+        client.get(_list(model))
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            answer = client.get(_list(model))
+        assert answer.status_code == 200
+        return len(captured)
+
+    grow(7, 1)
+    few = queries()
+    grow(43, 8)
+    assert queries() == few
+    assert few <= 16
+
+
+def test_snapshots_are_never_counted_beyond_a_bound(fleet: Fleet, login: Login) -> None:
+    process = fleet.process()
+    fleet.snapshot(process)
+    client = login("viewer")
+    with CaptureQueriesContext(connection) as captured:
+        client.get(_list("snapshot"))
+        client.get(_list("snapshot", process__id__exact=process.pk))
+    counting = [
+        query["sql"] for query in captured if "COUNT(" in query["sql"] and '"memwatch_snapshot"' in query["sql"]
+    ]
+    assert counting
+    assert all("LIMIT 10000" in sql for sql in counting)
+    listing = [query["sql"] for query in captured if '"memwatch_snapshot"."rss_kib"' in query["sql"]]
+    assert not any('"memwatch_snapshot"."counts"' in sql for sql in listing)
+
+
+def test_the_page_of_a_process_compares_its_types_with_the_baseline(fleet: Fleet, login: Login) -> None:
+    process = fleet.process()
+    fleet.baseline(fleet.snapshot(process, minutes_ago=120, top_objects={"dict": 9_000, "shop.leaks.PriceQuote": 200}))
+    fleet.snapshot(process, minutes_ago=5)
+    fleet.leak(process)
+    answer = login("viewer").get(_page("process", process.pk))
+    text = answer.content.decode()
+    assert next(row.name for row in answer.context["types"]) == "shop.leaks.PriceQuote"
+    for shown in ("+4,000", "+2,000.0 %", "list of bytes", "shop.leaks.PARTS", "512.0 MB"):
+        assert shown in text, shown
+    assert escape(EVIL) in text
+
+
+def test_the_page_of_a_process_takes_a_bounded_number_of_queries(fleet: Fleet, login: Login) -> None:
+    process = fleet.process()
+    for minutes in range(60, 0, -1):
+        row = fleet.snapshot(process, minutes_ago=minutes)
+    fleet.baseline(row)
+    for number in range(10):
+        fleet.leak(process, f"shop.Type{number}")
+    client = login("viewer")
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(_page("process", process.pk)).status_code == 200
+    assert len(captured) <= 20
+
+
+def test_the_chart_and_its_table_tell_the_same_and_survive_hostile_names(fleet: Fleet, login: Login) -> None:
+    process = fleet.process()
+    fleet.snapshot(process, minutes_ago=10, rss_mb=100.0)
+    fleet.snapshot(process, minutes_ago=5, rss_mb=104.0)
+    leak = fleet.leak(process, EVIL)
+    text = login("viewer").get(_page("leak", leak.pk)).content.decode()
+    raw = text.split('<script id="memwatch-charts" type="application/json">')[1].split("</script>")[0]
+    data = json.loads(raw)
+    assert data["charts"][0]["series"][0] == {"label": EVIL, "values": [77, 77]}
+    assert data["charts"][1]["series"][0]["values"] == [100.0, 104.0]
+    assert "100.0 MB" in text
+    assert "<script>alert" not in text
+
+
+def test_a_process_with_no_snapshot_one_or_a_pruned_one_has_a_page(fleet: Fleet, login: Login) -> None:
+    client = login("viewer")
+    none, one, pruned, unmeasured = (fleet.process(slot=slot) for slot in range(1, 5))
+    fleet.snapshot(one)
+    fleet.snapshot(pruned)
+    Snapshot.objects.filter(process=pruned)._raw_delete("default")
+    nothing = dict.fromkeys(
+        ("heap_size_mb", "heap_used_mb", "rss_mb", "total_objects", "top_objects", "big_containers")
+    )
+    fleet.baseline(fleet.snapshot(unmeasured, **nothing))
+    for process in (none, one, pruned, unmeasured):
+        assert client.get(_page("process", process.pk)).status_code == 200
+    assert "no snapshot of it yet" in client.get(_page("process", none.pk)).content.decode()
+    assert client.get(_list("process")).status_code == 200
+    assert client.get(_list("overview")).status_code == 200
+
+
+@pytest.mark.parametrize("query", ["hours=24", "hours=-1", "hours=<script>", "hours="])
+def test_any_range_in_the_url_gives_a_page(query: str, fleet: Fleet, login: Login) -> None:
+    process = fleet.process()
+    fleet.snapshot(process)
+    answer = login("viewer").get(f"{_page('process', process.pk)}?{query}")
+    assert answer.status_code == 200
+    assert b"<script>&" not in answer.content
+
+
+def test_the_page_of_a_leak_begins_with_the_verdict(fleet: Fleet, login: Login) -> None:
+    leak = fleet.leak(fleet.process(), snoozed_until=fleet.now + timedelta(days=1), state="snoozed")
+    text = login("viewer").get(_page("leak", leak.pk)).content.decode()
+    assert text.index(leak.verdict) < text.index("3 h 20 min") < text.index("Why memwatch thinks so")
+    assert "snoozed until" in text
+    assert "statistics: tau" in text
+
+
+def test_a_leak_of_a_whole_service_has_a_page_without_a_process(fleet: Fleet, login: Login) -> None:
+    leak = fleet.leak(fleet.process())
+    Leak.objects.update(process=None)
+    assert login("viewer").get(_page("leak", leak.pk)).status_code == 200
+
+
+def test_a_page_that_is_not_there_leads_back(login: Login) -> None:
+    answer = login("viewer").get(_page("process", 12345))
+    assert answer.status_code == 302
+    assert login("root").get(_page("leak", "x'y")).status_code == 302
+
+
+def test_the_overview_is_in_the_index_and_tells_how_the_fleet_is(fleet: Fleet, login: Login) -> None:
+    client = login("viewer")
+    assert "Nothing is being watched yet" in client.get(_list("overview")).content.decode()
+    process = fleet.process(last_seen_at=fleet.now - timedelta(hours=1))
+    fleet.snapshot(process)
+    fleet.leak(process)
+    fleet.leak(process, "shop.models.Customer", severity="critical")
+    text = client.get(_list("overview")).content.decode()
+    assert "1 critical, 1 high" in text
+    assert "1 silent" in text
+    assert text.index("shop.models.Customer") < text.index("shop.leaks.PriceQuote")
+    assert _list("overview") in client.get(reverse("admin:index")).content.decode()

@@ -1,0 +1,66 @@
+"""The guest's pages."""
+
+import gc
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import path
+
+_heap: list[object] = []
+_started: list[subprocess.Popen[bytes]] = []
+
+
+def pid(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(str(os.getpid()))
+
+
+def fork(request: HttpRequest) -> HttpResponse:
+    """A forked child that lives for a while and then leaves without a word."""
+    child = os.fork()
+    if child == 0:
+        time.sleep(float(request.GET["seconds"]))
+        os._exit(0)
+    return HttpResponse(str(child))
+
+
+def run(request: HttpRequest) -> HttpResponse:
+    """Another program, started by way of a forked copy of this process."""
+    slept = [sys.executable, "-c", "import time; time.sleep(4)"]
+    _started.append(subprocess.Popen(slept, preexec_fn=os.setpgrp))
+    return HttpResponse(str(_started[-1].pid))
+
+
+def grow(request: HttpRequest) -> HttpResponse:
+    """Make the heap large, so that a census takes its time."""
+    _heap.extend([index] for index in range(int(request.GET["objects"])))
+    return HttpResponse(str(len(gc.get_objects())))
+
+
+def latency(request: HttpRequest) -> HttpResponse:
+    """The longest that a greenlet (or thread) that sleeps a millisecond at a time has overslept, in ms."""
+    longest, until = 0.0, time.monotonic() + float(request.GET["seconds"])
+    while (now := time.monotonic()) < until:
+        time.sleep(0.001)
+        longest = max(longest, time.monotonic() - now)
+    return HttpResponse(f"{longest * 1e3:.1f}")
+
+
+def threads(request: HttpRequest) -> JsonResponse:
+    """What the process's threads are called, by Python and by the system."""
+    names = [(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
+    return JsonResponse({"python": [thread.name for thread in threading.enumerate()], "system": names})
+
+
+urlpatterns = [
+    path("pid", pid),
+    path("fork", fork),
+    path("run", run),
+    path("grow", grow),
+    path("latency", latency),
+    path("threads", threads),
+]

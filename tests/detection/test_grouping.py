@@ -1,0 +1,66 @@
+"""One cause, one leak."""
+
+from random import Random
+
+from memwatch.detection import History, judge
+from memwatch.detection.grouping import rank
+from tests.detection.builders import snapshot
+
+
+def leaks(level_by_name, points=40):
+    given = [snapshot(i, {name: round(level(i)) for name, level in level_by_name.items()}) for i in range(points)]
+    return {verdict.object_type: verdict for verdict in judge(History.from_snapshots(given)) if verdict.is_leak}
+
+
+def test_what_an_instance_brings_is_folded_under_the_hosts_class():
+    found = leaks(
+        {
+            "shop.models.Customer": lambda i: 100 + 30 * i,
+            "django.db.models.base.ModelState": lambda i: 120 + 30 * i,
+            "dict": lambda i: 5000 + 90 * i,
+            "cell": lambda i: 400 + 30 * i,
+        }
+    )
+    assert set(found) == {"shop.models.Customer"}
+    assert found["shop.models.Customer"].grows_with == ("cell", "dict", "django.db.models.base.ModelState")
+    assert found["shop.models.Customer"].to_leak().evidence["grows_with"] == list(
+        found["shop.models.Customer"].grows_with
+    )
+
+
+def test_a_follower_is_told_as_expected():
+    given = [snapshot(i, {"app.Order": 100 + 30 * i, "list": 200 + 30 * i}) for i in range(40)]
+    (follower,) = (v for v in judge(History.from_snapshots(given)) if v.object_type == "list")
+    assert (follower.outcome, follower.rule) == ("expected", "grouping")
+    assert "app.Order" in follower.sentence
+
+
+def test_two_classes_that_leak_under_one_steady_load_are_two_leaks():
+    found = leaks({"shop.leaks.PriceQuote": lambda i: 20 * i, "shop.leaks.AuditReceiver": lambda i: 20 * i + 3})
+    assert set(found) == {"shop.leaks.PriceQuote", "shop.leaks.AuditReceiver"}
+
+
+def test_what_each_order_holds_three_of_is_folded_under_the_order():
+    random, orders = Random(5), [100]
+    for _ in range(40):
+        orders.append(orders[-1] + random.randrange(5, 40))
+    found = leaks({"app.Order": lambda i: orders[i], "app.OrderLine": lambda i: 3 * orders[i]})
+    assert set(found) == {"app.Order"}
+    assert found["app.Order"].grows_with == ("app.OrderLine",)
+
+
+def test_far_more_dicts_than_the_class_can_hold_have_their_own_cause():
+    found = leaks({"app.Order": lambda i: 100 + 5 * i, "dict": lambda i: 1000 + (4000 + i % 3 * 900) * i})
+    assert "app.Order" in found
+
+
+def test_of_built_ins_alone_the_most_telling_leads():
+    found = leaks(
+        {"function": lambda i: 3000 + 90 * i, "cell": lambda i: 900 + 90 * i, "tuple": lambda i: 800 + 90 * i}
+    )
+    assert set(found) == {"function"}
+
+
+def test_the_hosts_classes_rank_over_frameworks_library_and_built_ins():
+    names = ["dict", "function", "weakref.ReferenceType", "logging.LogRecord", "django.http.HttpRequest", "shop.Quote"]
+    assert [rank(name) for name in names] == [0, 1, 1, 2, 3, 4]

@@ -1,0 +1,141 @@
+"""Growth that is no objects: untracked, native, fragmentation."""
+
+from memwatch.detection import History, judge
+from memwatch.figures import BigContainer
+from tests.detection.builders import snapshot
+
+
+def leaks(snapshots, **options):
+    history = History.from_snapshots(snapshots, extension_modules=("lxml", "numpy"))
+    return [verdict for verdict in judge(history, **options) if verdict.is_leak]
+
+
+def texts(length, *, entry_bytes=200.0, name="shop.leaks.FRAGMENTS", kind="list", holds="str"):
+    return (BigContainer(type=kind, length=length, holds=holds, token=7, name=name, entry_bytes=entry_bytes),)
+
+
+def quiet(i, **figures):
+    base = {"total_objects": 60_000 + i % 5, "allocated_blocks": 90_000 + i % 9, "pymalloc_used_mb": 25.0,
+            "heap_used_mb": 40.0}  # fmt: skip
+    return snapshot(i, {"dict": 9000 + i % 5}, **(base | figures))
+
+
+def test_an_idle_process_gives_no_verdict():
+    assert leaks([quiet(i) for i in range(1000)]) == []
+
+
+def test_untracked_objects_are_found_by_the_blocks_they_take():
+    given = [
+        quiet(i, allocated_blocks=90_000 + 400 * i, pymalloc_used_mb=25 + 0.04 * i, heap_used_mb=40 + 0.04 * i)
+        for i in range(40)
+    ]
+    (found,) = leaks(given)
+    assert (found.kind, found.object_type) == ("untracked", "untracked")
+
+
+def test_a_watch_gives_memory_alone_ten_minutes_for_free_lists_and_arenas_to_fill():
+    def memory(minutes, window):
+        rows = [
+            snapshot(
+                i, every_s=10, allocated_blocks=560_000 + 900 * i, total_objects=130_000, pymalloc_used_mb=50 + i / 10
+            )
+            for i in range(minutes * 6)
+        ]
+        return [verdict.outcome for verdict in judge(History.from_snapshots(rows), window=window)]
+
+    assert memory(5, "hour") == ["not enough data"]
+    assert memory(5, "given") == ["leak"]
+    assert memory(10, "hour") == ["leak"]
+
+
+def test_the_churn_of_tracked_objects_is_no_untracked_growth():
+    given = [
+        quiet(i, total_objects=60_000 + 900 * (i % 7), allocated_blocks=90_000 + 1800 * (i % 7)) for i in range(40)
+    ]
+    assert leaks(given) == []
+
+
+def test_the_container_that_holds_untracked_objects_is_named():
+    (found,) = leaks([quiet(i, big_containers=texts(1000 + 100 * i)) for i in range(20)])
+    evidence = found.to_leak().evidence
+    assert found.object_type == "untracked"
+    assert evidence["container"]["name"] == "shop.leaks.FRAGMENTS"
+    assert evidence["container"]["description"] == "shop.leaks.FRAGMENTS, a list of 2,900 str"
+    assert "shop.leaks.FRAGMENTS" in found.sentence
+
+
+def test_a_standing_watch_needs_six_looks_at_a_container():
+    given = [quiet(i, big_containers=texts(1000 + 100 * i) if i % 4 == 0 else None) for i in range(24)]
+    assert leaks(given[:18], window="hour") == []
+    assert [found.kind for found in leaks(given, window="hour")] == ["untracked"]
+
+
+def test_a_log_buffer_that_is_full_is_no_leak():
+    assert leaks([quiet(i, big_containers=texts(min(1000 + 100 * i, 2000), kind="deque")) for i in range(40)]) == []
+
+
+def test_a_container_of_the_leaking_class_is_its_evidence_and_no_second_leak():
+    given = [
+        snapshot(
+            i,
+            {"shop.Quote": 1000 + 40 * i, "dict": 9000 + 40 * i},
+            big_containers=texts(1000 + 40 * i, name="shop.QUOTES", kind="dict", holds="shop.Quote"),
+        )
+        for i in range(40)
+    ]
+    (found,) = leaks(given)
+    assert found.object_type == "shop.Quote"
+    assert found.container is not None
+    assert found.container.name == "shop.QUOTES"
+
+
+def test_native_memory_names_the_extension_modules_that_may_hold_it():
+    given = [quiet(i, heap_used_mb=40 + 0.5 * i) for i in range(40)]
+    (found,) = leaks(given)
+    assert (found.kind, found.object_type) == ("native", "native")
+    assert found.to_leak().evidence["extension_modules"] == ["lxml", "numpy"]
+    assert "lxml, numpy" in found.sentence
+
+
+def test_big_strings_take_malloc_and_are_no_native_leak():
+    given = [
+        quiet(i, heap_used_mb=40 + 0.5 * i, big_containers=texts(1000 + 50 * i, entry_bytes=9000.0) if i > 30 else None)
+        for i in range(40)
+    ]
+    (found,) = leaks(given)
+    assert found.kind == "untracked"
+    assert found.container is not None
+
+
+def test_memory_that_leaking_objects_hold_is_part_of_their_leak():
+    given = [
+        snapshot(i, {"app.Page": 100 + 20 * i}, heap_used_mb=40 + 0.2 * i, pymalloc_used_mb=25.0) for i in range(40)
+    ]
+    (found,) = leaks(given)
+    assert found.object_type == "app.Page"
+    assert found.statistics["native_growth"] > 0
+
+
+def test_a_watch_does_not_call_memory_native_while_objects_may_still_explain_it():
+    given = [
+        snapshot(i, {"app.Page": 100 + 20 * i} if i % 2 else None, heap_used_mb=40 + 0.2 * i, pymalloc_used_mb=25.0)
+        for i in range(25)
+    ]
+    assert leaks(given, window="hour") == []
+
+
+def test_fragmentation_is_said_and_is_no_leak():
+    given = [quiet(i, heap_committed_mb=60 + 1.0 * i, rss_mb=70 + 1.0 * i) for i in range(40)]
+    verdicts = judge(History.from_snapshots(given))
+    (found,) = (verdict for verdict in verdicts if verdict.kind == "fragmentation")
+    assert found.outcome == "expected"
+    assert found.statistics["free_percent"] > 50
+    assert not any(verdict.is_leak for verdict in verdicts)
+
+
+def test_free_lists_that_fill_are_below_what_a_watch_asks_for():
+    rows = [
+        snapshot(i, allocated_blocks=560_000 + 120 * i, total_objects=130_000, pymalloc_used_mb=50 + i / 100)
+        for i in range(60)
+    ]
+    assert [verdict.outcome for verdict in judge(History.from_snapshots(rows), window="hour")] == ["quiet"]

@@ -1,0 +1,77 @@
+"""The examples of the documents run, and do what the text beside them says."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+from tests.docs.examples import blocks_of, is_program, start, start_fragments
+from tests.servers import free_port
+
+API = "docs/MEMORY_PROFILING_API.md"
+WITHIN_S = 60.0
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
+    try:
+        return process.communicate(timeout=WITHIN_S)
+    finally:
+        process.kill()
+
+
+def test_the_fragments_of_the_api_page_run_one_after_the_other(tmp_path: Path) -> None:
+    fragments = [block for block in blocks_of(API) if not is_program(block)]
+    assert len(fragments) >= 8
+    process = start_fragments(tmp_path, fragments)
+    output, errors = finish(process)
+    assert (process.returncode, errors) == (0, "")
+    for shown in ("heap used: ", "objects: ", "gc: (", "% from the baseline"):
+        assert shown in output
+
+
+def test_the_complete_program_finds_the_leak_that_it_has(tmp_path: Path) -> None:
+    (program,) = [block for block in blocks_of(API) if is_program(block) and "Event().wait()" not in block]
+    process = start(tmp_path, program)
+    output, errors = finish(process)
+    assert (process.returncode, errors) == (0, "")
+    assert "__main__.Session grows by" in output
+    assert output.splitlines()[-1].startswith("__main__.Session ")
+
+
+def test_the_exporter_of_the_example_serves_its_process_until_it_is_interrupted(tmp_path: Path) -> None:
+    (program,) = [block for block in blocks_of(API) if "Event().wait()" in block]
+    port = free_port()
+    process = start(tmp_path, program, port=port)
+    try:
+        page = wait_for_page(f"http://127.0.0.1:{port}/metrics", process)
+        process.send_signal(signal.SIGINT)
+        _output, errors = finish(process)
+    finally:
+        process.kill()
+    assert "\nfogcompute_memory_rss_mb " in page
+    assert "\nmemwatch_up 1.0\n" in page
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    assert "Error" not in errors.replace("CancelledError", "")
+
+
+def test_the_profiler_of_the_readme_runs(tmp_path: Path) -> None:
+    fragments = [block for block in blocks_of("README.md") if "memwatch.profiler" in block]
+    process = start_fragments(tmp_path, fragments)
+    _output, errors = finish(process)
+    assert fragments
+    assert (process.returncode, errors) == (0, "")
+
+
+def wait_for_page(url: str, process: subprocess.Popen[str]) -> str:
+    deadline = time.monotonic() + WITHIN_S
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return str(answer.read().decode())
+        except OSError:
+            time.sleep(0.05)
+    process.kill()
+    raise AssertionError(f"{url} was not served: {process.communicate()}")

@@ -1,0 +1,123 @@
+"""``manage.py memwatch_exporter``, as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.metrics.scraped import samples
+
+ROOT = Path(__file__).parent.parent.parent
+Exporter = tuple["subprocess.Popen[str]", int]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A deployment of its own: SQLite and spool in the test's folder."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "project.settings",
+        "MEMWATCH_VAR": str(tmp_path / "var"),
+        "MEMWATCH_TRANSPORT": f"local://{tmp_path}/transport",
+        "MEMWATCH_AGENT": "off",
+        "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
+    }
+
+
+@pytest.fixture
+def exporter(environment: dict[str, str]) -> Iterator[Callable[..., Exporter]]:
+    """Starts exporters; the port is read from what they say."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> Exporter:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "memwatch_exporter", "--interval", "0.2", "--port", "0", *arguments],
+            cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        started.append(process)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("memwatch exporter: http://127.0.0.1:"), process.communicate()
+        return process, int(line.rsplit(":", 1)[1].partition("/")[0])
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def migrate(environment: dict[str, str]) -> None:
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, env=environment, check=True, timeout=120
+    )
+
+
+def scrape(port: int) -> dict[tuple[str, ...], float]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        assert answer.status == 200
+        return samples(answer.read().decode())
+
+
+def wait_for_up(port: int, value: float) -> dict[tuple[str, ...], float]:
+    limit = time.monotonic() + 20
+    while time.monotonic() < limit:
+        found = scrape(port)
+        if found["memwatch_up",] == value:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"memwatch_up is not {value} after 20 s")
+
+
+@pytest.mark.deployment
+def test_it_serves_the_fleet_and_survives_a_database_that_goes_and_comes_back(
+    environment: dict[str, str], exporter: Callable[..., Exporter], tmp_path: Path
+) -> None:
+    migrate(environment)
+    _process, port = exporter()
+    found = wait_for_up(port, 1)
+    assert found["fogcompute_memory_leak_detections_total", "severity=high"] == 0
+    assert found["memwatch_exporter_source", "source=fleet"] == 1
+    database, kept, garbage = tmp_path / "db.sqlite3", tmp_path / "kept", tmp_path / "garbage"
+    shutil.copy(database, kept)
+    garbage.write_bytes(b"no database at all" * 100)
+    garbage.replace(database)
+    assert set(wait_for_up(port, 0)) == {("memwatch_up",)}
+    kept.replace(database)
+    assert wait_for_up(port, 1)["fogcompute_memory_leak_detections_total", "severity=high"] == 0
+
+
+@pytest.mark.deployment
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_at_once_and_says_nothing(number: signal.Signals, exporter: Callable[..., Exporter]) -> None:
+    process, port = exporter()
+    with socket.create_connection(("127.0.0.1", port)):  # a client that hangs delays nothing
+        started = time.monotonic()
+        process.send_signal(number)
+        assert process.wait(5) == 0
+    assert time.monotonic() - started < 2
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+
+
+@pytest.mark.deployment
+def test_a_port_that_is_taken_gives_one_plain_line(environment: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "manage.py", "memwatch_exporter", "--port", str(port)],
+            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"CommandError: port {port} on 127.0.0.1 is taken: stop what listens there, or give another port"
+    ]

@@ -1,0 +1,160 @@
+"""From rows to metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+
+from memwatch.exposition import Observation
+from memwatch.metrics.collector import FleetCollector
+from memwatch.models import Leak, Process
+from memwatch.services import counters, leaks
+from memwatch.transport import open_uplink
+from tests.api.conftest import Fleet
+from tests.api.rows import store_leak
+from tests.metrics.scraped import WEB_1, samples
+from tests.reports import process as who
+from tests.services.stored import MINUTE, NOON, end_process, growing, store_process, store_snapshots
+
+
+def shown() -> dict[tuple[str, ...], float]:
+    registry = CollectorRegistry()
+    registry.register(FleetCollector(max_age_s=0))
+    return samples(generate_latest(registry).decode())
+
+
+def test_each_process_shows_its_figures_by_slot(fleet: Fleet) -> None:
+    found = shown()
+    assert found["fogcompute_memory_rss_mb", *WEB_1] == pytest.approx((fleet.last.rss_kib or 0) / 1024)
+    assert found["memwatch_process_resident_memory_bytes", *WEB_1] == (fleet.last.rss_kib or 0) * 1024
+    quote = ("host=a", "object_type=shop.leaks.PriceQuote", "service=web", "slot=web-1")
+    assert found["fogcompute_memory_object_count", *quote] > 500
+    assert found["fogcompute_memory_baseline_drift_percent", *WEB_1] > 0
+    assert found["memwatch_processes_alive", "service=web"] == 2
+    assert found["memwatch_process_start_time_seconds", "host=b", "service=worker", "slot=worker-1"] > 0
+    assert found["memwatch_up",] == 1
+
+
+def test_the_series_of_a_dead_process_vanish(fleet: Fleet) -> None:
+    end_process(fleet.web, NOON)
+    found = shown()
+    assert not [key for key in found if "slot=web-1" in key]
+    assert [key for key in found if "slot=web-2" in key]
+
+
+def test_a_successor_in_the_slot_starts_its_own_counters(fleet: Fleet) -> None:
+    before = shown()["memwatch_process_start_time_seconds", *WEB_1]
+    end_process(fleet.web, NOON)
+    successor = store_process("web", started=NOON)
+    store_snapshots(successor, NOON + MINUTE, NOON + MINUTE)
+    found = shown()
+    assert found["memwatch_process_start_time_seconds", *WEB_1] > before
+    assert found["fogcompute_memory_gc_collections_total", "generation=0", *WEB_1] == 0
+
+
+def test_open_leaks_are_shown_by_severity_and_snoozed_ones_are_not(fleet: Fleet) -> None:
+    store_leak(fleet.web, "a.Snoozed", state=Leak.State.SNOOZED)
+    store_leak(fleet.web, "b.Seen", state=Leak.State.ACKNOWLEDGED, severity="low", time_to_exhaustion_s=None)
+    store_leak(fleet.web, "c.Recycled", process=None, severity="medium")
+    found = shown()
+    assert found["fogcompute_memory_active_leaks", *WEB_1] == 2
+    assert found["memwatch_leaks_open", "host=a", "service=web", "severity=high", "slot=web-1"] == 1
+    assert found["memwatch_leaks_open", "host=a", "service=web", "severity=critical", "slot=web-1"] == 0
+    assert found["memwatch_leaks_open", "host=", "service=web", "severity=medium", "slot="] == 1
+    left = [key for key in found if key[0] == "memwatch_leak_time_to_exhaustion_seconds"]
+    assert sorted(key[3] for key in left) == ["object_type=c.Recycled", "object_type=shop.leaks.PriceQuote"]
+
+
+def test_detections_do_not_fall_when_leaks_are_pruned(fleet: Fleet) -> None:
+    counters.add("leak_detections", 2, service="web", severity="high")
+    counters.add("leak_detections", 1, service="worker", severity="high")
+    Leak.objects.all().delete()
+    found = shown()
+    assert found["fogcompute_memory_leak_detections_total", "severity=high"] == 3
+    assert found["fogcompute_memory_leak_detections_total", "severity=low"] == 0
+
+
+@pytest.mark.usefixtures("transport_url")
+def test_what_the_service_counts_is_what_is_shown(db: None) -> None:
+    for slot in (1, 2):
+        store_snapshots(store_process("shop", slot=slot), NOON - 120 * MINUTE, NOON, growing(-120, 100))
+    leaks.detect(NOON)
+    assert Leak.objects.count() == 2
+    found = shown()
+    detections = [value for key, value in found.items() if key[0] == "fogcompute_memory_leak_detections_total"]
+    assert sum(detections) == 2
+
+
+def test_rejected_reports_are_counted_by_reason(fleet: Fleet) -> None:
+    counters.add("memwatch_reports_rejected", 4, reason="malformed")
+    assert shown()["memwatch_reports_rejected_total", "reason=malformed"] == 4
+
+
+def test_the_backlog_of_the_transport_is_shown(fleet: Fleet, transport_url: str) -> None:
+    assert shown()["memwatch_transport_backlog",] == 0
+    uplink = open_uplink(transport_url, who().key)
+    uplink.send(b"{}")
+    uplink.close()
+    assert shown()["memwatch_transport_backlog",] == 1
+
+
+def test_the_fleet_takes_six_queries_whatever_its_size(fleet: Fleet, django_assert_num_queries: Any) -> None:
+    for slot in range(3, 23):
+        process = store_process("web", slot=slot, host=f"host-{slot}")
+        store_snapshots(process, NOON - MINUTE, NOON, growing(-5, 100))
+        store_leak(process)
+    with django_assert_num_queries(6):
+        FleetCollector(max_age_s=0).metrics()
+
+
+def test_registering_reads_nothing(db: None, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        CollectorRegistry().register(FleetCollector())
+
+
+def test_scrapes_that_come_close_together_share_one_reading() -> None:
+    readings: list[int] = []
+    now = [100.0]
+
+    def read() -> Observation:
+        readings.append(1)
+        return Observation(source="fleet")
+
+    collector = FleetCollector(read, max_age_s=1, clock=lambda: now[0])
+    collector.metrics()
+    now[0] += 0.5
+    collector.metrics()
+    assert len(readings) == 1
+    now[0] += 0.6
+    collector.metrics()
+    assert len(readings) == 2
+
+
+def test_a_failure_is_up_zero_said_once_and_the_old_figures_are_gone(caplog: pytest.LogCaptureFixture) -> None:
+    broken = [True]
+
+    def read() -> Observation:
+        if broken[0]:
+            raise OSError("the disk\nis full")
+        return Observation(source="fleet")
+
+    collector = FleetCollector(read, max_age_s=0)
+    for _attempt in range(3):
+        assert [(family.name, family.samples[0].value) for family in collector.collect()] == [("memwatch_up", 0)]
+    assert [record.message for record in caplog.records] == [
+        "the fleet's figures cannot be read, memwatch_up is 0: OSError: the disk"
+    ]
+    broken[0] = False
+    assert len(collector.metrics()) > 30
+    assert not collector.failing
+
+
+def test_a_process_whose_last_snapshot_was_pruned_keeps_its_start(fleet: Fleet) -> None:
+    fleet.web.snapshots.all().delete()
+    found = shown()
+    assert found["memwatch_process_start_time_seconds", *WEB_1] > 0
+    assert ("fogcompute_memory_rss_mb", *WEB_1) not in found
+    assert Process.objects.alive().count() == 3

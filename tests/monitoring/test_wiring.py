@@ -1,0 +1,109 @@
+"""The files of ``monitoring/`` fit one another, the reference, and docker-compose.yml."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.monitoring.files import DASHBOARDS, MONITORING, ROOT, alerts, load
+
+COMPOSE = load(ROOT / "docker-compose.yml")["services"]
+
+
+def mounts(service: str) -> dict[str, Path]:
+    """The container's path -> ours."""
+    pairs = [volume.split(":") for volume in COMPOSE[service]["volumes"]]
+    return {inside: (ROOT / outside).resolve() for outside, inside, *_mode in pairs if outside.startswith(".")}
+
+
+def test_the_references_scrape_job_is_there_word_for_word() -> None:
+    assert load(MONITORING / "prometheus.yml")["scrape_configs"][0] == {
+        "job_name": "memory-profiler",
+        "static_configs": [{"targets": ["memory-exporter:9202"]}],
+        "relabel_configs": [
+            {"source_labels": ["__address__"], "target_label": "instance", "replacement": "fog-compute-backend"}
+        ],
+    }
+
+
+def test_compose_serves_what_prometheus_scrapes_and_mounts_what_it_reads() -> None:
+    settings, mounted = load(MONITORING / "prometheus.yml"), mounts("prometheus")
+    assert mounted["/etc/prometheus/prometheus.yml"] == MONITORING / "prometheus.yml"
+    for name in settings["rule_files"]:
+        folder, _, file = name.rpartition("/")
+        assert (mounted[f"/etc/prometheus/{folder}"] / file).is_file()
+    assert {"--address", "0.0.0.0"} <= set(COMPOSE["memory-exporter"]["command"])
+    (managers,) = settings["alerting"]["alertmanagers"]
+    assert managers["static_configs"] == [{"targets": ["alertmanager:9093"]}]
+    assert "alertmanager" in COMPOSE
+    assert mounts("alertmanager")["/etc/alertmanager/alertmanager.yml"] == MONITORING / "alertmanager.yml"
+
+
+def test_grafana_finds_its_data_source_and_dashboards() -> None:
+    inside, folder = "/etc/grafana/provisioning", mounts("grafana")["/etc/grafana/provisioning"]
+    (provider,) = load(folder / "dashboards" / "dashboards.yml")["providers"]
+    assert provider["options"]["path"] == f"{inside}/dashboards"
+    assert folder / "dashboards" == DASHBOARDS
+    (source,) = load(folder / "datasources" / "prometheus.yml")["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    assert "prometheus" in COMPOSE
+
+
+def test_the_dashboards_are_those_the_script_makes(tmp_path: Path) -> None:
+    shutil.copytree(MONITORING / "grafana", tmp_path / "grafana")
+    (tmp_path / "grafana" / "dashboards" / "fleet.json").unlink()
+    subprocess.run([sys.executable, tmp_path / "grafana" / "make_dashboards.py"], check=True, timeout=60)
+    for path in DASHBOARDS.glob("*.json"):
+        assert (tmp_path / "grafana" / "dashboards" / path.name).read_text() == path.read_text()
+
+
+@pytest.mark.parametrize("path", sorted(DASHBOARDS.glob("*.json")), ids=lambda path: path.stem)
+def test_a_dashboard_uses_only_variables_it_has_and_fills_its_rows(path: Path) -> None:
+    dashboard = json.loads(path.read_text())
+    variables = {variable["name"] for variable in dashboard["templating"]["list"]}
+    texts = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    texts += [variable.get("definition", "") for variable in dashboard["templating"]["list"]]
+    assert {name for text in texts for name in re.findall(r"\$(\w+)", text)} <= variables
+    taken: set[tuple[int, int]] = set()
+    for panel in dashboard["panels"]:
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken, panel["title"]
+        assert max(x for x, _y in cells) < 24
+        taken |= cells
+
+
+def receivers(route: dict[str, Any]) -> Iterator[str]:
+    yield route["receiver"]
+    for below in route.get("routes", ()):
+        yield from receivers(below)
+
+
+def test_alertmanager_sends_nothing_until_it_is_told_where() -> None:
+    settings = load(MONITORING / "alertmanager.yml")
+    assert all(set(receiver) == {"name"} for receiver in settings["receivers"])
+    assert set(receivers(settings["route"])) == {receiver["name"] for receiver in settings["receivers"]}
+
+
+def test_inhibition_speaks_of_alerts_there_are() -> None:
+    names = {alert.name for alert in alerts()}
+    for rule in load(MONITORING / "alertmanager.yml")["inhibit_rules"]:
+        for matcher in rule["source_matchers"] + rule["target_matchers"]:
+            label, operator, value = re.fullmatch(r"(\w+) (=~|=) \"?([^\"]+)\"?", matcher).groups()  # type: ignore[union-attr]
+            known = names if label == "alertname" else {"warning", "critical"}
+            if operator == "=":
+                assert value in known
+            else:
+                assert [name for name in known if re.fullmatch(value, name)]

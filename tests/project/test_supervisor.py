@@ -1,0 +1,111 @@
+"""The supervisor keeps programs running and leaves nothing behind, however it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+STACK = """
+import sys
+from project.supervisor import Program, Supervisor
+import os
+folder = sys.argv[1]
+sleeper = '''
+import os, signal, sys, time
+name, folder, stubborn = sys.argv[1], sys.argv[2], sys.argv[3] == "stubborn"
+open(f"{folder}/{name}.{os.getpid()}", "w").close()
+def stop(*_):
+    open(f"{folder}/order", "a").write(name + "\\\\n")
+    if not stubborn:
+        sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+while True:
+    time.sleep(0.05)
+'''
+def program(name, rank, kind="polite"):
+    arguments = (sys.executable, "-c", sleeper, name, folder, kind)
+    return Program(name=name, arguments=arguments, environment=dict(os.environ), stop_rank=rank)
+import project.supervisor
+project.supervisor.STOP_SECONDS = 2.0
+Supervisor([program("beat", 0), program("web", 1), program("worker", 2, sys.argv[2])]).run()
+"""
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit, "waited in vain"
+        time.sleep(0.02)
+
+
+def pids(folder: Path, name: str) -> list[int]:
+    return [int(path.suffix[1:]) for path in folder.glob(f"{name}.*")]
+
+
+@pytest.fixture
+def start(tmp_path: Path):
+    started = []
+
+    def go(kind: str = "polite", *, ignore_sigint: bool = False) -> subprocess.Popen[bytes]:
+        def ignore() -> None:
+            if ignore_sigint:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+        process = subprocess.Popen(
+            [sys.executable, "-c", STACK, str(tmp_path), kind], cwd=Path(__file__).parents[2], preexec_fn=ignore
+        )
+        started.append(process)
+        wait_for(lambda: all(pids(tmp_path, name) for name in ("beat", "web", "worker")))
+        return process
+
+    yield go
+    for process in started:
+        process.kill()
+        process.wait()
+    for path in tmp_path.glob("*.*"):
+        if psutil.pid_exists(int(path.suffix[1:])):
+            os.kill(int(path.suffix[1:]), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_everything_in_order(start, tmp_path: Path, number: signal.Signals):
+    process = start()
+    process.send_signal(number)
+    assert process.wait(5) == 0
+    assert (tmp_path / "order").read_text().split() == ["beat", "web", "worker"]
+
+
+def test_sigint_counts_although_it_arrived_ignored(start):
+    process = start(ignore_sigint=True)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(5) == 0
+
+
+def test_a_program_that_does_not_stop_is_killed(start, tmp_path: Path):
+    process = start("stubborn")
+    (worker,) = pids(tmp_path, "worker")
+    process.send_signal(signal.SIGTERM)
+    process.wait(6)
+    wait_for(lambda: not psutil.pid_exists(worker))
+
+
+def test_nothing_is_left_when_the_supervisor_is_killed(start, tmp_path: Path):
+    process = start()
+    process.kill()
+    process.wait()
+    for name in ("beat", "web", "worker"):
+        for pid in pids(tmp_path, name):
+            wait_for(lambda pid=pid: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_program_that_dies_is_started_again(start, tmp_path: Path):
+    start()
+    (first,) = pids(tmp_path, "web")
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: len(pids(tmp_path, "web")) == 2)

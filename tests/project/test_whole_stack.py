@@ -1,0 +1,102 @@
+"""The main job, end to end, as `make run` does it, with files alone and with PostgreSQL and Redis."""
+
+import os
+import signal
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.project.stack import Stack
+
+pytestmark = pytest.mark.deployment
+
+WATCHED = {"web": 2, "worker": 3, "beat": 1, "exporter": 1}
+"""Processes with an agent: two web workers, Celery's main and two children, beat, the exporter."""
+
+
+def services(rows: list[dict]) -> Counter[str]:
+    return Counter(row["service"] for row in rows if not row["outside"])
+
+
+def check_that_all_is_watched(stack: Stack) -> None:
+    def all_there():
+        rows = stack.watched()
+        return rows if services(rows) >= Counter(WATCHED) else None
+
+    rows = stack.wait_for(all_there, 60)
+    for row in (row for row in rows if not row["outside"]):
+        figures = row["last_snapshot"]
+        age = datetime.now(UTC) - datetime.fromisoformat(figures["timestamp"])
+        assert age.total_seconds() < 15, row
+        assert figures["total_objects"] > 10_000
+        for name in ("heap_used_mb", "heap_size_mb", "heap_percent", "rss_mb", "vms_mb", "top_objects", "gc_count"):
+            assert figures[name], (name, row)
+
+
+def check_that_it_stops_clean(stack: Stack, number: signal.Signals) -> None:
+    assert stack.stop(number) < 10
+    assert stack.processes() == []
+    assert stack.errors() == []
+
+
+def check_the_metrics(stack: Stack) -> None:
+    slots = ("web-1", "web-2", "worker-1", "worker-2", "worker-3", "beat-1")
+    for port in (stack.port, stack.exporter_port):
+        stack.wait_for(lambda port=port: all(f'slot="{s}"' in stack.text("/metrics", port=port) for s in slots), 15)
+        assert "fogcompute_memory_leak_detections_total" in stack.text("/metrics", port=port)
+
+
+def test_on_files_alone(tmp_path: Path):
+    with Stack(tmp_path) as stack:
+        check_that_all_is_watched(stack)
+        check_the_metrics(stack)
+        figures_move(stack)
+        check_that_it_stops_clean(stack, signal.SIGINT)
+
+
+def figures_move(stack: Stack) -> None:
+    before = {row["id"]: row["last_snapshot"]["id"] for row in stack.watched()}
+    stack.wait_for(lambda: all(row["last_snapshot"]["id"] > before.get(row["id"], 0) for row in stack.watched()), 20)
+
+
+@pytest.mark.postgres
+@pytest.mark.redis
+def test_on_postgresql_and_redis(tmp_path: Path, postgres_url: str, redis_url: str):
+    with Stack(
+        tmp_path,
+        DATABASE_URL=postgres_url,
+        REDIS_URL=f"{redis_url.rstrip('/')}/1" if redis_url.count("/") < 3 else redis_url,
+        MEMWATCH_TRANSPORT=redis_url,
+    ) as stack:
+        check_that_all_is_watched(stack)
+        check_the_metrics(stack)
+        figures_move(stack)
+        check_that_it_stops_clean(stack, signal.SIGTERM)
+
+
+def test_kills_lose_nothing_store_nothing_twice_and_leave_nothing(tmp_path: Path):
+    with Stack(tmp_path) as stack:
+        check_that_all_is_watched(stack)
+        victims = [row for row in stack.watched() if row["service"] in ("web", "worker")]
+        for row in victims:
+            os.kill(row["pid"], signal.SIGKILL)
+        old = {row["pid"] for row in victims}
+        stack.wait_for(lambda: services(r for r in stack.watched() if r["pid"] not in old) >= Counter(WATCHED), 60)
+        rows = stack.rows("/api/v1/snapshots/?page_size=1000")
+        seen = [(row["process"], row["seq"]) for row in rows]
+        assert len(seen) == len(set(seen))
+        outside = {row["id"] for row in stack.rows("/api/v1/processes/?page_size=1000") if row["outside"]}
+        for process in {process for process, _seq in seen} - outside:  # whose snapshots are numbered by their time
+            numbers = sorted(seq for owner, seq in seen if owner == process)
+            assert numbers == list(range(numbers[0], numbers[-1] + 1)), f"a snapshot of process {process} is missing"
+
+        stack.process.kill()
+        stack.process.wait()
+        limit = time.monotonic() + 15
+        while (left := stack.processes()) and time.monotonic() < limit:
+            time.sleep(0.2)
+        assert left == [], [process.cmdline() for process in left if psutil.pid_exists(process.pid)]

@@ -1,0 +1,291 @@
+"""Leaks from stored snapshots: opened, followed, resolved, reopened."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from memwatch.models import Counter, ExpectedGrowth, Leak, LeakEvent, SnapshotRollup
+from memwatch.services import leaks
+from memwatch.signals import leak_detected
+from tests.services.stored import (
+    MINUTE,
+    NOON,
+    QUOTE,
+    end_process,
+    growing,
+    store_process,
+    store_snapshots,
+    type_id,
+)
+
+pytestmark = pytest.mark.django_db
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def heard():
+    """Leaks that the signal told of."""
+    told = []
+
+    def listen(*, leak, **_kwargs):
+        told.append((leak.object_type, leak.state))
+
+    leak_detected.connect(listen)
+    yield told
+    leak_detected.disconnect(listen)
+
+
+def leaking_process(*, until=NOON, stop=1e9, **values):
+    process = store_process(**values)
+    store_snapshots(process, NOON - 2 * HOUR, until, growing(-120, 100, until=stop))
+    return process
+
+
+def events(leak):
+    return [event.kind for event in leak.events.all()]
+
+
+def detections():
+    return sum(Counter.objects.filter(name="leak_detections").values_list("value", flat=True))
+
+
+def test_a_type_that_grows_for_an_hour_opens_one_leak(heard, django_capture_on_commit_callbacks):
+    process = leaking_process()
+    with django_capture_on_commit_callbacks(execute=True):
+        result = leaks.detect(NOON)
+    leak = Leak.objects.get()
+    assert (result.opened, result.judged, result.processes) == (1, 1, 1)
+    assert (leak.object_type, leak.kind, leak.state, leak.process) == (QUOTE, "objects", "open", process)
+    assert leak.growth_count > 5_000
+    assert leak.verdict
+    assert events(leak) == ["detected"]
+    assert heard == [(QUOTE, "open")]
+    counted = Counter.objects.get(name="leak_detections")
+    assert counted.labels == f"service=web,severity={leak.severity}"
+    assert counted.value == 1
+
+
+def test_two_runs_on_the_same_figures_change_nothing():
+    leaking_process()
+    leaks.detect(NOON)
+    before = Leak.objects.values().get()
+    again = leaks.detect(NOON)
+    assert (again.opened, again.seen, again.worsened) == (0, 1, 0)
+    assert Leak.objects.values().get() == before
+    assert LeakEvent.objects.count() == 1
+    assert detections() == 1
+
+
+def test_the_same_leak_in_two_workers_is_two_rows_of_one_service():
+    leaking_process()
+    leaking_process(slot=2)
+    leaks.detect(NOON)
+    assert sorted(str(leak.process) for leak in Leak.objects.all()) == ["web-1 on a", "web-2 on a"]
+
+
+def test_quiet_processes_are_not_even_loaded():
+    process = store_process()
+    store_snapshots(process, NOON - HOUR, NOON)
+    result = leaks.detect(NOON)
+    assert (result.processes, result.judged, Leak.objects.count()) == (1, 0, 0)
+
+
+def test_processes_seen_from_outside_and_without_snapshots_are_passed_over():
+    store_process(outside=True)
+    store_process(slot=2)
+    assert leaks.detect(NOON).opened == 0
+
+
+def test_the_count_at_first_stays_while_the_window_moves_on():
+    process = leaking_process()
+    leaks.detect(NOON)
+    first = Leak.objects.get()
+    store_snapshots(process, NOON + MINUTE, NOON + HOUR, growing(-120, 100))
+    leaks.detect(NOON + HOUR)
+    leak = Leak.objects.get()
+    assert leak.initial_count == first.initial_count
+    assert leak.growth_count > first.growth_count + 5_000
+    assert leak.started_at == first.started_at
+
+
+def run_until(process, minutes, figures, begin=0, every=10):
+    """Store and detect on, from NOON + begin minutes."""
+    for minute in range(begin, minutes, every):
+        store_snapshots(process, NOON + (minute + 1) * MINUTE, NOON + (minute + every) * MINUTE, figures)
+        leaks.detect(NOON + (minute + every) * MINUTE)
+
+
+def test_a_leak_that_stops_growing_for_a_whole_window_is_resolved_once_and_stays_so():
+    process = leaking_process()
+    leaks.detect(NOON)
+    run_until(process, 60, growing(-120, 100, until=0))
+    assert Leak.objects.get().state == "open"
+    run_until(process, 240, growing(-120, 100, until=0), begin=60)
+    leak = Leak.objects.get()
+    assert (leak.state, events(leak)) == ("resolved", ["detected", "resolved"])
+    assert leak.resolved_at is not None
+    assert leak.events.last().comment.startswith("stopped growing")
+    run_until(process, 300, growing(-120, 100, until=0), begin=240)
+    assert events(leak) == ["detected", "resolved"]
+
+
+def test_a_resolved_leak_that_grows_again_is_reopened_and_counted():
+    process = leaking_process()
+    leaks.detect(NOON)
+    leak = Leak.objects.get()
+    leaks.resolve(leak, by=None, comment="fixed", now=NOON)
+    leaks.detect(NOON + timedelta(seconds=30))
+    assert Leak.objects.get().state == "resolved"
+    run_until(process, 20, growing(-120, 100))
+    leak = Leak.objects.get()
+    assert (leak.state, leak.resolved_at) == ("open", None)
+    assert events(leak) == ["detected", "resolved", "reopened"]
+    assert detections() == 2
+
+
+def test_a_leak_of_a_process_that_ended_is_resolved_and_its_successor_opens_one_quickly():
+    process = leaking_process()
+    leaks.detect(NOON)
+    end_process(process, NOON + MINUTE)
+    successor = store_process(started=NOON)
+    store_snapshots(successor, NOON + MINUTE, NOON + 7 * MINUTE, growing(0, 200))
+    result = leaks.detect(NOON + 7 * MINUTE)
+    old, new = Leak.objects.order_by("id")
+    assert (old.state, old.events.last().comment) == ("resolved", "process ended (said goodbye)")
+    assert (new.state, new.process) == ("open", successor)
+    assert (result.opened, result.resolved) == (1, 1)
+
+
+def test_a_snooze_outlives_the_worker_it_was_set_for():
+    process = leaking_process()
+    leaks.detect(NOON)
+    until = NOON + timedelta(days=2)
+    leaks.snooze(Leak.objects.get(), until=until, by=None, now=NOON)
+    end_process(process, NOON + MINUTE)
+    successor = store_process(started=NOON)
+    store_snapshots(successor, NOON + MINUTE, NOON + 30 * MINUTE, growing(0, 200))
+    result = leaks.detect(NOON + 30 * MINUTE)
+    leak = Leak.objects.get(process=successor)
+    assert (leak.state, leak.snoozed_until) == ("snoozed", until)
+    assert (result.opened, result.snoozed, detections()) == (0, 1, 1)
+
+
+def test_a_snooze_that_ends_opens_what_still_grows_and_resolves_what_does_not():
+    process, other = leaking_process(), leaking_process(slot=2)
+    leaks.detect(NOON)
+    for leak in Leak.objects.all():
+        leaks.snooze(leak, until=NOON + 2 * HOUR, by=None, now=NOON)
+    for minute in range(10, 130, 10):
+        now = NOON + minute * MINUTE
+        store_snapshots(process, now - 9 * MINUTE, now, growing(-120, 100))
+        store_snapshots(other, now - 9 * MINUTE, now, growing(-120, 100, until=0))
+        leaks.detect(now)
+    assert Leak.objects.get(process=process).state == "open"
+    assert events(Leak.objects.get(process=process)) == ["detected", "snoozed", "reopened"]
+    assert Leak.objects.get(process=other).state == "resolved"
+
+
+def test_a_worse_severity_wakes_a_snoozed_leak():
+    process = leaking_process()
+    leaks.detect(NOON)
+    leak = Leak.objects.get()
+    leaks.snooze(leak, until=NOON + timedelta(days=2), by=None, now=NOON)
+    Leak.objects.update(severity="low")
+    if leak.severity == "low":
+        store_snapshots(process, NOON + MINUTE, NOON + HOUR, growing(-120, 100_000))
+        leaks.detect(NOON + HOUR)
+    else:
+        leaks.detect(NOON + MINUTE)
+    leak.refresh_from_db()
+    assert (leak.state, events(leak)) == ("open", ["detected", "snoozed", "reopened"])
+    assert "severity rose from low" in leak.events.last().comment
+
+
+def test_expected_growth_holds_a_leak_back_counts_it_once_and_lets_it_go_when_it_ends():
+    process = leaking_process()
+    rule = ExpectedGrowth.objects.create(type_pattern="shop.leaks.*", reason="a cache", expires_at=NOON + HOUR)
+    ExpectedGrowth.objects.create(type_pattern="other.*", reason="another")
+    for second in range(3):
+        leaks.detect(NOON + timedelta(seconds=second))
+    leak = Leak.objects.get()
+    rule.refresh_from_db()
+    assert (leak.state, leak.expected_growth, rule.matches) == ("suppressed", rule, 1)
+    assert rule.last_matched_at == NOON + timedelta(seconds=2)
+    assert detections() == 0
+    store_snapshots(process, NOON + MINUTE, NOON + 61 * MINUTE, growing(-120, 100))
+    leaks.detect(NOON + 61 * MINUTE)
+    leak.refresh_from_db()
+    assert (leak.state, leak.expected_growth, detections()) == ("open", None, 1)
+
+
+def test_expected_growth_of_another_service_holds_nothing_back():
+    leaking_process()
+    other = store_process("worker").service
+    ExpectedGrowth.objects.create(type_pattern="*", service=other, reason="a batch")
+    leaks.detect(NOON)
+    assert Leak.objects.get(process__service__name="web").state == "open"
+
+
+def test_a_leak_too_slow_for_an_hour_is_found_in_the_roll_ups_of_a_day():
+    process = store_process(started=NOON - timedelta(days=2))
+    store_snapshots(process, NOON - HOUR, NOON, growing(-24 * 60, 0.05))
+    for hour in range(24):
+        count = 2_000 + 40 * hour + hour % 3
+        figures = {
+            name: [value + count / 2, value + count / 2 + 20, value + count / 2 + 60]
+            for name, value in (("heap_used_kib", 51_200), ("rss_kib", 81_920))
+        }
+        figures["allocated_blocks"] = [200_000 + 4 * count, 200_100 + 4 * count, 200_900 + 4 * count]
+        figures["total_objects"] = [56_000 + count, 56_100 + count, 56_500 + count]
+        SnapshotRollup.objects.create(
+            process=process, period="hour", start=NOON - timedelta(hours=24 - hour), samples=60, figures=figures,
+            floors={type_id("shop.slow.Node"): count},
+        )  # fmt: skip
+    leaks.detect(NOON)
+    leak = Leak.objects.get(object_type="shop.slow.Node")
+    assert leak.evidence["follow_up"]["window"] in ("day", "week")
+    leaks.detect(NOON + MINUTE)
+    leak.refresh_from_db()
+    assert leak.state == "open"
+
+
+def test_a_process_that_disappears_meanwhile_stops_nobody(monkeypatch):
+    gone, stays = leaking_process(), leaking_process(slot=2)
+    real = leaks.judge
+    calls = []
+
+    def judge_while_the_process_is_pruned(history, **kwargs):
+        if not calls:
+            gone.delete()
+        calls.append(history)
+        return real(history, **kwargs)
+
+    monkeypatch.setattr(leaks, "judge", judge_while_the_process_is_pruned)
+    leaks.detect(NOON)
+    assert [leak.process for leak in Leak.objects.all()] == [stays]
+
+
+def test_what_came_before_the_warm_up_is_not_judged():
+    process = store_process(started=NOON - 20 * MINUTE)
+    store_snapshots(process, NOON - 20 * MINUTE, NOON, growing(-20, 2_000, until=-10))
+    process.baselines.update(timestamp=NOON - 9 * MINUTE)
+    leaks.detect(NOON)
+    assert not Leak.objects.exists()
+
+
+def test_the_window_follows_the_interval(settings):
+    for interval, minutes in ((0.2, 10), (2, 10), (5, 25), (60, 60), (300, 300)):
+        settings.MEMWATCH = {"SNAPSHOT_INTERVAL": interval}
+        from memwatch.conf import get_settings
+
+        assert leaks.raw_window(get_settings()) == timedelta(minutes=minutes)
+
+
+def test_a_run_without_a_time_takes_now():
+    process = store_process(started=timezone.now())
+    store_snapshots(process, timezone.now(), timezone.now())
+    assert leaks.detect().processes == 1

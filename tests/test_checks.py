@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+import pytest
+
+from memwatch import checks
+
+IMMEDIATE = {"transaction_mode": "IMMEDIATE"}
+
+
+def texts(settings: Any, **keys: Any) -> list[str]:
+    settings.MEMWATCH = keys
+    return [message.msg for message in checks.check_settings()]
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MEMWATCH_TRANSPORT", raising=False)
+
+
+def test_right_settings_pass(settings: Any) -> None:
+    assert texts(settings, SNAPSHOT_INTERVAL=30) == []
+
+
+def test_a_wrong_setting_is_named_with_its_value_and_what_would_be_right(settings: Any) -> None:
+    wrong = texts(settings, SNAPSHOT_INTERVAL="often", COLOUR="red")
+    assert any(text.startswith('MEMWATCH["SNAPSHOT_INTERVAL"] is "often": give a number, e.g. 60') for text in wrong)
+    assert any('MEMWATCH["COLOUR"] is unknown' in text for text in wrong)
+
+
+def test_a_dict_is_wanted(settings: Any) -> None:
+    settings.MEMWATCH = ["SERVICE"]
+    assert [message.id for message in checks.check_settings()] == ["memwatch.E001"]
+
+
+def test_redis_without_its_package_is_told_before_the_start(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "redis" else find(name))
+    (text,) = texts(settings, TRANSPORT="redis://user:secret@host/0")
+    assert "redis is not installed" in text
+    assert "secret" not in text
+
+
+@pytest.mark.parametrize(
+    ("database", "wanted"),
+    [
+        ({"ENGINE": "django.db.backends.sqlite3"}, ["memwatch.W001"]),
+        ({"ENGINE": "x.sqlite3", "OPTIONS": {"transaction_mode": "IMMEDIATE"}}, []),
+        (
+            {"ENGINE": "x.sqlite3", "OPTIONS": {"transaction_mode": "IMMEDIATE"}, "ATOMIC_REQUESTS": True},
+            ["memwatch.W002"],
+        ),
+        ({"ENGINE": "django.db.backends.postgresql", "ATOMIC_REQUESTS": True}, []),
+    ],
+)
+def test_sqlite_is_wanted_fit_for_writers(settings: Any, database: dict[str, Any], wanted: list[str]) -> None:
+    found = checks.check_database(databases=["default"], configured={"default": database})
+    assert [message.id for message in found] == wanted
