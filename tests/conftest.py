@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -41,3 +42,14 @@ def postgres_server() -> Iterator[PostgresServer]:
 def postgres_url(postgres_server: PostgresServer) -> str:
     """Its URL; user and database are ``memwatch``."""
     return postgres_server.url
+
+
+_WHOLE_SERVERS = ("deployment", "project", "monitoring", "agent", "transport", "admin/test_browser")
+"""Suites whose tests start servers, browsers and interpreters, which a loaded machine may starve for a moment."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Such a test may be run a second time; the summary then says so. Every other test gets one try."""
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).as_posix().startswith(_WHOLE_SERVERS):
+            item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))
