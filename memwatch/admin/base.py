@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from memwatch.admin.acts import Act, act_on_one, act_on_selected
+from memwatch.admin.acting import ActingAdmin
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -44,15 +43,13 @@ class BoundedPaginator(AnyPaginator):
         return len(rows)
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class ReadOnlyAdmin(ActingAdmin):
     """Rows that are looked at, and acted on by name, but edited and deleted by nobody."""
 
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     actions_on_bottom = False
     list_per_page = 50
-    acts: Sequence[Act] = ()
-    """What an operator can do to the rows, in the list and on the page of one."""
 
     class Media:
         css = {"all": ("memwatch/admin.css",)}  # noqa: RUF012 - Django reads a plain dict
@@ -66,57 +63,9 @@ class ReadOnlyAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_reset_baseline_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("memwatch.reset_baseline")
-
-    def has_take_snapshot_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("memwatch.take_snapshot")
-
-    def has_act_on_leak_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("memwatch.act_on_leak")
-
-    def may(self, request: HttpRequest, act: Act) -> bool:
-        """May this user do it, and see the rows at all?"""
-        allowed: bool = getattr(self, f"has_{act.permission}_permission")(request)
-        return allowed and self.has_view_permission(request)
-
-    def perform(self, request: HttpRequest, queryset: QuerySet[Any], act: Act) -> HttpResponse | None:
-        """Do it to the selected rows of the list: the body of the admin actions."""
-        return act_on_selected(self, request, queryset, act)
-
-    def get_urls(self) -> list[URLPattern]:
-        name = f"{self.opts.app_label}_{self.opts.model_name}_act"
-        view = self.admin_site.admin_view(self.act_view)
-        return [path("<path:object_id>/act/<slug:act>/", view, name=name), *super().get_urls()]
-
-    def act_view(self, request: HttpRequest, object_id: str, act: str) -> HttpResponse:
-        """A button of the page of one row. Acts on POST only; asks first where the act wants it."""
-        known = {each.name: each for each in self.acts}.get(act)
-        obj = self.get_object(request, unquote(object_id))
-        if not self.has_view_permission(request, obj) or (known and not self.may(request, known)):
-            raise PermissionDenied
-        if obj is None or known is None:
-            return self.gone(request, object_id)
-        return act_on_one(self, request, obj, known)
-
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         context = {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})}
         return super().changelist_view(request, context)
-
-    def gone(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The row is not there, or no longer: say so above the list."""
-        text = _("There is no %(name)s %(key)s (any more): it may have been pruned.")
-        self.message_user(request, text % {"name": self.opts.verbose_name, "key": unquote(object_id)}, messages.WARNING)
-        return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
-
-    def buttons(self, request: HttpRequest, obj: Model) -> list[dict[str, Any]]:
-        """The acts that make sense now and that this user may do."""
-        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_act"
-        return [
-            {"label": act.label, "url": reverse(name, args=(obj.pk, act.name)), "name": act.name}
-            for act in self.acts
-            if self.may(request, act) and act.applies(obj)
-        ]
 
 
 class PageAdmin(ReadOnlyAdmin):

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -53,7 +53,6 @@ class ServiceAdmin(PageAdmin):
     list_display = ("name", "alive", "rss", "open_leaks", "first_seen")
     search_fields = ("name",)
     acts = (fleet_acts.SNAPSHOT_SERVICE, fleet_acts.RESET_SERVICE)
-    actions = ("snapshot_now", "reset_baseline")
     page_template = "admin/memwatch/service/page.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Service]:
@@ -64,14 +63,6 @@ class ServiceAdmin(PageAdmin):
             alive_rss_kib=Sum("processes__last_snapshot__rss_kib", filter=ALIVE),
             leaks_open=Coalesce(Subquery(leaks.annotate(found=Count("pk")).values("found")), 0),
         )
-
-    @admin.action(permissions=["take_snapshot"], description=gettext_lazy("Snapshot now"))
-    def snapshot_now(self, request: HttpRequest, queryset: QuerySet[Service]) -> HttpResponse | None:
-        return self.perform(request, queryset, fleet_acts.SNAPSHOT_SERVICE)
-
-    @admin.action(permissions=["reset_baseline"], description=gettext_lazy("Reset baseline"))
-    def reset_baseline(self, request: HttpRequest, queryset: QuerySet[Service]) -> HttpResponse | None:
-        return self.perform(request, queryset, fleet_acts.RESET_SERVICE)
 
     @admin.display(description=gettext_lazy("processes alive"), ordering="alive_processes")
     def alive(self, service: Any) -> SafeString:

@@ -89,6 +89,7 @@ RESET_PROCESS = Act(
         ngettext("The baseline of %d process was reset.", "The baselines of %d processes were reset.", n) % n
     ),
     applies=lambda process: process.is_alive,
+    becomes=gettext_lazy("is compared with its figures of now"),
     consequence=gettext_lazy(
         "The figures of now become what later ones are compared with: drift starts from 0 again. "
         "The old baseline is kept in the list of baselines. Leaks are judged as before."
@@ -110,6 +111,7 @@ RESET_SERVICE = Act(
     permission="reset_baseline",
     run=one_by_one(_reset_service),
     done=lambda n: ngettext("The baseline of %d service was reset.", "The baselines of %d services were reset.", n) % n,
+    becomes=gettext_lazy("its processes are compared with their median of now"),
     consequence=gettext_lazy(
         "The median of its processes' figures of now becomes what all of its processes are compared with, "
         "those that start later too. The old baseline is kept in the list of baselines."

@@ -64,6 +64,10 @@ class SuppressForm(ConfirmForm):
         return _future(self.cleaned_data["until"])
 
 
+def _state(leak: Leak) -> str:
+    return str(leak.get_state_display())
+
+
 def _acknowledge(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
     leaks.acknowledge(leak, by=user, comment=values["comment"])
 
@@ -88,6 +92,8 @@ ACKNOWLEDGE = Act(
     name="acknowledge",
     label=gettext_lazy("Acknowledge"),
     permission="act_on_leak",
+    state=_state,
+    becomes=Leak.State.ACKNOWLEDGED.label,
     run=one_by_one(_acknowledge),
     done=lambda n: ngettext("%d leak was acknowledged.", "%d leaks were acknowledged.", n) % n,
     applies=lambda leak: leak.state in (OPEN, SNOOZED),
@@ -98,6 +104,8 @@ SNOOZE = Act(
     name="snooze",
     label=gettext_lazy("Snooze"),
     permission="act_on_leak",
+    state=_state,
+    becomes=Leak.State.SNOOZED.label,
     run=one_by_one(_snooze),
     done=lambda n: ngettext("%d leak was snoozed.", "%d leaks were snoozed.", n) % n,
     applies=lambda leak: leak.state in (OPEN, ACKNOWLEDGED, SNOOZED),
@@ -108,6 +116,8 @@ RESOLVE = Act(
     name="resolve",
     label=gettext_lazy("Resolve"),
     permission="act_on_leak",
+    state=_state,
+    becomes=Leak.State.RESOLVED.label,
     run=one_by_one(_resolve),
     done=lambda n: ngettext("%d leak was resolved.", "%d leaks were resolved.", n) % n,
     applies=lambda leak: leak.state != RESOLVED,
@@ -118,6 +128,8 @@ SUPPRESS = Act(
     name="suppress",
     label=gettext_lazy("Suppress as expected"),
     permission="act_on_leak",
+    state=_state,
+    becomes=Leak.State.SUPPRESSED.label,
     run=one_by_one(_suppress),
     done=lambda n: ngettext("%d leak was suppressed.", "%d leaks were suppressed.", n) % n,
     applies=lambda leak: leak.state not in (RESOLVED, SUPPRESSED),
@@ -131,6 +143,8 @@ REOPEN = Act(
     name="reopen",
     label=gettext_lazy("Reopen"),
     permission="act_on_leak",
+    state=_state,
+    becomes=Leak.State.OPEN.label,
     run=one_by_one(_reopen),
     done=lambda n: ngettext("%d leak was reopened.", "%d leaks were reopened.", n) % n,
     applies=lambda leak: leak.state != OPEN,

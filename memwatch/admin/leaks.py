@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Case, IntegerField, QuerySet, Value, When
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -64,32 +64,11 @@ class LeakAdmin(PageAdmin):
     search_fields = ("object_type", "service__name", "process__host", "verdict")
     search_help_text = gettext_lazy("Type, service, host or words of the verdict")
     acts = (leak_acts.ACKNOWLEDGE, leak_acts.SNOOZE, leak_acts.RESOLVE, leak_acts.SUPPRESS, leak_acts.REOPEN)
-    actions = ("acknowledge", "snooze", "resolve", "suppress", "reopen")
     ordering = (SEVERITY_RANK.desc(), "service__name", "kind", "object_type", "-detected_at", "-id")
     page_template = "admin/memwatch/leak/page.html"
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         return lookup == "process__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
-
-    @admin.action(permissions=["act_on_leak"], description=gettext_lazy("Acknowledge"))
-    def acknowledge(self, request: HttpRequest, queryset: QuerySet[Leak]) -> HttpResponse | None:
-        return self.perform(request, queryset, leak_acts.ACKNOWLEDGE)
-
-    @admin.action(permissions=["act_on_leak"], description=gettext_lazy("Snooze"))
-    def snooze(self, request: HttpRequest, queryset: QuerySet[Leak]) -> HttpResponse | None:
-        return self.perform(request, queryset, leak_acts.SNOOZE)
-
-    @admin.action(permissions=["act_on_leak"], description=gettext_lazy("Resolve"))
-    def resolve(self, request: HttpRequest, queryset: QuerySet[Leak]) -> HttpResponse | None:
-        return self.perform(request, queryset, leak_acts.RESOLVE)
-
-    @admin.action(permissions=["act_on_leak"], description=gettext_lazy("Suppress as expected"))
-    def suppress(self, request: HttpRequest, queryset: QuerySet[Leak]) -> HttpResponse | None:
-        return self.perform(request, queryset, leak_acts.SUPPRESS)
-
-    @admin.action(permissions=["act_on_leak"], description=gettext_lazy("Reopen"))
-    def reopen(self, request: HttpRequest, queryset: QuerySet[Leak]) -> HttpResponse | None:
-        return self.perform(request, queryset, leak_acts.REOPEN)
 
     @admin.display(description=gettext_lazy("type"), ordering="object_type")
     def shown_type(self, leak: Leak) -> SafeString:

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import F, FloatField, QuerySet
 from django.db.models.functions import Cast, NullIf
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -117,7 +117,6 @@ class ProcessAdmin(PageAdmin):
     search_fields = ("service__name", "host", "=pid", "program", "command_line", "release__name")
     search_help_text = gettext_lazy("Service, host, pid, program, command line or release")
     acts = (fleet_acts.SNAPSHOT_PROCESS, fleet_acts.RESET_PROCESS)
-    actions = ("snapshot_now", "reset_baseline")
     page_template = "admin/memwatch/process/page.html"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -127,14 +126,6 @@ class ProcessAdmin(PageAdmin):
         used, limit = F("last_snapshot__heap_used_kib"), F("last_snapshot__heap_limit_kib")
         rows: QuerySet[Process] = super().get_queryset(request).select_related("service", "release", "last_snapshot")
         return rows.annotate(used_share=Cast(used, FloatField()) / NullIf(Cast(limit, FloatField()), 0.0))
-
-    @admin.action(permissions=["take_snapshot"], description=gettext_lazy("Snapshot now"))
-    def snapshot_now(self, request: HttpRequest, queryset: QuerySet[Process]) -> HttpResponse | None:
-        return self.perform(request, queryset, fleet_acts.SNAPSHOT_PROCESS)
-
-    @admin.action(permissions=["reset_baseline"], description=gettext_lazy("Reset baseline"))
-    def reset_baseline(self, request: HttpRequest, queryset: QuerySet[Process]) -> HttpResponse | None:
-        return self.perform(request, queryset, fleet_acts.RESET_PROCESS)
 
     @admin.display(description=gettext_lazy("process"), ordering="service__name")
     def slot_name(self, process: Process) -> SafeString:

@@ -151,7 +151,7 @@ def test_a_service_is_reset_as_a_whole(fleet: Fleet, login: Login) -> None:
 
 def test_several_processes_are_asked_for_snapshots_at_once(fleet: Fleet, login: Login) -> None:
     processes, client = _watched(fleet, 3), login("operator")
-    chosen = {"action": "snapshot_now", "_selected_action": [each.pk for each in processes], "index": 0}
+    chosen = {"action": "snapshot", "_selected_action": [each.pk for each in processes], "index": 0}
     done = client.post(reverse(PROCESSES), chosen)
     assert done.status_code == 302
     assert Command.objects.filter(name="snapshot").count() == 3

@@ -1,0 +1,184 @@
+"""Pages on which something is done to rows: asked first, done one by one, told in the plural, failures named."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.contrib.admin import helpers
+from django.contrib.admin.options import IS_POPUP_VAR
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from memwatch.admin import formats
+from memwatch.admin.acts import Act, ConfirmForm, Outcome
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+else:
+    ModelAdmin = admin.ModelAdmin
+
+MOST_ROWS = 2_000
+"""More rows than this are not acted on at once."""
+MOST_SHOWN = 100
+"""More rows than this are counted on the confirmation page, not listed."""
+MOST_NAMED = 10
+"""More failures than this are counted, not named."""
+
+
+class ActingAdmin(ModelAdmin):
+    """An admin whose rows can be acted on in the list and by a button on their page, each act by its own permission."""
+
+    acts: Sequence[Act] = ()
+    """What an operator can do to the rows."""
+
+    def may(self, request: HttpRequest, act: Act) -> bool:
+        """May this user do it, and see the rows at all?"""
+        return request.user.has_perm(f"memwatch.{act.permission}") and self.has_view_permission(request)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        found: dict[str, Any] = super().get_actions(request)
+        if self.actions is None or IS_POPUP_VAR in request.GET:
+            return found
+        for act in self.acts:
+            if act.listed and self.may(request, act):
+                found[act.action_name] = (_action(act), act.action_name, act.label)
+        return found
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_act"
+        view = self.admin_site.admin_view(self.act_view)
+        return [path("<path:object_id>/act/<slug:act>/", view, name=name), *super().get_urls()]
+
+    def act_view(self, request: HttpRequest, object_id: str, act: str) -> HttpResponse:
+        """A button of the page of one row. Acts on POST only; asks first where the act wants it."""
+        known = {each.name: each for each in self.acts}.get(act)
+        obj = self.get_object(request, unquote(object_id))
+        if not self.has_view_permission(request, obj) or (known and not self.may(request, known)):
+            raise PermissionDenied
+        if obj is None or known is None:
+            return self.gone(request, object_id)
+        return self._act_on_one(request, obj, known)
+
+    def gone(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The row is not there, or no longer: say so above the list."""
+        text = _("There is no %(name)s %(key)s (any more): it may have been pruned.")
+        self.message_user(request, text % {"name": self.opts.verbose_name, "key": unquote(object_id)}, messages.WARNING)
+        return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
+
+    def buttons(self, request: HttpRequest, obj: Model) -> list[dict[str, Any]]:
+        """The acts that make sense now and that this user may do."""
+        return [
+            {"label": act.label, "url": self.act_url(obj, act), "name": act.name}
+            for act in self.acts
+            if self.may(request, act) and act.applies(obj)
+        ]
+
+    def act_url(self, obj: Model, act: Act) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_act", args=(obj.pk, act.name))
+
+    def _act_on_one(self, request: HttpRequest, obj: Any, act: Act) -> HttpResponse:
+        back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=(obj.pk,))
+        if request.method not in ("GET", "HEAD", "POST"):
+            return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+        form = _form(request, act)
+        if request.method == "POST" and (not act.confirm or "confirmed" in request.POST) and form.is_valid():
+            tell(request, act, act.run([obj], request.user, form.cleaned_data))
+            return HttpResponseRedirect(back)
+        return self._ask(request, act, rows=[obj], form=form, back=back)
+
+    def act_on_selected(self, request: HttpRequest, queryset: QuerySet[Any], act: Act) -> HttpResponse | None:
+        """The list's action: the confirmation page first, then exactly the rows it showed."""
+        shown = request.POST.get("rows")
+        if shown is not None:
+            queryset = self.get_queryset(request).filter(pk__in=[pk for pk in shown.split(",") if pk.isdecimal()])
+        rows = list(queryset[: MOST_ROWS + 1])
+        if len(rows) > MOST_ROWS:
+            text = _("More than %(most)s rows are selected: narrow the list down by filters and act on fewer at once.")
+            messages.error(request, text % {"most": formats.count(MOST_ROWS)})
+            return None
+        form = _form(request, act)
+        if not act.confirm or (shown is not None and "confirmed" in request.POST and form.is_valid()):
+            values = form.cleaned_data if form.is_bound and form.is_valid() else {}
+            tell(request, act, act.run(rows, request.user, values))
+            return None
+        return self._ask(request, act, rows=rows, form=form, back=request.get_full_path())
+
+    def _ask(
+        self, request: HttpRequest, act: Act, *, rows: Sequence[Any], form: ConfirmForm, back: str
+    ) -> HttpResponse:
+        noun = self.opts.verbose_name if len(rows) == 1 else self.opts.verbose_name_plural
+        concerned = [row for row in rows if act.applies(row)]
+        left = len(rows) - len(concerned)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": act.label,
+            "act": act,
+            "rows": [_row(act, row) for row in rows[:MOST_SHOWN]],
+            "more": max(0, len(rows) - MOST_SHOWN),
+            "heading": f"{formats.count(len(rows))} {noun}",
+            "left": ngettext("%s of them is left as it is", "%s of them are left as they are", left)
+            % formats.count(left)
+            if left
+            else "",
+            "nothing_to_do": not concerned,
+            "first_pk": str(rows[0].pk) if rows else "",
+            "pks": ",".join(str(row.pk) for row in rows),
+            "form": form,
+            "back": back,
+            "media": self.media + form.media,
+            "action_name": request.POST.get("action", ""),
+            "action_checkbox_name": helpers.ACTION_CHECKBOX_NAME,
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/memwatch/confirm.html", context)
+
+
+def tell(request: HttpRequest, act: Act, outcome: Outcome) -> None:
+    """Say what was done and name what was not."""
+    if outcome.done:
+        sentence = act.done(outcome.done)
+        messages.success(request, f"{sentence} {outcome.note}".strip())
+    if not outcome.refused:
+        return
+    named = "; ".join(refusal.sentence for refusal in outcome.refused[:MOST_NAMED])
+    more = len(outcome.refused) - MOST_NAMED
+    if more > 0:
+        named += "; " + ngettext("%d more", "%d more", more) % more
+    left = ngettext("%d was left as it is", "%d were left as they are", len(outcome.refused)) % len(outcome.refused)
+    level = messages.WARNING if outcome.done else messages.ERROR
+    messages.add_message(request, level, f"{left}: {named}")
+
+
+def _action(act: Act) -> Callable[[ActingAdmin, HttpRequest, QuerySet[Any]], HttpResponse | None]:
+    return partial(ActingAdmin.act_on_selected, act=act)
+
+
+def _row(act: Act, row: Any) -> dict[str, Any]:
+    """A row of the confirmation page: what it is now, and what becomes of it."""
+    applies = act.applies(row)
+    return {
+        "name": str(row),
+        "url": formats.page_url(row._meta.model_name, row.pk),
+        "state": act.state(row) if act.state else "",
+        "becomes": (act.becomes or "") if applies else _("is left as it is"),
+        "applies": applies,
+    }
+
+
+def _form(request: HttpRequest, act: Act) -> ConfirmForm:
+    if request.method == "POST" and "confirmed" in request.POST:
+        return act.form(request.POST)
+    if request.method == "POST" and not act.confirm:
+        return act.form({})
+    return act.form(initial={"key": uuid.uuid4().hex})
