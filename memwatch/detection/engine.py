@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 from memwatch.detection import grouping, pooling
+from memwatch.detection.account import account, fitted_trend
 from memwatch.detection.case import WINDOWS, Case, Decision, Thresholds
 from memwatch.detection.fragmentation import fragmentation
 from memwatch.detection.gates import STEADY_COUNT, WATCH_POINTS
@@ -104,6 +105,8 @@ def _verdict(case: Case, decision: Decision) -> Verdict:
         statistics=statistics,
         container=case.series.container,
         candidates=case.history.extension_modules if case.series.kind == "native" else (),
+        findings=account(case, decision),
+        trend=fitted_trend(case),
     )
 
 

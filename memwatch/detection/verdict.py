@@ -12,6 +12,26 @@ from memwatch.figures import BigContainer, Leak
 OUTCOMES = ("leak", "expected", "quiet", "not enough data")
 
 
+MOST_NAMED = 50
+"""Names that evidence lists of what grows with it, and of extension modules."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one rule had to say."""
+
+    rule: str
+    """By the name of its function."""
+    outcome: str
+    """``passed`` (it speaks for a leak), ``failed`` (it settled that this is none), ``undecided`` (it settled that
+    more points are needed), ``not applicable``, or ``not reached`` (an earlier rule had settled it)."""
+    sentence: str = ""
+    """The figure and its bound; where it settled the case, the reason first."""
+
+    def to_dict(self) -> dict[str, str]:
+        return {"rule": self.rule, "outcome": self.outcome, "sentence": self.sentence}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
     """What became of a series, by which rule and on which figures."""
@@ -47,28 +67,54 @@ class Verdict:
     """What holds it, where the census saw it."""
     candidates: tuple[str, ...] = ()
     """Extension modules that may hold native memory."""
+    findings: tuple[Finding, ...] = ()
+    """Of every rule, in their order; empty for what was quiet."""
+    trend: Mapping[str, Any] | None = None
+    """The floors and the line through them, as :meth:`evidence` tells; ``None`` for too few."""
 
     @property
     def is_leak(self) -> bool:
         return self.outcome == "leak"
 
     def evidence(self) -> dict[str, Any]:
-        """Everything that led to the verdict, as :func:`json.dumps` takes it."""
+        """Everything that led to the verdict, as :func:`json.dumps` takes it, of a few kilobytes.
+
+        ``rule``, ``outcome``, ``window``, ``sentence``: as the attributes. ``rules``: a list of ``{"rule", "outcome",
+        "sentence"}``, one for each rule in its order (see :class:`Finding`), and at the end the one that decided where
+        that is none of them (``grouping``, ``pooled``, ``fragmentation``).
+
+        ``trend``: ``None``, or ``{"axis", "unit", "start": [x, y], "end": x, "slope", "low", "high", "floors": [[x, y],
+        …]}``. x is seconds since the epoch where ``axis`` is ``time``, seconds since the process started where it is
+        ``age``, requests and tasks handled where it is ``work``; y counts in ``unit``. The slope and its bounds of
+        95 % are an hour (a unit of work for ``work``); all three lines go out from ``start``.
+
+        ``statistics``: every figure by name. ``container``, ``extension_modules`` (the loaded ones that may hold
+        native memory) are absent where there are none.
+        """
         found: dict[str, Any] = {
             "rule": self.rule,
             "outcome": self.outcome,
             "window": self.window,
-            "grows_with": list(self.grows_with),
+            "sentence": self.sentence,
+            "grows_with": list(self.grows_with[:MOST_NAMED]),
             "started_at": None if self.started_at is None else self.started_at.isoformat(),
             "growth_per_hour": self.growth_per_hour,
             "time_to_exhaustion_s": self.time_to_exhaustion_s,
             "statistics": dict(self.statistics),
+            "rules": [finding.to_dict() for finding in self._all_findings()],
+            "trend": None if self.trend is None else dict(self.trend),
         }
         if self.container is not None:
             found["container"] = self.container.to_dict() | {"description": describe(self.container)}
         if self.candidates:
-            found["extension_modules"] = list(self.candidates)
+            found["extension_modules"] = list(self.candidates[:MOST_NAMED])
         return found
+
+    def _all_findings(self) -> tuple[Finding, ...]:
+        if self.rule == "all" or any(finding.rule == self.rule for finding in self.findings):
+            return self.findings
+        outcome = {"leak": "passed", "not enough data": "undecided"}.get(self.outcome, "failed")
+        return (*self.findings, Finding(self.rule, outcome, self.sentence))
 
     def to_leak(self, now: datetime | None = None) -> Leak:
         """The leak to keep; :class:`ValueError` for a verdict that is none."""
