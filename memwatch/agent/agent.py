@@ -263,6 +263,8 @@ class Agent:
     def _execute(self, command: Command) -> tuple[Answer, tuple[int, MemorySnapshot] | None]:
         if command.name == "ping":
             return Answer(command=command.id, state="done"), None
+        if command.name in ("record", "cancel_recording"):
+            return Answer(command=command.id, state="refused", detail="this agent cannot record"), None
         now = time.monotonic()
         wait_s = self._limit.wait_s(now)
         if wait_s > 0 and command.name == "snapshot":

@@ -170,7 +170,8 @@ def _container(value: Mapping[str, Any]) -> BigContainer:
     )
 
 
-def _signed(name: str, value: object) -> float:
+def signed(name: str, value: object) -> float:
+    """A number that may be below 0."""
     return number(name, value, low=-_MAX_WHOLE)
 
 
@@ -186,7 +187,7 @@ _CHECKS: dict[str, Callable[[str, object], Any]] = {
     field.name: number for field in dataclasses.fields(MemorySnapshot) if field.name != "timestamp"
 } | {
     "heap_limit_source": _source,
-    "heap_free_mb": _signed,  # a process can use more than the setting says it may
+    "heap_free_mb": signed,  # a process can use more than the setting says it may
     "top_objects": _counts,
     "backfill": _counts,
     "type_sizes": _counts,

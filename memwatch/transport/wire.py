@@ -1,8 +1,8 @@
 """What agents and server say to each other: JSON objects with a version, checked field by field.
 
-A *report* goes up: who the process is, its snapshots, the answers to commands, what was dropped. A *command* goes
-down, signed with HMAC-SHA256 over its canonical text, with an expiry and a nonce. Unknown fields are ignored, so that
-two versions can be deployed side by side.
+A *report* goes up: who the process is, its snapshots, the answers to commands, parts of recordings, what was dropped.
+A *command* goes down, signed with HMAC-SHA256 over its canonical text, with an expiry and a nonce. Unknown fields are
+ignored, so that two versions can be deployed side by side.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 from memwatch.figures import MemorySnapshot
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
 from memwatch.transport import schema
+from memwatch.transport.recordings import RecordingPart, decode_part
 from memwatch.transport.schema import (
     MAX_COMMAND_BYTES,
     MAX_REPORT_BYTES,
@@ -40,12 +41,17 @@ __all__ = [
     "WIRE_VERSION",
     "Answer",
     "Command",
+    "RecordingPart",
     "Report",
     "WireError",
 ]
 
-COMMANDS = ("ping", "snapshot", "reset_baseline")
-"""What an agent may be asked to do; anything else is refused."""
+COMMANDS = ("ping", "snapshot", "reset_baseline", "record", "cancel_recording")
+"""What an agent may be asked to do; anything else is refused.
+
+``record`` takes ``recording`` (the id to report it under, 16 hexadecimal digits), ``kind`` (of
+``memwatch.diagnosis.KINDS``) and ``options`` (of that kind, all optional); ``cancel_recording`` takes ``recording``.
+"""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +79,7 @@ class Report:
     """``(seq, snapshot)``; seq rises by one a snapshot in a process's life."""
     answers: tuple[Answer, ...] = ()
     outside: tuple[OutsideProcess, ...] = ()
+    recordings: tuple[RecordingPart, ...] = ()
     dropped: int = 0
     """Snapshots that the agent could not keep while the transport was away, since its start."""
     failures: int = 0
@@ -95,6 +102,7 @@ class Report:
             "snapshots": [[seq, schema.sendable(snapshot.to_dict())] for seq, snapshot in self.snapshots],
             "answers": [schema.sendable(dataclasses.asdict(answer)) for answer in self.answers],
             "outside": [schema.sendable(dataclasses.asdict(outside)) for outside in self.outside],
+            "recordings": [part.to_wire() for part in self.recordings],
             "dropped": self.dropped,
             "failures": self.failures,
             "refused_commands": self.refused_commands,
@@ -117,6 +125,7 @@ class Report:
                 snapshots=tuple(map(schema.numbered_snapshot, schema.items(value, "snapshots"))),
                 answers=tuple(map(_answer, schema.items(value, "answers"))),
                 outside=tuple(map(schema.outside, schema.items(value, "outside"))),
+                recordings=tuple(map(decode_part, schema.items(value, "recordings"))),
                 dropped=schema.whole("dropped", value.get("dropped", 0)),
                 failures=schema.whole("failures", value.get("failures", 0)),
                 refused_commands=schema.whole("refused_commands", value.get("refused_commands", 0)),

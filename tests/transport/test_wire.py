@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 
 from memwatch.figures import BigContainer, MemorySnapshot
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
-from memwatch.transport.wire import MAX_COMMAND_BYTES, MAX_REPORT_BYTES, MAX_TEXT, Answer, Command, Report, WireError
+from memwatch.transport.wire import (
+    MAX_COMMAND_BYTES,
+    MAX_REPORT_BYTES,
+    MAX_TEXT,
+    Answer,
+    Command,
+    RecordingPart,
+    Report,
+    WireError,
+)
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEY = "a key"
@@ -46,6 +55,13 @@ def full_report() -> Report:
         answers=(Answer(command="c", state="done", detail="d", snapshot_seq=7), Answer(command="c", state="failed")),
         outside=(
             OutsideProcess(pid=2, started_at=NOW, program="m", command_line="", rss_mb=1.5, vms_mb=2.0, timestamp=NOW),
+        ),
+        recordings=(
+            RecordingPart(recording="0123456789abcdef", state="running"),
+            RecordingPart(
+                recording="0123456789abcdef", state="done", part=1, parts=2, content="AAAA",
+                content_type="application/json", measured={"cpu_ms": 1.5},
+            ),
         ),
         dropped=1, failures=2, refused_commands=3, goodbye=True,
     )  # fmt: skip
@@ -342,6 +358,7 @@ PLACES: list[tuple[str | int, ...]] = [
     *[(*FIGURES, "big_containers", 0, field.name) for field in dataclasses.fields(BigContainer)],
     *[("answers", 0, field.name) for field in dataclasses.fields(Answer)],
     *[("outside", 0, field.name) for field in dataclasses.fields(OutsideProcess)],
+    *[("recordings", 1, field.name) for field in dataclasses.fields(RecordingPart)],
     ("snapshots", 0, 0), ("snapshots", 0, 1), (*FIGURES, "top_objects", "dict"),
 ]  # fmt: skip
 
