@@ -9,13 +9,18 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from memwatch.models.fleet import Process, Service
+from memwatch.models.packed import PackedCounts, PackedExtras, PackedInts
 
 
 class FiguresColumns(models.Model):
-    """The figures of :class:`memwatch.figures.MemorySnapshot` as columns: sizes in KiB, times in microseconds."""
+    """The figures of :class:`memwatch.figures.MemorySnapshot` as columns: sizes in KiB, times in microseconds.
+
+    There is a row for every minute of every process, so it is kept small: what was not measured is null, which takes
+    no room, and so is tracemalloc's 0 while tracing is off; what is many numbers is packed. What is queried by the
+    database (figures) comes before what is only read (packed), so that nothing is padded.
+    """
 
     heap_limit_kib = models.BigIntegerField(null=True, blank=True)
-    heap_limit_source = models.CharField(max_length=10, blank=True)
     heap_used_kib = models.BigIntegerField(null=True, blank=True)
     heap_committed_kib = models.BigIntegerField(null=True, blank=True)
     pymalloc_used_kib = models.BigIntegerField(null=True, blank=True)
@@ -28,22 +33,23 @@ class FiguresColumns(models.Model):
     cgroup_limit_kib = models.BigIntegerField(null=True, blank=True)
     total_objects = models.BigIntegerField(null=True, blank=True)
     allocated_blocks = models.BigIntegerField(null=True, blank=True)
-    tracemalloc_current_kib = models.BigIntegerField(default=0)
-    tracemalloc_peak_kib = models.BigIntegerField(default=0)
-    gc_count = models.JSONField(null=True, blank=True)
-    gc_threshold = models.JSONField(null=True, blank=True)
+    tracemalloc_current_kib = models.BigIntegerField(null=True, blank=True)
+    tracemalloc_peak_kib = models.BigIntegerField(null=True, blank=True)
     gc_collections_gen0 = models.BigIntegerField(null=True, blank=True)
     gc_collections_gen1 = models.BigIntegerField(null=True, blank=True)
     gc_collections_gen2 = models.BigIntegerField(null=True, blank=True)
     requests_handled = models.BigIntegerField(null=True, blank=True)
     tasks_handled = models.BigIntegerField(null=True, blank=True)
-    threads = models.IntegerField(null=True, blank=True)
     census_pause_us = models.BigIntegerField(null=True, blank=True)
     snapshot_cpu_us = models.BigIntegerField(null=True, blank=True)
-    counts = models.JSONField(
+    threads = models.IntegerField(null=True, blank=True)
+    heap_limit_source = models.CharField(max_length=10, blank=True)
+    gc_count = PackedInts(null=True, blank=True)
+    gc_threshold = PackedInts(null=True, blank=True)
+    counts = PackedCounts(
         null=True, blank=True, help_text=_("Objects by ObjectType id; null when no census was taken.")
     )
-    extras = models.JSONField(
+    extras = PackedExtras(
         null=True, blank=True, help_text=_("Big containers and sampled sizes, where they were looked at.")
     )
 
@@ -67,7 +73,8 @@ class Snapshot(FiguresColumns):
         ordering = ("-id",)
         constraints = (models.UniqueConstraint(fields=("process", "seq"), name="memwatch_snapshot_once"),)
         indexes = (
-            models.Index(fields=("process", "-timestamp"), name="memwatch_snapshot_latest"),
+            # Rising, like the rows arrive: PostgreSQL then fills its pages, and reads it backwards as fast.
+            models.Index(fields=("process", "timestamp"), name="memwatch_snapshot_latest"),
             BrinIndex(fields=("timestamp",), name="memwatch_snapshot_brin"),
         )
 

@@ -31,6 +31,9 @@ KIB_COLUMNS = {
 MICROSECOND_COLUMNS = {"census_pause_us": "census_pause_ms", "snapshot_cpu_us": "snapshot_cpu_ms"}
 """Column -> attribute, by 1000."""
 
+NOUGHT_COLUMNS = ("tracemalloc_current_kib", "tracemalloc_peak_kib")
+"""Null in the row means 0 here, not unknown: nothing is traced in most processes, and null takes no room."""
+
 PLAIN_COLUMNS = (
     "total_objects", "allocated_blocks", "gc_collections_gen0", "gc_collections_gen1", "gc_collections_gen2",
     "requests_handled", "tasks_handled", "threads",
@@ -59,6 +62,8 @@ def columns_of(snapshot: MemorySnapshot, ids: Mapping[str, int]) -> dict[str, An
         values[column] = _whole(getattr(snapshot, name), KIB_PER_MB)
     for column, name in MICROSECOND_COLUMNS.items():
         values[column] = _whole(getattr(snapshot, name), 1000)
+    for column in NOUGHT_COLUMNS:
+        values[column] = values[column] or None
     values["heap_limit_source"] = (snapshot.heap_limit_source or "")[:10]
     values["gc_count"] = None if snapshot.gc_count is None else list(snapshot.gc_count)
     values["gc_threshold"] = None if snapshot.gc_threshold is None else list(snapshot.gc_threshold)
@@ -110,6 +115,8 @@ def _figures(row: Snapshot | Baseline, timestamp: datetime, names: Mapping[int, 
     values: dict[str, Any] = {name: getattr(row, name) for name in PLAIN_COLUMNS}
     for column, name in KIB_COLUMNS.items():
         values[name] = megabytes(getattr(row, column))
+    for column in NOUGHT_COLUMNS:
+        values[KIB_COLUMNS[column]] = values[KIB_COLUMNS[column]] or 0.0
     for column, name in MICROSECOND_COLUMNS.items():
         value = getattr(row, column)
         values[name] = None if value is None else value / 1000
