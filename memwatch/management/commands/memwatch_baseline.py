@@ -1,0 +1,91 @@
+"""``manage.py memwatch_baseline``: what processes are compared with, shown or set anew."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from memwatch import words
+from memwatch.models import Baseline
+from memwatch.queries import baselines_of, fleet
+from memwatch.services import ActionRefused, baselines
+from memwatch.terminal import selection
+
+
+class Command(BaseCommand):
+    help = (
+        "Shows the baselines, or sets them anew. "
+        "Examples: memwatch_baseline list; memwatch_baseline reset web-1 --reason deploy; "
+        "memwatch_baseline reset --service web (the median of its processes, also for those that start later); "
+        "memwatch_baseline reset --all. Exit code: 0 when every one was reset, 1 when one was not."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", required=True, metavar="{list,reset}")
+        verbs.add_parser("list", help="the processes, and how far each has drifted from its baseline")
+        reset = verbs.add_parser("reset", help="compare with how it is now")
+        selection.add_arguments(reset)
+        reset.add_argument("--reason", default="", help="for the history, e.g. deploy 4.2")
+        reset.add_argument("--user", metavar="NAME", help="in whose name it is kept in the admin's log")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        if options["verb"] == "list":
+            self._list()
+        else:
+            self._reset(options)
+
+    def _list(self) -> None:
+        items = fleet()
+        rows = baselines_of([item.process for item in items])
+        for item in items:
+            used = words.megabytes(item.figures.heap_used_mb if item.figures else None)
+            line = f"{item.process}: heap {used}, drift {words.signed_percent(item.drift_percent)}"
+            row = rows.get(item.process.pk)
+            self.stdout.write(f"{line}, {_against(row)}")
+        if not items:
+            self.stdout.write("No process is watched yet: manage.py memwatch_doctor says why.")
+
+    def _reset(self, options: dict[str, Any]) -> None:
+        failed = 0
+        by, reason = _user(options["user"]), options["reason"] or f"memwatch_baseline, {getpass.getuser()}"
+        if options["service"] is not None and not options["slots"] and options["host"] is None:
+            service = selection.service_named(options["service"])
+            try:
+                baselines.reset_service(service, by=by, reason=reason)
+            except ActionRefused as refused:
+                raise CommandError(str(refused)) from None
+            self.stdout.write(f"{service}: the baseline is how its processes are now.")
+            return
+        processes = selection.chosen(
+            options["slots"], service=options["service"], host=options["host"], everything=options["all"]
+        )
+        for process in processes:
+            try:
+                baselines.reset_process(process, by=by, reason=reason)
+            except ActionRefused as refused:
+                failed += 1
+                self.stderr.write(str(refused))
+            else:
+                self.stdout.write(f"{process}: the baseline is how it is now.")
+        if failed:
+            raise SystemExit(1)
+
+
+def _against(row: Baseline | None) -> str:
+    if row is None:
+        return "no baseline yet"
+    whose = "its own" if row.process_id is not None else "its service's"
+    return f"against {whose} baseline of {words.age(row.timestamp)}{f' ({row.reason})' if row.reason else ''}"
+
+
+def _user(name: str | None) -> Any:
+    if name is None:
+        return None
+    users = get_user_model()
+    try:
+        return users._default_manager.get_by_natural_key(name)
+    except users.DoesNotExist:
+        raise CommandError(f"There is no user {name!r}.") from None

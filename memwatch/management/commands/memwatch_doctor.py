@@ -1,0 +1,45 @@
+"""``manage.py memwatch_doctor``: what works, what does not, and what to do about it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from memwatch.terminal.doctor import Diagnosis, examine
+from memwatch.terminal.finding import Finding
+
+
+class Command(BaseCommand):
+    help = (
+        "Examines the installation line by line: ✓ works, ✗ does not (with the remedy), · is worth knowing. "
+        "Run it as the user of web and workers, while they run. "
+        "Exit code: 0 when all is well, 1 when something needs a remedy."
+    )
+    requires_system_checks = ()
+    requires_migrations_checks = False
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="the findings as one JSON list")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        findings = []
+        for finding in examine():
+            findings.append(finding)
+            if not options["json"]:
+                self._say(finding)
+        if options["json"]:
+            self.stdout.write(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
+        if not Diagnosis(tuple(findings)).is_well:
+            raise SystemExit(1)
+
+    def _say(self, finding: Finding) -> None:
+        mark = finding.mark
+        if finding.ok is not None:
+            mark = self.style.SUCCESS(mark) if finding.ok else self.style.ERROR(mark)
+        self.stdout.write(f"{mark} {finding.text}")
+        if finding.remedy:
+            self.stdout.write(f"  → {finding.remedy}")
+        self.stdout.flush()

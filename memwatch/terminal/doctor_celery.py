@@ -1,0 +1,103 @@
+"""Celery: the broker, the timetable, a worker on memwatch's queue, and whether the tasks run."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import celery
+from django.apps import apps
+from django.db.models import Min
+from django.utils import timezone
+
+from memwatch import words
+from memwatch.conf import get_settings
+from memwatch.models import Lease, Process
+from memwatch.schedule import beat_schedule
+from memwatch.terminal.finding import Finding
+from memwatch.transport import redacted
+
+BROKER_S = 3
+WORKERS_S = 3.0
+"""Brokers that are polled take a second to be answered through."""
+LATE = 3
+"""Intervals after which a task that has not finished is missing."""
+LATE_S = 30.0
+
+
+def broker() -> Iterator[Finding]:
+    """Whether the site's broker answers."""
+    app = celery.current_app
+    if app.main in (None, "default"):
+        remedy = "Import your Celery application in the project's __init__.py, as Celery's Django guide has it."
+        yield Finding(None, "this process has loaded no Celery application of the site", remedy)
+    try:
+        with app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, timeout=BROKER_S)
+            url = redacted(connection.as_uri(include_password=False).replace("guest:**@", ""))
+    except Exception as error:  # noqa: BLE001 - every transport of kombu has errors of its own
+        yield Finding(False, f"the broker does not answer: {type(error).__name__}: {error}", "See CELERY_BROKER_URL.")
+        return
+    yield Finding(True, f"broker {url} answers")
+
+
+def timetable() -> Iterator[Finding]:
+    """Whether beat knows memwatch's tasks."""
+    wanted = {entry["task"] for entry in beat_schedule().values()}
+    known = {entry.get("task") for entry in (celery.current_app.conf.beat_schedule or {}).values()}
+    known |= set(_stored_timetable())
+    missing = wanted - known
+    if missing:
+        remedy = "CELERY_BEAT_SCHEDULE = {**beat_schedule(MEMWATCH)}, from memwatch.schedule."
+        yield Finding(False, f"beat's timetable lacks {', '.join(sorted(missing))}", remedy)
+    else:
+        yield Finding(True, f"beat's timetable has memwatch's {len(wanted)} tasks")
+
+
+def _stored_timetable() -> list[str]:
+    """Tasks that django-celery-beat keeps in the database."""
+    if not apps.is_installed("django_celery_beat"):
+        return []
+    models = apps.get_app_config("django_celery_beat")
+    tasks = models.get_model("PeriodicTask")
+    return list(tasks._default_manager.filter(enabled=True).values_list("task", flat=True))
+
+
+def queue() -> Iterator[Finding]:
+    """Whether a worker serves memwatch's queue."""
+    name = get_settings().task_queue
+    answers: dict[str, Any] | None = None
+    with contextlib.suppress(Exception):  # the broker's own line says what is wrong with it
+        answers = celery.current_app.control.inspect(timeout=WORKERS_S).active_queues()
+    remedy = f"Start one: celery -A yoursite worker -Q celery,{name}"
+    if not answers:
+        yield Finding(False, "no Celery worker answers", remedy)
+        return
+    serving = [worker for worker, queues in answers.items() if any(item.get("name") == name for item in queues or ())]
+    if serving:
+        yield Finding(True, f"the queue {name!r} is served by {', '.join(sorted(serving)[:3])}")
+    else:
+        yield Finding(False, f"{len(answers)} workers answer, none serves the queue {name!r}", remedy)
+
+
+def ticks() -> Iterator[Finding]:
+    """Whether the tasks have run of late."""
+    finished = dict(Lease.objects.exclude(last_finished_at=None).values_list("name", "last_finished_at"))
+    now = timezone.now()
+    since = Process.objects.aggregate(first=Min("first_seen_at"))["first"] or now
+    late = []
+    for entry in beat_schedule().values():
+        name = entry["task"].removeprefix("memwatch.")
+        patience = timedelta(seconds=LATE * entry["schedule"] + LATE_S)
+        last = finished.get(name)
+        if now - (last or since) > patience:
+            late.append(f"{name} ({'never' if last is None else words.age(last, now)})")
+    if late:
+        yield Finding(False, f"not run of late: {', '.join(late)}", "Does beat run: celery -A yoursite beat?")
+    elif not finished:
+        yield Finding(None, "no task of memwatch has run yet", "Start beat: celery -A yoursite beat")
+    else:
+        newest = max(last for last in finished.values() if last is not None)
+        yield Finding(True, f"beat ticks and its tasks are done, the last {words.age(newest, now)}")

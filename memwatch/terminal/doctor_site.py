@@ -1,0 +1,193 @@
+"""The site: settings, database, transport, agents, groups, pages, static files."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.apps import apps
+from django.conf import settings as django_settings
+from django.contrib.staticfiles import finders
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core import checks
+from django.db import DatabaseError, connections, router
+from django.db.migrations.executor import MigrationExecutor
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+
+from memwatch import conf, permissions, words
+from memwatch.models import Command, Process
+from memwatch.queries import transport_state
+from memwatch.services import commands
+from memwatch.terminal.finding import Finding
+from memwatch.transport import TransportUnavailable, redacted
+
+ASKED = 3
+"""Processes that are asked for a sign of life."""
+ANSWER_S = 5.0
+
+
+def settings() -> Iterator[Finding]:
+    """The system checks of memwatch."""
+    found = [message for message in checks.run_checks() if (message.id or "").startswith("memwatch.")]
+    for message in found:
+        serious = message.level >= checks.ERROR
+        yield Finding(False if serious else None, f"{message.id}: {message.msg}", message.hint or "")
+    if not any(message.level >= checks.ERROR for message in found):
+        own = conf.get_settings()
+        words_of = f"a snapshot every {own.snapshot_interval:g} s, tasks on the queue {own.task_queue!r}"
+        yield Finding(True, f"settings: {words_of}, transport {redacted(own.transport_url)}")
+        if not own.agent:
+            yield Finding(False, "AGENT is off here", "Unset MEMWATCH_AGENT where processes are to be watched.")
+
+
+def database() -> Iterator[Finding]:
+    """Reachable, and with every table."""
+    alias = router.db_for_write(Process)
+    connection = connections[alias]
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        executor = MigrationExecutor(connection)
+        missing = executor.migration_plan(executor.loader.graph.leaf_nodes("memwatch"))
+    except DatabaseError as error:
+        yield Finding(False, f"database {alias!r}: {str(error).strip()[:200]}", f'See DATABASES["{alias}"].')
+        return
+    if missing:
+        remedy = "manage.py migrate" if alias == "default" else f"manage.py migrate --database {alias}"
+        yield Finding(False, f"database {alias!r} lacks {len(missing)} migration(s) of memwatch", f"Run {remedy}.")
+    else:
+        yield Finding(True, f"database {alias!r} ({connection.vendor}) answers and has every table")
+
+
+def transport() -> Iterator[Finding]:
+    """The way from the agents."""
+    url = conf.get_settings().transport_url
+    try:
+        state = transport_state()
+    except (TransportUnavailable, ValueError) as error:
+        yield Finding(False, f"transport {redacted(url)}: {error}", "Give TRANSPORT the same value everywhere.")
+        return
+    backlog = f"{words.count(state.backlog)} reports wait"
+    if state.oldest_s is not None and state.oldest_s > 2 * conf.get_settings().snapshot_interval + 30:
+        oldest = words.duration(state.oldest_s)
+        yield Finding(False, f"transport: {backlog}, the oldest for {oldest}", "Does a worker serve the queue?")
+    else:
+        yield Finding(True, f"transport {redacted(url)} answers, {backlog}")
+    if state.lost:
+        remedy = "It was full before it was read: see docs/settings.md, Transport."
+        yield Finding(None, f"transport: {words.count(state.lost)} reports were lost so far", remedy)
+    if url.startswith("local:"):
+        yield from _folder(Path(urlsplit(url).path), shared="group=" in url)
+
+
+def _folder(path: Path, *, shared: bool) -> Iterator[Finding]:
+    try:
+        found = path.stat()
+    except OSError as error:
+        yield Finding(False, f"{path}: {error.strerror}", "It is made by the first agent or worker that starts.")
+        return
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & 0o007 or (mode & 0o070 and not shared):
+        yield Finding(False, f"{path} has the mode {mode:o}: others may read reports", f"chmod o-rwx,g-rwx {path}")
+    elif found.st_uid != os.geteuid() and not shared:
+        remedy = "Run this command as the user of web and workers, or share the folder: local:///folder?group=NAME."
+        yield Finding(False, f"{path} belongs to the user {found.st_uid}, this is {os.geteuid()}", remedy)
+    else:
+        yield Finding(True, f"{path} has the mode {mode:o}")
+
+
+def agents() -> Iterator[Finding]:
+    """Whether processes report."""
+    alive = list(Process.objects.alive().filter(outside=False).select_related("service"))
+    if not alive:
+        ended = Process.objects.ended().exists()
+        start = "Start web, worker and beat" + (" again" if ended else " with memwatch in INSTALLED_APPS")
+        yield Finding(False, "no process reports", f"{start}; reports need a worker and a minute to arrive.")
+        return
+    silent_s = 2 * conf.get_settings().snapshot_interval + 30
+    now = timezone.now()
+    silent = [process for process in alive if (now - process.last_seen_at).total_seconds() > silent_s]
+    services: dict[str, int] = {}
+    for process in alive:
+        services[process.service.name] = services.get(process.service.name, 0) + 1
+    counted = ", ".join(f"{name} {number}" for name, number in sorted(services.items()))
+    yield Finding(True, f"{len(alive)} processes are watched: {counted}")
+    for process in silent[:5]:
+        text = f"{process} was last heard of {words.age(process.last_seen_at, now)}"
+        yield Finding(False, text, "Is it stopped, or does no worker take in reports?")
+    for process in alive:
+        if process.sampling_failures or process.dropped_snapshots:
+            lost = f"{process.dropped_snapshots} snapshots dropped, {process.sampling_failures} failed"
+            yield Finding(None, f"{process}: {lost} since its start", "Its log says why.")
+
+
+def commands_are_obeyed() -> Iterator[Finding]:
+    """A sign of life of some processes."""
+    alive = list(Process.objects.alive().filter(outside=False).select_related("service")[:ASKED])
+    if not alive:
+        return
+    rows = commands.ask("ping", alive, wait_s=ANSWER_S)
+    for process, row in zip(alive, rows, strict=True):
+        if row.state == Command.State.DONE:
+            yield Finding(True, f"{process} obeys commands")
+        else:
+            remedy = "Are SECRET_KEY (or COMMAND_KEY) and TRANSPORT the same there? Its log says what it refuses."
+            yield Finding(False, f"{process} does not answer: {row.detail or row.get_state_display()}", remedy)
+
+
+def groups() -> Iterator[Finding]:
+    """The two groups that come with the migrations."""
+    if not apps.is_installed("django.contrib.auth"):
+        return
+    from django.contrib.auth.models import Group  # noqa: PLC0415 - needs auth in INSTALLED_APPS
+
+    wanted = {permissions.VIEWERS, permissions.OPERATORS}
+    missing = wanted - set(Group.objects.filter(name__in=wanted).values_list("name", flat=True))
+    if missing:
+        yield Finding(False, f"groups missing: {', '.join(sorted(missing))}", "manage.py migrate makes them again.")
+    else:
+        yield Finding(True, f"groups {permissions.VIEWERS!r} and {permissions.OPERATORS!r} exist")
+
+
+def pages() -> Iterator[Finding]:
+    """Admin, API and metrics."""
+    for name, what, remedy in (
+        ("admin:memwatch_overview_changelist", "admin", 'path("admin/", admin.site.urls) in urls.py'),
+        ("memwatch-metrics", "metrics", 'path("", include("memwatch.urls")) in urls.py'),
+    ):
+        try:
+            yield Finding(True, f"{what}: {reverse(name)}")
+        except NoReverseMatch:
+            yield Finding(False, f"{what} has no URL", f"Add {remedy}.")
+
+
+def static_files() -> Iterator[Finding]:
+    """The admin's style and charts."""
+    if not apps.is_installed("django.contrib.staticfiles"):
+        yield Finding(False, "django.contrib.staticfiles is not installed", "The admin's pages need static files.")
+        return
+    missing = [name for name in _wanted_static() if not _is_served(name)]
+    if missing:
+        yield Finding(False, f"static files not found: {', '.join(missing)}", "Run manage.py collectstatic.")
+    else:
+        yield Finding(True, "static files are found")
+    if not apps.is_installed("chartkick.django"):
+        yield Finding(None, "no charts in the admin", 'pip install chartkick; INSTALLED_APPS += ["chartkick.django"]')
+
+
+def _wanted_static() -> list[str]:
+    charts = ["chartkick/Chart.bundle.js"] if apps.is_installed("chartkick.django") else []
+    return ["memwatch/admin.css", *charts]
+
+
+def _is_served(name: str) -> bool:
+    if django_settings.DEBUG or not django_settings.STATIC_ROOT:
+        return finders.find(name) is not None
+    try:
+        return staticfiles_storage.exists(staticfiles_storage.stored_name(name))  # type: ignore[attr-defined]
+    except (AttributeError, ValueError):
+        return staticfiles_storage.exists(name) or finders.find(name) is not None

@@ -1,0 +1,52 @@
+"""Which processes a command is about: by slot, host and service, as people name them."""
+
+from __future__ import annotations
+
+import argparse
+
+from django.core.management.base import CommandError
+
+from memwatch.models import Process, Service
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """``SLOT …``, ``--service``, ``--host``, ``--all``."""
+    parser.add_argument("slots", nargs="*", metavar="SLOT", help="e.g. web-1; with hosts: web-1@node-2")
+    parser.add_argument("--service", help="every process of this service")
+    parser.add_argument("--host", help="only on this host")
+    parser.add_argument("--all", action="store_true", help="every process that is alive")
+
+
+def chosen(slots: list[str], *, service: str | None, host: str | None, everything: bool) -> list[Process]:
+    """The processes that are alive and meant. Raises :class:`CommandError` where none is, or nothing was named."""
+    if not slots and service is None and not everything:
+        raise CommandError("Name the processes: slots such as web-1, --service NAME, or --all.")
+    rows = Process.objects.alive().select_related("service", "release")
+    if service is not None:
+        service_named(service)
+        rows = rows.filter(service__name=service)
+    if host is not None:
+        rows = rows.filter(host=host)
+    alive = list(rows)
+    found = alive if not slots else [process for slot in slots for process in _named(slot, alive)]
+    if not found:
+        raise CommandError("No process that is alive is meant by this: manage.py memwatch_top shows them.")
+    return list({process.pk: process for process in found}.values())
+
+
+def service_named(name: str) -> Service:
+    """The service; :class:`CommandError` with those that there are, where it is unknown."""
+    try:
+        return Service.objects.get(name=name)
+    except Service.DoesNotExist:
+        known = ", ".join(Service.objects.values_list("name", flat=True)) or "none has reported yet"
+        raise CommandError(f"There is no service {name!r}. Known: {known}.") from None
+
+
+def _named(text: str, alive: list[Process]) -> list[Process]:
+    slot, _at, host = text.partition("@")
+    found = [process for process in alive if process.slot == slot and (not host or process.host == host)]
+    if not found:
+        known = ", ".join(process.slot for process in alive[:12]) or "none"
+        raise CommandError(f"No process {text!r} is alive. Alive: {known}{', …' if len(alive) > 12 else ''}.")
+    return found

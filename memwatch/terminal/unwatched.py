@@ -1,0 +1,81 @@
+"""Python processes of this host that look like the site's and are not watched, and why."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import psutil
+
+from memwatch.agent.occasion import occasion
+from memwatch.conf import get_settings
+from memwatch.models import Process
+from memwatch.sampling.program import guess_program
+from memwatch.terminal.finding import Finding
+from memwatch.transport import redacted
+
+SHOWN = 12
+YOUNG_S = 90.0
+"""A process younger than this may not have reported yet."""
+
+
+def processes() -> Iterator[Finding]:
+    """One finding for each process that is not watched."""
+    host = get_settings().host
+    if host != socket.gethostname():
+        text = f"HOST is {host!r}, not this machine's name: its processes are not compared with those reported"
+        yield Finding(None, text)
+    watched = set(Process.objects.alive().filter(host=host).values_list("pid", flat=True))
+    found = [finding for process in _of_the_site() if process.pid not in watched for finding in _why(process)]
+    yield from found[:SHOWN]
+    if len(found) > SHOWN:
+        yield Finding(None, f"and {len(found) - SHOWN} more processes that are not watched")
+    if not found:
+        yield Finding(True, "no other Python process of this site was found on this host")
+
+
+def _of_the_site() -> Iterator[psutil.Process]:
+    """Python processes with the same settings module, or that work in the same folder with ``manage.py`` or Celery."""
+    module, folder = os.environ.get("DJANGO_SETTINGS_MODULE", ""), Path.cwd()
+    for process in psutil.process_iter():
+        if process.pid == os.getpid():
+            continue
+        try:
+            environ, arguments = process.environ(), process.cmdline()
+            if not arguments or "python" not in Path(process.exe()).name:
+                continue
+            same_module = environ.get("DJANGO_SETTINGS_MODULE") == module and bool(module)
+            if (same_module or Path(process.cwd()) == folder) and Path(process.cwd()).is_relative_to(folder):
+                yield process
+        except (psutil.Error, OSError):
+            continue  # gone, or another user's: not ours to read
+
+
+def _why(process: psutil.Process) -> Iterator[Finding]:
+    try:
+        environ, arguments = process.environ(), process.cmdline()
+        age_s = time.time() - process.create_time()
+    except psutil.Error:
+        return
+    program = guess_program(arguments)
+    name = f"{program or Path(arguments[0]).name} (pid {process.pid})"
+    reason, remedy = _reason(arguments, environ, age_s)
+    if reason is not None:
+        yield Finding(False if remedy else None, f"{name} is not watched: {reason}", remedy)
+
+
+def _reason(arguments: list[str], environ: Mapping[str, str], age_s: float) -> tuple[str | None, str]:
+    settings = get_settings()
+    if environ.get("MEMWATCH_AGENT", "").lower() in ("off", "0", "no", "false"):
+        return "MEMWATCH_AGENT is off in its environment", ""
+    if occasion(arguments, environ=environ, modules={}) is None:
+        return None, ""  # a short command, or a supervisor whose children are watched
+    other = environ.get("MEMWATCH_TRANSPORT")
+    if other and other != settings.transport:
+        return f"it reports to {redacted(other)}", "Give TRANSPORT the same value everywhere."
+    if age_s < YOUNG_S:
+        return "it has only just started", ""
+    return "it does not report", "Was it started before memwatch was installed? Restart it; its log may say more."
