@@ -17,6 +17,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
+from memwatch import addresses
 from memwatch.agent.config import AgentConfig
 
 
@@ -58,8 +59,25 @@ class Settings:
     retention_daily_days: float = 400.0
     retention_findings_days: float = 400.0
     """Closed leaks, cleared alerts, ended processes, old baselines, answered commands, rejected reports."""
+    retention_recordings_days: float = 30.0
+    recordings_per_service_hour: int = 20
+    """Recordings of one service that are begun within an hour, by whoever asks."""
+    recordings_database_kb: int = 512
+    """Outcomes of recordings up to this size, compressed, lie in the database; bigger ones in a storage."""
+    recordings_storage: str = ""
+    """An alias of Django's ``STORAGES``; without one, files in ``recordings_folder``."""
+    recordings_folder: str = ""
+    """Private to its user; without one, a folder beside that of a bare ``local:``."""
     alert_channels: tuple[Any, ...] = ("memwatch.alerts.channels.log",)
-    """Dotted paths of callables (or callables) that take the alert's dict."""
+    """Who is told: ``mailto:``, ``https://`` (or ``http://``), dotted paths of callables, or callables."""
+    channel_timeout: float = 10.0
+    """Seconds a channel may take for a message."""
+    webhook_secret: str = ""
+    """Signs what goes to webhooks."""
+    site_url: str = ""
+    """Where the admin is reached, for the links in messages."""
+    runbook_url: str = ""
+    """Where the pages of ``docs/runbooks`` are read, for links to them from the admin; empty: no links."""
     metrics_token: str = ""
     metrics_allow_loopback: bool = False
     """Let loopback scrape ``/metrics`` without a token, unless forwarding headers are present."""
@@ -74,6 +92,11 @@ class Settings:
         if self.transport.rstrip("/") in ("local", "local:"):
             return f"local://{default_folder()}"
         return self.transport
+
+    @property
+    def recordings_folder_path(self) -> Path:
+        """The folder for outcomes of recordings, with the default filled in."""
+        return Path(self.recordings_folder) if self.recordings_folder else Path(f"{default_folder()}-recordings")
 
     def agent_config(self) -> AgentConfig:
         """What the agent needs of this."""
@@ -165,12 +188,10 @@ def _transport(value: Any) -> str:
     raise ValueError('give "local:", "local:///a/folder" or "redis://host:6379/0"')
 
 
-def _channels(value: Any) -> tuple[Any, ...]:
-    if isinstance(value, str):
-        value = [item.strip() for item in value.split(",") if item.strip()]
-    if not isinstance(value, list | tuple) or not all(isinstance(item, str) or callable(item) for item in value):
-        raise ValueError('give a list of dotted paths or callables, e.g. ["memwatch.alerts.channels.log"]')
-    return tuple(value)
+def _page(value: Any) -> str:
+    if isinstance(value, str) and (not value or value.startswith(("https://", "http://", "/"))):
+        return value
+    raise ValueError('give the address of a folder, e.g. "https://wiki.example.org/runbooks/"')
 
 
 def _namespace(value: Any) -> str:
@@ -206,13 +227,26 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "retention_hourly_days": _between(1, 1e5, "30"),
     "retention_daily_days": _between(1, 1e5, "400"),
     "retention_findings_days": _between(1, 1e5, "400"),
-    "alert_channels": _channels,
+    "retention_recordings_days": _between(1, 1e5, "30"),
+    "recordings_per_service_hour": _whole(0, 10_000, "20"),
+    "recordings_database_kb": _whole(0, 102_400, "512"),
+    "recordings_storage": _text,
+    "recordings_folder": _text,
+    "alert_channels": addresses.channels,
+    "channel_timeout": _between(0.1, 300, "10"),
+    "webhook_secret": _text,
+    "site_url": addresses.site,
+    "runbook_url": _page,
     "metrics_token": _text,
     "metrics_allow_loopback": _flag,
     "metrics_enabled": _flag,
     "metrics_namespace": _namespace,
     "metrics_type_limit": _whole(1, 10_000, "100"),
 }
+
+
+_SECRET = ("command_key", "metrics_token", "webhook_secret", "alert_channels")
+"""Not shown in errors; the address of a webhook often holds a token."""
 
 
 def problems(given: Mapping[str, Any], environ: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -239,7 +273,7 @@ def _read(given: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[dict[st
         try:
             parsed = parse(value)
         except ValueError as error:
-            shown = "***" if name in ("command_key", "metrics_token") else json.dumps(value, default=repr)[:80]
+            shown = "***" if name in _SECRET else json.dumps(value, default=repr)[:80]
             wrong.append((key, f"{place} is {shown}: {error}"))
             continue
         if parsed is not None:
@@ -248,6 +282,13 @@ def _read(given: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[dict[st
     if low > high:
         sentence = f'MEMWATCH["HEAP_WARNING_PERCENT"] is {low:g}: give less than HEAP_CRITICAL_PERCENT ({high:g})'
         wrong.append(("HEAP_WARNING_PERCENT", sentence))
+    hooks = any(addresses.is_webhook(item) for item in values.get("alert_channels", ()))
+    if hooks and not values.get("webhook_secret"):
+        sentence = (
+            'MEMWATCH["ALERT_CHANNELS"] has a webhook, and MEMWATCH["WEBHOOK_SECRET"] is not set: give both sides a '
+            "secret, e.g. of python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        )
+        wrong.append(("WEBHOOK_SECRET", sentence))
     return values, wrong
 
 
