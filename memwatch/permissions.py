@@ -10,10 +10,10 @@ from django.db import router
 VIEWERS = "memwatch viewers"
 OPERATORS = "memwatch operators"
 
-ACTIONS = ("reset_baseline", "take_snapshot", "act_on_leak")
+ACTIONS = ("reset_baseline", "take_snapshot", "act_on_leak", "record_process")
 """Permissions to act, beside Django's own ``view_``, ``add_`` and ``change_``."""
 
-OPERATORS_EDIT = ("expectedgrowth", "trigger", "recording")
+OPERATORS_EDIT = ("expectedgrowth", "trigger")
 """Models whose rows operators may add, change and remove."""
 
 

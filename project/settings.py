@@ -140,6 +140,7 @@ if CELERY_BROKER_URL.startswith("filesystem://"):
 MEMWATCH: dict[str, Any] = {}
 if REDIS_URL:
     MEMWATCH["TRANSPORT"] = REDIS_URL
+MEMWATCH["RECORDINGS_FOLDER"] = str(VAR_DIR / "recordings")
 CELERY_BEAT_SCHEDULE = beat_schedule(MEMWATCH)
 
 LOGGING = {

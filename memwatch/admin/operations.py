@@ -1,4 +1,4 @@
-"""What keeps memwatch running, to look at; triggers, to edit."""
+"""What keeps memwatch running, to look at."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from django.contrib import admin
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
-from memwatch.admin import formats, panels
-from memwatch.admin.base import BoundedPaginator, ModelAdmin, ReadOnlyAdmin
-from memwatch.models import Command, Counter, Lease, Recording, RejectedReport, Trigger
+from memwatch.admin import formats
+from memwatch.admin.base import BoundedPaginator, ReadOnlyAdmin
+from memwatch.models import Command, Counter, Lease, RejectedReport
 
 
 @admin.register(Command)
@@ -42,51 +42,6 @@ class CommandAdmin(ReadOnlyAdmin):
         if command.snapshot_id is None:
             return formats.NOT_MEASURED
         return formats.link(formats.page_url("snapshot", command.snapshot_id), f"#{command.snapshot_id}")
-
-
-@admin.register(Recording)
-class RecordingAdmin(ReadOnlyAdmin):
-    list_display = ("kind", "process", "state_shown", "leak", "requested", "requested_by", "finished")
-    list_filter = ("state", "kind", "process__service")
-    list_select_related = ("process__service", "leak__service", "leak__process__service", "requested_by")
-    search_fields = ("process__host", "process__service__name", "leak__object_type")
-    fields = (
-        "kind", "process", "leak", "state_shown", "error", "requested_at", "requested_by", "finished_at",
-        "options_shown", "result_shown",
-    )  # fmt: skip
-    readonly_fields = ("state_shown", "options_shown", "result_shown")
-
-    @admin.display(description=gettext_lazy("state"), ordering="state")
-    def state_shown(self, recording: Recording) -> SafeString:
-        return formats.state_badge(recording.state, recording.get_state_display())
-
-    @admin.display(description=gettext_lazy("requested"), ordering="requested_at")
-    def requested(self, recording: Recording) -> SafeString:
-        return formats.when(recording.requested_at)
-
-    @admin.display(description=gettext_lazy("finished"), ordering="finished_at")
-    def finished(self, recording: Recording) -> SafeString:
-        return formats.when(recording.finished_at)
-
-    @admin.display(description=gettext_lazy("options"))
-    def options_shown(self, recording: Recording) -> SafeString:
-        return formats.preformatted(panels.raw_json(recording.options))
-
-    @admin.display(description=gettext_lazy("result"))
-    def result_shown(self, recording: Recording) -> SafeString:
-        return formats.preformatted(panels.raw_json(recording.result))
-
-
-@admin.register(Trigger)
-class TriggerAdmin(ModelAdmin):
-    """One of the few things that people write themselves."""
-
-    list_display = ("recording_kind", "service", "enabled", "created_at")
-    list_filter = ("enabled", "recording_kind", "service")
-    list_select_related = ("service",)
-    search_fields = ("service__name",)
-    fields = ("service", "recording_kind", "condition", "enabled", "created_at")
-    readonly_fields = ("created_at",)
 
 
 @admin.register(RejectedReport)

@@ -3,8 +3,9 @@
 from memwatch.models.figures import Baseline, FiguresColumns, Snapshot, SnapshotRollup
 from memwatch.models.findings import Alert, ExpectedGrowth, Leak, LeakEvent, Severity
 from memwatch.models.fleet import ObjectType, Process, Release, Service
-from memwatch.models.operations import Command, Counter, Lease, Recording, RejectedReport, Trigger
+from memwatch.models.operations import Command, Counter, Lease, RejectedReport
 from memwatch.models.overview import Overview
+from memwatch.models.recordings import FlameGraphMode, Recording, RecordingKind, RecordingPart, Trigger
 
 __all__ = [
     "Alert",
@@ -13,6 +14,7 @@ __all__ = [
     "Counter",
     "ExpectedGrowth",
     "FiguresColumns",
+    "FlameGraphMode",
     "Leak",
     "LeakEvent",
     "Lease",
@@ -20,6 +22,8 @@ __all__ = [
     "Overview",
     "Process",
     "Recording",
+    "RecordingKind",
+    "RecordingPart",
     "RejectedReport",
     "Release",
     "Service",

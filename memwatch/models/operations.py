@@ -1,4 +1,4 @@
-"""What keeps memwatch running: commands, recordings and their triggers, refused reports, counters, leases."""
+"""What keeps memwatch running: commands, refused reports, counters, leases."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from memwatch.models.findings import Leak
-from memwatch.models.fleet import Process, Service
+from memwatch.models.fleet import Process
 
 
 class Command(models.Model):
@@ -44,66 +43,6 @@ class Command(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} to {self.process}"
-
-
-class Recording(models.Model):
-    """The result of a diagnosis on demand."""
-
-    class Kind(models.TextChoices):
-        REFERRERS = "referrers", _("referrers")
-        ALLOCATIONS = "allocations", _("allocation sites")
-        FLAMEGRAPH = "flamegraph", _("flame graph")
-        HEAP_SUMMARY = "heap_summary", _("heap summary")
-
-    class State(models.TextChoices):
-        REQUESTED = "requested", _("requested")
-        RUNNING = "running", _("running")
-        DONE = "done", _("done")
-        FAILED = "failed", _("failed")
-        CANCELLED = "cancelled", _("cancelled")
-
-    kind = models.CharField(_("kind"), max_length=12, choices=Kind)
-    state = models.CharField(_("state"), max_length=9, choices=State, default=State.REQUESTED)
-    process = models.ForeignKey(Process, models.CASCADE, related_name="recordings", verbose_name=_("process"))
-    leak = models.ForeignKey(
-        Leak, models.SET_NULL, null=True, blank=True, related_name="recordings", verbose_name=_("leak")
-    )
-    options = models.JSONField(_("options"), default=dict, blank=True)
-    result = models.JSONField(_("result"), null=True, blank=True)
-    error = models.CharField(_("error"), max_length=300, blank=True)
-    requested_at = models.DateTimeField(_("requested"), default=timezone.now)
-    requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by")
-    )
-    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
-
-    class Meta:
-        verbose_name = _("recording")
-        verbose_name_plural = _("recordings")
-        ordering = ("-id",)
-
-    def __str__(self) -> str:
-        return f"{self.get_kind_display()} of {self.process}"
-
-
-class Trigger(models.Model):
-    """When to record without being asked."""
-
-    service = models.ForeignKey(
-        Service, models.CASCADE, null=True, blank=True, related_name="triggers", verbose_name=_("service")
-    )
-    recording_kind = models.CharField(_("records"), max_length=12, choices=Recording.Kind)
-    condition = models.JSONField(_("condition"), default=dict)
-    enabled = models.BooleanField(_("enabled"), default=True)
-    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
-
-    class Meta:
-        verbose_name = _("trigger")
-        verbose_name_plural = _("triggers")
-        ordering = ("id",)
-
-    def __str__(self) -> str:
-        return f"{self.get_recording_kind_display()} in {self.service or _('every service')}"
 
 
 class RejectedReport(models.Model):

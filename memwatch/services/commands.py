@@ -47,12 +47,18 @@ def request_snapshots(
 
 
 def ask(
-    name: str, processes: Sequence[Process], *, by: Any = None, wait_s: float = 0.0, hub: Hub | None = None
+    name: str,
+    processes: Sequence[Process],
+    *,
+    by: Any = None,
+    wait_s: float = 0.0,
+    hub: Hub | None = None,
+    arguments: Mapping[str, Any] | None = None,
 ) -> list[Command]:
     """Send the command ``name`` to each; wait up to ``wait_s`` seconds and store what the answers bring."""
     now = timezone.now()
     refusals = _refusals(name, processes, now)
-    messages = {process.pk: wire.Command.make(name, process.key, lifetime_s=LIFETIME_S) for process in processes}
+    messages = {process.pk: _message(name, process, arguments) for process in processes}
     rows = [_row(process, messages[process.pk], refusals.get(process.pk), by, now) for process in processes]
     Command.objects.bulk_create(rows, batch_size=500)
     key = get_settings().command_key
@@ -89,11 +95,13 @@ def nudge(now: datetime | None = None, *, hub: Hub | None = None) -> int:
     return len(payloads)
 
 
-def tell(name: str, processes: Iterable[Process], *, hub: Hub | None = None) -> None:
+def tell(
+    name: str, processes: Iterable[Process], *, hub: Hub | None = None, arguments: Mapping[str, Any] | None = None
+) -> None:
     """Send a command without a row and without waiting. That the transport is away is logged, no more."""
     key = get_settings().command_key
     payloads = {
-        process.key: wire.Command.make(name, process.key, lifetime_s=LIFETIME_S).encode(key)
+        process.key: _message(name, process, arguments).encode(key)
         for process in processes
         if not process.outside and process.ended_at is None
     }
@@ -129,6 +137,10 @@ def _refusals(name: str, processes: Sequence[Process], now: datetime) -> dict[in
         elif asked.get(process.pk, 0) >= MOST_PER_MINUTE:
             found[process.pk] = f"{process} was asked {MOST_PER_MINUTE} times within a minute: wait a minute"
     return found
+
+
+def _message(name: str, process: Process, arguments: Mapping[str, Any] | None) -> wire.Command:
+    return wire.Command.make(name, process.key, lifetime_s=LIFETIME_S, **(arguments or {}))
 
 
 def _row(process: Process, message: wire.Command, refusal: str | None, by: Any, now: datetime) -> Command:

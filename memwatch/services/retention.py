@@ -11,7 +11,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from memwatch.conf import Settings, get_settings
-from memwatch.models import Alert, Baseline, Command, Leak, Process, RejectedReport, Snapshot, SnapshotRollup
+from memwatch.models import Alert, Baseline, Command, Leak, Process, Recording, RejectedReport, Snapshot, SnapshotRollup
+from memwatch.services import recording_files
 from memwatch.services.rollups import Progress, nothing, roll_up, start_of_day, start_of_hour
 from memwatch.services.transactions import writing
 
@@ -36,6 +37,7 @@ class PruneResult:
     baselines: int = 0
     commands: int = 0
     rejected_reports: int = 0
+    recordings: int = 0
 
     @property
     def deleted(self) -> int:
@@ -103,6 +105,11 @@ def _steps(settings: Settings, now: datetime) -> list[_Step]:
             "rejected_reports", "rejected reports",
             RejectedReport.objects.filter(received_at__lt=findings), _deleter(RejectedReport), 500,
         ),
+        _Step(
+            "recordings", "recordings",
+            Recording.objects.filter(requested_at__lt=now - timedelta(days=settings.retention_recordings_days)),
+            _delete_recordings, 100,
+        ),
         _Step("processes", "ended processes", Process.objects.filter(ended_at__lt=findings), _delete_processes, 20),
     ]  # fmt: skip
 
@@ -135,9 +142,18 @@ def _delete_snapshots(ids: list[int]) -> int:
     return deleted
 
 
+def _delete_recordings(ids: list[int]) -> int:
+    """The files of their outcomes go with them."""
+    rows = Recording.objects.filter(pk__in=ids)
+    recording_files.remove_files(rows)
+    _, by_model = rows.delete()
+    return by_model.get(Recording._meta.label, 0)
+
+
 def _delete_processes(ids: list[int]) -> int:
     """A process with all that hangs on it; the many rows go by one statement each, without being loaded."""
     Process.objects.filter(pk__in=ids).update(last_snapshot=None)
+    _delete_recordings(list(Recording.objects.filter(process__in=ids).values_list("pk", flat=True)))
     Command.objects.filter(process__in=ids).delete()
     Snapshot.objects.filter(process__in=ids).delete()
     SnapshotRollup.objects.filter(process__in=ids).delete()

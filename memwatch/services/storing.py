@@ -15,12 +15,12 @@ from memwatch.figures import MemorySnapshot
 from memwatch.models import Command, Process, Service, Snapshot
 from memwatch.queries.counters import DROPPED, DUPLICATES, FAILURES, REFUSED, REPORTS, SNAPSHOTS, label_text
 from memwatch.queries.figures import columns_of, type_names
-from memwatch.services import automatic, counters, processes
+from memwatch.services import automatic, counters, processes, recording_arrivals
 from memwatch.services.processes import Sighting
 from memwatch.services.transactions import writing
 from memwatch.services.types import intern
 from memwatch.services.updates import save_columns
-from memwatch.transport.wire import Answer, Report
+from memwatch.transport.wire import Answer, RecordingPart, Report
 
 _SEEN = ("last_seen_at", "lease_expires_at", "last_snapshot", "last_seq")
 _TOTALS = (
@@ -78,6 +78,7 @@ class _Writer:
         self._snapshots: dict[tuple[int, int], tuple[Process, MemorySnapshot]] = {}
         self._repeated = Tally[str]()
         self._answers: list[tuple[Process, Answer]] = []
+        self._recorded: list[tuple[Process, RecordingPart]] = []
         self._counted = Tally[tuple[str, str]]()
         self._changed: set[Process] = set()
 
@@ -91,6 +92,7 @@ class _Writer:
         for seq, snapshot in report.snapshots:
             self._gather(process, seq, snapshot)
         self._answers += [(process, answer) for answer in report.answers]
+        self._recorded += [(process, part) for part in report.recordings]
         self._mark_seen(process, report)
         for seen in report.outside:
             outside = self._by_key.get(processes.outside_key(report.process.host, seen))
@@ -123,6 +125,7 @@ class _Writer:
             automatic.keep_up(by_process, self._interval_s)
         self._save_processes()
         self._save_answers()
+        recording_arrivals.take(self._recorded, self._now)
         self._count(by_process)
         return Stored(snapshots=len(rows), duplicates=self._repeated.total())
 

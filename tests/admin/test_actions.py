@@ -236,6 +236,10 @@ def test_expected_growth_and_triggers_are_written_by_people(fleet: Fleet, login:
     assert client.post(reverse("admin:memwatch_expectedgrowth_add"), form).status_code == 302
     rule = ExpectedGrowth.objects.get()
     assert str(rule.created_by) == "operator"
-    form = {"recording_kind": "referrers", "condition": '{"severity": "high"}', "enabled": "on"}
+    form = {
+        "name": "big leaks", "enabled": "on", "when": "leak", "severity": "high", "kind": "referrers",
+        "duration_s": "30", "frames": "1", "mode": "leaks",
+        "per_process_day": "1", "per_service_hour": "1", "per_hour": "2",
+    }  # fmt: skip
     assert client.post(reverse("admin:memwatch_trigger_add"), form).status_code == 302
     assert Trigger.objects.count() == 1

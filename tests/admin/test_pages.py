@@ -83,8 +83,10 @@ def _one_of_each(fleet: Fleet) -> dict[str, object]:
         "command": Command.objects.create(
             wire_id="a" * 32, name="snapshot", process=process, snapshot_id=99_999, expires_at=fleet.now
         ),
-        "recording": Recording.objects.create(process=process, kind="referrers", result={"a": "<script>"}),
-        "trigger": Trigger.objects.create(recording_kind="referrers"),
+        "recording": Recording.objects.create(
+            process=process, kind="referrers", result={"type": EVIL}, wire_id="0" * 16, deadline=fleet.now
+        ),
+        "trigger": Trigger.objects.create(name="big leaks"),
         "rejectedreport": RejectedReport.objects.create(reason="malformed", size=3, excerpt="<script>"),
         "counter": Counter.objects.create(name="memwatch_reports", value=1234),
         "lease": Lease.objects.create(name="detect", expires_at=fleet.now),

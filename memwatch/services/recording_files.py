@@ -1,0 +1,108 @@
+"""Where the outcomes of recordings lie: small ones in the database, bigger ones in a storage that no URL serves."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.db.models import QuerySet
+
+from memwatch.conf import get_settings
+from memwatch.models import Recording, RecordingPart
+from memwatch.transport.recordings import MAX_ARTIFACT_BYTES, MEMRAY
+
+FORMS = ("html", "txt")
+"""What a capture is rendered as: a page, collapsed stacks."""
+
+
+class OutcomeMissing(LookupError):  # noqa: N818 - it is an answer, not an error
+    """The outcome of a recording is not there (any more); the text says why."""
+
+
+def storage() -> Storage:
+    """The storage of the setting ``RECORDINGS_STORAGE``, else the private folder of ``RECORDINGS_FOLDER``."""
+    settings = get_settings()
+    if settings.recordings_storage:
+        return storages[settings.recordings_storage]
+    folder = Path(settings.recordings_folder_path)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return FileSystemStorage(folder, base_url=None, file_permissions_mode=0o600, directory_permissions_mode=0o700)
+
+
+def unpack(packed: bytes) -> bytes:
+    """Decompress, within the size that agents may send. Raises :class:`ValueError` for what is broken or bigger."""
+    engine = zlib.decompressobj()
+    try:
+        plain = engine.decompress(packed, MAX_ARTIFACT_BYTES + 1)
+    except zlib.error as error:
+        raise ValueError(f"cannot be unpacked: {error}") from None
+    if len(plain) > MAX_ARTIFACT_BYTES:
+        raise ValueError(f"unpacks to more than {MAX_ARTIFACT_BYTES // 1024 // 1024} MB")
+    if not engine.eof or engine.unused_data:
+        raise ValueError("is cut off, or has something behind its end")
+    return plain
+
+
+def keep(recording: Recording, packed: bytes) -> None:
+    """Leave it in the database as it came when it is small, else move it to the storage. Not saved."""
+    if len(packed) > get_settings().recordings_database_kb * 1024:
+        recording.artifact = storage().save(f"{recording.wire_id}.z", ContentFile(packed))
+
+
+def read(recording: Recording) -> bytes:
+    """The outcome, unpacked. Raises :class:`OutcomeMissing`."""
+    if recording.artifact:
+        try:
+            with storage().open(recording.artifact) as file:
+                packed = file.read()
+        except OSError as error:
+            raise OutcomeMissing(
+                f"the file {recording.artifact} cannot be read ({type(error).__name__}): do web and worker share the "
+                "storage of recordings (RECORDINGS_STORAGE, RECORDINGS_FOLDER)?"
+            ) from None
+    else:
+        pieces = RecordingPart.objects.filter(recording=recording).order_by("number").values_list("content", flat=True)
+        packed = b"".join(map(bytes, pieces))
+        if not packed:
+            raise OutcomeMissing("nothing was kept of this recording beside its result")
+    try:
+        return unpack(packed)
+    except ValueError as error:
+        raise OutcomeMissing(f"the outcome {error}") from None
+
+
+def cached(name: str) -> bytes | None:
+    """What was rendered before under this name."""
+    store = storage()
+    try:
+        with store.open(name) as file:
+            return bytes(file.read())
+    except OSError:
+        return None
+
+
+def cache(name: str, content: bytes) -> None:
+    """Keep what was rendered; that it cannot be kept costs time, nothing else."""
+    try:
+        storage().save(name, ContentFile(content))
+    except OSError:
+        return
+
+
+def rendered_name(recording: Recording, form: str) -> str:
+    return f"{recording.wire_id}.{form}"
+
+
+def remove_files(recordings: QuerySet[Recording]) -> None:
+    """Delete the files of rows that are about to go."""
+    rows = recordings.filter(content_type=MEMRAY) | recordings.exclude(artifact="")
+    for recording in rows.only("artifact", "wire_id"):
+        names = [rendered_name(recording, form) for form in FORMS]
+        for name in [*names, recording.artifact]:
+            if name:
+                try:
+                    storage().delete(name)
+                except OSError:
+                    continue
