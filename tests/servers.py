@@ -180,13 +180,16 @@ class PostgresServer(Server):
         super().start()
         self._run([str(binaries / "createdb"), *self._where(), "memwatch"], may_fail=b"already exists")
 
-    def command(self) -> list[str]:
+    def options(self) -> dict[str, str]:
         """Durability is switched off: the cluster does not outlive the tests."""
-        options = {
+        return {
             "listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": str(self.folder),
             "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "60",
         }  # fmt: skip
-        settings = [item for name, value in options.items() for item in ("-c", f"{name}={value}")]
+
+    def command(self) -> list[str]:
+        """The server itself, with its options."""
+        settings = [item for name, value in self.options().items() for item in ("-c", f"{name}={value}")]
         return [self.program, "-D", str(self.folder / "data"), *settings]
 
     def is_ready(self) -> bool:
