@@ -1,35 +1,268 @@
-"""What the charts of a page draw, and the table under them that says the same."""
+"""The charts of processes: memory, objects, types, collections, with what happened as markers."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.apps import apps
-from django.utils import timezone
-from django.utils.translation import get_language
+from django.urls import NoReverseMatch
 from django.utils.translation import gettext as _
 
-from memwatch.admin import evidence, formats
+from memwatch import queries
+from memwatch.admin import drawing, evidence, formats
+from memwatch.admin.drawing import Chart, Level, Marker, Series, with_gaps
+from memwatch.conf import get_settings
 from memwatch.figures import MemorySnapshot
-from memwatch.models import Leak
+from memwatch.models import Baseline, Leak, Process, Recording
+from memwatch.queries import Event, Point
 
-MOST_POINTS = 360
-TABLE_ROWS = 24
-MOST_READ = 2_000
-"""Snapshots read for the charts of a page."""
+SHOWN_TYPES = 6
+NEAR_LIMIT = 3.0
+"""A limit of more than so many times the highest value would make a flat line of everything: it is told instead."""
+RESTART_PAUSE = timedelta(milliseconds=1)
+
+Read = Callable[[Point], tuple[float, float, float] | None]
+
+
+def process_charts(
+    lives: Sequence[Sequence[Point]],
+    *,
+    types: Sequence[str] = (),
+    baseline: Baseline | None = None,
+    since: datetime,
+    until: datetime,
+    markers: Sequence[Marker] = (),
+    outside: bool = False,
+) -> dict[str, Any]:
+    """The charts of one process, or of all that held a slot one after the other: ``lives``, oldest first."""
+    charts = [_memory(lives, baseline, since, until)]
+    if not outside:
+        charts += [_objects(lives), _types(lives, types), _collections(lives)]
+    return drawing.page_of_charts(charts, since=since, until=until, markers=markers, note=_source_note(lives))
+
+
+def series(
+    label: str, lives: Sequence[Sequence[Point]], read: Read, *, tone: str, style: str = "line", banded: bool = True
+) -> Series:
+    """A figure as a line, with a band where a point stands for many snapshots; interrupted between two lives."""
+    times: list[datetime] = []
+    columns: tuple[list[float | None], ...] = ([], [], [])
+    for points in lives:
+        known = [(point.at, found) for point in points if (found := read(point)) is not None]
+        own = with_gaps(
+            Series(
+                label=label,
+                times=[at for at, _found in known],
+                low=[found[0] for _at, found in known],
+                values=[found[1] for _at, found in known],
+                high=[found[2] for _at, found in known],
+            )
+        )
+        if times and own.times:
+            times.append(times[-1] + RESTART_PAUSE)
+            for column in columns:
+                column.append(None)
+        times.extend(own.times)
+        for column, values in zip(columns, (own.low, own.values, own.high), strict=True):
+            column.extend(values)
+    low, values, high = columns
+    banded = banded and low != high
+    return Series(
+        label=label, times=times, values=values, tone=tone, style=style,
+        low=low if banded else (), high=high if banded else (),
+    )  # fmt: skip
+
+
+def figure(name: str) -> Read:
+    """Reads a figure of a point."""
+    return lambda point: point.figures.get(name)
+
+
+def counted(type_name: str) -> Read:
+    """Reads the count of a type."""
+
+    def read(point: Point) -> tuple[float, float, float] | None:
+        count = point.counts.get(type_name)
+        return None if count is None else (count, count, count)
+
+    return read
+
+
+def _memory(lives: Sequence[Sequence[Point]], baseline: Baseline | None, since: datetime, until: datetime) -> Chart:
+    lines = [
+        series(_("RSS"), lives, figure("rss_mb"), tone="1"),
+        series(_("USS"), lives, figure("uss_mb"), tone="5", style="dashed", banded=False),
+        series(_("Heap used"), lives, figure("heap_used_mb"), tone="2"),
+        series(_("Heap committed"), lives, figure("heap_committed_mb"), tone="3", banded=False),
+    ]
+    highest = max((value for line in lines for value in line.high or line.values if value is not None), default=0.0)
+    limit = _last(lives, "heap_size_mb")
+    levels, note = [], ""
+    if limit is not None and limit <= NEAR_LIMIT * highest:
+        levels = [Level(label=_("limit %s") % formats.megabytes(limit), value=limit, tone="critical")]
+    elif limit is not None:
+        note = _("The limit of %s is far above and not drawn.") % formats.megabytes(limit)
+    return Chart(
+        id="mw-chart-memory",
+        title=_("Memory"),
+        unit=" MB",
+        series=[*_baseline_band(baseline, since, until), *lines],
+        levels=levels,
+        note=note,
+    )
+
+
+def _last(lives: Sequence[Sequence[Point]], name: str) -> float | None:
+    points = (point for points in reversed(lives) for point in reversed(points))
+    return next((point.figures[name][1] for point in points if name in point.figures), None)
+
+
+def _baseline_band(baseline: Baseline | None, since: datetime, until: datetime) -> list[Series]:
+    """From the heap at the baseline to where a drift alert would be raised."""
+    if baseline is None or baseline.heap_used_kib is None:
+        return []
+    settings, low = get_settings(), baseline.heap_used_kib / 1024
+    high = low + max(settings.drift_min_mb, low * settings.drift_warning_percent / 100)
+    begin = max(since, baseline.timestamp)
+    if begin >= until:
+        return []
+    return [
+        Series(
+            label=_("Heap: baseline to drift alert"),
+            times=[begin, until],
+            low=[low, low],
+            high=[high, high],
+            tone="good",
+            style="area",
+            tabled=False,
+        )
+    ]
+
+
+def _objects(lives: Sequence[Sequence[Point]]) -> Chart:
+    return Chart(
+        id="mw-chart-objects",
+        title=_("Objects"),
+        series=[
+            series(_("Objects tracked by gc"), lives, figure("total_objects"), tone="1"),
+            series(_("Allocated blocks"), lives, figure("allocated_blocks"), tone="4"),
+        ],
+    )
+
+
+def _types(lives: Sequence[Sequence[Point]], types: Sequence[str]) -> Chart:
+    return Chart(
+        id="mw-chart-types",
+        title=_("Types that leak or grow most"),
+        series=[
+            series(name, lives, counted(name), tone=str(place + 1)) for place, name in enumerate(types[:SHOWN_TYPES])
+        ],
+    )
+
+
+def _collections(lives: Sequence[Sequence[Point]]) -> Chart:
+    names = (
+        ("gc_collections_gen0", _("Generation 0"), "4"),
+        ("gc_collections_gen1", _("Generation 1"), "1"),
+        ("gc_collections_gen2", _("Generation 2"), "2"),
+    )
+    return Chart(
+        id="mw-chart-gc",
+        title=_("Collections a minute"),
+        unit=_(" /min"),
+        series=[
+            series(label, [_rates(points, name) for points in lives], figure(name), tone=tone)
+            for name, label, tone in names
+        ],
+    )
+
+
+def _rates(points: Sequence[Point], name: str) -> list[Point]:
+    """A running total as its increase a minute."""
+    known = [point for point in points if name in point.figures]
+    rates = []
+    for before, after in itertools.pairwise(known):
+        minutes = (after.at - before.at).total_seconds() / 60
+        rate = max(0.0, after.figures[name][2] - before.figures[name][2]) / minutes if minutes else 0.0
+        rates.append(Point(after.at, {name: (rate, rate, rate)}, {}))
+    return rates
+
+
+def _source_note(lives: Sequence[Sequence[Point]]) -> str:
+    sources = {point.source for points in lives for point in points}
+    if queries.DAILY in sources:
+        return _("Older figures come from hourly and daily roll-ups: mean, with least to most as a band.")
+    if queries.HOURLY in sources:
+        return _("Older figures come from hourly roll-ups: mean, with least to most as a band.")
+    if any(low != high for points in lives for point in points for low, _mean, high in point.figures.values()):
+        return _("Each point stands for several snapshots: mean, with least to most as a band.")
+    return ""
+
+
+def markers(events: Iterable[Event]) -> list[Marker]:
+    """What happened, as markers with words and a link."""
+    return [Marker(at=event.at, kind=event.kind, label=_label(event), url=_url(event)) for event in events]
+
+
+def _label(event: Event) -> str:
+    row = event.row
+    if isinstance(row, Process):
+        words = {"slot": row.slot, "pid": row.pid, "how": row.get_end_reason_display()}
+        return (_("%(slot)s started, pid %(pid)d") if event.kind == "start" else _("pid %(pid)d %(how)s")) % words
+    if isinstance(row, Leak):
+        return _("leak of %s detected") % row.object_type
+    if isinstance(row, Baseline):
+        whose = _("baseline of the process reset") if row.process_id else _("baseline of the service reset")
+        return f"{whose}: {row.reason}" if row.reason else whose
+    if isinstance(row, Recording):
+        return _("recording: %s") % row.get_kind_display()
+    return _("release %s seen first") % row.name
+
+
+def _url(event: Event) -> str:
+    try:
+        return formats.page_url(event.row._meta.model_name or "", event.row.pk)
+    except NoReverseMatch:
+        return ""
+
+
+def leak_charts(history: Sequence[MemorySnapshot], leak: Leak) -> dict[str, Any]:
+    """What leaks beside the process's memory: the type's count, the container's entries, native memory or blocks."""
+    held = leak.evidence.get("container") if isinstance(leak.evidence, dict) else None
+    token = held.get("token") if isinstance(held, dict) and evidence.unit_of(leak) == "entries" else None
+
+    def line(label: str, read: Callable[[MemorySnapshot], float | None], tone: str = "2") -> Series:
+        times = [each.timestamp for each in history]
+        return with_gaps(Series(label=label, times=times, values=[read(each) for each in history], tone=tone))
+
+    def entries(each: MemorySnapshot) -> float | None:
+        return next((box.length for box in each.big_containers or () if box.token == token), None)
+
+    if leak.kind == Leak.Kind.OBJECTS and any(leak.object_type in (each.top_objects or {}) for each in history):
+        own = line(leak.object_type, lambda each: (each.top_objects or {}).get(leak.object_type))
+        first = Chart(id="mw-chart-type", title=_("Objects of this type"), series=[own])
+    elif token is not None and any(entries(each) is not None for each in history):
+        own = line(evidence.held_in(leak) or _("Entries"), entries)
+        first = Chart(id="mw-chart-entries", title=_("Entries of what holds it"), series=[own])
+    elif leak.kind == Leak.Kind.NATIVE:
+        own = line(_("malloc"), lambda each: each.malloc_used_mb)
+        first = Chart(id="mw-chart-native", title=_("Allocated by malloc"), unit=" MB", series=[own])
+    else:
+        own = line(_("Allocated blocks"), lambda each: each.allocated_blocks)
+        first = Chart(id="mw-chart-blocks", title=_("Allocated blocks"), series=[own])
+    rss = line(_("RSS"), lambda each: each.rss_mb, "1")
+    used = line(_("Heap used"), lambda each: each.heap_used_mb, "3")
+    memory = Chart(id="mw-chart-memory", title=_("Memory of the process"), unit=" MB", series=[rss, used])
+    return drawing.page_of_charts([first, memory], zoom="")
+
+
 RANGES = {"1": 1, "6": 6, "24": 24}
-"""Hours to look back, by the value of ``hours`` in the URL."""
-DEFAULT_RANGE = "6"
-
-Read = Callable[[MemorySnapshot], float | None]
 
 
 def hours_asked(wanted: str | None) -> int:
-    """The range of the URL; anything unknown is the default."""
-    return RANGES.get(wanted or "", RANGES[DEFAULT_RANGE])
+    return RANGES.get(wanted or "", 6)
 
 
 def range_links(hours: int) -> list[dict[str, Any]]:
@@ -43,106 +276,4 @@ def look_back(now: datetime, hours: int) -> datetime:
     return now - timedelta(hours=hours)
 
 
-def thinned(history: Sequence[MemorySnapshot], most: int) -> list[MemorySnapshot]:
-    """At most so many points, evenly taken, with the last one kept."""
-    if len(history) <= most:
-        return list(history)
-    step = (len(history) - 1) / (most - 1)
-    return [history[round(index * step)] for index in range(most)]
-
-
-def process_charts(history: Sequence[MemorySnapshot]) -> dict[str, Any]:
-    """RSS, heap and objects of one process over time."""
-    memory: dict[str, Read] = {
-        _("RSS"): lambda each: each.rss_mb,
-        _("Heap used"): lambda each: each.heap_used_mb,
-        _("Heap committed"): lambda each: each.heap_committed_mb,
-    }
-    drawn: list[tuple[str, str, str, Mapping[str, Read]]] = [("mw-chart-memory", _("Memory in MB"), " MB", memory)]
-    if any(each.total_objects is not None for each in history):
-        objects: dict[str, Read] = {_("Objects"): lambda each: each.total_objects}
-        drawn.append(("mw-chart-objects", _("Objects tracked by gc"), "", objects))
-    return _page_of_charts(history, drawn)
-
-
-def leak_charts(history: Sequence[MemorySnapshot], leak: Leak) -> dict[str, Any]:
-    """What leaks beside the process's memory: the type's count, the container's entries, native memory or blocks."""
-    held = leak.evidence.get("container") if isinstance(leak.evidence, dict) else None
-    token = held.get("token") if isinstance(held, dict) and evidence.unit_of(leak) == "entries" else None
-
-    def counted(each: MemorySnapshot) -> float | None:
-        return (each.top_objects or {}).get(leak.object_type)
-
-    def entries(each: MemorySnapshot) -> float | None:
-        return next((box.length for box in each.big_containers or () if box.token == token), None)
-
-    charts: list[tuple[str, str, str, Mapping[str, Read]]] = []
-    if leak.kind == Leak.Kind.OBJECTS and any(counted(each) is not None for each in history):
-        charts.append(("mw-chart-type", _("Objects of this type"), "", {leak.object_type: counted}))
-    elif token is not None and any(entries(each) is not None for each in history):
-        label = evidence.held_in(leak) or _("Entries")
-        charts.append(("mw-chart-entries", _("Entries of what holds it"), "", {label: entries}))
-    elif leak.kind == Leak.Kind.NATIVE:
-        native: dict[str, Read] = {_("malloc"): lambda each: each.malloc_used_mb}
-        charts.append(("mw-chart-native", _("Allocated by malloc in MB"), " MB", native))
-    else:
-        charts.append(
-            ("mw-chart-blocks", _("Allocated blocks"), "", {_("Allocated blocks"): lambda each: each.allocated_blocks})
-        )
-    memory: dict[str, Read] = {_("RSS"): lambda each: each.rss_mb, _("Heap used"): lambda each: each.heap_used_mb}
-    charts.append(("mw-chart-memory", _("Memory of the process in MB"), " MB", memory))
-    return _page_of_charts(history, charts)
-
-
-def _page_of_charts(
-    history: Sequence[MemorySnapshot], charts: Sequence[tuple[str, str, str, Mapping[str, Read]]]
-) -> dict[str, Any]:
-    points = thinned(history, MOST_POINTS)
-    times = [round(each.timestamp.timestamp() * 1000) for each in points]
-    gaps = sorted(after - before for before, after in itertools.pairwise(times))
-    return {
-        "available": apps.is_installed("chartkick.django"),
-        "points": len(history),
-        "charts": [{"id": key, "title": title} for key, title, _unit, _series in charts],
-        "data": {
-            "timezone": timezone.get_current_timezone_name(),
-            "locale": get_language() or "en",
-            "span_s": (times[-1] - times[0]) / 1000 if times else 0,
-            # A pause of more than four usual steps is drawn as a gap.
-            "gap_ms": 4 * gaps[len(gaps) // 2] if gaps else 0,
-            "times": times,
-            "charts": [
-                {
-                    "id": key,
-                    "unit": unit,
-                    "series": [
-                        {"label": label, "values": values}
-                        for label, read in series.items()
-                        for values in ([read(each) for each in points],)
-                        if any(value is not None for value in values)
-                    ],
-                }
-                for key, _title, unit, series in charts
-            ],
-        },
-        "table": _table(thinned(history, TABLE_ROWS), charts),
-    }
-
-
-def _table(
-    points: Sequence[MemorySnapshot], charts: Sequence[tuple[str, str, str, Mapping[str, Read]]]
-) -> dict[str, Any]:
-    columns = [(label, unit, read) for _key, _title, unit, series in charts for label, read in series.items()]
-    return {
-        "heads": [label for label, _unit, _read in columns],
-        "rows": [
-            {"at": formats.exact(each.timestamp), "cells": [_cell(read(each), unit) for _label, unit, read in columns]}
-            for each in reversed(points)
-        ],
-    }
-
-
-def _cell(value: float | None, unit: str) -> str:
-    if unit:
-        return formats.megabytes(value)
-    return formats.count(None if value is None else round(value))
+MOST_READ = 2_000

@@ -19,8 +19,7 @@ from django.utils.translation import gettext_lazy
 from memwatch import queries
 from memwatch.admin import fleet_acts, formats, leak_tables, panels
 from memwatch.admin.base import PageAdmin, ReadOnlyAdmin
-from memwatch.admin.processes import counted_objects, process_state
-from memwatch.figures import MemorySnapshot
+from memwatch.admin.process_tables import process_row
 from memwatch.models import Baseline, Leak, ObjectType, Process, Release, Service
 from memwatch.queries.fleet import ProcessFigures
 
@@ -28,24 +27,6 @@ ALIVE = Q(processes__ended_at__isnull=True)
 SHOWN_RELEASES = 5
 SHOWN_BASELINES = 5
 SHOWN_PROCESSES = 200
-
-
-def process_row(item: ProcessFigures, now: datetime) -> dict[str, Any]:
-    """A process in a table on another page."""
-    process, figures = item.process, item.figures or MemorySnapshot(timestamp=now)
-    return {
-        "url": formats.page_url("process", process.pk),
-        "slot": process.slot,
-        "host": process.host,
-        "state": process_state(process),
-        "rss": formats.megabytes(figures.rss_mb),
-        "heap": formats.megabytes(figures.heap_used_mb),
-        "share": formats.percent(figures.heap_percent),
-        "objects": counted_objects(item),
-        "drift": formats.signed_percent(item.drift_percent),
-        "leaks": formats.count(item.open_leaks),
-        "seen": formats.when(process.last_seen_at, now),
-    }
 
 
 @admin.register(Service)

@@ -7,9 +7,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
 from django.db.models import F, FloatField, QuerySet
 from django.db.models.functions import Cast, NullIf
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,41 +20,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from memwatch import queries
-from memwatch.admin import charts, fleet_acts, formats, leak_tables, panels
+from memwatch.admin import fleet_acts, formats, process_page, slots
 from memwatch.admin.base import PageAdmin
-from memwatch.models import Baseline, Leak, Process, Snapshot
-from memwatch.queries import ProcessFigures
-
-STATE_WORDS = {
-    "alive": gettext_lazy("alive"),
-    "stale": gettext_lazy("stale"),
-    "ended": gettext_lazy("ended"),
-}
-
-SLOT_LIVES = 5
+from memwatch.admin.process_tables import counted_objects, process_state
+from memwatch.models import Leak, Process
 
 
 def _figure(process: Any, name: str) -> Any:
     figures = process.shown.figures
     return None if figures is None else getattr(figures, name)
-
-
-def counted_objects(item: ProcessFigures) -> SafeString:
-    """Its objects; of the latest census, with its age, where the last snapshot took none."""
-    if item.process.outside:
-        return formats.number(formats.NOT_MEASURED, title=_("Seen from outside: its objects cannot be counted."))
-    if item.census is None or item.census.total_objects is None:
-        return formats.number(formats.NOT_MEASURED, title=_("No census yet: it waits for its share of CPU."))
-    count = formats.count(item.census.total_objects)
-    if item.figures is not None and item.figures.total_objects is not None:
-        return formats.number(count)
-    title = _("Counted %s: the last snapshot took no census.") % formats.age(item.census.timestamp)
-    return formats.number(_("%s*") % count, title=title)
-
-
-def process_state(process: Process) -> SafeString:
-    """Alive, stale or ended, as a badge."""
-    return formats.state_badge(process.state, STATE_WORDS[process.state])
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -172,96 +149,30 @@ class ProcessAdmin(PageAdmin):
         return formats.when(process.last_seen_at)
 
     def page(self, request: HttpRequest, obj: Process) -> Mapping[str, Any]:
-        now = timezone.now()
-        hours = charts.hours_asked(request.GET.get("hours"))
-        last, baseline = queries.last_snapshot_of(obj), queries.baseline_of(obj)
-        figures = queries.figures_of(last) if last else None
-        leaks = leak_tables.worst_first(obj.leaks.unresolved().select_related("service", "process__service"))
-        history = queries.history(obj, since=charts.look_back(now, hours), limit=charts.MOST_READ)
-        leaking = [leak.object_type for leak in leaks if leak.state != Leak.State.SUPPRESSED]
-        return {
-            "outside": obj.outside,
-            "title": obj.slot,
-            "subtitle": _("on %s") % obj.host,
-            "state": process_state(obj),
-            "facts": self._facts(obj),
-            "figures": figures,
-            "taken": formats.when(figures.timestamp, now) if figures else "",
-            "tiles": panels.now_tiles(figures, queries.drift_of(obj)),
-            "leaks": [leak_tables.leak_row(leak, now) for leak in leaks],
-            "charts": charts.process_charts(history),
-            "ranges": charts.range_links(hours),
-            "baseline": baseline,
-            "baseline_text": self._baseline_text(obj, baseline),
-            "types": self._types(last, baseline, leaking),
-            "containers": panels.container_rows(figures.big_containers if figures else None),
-            "memory_lines": panels.memory_lines(figures) if figures else [],
-            "object_lines": panels.object_lines(figures) if figures else [],
-            "identity": self._identity(obj),
-            "lives": self._lives(obj),
-            "snapshots_url": formats.changelist("snapshot", process__id__exact=obj.pk),
+        return process_page.context(obj, request.GET, timezone.now())
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.slot_view)
+        return [
+            path("slot/<int:service>/<path:host>/<int:slot>/", view, name="memwatch_process_slot"),
+            *super().get_urls(),
+        ]
+
+    def slot_view(self, request: HttpRequest, service: int, host: str, slot: int) -> HttpResponse:
+        """Every process that held a slot, one after the other, in one chart."""
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        found = slots.context(service, host, slot, request.GET, timezone.now())
+        if found is None:
+            return self.gone(request, host)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "original": found["title"],
+            "media": self.media,
+            **found,
         }
-
-    def _facts(self, process: Process) -> list[str | SafeString]:
-        facts: list[str | SafeString] = [
-            formats.link(formats.page_url("service", process.service_id), process.service.name),
-            _("pid %d") % process.pid,
-            format_html(_("started {}"), formats.when(process.started_at)),
-            format_html(_("last seen {}"), formats.when(process.last_seen_at)),
-        ]
-        if process.release:
-            facts.insert(1, _("release %s") % process.release.name)
-        if process.ended_at:
-            facts.append(format_html("{} {}", process.get_end_reason_display(), formats.when(process.ended_at)))
-        return facts
-
-    def _types(self, last: Snapshot | None, baseline: Baseline | None, leaking: list[str]) -> list[panels.TypeRow]:
-        if last is None:
-            return []
-        if baseline is None:
-            return panels.types_alone(queries.figures_of(last))
-        return panels.type_rows(queries.compare(baseline, last), leaking)
-
-    def _baseline_text(self, process: Process, baseline: Baseline | None) -> str | SafeString:
-        if baseline is None:
-            return _("There is no baseline yet: it is set by the first snapshot after the warm-up.")
-        whose = _("of the service") if baseline.process_id is None else _("of this process")
-        how = _("set automatically") if baseline.automatic else _("reset")
-        return format_html(
-            _("Compared with the {} {}, {} {}."),
-            formats.link(formats.page_url("baseline", baseline.pk), _("baseline")),
-            whose,
-            how,
-            formats.when(baseline.created_at),
-        )
-
-    def _identity(self, process: Process) -> list[panels.Line]:
-        return [
-            panels.Line(label=_("Program"), value=process.program or formats.NOT_MEASURED),
-            panels.Line(label=_("Command line"), value=process.command_line or formats.NOT_MEASURED),
-            panels.Line(label=_("Parent"), value=str(process.parent_pid or formats.NOT_MEASURED)),
-            panels.Line(label=_("Python"), value=process.python or formats.NOT_MEASURED),
-            panels.Line(label=_("Agent"), value=process.agent_version or formats.NOT_MEASURED),
-            panels.Line(label=_("Seen first"), value=formats.when(process.first_seen_at)),
-            panels.Line(label=_("Lease until"), value=formats.when(process.lease_expires_at)),
-            panels.Line(label=_("Snapshots dropped"), value=formats.count(process.dropped_snapshots)),
-            panels.Line(label=_("Samplings failed"), value=formats.count(process.sampling_failures)),
-            panels.Line(label=_("Commands refused"), value=formats.count(process.refused_commands)),
-        ]
-
-    def _lives(self, process: Process) -> list[dict[str, Any]]:
-        """Who else held this slot, newest first."""
-        others = (
-            Process.objects.filter(service=process.service_id, host=process.host, slot_number=process.slot_number)
-            .exclude(pk=process.pk)
-            .order_by("-started_at")[:SLOT_LIVES]
-        )
-        return [
-            {
-                "url": formats.page_url("process", other.pk),
-                "pid": other.pid,
-                "started": formats.when(other.started_at),
-                "state": process_state(other),
-            }
-            for other in others
-        ]
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/memwatch/slot/page.html", context)

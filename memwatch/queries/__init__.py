@@ -1,7 +1,9 @@
 """The only cross-table readers: what the admin, the API and the metrics show, and what the services judge."""
 
-from memwatch.queries.baselines import baseline_of, baselines_of, drift_of, last_snapshot_of
+from memwatch.queries.baselines import baseline_of, baselines_of, drift_between, drift_of, last_snapshot_of
+from memwatch.queries.charted import DAILY, HOURLY, Point, charted
 from memwatch.queries.comparison import Comparison, Row, compare
+from memwatch.queries.events import Event, events
 from memwatch.queries.figures import figures_of, figures_of_many
 from memwatch.queries.fleet import ProcessFigures, figures_of_processes, fleet, metrics_of, open_leaks
 from memwatch.queries.history import history
@@ -9,13 +11,20 @@ from memwatch.queries.judged import judged_histories, judged_history
 from memwatch.queries.stats import stats, transport_state
 
 __all__ = [
+    "DAILY",
+    "HOURLY",
     "Comparison",
+    "Event",
+    "Point",
     "ProcessFigures",
     "Row",
     "baseline_of",
     "baselines_of",
+    "charted",
     "compare",
+    "drift_between",
     "drift_of",
+    "events",
     "figures_of",
     "figures_of_many",
     "figures_of_processes",

@@ -54,7 +54,11 @@ def last_snapshot_of(process: Process) -> Snapshot | None:
 
 def drift_of(process: Process) -> DriftReport | None:
     """The difference of the last snapshot from the baseline; ``None`` where either is missing."""
-    baseline, last = baseline_of(process), last_snapshot_of(process)
+    return drift_between(process, baseline_of(process), last_snapshot_of(process))
+
+
+def drift_between(process: Process, baseline: Baseline | None, last: Snapshot | None) -> DriftReport | None:
+    """The same where both are at hand."""
     if baseline is None or last is None:
         return None
     before, now = figures_of_many([baseline, last])

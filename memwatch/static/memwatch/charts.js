@@ -1,4 +1,29 @@
-/* Draws the charts of a page from the data in its <script type="application/json" id="memwatch-charts"> with Chart.js. */
+/* Draws the charts of a page with Chart.js, from <script type="application/json" id="memwatch-charts"> that the server
+ * writes (memwatch/admin/drawing.py has the same as Python values). Each chart has a <canvas id="…">. Times are
+ * milliseconds since 1970.
+ *
+ * {
+ *   "timezone": "Europe/Berlin", "locale": "en",
+ *   "from": 0, "to": 1,                       the ends of the time axis; null: those of the data
+ *   "zoom": "?from={from}&to={to}",           where dragging over a chart leads (ISO 8601 times); "": nowhere
+ *   "markers": [{"at": 0, "kind": "release", "label": "release 2.4"}],
+ *                                             vertical lines in every chart; kinds: start, end, release, baseline, leak,
+ *                                             recording, now
+ *   "charts": [{
+ *     "id": "mw-chart-memory",                the canvas
+ *     "unit": " MB",                          after each value
+ *     "lines": [{"label": "limit", "value": 512, "tone": "critical"}],
+ *                                             horizontal lines
+ *     "series": [{
+ *       "label": "RSS",
+ *       "times": [0, 1], "values": [1.5, null],    null interrupts the line
+ *       "low": [1, null], "high": [2, null],       a faint band around it; "values" may then be []
+ *       "tone": "1",                          --mw-series-1 … 6, or "quiet", "good", "low", "medium", "high", "critical"
+ *       "style": "line"                       or "dashed", "points", "area" (the band alone)
+ *     }]
+ *   }]
+ * }
+ */
 "use strict";
 
 (function () {
@@ -7,11 +32,18 @@
         return;
     }
     const data = JSON.parse(source.textContent);
-    const quiet = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     const drawn = [];
+    const GLYPHS = { start: "▶", end: "■", release: "◆", baseline: "◇", leak: "▲", recording: "●", now: "" };
+    const PAINTS = { start: "good", end: "quiet", release: "series-3", baseline: "series-1", leak: "critical", recording: "series-5", now: "quiet" };
+    const NEAR_PX = 24;
 
     function colour(name) {
         return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    }
+
+    function paintOf(tone) {
+        return colour(/^\d$/.test(tone) ? `--mw-series-${tone}` : `--mw-${tone}`) || colour("--mw-quiet");
     }
 
     function clock(options) {
@@ -22,42 +54,175 @@
         }
     }
 
-    const long = data.span_s > 86400;
-    const tick = clock(long ? { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" } : { hour: "2-digit", minute: "2-digit" });
-    const hours = data.span_s / 3600;
-    // Round times on the axis: Chart.js by itself picks minutes and then skips some.
-    const step = hours <= 0.15 ? ["minute", 1] : hours <= 0.5 ? ["minute", 5] : hours <= 2 ? ["minute", 15] : hours <= 9 ? ["hour", 1] : hours <= 36 ? ["hour", 3] : ["day", 1];
-    const full = clock({ dateStyle: "medium", timeStyle: "medium" });
-    const number = new Intl.NumberFormat(data.locale, { maximumFractionDigits: 1 });
-
-    // A figure that only every so many snapshots has is a line too: its gaps are counted in its own steps.
-    function gap(values) {
-        const known = data.times.filter((_time, at) => values[at] !== null);
-        const steps = known.slice(1).map((time, at) => time - known[at]).sort((a, b) => a - b);
-        return Math.max(data.gap_ms, steps.length ? 4 * steps[Math.floor(steps.length / 2)] : 0);
+    function ends() {
+        const times = data.charts.flatMap((chart) => chart.series.flatMap((series) => series.times));
+        const first = data.from ?? times.reduce((a, b) => Math.min(a, b), Infinity);
+        const last = data.to ?? times.reduce((a, b) => Math.max(a, b), -Infinity);
+        return first < last ? [first, last] : [first - 30000, first + 30000];
     }
 
-    // Chart.js ends a line at every null. Series of one chart keep theirs, so that the tooltip finds them by index.
-    function points(values, alone) {
-        const all = data.times.map((time, at) => ({ x: time, y: values[at] }));
-        return alone ? all.filter((point) => point.y !== null) : all;
+    const [first, last] = ends();
+    const hours = (last - first) / 3600000;
+    const tick = clock(hours > 72 ? { month: "short", day: "numeric" } : hours > 20 ? { weekday: "short", hour: "2-digit", minute: "2-digit" } : hours > 0.1 ? { hour: "2-digit", minute: "2-digit" } : { minute: "2-digit", second: "2-digit" });
+    const full = clock({ dateStyle: "medium", timeStyle: "medium" });
+    const number = new Intl.NumberFormat(data.locale, { maximumFractionDigits: 1 });
+    const short = new Intl.NumberFormat(data.locale, { notation: "compact", maximumFractionDigits: 1 });
+
+    function amount(value, unit) {
+        if (unit === " MB" && Math.abs(value) >= 10240) {
+            return `${number.format(value / 1024)} GB`;
+        }
+        return `${number.format(value)}${unit}`;
+    }
+
+    // Round times on the axis, in the zone of the page: whole hours there may be half hours in UTC.
+    function ticks() {
+        const steps = [5, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000].map((each) => each * 1000);
+        const step = steps.find((each) => (last - first) / each <= 8) || 7776000000;
+        const parts = Object.fromEntries(clock({ hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric" }).formatToParts(first).map((part) => [part.type, Number(part.value)]));
+        const shift = Date.UTC(parts.year, parts.month - 1, parts.day, parts.hour, parts.minute, parts.second) - Math.floor(first / 1000) * 1000;
+        const found = [];
+        for (let at = Math.ceil((first + shift) / step) * step - shift; at <= last; at += step) {
+            found.push({ value: at });
+        }
+        return found;
+    }
+
+    // Every visible series' point that is nearest to the pointer, whatever times the others have.
+    Chart.Interaction.modes.memwatch = function (chart, event) {
+        return chart.getSortedVisibleDatasetMetas().flatMap((meta) => {
+            if (chart.data.datasets[meta.index].mwSilent) {
+                return [];
+            }
+            let best = null;
+            meta.data.forEach((element, index) => {
+                const off = Math.abs(element.x - event.x);
+                if (!element.skip && off < NEAR_PX && (best === null || off < best.off)) {
+                    best = { off, element, index };
+                }
+            });
+            return best === null ? [] : [{ element: best.element, datasetIndex: meta.index, index: best.index }];
+        }).sort((a, b) => a.datasetIndex - b.datasetIndex);
+    };
+
+    function edge(series, values, fill, paint) {
+        return {
+            label: series.label,
+            mwSilent: true,
+            data: series.times.map((time, at) => ({ x: time, y: values[at] ?? null })),
+            borderWidth: 0,
+            pointRadius: 0,
+            pointHitRadius: 0,
+            backgroundColor: `${paint}2e`,
+            fill,
+        };
     }
 
     function datasets(chart) {
-        return chart.series.map((series, index) => {
-            const paint = colour(`--mw-series-${(index % 4) + 1}`);
-            return {
+        return chart.series.flatMap((series) => {
+            const paint = paintOf(series.tone);
+            const band = series.low && series.low.length ? [edge(series, series.low, false, paint), edge(series, series.high, "-1", paint)] : [];
+            if (series.style === "area") {
+                band[1].mwShown = true;
+                band[1].borderColor = paint;
+                return band;
+            }
+            const dashed = series.style === "dashed";
+            const dots = series.style === "points";
+            const known = series.values.filter((value) => value !== null).length;
+            return [...band, {
                 label: series.label,
-                data: points(series.values, chart.series.length === 1),
+                mwShown: true,
+                data: series.times.map((time, at) => ({ x: time, y: series.values[at] })),
                 borderColor: paint,
                 backgroundColor: paint,
-                borderWidth: series.dashed ? 1.5 : 2,
-                borderDash: series.dashed ? [6, 4] : [],
-                pointRadius: data.times.length > 60 || series.dashed ? 0 : 2,
-                pointHitRadius: 8,
-                spanGaps: gap(series.values),
+                borderWidth: dots ? 0 : dashed ? 1.5 : 2,
+                borderDash: dashed ? [6, 4] : [],
+                showLine: !dots,
+                pointRadius: dots ? 3 : dashed || known > 60 ? 0 : 2,
+                pointHoverRadius: 4,
+                spanGaps: false,
                 tension: 0,
-            };
+                fill: false,
+            }];
+        });
+    }
+
+    const marks = {
+        id: "memwatchMarks",
+        afterDatasetsDraw(chart, _args, options) {
+            const { ctx, chartArea: area, scales } = chart;
+            ctx.save();
+            ctx.font = "11px sans-serif";
+            (options.lines || []).forEach((line) => {
+                const y = scales.y.getPixelForValue(line.value);
+                if (y < area.top || y > area.bottom) {
+                    return;
+                }
+                ctx.strokeStyle = ctx.fillStyle = paintOf(line.tone);
+                ctx.setLineDash([8, 4]);
+                ctx.beginPath();
+                ctx.moveTo(area.left, y);
+                ctx.lineTo(area.right, y);
+                ctx.stroke();
+                ctx.textAlign = "right";
+                ctx.fillText(line.label, area.right - 4, y < area.top + 16 ? y + 12 : y - 4);
+            });
+            ctx.textAlign = "center";
+            data.markers.forEach((marker) => {
+                const x = scales.x.getPixelForValue(marker.at);
+                if (x < area.left || x > area.right) {
+                    return;
+                }
+                ctx.strokeStyle = ctx.fillStyle = paintOf(PAINTS[marker.kind] || "quiet");
+                ctx.setLineDash([2, 3]);
+                ctx.beginPath();
+                ctx.moveTo(x, area.top);
+                ctx.lineTo(x, area.bottom);
+                ctx.stroke();
+                ctx.fillText(GLYPHS[marker.kind] ?? "●", x, area.top - 3);
+            });
+            if (chart.mwDrag) {
+                const [a, b] = chart.mwDrag;
+                ctx.fillStyle = `${paintOf("1")}33`;
+                ctx.fillRect(Math.min(a, b), area.top, Math.abs(b - a), area.bottom - area.top);
+            }
+            ctx.restore();
+        },
+    };
+
+    // Dragging over a chart asks the server for that stretch of time; the form below the buttons does the same by keyboard.
+    function draggable(chart) {
+        const canvas = chart.canvas;
+        const inside = (event) => Math.min(Math.max(event.offsetX, chart.chartArea.left), chart.chartArea.right);
+        const stop = () => {
+            chart.mwDrag = null;
+            chart.draw();
+        };
+        canvas.addEventListener("pointerdown", (event) => {
+            if (event.button === 0 && event.pointerType !== "touch") {
+                chart.mwDrag = [inside(event), inside(event)];
+                canvas.setPointerCapture(event.pointerId);
+            }
+        });
+        canvas.addEventListener("pointermove", (event) => {
+            if (chart.mwDrag) {
+                chart.mwDrag[1] = inside(event);
+                chart.draw();
+            }
+        });
+        canvas.addEventListener("pointercancel", stop);
+        canvas.addEventListener("pointerup", () => {
+            if (!chart.mwDrag) {
+                return;
+            }
+            const [a, b] = chart.mwDrag.map((x) => chart.scales.x.getValueForPixel(x)).sort((x, y) => x - y);
+            const far = Math.abs(chart.mwDrag[0] - chart.mwDrag[1]) > 8;
+            stop();
+            if (far && b - a >= 1000) {
+                const iso = (time) => encodeURIComponent(new Date(time).toISOString().slice(0, 19) + "Z");
+                window.location.search = data.zoom.replace("{from}", iso(a)).replace("{to}", iso(b));
+            }
         });
     }
 
@@ -68,38 +233,57 @@
         }
         const ink = colour("--body-quiet-color");
         const line = colour("--hairline-color");
-        drawn.push(new Chart(canvas, {
+        const made = new Chart(canvas, {
             type: "line",
             data: { datasets: datasets(chart) },
+            plugins: [marks],
             options: {
-                animation: quiet ? false : { duration: 200 },
+                animation: still ? false : { duration: 200 },
                 maintainAspectRatio: false,
                 parsing: false,
-                normalized: true,
-                interaction: { mode: "index", intersect: false },
+                layout: { padding: { top: data.markers.length ? 4 : 0 } },
+                interaction: { mode: "memwatch", intersect: false },
                 scales: {
                     x: {
-                        type: "time",
-                        time: { unit: step[0] },
-                        ticks: { color: ink, stepSize: step[1], maxRotation: 0, autoSkipPadding: 24, callback: (value) => tick.format(value) },
+                        type: "linear",
+                        min: first,
+                        max: last,
+                        afterBuildTicks: (axis) => {
+                            axis.ticks = ticks();
+                        },
+                        ticks: { color: ink, maxRotation: 0, autoSkip: true, autoSkipPadding: 16, callback: (value) => tick.format(value) },
                         grid: { color: line },
                     },
                     y: {
-                        ticks: { color: ink, callback: (value) => `${number.format(value)}${chart.unit}` },
+                        grace: "5%",
+                        suggestedMax: Math.max(0, ...chart.lines.map((each) => each.value)) || undefined,
+                        ticks: { color: ink, maxTicksLimit: 7, callback: (value) => (chart.unit ? amount(value, chart.unit) : short.format(value)) },
                         grid: { color: line },
                     },
                 },
                 plugins: {
-                    legend: { labels: { color: ink, boxWidth: 14, boxHeight: 2 } },
+                    memwatchMarks: { lines: chart.lines },
+                    legend: {
+                        labels: { color: ink, boxWidth: 14, boxHeight: 2, filter: (item, all) => all.datasets[item.datasetIndex].mwShown },
+                    },
                     tooltip: {
                         callbacks: {
                             title: (items) => (items.length ? full.format(items[0].parsed.x) : ""),
-                            label: (item) => `${item.dataset.label}: ${number.format(item.parsed.y)}${chart.unit}`,
+                            label: (item) => `${item.dataset.label}: ${amount(item.parsed.y, chart.unit)}`,
+                            footer: (items) => {
+                                const x = items.length ? items[0].element.x : -99;
+                                const scale = items.length ? items[0].chart.scales.x : null;
+                                return data.markers.filter((marker) => Math.abs(scale?.getPixelForValue(marker.at) - x) < 8).map((marker) => marker.label);
+                            },
                         },
                     },
                 },
             },
-        }));
+        });
+        drawn.push(made);
+        if (data.zoom) {
+            draggable(made);
+        }
     }
 
     function redraw() {

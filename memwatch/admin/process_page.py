@@ -1,0 +1,159 @@
+"""The page of one process: how it is, what leaks, what it was like over time, what it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from memwatch import queries
+from memwatch.admin import charts, formats, leak_tables, panels, ranges, slots
+from memwatch.admin.process_tables import process_state
+from memwatch.figures import MemorySnapshot
+from memwatch.models import Baseline, Leak, Process, Snapshot
+
+
+def context(process: Process, query: Mapping[str, str], now: datetime) -> dict[str, Any]:
+    """What its template shows, for the range that the URL asks for."""
+    last, baseline = queries.last_snapshot_of(process), queries.baseline_of(process)
+    figures = queries.figures_of(last) if last else None
+    leaks = leak_tables.worst_first(process.leaks.unresolved().select_related("service", "process__service"))
+    leaking = [leak.object_type for leak in leaks if leak.state != Leak.State.SUPPRESSED]
+    comparison = queries.compare(baseline, last) if baseline is not None and last is not None else None
+    chosen = ranges.asked(
+        query,
+        now=now,
+        first=min(process.started_at, process.first_seen_at),
+        last=None if process.is_alive else process.ended_at,
+    )
+    types = _drawn_types(comparison, leaking, figures.top_objects if figures else None)
+    history = queries.charted([process], since=chosen.since, until=chosen.until, types=types)[process.pk]
+    happened = queries.events([process], since=chosen.since, until=chosen.until)
+    return {
+        "outside": process.outside,
+        "title": process.slot,
+        "subtitle": _("on %s") % process.host,
+        "state": process_state(process),
+        "facts": _facts(process, now),
+        "figures": figures,
+        "taken": formats.when(figures.timestamp, now) if figures else "",
+        "tiles": [*panels.now_tiles(figures, queries.drift_between(process, baseline, last)), *_end_tile(leaks)],
+        "leaks": [leak_tables.leak_row(leak, now) for leak in leaks],
+        "charts": charts.process_charts(
+            [history],
+            types=types,
+            baseline=baseline,
+            since=chosen.since,
+            until=chosen.until,
+            markers=charts.markers(happened),
+            outside=process.outside,
+        ),
+        "range": chosen,
+        "ranges": chosen.links,
+        "baseline": baseline,
+        "baseline_text": baseline_text(baseline, now),
+        "types": _types(comparison, figures, leaking),
+        "containers": panels.container_rows(figures.big_containers if figures else None),
+        "memory_lines": panels.memory_lines(figures) if figures else [],
+        "object_lines": panels.object_lines(figures) if figures else [],
+        "identity": _identity(process, now),
+        "neighbours": slots.neighbours(process, now),
+        "slot_url": slots.url(process),
+        "snapshots_url": formats.changelist("snapshot", process__id__exact=process.pk),
+        "compare_url": compare_url(process, baseline, last),
+    }
+
+
+def compare_url(process: Process, baseline: Baseline | None, last: Snapshot | None) -> str:
+    """The comparison of the last snapshot with the baseline, with the choice of others on its page."""
+    values: dict[str, Any] = {"process": process.pk}
+    if last is not None:
+        values["to"] = last.pk
+        if baseline is not None:
+            values["from"] = f"baseline-{baseline.pk}"
+    try:
+        return f"{reverse('admin:memwatch_snapshot_compare')}?{urlencode(values)}"
+    except NoReverseMatch:
+        return ""
+
+
+def baseline_text(baseline: Baseline | None, now: datetime) -> str | SafeString:
+    """What the process is compared with."""
+    if baseline is None:
+        return _("There is no baseline yet: it is set by the first snapshot after the warm-up.")
+    whose = _("of the service") if baseline.process_id is None else _("of this process")
+    how = _("set automatically") if baseline.automatic else _("reset")
+    return format_html(
+        _("Compared with the {} {}, {} {}."),
+        formats.link(formats.page_url("baseline", baseline.pk), _("baseline")),
+        whose,
+        how,
+        formats.when(baseline.created_at, now),
+    )
+
+
+def _types(
+    comparison: queries.Comparison | None, figures: MemorySnapshot | None, leaking: Sequence[str]
+) -> list[panels.TypeRow]:
+    if comparison is not None:
+        return panels.type_rows(comparison, leaking)
+    return panels.types_alone(figures) if figures else []
+
+
+def _drawn_types(
+    comparison: queries.Comparison | None, leaking: Sequence[str], counts: Mapping[str, int] | None
+) -> list[str]:
+    """Those that leak, then those that grew most; without a baseline the most numerous."""
+    if comparison is None:
+        grown = sorted(counts or {}, key=lambda name: -(counts or {})[name])
+    else:
+        grown = [row.name for row in comparison.types if (row.difference or 0) > 0]
+    known = set(counts or {})
+    return list(dict.fromkeys([*(name for name in leaking if name in known), *grown]))[: charts.SHOWN_TYPES]
+
+
+def _end_tile(leaks: Sequence[Leak]) -> list[panels.Line]:
+    ends = [
+        leak.time_to_exhaustion_s
+        for leak in leaks
+        if leak.time_to_exhaustion_s is not None and leak.state != Leak.State.SUPPRESSED
+    ]
+    if not ends:
+        return []
+    left = _("in %s") % formats.duration(min(ends))
+    return [panels.Line(label=_("Memory runs out"), value=left, hint=_("if it goes on like this"))]
+
+
+def _facts(process: Process, now: datetime) -> list[str | SafeString]:
+    facts: list[str | SafeString] = [
+        formats.link(formats.page_url("service", process.service_id), process.service.name),
+        _("pid %d") % process.pid,
+        format_html(_("started {}"), formats.when(process.started_at, now)),
+        format_html(_("last seen {}"), formats.when(process.last_seen_at, now)),
+    ]
+    if process.release:
+        facts.insert(1, _("release %s") % process.release.name)
+    if process.ended_at:
+        facts.append(format_html("{} {}", process.get_end_reason_display(), formats.when(process.ended_at, now)))
+    return facts
+
+
+def _identity(process: Process, now: datetime) -> list[panels.Line]:
+    return [
+        panels.Line(label=_("Program"), value=process.program or formats.NOT_MEASURED),
+        panels.Line(label=_("Command line"), value=process.command_line or formats.NOT_MEASURED),
+        panels.Line(label=_("Parent"), value=str(process.parent_pid or formats.NOT_MEASURED)),
+        panels.Line(label=_("Python"), value=process.python or formats.NOT_MEASURED),
+        panels.Line(label=_("Agent"), value=process.agent_version or formats.NOT_MEASURED),
+        panels.Line(label=_("Seen first"), value=formats.when(process.first_seen_at, now)),
+        panels.Line(label=_("Lease until"), value=formats.when(process.lease_expires_at, now)),
+        panels.Line(label=_("Snapshots dropped"), value=formats.count(process.dropped_snapshots)),
+        panels.Line(label=_("Samplings failed"), value=formats.count(process.sampling_failures)),
+        panels.Line(label=_("Commands refused"), value=formats.count(process.refused_commands)),
+    ]

@@ -1,0 +1,117 @@
+"""Which stretch of time a page shows: said in its URL, so that it can be passed on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from memwatch.admin import formats
+
+LENGTHS = {
+    "1h": (gettext_lazy("1 h"), timedelta(hours=1)),
+    "6h": (gettext_lazy("6 h"), timedelta(hours=6)),
+    "24h": (gettext_lazy("24 h"), timedelta(hours=24)),
+    "7d": (gettext_lazy("7 d"), timedelta(days=7)),
+    "all": (gettext_lazy("all"), None),
+}
+DEFAULT = "6h"
+_LEAST = timedelta(seconds=10)
+_OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TimeRange:
+    """From when to when, and how the URL says it."""
+
+    since: datetime
+    until: datetime
+    key: str = ""
+    """Of :data:`LENGTHS`; empty for a stretch between two times."""
+    problem: str = ""
+    """What is wrong with what was asked for; the usual range is shown then."""
+
+    @property
+    def links(self) -> list[dict[str, Any]]:
+        """The buttons."""
+        return [
+            {"label": label, "query": f"?range={key}", "current": key == self.key}
+            for key, (label, _length) in LENGTHS.items()
+        ]
+
+    @property
+    def query(self) -> str:
+        """The part of a URL that leads to this range again, without the question mark."""
+        if self.key:
+            return urlencode({"range": self.key})
+        return urlencode({"from": self.since.isoformat(), "to": self.until.isoformat()})
+
+    @property
+    def since_local(self) -> str:
+        """For an ``<input type="datetime-local">``, in the current zone."""
+        return timezone.localtime(self.since).strftime("%Y-%m-%dT%H:%M:%S")
+
+    @property
+    def until_local(self) -> str:
+        """The same for the end."""
+        return timezone.localtime(self.until).strftime("%Y-%m-%dT%H:%M:%S")
+
+    @property
+    def zone(self) -> str:
+        """The name of the current zone."""
+        return timezone.get_current_timezone_name()
+
+    @property
+    def shown(self) -> str:
+        """In words."""
+        if self.key and self.key != "all":
+            return _("the last %s") % LENGTHS[self.key][0]
+        return _("%(since)s to %(until)s") % {
+            "since": formats.exact(self.since), "until": formats.exact(self.until),
+        }  # fmt: skip
+
+
+def asked(values: Mapping[str, str], *, now: datetime, first: datetime, last: datetime | None = None) -> TimeRange:
+    """The range of a URL's query: ``range=6h``, or ``from=`` and ``to=`` (ISO 8601, without zone: the page's own).
+
+    ``first`` is where "all" begins, ``last`` where the last hours end: when the process ended, else now. What cannot
+    be read gives the usual range with the problem named.
+    """
+    end = last or now
+    if values.get("from") or values.get("to"):
+        try:
+            since = _moment(values["from"]) if values.get("from") else first
+            until = _moment(values["to"]) if values.get("to") else end
+        except ValueError as error:
+            return _usual(end, str(error))
+        if until - since < _LEAST:
+            return _usual(end, _("The range ends before it begins: the usual one is shown."))
+        return TimeRange(since=max(since, _OLDEST), until=min(until, now + timedelta(days=1)))
+    key = values.get("range", DEFAULT)
+    if key not in LENGTHS:
+        return _usual(end, _("There is no range of that name: the usual one is shown."))
+    length = LENGTHS[key][1]
+    since = max(min(first, end - timedelta(minutes=1)), _OLDEST) if length is None else end - length
+    return TimeRange(since=since, until=end, key=key)
+
+
+def _usual(end: datetime, problem: str) -> TimeRange:
+    length = LENGTHS[DEFAULT][1] or timedelta(hours=6)
+    return TimeRange(since=end - length, until=end, key=DEFAULT, problem=problem)
+
+
+def _moment(text: str) -> datetime:
+    """An aware time; :class:`ValueError` says what would be right."""
+    try:
+        moment = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text.strip())
+        if timezone.is_naive(moment):
+            moment = timezone.make_aware(moment)
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(_("That is no time: give one like 2026-01-31T12:00. The usual range is shown.")) from None
