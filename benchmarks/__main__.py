@@ -13,6 +13,7 @@ BENCHMARKS = {
     "transport": "a command to 1, 10 and 50 processes and back",
     "ingest": "reports into SQLite",
     "guest": "a Django view in gunicorn with the agent and without",
+    "leaks.lives": "fleets of recycled workers, against life by life",
     "leaks.shapes": "verdicts on generated series, against the reference's rule",
 }
 

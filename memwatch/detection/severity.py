@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from memwatch.detection.case import floors
 from memwatch.detection.estimators import theil_sen
@@ -19,6 +21,14 @@ GROWTH_PERCENT = ((50.0, "critical"), (10.0, "high"), (1.0, "medium"))
 
 COUNT_PERCENT = ((500.0, "high"), (200.0, "medium"))
 """Growth of a count over the window, where no memory was measured at all: never critical."""
+
+RESIDENT_PERCENT = 0.1
+"""Growth of resident memory an hour below which nothing is critical: the kernel ends processes by what is resident."""
+
+LIFE_SHARES = ((0.9, "high"), (0.75, "medium"))
+"""What a recycled worker has taken of its limit when it is replaced. It is replaced: that is never critical."""
+LIFE_PERCENT = 100.0
+"""A life in which a count doubles is worth a look, whatever the limit."""
 
 LATE = 0.4
 """The growth of now is that of the rest of the window: what a warm-up took says nothing of what is to come."""
@@ -51,7 +61,35 @@ def urgency(history: History, growth_percent: float) -> Urgency:
         severity = next((name for limit, name in EXHAUSTION_S if exhaustion < limit), "low")
         if source == "host":
             severity = worse(severity, by_growth)
+    if severity == "critical" and not _resident_rises(rates):
+        severity = "high"
     return Urgency(severity, exhaustion, source, percent, measured)
+
+
+def urgency_of_lives(lives: Sequence[History], growth_percent: float) -> str:
+    """How severe a leak is that recycling holds in check: by how near the lives come to their limit.
+
+    ``growth_percent``: of the leaking count in a life.
+    """
+    shares = [share for history in lives if (share := _limit_share(history)) is not None]
+    by_limit = _grade(median(shares), LIFE_SHARES) if shares else "low"
+    return worse(by_limit, "medium" if growth_percent >= LIFE_PERCENT else "low")
+
+
+def _limit_share(history: History) -> float | None:
+    """The share of its limit that a process had taken in the end; of the container's where that is the limit."""
+    limit, used = history.last("cgroup_limit_mb"), history.last("cgroup_used_mb")
+    if history.heap_limit_source != "cgroup" or not limit or used is None:
+        limit, used = history.last("heap_size_mb"), history.last("rss_mb")
+    return used / limit if limit and used is not None else None
+
+
+def _resident_rises(rates: dict[str, tuple[float, float]]) -> bool:
+    """Whether resident memory rises, as far as it was measured."""
+    if "rss_mb" not in rates:
+        return True
+    slope, level = rates["rss_mb"]
+    return slope * HOUR_S * 100 >= RESIDENT_PERCENT * level
 
 
 def _grade(percent: float, steps: tuple[tuple[float, str], ...]) -> str:

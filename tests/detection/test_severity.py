@@ -66,3 +66,27 @@ def test_low_confidence_is_at_most_medium():
     given = [snapshot(i, {"app.Thing": 10 + 1000 * i}, rss_mb=200.0 + 50 * i) for i in range(6)]
     (found,) = judge(History.from_snapshots(given))
     assert (found.confidence, found.severity) == ("low", "medium")
+
+
+def test_a_container_that_others_fill_makes_no_process_critical_that_stands_still():
+    found = urgency(
+        history(
+            0, source="cgroup", cgroup_used_mb=lambda i: 3000 + 10 * i, cgroup_limit_mb=lambda _: 4000.0, size_mb=4000.0
+        ),
+        0,
+    )
+    assert (found.severity, found.limit_source) == ("high", "cgroup")
+
+
+def test_heap_that_fills_what_is_resident_already_is_not_critical():
+    found = urgency(history(0, size_mb=1e6, source="host", heap_used_mb=lambda i: 50 + 2 * i), 0)
+    assert found.severity == "high"
+
+
+def test_an_own_limit_is_not_the_containers():
+    """A limit that was set for the process counts, however full the container is."""
+    found = urgency(
+        history(10, source="setting", cgroup_used_mb=lambda _: 3990.0, cgroup_limit_mb=lambda _: 4000.0, size_mb=1000.0),
+        0,
+    )
+    assert (found.severity, found.limit_source) == ("medium", "setting")
