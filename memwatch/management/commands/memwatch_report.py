@@ -1,0 +1,61 @@
+"""``manage.py memwatch_report``: what leaks, for a mail, an issue, a program or a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from memwatch.figures import SEVERITIES
+from memwatch.models import Leak
+from memwatch.terminal.report import FORMATS, report, worst
+
+FOUND = 2
+"""The exit code where ``--fail-on`` has found its severity."""
+
+
+class Command(BaseCommand):
+    help = (
+        "Reports the leaks that are open or acknowledged, the worst first. "
+        "Examples: memwatch_report; memwatch_report --format markdown --service web; "
+        "memwatch_report --format html --output leaks.html; memwatch_report --fail-on high (for a pipeline). "
+        f"Exit code: 0; {FOUND} where --fail-on is given and a leak is that severe."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("leaks", nargs="*", type=int, metavar="ID", help="only these, in whatever state")
+        parser.add_argument("--format", choices=sorted(FORMATS), default="text", help="default: %(default)s")
+        parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead of printing")
+        parser.add_argument("--service", help="only of this service")
+        parser.add_argument("--all", action="store_true", help="also snoozed, suppressed and resolved ones")
+        parser.add_argument("--fail-on", choices=SEVERITIES, metavar="SEVERITY", help="from this severity up")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        now = timezone.now()
+        made = report(self._chosen(options), now)
+        text = FORMATS[options["format"]](made)
+        if options["output"] is None:
+            self.stdout.write(text, ending="")
+        else:
+            try:
+                options["output"].write_text(text, encoding="utf-8")
+            except OSError as error:
+                raise CommandError(f"{options['output']} cannot be written: {error.strerror}.") from None
+            self.stderr.write(f"{made.title}: written to {options['output']}")
+        if options["fail_on"] is not None and worst(made.leaks) >= SEVERITIES.index(options["fail_on"]):
+            raise SystemExit(FOUND)
+
+    def _chosen(self, options: dict[str, Any]) -> list[Leak]:
+        rows = Leak.objects.select_related("service", "process__service")
+        if options["leaks"]:
+            found = list(rows.filter(pk__in=options["leaks"]))
+            if missing := set(options["leaks"]) - {leak.pk for leak in found}:
+                raise CommandError(f"There is no leak {', '.join(map(str, sorted(missing)))}.")
+            return found
+        if not options["all"]:
+            rows = rows.active()
+        if options["service"] is not None:
+            rows = rows.filter(service__name=options["service"])
+        return list(rows)

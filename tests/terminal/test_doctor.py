@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.utils import timezone
+
+from memwatch.models import Lease, Process
+from memwatch.terminal import doctor_celery, doctor_site, unwatched
+from memwatch.terminal.doctor import examine
+from memwatch.terminal.finding import Finding
+from tests.services.stored import store_process
+from tests.terminal.conftest import Ran
+
+
+def texts(findings: Iterator[Finding], *, ok: bool | None) -> str:
+    return "\n".join(f"{finding.text} -> {finding.remedy}" for finding in findings if finding.ok is ok)
+
+
+def test_an_examination_that_breaks_is_a_finding_and_the_others_go_on() -> None:
+    def broken() -> Iterator[Finding]:
+        raise RuntimeError("no such thing")
+        yield
+
+    found = list(examine((broken, lambda: [Finding(True, "fine")]), ()))
+    assert [finding.mark for finding in found] == ["✗", "✓"]
+    assert "RuntimeError: no such thing" in found[0].text
+
+
+def test_without_tables_only_that_is_told_and_what_needs_none() -> None:
+    def after() -> Iterator[Finding]:
+        raise AssertionError("asked without tables")
+        yield
+
+    found = list(examine((lambda: [Finding(False, "database lacks 1 migration")],), (after,)))
+    assert [finding.text for finding in found] == ["database lacks 1 migration"]
+
+
+def test_a_database_without_the_tables_says_which_command_makes_them(tmp_path: Path) -> None:
+    environ = {**os.environ, "DJANGO_SETTINGS_MODULE": "project.settings", "MEMWATCH_VAR": str(tmp_path)}
+    environ.pop("MEMWATCH_TRANSPORT", None)
+    manage = str(Path(__file__).parents[2] / "manage.py")
+    done = subprocess.run(
+        [sys.executable, manage, "memwatch_doctor"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "migration(s) of memwatch\n  → Run manage.py migrate." in done.stdout
+    assert "no such table" not in done.stdout
+    assert "✗ no Celery worker answers" in done.stdout
+
+
+@pytest.mark.django_db
+def test_a_silent_process_and_one_that_refuses_commands_are_named(answering: str) -> None:
+    now = timezone.now()
+    Process.objects.update(last_seen_at=now)
+    store_process("worker", last_snapshot=None)
+    assert "2 processes are watched: web 1, worker 1" in texts(doctor_site.agents(), ok=True)
+    assert "worker-1 on a was last heard of" in texts(doctor_site.agents(), ok=False)
+    assert "web-1" in texts(doctor_site.commands_are_obeyed(), ok=True)
+    assert "SECRET_KEY" in texts(doctor_site.commands_are_obeyed(), ok=False)
+
+
+@pytest.mark.django_db
+def test_no_process_at_all_says_what_to_start() -> None:
+    assert "Start web, worker and beat" in texts(doctor_site.agents(), ok=False)
+
+
+@pytest.mark.django_db
+def test_a_missing_group_is_told(settings: Any) -> None:
+    assert "exist" in texts(doctor_site.groups(), ok=True)
+    Group.objects.filter(name="memwatch viewers").delete()
+    assert "memwatch viewers" in texts(doctor_site.groups(), ok=False)
+
+
+@pytest.mark.django_db
+def test_tasks_that_have_not_run_of_late_are_named() -> None:
+    now = timezone.now()
+    store_process("web", started=now - timedelta(hours=12))
+    names = ("take_snapshots", "ingest_reports", "check_alerts", "end_stale_processes", "prune")
+    for name in names:
+        Lease.objects.create(name=name, expires_at=now, last_finished_at=now)
+    Lease.objects.create(name="detect_leaks", expires_at=now, last_finished_at=now - timedelta(hours=2))
+    late = texts(doctor_celery.ticks(), ok=False)
+    assert "detect_leaks (2 h ago)" in late
+    assert not any(name in late for name in names)
+
+
+@pytest.mark.django_db
+def test_the_tasks_of_a_site_just_installed_are_not_late() -> None:
+    assert texts(doctor_celery.ticks(), ok=False) == ""
+
+
+def test_a_timetable_without_memwatch_says_which_line_is_missing(settings: Any) -> None:
+    import celery
+
+    app = celery.current_app
+    before = app.conf.beat_schedule
+    assert "memwatch's" in texts(doctor_celery.timetable(), ok=True)
+    try:
+        app.conf.beat_schedule = {}
+        assert "memwatch.detect_leaks" in texts(doctor_celery.timetable(), ok=False)
+    finally:
+        app.conf.beat_schedule = before
+
+
+def test_a_folder_that_others_may_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "spool"
+    folder.mkdir(mode=0o755)
+    folder.chmod(0o755)
+    assert "755" in texts(doctor_site._folder(folder, shared=False), ok=False)
+    folder.chmod(0o700)
+    assert "700" in texts(doctor_site._folder(folder, shared=False), ok=True)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"MEMWATCH_AGENT": "off"}, "MEMWATCH_AGENT is off"),
+        ({"MEMWATCH_TRANSPORT": "redis://:secret@other:6379/0"}, "it reports to redis://***@other:6379/0"),
+        ({}, "it has only just started"),
+    ],
+)
+def test_a_process_of_the_site_that_is_not_watched_is_named_with_the_reason(
+    environ: dict[str, str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "site_of_this_test.settings")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gunicorn").write_text("import time; time.sleep(60)")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MEMWATCH_")}
+    process = subprocess.Popen([sys.executable, "gunicorn", "site.wsgi"], env={**kept, **environ})
+    try:
+        found = list(unwatched.processes())
+        own = [finding for finding in found if f"pid {process.pid}" in finding.text]
+        assert said in own[0].text
+        assert "secret" not in own[0].text
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.django_db
+def test_findings_can_be_had_as_json(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memwatch.terminal.doctor.FIRST", ())
+    ran = run("memwatch_doctor", "--json")
+    assert ran.code == 1
+    assert {"ok", "text", "remedy"} == set(json.loads(ran.out)[0])

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from memwatch.queries.growth import growth_mb_per_hour
+from memwatch.terminal.live import View
+from memwatch.terminal.table import arranged, rows
+from tests.api.rows import store_leak
+from tests.services.stored import MINUTE, NOON, growing, store_process, store_snapshots
+from tests.terminal.conftest import Ran
+
+
+@pytest.fixture
+def fleet(db: None) -> None:
+    now = timezone.now()
+    small, big = store_process("web", slot=1), store_process("worker", slot=1)
+    store_snapshots(small, now - 50 * MINUTE, now, lambda _m: {"rss_kib": 100 * 1024})
+    store_snapshots(big, now - 50 * MINUTE, now, lambda _m: {"rss_kib": 200 * 1024})
+    store_leak(small, severity="high")
+
+
+def test_every_process_is_a_line_with_its_figures_and_worst_leak(run: Callable[..., Ran], fleet: None) -> None:
+    ran = run("memwatch_top", "--once", "--sort", "rss")
+    lines = ran.out.splitlines()
+    assert "2 processes" in lines[0]
+    assert "1 open leaks" in lines[0]
+    assert lines[2].startswith("worker-1 on a")
+    assert "200.0 MB" in lines[2]
+    assert "high shop.leaks.PriceQuote" in lines[3]
+
+
+def test_one_service_alone_can_be_shown(run: Callable[..., Ran], fleet: None) -> None:
+    out = run("memwatch_top", "--once", "--service", "web").out
+    assert "web-1" in out
+    assert "worker-1" not in out
+
+
+def test_without_processes_it_says_whom_to_ask(run: Callable[..., Ran]) -> None:
+    ran = run("memwatch_top", "--once")
+    assert ran.code == 1
+    assert "memwatch_doctor" in ran.err
+
+
+def test_growth_is_told_by_floors_a_spike_is_none(db: None) -> None:
+    now = timezone.now()
+    begin = now - 55 * MINUTE
+    steady, spiky = store_process(slot=1), store_process(slot=2)
+
+    def at(minutes_from_begin: Callable[[float], int]) -> Callable[[float], dict[str, int]]:
+        shift = (begin - NOON) / MINUTE
+        return lambda minutes: {"rss_kib": minutes_from_begin(minutes - shift)}
+
+    store_snapshots(steady, begin, now, at(lambda m: 100_000 + int(m * 1024)))
+    store_snapshots(spiky, begin, now, at(lambda m: 100_000 + (500_000 if int(m) % 5 == 2 else 0)))
+    found = growth_mb_per_hour(now)
+    assert found[steady.pk] == pytest.approx(60, abs=3)
+    assert found[spiky.pk] == pytest.approx(0, abs=1)
+
+
+def test_a_process_watched_for_minutes_has_no_growth_yet(db: None) -> None:
+    now = timezone.now()
+    young = store_process()
+    store_snapshots(young, now - 6 * MINUTE, now, growing(0, 100))
+    assert growth_mb_per_hour(now) == {}
+
+
+def test_keys_sort_and_filter(fleet: None) -> None:
+    view = View(sort="", service="")
+    view.press("r")
+    assert [row.service for row in arranged(rows(timezone.now()), sort=view.sort)] == ["worker", "web"]
+    view.press("/pricequote\r")
+    shown = arranged(rows(timezone.now()), sort=view.sort, text=view.text)
+    assert [row.service for row in shown] == ["web"]
+    view.press("/x\x1b")
+    assert view.text == ""
+    view.press("q")
+    assert view.over
+
+
+def test_the_live_table_is_left_with_q_and_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:
+    """On a terminal of its own, against an empty database."""
+    environ = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "project.settings",
+        "MEMWATCH_VAR": str(tmp_path),
+        "TERM": "xterm",
+    }
+    manage = [sys.executable, str(Path(__file__).parents[2] / "manage.py")]
+    subprocess.run([*manage, "migrate", "-v", "0"], env=environ, check=True, timeout=120)
+    terminal, child_end = pty.openpty()
+    process = subprocess.Popen(
+        [*manage, "memwatch_top"], env=environ, stdin=child_end, stdout=child_end, stderr=child_end, close_fds=True
+    )
+    os.close(child_end)
+    try:
+        seen = _read_until(terminal, b"memwatch_doctor", seconds=60)
+        os.write(terminal, b"q")
+        seen += _read_until(terminal, b"\x1b[?1049l", seconds=30)
+        assert process.wait(30) == 0, seen
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        os.close(terminal)
+
+
+def _read_until(terminal: int, wanted: bytes, *, seconds: float) -> bytes:
+    seen, until = b"", time.monotonic() + seconds
+    while wanted not in seen:
+        ready, _, _ = select.select([terminal], [], [], max(0.0, until - time.monotonic()))
+        assert ready, f"{wanted!r} did not come; seen: {seen[-500:]!r}"
+        seen += os.read(terminal, 65536)
+    return seen
