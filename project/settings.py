@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
@@ -13,7 +14,7 @@ from project.state import state_folder, stored_secret
 
 env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = state_folder(Path(env.str("MEMWATCH_VAR", str(BASE_DIR / "var"))))
+VAR_DIR = state_folder(Path(env.str("MEMWATCH_VAR", str(BASE_DIR / "var"))).absolute())
 
 DEBUG = env.bool("DEBUG", False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
@@ -117,6 +118,16 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
+_email = env.str("EMAIL_URL", "")
+if _email:
+    try:
+        globals().update(env.dj_email_url("EMAIL_URL"))
+    except Exception as error:  # noqa: BLE001 - as above
+        raise ImproperlyConfigured(
+            f"EMAIL_URL cannot be read ({type(error).__name__}): give e.g. smtp+tls://user:password@host:587"
+        ) from None
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "memwatch@localhost")
+
 REDIS_URL = env.str("REDIS_URL", "")
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or REDIS_URL or "filesystem://"
 if CELERY_BROKER_URL == "filesystem://":
@@ -137,9 +148,7 @@ if CELERY_BROKER_URL.startswith("filesystem://"):
     for _folder in CELERY_BROKER_TRANSPORT_OPTIONS.values():
         state_folder(Path(_folder))
 
-MEMWATCH: dict[str, Any] = {}
-if REDIS_URL:
-    MEMWATCH["TRANSPORT"] = REDIS_URL
+MEMWATCH: dict[str, Any] = {"TRANSPORT": REDIS_URL or f"local://{quote(str(VAR_DIR / 'transport'))}"}
 MEMWATCH["RECORDINGS_FOLDER"] = str(VAR_DIR / "recordings")
 CELERY_BEAT_SCHEDULE = beat_schedule(MEMWATCH)
 
