@@ -31,7 +31,20 @@ def check_settings(**_kwargs: Any) -> Iterable[checks.CheckMessage]:
                 id="memwatch.E002",
             )
         ]
-    return []
+    return _check_messages(conf.get_settings())
+
+
+def _check_messages(settings: conf.Settings) -> list[checks.CheckMessage]:
+    outside = [item for item in settings.alert_channels if str(item).startswith(("mailto:", "http://", "https://"))]
+    if settings.site_url or not outside:
+        return []
+    return [
+        checks.Warning(
+            'MEMWATCH["ALERT_CHANNELS"] sends messages, and MEMWATCH["SITE_URL"] is not set',
+            hint="Their links lack the host: give the address of the site, e.g. https://ops.example.org.",
+            id="memwatch.W010",
+        )
+    ]
 
 
 @checks.register(checks.Tags.database)

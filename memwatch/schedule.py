@@ -25,6 +25,7 @@ def beat_schedule(given: Mapping[str, Any] | None = None) -> dict[str, dict[str,
         "ingest_reports": 2.0 if interval < QUICK_INTERVAL_S else 5.0,
         "detect_leaks": judging,
         "check_alerts": judging,
+        "send_notifications": min(15.0, judging),
         "end_stale_processes": 60.0,
         "prune": 3600.0,
     }

@@ -8,7 +8,8 @@ from typing import Any
 
 from celery import shared_task
 
-from memwatch.services import alerts, commands, ingest, leaks, leases, processes, retention
+from memwatch.conf import get_settings
+from memwatch.services import alerts, commands, ingest, leaks, leases, notifications, processes, retention
 
 log = logging.getLogger("memwatch")
 
@@ -17,6 +18,8 @@ INGEST_AT_ONCE = 5_000
 
 _INGEST_TTL_S = 120.0
 _JUDGING_TTL_S = 300.0
+_SENDING_TTL_S = 60.0
+"""And the time limit of a channel."""
 _PRUNE_TTL_S = 1800.0
 
 
@@ -44,8 +47,14 @@ def detect_leaks() -> None:
 
 @shared_task(name="memwatch.check_alerts", ignore_result=True)
 def check_alerts() -> None:
-    """Raise and clear alerts, and tell the channels."""
+    """Raise and clear alerts; what is to be told goes into the outbox."""
     _alone("check_alerts", _JUDGING_TTL_S, alerts.check)
+
+
+@shared_task(name="memwatch.send_notifications", ignore_result=True)
+def send_notifications() -> None:
+    """Deliver what waits in the outbox; cheap when nothing does."""
+    _alone("send_notifications", _SENDING_TTL_S + get_settings().channel_timeout, notifications.send)
 
 
 @shared_task(name="memwatch.end_stale_processes", ignore_result=True)

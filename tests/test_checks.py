@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from memwatch import checks
+from memwatch import checks, conf
 
 IMMEDIATE = {"transaction_mode": "IMMEDIATE"}
 
@@ -41,6 +41,45 @@ def test_redis_without_its_package_is_told_before_the_start(settings: Any, monke
     (text,) = texts(settings, TRANSPORT="redis://user:secret@host/0")
     assert "redis is not installed" in text
     assert "secret" not in text
+
+
+@pytest.mark.parametrize(
+    "channels",
+    [
+        ["ftp://example.org/hook"], ["https://"], ["https://exa mple.org"], ["mailto:nobody"], ["mailto:a@b,c@d"],
+        ["mailto:a@b\r\nBcc: c@d"], ["a sentence"], ["nodots"], [7], "x:y", {"a": 1}, ["https://[bad/"],
+    ],
+)  # fmt: skip
+def test_what_is_no_channel_is_told_before_the_start(settings: Any, channels: Any) -> None:
+    (text,) = texts(settings, ALERT_CHANNELS=channels, WEBHOOK_SECRET="s3cret")
+    assert text.startswith('MEMWATCH["ALERT_CHANNELS"] is ***: ')
+    assert 'give a list of "mailto:ops@example.org"' in text
+
+
+def test_channels_of_every_kind_pass_and_may_come_from_the_environment(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channels = ["mailto:ops@example.org", "https://example.org/hook", "site.alerts.tell"]
+    keys = {"WEBHOOK_SECRET": "s3cret", "SITE_URL": "https://ops.example.org/"}
+    assert texts(settings, ALERT_CHANNELS=[*channels, print], **keys) == []
+    monkeypatch.setenv("MEMWATCH_ALERT_CHANNELS", ", ".join(channels))
+    assert texts(settings, **keys) == []
+    assert conf.get_settings().alert_channels == tuple(channels)
+    assert conf.get_settings().site_url == "https://ops.example.org"
+
+
+def test_a_webhook_wants_a_secret(settings: Any) -> None:
+    (text,) = texts(settings, ALERT_CHANNELS=["https://example.org/T0KEN"])
+    assert 'MEMWATCH["WEBHOOK_SECRET"] is not set' in text
+    assert "T0KEN" not in text
+
+
+def test_messages_without_the_address_of_the_site_are_warned_of(settings: Any) -> None:
+    (text,) = texts(settings, ALERT_CHANNELS=["mailto:ops@example.org"])
+    assert 'MEMWATCH["SITE_URL"] is not set' in text
+    for wrong in ("ops.example.org", "ftp://x", "https://x/?q=1", 7):
+        (text,) = texts(settings, SITE_URL=wrong)
+        assert text.endswith("give the address of the site, e.g. https://ops.example.org")
 
 
 @pytest.mark.parametrize(

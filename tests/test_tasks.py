@@ -16,7 +16,15 @@ from tests.reports import report, snapshot
 
 NAMES = {
     f"memwatch.{name}"
-    for name in ("take_snapshots", "ingest_reports", "detect_leaks", "check_alerts", "end_stale_processes", "prune")
+    for name in (
+        "take_snapshots",
+        "ingest_reports",
+        "detect_leaks",
+        "check_alerts",
+        "send_notifications",
+        "end_stale_processes",
+        "prune",
+    )
 }
 
 
@@ -92,6 +100,7 @@ def test_the_timetable_follows_the_interval() -> None:
         10,
     )
     assert seconds(0.2)["detect_leaks"] == 5
+    assert (usual["send_notifications"], demo["send_notifications"]) == (15, 10)
 
 
 def test_tasks_wait_on_their_own_queue_and_not_for_long() -> None:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from memwatch.admin import formats
 from memwatch.admin.base import ModelAdmin, ReadOnlyAdmin
+from memwatch.admin.notifications import told
 from memwatch.models import Alert, ExpectedGrowth
 
 
@@ -38,9 +39,9 @@ class AlertAdmin(ReadOnlyAdmin):
     search_fields = ("message", "service__name", "process__host")
     fields = (
         "message", "severity_shown", "state_shown", "type", "service", "process", "leak", "value_shown",
-        "threshold_shown", "raised_at", "cleared_at",
+        "threshold_shown", "raised_at", "cleared_at", "told_shown",
     )  # fmt: skip
-    readonly_fields = ("severity_shown", "state_shown", "value_shown", "threshold_shown")
+    readonly_fields = ("severity_shown", "state_shown", "value_shown", "threshold_shown", "told_shown")
 
     @admin.display(description=gettext_lazy("message"))
     def said(self, alert: Alert) -> SafeString:
@@ -71,8 +72,12 @@ class AlertAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("threshold"))
     def threshold_shown(self, alert: Alert) -> str:
         # A leak may be noticed for other reasons than this threshold: the leak's page tells.
-        told = alert.type != Alert.Type.LEAK
-        return _measure(alert, alert.threshold) if told else formats.NOT_MEASURED
+        matters = alert.type != Alert.Type.LEAK
+        return _measure(alert, alert.threshold) if matters else formats.NOT_MEASURED
+
+    @admin.display(description=gettext_lazy("told"))
+    def told_shown(self, alert: Alert) -> SafeString | str:
+        return told(alert)
 
 
 def _measure(alert: Alert, value: float | None) -> str:

@@ -5,6 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+LEVELS = ("_warning", "_critical")
+
+
+def episode_of(alert_type: str, subject: str) -> str:
+    """What is told of as one thing: a warning that becomes critical is the same episode, at a higher severity."""
+    for level in LEVELS:
+        alert_type = alert_type.removesuffix(level)
+    return f"{alert_type} {subject}"
+
+
 HOLD = 0.95
 """A raised alert is over when its value falls under this share of the threshold: 5 % of room against flapping."""
 
@@ -99,3 +109,7 @@ class Finding:
     @property
     def key(self) -> tuple[str, str]:
         return self.type, self.subject
+
+    @property
+    def episode(self) -> str:
+        return episode_of(self.type, self.subject)

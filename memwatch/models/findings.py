@@ -212,7 +212,11 @@ class Alert(models.Model):
     message = models.TextField(_("message"))
     value = models.FloatField(_("value"), null=True, blank=True)
     threshold = models.FloatField(_("threshold"), null=True, blank=True)
+    worst_value = models.FloatField(_("worst value"), null=True, blank=True)
     raised_at = models.DateTimeField(_("raised"), default=timezone.now)
+    began_at = models.DateTimeField(
+        _("began"), default=timezone.now, help_text=_("Of the episode: earlier than raised where it got worse since.")
+    )
     cleared_at = models.DateTimeField(_("cleared"), null=True, blank=True)
 
     objects = AlertQuerySet.as_manager()

@@ -19,6 +19,11 @@ FAILURES = "memwatch_sampling_failures"
 REFUSED = "memwatch_commands_refused"
 """Commands that agents refused, by ``service``."""
 
+NOTIFICATIONS_SENT = "memwatch_notifications_sent"
+"""Messages of alerts that arrived, by ``channel``."""
+NOTIFICATIONS_FAILED = "memwatch_notifications_failed"
+"""Messages of alerts that were given up, by ``channel``."""
+
 LEAK_DETECTIONS = "leak_detections"
 """Leaks opened, by ``service`` and ``severity``."""
 

@@ -1,28 +1,32 @@
-"""Alerts as rows: raised once, cleared when over, and told to signals and channels after the commit."""
+"""Alerts as rows: raised once, cleared when over; what is to be told goes into the outbox with them."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from functools import partial
-from typing import Any
 
 from django.db import DatabaseError, transaction
-from django.dispatch import Signal
 from django.utils import timezone
 
 from memwatch.alerts import Finding, decide
-from memwatch.alerts.channels import deliver
+from memwatch.alerts.values import episode_of
 from memwatch.conf import get_settings
 from memwatch.figures import SEVERITIES
-from memwatch.models import Alert
+from memwatch.models import Alert, Notification
+from memwatch.services import notifications
 from memwatch.services.alert_values import look
 from memwatch.services.transactions import writing
 from memwatch.signals import alert_cleared, alert_raised
 
 logger = logging.getLogger(__name__)
+
+WORSE_BY = 1.01
+"""A worst value is kept when it is worse by this factor: not every digit is worth a write."""
+
+_Event = Notification.Event
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,98 +40,107 @@ class AlertResult:
 def check(now: datetime | None = None) -> AlertResult:
     """Raise what is over a threshold and not raised yet, clear what is over. Repeating it changes nothing.
 
-    An alert that gets worse is cleared and raised anew, so that it is heard; one that gets milder keeps quiet and is
-    brought up to date.
+    A warning that becomes critical, and a leak that gets worse, are one episode: the alert gives way to another, which
+    is told as worse. One that gets milder keeps quiet. The end of the episode is told with a summary.
     """
     now, settings = now or timezone.now(), get_settings()
-    findings = {finding.key: finding for finding in decide(look(settings, now), settings)}
-    standing = {
-        (alert.type, alert.subject): alert for alert in Alert.objects.raised().select_related("service", "process")
-    }
+    findings = {finding.episode: finding for finding in _worst_last(decide(look(settings, now), settings))}
+    standing: dict[str, list[Alert]] = {}
+    for alert in Alert.objects.raised().select_related("service", "process", "leak").order_by("id"):
+        standing.setdefault(episode_of(alert.type, alert.subject), []).append(alert)
     raised = cleared = 0
-    for key, alert in standing.items():
-        finding = findings.get(key)
-        if finding is None or _rank(finding.severity) > _rank(alert.severity):
-            cleared += _safely(_clear, alert, now)
-        elif finding.severity != alert.severity:
-            _safely(_update, alert, finding)
-    for key, finding in findings.items():
-        before = standing.get(key)
-        if before is None or _rank(finding.severity) > _rank(before.severity):
-            raised += _safely(_raise, finding, now)
+    for episode, alerts in standing.items():
+        finding = findings.get(episode)
+        *spare, alert = alerts
+        for other in spare:
+            cleared += _safely(partial(_clear, other, now, told=False))
+        if finding is None:
+            cleared += _safely(partial(_clear, alert, now, told=True))
+        elif finding.type != alert.type or _rank(finding.severity) > _rank(alert.severity):
+            replaced = _safely(partial(_replace, alert, finding, now))
+            raised, cleared = raised + replaced, cleared + replaced
+        else:
+            _safely(partial(_follow, alert, finding))
+    for episode, finding in findings.items():
+        if episode not in standing:
+            raised += _safely(partial(_raise, finding, now))
     return AlertResult(raised=raised, cleared=cleared)
 
 
-def alert_dict(alert: Alert, state: str) -> dict[str, Any]:
-    """What channels are given; ``state`` is ``raised`` or ``cleared``."""
-    moment = alert.cleared_at if state == "cleared" and alert.cleared_at is not None else alert.raised_at
-    return {
-        "type": alert.type,
-        "severity": alert.severity,
-        "message": alert.message,
-        "timestamp": moment.astimezone(UTC).isoformat(),
-        "value": alert.value,
-        "threshold": alert.threshold,
-        "state": state,
-        "service": alert.service.name,
-        "host": alert.process.host if alert.process else None,
-        "slot": alert.process.slot if alert.process else None,
-    }
+def _worst_last(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda finding: _rank(finding.severity))
 
 
 def _rank(severity: str) -> int:
     return SEVERITIES.index(severity)
 
 
-def _safely(act: Any, *arguments: Any) -> bool:
+def _safely(act: Callable[[], bool]) -> bool:
     """Do one thing in a transaction of its own: what disappeared in the meantime stops nothing else."""
     try:
         with writing():
-            return bool(act(*arguments))
+            return act()
     except DatabaseError as error:
         logger.warning("an alert was not kept, the next run tries again: %s", error)
         return False
 
 
-def _raise(finding: Finding, now: datetime) -> bool:
-    """Create the row; the constraint lets only one through."""
-    (alert,) = Alert.objects.bulk_create(
-        [
-            Alert(
-                type=finding.type,
-                subject=finding.subject,
-                severity=finding.severity,
-                service_id=finding.service_id,
-                process_id=finding.process_id,
-                leak_id=finding.leak_id,
-                message=finding.message,
-                value=finding.value,
-                threshold=finding.threshold,
-                raised_at=now,
-            )
-        ]
+def _raise(finding: Finding, now: datetime, before: Alert | None = None) -> bool:
+    """Create the row and what is told of it; the constraint lets only one through."""
+    alert = Alert(
+        type=finding.type,
+        subject=finding.subject,
+        severity=finding.severity,
+        service_id=finding.service_id,
+        process_id=finding.process_id,
+        leak_id=finding.leak_id,
+        message=finding.message,
+        value=finding.value,
+        threshold=finding.threshold,
+        worst_value=_worst(finding.value, before),
+        raised_at=now,
+        began_at=now if before is None else before.began_at,
     )
-    transaction.on_commit(partial(_tell, alert, "raised", alert_raised))
+    Alert.objects.bulk_create([alert])
+    if before is None:
+        notifications.write(alert, _Event.RAISED, now)
+    elif _rank(finding.severity) > _rank(before.severity):
+        notifications.write(alert, _Event.WORSE, now)
+    transaction.on_commit(partial(alert_raised.send_robust, sender=Alert, alert=alert))
     return True
 
 
-def _update(alert: Alert, finding: Finding) -> bool:
-    alert.severity, alert.message = finding.severity, finding.message
-    alert.value, alert.threshold = finding.value, finding.threshold
-    alert.save(update_fields=["severity", "message", "value", "threshold"])
-    return True
+def _replace(alert: Alert, finding: Finding, now: datetime) -> bool:
+    """The same episode, at another level."""
+    return _clear(alert, now, told=False) and _raise(finding, now, alert)
 
 
-def _clear(alert: Alert, now: datetime) -> bool:
+def _follow(alert: Alert, finding: Finding) -> bool:
+    """Bring it up to date: its worst figure, and its text where it has become milder."""
+    worst, changed = _worst(finding.value, alert), []
+    if alert.worst_value is None or worst > alert.worst_value * WORSE_BY:
+        alert.worst_value = worst
+        changed.append("worst_value")
+    if finding.severity != alert.severity:
+        alert.severity, alert.message = finding.severity, finding.message
+        alert.value, alert.threshold = finding.value, finding.threshold
+        changed += ["severity", "message", "value", "threshold"]
+    if changed:
+        alert.save(update_fields=changed)
+    return bool(changed)
+
+
+def _worst(value: float, before: Alert | None) -> float:
+    known = None if before is None else before.worst_value
+    return value if known is None else max(value, known)
+
+
+def _clear(alert: Alert, now: datetime, *, told: bool) -> bool:
     """Only whoever sets the time tells of it."""
     if not Alert.objects.raised().filter(pk=alert.pk).update(cleared_at=now):
         return False
     alert.cleared_at = now
-    transaction.on_commit(partial(_tell, alert, "cleared", alert_cleared))
+    if told:
+        notifications.write(alert, _Event.CLEARED, now)
+    transaction.on_commit(partial(alert_cleared.send_robust, sender=Alert, alert=alert))
     return True
-
-
-def _tell(alert: Alert, state: str, signal: Signal) -> None:
-    signal.send_robust(sender=Alert, alert=alert)
-    channels: Sequence[Any] = get_settings().alert_channels
-    deliver([alert_dict(alert, state)], channels)

@@ -22,6 +22,7 @@ from memwatch.models import (
     ExpectedGrowth,
     Leak,
     Lease,
+    Notification,
     ObjectType,
     Process,
     Recording,
@@ -54,6 +55,15 @@ def _one_of_each(fleet: Fleet) -> dict[str, object]:
     first = fleet.snapshot(process, minutes_ago=60, heap_used_mb=100.0, total_objects=50_000)
     last = fleet.snapshot(process, minutes_ago=1)
     leak = fleet.leak(process)
+    alert = Alert.objects.create(
+        type="leak",
+        severity="high",
+        service=process.service,
+        process=process,
+        leak=leak,
+        subject="x",
+        message="It leaks",
+    )
     return {
         "service": process.service,
         "process": process,
@@ -71,15 +81,8 @@ def _one_of_each(fleet: Fleet) -> dict[str, object]:
             floors={},
         ),
         "expectedgrowth": ExpectedGrowth.objects.create(type_pattern="shop.cache.*", reason="it fills up"),
-        "alert": Alert.objects.create(
-            type="leak",
-            severity="high",
-            service=process.service,
-            process=process,
-            leak=leak,
-            subject="x",
-            message="It leaks",
-        ),
+        "alert": alert,
+        "notification": Notification.objects.create(alert=alert, event="raised", channel="mailto:a@b", payload={}),
         "command": Command.objects.create(
             wire_id="a" * 32, name="snapshot", process=process, snapshot_id=99_999, expires_at=fleet.now
         ),

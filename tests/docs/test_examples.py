@@ -7,6 +7,7 @@ import subprocess
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from tests.docs.examples import blocks_of, is_program, start, start_fragments
 from tests.servers import free_port
@@ -75,3 +76,15 @@ def wait_for_page(url: str, process: subprocess.Popen[str]) -> str:
             time.sleep(0.05)
     process.kill()
     raise AssertionError(f"{url} was not served: {process.communicate()}")
+
+
+def test_the_webhook_example_takes_what_memwatch_signs_and_nothing_else() -> None:
+    from memwatch.alerts.webhook import SIGNATURE, TIMESTAMP, sign
+
+    _settings, example = blocks_of("docs/notifications.md")
+    namespace: dict[str, Any] = {}
+    exec(example, namespace)
+    now = str(int(time.time()))
+    headers = {TIMESTAMP: now, SIGNATURE: sign("s3cret", now, b"{}")}
+    assert namespace["is_from_memwatch"]("s3cret", headers, b"{}")
+    assert not namespace["is_from_memwatch"]("s3cret", headers, b"{} ")

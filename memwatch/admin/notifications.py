@@ -1,0 +1,77 @@
+"""The outbox: who was told of an alert, and what did not arrive."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from memwatch.admin import formats, panels
+from memwatch.admin.base import BoundedPaginator, ReadOnlyAdmin
+from memwatch.models import Alert, Notification
+
+SHAPES = {"waiting": "◌", "sent": "✓", "failed": "✗"}
+
+
+@admin.register(Notification)
+class NotificationAdmin(ReadOnlyAdmin):
+    list_display = ("alert", "event", "channel", "state_shown", "attempts", "error", "written", "arrived")
+    list_filter = ("state", "event", "channel")
+    list_select_related = ("alert",)
+    search_fields = ("channel", "error", "alert__message")
+    paginator = BoundedPaginator
+    fields = (
+        "alert", "event", "channel", "state_shown", "attempts", "error", "created_at", "next_attempt_at", "sent_at",
+        "key", "payload_shown",
+    )  # fmt: skip
+    readonly_fields = ("state_shown", "payload_shown", "key")
+
+    @admin.display(description=gettext_lazy("state"), ordering="state")
+    def state_shown(self, notification: Notification) -> SafeString:
+        return _state(notification)
+
+    @admin.display(description=gettext_lazy("written"), ordering="created_at")
+    def written(self, notification: Notification) -> SafeString:
+        return formats.when(notification.created_at)
+
+    @admin.display(description=gettext_lazy("arrived"), ordering="sent_at")
+    def arrived(self, notification: Notification) -> SafeString:
+        return formats.when(notification.sent_at)
+
+    @admin.display(description=gettext_lazy("message"))
+    def payload_shown(self, notification: Notification) -> SafeString:
+        return formats.preformatted(panels.raw_json(notification.payload))
+
+
+def told(alert: Alert) -> SafeString | str:
+    """Who was told of this alert, as a table for its page."""
+    rows = list(alert.notifications.order_by("id"))
+    if not rows:
+        return _("Nobody: it went on from an alert that was told of before, or ALERT_CHANNELS is empty.")
+    body = format_html_join(
+        "",
+        "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+        ((row.channel, row.get_event_display(), _state(row), _what_became(row)) for row in rows),
+    )
+    return format_html(
+        "<table><thead><tr><th scope='col'>{}</th><th scope='col'>{}</th><th scope='col'>{}</th><th scope='col'>{}</th>"
+        "</tr></thead><tbody>{}</tbody></table>",
+        _("channel"), _("tells that it"), _("state"), "", body,
+    )  # fmt: skip
+
+
+def _state(notification: Notification) -> SafeString:
+    return formats.badge("state", notification.state, notification.get_state_display(), SHAPES[notification.state])
+
+
+def _what_became(notification: Notification) -> SafeString | str:
+    if notification.state == Notification.State.SENT:
+        return formats.when(notification.sent_at)
+    if notification.state == Notification.State.FAILED or not notification.attempts:
+        return notification.error
+    return format_html(
+        _("{} (attempt {}); again {}"),
+        notification.error, notification.attempts, formats.when(notification.next_attempt_at),
+    )  # fmt: skip

@@ -1,0 +1,53 @@
+"""The outbox: what is to be told, to whom, and whether it arrived."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from memwatch.models.findings import Alert
+
+
+class Notification(models.Model):
+    """One message of an alert to one channel: written together with what it tells of, sent until it arrives."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        SENT = "sent", _("sent")
+        FAILED = "failed", _("given up")
+
+    class Event(models.TextChoices):
+        RAISED = "raised", _("raised")
+        WORSE = "worse", _("got worse")
+        CLEARED = "cleared", _("cleared")
+
+    key = models.UUIDField(
+        default=uuid.uuid4, unique=True, editable=False, help_text=_("The same in every attempt: receivers know it by.")
+    )
+    alert = models.ForeignKey(Alert, models.CASCADE, related_name="notifications", verbose_name=_("alert"))
+    event = models.CharField(_("tells that it"), max_length=7, choices=Event)
+    channel = models.CharField(_("channel"), max_length=300)
+    episode = models.CharField(
+        max_length=500, editable=False, help_text=_("What is told of: its messages arrive in their order.")
+    )
+    payload = models.JSONField(_("message"))
+    state = models.CharField(_("state"), max_length=7, choices=State, default=State.WAITING)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    error = models.CharField(_("error"), max_length=300, blank=True)
+    created_at = models.DateTimeField(_("written"), default=timezone.now)
+    next_attempt_at = models.DateTimeField(_("next attempt"), default=timezone.now)
+    sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("notification")
+        verbose_name_plural = _("notifications")
+        ordering = ("-id",)
+        constraints = (models.UniqueConstraint(fields=("alert", "event", "channel"), name="memwatch_told_once"),)
+        indexes = (models.Index(fields=("id",), condition=Q(state="waiting"), name="memwatch_notification_waiting"),)
+
+    def __str__(self) -> str:
+        return f"{self.get_event_display()} to {self.channel}"

@@ -1,0 +1,208 @@
+"""The outbox: messages are written in the transaction of what they tell of, and sent by a task until they arrive.
+
+A message is delivered at least once: a worker that is killed between sending and noting it sends it again, under the
+same id. Messages of one episode reach a channel in their order; a channel that fails or hangs holds up no other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import random
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+
+from memwatch import words
+from memwatch.alerts import channels
+from memwatch.alerts.courier import Limits, Outcome, Parcel, deliver
+from memwatch.alerts.messages import UNITS
+from memwatch.alerts.values import episode_of
+from memwatch.conf import Settings, get_settings
+from memwatch.models import Alert, Leak, Notification
+from memwatch.queries.counters import NOTIFICATIONS_FAILED, NOTIFICATIONS_SENT
+from memwatch.services import counters
+from memwatch.services.transactions import writing
+
+logger = logging.getLogger(__name__)
+
+FIRST_RETRY_S, LONGEST_RETRY_S = 15.0, 1800.0
+GIVE_UP_AFTER = timedelta(days=1)
+"""What could not be delivered for so long is no news any more."""
+AT_ONCE = 200
+"""Messages a channel is given in one run."""
+
+_State, _Event = Notification.State, Notification.Event
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class SendResult:
+    """What a run did, in messages."""
+
+    sent: int = 0
+    failed: int = 0
+    """Attempts that failed and will be repeated."""
+    given_up: int = 0
+
+
+def write(alert: Alert, event: str, now: datetime) -> None:
+    """Put a message for every channel into the outbox. Call it in the transaction that changes the alert."""
+    settings = get_settings()
+    names = channels.configured(settings)
+    message = message_of(alert, event, now, settings)
+    rows = []
+    for name in names:
+        key = uuid.uuid4()
+        rows.append(
+            Notification(
+                key=key,
+                alert=alert,
+                event=event,
+                channel=name,
+                episode=episode_of(alert.type, alert.subject),
+                payload={"id": str(key), **message},
+                created_at=now,
+                next_attempt_at=now,
+            )
+        )
+    Notification.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def message_of(alert: Alert, event: str, now: datetime, settings: Settings) -> dict[str, Any]:
+    """What is told, as :mod:`memwatch.alerts.messages` describes it, without the id."""
+    over = event == _Event.CLEARED
+    lasted = (now - alert.began_at).total_seconds()
+    return {
+        "type": alert.type,
+        "severity": alert.severity,
+        "message": alert.message,
+        "timestamp": now.astimezone(UTC).isoformat(),
+        "value": alert.value,
+        "threshold": alert.threshold,
+        "unit": UNITS.get(alert.type, ""),
+        "event": str(event),
+        "state": "cleared" if over else "raised",
+        "began_at": alert.began_at.astimezone(UTC).isoformat(),
+        "duration_s": lasted if over else None,
+        "worst_value": alert.worst_value if over else None,
+        "summary": _summary(alert, lasted) if over else None,
+        "service": alert.service.name,
+        "host": alert.process.host if alert.process else None,
+        "slot": alert.process.slot if alert.process else None,
+        "object_type": alert.leak.object_type if alert.leak else None,
+        "url": _url(alert, settings),
+    }
+
+
+def _summary(alert: Alert, lasted_s: float) -> str:
+    """How the episode went, in a sentence or two."""
+    place = f"{alert.process.slot} on {alert.process.host}" if alert.process else f"service {alert.service.name}"
+    what = alert.get_type_display()
+    said = f"{place}: {what} is over after {words.duration(lasted_s)}"
+    if alert.leak is not None:
+        said = f"{place}: the leak of {alert.leak.object_type} is over after {words.duration(lasted_s)}"
+        return f"{said}: {_why_over(alert.leak)}."
+    if alert.process is not None and alert.process.ended_at is not None:
+        said += f", because the process ended ({alert.process.get_end_reason_display() or 'unknown how'})"
+    if alert.worst_value is not None:
+        unit = UNITS.get(alert.type, "")
+        said += f". At its worst it was {alert.worst_value:,.4g} {unit}".rstrip()
+        if alert.threshold is not None:
+            said += f", threshold {alert.threshold:,g}"
+    return f"{said}."
+
+
+def _why_over(leak: Leak) -> str:
+    last = leak.events.select_related("by").order_by("-at", "-id").first()
+    state = str(leak.get_state_display())
+    if last is None:
+        return state
+    by = f" by {last.by}" if last.by is not None else ""
+    return f"{state}{by}" + (f", {last.comment.rstrip('.')}" if last.comment else "")
+
+
+def _url(alert: Alert, settings: Settings) -> str | None:
+    page, pk = ("leak", alert.leak_id) if alert.leak_id is not None else ("alert", alert.pk)
+    try:
+        return f"{settings.site_url}{reverse(f'admin:memwatch_{page}_change', args=(pk,))}"
+    except NoReverseMatch:
+        return None
+
+
+def send(now: datetime | None = None) -> SendResult:
+    """Deliver what is due. Only one may run at a time: else a message goes out twice."""
+    now, settings = now or timezone.now(), get_settings()
+    known = channels.configured(settings)
+    given_up = _give_up(now, known)
+    due = _due(now, known)
+    sent = failed = 0
+    parcels = {name: [Parcel(row.pk, row.payload) for row in rows] for name, rows in due.items()}
+    rows = {row.pk: row for found in due.values() for row in found}
+    for outcome in deliver(parcels, known, limits=Limits(call_s=settings.channel_timeout)):
+        if outcome.error is None:
+            sent += _arrived(rows[outcome.id])
+        else:
+            failed += _failed(rows[outcome.id], outcome, now)
+    return SendResult(sent=sent, failed=failed, given_up=given_up)
+
+
+def _due(now: datetime, known: Mapping[str, channels.Channel]) -> dict[str, list[Notification]]:
+    """By channel, oldest first; of an episode only the first that waits: the next one comes when that has arrived."""
+    found: dict[str, list[Notification]] = {}
+    waiting = Notification.objects.filter(state=_State.WAITING).order_by("id")
+    for name in known:
+        held: set[str] = set()
+        for row in waiting.filter(channel=name)[: 5 * AT_ONCE]:
+            if row.next_attempt_at > now:
+                held.add(row.episode)
+            elif row.episode not in held and len(found.setdefault(name, [])) < AT_ONCE:
+                found[name].append(row)
+                held.add(row.episode)
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def _give_up(now: datetime, known: Mapping[str, channels.Channel]) -> int:
+    """What is too old, and what was meant for a channel that is not there any more."""
+    waiting = Notification.objects.filter(state=_State.WAITING)
+    given_up = 0
+    for row in waiting.filter(created_at__lt=now - GIVE_UP_AFTER):
+        given_up += _close(row, row.error or "not tried in time")
+    for row in waiting.exclude(channel__in=known):
+        given_up += _close(row, "the channel is no longer in ALERT_CHANNELS")
+    return given_up
+
+
+def _close(row: Notification, error: str) -> bool:
+    with writing():
+        rows = Notification.objects.filter(pk=row.pk, state=_State.WAITING)
+        if not rows.update(state=_State.FAILED, error=error):
+            return False
+        counters.add(NOTIFICATIONS_FAILED, 1, channel=row.channel)
+    logger.warning("alert %s was not told to %s, and is not tried again: %s", row.alert_id, row.channel, error)
+    return True
+
+
+def _arrived(row: Notification) -> bool:
+    with writing():
+        rows = Notification.objects.filter(pk=row.pk, state=_State.WAITING)
+        told = rows.update(state=_State.SENT, attempts=row.attempts + 1, sent_at=timezone.now(), error="")
+        if told:
+            counters.add(NOTIFICATIONS_SENT, 1, channel=row.channel)
+    return bool(told)
+
+
+def _failed(row: Notification, outcome: Outcome, now: datetime) -> bool:
+    wait_s = min(FIRST_RETRY_S * 2 ** min(row.attempts, 20), LONGEST_RETRY_S) * random.uniform(0.9, 1.1)  # noqa: S311
+    with writing():
+        Notification.objects.filter(pk=row.pk, state=_State.WAITING).update(
+            attempts=row.attempts + 1,
+            error=(outcome.error or "")[:300],
+            next_attempt_at=now + timedelta(seconds=wait_s),
+        )
+    level = logging.WARNING if row.attempts == 0 else logging.INFO
+    logger.log(level, "alert %s was not told to %s, tried again: %s", row.alert_id, row.channel, outcome.error)
+    return True
