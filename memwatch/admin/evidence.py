@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -71,6 +72,12 @@ def held_in(leak: Leak) -> str:
     return name if isinstance(name, str) else ""
 
 
+def token_of(leak: Leak) -> int | None:
+    """What the census knows the container by that holds it, where its entries were judged."""
+    token = _part(leak.evidence, "container").get("token")
+    return token if isinstance(token, int) and unit_of(leak) == "entries" else None
+
+
 def amount(leak: Leak, value: int | None) -> str:
     """One of its counts in its own unit."""
     return formats.leak_amount(leak.kind, value, unit_of(leak))
@@ -81,24 +88,33 @@ def growth(leak: Leak, value: float | None) -> str:
     return formats.leak_growth(leak.kind, None if value is None else round(value), unit_of(leak))
 
 
+def grows_with(leak: Leak) -> str:
+    """The types that grow in step with it; empty for none."""
+    return _names(leak.evidence.get("grows_with")) if isinstance(leak.evidence, Mapping) else ""
+
+
+def extension_modules(leak: Leak) -> str:
+    """The loaded ones that may hold native memory; empty where that is not the question."""
+    return _names(leak.evidence.get("extension_modules")) if isinstance(leak.evidence, Mapping) else ""
+
+
+def memory_rate(leak: Leak) -> str:
+    """How the floor of the process's memory grows; empty where it was not measured."""
+    return _memory(_part(leak.evidence, "statistics"))
+
+
 def readable(leak: Leak, now: datetime) -> list[Line]:
-    """What was seen, what holds it, where it leads and what decided; only what is known."""
+    """What was judged, where it leads and what decided; only what is known."""
     evidence = leak.evidence if isinstance(leak.evidence, Mapping) else {}
     statistics = _part(evidence, "statistics")
     start = leak.started_at or leak.detected_at
     ends = {"first": amount(leak, leak.initial_count), "last": amount(leak, leak.current_count)}
     gain = f"{growth(leak, leak.growth_count)}, {formats.signed_percent(leak.growth_percent)}"
     rate = "" if leak.growth_per_hour is None else _("%s an hour") % growth(leak, leak.growth_per_hour)
-    modules = _names(evidence.get("extension_modules"))
     found: list[tuple[str, str | SafeString, str]] = [
-        (_("What grew"), _what(leak), ""),
         (_("From, to"), _("%(first)s to %(last)s") % ends, gain),
         (_("Grows since"), formats.when(start, now), formats.exact(start)),
         (_("Rate"), rate, ""),
-        (_("Held in"), *_held(leak)),
-        (_("Grows with it"), _names(evidence.get("grows_with")), _("probably for the same reason")),
-        (_("Extension modules"), modules, _("loaded in the process; one of them may hold it")),
-        (_("Memory of the process"), _memory(statistics), ""),
         (_("Limit"), *_limit(leak, statistics)),
         (_("Last looked at"), *_looked_at(evidence, statistics)),
         (_("Noticed because"), _gate(statistics), ""),
@@ -108,10 +124,11 @@ def readable(leak: Leak, now: datetime) -> list[Line]:
     return [Line(label=label, value=value, hint=hint) for label, value, hint in found if value]
 
 
-def _what(leak: Leak) -> str | SafeString:
+def what_grows(leak: Leak) -> str | SafeString:
+    """The type, or what memory without a type is."""
     if leak.kind in WHAT:
-        return str(WHAT[leak.kind])
-    return format_html(_("objects of the type {}"), formats.type_name(leak.object_type))
+        return capfirst(str(WHAT[leak.kind]))
+    return format_html(_("Objects of the type {}"), formats.type_name(leak.object_type))
 
 
 def _looked_at(evidence: Mapping[str, Any], statistics: Mapping[str, Any]) -> tuple[str, str]:
@@ -124,7 +141,8 @@ def _looked_at(evidence: Mapping[str, Any], statistics: Mapping[str, Any]) -> tu
     return text, str(WINDOWS.get(str(evidence.get("window")), ""))
 
 
-def _held(leak: Leak) -> tuple[str | SafeString, str]:
+def held(leak: Leak) -> tuple[str | SafeString, str]:
+    """The container that holds it, and what is known of that; empty where none was seen."""
     container = _part(leak.evidence, "container")
     if not container:
         return "", ""

@@ -1,19 +1,22 @@
-"""What can be done to leaks: acknowledge, snooze, resolve, suppress, reopen."""
+"""What can be done to leaks: acknowledge, snooze, resolve, suppress, reopen, comment; and a snapshot of its process."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from memwatch.admin.acts import Act, ConfirmForm, one_by_one
+from memwatch.admin import fleet_acts
+from memwatch.admin.acts import Act, ConfirmForm, Outcome, one_by_one
 from memwatch.models import Leak
-from memwatch.services import leaks
+from memwatch.services import leak_actions, leaks
+from memwatch.services.leak_actions import MAX_SNOOZE
 
 OPEN, ACKNOWLEDGED, SNOOZED = Leak.State.OPEN, Leak.State.ACKNOWLEDGED, Leak.State.SNOOZED
 RESOLVED, SUPPRESSED = Leak.State.RESOLVED, Leak.State.SUPPRESSED
@@ -26,6 +29,12 @@ def _moment(**options: Any) -> forms.DateTimeField:
 
 def _tomorrow() -> datetime:
     return (timezone.localtime() + timedelta(days=1)).replace(hour=9, minute=0, second=0, microsecond=0)
+
+
+def _zone() -> str:
+    """The zone in which a time is read, with its time of now: nobody has to guess."""
+    words = {"zone": timezone.get_current_timezone_name(), "now": date_format(timezone.localtime(), "Y-m-d H:i")}
+    return _("Time zone: %(zone)s, where it is now %(now)s.") % words
 
 
 def _future(moment: datetime | None) -> datetime | None:
@@ -43,12 +52,27 @@ class CommentForm(ConfirmForm):
     )
 
 
+class SaidForm(CommentForm):
+    """A comment for its own sake is not empty."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["comment"].required = True
+
+
 class SnoozeForm(CommentForm):
     until = _moment(label=gettext_lazy("Until"), initial=_tomorrow)
     field_order = ("until", "comment")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["until"].help_text = _("At most a year. %s") % _zone()
+
     def clean_until(self) -> datetime | None:
-        return _future(self.cleaned_data["until"])
+        until = _future(self.cleaned_data["until"])
+        if until is not None and until - timezone.now() > MAX_SNOOZE:
+            raise forms.ValidationError(_("Give at most a year; what is expected for good is suppressed."))
+        return until
 
 
 class SuppressForm(ConfirmForm):
@@ -58,7 +82,11 @@ class SuppressForm(ConfirmForm):
         widget=forms.TextInput(attrs={"class": "vTextField"}),
         help_text=gettext_lazy("E.g. “the price cache is meant to fill up”."),
     )
-    until = _moment(label=gettext_lazy("Until"), required=False, help_text=gettext_lazy("Empty: for good."))
+    until = _moment(label=gettext_lazy("Until"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["until"].help_text = _("Empty: for good. %s") % _zone()
 
     def clean_until(self) -> datetime | None:
         return _future(self.cleaned_data["until"])
@@ -82,6 +110,19 @@ def _resolve(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
 
 def _reopen(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
     leaks.reopen(leak, by=user, comment=values["comment"])
+
+
+def _comment(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
+    leak_actions.comment(leak, by=user, comment=values["comment"])
+
+
+def _snapshot(rows: Sequence[Leak], user: Any, values: Mapping[str, Any]) -> Outcome:
+    processes = {leak.process.pk: leak.process for leak in rows if leak.process is not None}
+    return fleet_acts.SNAPSHOT_PROCESS.run(list(processes.values()), user, values)
+
+
+def _has_a_living_process(leak: Leak) -> bool:
+    return leak.process is not None and fleet_acts.SNAPSHOT_PROCESS.applies(leak.process)
 
 
 def _suppress(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
@@ -148,5 +189,30 @@ REOPEN = Act(
     run=one_by_one(_reopen),
     done=lambda n: ngettext("%d leak was reopened.", "%d leaks were reopened.", n) % n,
     applies=lambda leak: leak.state != OPEN,
+    consequence=gettext_lazy(
+        "It is open again and raises its alert. A suppressed one takes its expected growth with it, where that names "
+        "just this type."
+    ),
     form=CommentForm,
 )
+COMMENT = Act(
+    name="comment",
+    label=gettext_lazy("Comment"),
+    permission="act_on_leak",
+    run=one_by_one(_comment),
+    done=lambda n: ngettext("%d leak has a comment more.", "%d leaks have a comment more.", n) % n,
+    state=_state,
+    becomes=gettext_lazy("stays as it is, with the comment in its history"),
+    form=SaidForm,
+)
+SNAPSHOT = Act(
+    name="snapshot",
+    label=gettext_lazy("Snapshot now"),
+    permission="take_snapshot",
+    run=_snapshot,
+    done=fleet_acts.SNAPSHOT_PROCESS.done,
+    applies=_has_a_living_process,
+    confirm=False,
+    listed=False,
+)
+"""Of the process that leaks: it brings the chain of evidence up to date."""

@@ -1,4 +1,7 @@
-"""What operators do to leaks. Each act changes the row, leaves a :class:`LeakEvent` and an audit entry, or refuses."""
+"""What operators do to leaks and expected growth. Each act changes the row and leaves its traces, or refuses.
+
+The traces: a :class:`LeakEvent` where it is a leak, and an entry of Django's admin log.
+"""
 
 from __future__ import annotations
 
@@ -93,6 +96,33 @@ def suppress(
     audit.record(by, expected, f"Expected from now on: {reason}")
     _done(leak, row, LeakEvent.Kind.SUPPRESSED, by, reason, now)
     return expected
+
+
+@writing()
+def comment(leak: Leak, *, by: Any, comment: str, now: datetime | None = None) -> LeakEvent:
+    """Say something for those who look at it next; nothing else changes."""
+    row = _locked(leak)
+    if not comment.strip():
+        raise ActionRefused("the comment is empty: write what the next operator should know")
+    audit.record(by, row, f"Comment: {comment}")
+    return LeakEvent.objects.create(
+        leak=row, kind=LeakEvent.Kind.COMMENT, by=by, comment=comment, at=now or timezone.now()
+    )
+
+
+@writing()
+def end_expected_growth(rule: ExpectedGrowth, *, by: Any, now: datetime | None = None) -> ExpectedGrowth:
+    """Expect it no longer: what it holds back opens with the next run of detection, where it still grows."""
+    now = now or timezone.now()
+    row = ExpectedGrowth.objects.select_for_update(of=("self",)).select_related("service").filter(pk=rule.pk).first()
+    if row is None:
+        raise ActionRefused(f"{rule} is gone: somebody removed it")
+    if not row.is_active(now):
+        raise ActionRefused(f"{row} has ended already")
+    row.expires_at = rule.expires_at = now
+    row.save(update_fields=["expires_at"])
+    audit.record(by, row, "Ended: expected no longer.")
+    return row
 
 
 def pattern_of(object_type: str) -> str:

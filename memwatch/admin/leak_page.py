@@ -1,0 +1,197 @@
+"""The page of one leak: the verdict, the curve, the chain of evidence, the rules, what to do, and who did what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from memwatch import queries
+from memwatch.admin import charts, drawing, evidence, formats, investigation, leak_charts, panels, ranges, runbooks
+from memwatch.admin.drawing import Marker
+from memwatch.admin.rule_account import rule_rows
+from memwatch.models import Leak, LeakEvent, Process
+from memwatch.queries import investigation as asked
+
+MOST_ENTRIES = 400
+"""Snapshots read for the length of a container: whole rows."""
+MOST_LIVES = 24
+"""Processes drawn for a leak that shows over many short lives."""
+MOST_EVENTS = 200
+AROUND = 1.15
+"""The range shown by itself is the shortest that covers the leak's life and a little before."""
+
+
+def context(leak: Leak, query: Mapping[str, str], now: datetime) -> dict[str, Any]:
+    """What its template shows, for the range that the URL asks for."""
+    raw = leak.evidence if isinstance(leak.evidence, Mapping) else {}
+    chosen = _range(leak, query, now)
+    points = _points(leak, chosen)
+    projection = leak_charts.projection_of(leak, points)
+    recordings = asked.recordings_of(leak)
+    events = list(leak.events.select_related("by").order_by("-at", "-id")[:MOST_EVENTS])
+    last = queries.last_snapshot_of(leak.process) if leak.process else None
+    return {
+        "title": evidence.name_of(leak),
+        "subtitle": _subtitle(leak),
+        "verdict": leak.verdict or _("This type grows and is not given back."),
+        "closed": _closed(leak, events, now),
+        "severity": leak.severity,
+        "badges": [
+            formats.severity_badge(leak.severity, leak.get_severity_display()),
+            formats.state_badge(leak.state, leak.get_state_display()),
+            formats.badge("confidence", leak.confidence, _("%s confidence") % leak.get_confidence_display()),
+        ],
+        "facts": _facts(leak, now),
+        "tiles": _tiles(leak, projection, now),
+        "charts": _charts(leak, points, chosen, projection),
+        "range": chosen,
+        "ranges": chosen.links,
+        "alive": leak.process is not None and leak.process.is_alive,
+        "steps": investigation.steps(
+            leak,
+            points,
+            queries.figures_of(last) if last else None,
+            releases=asked.releases_of(leak),
+            recordings=recordings,
+        ),
+        "figures_lines": evidence.readable(leak, now),
+        "rules": rule_rows(raw),
+        "todo": runbooks.what_to_do(leak),
+        "statistics": evidence.statistics_lines(raw),
+        "evidence_raw": panels.raw_json(raw),
+        "events": [_event(event, now) for event in events],
+    }
+
+
+def _range(leak: Leak, query: Mapping[str, str], now: datetime) -> ranges.TimeRange:
+    """The range of the URL; without one the shortest that shows the leak from before it began."""
+    since = leak.started_at or leak.detected_at
+    process = leak.process
+    last = process.ended_at if process is not None and process.ended_at else now
+    first = min(since, process.first_seen_at, process.started_at) if process is not None else since
+    if not {"range", "from", "to"} & query.keys():
+        life = (last - since) * AROUND
+        fitting = [key for key, (_label, length) in ranges.LENGTHS.items() if length is not None and length >= life]
+        query = {"range": fitting[0] if fitting else "all"}
+    return ranges.asked(query, now=now, first=first, last=last)
+
+
+def _points(leak: Leak, chosen: ranges.TimeRange) -> list[queries.Point]:
+    if leak.process is None:
+        return []
+    types = [leak.object_type] if leak.kind == Leak.Kind.OBJECTS else []
+    found = queries.charted([leak.process], since=chosen.since, until=chosen.until, types=types)
+    return found[leak.process.pk]
+
+
+def _charts(
+    leak: Leak,
+    points: Sequence[queries.Point],
+    chosen: ranges.TimeRange,
+    projection: leak_charts.Projection | None,
+) -> dict[str, Any]:
+    if leak.process is None:
+        return drawing.page_of_charts(
+            leak_charts.charts_of_lives(leak, _lives(leak, chosen)), since=chosen.since, until=chosen.until
+        )
+    entries = []
+    if evidence.token_of(leak) is not None:
+        entries = queries.history(leak.process, since=chosen.since, until=chosen.until, limit=MOST_ENTRIES)
+    drawn = leak_charts.charts_of(leak, points, entries, projection)
+    ends = [each.times[-1] for chart in drawn for each in chart.series if each.times]
+    happened = queries.events([leak.process], since=chosen.since, until=chosen.until)
+    marks = charts.markers(happened)
+    if chosen.since <= leak.detected_at <= chosen.until and not any(each.kind == "leak" for each in marks):
+        marks.append(Marker(at=leak.detected_at, kind="leak", label=_("detected")))
+    return drawing.page_of_charts(drawn, since=chosen.since, until=max([chosen.until, *ends]), markers=marks)
+
+
+def _lives(leak: Leak, chosen: ranges.TimeRange) -> dict[str, list[list[queries.Point]]]:
+    """The newest processes of the service by slot, each slot's lives oldest first."""
+    rows = Process.objects.filter(service=leak.service_id, outside=False, started_at__lte=chosen.until)
+    newest = list(rows.select_related("service").order_by("-started_at", "-pk")[:MOST_LIVES])
+    types = [leak.object_type] if leak.kind == Leak.Kind.OBJECTS else []
+    found = queries.charted(newest, since=chosen.since, until=chosen.until, types=types) if newest else {}
+    slots: dict[str, list[list[queries.Point]]] = {}
+    for process in reversed(newest):
+        if found.get(process.pk):
+            slots.setdefault(process.slot, []).append(found[process.pk])
+    return dict(sorted(slots.items()))
+
+
+def _subtitle(leak: Leak) -> str:
+    words = {"where": leak.process or _("all of %s") % leak.service.name, "name": evidence.held_in(leak)}
+    return (_("leak in %(where)s, held in %(name)s") if words["name"] else _("leak in %(where)s")) % words
+
+
+def _facts(leak: Leak, now: datetime) -> list[str | SafeString]:
+    facts: list[str | SafeString] = [formats.link(formats.page_url("service", leak.service_id), leak.service.name)]
+    if leak.process:
+        facts.append(formats.link(formats.page_url("process", leak.process.pk), str(leak.process)))
+        if leak.process.release:
+            facts.append(_("release %s") % leak.process.release.name)
+        if leak.process.ended_at:
+            facts.append(format_html(_("the process ended {}"), formats.when(leak.process.ended_at, now)))
+    facts.append(leak.get_kind_display())
+    facts.append(format_html(_("detected {}"), formats.when(leak.detected_at, now)))
+    facts.append(format_html(_("last judged a leak {}"), formats.when(leak.last_seen_at, now)))
+    if leak.snoozed_until and leak.state == Leak.State.SNOOZED:
+        facts.append(format_html(_("snoozed until {}"), formats.exact(leak.snoozed_until)))
+    if leak.expected_growth_id:
+        url = formats.page_url("expectedgrowth", leak.expected_growth_id)
+        facts.append(formats.link(url, _("suppressed as expected growth")))
+    return facts
+
+
+def _closed(leak: Leak, events: Sequence[LeakEvent], now: datetime) -> SafeString | str:
+    """Why a resolved leak is none any more."""
+    if leak.state != Leak.State.RESOLVED:
+        return ""
+    event = next((each for each in events if each.kind == LeakEvent.Kind.RESOLVED), None)
+    by = str(event.by) if event is not None and event.by else _("memwatch")
+    text = event.comment if event is not None and event.comment else _("without a comment")
+    return format_html(_("Resolved {} by {}: {}"), formats.when(leak.resolved_at, now), by, text)
+
+
+def _tiles(leak: Leak, projection: leak_charts.Projection | None, now: datetime) -> list[panels.Line]:
+    left = leak.time_to_exhaustion_s
+    over = leak.state == Leak.State.RESOLVED
+    hint = _("no limit in sight") if left is None else ""
+    if projection is not None:
+        left = max(0.0, (projection.end - now).total_seconds())
+        hint = _("of %s") % formats.megabytes(projection.limit_mb)
+    return [
+        panels.Line(
+            label=_("Objects now") if leak.kind == Leak.Kind.OBJECTS else _("Now"),
+            value=evidence.amount(leak, leak.current_count),
+            hint=_("%s at first") % evidence.amount(leak, leak.initial_count),
+        ),
+        panels.Line(
+            label=_("Growth"),
+            value=evidence.growth(leak, leak.growth_count),
+            hint=formats.signed_percent(leak.growth_percent),
+        ),
+        panels.Line(label=_("Growth an hour"), value=evidence.growth(leak, leak.growth_per_hour)),
+        panels.Line(label=_("Grows since"), value=formats.when(leak.started_at or leak.detected_at, now)),
+        panels.Line(
+            label=_("Memory was to run out in") if over else _("Memory runs out in"),
+            value=formats.duration(left),
+            hint=hint,
+        ),
+    ]
+
+
+def _event(event: LeakEvent, now: datetime) -> dict[str, Any]:
+    return {
+        "what": event.get_kind_display(),
+        "kind": event.kind,
+        "at": formats.when(event.at, now),
+        "by": str(event.by) if event.by else _("memwatch"),
+        "person": event.by_id is not None,
+        "comment": event.comment,
+    }
