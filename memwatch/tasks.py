@@ -9,7 +9,7 @@ from typing import Any
 from celery import shared_task
 
 from memwatch.conf import get_settings
-from memwatch.services import alerts, commands, ingest, leaks, leases, notifications, processes, retention
+from memwatch.services import alerts, commands, ingest, leaks, leases, notifications, processes, recording_upkeep, retention, triggers
 
 log = logging.getLogger("memwatch")
 
@@ -35,8 +35,9 @@ def take_snapshots() -> None:
 
 @shared_task(name="memwatch.ingest_reports", ignore_result=True)
 def ingest_reports() -> None:
-    """Store what has arrived; cheap when that is nothing."""
+    """Store what has arrived, and finish the recordings that are complete with it; cheap when that is nothing."""
     _alone("ingest_reports", _INGEST_TTL_S, ingest.ingest_reports, limit=INGEST_AT_ONCE)
+    _alone("keep_up_recordings", _INGEST_TTL_S, recording_upkeep.keep_up)
 
 
 @shared_task(name="memwatch.detect_leaks", ignore_result=True)
@@ -49,6 +50,7 @@ def detect_leaks() -> None:
 def check_alerts() -> None:
     """Raise and clear alerts; what is to be told goes into the outbox."""
     _alone("check_alerts", _JUDGING_TTL_S, alerts.check)
+    _alone("fire_triggers", _JUDGING_TTL_S, triggers.fire)
 
 
 @shared_task(name="memwatch.send_notifications", ignore_result=True)

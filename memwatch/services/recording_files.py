@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from pathlib import Path
+from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, storages
@@ -11,7 +13,7 @@ from django.db.models import QuerySet
 
 from memwatch.conf import get_settings
 from memwatch.models import Recording, RecordingPart
-from memwatch.transport.recordings import MAX_ARTIFACT_BYTES, MEMRAY
+from memwatch.transport.recordings import JSON, MAX_ARTIFACT_BYTES, MEMRAY
 
 FORMS = ("html", "txt")
 """What a capture is rendered as: a page, collapsed stacks."""
@@ -71,6 +73,17 @@ def read(recording: Recording) -> bytes:
         return unpack(packed)
     except ValueError as error:
         raise OutcomeMissing(f"the outcome {error}") from None
+
+
+def result_of(recording: Recording) -> dict[str, Any] | None:
+    """The result of a recording that is done, from its row or unpacked; ``None`` where it has none that is read so.
+
+    Raises :class:`OutcomeMissing`.
+    """
+    if recording.result is not None or recording.content_type != JSON or recording.state != Recording.State.DONE:
+        return recording.result if isinstance(recording.result, dict) else None
+    value: dict[str, Any] = json.loads(read(recording))
+    return value
 
 
 def cached(name: str) -> bytes | None:

@@ -9,6 +9,8 @@ from memwatch.models import FlameGraphMode, Process, RecordingKind
 from memwatch.models.recordings import MAX_DURATION_S, MAX_FRAMES
 
 DURATION_S = 30
+UNTRACKED = "untracked"
+"""In place of a type, for referrers: the objects that the collector does not track, by the container that grows."""
 SLACK_S = 150
 """For starting, for what takes no set time, and for the way of the outcome."""
 _OTHER_POOLS = ("solo", "threads", "gevent", "eventlet")
@@ -43,6 +45,7 @@ def _mode(value: Any) -> str:
 
 _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "type": _type,
+    "container": _type,
     "samples": _whole(1, 100),
     "values": _flag,
     "depth": _whole(1, 12),
@@ -54,7 +57,7 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "max_file_mb": _whole(1, 64),
 }
 OF_KIND: Mapping[str, tuple[str, ...]] = {
-    RecordingKind.REFERRERS: ("type", "samples", "values", "depth"),
+    RecordingKind.REFERRERS: ("type", "container", "samples", "values", "depth"),
     RecordingKind.ALLOCATIONS: ("type", "duration_s", "frames", "max_traced_mb"),
     RecordingKind.FLAMEGRAPH: ("duration_s", "mode", "native_traces", "max_file_mb"),
     RecordingKind.HEAP_SUMMARY: (),
@@ -82,7 +85,10 @@ def checked(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def fitting(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the options that mean something to this kind."""
-    return {name: value for name, value in given.items() if name in OF_KIND[kind] and value is not None}
+    found = {name: value for name, value in given.items() if name in OF_KIND[kind] and value is not None}
+    if kind == RecordingKind.ALLOCATIONS and found.get("type") == UNTRACKED:
+        del found["type"]
+    return found
 
 
 def takes_s(kind: str, options: Mapping[str, Any]) -> int:

@@ -1,0 +1,71 @@
+"""Renders one capture of memray, in an interpreter of its own: ``flamegraph_child.py FORM MODE CAPTURE OUTPUT``.
+
+Who sent the capture is not proven, and memray's reader is not written for enemies. So it runs with limits on memory,
+CPU time and what it may write, an empty environment, and prints no line of any file that the capture names.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections import Counter
+from pathlib import Path
+
+MEMORY_BYTES = 2 * 1024**3
+CPU_S = 60
+FILE_BYTES = 64 * 1024**2
+MAX_FRAMES = 500
+
+
+def confine() -> None:
+    """Give up what rendering does not need."""
+    for name, limit in (
+        (resource.RLIMIT_AS, MEMORY_BYTES),
+        (resource.RLIMIT_CPU, CPU_S),
+        (resource.RLIMIT_FSIZE, FILE_BYTES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _soft, hard = resource.getrlimit(name)
+        wanted = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(name, (wanted, wanted))
+
+
+def page(mode: str, capture: str, output: str) -> int:
+    """memray's own flame graph, with every script and style inside."""
+    from memray.commands import main  # noqa: PLC0415 - under the limits only
+
+    arguments = ["flamegraph", "--no-web", "--confidential-files", "all", "--force", "--output", output]
+    return int(main([*arguments, *(["--leaks"] if mode == "leaks" else []), capture]) or 0)
+
+
+def collapsed(mode: str, capture: str, output: str) -> int:
+    """One line a stack, outermost frame first, and its bytes: what flamegraph.pl, speedscope and inferno read."""
+    from memray import FileReader  # noqa: PLC0415 - under the limits only
+
+    stacks = Counter[str]()
+    with FileReader(capture) as reader:
+        native = reader.metadata.has_native_traces
+        records = (
+            reader.get_leaked_allocation_records(merge_threads=True)
+            if mode == "leaks"
+            else reader.get_high_watermark_allocation_records(merge_threads=True)
+        )
+        for record in records:
+            frames = record.hybrid_stack_trace(MAX_FRAMES) if native else record.stack_trace(MAX_FRAMES)
+            names = [_frame(*frame) for frame in reversed(frames)] or ["(unknown)"]
+            stacks[";".join(names)] += record.size
+    with Path(output).open("w", encoding="utf-8", errors="backslashreplace") as file:
+        file.writelines(f"{stack} {size}\n" for stack, size in sorted(stacks.items()))
+    return 0
+
+
+def _frame(function: str, filename: str, line: int) -> str:
+    text = f"{function} ({filename}:{line})".replace(";", ":")
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+FORMS = {"html": page, "txt": collapsed}
+
+if __name__ == "__main__":
+    confine()
+    sys.exit(FORMS[sys.argv[1]](*sys.argv[2:5]))
