@@ -9,7 +9,18 @@ from typing import Any
 from celery import shared_task
 
 from memwatch.conf import get_settings
-from memwatch.services import alerts, commands, ingest, leaks, leases, notifications, processes, recording_upkeep, retention, triggers
+from memwatch.services import (
+    alerts,
+    commands,
+    ingest,
+    leaks,
+    leases,
+    notifications,
+    processes,
+    recording_upkeep,
+    retention,
+    triggers,
+)
 
 log = logging.getLogger("memwatch")
 
