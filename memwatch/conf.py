@@ -20,6 +20,9 @@ from django.core.signals import setting_changed
 from memwatch import addresses
 from memwatch.agent.config import AgentConfig
 
+HUB_BY_WORKER = "worker"
+"""For ``HUB_TRANSPORT``: this process has no hub of its own."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -51,6 +54,9 @@ class Settings:
     drift_min_mb: float = 50.0
     """A drift of less is no news, whatever its percentage."""
     transport: str = "local:"
+    hub_transport: str = ""
+    """What sends commands and takes in reports: a URL with more rights than ``transport``, or ``worker`` where this
+    process has none and lets a Celery worker send its commands. Empty: ``transport``."""
     command_key: str = ""
     """Signs commands; derived from ``SECRET_KEY`` when not given."""
     task_queue: str = "memwatch"
@@ -97,6 +103,11 @@ class Settings:
     def recordings_folder_path(self) -> Path:
         """The folder for outcomes of recordings, with the default filled in."""
         return Path(self.recordings_folder) if self.recordings_folder else Path(f"{default_folder()}-recordings")
+
+    @property
+    def hub_url(self) -> str:
+        """The transport as the server uses it."""
+        return self.hub_transport if self.hub_transport not in ("", HUB_BY_WORKER) else self.transport_url
 
     def agent_config(self) -> AgentConfig:
         """What the agent needs of this."""
@@ -188,6 +199,15 @@ def _transport(value: Any) -> str:
     raise ValueError('give "local:", "local:///a/folder" or "redis://host:6379/0"')
 
 
+def _hub_transport(value: Any) -> str:
+    if value in ("", HUB_BY_WORKER):
+        return str(value)
+    try:
+        return _transport(value)
+    except ValueError as error:
+        raise ValueError(f'{error}, or "worker"') from None
+
+
 def _page(value: Any) -> str:
     if isinstance(value, str) and (not value or value.startswith(("https://", "http://", "/"))):
         return value
@@ -221,6 +241,7 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "drift_critical_percent": _between(0.01, 1e6, "100"),
     "drift_min_mb": _between(0, 1e9, "50"),
     "transport": _transport,
+    "hub_transport": _hub_transport,
     "command_key": _text,
     "task_queue": _text,
     "retention_snapshots_hours": _between(1, 1e6, "48"),

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Avg, Count, Max
 from django.utils import timezone
 
-from memwatch.conf import get_settings
+from memwatch.conf import HUB_BY_WORKER, get_settings
 from memwatch.models import Alert, Leak, Process, Service, Severity, Snapshot
 from memwatch.queries import counters
 from memwatch.transport import HubState, TransportUnavailable, open_hub
@@ -49,7 +49,10 @@ def stats(now: datetime | None = None) -> dict[str, Any]:
 
 def transport_state() -> HubState:
     """The state of the way from the agents; raises :class:`TransportUnavailable`."""
-    hub = open_hub(get_settings().transport_url)
+    settings = get_settings()
+    if settings.hub_transport == HUB_BY_WORKER:
+        raise TransportUnavailable("HUB_TRANSPORT is worker: this process may not look at it")
+    hub = open_hub(settings.hub_url)
     try:
         return hub.state()
     finally:

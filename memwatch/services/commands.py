@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from memwatch.conf import get_settings
 from memwatch.models import Command, Process
-from memwatch.services import ActionRefused, audit, ingest
-from memwatch.transport import Hub, TransportUnavailable, open_hub, wire
+from memwatch.services import ActionRefused, audit, hubs, ingest
+from memwatch.transport import Hub, TransportUnavailable, wire
 
 log = logging.getLogger("memwatch")
 
@@ -109,6 +109,18 @@ def tell(
         log.warning("memwatch: %d processes could not be told to %s: %s", len(payloads), name, problem)
 
 
+def deliver(payloads: Mapping[str, str], *, wait_s: float, hub: Hub | None = None) -> None:
+    """Send signed commands for a process that may not, once they are checked; store what comes back in time."""
+    if hub is None and hubs.is_lent():
+        log.error("memwatch: HUB_TRANSPORT is worker in a worker too: give workers a URL that may send commands")
+        return
+    good = hubs.checked(payloads)
+    if len(good) < len(payloads):
+        log.warning("memwatch: %d of %d commands to deliver are not right", len(payloads) - len(good), len(payloads))
+    if good and (problem := _send(good, wait_s=min(wait_s, MOST_WAIT_S), hub=hub)):
+        log.warning("memwatch: %d commands could not be delivered: %s", len(good), problem)
+
+
 def expire(now: datetime | None = None) -> int:
     """Mark the commands that were not answered in time; how many."""
     overdue = Command.objects.filter(state=Command.State.SENT, expires_at__lte=now or timezone.now())
@@ -161,7 +173,10 @@ def _send(payloads: Mapping[str, bytes], *, wait_s: float, hub: Hub | None) -> s
     """Send; with ``wait_s`` store what comes back in time. The problem in a sentence, empty when there is none."""
     own = hub is None
     try:
-        hub = hub or open_hub(get_settings().transport_url)
+        if own and hubs.is_lent():
+            hubs.ask_worker(payloads, wait_s=wait_s)
+            return ""
+        hub = hub or hubs.open_own()
         try:
             if wait_s > 0:
                 answers = hub.request(payloads, timeout_s=wait_s)

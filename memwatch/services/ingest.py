@@ -15,10 +15,10 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from memwatch.conf import get_settings
-from memwatch.services import rejects
+from memwatch.services import hubs, rejects
 from memwatch.services.rejects import Reject
 from memwatch.services.storing import store
-from memwatch.transport import Delivery, Hub, open_hub
+from memwatch.transport import Delivery, Hub
 from memwatch.transport.wire import Report, WireError
 
 log = logging.getLogger("memwatch")
@@ -60,7 +60,7 @@ def ingest_reports(*, hub: Hub | None = None, limit: int = 500, now: datetime | 
     then is acknowledged, the rest is delivered again.
     """
     own = hub is None
-    hub = hub or open_hub(get_settings().transport_url)
+    hub = hub or hubs.open_own()
     try:
         result = IngestResult()
         taken = 0

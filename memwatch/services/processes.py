@@ -11,11 +11,11 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from memwatch.conf import get_settings
 from memwatch.models import Process, Release, Service
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
+from memwatch.services import hubs
 from memwatch.services.transactions import writing
-from memwatch.transport import Hub, TransportUnavailable, open_hub
+from memwatch.transport import Hub, TransportUnavailable
 from memwatch.transport.wire import Report
 
 log = logging.getLogger("memwatch")
@@ -185,7 +185,7 @@ def end_stale(now: datetime | None = None, *, hub: Hub | None = None) -> int:
     """
     now = now or timezone.now()
     own = hub is None
-    hub = hub or open_hub(get_settings().transport_url)
+    hub = hub or hubs.open_own()
     try:
         waiting = hub.state().oldest_s or 0.0
     except TransportUnavailable as error:
