@@ -51,6 +51,12 @@ def ingest_reports() -> None:
     _alone("keep_up_recordings", _INGEST_TTL_S, recording_upkeep.keep_up)
 
 
+@shared_task(name="memwatch.deliver_commands", ignore_result=True)
+def deliver_commands(payloads: dict[str, str], wait_s: float = 0.0) -> None:
+    """Send commands for a process that has no right to: ``HUB_TRANSPORT`` is ``worker`` there."""
+    commands.deliver(payloads, wait_s=wait_s)
+
+
 @shared_task(name="memwatch.detect_leaks", ignore_result=True)
 def detect_leaks() -> None:
     """Judge the series; open, update, resolve and reopen leaks."""
