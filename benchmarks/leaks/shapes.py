@@ -12,9 +12,9 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from random import Random
 
+from benchmarks.leaks.score import Score, tally
 from benchmarks.leaks.shapes_catalogue import SHAPES, Shape
 from memwatch.detection import History, judge
 
@@ -25,31 +25,6 @@ TYPE = "app.Thing"
 
 TARGETS = {0.04: (0.99, 0.96), 0.12: (0.95, 0.91)}
 """Precision and recall asked for, by noise."""
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """Hits and misses."""
-
-    true: int = 0
-    false: int = 0
-    missed: int = 0
-
-    def __add__(self, other: Score) -> Score:
-        return Score(self.true + other.true, self.false + other.false, self.missed + other.missed)
-
-    @property
-    def precision(self) -> float:
-        return self.true / (self.true + self.false) if self.true + self.false else 1.0
-
-    @property
-    def recall(self) -> float:
-        return self.true / (self.true + self.missed) if self.true + self.missed else 1.0
-
-    @property
-    def f1(self) -> float:
-        both = self.precision + self.recall
-        return 2 * self.precision * self.recall / both if both else 0.0
 
 
 def generate(shape: Shape, points: int, noise: float, seed: int) -> History:
@@ -85,11 +60,6 @@ def cases(half: str, points: int, noise: float, seeds: int) -> Iterator[tuple[Sh
     for shape in SHAPES:
         for seed in range(seeds):
             yield shape, generate(shape, points, noise, SEED_BASE[half] + seed)
-
-
-def tally(leaking: bool, said: bool) -> Score:
-    """One answer."""
-    return Score(int(leaking and said), int(said and not leaking), int(leaking and not said))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,0 +1,1 @@
+"""The programs: each module has ``CASE``, ``setup()`` and ``step(i)``."""
