@@ -16,7 +16,7 @@ from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from memwatch.admin.acting import ActingAdmin
+from memwatch.admin.listing import ListedAdmin
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -43,7 +43,7 @@ class BoundedPaginator(AnyPaginator):
         return len(rows)
 
 
-class ReadOnlyAdmin(ActingAdmin):
+class ReadOnlyAdmin(ListedAdmin):
     """Rows that are looked at, and acted on by name, but edited and deleted by nobody."""
 
     show_full_result_count = False

@@ -104,21 +104,15 @@ def memory_rate(leak: Leak) -> str:
 
 
 def readable(leak: Leak, now: datetime) -> list[Line]:
-    """What was judged, where it leads and what decided; only what is known."""
+    """What was judged and where it leads; what decided, where the verdict kept no account of its rules."""
     evidence = leak.evidence if isinstance(leak.evidence, Mapping) else {}
     statistics = _part(evidence, "statistics")
-    start = leak.started_at or leak.detected_at
-    ends = {"first": amount(leak, leak.initial_count), "last": amount(leak, leak.current_count)}
-    gain = f"{growth(leak, leak.growth_count)}, {formats.signed_percent(leak.growth_percent)}"
-    rate = "" if leak.growth_per_hour is None else _("%s an hour") % growth(leak, leak.growth_per_hour)
+    told = bool(evidence.get("rules"))
     found: list[tuple[str, str | SafeString, str]] = [
-        (_("From, to"), _("%(first)s to %(last)s") % ends, gain),
-        (_("Grows since"), formats.when(start, now), formats.exact(start)),
-        (_("Rate"), rate, ""),
-        (_("Limit"), *_limit(leak, statistics)),
+        (_("Noticed because"), "" if told else _gate(statistics), ""),
+        (_("Judged a leak because"), "" if told else _decided(evidence, statistics), ""),
         (_("Last looked at"), *_looked_at(evidence, statistics)),
-        (_("Noticed because"), _gate(statistics), ""),
-        (_("Judged a leak because"), _decided(evidence, statistics), ""),
+        (_("Limit"), *_limit(leak, statistics)),
         (_("Since then"), *_quiet(evidence, now)),
     ]
     return [Line(label=label, value=value, hint=hint) for label, value, hint in found if value]

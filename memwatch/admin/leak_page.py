@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils.html import format_html
@@ -22,8 +22,9 @@ MOST_ENTRIES = 400
 MOST_LIVES = 24
 """Processes drawn for a leak that shows over many short lives."""
 MOST_EVENTS = 200
-AROUND = 1.15
-"""The range shown by itself is the shortest that covers the leak's life and a little before."""
+BEFORE = 0.15
+"""Of the leak's life, shown before it began."""
+LEAST_SHOWN = timedelta(minutes=5)
 
 
 def context(leak: Leak, query: Mapping[str, str], now: datetime) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def context(leak: Leak, query: Mapping[str, str], now: datetime) -> dict[str, An
         "tiles": _tiles(leak, projection, now),
         "charts": _charts(leak, points, chosen, projection),
         "range": chosen,
-        "ranges": chosen.links,
+        "ranges": _links(chosen, query),
         "alive": leak.process is not None and leak.process.is_alive,
         "steps": investigation.steps(
             leak,
@@ -69,16 +70,20 @@ def context(leak: Leak, query: Mapping[str, str], now: datetime) -> dict[str, An
 
 
 def _range(leak: Leak, query: Mapping[str, str], now: datetime) -> ranges.TimeRange:
-    """The range of the URL; without one the shortest that shows the leak from before it began."""
+    """The range of the URL; without one the leak's own life and a little before."""
     since = leak.started_at or leak.detected_at
     process = leak.process
     last = process.ended_at if process is not None and process.ended_at else now
     first = min(since, process.first_seen_at, process.started_at) if process is not None else since
     if not {"range", "from", "to"} & query.keys():
-        life = (last - since) * AROUND
-        fitting = [key for key, (_label, length) in ranges.LENGTHS.items() if length is not None and length >= life]
-        query = {"range": fitting[0] if fitting else "all"}
+        begin = min(since - (last - since) * BEFORE, last - LEAST_SHOWN)
+        return ranges.TimeRange(since=max(begin, first - LEAST_SHOWN), until=last, key="")
     return ranges.asked(query, now=now, first=first, last=last)
+
+
+def _links(chosen: ranges.TimeRange, query: Mapping[str, str]) -> list[dict[str, Any]]:
+    own = not {"range", "from", "to"} & query.keys()
+    return [{"label": _("since it began"), "query": "?", "current": own}, *chosen.links]
 
 
 def _points(leak: Leak, chosen: ranges.TimeRange) -> list[queries.Point]:

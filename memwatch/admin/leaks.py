@@ -65,6 +65,14 @@ class LeakAdmin(PageAdmin):
         leak_acts.ACKNOWLEDGE, leak_acts.SNOOZE, leak_acts.RESOLVE, leak_acts.SUPPRESS, leak_acts.REOPEN,
         leak_acts.COMMENT, leak_acts.SNAPSHOT,
     )  # fmt: skip
+    about = gettext_lazy(
+        "What grows and is not given back, worst first. Open and acknowledged leaks are shown; snoozed, suppressed and "
+        "resolved ones by the filter."
+    )
+    empty = gettext_lazy(
+        "No leak is open. A process is judged after 16 snapshots; until then, and for growth that stops, nothing is "
+        "opened. Resolved leaks are shown by the filter “state”."
+    )
     ordering = (SEVERITY_RANK.desc(), "service__name", "kind", "object_type", "-detected_at", "-id")
     page_template = "admin/memwatch/leak/page.html"
 
