@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 
 from django.contrib import admin
@@ -13,10 +12,13 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from memwatch import queries
-from memwatch.admin import formats, leak_tables, panels
+from memwatch.admin import evidence, formats, leak_tables, overview_tables, panels
 from memwatch.admin.base import ReadOnlyAdmin
 from memwatch.conf import get_settings
 from memwatch.figures import SEVERITIES
@@ -62,15 +64,19 @@ class OverviewAdmin(ReadOnlyAdmin):
 
 
 def fleet_page(now: datetime) -> Mapping[str, Any]:
-    """Tiles, services, the worst leaks and the alerts of now. As many queries for a large fleet as for a small one."""
+    """What the template shows. As many queries for a large fleet as for a small one."""
     items = queries.fleet()
     leaks = leak_tables.worst_first(Leak.objects.active().select_related("service", "process__service"))
     alerts = list(Alert.objects.raised().select_related("service", "process__service")[: SHOWN_ALERTS + 1])
+    state = queries.stats(now)
+    causes = _causes(leaks)
     return {
         "now": formats.exact(now),
+        "headline": _headline(items, causes),
+        "worst": leaks[0].severity if leaks else "",
         "tiles": _tiles(items, leaks, alerts, now),
-        "services": _services(items, leaks, now),
-        "leaks": [leak_tables.leak_row(leak, now) for leak in leaks[:SHOWN_LEAKS]],
+        "services": overview_tables.service_rows(items, leaks, queries.recent(items, now), now),
+        "leaks": [overview_tables.cause_row(cause, now) for cause in causes[:SHOWN_LEAKS]],
         "leaks_url": formats.changelist("leak"),
         "alerts": [
             {
@@ -83,19 +89,52 @@ def fleet_page(now: datetime) -> Mapping[str, Any]:
             for alert in alerts[:SHOWN_ALERTS]
         ],
         "alerts_url": formats.changelist("alert", state="raised"),
+        "cost": overview_tables.cost_lines(state),
+        "cost_problem": overview_tables.cost_problem(state),
     }
+
+
+def _causes(leaks: Sequence[Leak]) -> list[list[Leak]]:
+    """The same leak in several processes of a service together, in the order given."""
+    found: dict[tuple[int, str, str], list[Leak]] = {}
+    for leak in leaks:
+        found.setdefault((leak.service_id, leak.kind, leak.object_type), []).append(leak)
+    return list(found.values())
+
+
+def _headline(items: Sequence[ProcessFigures], causes: Sequence[Sequence[Leak]]) -> SafeString:
+    """How it is, in a sentence."""
+    if not items:
+        return SafeString("")
+    if not causes:
+        text = ngettext(
+            "Nothing leaks: %s process is watched and no leak is open.",
+            "Nothing leaks: %s processes are watched and no leak is open.",
+            len(items),
+        ) % formats.count(len(items))
+        return format_html("{}", text)
+    worst = causes[0][0]
+    found = ngettext("%s leak is open.", "%s different leaks are open.", len(causes)) % formats.count(len(causes))
+    left = worst.time_to_exhaustion_s
+    return format_html(
+        _("{} The worst: {} in {}, since {}{}."),
+        found,
+        formats.link(formats.page_url("leak", worst.pk), evidence.name_of(worst)),
+        worst.service.name,
+        formats.exact(worst.started_at or worst.detected_at),
+        _("; memory runs out in %s") % formats.duration(left) if left is not None else "",
+    )
 
 
 def _tiles(
     items: Sequence[ProcessFigures], leaks: Sequence[Leak], alerts: Sequence[Alert], now: datetime
 ) -> list[panels.Line]:
-    silent = [item for item in items if is_silent(item, now)]
+    silent = [item for item in items if overview_tables.is_silent(item, now)]
     by_severity = [
-        f"{len([leak for leak in leaks if leak.severity == severity])} {formats.severity_word(severity)}"
+        f"{formats.SEVERITY_SHAPES[severity]} {found} {formats.severity_word(severity)}"
         for severity in reversed(SEVERITIES)
-        if any(leak.severity == severity for leak in leaks)
+        if (found := sum(leak.severity == severity for leak in leaks))
     ]
-    pauses = _known(items, "census_pause_ms")
     return [
         panels.Line(
             label=_("Services"),
@@ -103,73 +142,47 @@ def _tiles(
             url=formats.changelist("service"),
         ),
         panels.Line(
-            label=_("Processes"),
+            label=_("Processes alive"),
             value=formats.count(len(items)),
-            hint=_("%s silent") % formats.count(len(silent)) if silent else _("alive, all report"),
+            hint=_("%s silent") % formats.count(len(silent)) if silent else _("all report"),
             url=formats.changelist("process"),
+            tone="medium" if silent else "",
         ),
         panels.Line(
             label=_("Open leaks"),
             value=formats.count(len(leaks)),
             hint=", ".join(by_severity),
             url=formats.changelist("leak"),
+            tone=leaks[0].severity if leaks else "",
         ),
         panels.Line(
             label=_("Alerts raised"),
             value=formats.at_most(len(alerts), SHOWN_ALERTS),
             url=formats.changelist("alert", state="raised"),
         ),
-        panels.Line(label=_("RSS of all"), value=formats.megabytes(_total(items, "rss_mb"))),
-        panels.Line(
-            label=_("Fullest heap"),
-            value=formats.percent(max(_known(items, "heap_percent"), default=None)),
-            hint=_("of its limit"),
-        ),
-        panels.Line(
-            label=_("Census pause"),
-            value=formats.milliseconds(max(pauses, default=None)),
-            hint=_("the longest"),
-        ),
+        _memory_tile(items),
+        _fullest_tile(items),
     ]
 
 
-def _services(items: Sequence[ProcessFigures], leaks: Sequence[Leak], now: datetime) -> list[dict[str, Any]]:
-    rows = []
-    for service, group in groupby(items, key=lambda item: item.process.service):
-        members = list(group)
-        own = [leak for leak in leaks if leak.service_id == service.pk]
-        worst = max(own, key=lambda leak: SEVERITIES.index(leak.severity), default=None)
-        ends = [leak.time_to_exhaustion_s for leak in own if leak.time_to_exhaustion_s is not None]
-        drifts = [item.drift_percent for item in members if item.drift_percent is not None]
-        silent = sum(is_silent(item, now) for item in members)
-        rows.append(
-            {
-                "url": formats.page_url("service", service.pk),
-                "name": service.name,
-                "alive": formats.count(len(members)),
-                "silent": _("%s silent") % formats.count(silent) if silent else "",
-                "rss": formats.megabytes(_total(members, "rss_mb")),
-                "heap": formats.megabytes(_total(members, "heap_used_mb")),
-                "share": formats.percent(max(_known(members, "heap_percent"), default=None)),
-                "drift": formats.signed_percent(max(drifts, default=None)),
-                "leaks": formats.count(len(own)),
-                "worst": formats.severity_badge(worst.severity, worst.get_severity_display()) if worst else "",
-                "exhaustion": formats.duration(min(ends, default=None)),
-            }
-        )
-    return rows
+def _memory_tile(items: Sequence[ProcessFigures]) -> panels.Line:
+    """RSS of all, of what containers and hosts allow: each limit counts once."""
+    rss = [item.figures.rss_mb for item in items if item.figures and item.figures.rss_mb is not None]
+    return panels.Line(label=_("RSS of all"), value=formats.megabytes(sum(rss) if rss else None))
 
 
-def is_silent(item: ProcessFigures, now: datetime) -> bool:
-    """It has not reported for two intervals."""
-    return (now - item.process.last_seen_at).total_seconds() > 2 * get_settings().snapshot_interval
-
-
-def _known(items: Sequence[ProcessFigures], name: str) -> list[float]:
-    values = (getattr(item.figures, name) for item in items if item.figures is not None)
-    return [value for value in values if value is not None]
-
-
-def _total(items: Sequence[ProcessFigures], name: str) -> float | None:
-    values = _known(items, name)
-    return sum(values) if values else None
+def _fullest_tile(items: Sequence[ProcessFigures]) -> panels.Line:
+    known = [(item.figures.heap_percent, item) for item in items if item.figures and item.figures.heap_percent]
+    if not known:
+        return panels.Line(label=_("Fullest"), value=formats.NOT_MEASURED)
+    share, item = max(known, key=lambda each: each[0])
+    settings = get_settings()
+    tone = "critical" if share >= settings.heap_critical_percent else ""
+    return panels.Line(
+        label=_("Fullest heap, of its limit"),
+        value=formats.percent(share),
+        hint=_("%(slot)s, of %(limit)s")
+        % {"slot": item.process.slot, "limit": formats.megabytes(item.figures.heap_size_mb if item.figures else None)},
+        url=formats.page_url("process", item.process.pk),
+        tone=tone or ("medium" if share >= settings.heap_warning_percent else ""),
+    )

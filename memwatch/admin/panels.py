@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.utils.functional import Promise
@@ -28,6 +28,8 @@ class Line:
     value: str | SafeString
     hint: str | Promise = ""
     url: str = ""
+    tone: str = ""
+    """``medium``, ``high`` or ``critical`` where it wants to be seen."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,8 @@ class TypeRow:
     percent: str
     direction: str
     """``up`` or empty."""
+    sort: Mapping[str, str]
+    """``now``, ``before``, ``difference``, ``percent`` as a script sorts them; empty where unknown."""
     leaking: bool = False
 
 
@@ -178,8 +182,18 @@ def _type_row(row: queries.Row, *, leaking: bool = False) -> TypeRow:
         difference=formats.signed_count(row.difference),
         percent=formats.signed_percent(row.percent),
         direction=direction(row),
+        sort={
+            "now": _plain(row.after),
+            "before": _plain(row.before),
+            "difference": _plain(row.difference),
+            "percent": _plain(row.percent),
+        },
         leaking=leaking,
     )
+
+
+def _plain(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def container_rows(containers: Sequence[BigContainer] | None) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from memwatch.queries.figures import figures_of, figures_of_many
 from memwatch.queries.fleet import ProcessFigures, figures_of_processes, fleet, metrics_of, open_leaks
 from memwatch.queries.history import history
 from memwatch.queries.judged import judged_histories, judged_history
+from memwatch.queries.recent import Recent, recent
 from memwatch.queries.stats import stats, transport_state
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Event",
     "Point",
     "ProcessFigures",
+    "Recent",
     "Row",
     "baseline_of",
     "baselines_of",
@@ -35,6 +37,7 @@ __all__ = [
     "last_snapshot_of",
     "metrics_of",
     "open_leaks",
+    "recent",
     "stats",
     "transport_state",
 ]

@@ -1,0 +1,163 @@
+"""The tables of the overview: services with their last hours, leaks by cause, what watching costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from memwatch.admin import formats, leak_tables
+from memwatch.admin.panels import Line
+from memwatch.admin.sparklines import sparkline
+from memwatch.conf import get_settings
+from memwatch.figures import SEVERITIES
+from memwatch.models import Leak
+from memwatch.queries import ProcessFigures, Recent
+
+LAGGING_INTERVALS = 2
+
+
+def service_rows(
+    items: Sequence[ProcessFigures], leaks: Sequence[Leak], recent: Mapping[int, Recent], now: datetime
+) -> list[dict[str, Any]]:
+    """Each service with its figures of now and its last hours; those that leak worst come first."""
+    rows = []
+    for service, group in groupby(items, key=lambda item: item.process.service):
+        members = list(group)
+        own = [leak for leak in leaks if leak.service_id == service.pk]
+        worst = max(own, key=lambda leak: SEVERITIES.index(leak.severity), default=None)
+        ends = [leak.time_to_exhaustion_s for leak in own if leak.time_to_exhaustion_s is not None]
+        drifts = [item.drift_percent for item in members if item.drift_percent is not None]
+        silent = sum(is_silent(item, now) for item in members)
+        past = recent.get(service.pk)
+        figures: dict[str, float | None] = {
+            "alive": len(members),
+            "worst": SEVERITIES.index(worst.severity) if worst else None,
+            "exhaustion": min(ends, default=None),
+            "rss": _total(members, "rss_mb"),
+            "growth": past.growth_mb_per_hour if past else None,
+            "heap": _total(members, "heap_used_mb"),
+            "share": max(_known(members, "heap_percent"), default=None),
+            "drift": max(drifts, default=None),
+        }
+        rows.append(
+            {
+                "rank": (-SEVERITIES.index(worst.severity) if worst else 1, min(ends, default=float("inf"))),
+                "sort": {name: "" if value is None else f"{value:.6g}" for name, value in figures.items()},
+                "url": formats.page_url("service", service.pk),
+                "name": service.name,
+                "alive": formats.count(len(members)),
+                "silent": _("%s silent") % formats.count(silent) if silent else "",
+                "rss": formats.megabytes(figures["rss"]),
+                "heap": formats.megabytes(figures["heap"]),
+                "share": formats.percent(figures["share"]),
+                "spark": _spark(past, len(members)),
+                "growth": formats.signed_megabytes(figures["growth"]),
+                "drift": formats.signed_percent(figures["drift"]),
+                "leaks": formats.count(len(own)),
+                "worst": formats.severity_badge(worst.severity, worst.get_severity_display()) if worst else "",
+                "worst_url": formats.page_url("leak", worst.pk) if worst else "",
+                "exhaustion": _("in %s") % formats.duration(min(ends)) if ends else formats.NOT_MEASURED,
+            }
+        )
+    return sorted(rows, key=lambda row: (row["rank"], row["name"]))
+
+
+def cause_row(leaks: Sequence[Leak], now: datetime) -> dict[str, Any]:
+    """The same leak in one process or several: its worst, and how many more there are."""
+    row = leak_tables.leak_row(leaks[0], now)
+    more = len(leaks) - 1
+    if more:
+        row["also"] = ngettext("and %s process more", "and %s processes more", more) % formats.count(more)
+        row["also_url"] = formats.changelist("leak", service__id__exact=leaks[0].service_id, q=leaks[0].object_type)
+    return row
+
+
+def is_silent(item: ProcessFigures, now: datetime) -> bool:
+    """It has not reported for two intervals."""
+    return (now - item.process.last_seen_at).total_seconds() > 2 * get_settings().snapshot_interval
+
+
+def cost_lines(state: Mapping[str, Any]) -> list[Line]:
+    """What watching costs the watched, what was lost, how late the figures are."""
+    cost, transport = state["cost"], state["transport"]
+    interval_ms = state["snapshot_interval_s"] * 1000
+    mean, most = cost["snapshot_cpu_ms_mean"], cost["snapshot_cpu_ms_max"]
+    lost = state["snapshots_dropped"] + (transport.get("lost") or 0)
+    return [
+        Line(
+            label=_("Census pause"),
+            value=formats.milliseconds(cost["census_pause_ms_max"]),
+            hint=_("the longest; %s on average") % formats.milliseconds(cost["census_pause_ms_mean"]),
+        ),
+        Line(
+            label=_("CPU of a process"),
+            value=_share(mean, interval_ms),
+            hint=_("at most %s") % _share(most, interval_ms),
+        ),
+        Line(label=_("Lag"), value=formats.duration(state["lag_s"]), hint=_("since the newest report")),
+        Line(
+            label=_("Waiting to be stored"),
+            value=formats.count(transport.get("backlog")),
+            hint=_("the oldest for %s") % formats.duration(transport["oldest_s"]) if transport.get("oldest_s") else "",
+        ),
+        Line(label=_("Snapshots stored"), value=formats.count(state["snapshots_stored"])),
+        Line(
+            label=_("Lost"),
+            value=formats.count(lost),
+            hint=_("dropped by agents or trimmed unread"),
+            tone="medium" if lost else "",
+        ),
+        Line(
+            label=_("Reports rejected"),
+            value=formats.count(state["reports_rejected"]),
+            url=formats.changelist("rejectedreport"),
+            tone="medium" if state["reports_rejected"] else "",
+        ),
+    ]
+
+
+def cost_problem(state: Mapping[str, Any]) -> str:
+    """What keeps figures from arriving, and what to look at; empty where nothing does."""
+    transport, lag = state["transport"], state["lag_s"]
+    if not transport["available"]:
+        return _("The transport cannot be reached: %s") % transport.get("problem", "")
+    late = LAGGING_INTERVALS * state["snapshot_interval_s"] + 30
+    if lag is not None and lag > late and transport.get("backlog"):
+        return _("Reports wait to be stored: is beat running, and a worker for the queue memwatch?")
+    if lag is not None and lag > late and state["processes_alive"]:
+        return _("No process has reported for %s: are they running, with the same transport?") % formats.duration(lag)
+    return ""
+
+
+def _share(cpu_ms: float | None, interval_ms: float) -> str:
+    return formats.NOT_MEASURED if cpu_ms is None else _("%s %% of a CPU") % f"{cpu_ms / interval_ms * 100:.2f}"
+
+
+def _spark(past: Recent | None, members: int) -> SafeString:
+    if past is None:
+        return SafeString("")
+    text = _("RSS of a process over %(span)s: from %(first)s to %(last)s, at most %(most)s") % {
+        "span": formats.duration(past.span_s),
+        "first": formats.megabytes(past.rss_mb[0]),
+        "last": formats.megabytes(past.rss_mb[-1]),
+        "most": formats.megabytes(max(past.rss_mb)),
+    }
+    if past.looked_at < members:
+        text += _(" (%(some)s of %(all)s processes)") % {"some": past.looked_at, "all": members}
+    return sparkline(past.rss_mb, text)
+
+
+def _known(items: Sequence[ProcessFigures], name: str) -> list[float]:
+    values = (getattr(item.figures, name) for item in items if item.figures is not None)
+    return [value for value in values if value is not None]
+
+
+def _total(items: Sequence[ProcessFigures], name: str) -> float | None:
+    values = _known(items, name)
+    return sum(values) if values else None

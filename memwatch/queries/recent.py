@@ -1,0 +1,113 @@
+"""The last hours of services at a glance: what the overview draws beside each name.
+
+A fleet of thousands of processes would be millions of snapshots. So of each service only some processes are looked at,
+the leaking and the largest first, at two dozen times each, found by their sequence numbers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from statistics import fmean
+
+from django.db.models import Q
+
+from memwatch.conf import get_settings
+from memwatch.detection.estimators import theil_sen
+from memwatch.models import Snapshot
+from memwatch.queries.baselines import last_snapshot_of
+from memwatch.queries.figures import megabytes
+from memwatch.queries.fleet import ProcessFigures
+
+LOOK_BACK = timedelta(hours=6)
+TIMES = 24
+MOST_PROCESSES = 60
+LEAST_OF_A_SERVICE = 2
+WARM_UP_S = 300.0
+LEAST_POINTS = 6
+LEAST_SPAN_S = 60.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Recent:
+    """The last hours of one service."""
+
+    rss_mb: tuple[float, ...]
+    """Mean RSS of the processes looked at, oldest first, at most :data:`TIMES`."""
+    growth_mb_per_hour: float | None
+    """RSS of the process that grows fastest (Theil-Sen); ``None`` where none was seen long enough."""
+    span_s: float
+    """From the first figure to the last."""
+    looked_at: int
+    """Processes."""
+
+
+def recent(items: Sequence[ProcessFigures], now: datetime) -> dict[int, Recent]:
+    """By service id, of these processes with their figures. One query."""
+    chosen = _chosen(items)
+    wanted = Q()
+    for item in chosen:
+        numbers = _numbers(item)
+        if numbers:
+            wanted |= Q(process=item.process.pk, seq__in=numbers)
+    if not wanted:
+        return {}
+    rows = Snapshot.objects.filter(wanted, timestamp__gte=now - LOOK_BACK, rss_kib__isnull=False).order_by("timestamp")
+    series: dict[int, list[tuple[float, float]]] = {}
+    for pk, at, kib in rows.values_list("process_id", "timestamp", "rss_kib"):
+        series.setdefault(pk, []).append((at.timestamp(), megabytes(kib) or 0.0))
+    by_service: dict[int, dict[int, list[tuple[float, float]]]] = {}
+    begins = {item.process.pk: item.process.started_at.timestamp() for item in chosen}
+    for item in chosen:
+        if item.process.pk in series:
+            by_service.setdefault(item.process.service_id, {})[item.process.pk] = series[item.process.pk]
+    return {service: _recent(own, begins) for service, own in by_service.items()}
+
+
+def _chosen(items: Iterable[ProcessFigures]) -> list[ProcessFigures]:
+    by_service: dict[int, list[ProcessFigures]] = {}
+    for item in items:
+        by_service.setdefault(item.process.service_id, []).append(item)
+    share = max(LEAST_OF_A_SERVICE, MOST_PROCESSES // max(1, len(by_service)))
+    return [item for own in by_service.values() for item in sorted(own, key=_interest, reverse=True)[:share]]
+
+
+def _interest(item: ProcessFigures) -> tuple[int, float]:
+    return item.open_leaks, (item.figures.rss_mb if item.figures else None) or 0.0
+
+
+def _numbers(item: ProcessFigures) -> list[int]:
+    """Evenly so many sequence numbers of the time looked back on."""
+    last = last_snapshot_of(item.process)
+    if last is None:
+        return []
+    first = max(0, last.seq - round(LOOK_BACK.total_seconds() / get_settings().snapshot_interval))
+    count = min(TIMES, last.seq - first + 1)
+    return sorted({first + round((last.seq - first) * place / max(1, count - 1)) for place in range(count)})
+
+
+def _recent(series: dict[int, list[tuple[float, float]]], begins: dict[int, float]) -> Recent:
+    first = min(own[0][0] for own in series.values())
+    last = max(own[-1][0] for own in series.values())
+    width = (last - first) / TIMES or 1.0
+    slots: dict[int, dict[int, float]] = {}
+    for pk, own in series.items():
+        for at, value in own:
+            slots.setdefault(min(TIMES - 1, int((at - first) / width)), {})[pk] = value
+    slopes = [slope for pk, own in series.items() if (slope := _slope(own, begins[pk])) is not None]
+    return Recent(
+        rss_mb=tuple(fmean(slots[slot].values()) for slot in sorted(slots)),
+        growth_mb_per_hour=max(slopes, default=None),
+        span_s=last - first,
+        looked_at=len(series),
+    )
+
+
+def _slope(points: list[tuple[float, float]], begin: float) -> float | None:
+    """MB an hour, without the warm-up where enough is left."""
+    warm = [point for point in points if point[0] >= begin + WARM_UP_S]
+    points = warm if len(warm) >= LEAST_POINTS else points
+    if len(points) < LEAST_POINTS or points[-1][0] - points[0][0] < LEAST_SPAN_S:
+        return None
+    return theil_sen([at for at, _value in points], [value for _at, value in points]).slope * 3600
