@@ -17,7 +17,7 @@ from prometheus_client.samples import Sample
 
 from memwatch.figures import MB, SEVERITIES, MemorySnapshot
 
-FLEET, SELF = "fleet", "self"
+FLEET, SELF, TRANSPORT = "fleet", "self", "transport"
 OTHER_TYPES = "other"
 """The ``object_type`` of everything beyond the limit."""
 
@@ -32,8 +32,8 @@ class Observed:
     """Of its last snapshot."""
     drift_percent: float | None = None
     """Drift of heap used from the baseline."""
-    leaks: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    """Open leaks by severity."""
+    leaks: Mapping[str, int] | None = dataclasses.field(default_factory=dict)
+    """Open leaks by severity; ``None`` where nobody judges."""
     dropped_snapshots: int = 0
     sampling_failures: int = 0
     refused_commands: int = 0
@@ -66,17 +66,19 @@ class Observation:
     """Everything one exposition shows."""
 
     source: str
-    """``FLEET`` (all processes of the deployment) or ``SELF`` (the exporter's own process)."""
+    """``FLEET`` (the deployment by its database), ``TRANSPORT`` (what its agents report) or ``SELF`` (one process)."""
     processes: Sequence[Observed] = ()
     service_leaks: Sequence[tuple[Mapping[str, str], Mapping[str, int]]] = ()
     """Labels and open leaks by severity of services that leak as a whole (recycled workers)."""
     exhaustions: Sequence[Exhaustion] = ()
     leaking_types: frozenset[str] = frozenset()
     """Types of open leaks: they keep a label of their own, though they are rarely among the largest."""
-    leak_detections: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    """Leaks ever detected by severity; never falls."""
+    leak_detections: Mapping[str, int] | None = dataclasses.field(default_factory=dict)
+    """Leaks ever detected by severity; never falls. ``None`` where nobody judges."""
     rejected_reports: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """Reports ever refused by reason; never falls."""
+    notifications: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)
+    """Messages of alerts by what became of them (the keys of ``NOTIFICATIONS``) and channel; never falls."""
     totals: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """Other totals that never fall, by the keys of ``TOTALS``."""
     backlog: Backlog | None = None
@@ -136,6 +138,11 @@ TOTALS = {
     "duplicates": ("snapshots_repeated_total", "Snapshots that were delivered once more."),
 }
 """Totals of the deployment by their key in ``Observation.totals``: name and HELP."""
+
+NOTIFICATIONS = {
+    "sent": ("notifications_sent_total", "Messages of alerts that arrived, by channel."),
+    "failed": ("notifications_failed_total", "Messages of alerts that were given up, by channel."),
+}
 
 _UP = "1 when memwatch's figures could be read, else 0."
 
@@ -220,7 +227,7 @@ def _add_known_process_series(made: _Families, processes: Sequence[Observed]) ->
     )
     kept = [(made.own(name, text), attribute) for name, attribute, text in KEPT_TOTALS]
     for observed in processes:
-        _add(leaks, observed.labels, sum(observed.leaks.values()))
+        _add(leaks, observed.labels, None if observed.leaks is None else sum(observed.leaks.values()))
         _add(drift, observed.labels, observed.drift_percent)
         _add(started, observed.labels, None if observed.started_at is None else observed.started_at.timestamp())
         for family, attribute in kept:
@@ -262,11 +269,11 @@ def shown_types(counts: Iterable[Mapping[str, int]], limit: int, first: Collecti
 
 def _add_leaks(made: _Families, observation: Observation) -> None:
     detections = made.reference("leak_detections_total", "Total leak detections by severity.")
-    for severity in SEVERITIES:
+    for severity in SEVERITIES if observation.leak_detections is not None else ():
         _add(detections, {"severity": severity}, observation.leak_detections.get(severity, 0))
     leaks = made.own("leaks_open", "Open leaks by severity; host and slot are empty for those of a whole service.")
     for observed in observation.processes:
-        for severity in SEVERITIES:
+        for severity in SEVERITIES if observed.leaks is not None else ():
             _add(leaks, {**observed.labels, "severity": severity}, observed.leaks.get(severity, 0))
     for labels, by_severity in observation.service_leaks:
         for severity in SEVERITIES:
@@ -280,9 +287,13 @@ def _add_operations(made: _Families, observation: Observation) -> None:
     rejected = made.own("reports_rejected_total", "Reports that could not be taken, by reason.")
     for reason, count in sorted(observation.rejected_reports.items()):
         _add(rejected, {"reason": reason}, count)
+    for became, (name, text) in NOTIFICATIONS.items():
+        told = made.own(name, text)
+        for channel, count in sorted(observation.notifications.get(became, {}).items()):
+            _add(told, {"channel": channel}, count)
     for key, (name, text) in TOTALS.items():
         _add(made.own(name, text), {}, observation.totals.get(key))
-    if observation.source == FLEET:
+    if observation.source != SELF:
         alive = made.own("processes_alive", "Processes that are being watched.")
         for service, count in sorted(Counter(observed.labels["service"] for observed in observation.processes).items()):
             _add(alive, {"service": service}, count)

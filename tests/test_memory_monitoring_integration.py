@@ -12,7 +12,9 @@ import subprocess
 import sys
 import sysconfig
 import threading
+import time
 import urllib.request
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,6 +24,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from memwatch.figures import Leak
 from memwatch.profiler import MemoryProfiler
+from memwatch.transport import open_hub, open_uplink
+from tests.reports import START, report, snapshot
 
 EXPORTERS = Path(__file__).parent.parent / "monitoring" / "exporters"
 
@@ -199,6 +203,57 @@ def test_by_itself_it_watches_its_own_process_and_stops_when_told(number: signal
         process.wait()
         assert process.stderr is not None
         process.stderr.close()
+
+
+@pytest.mark.parametrize("take", [False, True])
+def test_pointed_at_a_transport_it_shows_what_the_agents_report_and_leaves_the_reports(
+    take: bool, tmp_path: Path
+) -> None:
+    url = f"local://{tmp_path}/transport"
+    now = datetime.now(UTC)
+    uplink = open_uplink(url, "agent")
+    uplink.send(report(snapshots={0: snapshot((now - START).total_seconds())}).encode())
+    uplink.close()
+    process = subprocess.Popen(
+        [sys.executable, "memory_exporter.py", "--port", "0", "--transport", url, *(["--take"] if take else [])],
+        cwd=EXPORTERS, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        assert f"/metrics, source: the agents at local://{tmp_path}/transport" in line
+        port = int(line.partition("http://127.0.0.1:")[2].partition("/")[0])
+        deadline = time.monotonic() + 30
+        while not (shown := samples(scrape(port)))["memwatch_up"]:
+            assert time.monotonic() < deadline
+        assert shown["fogcompute_memory_rss_mb:h1:web:web-1"] == 96
+        assert shown["memwatch_exporter_source:transport"] == 1
+        hub = open_hub(url)
+        assert len(hub.read(limit=10)) == (0 if take else 1)
+        hub.close()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert "Traceback" not in process.stderr.read()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--transport", "ftp://x"], "transport 'ftp://x': give local:///folder or redis://host:6379/0"),
+        (["--transport", "local://relative"], "give an absolute folder after three slashes"),
+        (["--take"], "--take goes with --transport"),
+    ],
+)
+def test_a_transport_that_is_none_is_said_in_one_plain_line(arguments: list[str], said: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "memory_exporter.py", "--port", "0", *arguments],
+        cwd=EXPORTERS, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode in (1, 2)
+    assert said in done.stderr.splitlines()[-1]
 
 
 def test_started_where_the_port_is_taken_it_says_one_plain_line() -> None:

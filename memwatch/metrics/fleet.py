@@ -35,6 +35,10 @@ def observe() -> Observation:
         leaking_types=frozenset(leak.object_type for leak in leaks),
         leak_detections=_by_label(totals, counters.LEAK_DETECTIONS, "severity"),
         rejected_reports=_by_label(totals, counters.REJECTED, "reason"),
+        notifications={
+            "sent": _by_label(totals, counters.NOTIFICATIONS_SENT, "channel"),
+            "failed": _by_label(totals, counters.NOTIFICATIONS_FAILED, "channel"),
+        },
         totals={key: sum(value for _labels, value in totals.get(name, ())) for key, name in _PLAIN_TOTALS.items()},
         backlog=_backlog(),
     )

@@ -11,6 +11,7 @@ from memwatch.transport.channel import (
     Hub,
     HubState,
     Incoming,
+    Peek,
     TransportUnavailable,
     Uplink,
     redacted,
@@ -22,9 +23,11 @@ __all__ = [
     "Hub",
     "HubState",
     "Incoming",
+    "Peek",
     "TransportUnavailable",
     "Uplink",
     "open_hub",
+    "open_peek",
     "open_uplink",
     "redacted",
 ]
@@ -55,6 +58,16 @@ def open_hub(url: str) -> Hub:
     from memwatch.transport.local import LocalHub  # noqa: PLC0415
 
     return LocalHub(url)
+
+
+def open_peek(url: str) -> Peek:
+    """A look at the reports that leaves them to the server's end; raises as :func:`open_uplink`."""
+    from memwatch.transport.peek import LocalPeek, RedisPeek  # noqa: PLC0415
+
+    if _scheme(url) not in _REDIS:
+        return LocalPeek(url)
+    with _client_library_needed():
+        return RedisPeek(url)
 
 
 @contextlib.contextmanager

@@ -99,6 +99,16 @@ class Hub(Protocol):
         """Give back what was read and not acknowledged."""
 
 
+class Peek(Protocol):
+    """A look at the reports that takes none away from the hub."""
+
+    def look(self) -> list[bytes]:
+        """Reports that came since the last look, oldest first, unchecked; raises :class:`TransportUnavailable`."""
+
+    def close(self) -> None:
+        """Give up connections. Harmless when repeated."""
+
+
 def address(process_key: str) -> str:
     """A process's name in file names and Redis keys: 32 hexadecimal digits."""
     return hashlib.sha256(process_key.encode("utf-8", "surrogatepass")).hexdigest()[:32]

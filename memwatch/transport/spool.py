@@ -97,7 +97,7 @@ class SpoolReader:
                 except FileNotFoundError:
                     continue  # another reader was faster
                 self._held.add(claim)
-                deliveries.append(Delivery(claim, _read_file(claimed, claim)))
+                deliveries.append(Delivery(claim, read_file(claimed, claim)))
             return deliveries
 
     def acknowledge(self, ids: list[str]) -> None:
@@ -181,7 +181,7 @@ def _write_file(folder: int, name: str, payload: bytes, mode: int) -> None:
         os.close(opened)
 
 
-def _read_file(folder: int, name: str) -> bytes:
+def read_file(folder: int, name: str) -> bytes:
     """At most one byte over the limit; nothing for what is no readable file, which decoding then refuses."""
     try:
         opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
@@ -192,6 +192,12 @@ def _read_file(folder: int, name: str) -> bytes:
         return b""
     with os.fdopen(opened, "rb") as file:
         return file.read(MAX_REPORT_BYTES + 1)
+
+
+def report_name(name: str) -> str | None:
+    """The report that a file of the spool or a claim holds; ``None`` for other files."""
+    claim = _CLAIM.fullmatch(name)
+    return claim[2] if claim else name if _REPORT.fullmatch(name) else None
 
 
 def _remove(name: str, folder: int) -> None:

@@ -8,8 +8,9 @@ In a program of your own::
     exporter.set_memory_profiler(profiler)
     await exporter.start()          # http://127.0.0.1:9202/metrics
 
-By itself, ``python memory_exporter.py`` watches its own process. The exporter of a whole deployment is
-``manage.py memwatch_exporter``.
+By itself, ``python memory_exporter.py`` watches its own process. With ``--transport local:///var/run/memwatch`` or
+``--transport redis://host:6379/0`` it shows what the agents there report, and leaves the reports to whoever ingests
+them. The exporter of a whole deployment, with its leaks and baselines, is ``manage.py memwatch_exporter``.
 """
 
 from __future__ import annotations
@@ -37,8 +38,11 @@ from prometheus_client.core import Metric
 from memwatch.exposition import SELF, Observation, Observed, families
 from memwatch.figures import Leak, MemorySnapshot
 from memwatch.metrics.page import Page
+from memwatch.metrics.reported import Follower
 from memwatch.metrics.server import DEFAULT_PORT, ListenError, MetricsServer
 from memwatch.profiler import MemoryProfiler, get_memory_profiler
+from memwatch.transport import Peek, TransportUnavailable, open_hub, open_peek, redacted
+from memwatch.transport.peek import Taking
 
 logger = logging.getLogger("memory_exporter")
 
@@ -50,6 +54,8 @@ class MemoryExporter:
         self._address, self._port, self._namespace = address, port, namespace
         self._profiler: MemoryProfiler | None = None
         self._server: MetricsServer | None = None
+        self._follower: Follower | None = None
+        self._source = "this process"
         self._detections: Counter[str] = Counter()
         self._counted: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
@@ -69,19 +75,33 @@ class MemoryExporter:
         profiler.register_leak_callback(self._count_leak)
         self._profiler = profiler
 
+    def set_transport(self, url: str, *, take: bool = False) -> None:
+        """Show what the agents at ``url`` report, instead of a profiler. ``take``: and take the reports away.
+
+        Raises :class:`ValueError` for a URL that is wrong, :class:`TransportUnavailable` where redis-py lacks.
+        """
+        peek: Peek = Taking(open_hub(url)) if take else open_peek(url)
+        self._follower = Follower(peek, namespace=self._namespace)
+        self._source = f"the agents at {redacted(url)}" + (", taking their reports" if take else "")
+
     async def start(self) -> None:
         """Start serving; :class:`ListenError` says what to do where the port is taken. Harmless when repeated."""
         if self._server is None:
             self._server = MetricsServer(self.page, address=self._address, port=self._port)
-            logger.info("serving http://%s:%s/metrics, source: this process", self._address, self.port)
-            if self._profiler is None:
+            logger.info("serving http://%s:%s/metrics, source: %s", self._address, self.port, self._source)
+            if self._follower is not None:
+                self._follower.start()
+            elif self._profiler is None:
                 logger.warning("no profiler is linked, memwatch_up is 0: call set_memory_profiler()")
 
     async def stop(self) -> None:
         """Stop serving. Harmless when repeated."""
         server, self._server = self._server, None
+        follower, self._follower = self._follower, None
         if server is not None:
             await asyncio.to_thread(server.stop)
+            if follower is not None:
+                await asyncio.to_thread(follower.stop)
 
     def page(self) -> Page:
         """The metrics of now. ``memwatch_up`` is 0 before the first snapshot."""
@@ -89,6 +109,8 @@ class MemoryExporter:
 
     def metrics(self) -> list[Metric]:
         """The same as metric families."""
+        if self._follower is not None:
+            return self._follower.metrics()
         observed = self._observe()
         with self._lock:
             detections = dict(self._detections)
@@ -137,11 +159,17 @@ def get_memory_exporter() -> MemoryExporter:
     return MemoryExporter()
 
 
-async def _run(exporter: MemoryExporter, interval_s: float) -> None:
+async def _run(exporter: MemoryExporter, interval_s: float | None) -> None:
+    """Serve until SIGINT or SIGTERM. ``interval_s``: seconds between snapshots of this process; ``None`` for none."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    if interval_s is None:
+        await exporter.start()
+        await stop.wait()
+        await exporter.stop()
+        return
     profiler = get_memory_profiler()
     profiler.snapshot_interval = interval_s
     exporter.set_memory_profiler(profiler)
@@ -153,18 +181,29 @@ async def _run(exporter: MemoryExporter, interval_s: float) -> None:
 
 
 def main() -> None:
-    """Watch this very process until SIGINT or SIGTERM."""
-    parser = argparse.ArgumentParser(description="Serves the memory figures of its own process to Prometheus.")
+    """Watch this very process, or follow a transport, until SIGINT or SIGTERM."""
+    parser = argparse.ArgumentParser(
+        description="Serves memory figures to Prometheus: its own, or a fleet's."
+    )
     parser.add_argument("--address", default="127.0.0.1", help="listen on this address (default: %(default)s)")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="and this port (default: %(default)s)")
     parser.add_argument("--interval", type=float, default=60.0, help="seconds between snapshots (default: %(default)s)")
+    parser.add_argument("--transport", help="show what the agents at this URL report: local:///folder, redis://host/0")
+    parser.add_argument(
+        "--take", action="store_true", help="take the reports away: where nobody else reads the transport"
+    )
     arguments = parser.parse_args()
     if not arguments.interval > 0:
         parser.error(f"--interval is {arguments.interval:g}: give seconds above 0, e.g. 60")
+    if arguments.take and not arguments.transport:
+        parser.error("--take goes with --transport")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    exporter = MemoryExporter(address=arguments.address, port=arguments.port)
     try:
-        asyncio.run(_run(MemoryExporter(address=arguments.address, port=arguments.port), arguments.interval))
-    except ListenError as error:
+        if arguments.transport:
+            exporter.set_transport(arguments.transport, take=arguments.take)
+        asyncio.run(_run(exporter, None if arguments.transport else arguments.interval))
+    except (ListenError, TransportUnavailable, ValueError) as error:
         raise SystemExit(f"memory_exporter: {error}") from None
 
 

@@ -1,0 +1,98 @@
+"""Looking at reports as they pass, without taking them: the ingest that reads the same transport misses nothing.
+
+From a spool, the files that are there are read and left; one that an ingest took between two looks is missed, so look
+more often than it reads. From Redis, the stream is read beside the ingest's consumer group, and nothing is missed: what
+the group has acknowledged stays for half a minute.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from memwatch.transport.channel import Hub
+from memwatch.transport.folder import LocalAddress
+from memwatch.transport.spool import CLAIMED, SPOOL, read_file, report_name
+
+MOST = 5_000
+"""Reports one look brings; at first the newest."""
+
+
+class LocalPeek:
+    """Looks into a spool folder."""
+
+    def __init__(self, url: str) -> None:
+        self._folder = LocalAddress.parse(url).folder
+        self._seen: set[str] = set()
+
+    def look(self) -> list[bytes]:
+        with self._folder.opened(SPOOL) as spool, self._folder.opened(CLAIMED) as claimed:
+            there = {}
+            for folder in (spool, claimed):  # in the way of a report: one that moves between the two is not missed
+                for name in os.listdir(folder):  # noqa: PTH208 - a descriptor
+                    if (report := report_name(name)) is not None:
+                        there[report] = (folder, name)
+            self._seen &= there.keys()
+            payloads = []
+            for report in sorted(there.keys() - self._seen)[-MOST:]:
+                folder, name = there[report]
+                if payload := read_file(folder, name):
+                    self._seen.add(report)
+                    payloads.append(payload)
+            self._seen.update(sorted(there)[:-MOST])
+        return payloads
+
+    def close(self) -> None:
+        self._seen.clear()
+
+
+class RedisPeek:
+    """Looks at the stream of reports."""
+
+    def __init__(self, url: str) -> None:
+        from memwatch.transport.redis_link import RedisAddress  # noqa: PLC0415 - redis-py may not be there
+
+        self._where = RedisAddress(url)
+        self._client = self._where.client()
+        self._last: bytes | None = None
+
+    def look(self) -> list[bytes]:
+        with self._where.errors_explained():
+            if self._last is None:
+                newest: Any = self._client.xrevrange(self._where.reports, count=MOST)
+                entries = newest[::-1]
+            else:
+                entries = self._after(self._last)
+        self._last = entries[-1][0] if entries else self._last or b"0-0"
+        return [fields.get(b"p", b"") for _entry, fields in entries]
+
+    def _after(self, last: bytes) -> Any:
+        newest: Any = self._client.xrevrange(self._where.reports, count=1)
+        if newest and _order(newest[0][0]) < _order(last):
+            last = b"0-0"  # Redis was emptied, and counts anew
+        found: Any = self._client.xread({self._where.reports: last}, count=MOST)
+        return found[0][1] if found else []
+
+    def close(self) -> None:
+        self._client.close()
+        self._client.connection_pool.disconnect()
+
+
+class Taking:
+    """Takes what it sees away: for a transport that nobody else reads, whose spool would fill up."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def look(self) -> list[bytes]:
+        deliveries = self._hub.read(limit=MOST)
+        self._hub.acknowledge(deliveries)
+        return [delivery.payload for delivery in deliveries]
+
+    def close(self) -> None:
+        self._hub.close()
+
+
+def _order(entry: bytes) -> tuple[int, int]:
+    milliseconds, _, number = entry.partition(b"-")
+    return int(milliseconds), int(number or 0)
