@@ -49,6 +49,12 @@ class ExpectedGrowth(models.Model):
         verbose_name=_("created by"),
     )
     matches = models.PositiveBigIntegerField(_("leaks held back"), default=0, editable=False)
+    suppressed_verdicts = models.PositiveBigIntegerField(
+        _("verdicts suppressed"),
+        default=0,
+        editable=False,
+        help_text=_("Verdicts of leak that had no consequence, one for each leak and each time it was judged."),
+    )
     last_matched_at = models.DateTimeField(_("last held back"), null=True, blank=True, editable=False)
 
     class Meta:
@@ -157,6 +163,7 @@ class LeakEvent(models.Model):
     class Kind(models.TextChoices):
         DETECTED = "detected", _("detected")
         WORSENED = "worsened", _("severity rose")
+        EASED = "eased", _("severity fell")
         ACKNOWLEDGED = "acknowledged", _("acknowledged")
         SNOOZED = "snoozed", _("snoozed")
         RESOLVED = "resolved", _("resolved")

@@ -17,7 +17,7 @@ class ExpectedRules:
     def __init__(self) -> None:
         self._rules = list(ExpectedGrowth.objects.select_related("service").order_by("pk"))
         self._held_back: Counter[int] = Counter()
-        self._seen: set[int] = set()
+        self._suppressed: Counter[int] = Counter()
 
     def match(self, object_type: str, service_id: int, now: datetime) -> ExpectedGrowth | None:
         """The first rule in force that expects this type's growth in this service."""
@@ -28,15 +28,19 @@ class ExpectedRules:
         return None
 
     def held_back(self, rule: ExpectedGrowth) -> None:
-        """Count a leak that the rule kept from opening."""
+        """Count a leak that the rule kept from opening, and its verdict."""
         self._held_back[rule.pk] += 1
-        self._seen.add(rule.pk)
+        self.suppressed(rule)
 
-    def seen(self, rule: ExpectedGrowth) -> None:
-        """Note that what the rule holds back still grows."""
-        self._seen.add(rule.pk)
+    def suppressed(self, rule: ExpectedGrowth) -> None:
+        """Count a verdict of leak on what the rule holds back already."""
+        self._suppressed[rule.pk] += 1
 
     def save(self, now: datetime) -> None:
         """Write what was counted."""
-        for pk in sorted(self._seen):
-            ExpectedGrowth.objects.filter(pk=pk).update(matches=F("matches") + self._held_back[pk], last_matched_at=now)
+        for pk, verdicts in sorted(self._suppressed.items()):
+            ExpectedGrowth.objects.filter(pk=pk).update(
+                matches=F("matches") + self._held_back[pk],
+                suppressed_verdicts=F("suppressed_verdicts") + verdicts,
+                last_matched_at=now,
+            )

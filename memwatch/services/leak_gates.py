@@ -91,6 +91,26 @@ def open_by_snapshots(since: datetime, now: datetime, interval_s: float, limits:
     )
 
 
+def grown_lives(lives: Iterable[Process], limits: Thresholds) -> set[int]:
+    """Ids of those of these ended processes in which something grew from their first to their last snapshot.
+
+    What :func:`memwatch.detection.judge_lives` asks of a life: half of the contract, or memory.
+    """
+    half = Thresholds(min_growth_percent=limits.min_growth_percent / 2, min_growth_count=limits.min_growth_count // 2)
+    ids = [process.pk for process in lives]
+    first = Snapshot.objects.filter(process=OuterRef("pk")).order_by("timestamp")
+    grown: set[int] = set()
+    for batch in _batches(ids):
+        rows = Process.objects.filter(pk__in=batch).order_by().annotate(first_id=Subquery(first.values("pk")[:1]))
+        pairs = [pair for pair in rows.values_list("pk", "first_id", "last_snapshot_id") if pair[1] and pair[2]]
+        edges = _edges_of(Snapshot.objects.all(), pairs, _snapshot_edges)
+        for pk, begin, end in pairs:
+            ends = edges.get(begin), edges.get(end)
+            if ends[0] and ends[1] and (contract_opens(ends[0], ends[1], half) or may_open(ends[0], ends[1])):
+                grown.add(pk)
+    return grown
+
+
 def open_by_rollups(since: datetime, now: datetime, limits: Thresholds) -> set[int]:
     """The same from the floors of the hourly roll-ups."""
     every = SnapshotRollup.objects.filter(period=SnapshotRollup.Period.HOUR)
@@ -133,8 +153,7 @@ def _opened(
     opened: set[int] = set()
     small: list[int] = []
     for batch in _batches([pair for pair in pairs if pair[1] and pair[2] and pair[1] != pair[2]]):
-        ids = [pk for _process, first, last in batch for pk in (first, last)]
-        edges = {pk: edge for pk, _process, edge in read(slices[0].model._default_manager.filter(pk__in=ids))}
+        edges = _edges_of(slices[0].model._default_manager.all(), batch, read)
         for process, first, last in batch:
             if first not in edges or last not in edges:
                 continue
@@ -146,6 +165,12 @@ def _opened(
         found = [_by_process(read(rows.filter(process__in=batch))) for rows in slices]
         opened.update(pk for pk in batch if shows(*(edges.get(pk, []) for edges in found)))
     return opened
+
+
+def _edges_of(rows: QuerySet[Any], pairs: Iterable[tuple[int, int, int]], read: _Reader) -> dict[int, Edge]:
+    """The edges of these (process, first, last), by row id."""
+    ids = [pk for _process, first, last in pairs for pk in (first, last)]
+    return {pk: edge for pk, _process, edge in read(rows.filter(pk__in=ids))}
 
 
 def _by_process(rows: Iterable[tuple[int, int, Edge]]) -> dict[int, list[Edge]]:

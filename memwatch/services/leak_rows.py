@@ -1,36 +1,34 @@
-"""From verdicts to rows: opens, updates, resolves and reopens the leaks of one process, in one short transaction."""
+"""From verdicts to rows: opens, follows, resolves and reopens the leaks of one process or service, in a transaction."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from django.db import transaction
 
 from memwatch.detection import Verdict
 from memwatch.figures import SEVERITIES
-from memwatch.models import Leak, LeakEvent, Process
+from memwatch.models import ExpectedGrowth, Leak, LeakEvent, Process
 from memwatch.services import counters
 from memwatch.services.expected_growth import ExpectedRules
+from memwatch.services.leak_ends import snooze_of_predecessor
+from memwatch.services.leak_judgement import WINDOWS, Judgement, Key, window_of
 from memwatch.services.leak_states import (
     close,
     follow_up,
     mark_open,
+    mark_quiet,
     parse_moment,
+    say_why_not,
     take_figures,
     take_severity,
 )
 from memwatch.services.transactions import writing
 from memwatch.signals import leak_detected
 
-Key = tuple[str, str]
-"""Kind and object type: with the process, the identity of a leak."""
-
-WINDOWS = ("hour", "day", "week")
-"""From narrow to wide."""
 LONG_HOLD = timedelta(days=1)
 """A leak found over days is resolved after a day without growth."""
 REOPEN_GROWTH = {"objects": 100, "untracked": 1_000, "native": 256, "fragmentation": 256}
@@ -39,26 +37,6 @@ REOPEN_SHARE = 0.01
 """The same as a share of that count: a hundred of a million objects is noise."""
 
 _State, _Event = Leak.State, LeakEvent.Kind
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Judgement:
-    """What one run of detection has to say of one process."""
-
-    process: Process
-    """With its service loaded."""
-    now: datetime
-    verdicts: Mapping[str, Mapping[Key, Verdict]]
-    """By window, for the windows that were judged in this run."""
-    reported: frozenset[str] = frozenset()
-    """Types with a count in the series. Of others, nothing is known."""
-    few_points: bool = False
-    """Too few for a first verdict; enough for a leak that the service is known for."""
-    known: frozenset[Key] = frozenset()
-    """Leaks that the service had before."""
-    hold: timedelta = timedelta(hours=1)
-    """How long a leak found in the raw snapshots must not grow before it is resolved."""
-    min_growth_count: int = 100
 
 
 @dataclasses.dataclass(slots=True)
@@ -81,25 +59,34 @@ class _Pass:
         self.announced.append(row)
         counters.add("leak_detections", 1, service=row.service.name, severity=row.severity)
 
+    def suppress(self, row: Leak, rule: ExpectedGrowth) -> None:
+        row.state, row.snoozed_until, row.expected_growth = _State.SUPPRESSED, None, rule
+        self.rules.held_back(rule)
+        self.counts["suppressed"] += 1
+        self.event(row, _Event.SUPPRESSED, f"expected: {rule.reason}")
+
+    def resolve(self, row: Leak, comment: str) -> None:
+        close(row, self.judgement.now)
+        self.counts["resolved"] += 1
+        self.event(row, _Event.RESOLVED, comment)
+
 
 def apply(judgement: Judgement, rules: ExpectedRules) -> Counter[str]:
-    """Bring the process's rows up to the verdicts. Repeating it changes nothing but the time last seen.
+    """Bring the rows of the process (or of the service) up to the verdicts.
 
-    Nothing happens when the process ended or disappeared in the meantime. Raises what the database raises.
+    Repeating it changes nothing but the time last seen. Nothing happens when the process ended or disappeared in the
+    meantime. Raises what the database raises.
     """
-    work = _Pass(judgement, rules)
+    work, process = _Pass(judgement, rules), judgement.process
     with writing():
-        if not Process.objects.alive().filter(pk=judgement.process.pk).exists():
+        if process is not None and not Process.objects.alive().filter(pk=process.pk).exists():
             return work.counts
-        rows = {
-            (row.kind, row.object_type): row
-            for row in Leak.objects.select_for_update(of=("self",)).filter(process=judgement.process)
-        }
+        own = Leak.objects.select_for_update(of=("self",)).filter(service=judgement.service, process=process)
+        rows = {(row.kind, row.object_type): row for row in own}
         for row in rows.values():
-            row.service, row.process = judgement.process.service, judgement.process
-        leaking = {key for found in judgement.verdicts.values() for key, verdict in found.items() if _leaks(verdict)}
-        for key in sorted(leaking - rows.keys()):
-            _open(work, key, _worst(judgement, key))
+            row.service, row.process = judgement.service, process
+        for key in sorted(judgement.leaking() - rows.keys() - judgement.covered):
+            _open(work, key, judgement.worst(key))
         for key, row in rows.items():
             _follow(work, key, row)
         LeakEvent.objects.bulk_create(work.events)
@@ -108,45 +95,25 @@ def apply(judgement: Judgement, rules: ExpectedRules) -> Counter[str]:
     return work.counts
 
 
-def _window(verdict: Verdict) -> str:
-    """The window that follows the leak from now on: few points are judged as given, and are part of the hour."""
-    return verdict.window if verdict.window in WINDOWS else WINDOWS[0]
-
-
-def _leaks(verdict: Verdict | None) -> bool:
-    return verdict is not None and verdict.outcome == "leak"
-
-
-def _worst(judgement: Judgement, key: Key, up_to: str = WINDOWS[-1]) -> Verdict | None:
-    """The leak verdict of the narrowest window that has one, ``up_to`` that window."""
-    for window in WINDOWS[: WINDOWS.index(up_to) + 1]:
-        verdict = judgement.verdicts.get(window, {}).get(key)
-        if verdict is not None and _leaks(verdict):
-            return verdict
-    return None
-
-
 def _open(work: _Pass, key: Key, verdict: Verdict | None) -> None:
     judgement = work.judgement
-    if verdict is None or (judgement.few_points and _window(verdict) == WINDOWS[0] and key not in judgement.known):
+    if verdict is None or (judgement.few_points and window_of(verdict) == WINDOWS[0] and key not in judgement.known):
         return
-    process, now = judgement.process, judgement.now
-    row = Leak(service=process.service, process=process, kind=key[0], object_type=key[1], detected_at=now)
-    row.evidence = {"follow_up": {"window": _window(verdict)}}
+    service, process, now = judgement.service, judgement.process, judgement.now
+    row = Leak(service=service, process=process, kind=key[0], object_type=key[1], detected_at=now)
+    row.evidence = {"follow_up": {"window": window_of(verdict)}}
     row.severity, row.initial_count = verdict.severity, verdict.initial_count
     take_figures(row, verdict, now)
-    rule = work.rules.match(row.object_type, process.service_id, now)
-    snoozed_until = None if rule else _snooze_of_predecessor(process, key, now)
+    rule = work.rules.match(row.object_type, service.pk, now)
+    snoozed_until = None if rule or process is None else snooze_of_predecessor(process, key, now)
     if rule is not None:
         row.state, row.expected_growth = _State.SUPPRESSED, rule
     elif snoozed_until is not None:
         row.state, row.snoozed_until = _State.SNOOZED, snoozed_until
     row.save()
     if rule is not None:
-        work.rules.held_back(rule)
-        work.counts["suppressed"] += 1
         work.event(row, _Event.DETECTED, verdict.sentence)
-        work.event(row, _Event.SUPPRESSED, f"expected: {rule.reason}")
+        work.suppress(row, rule)
     elif snoozed_until is not None:
         work.counts["snoozed"] += 1
         work.event(row, _Event.DETECTED, verdict.sentence)
@@ -155,23 +122,19 @@ def _open(work: _Pass, key: Key, verdict: Verdict | None) -> None:
         work.announce(row, _Event.DETECTED, verdict.sentence)
 
 
-def _snooze_of_predecessor(process: Process, key: Key, now: datetime) -> datetime | None:
-    """A snooze outlives the process it was set for: a recycled worker must not wake the operator."""
-    before = Leak.objects.filter(
-        process__service=process.service_id, process__host=process.host, process__slot_number=process.slot_number,
-        process__ended_at__isnull=False, kind=key[0], object_type=key[1], snoozed_until__gt=now,
-    )  # fmt: skip
-    return before.order_by("-id").values_list("snoozed_until", flat=True).first()
-
-
 def _follow(work: _Pass, key: Key, row: Leak) -> None:
-    window = follow_up(row).get("window", WINDOWS[0])
+    judgement, window = work.judgement, follow_up(row).get("window", WINDOWS[0])
+    if key in judgement.covered:
+        if row.state != _State.RESOLVED:
+            work.resolve(row, "counted with the leak of the whole service, whose workers are recycled")
+            row.save()
+        return
     if row.state == _State.RESOLVED:
-        verdict = _worst(work.judgement, key)
-        if verdict is not None and _grown_anew(row, verdict, work.judgement.min_growth_count):
+        verdict = judgement.worst(key)
+        if verdict is not None and _grown_anew(row, verdict, judgement.min_growth_count):
             _reopen_grown(work, row, verdict)
         return
-    verdict = _worst(work.judgement, key, up_to=window)
+    verdict = judgement.worst(key, up_to=window)
     if verdict is not None:
         _still_leaking(work, row, verdict)
         row.save()
@@ -183,7 +146,9 @@ def _follow(work: _Pass, key: Key, row: Leak) -> None:
 
 
 def _grown_anew(row: Leak, verdict: Verdict, min_growth_count: int) -> bool:
-    """Whether the count has left behind what it was when the row was resolved."""
+    """Whether the count has left behind what it was when the row was resolved. Lives begin anew: there it has."""
+    if verdict.window == "lives":
+        return True
     before = int(follow_up(row).get("resolved_count", row.current_count))
     least = min_growth_count if row.kind == Leak.Kind.OBJECTS else REOPEN_GROWTH.get(row.kind, 0)
     return verdict.current_count - before > max(least, REOPEN_SHARE * before)
@@ -192,17 +157,14 @@ def _grown_anew(row: Leak, verdict: Verdict, min_growth_count: int) -> bool:
 def _reopen_grown(work: _Pass, row: Leak, verdict: Verdict) -> None:
     now = work.judgement.now
     mark_open(row)
-    row.evidence["follow_up"] = {"window": _window(verdict)}
+    row.evidence["follow_up"] = {"window": window_of(verdict)}
     row.severity, row.initial_count, row.started_at, row.detected_at = (
         verdict.severity, verdict.initial_count, None, now,
     )  # fmt: skip
     take_figures(row, verdict, now)
     rule = work.rules.match(row.object_type, row.service_id, now)
     if rule is not None:
-        row.state, row.expected_growth = _State.SUPPRESSED, rule
-        work.rules.held_back(rule)
-        work.counts["suppressed"] += 1
-        work.event(row, _Event.SUPPRESSED, f"expected: {rule.reason}")
+        work.suppress(row, rule)
     else:
         work.announce(row, _Event.REOPENED, f"grows again: {verdict.sentence}")
     row.save()
@@ -219,12 +181,11 @@ def _still_leaking(work: _Pass, row: Leak, verdict: Verdict) -> None:
     work.counts["seen"] += 1
     rule = work.rules.match(row.object_type, row.service_id, now)
     if rule is not None:
-        work.rules.seen(rule)
-        if row.state != _State.SUPPRESSED:
-            row.state, row.snoozed_until, row.expected_growth = _State.SUPPRESSED, None, rule
-            work.rules.held_back(rule)
-            work.counts["suppressed"] += 1
-            work.event(row, _Event.SUPPRESSED, f"expected: {rule.reason}")
+        if row.state == _State.SUPPRESSED:
+            row.expected_growth = rule
+            work.rules.suppressed(rule)
+        else:
+            work.suppress(row, rule)
         return
     if row.state == _State.SUPPRESSED:
         mark_open(row)
@@ -238,14 +199,16 @@ def _still_leaking(work: _Pass, row: Leak, verdict: Verdict) -> None:
     elif worse:
         work.counts["worsened"] += 1
         work.event(row, _Event.WORSENED, f"from {old} to {row.severity}")
+    elif row.severity != old:
+        work.event(row, _Event.EASED, f"from {old} to {row.severity}")
 
 
 def _not_leaking(work: _Pass, key: Key, row: Leak, window: str) -> None:
     """No leak verdict in the row's own window: wait a whole window, then resolve."""
     judgement, now = work.judgement, work.judgement.now
-    holder = _grows_with(judgement, key)
+    holder = judgement.holder_of(key)
     if holder is not None:
-        _resolve(work, row, f"counted with {holder}, which it grows with")
+        work.resolve(row, f"counted with {holder}, which it grows with")
         return
     judged = judgement.verdicts.get(window)
     woken = row.state == _State.SNOOZED and row.snoozed_until is not None and row.snoozed_until <= now
@@ -257,44 +220,13 @@ def _not_leaking(work: _Pass, key: Key, row: Leak, window: str) -> None:
             work.announce(row, _Event.REOPENED, "the snooze is over; whether it grows is not known now")
         return
     why = verdict.sentence if verdict is not None else "it does not grow"
+    since = parse_moment(follow_up(row).get("quiet_since"))
     if woken:
-        _resolve(work, row, f"the snooze is over; {why}")
-        return
-    state = follow_up(row)
-    since = parse_moment(state.get("quiet_since"))
-    if since is None:
-        row.evidence = {**row.evidence, "follow_up": {**state, "quiet_since": now.astimezone(UTC).isoformat()}}
-    elif now - since >= (judgement.hold if window == WINDOWS[0] else LONG_HOLD):
-        _resolve(work, row, f"stopped growing: {why}")
-
-
-def _resolve(work: _Pass, row: Leak, comment: str) -> None:
-    close(row, work.judgement.now)
-    work.counts["resolved"] += 1
-    work.event(row, _Event.RESOLVED, comment)
-
-
-def _grows_with(judgement: Judgement, key: Key) -> str | None:
-    """The leak that this series was folded into, by its type."""
-    for found in judgement.verdicts.values():
-        for (_kind, name), verdict in found.items():
-            if _leaks(verdict) and key[1] in verdict.grows_with and name != key[1]:
-                return name
-    return None
-
-
-def end_leaks(processes: Iterable[Process], now: datetime) -> int:
-    """Resolve what is left of processes that ended. A snooze stays noted for the process that takes the slot."""
-    ended = 0
-    for process in processes:
-        with writing():
-            rows = Leak.objects.unresolved().select_for_update(of=("self",)).filter(process=process)
-            for row in rows:
-                snoozed_until = row.snoozed_until
-                close(row, now)
-                row.snoozed_until = snoozed_until
-                row.save(update_fields=["state", "resolved_at", "snoozed_until", "evidence"])
-                comment = f"process ended ({process.get_end_reason_display() or 'unknown how'})"
-                LeakEvent.objects.create(leak=row, kind=_Event.RESOLVED, at=now, comment=comment)
-                ended += 1
-    return ended
+        say_why_not(row, verdict, now)
+        work.resolve(row, f"the snooze is over; {why}")
+    elif since is None:
+        say_why_not(row, verdict, now)
+        mark_quiet(row, now)
+    elif now - since >= (LONG_HOLD if window in ("day", "week") else judgement.hold):
+        say_why_not(row, verdict, now)
+        work.resolve(row, f"stopped growing: {why}")

@@ -32,9 +32,36 @@ def follow_up(row: Leak) -> dict[str, Any]:
     return dict(value) if isinstance(value, dict) else {}
 
 
+def mark_quiet(row: Leak, now: datetime) -> None:
+    """Note that it was not judged a leak for the first time."""
+    row.evidence = {**row.evidence, "follow_up": {**follow_up(row), "quiet_since": now.astimezone(UTC).isoformat()}}
+
+
+def say_why_not(row: Leak, verdict: Verdict | None, now: datetime) -> None:
+    """Keep beside the evidence of the leak the account of the verdict that speaks against it.
+
+    ``evidence["why_not"]`` is ``{"at", "outcome", "rule", "window", "sentence", "rules", "trend"}``, all but the
+    time as :meth:`memwatch.detection.verdict.Verdict.evidence` has them. ``verdict`` is ``None`` where it stands still.
+    """
+    said = {
+        "outcome": "quiet",
+        "rule": "gates",
+        "window": None,
+        "sentence": "it does not grow",
+        "rules": [],
+        "trend": None,
+    }
+    if verdict is not None:
+        told = verdict.evidence()
+        said = {name: told[name] for name in said}
+    row.evidence = {**row.evidence, "why_not": {"at": now.astimezone(UTC).isoformat(), **said}}
+
+
 def take_figures(row: Leak, verdict: Verdict, now: datetime) -> None:
     """The counts, the verdict and the evidence of now; where it began stays what it was at the opening."""
     leak = verdict.to_leak(now)
+    if verdict.window == "lives":  # each life begins anew
+        row.initial_count = verdict.initial_count
     row.current_count = verdict.current_count
     row.growth_count = row.current_count - row.initial_count
     row.growth_percent = row.growth_count / row.initial_count * 100 if row.initial_count else 100.0

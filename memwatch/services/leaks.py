@@ -20,8 +20,11 @@ from memwatch.queries.judged import judged_histories
 from memwatch.queries.rolled import rolled_histories
 from memwatch.services.expected_growth import ExpectedRules
 from memwatch.services.leak_actions import acknowledge, reopen, resolve, snooze, suppress
+from memwatch.services.leak_ends import end_leaks
 from memwatch.services.leak_gates import open_by_rollups, open_by_snapshots
-from memwatch.services.leak_rows import Judgement, Key, apply, end_leaks
+from memwatch.services.leak_judgement import Judgement, Key
+from memwatch.services.leak_rows import apply
+from memwatch.services.service_leaks import covered_by_services, judge_services
 
 logger = logging.getLogger(__name__)
 
@@ -74,13 +77,14 @@ def detect(now: datetime | None = None) -> DetectResult:
     )
     window, rules, counts = raw_window(settings), ExpectedRules(), Counter[str]()
     counts["resolved"] += end_leaks(_ended_with_leaks(), now)
+    counts.update(judge_services(now, settings, thresholds, rules, longest=window))
     processes = {
         process.pk: process
         for process in Process.objects.alive().filter(outside=False).select_related("service").order_by("pk")
     }
     long_verdicts, long_due = _long_verdicts(processes, thresholds, now)
     wanted = _wanted(processes, now, settings, thresholds) | long_verdicts.keys()
-    known = _known(now)
+    known, whole = _known(now), covered_by_services()
     for process, history in _histories([processes[pk] for pk in sorted(wanted & processes.keys())], now - window):
         counts["judged"] += 1
         try:
@@ -88,13 +92,16 @@ def detect(now: datetime | None = None) -> DetectResult:
             few = len(history) < WATCH_POINTS
             if len(history) >= FEWEST_POINTS:
                 verdicts["hour"] = _by_key(judge(history, thresholds=thresholds, window="given" if few else "hour"))
+            age_s = (now - process.started_at).total_seconds()
             judgement = Judgement(
+                service=process.service,
                 process=process,
                 now=now,
                 verdicts=verdicts,
                 reported=frozenset(history.counts),
                 few_points=few,
                 known=known.get(process.service_id, frozenset()),
+                covered=frozenset(key for key, up_to_s in whole.get(process.service_id, ()) if age_s <= up_to_s),
                 hold=window,
                 min_growth_count=settings.leak_min_growth_count,
             )
@@ -132,9 +139,10 @@ def _wanted(processes: Mapping[int, Process], now: datetime, settings: Settings,
 
 
 def _known(now: datetime) -> dict[int, frozenset[Key]]:
-    """Which leaks each service had of late."""
+    """Which leaks the processes of each service had of late."""
     known: dict[int, set[Key]] = {}
-    rows = Leak.objects.filter(last_seen_at__gte=now - KNOWN_FOR).exclude(state=Leak.State.SUPPRESSED).order_by()
+    rows = Leak.objects.filter(last_seen_at__gte=now - KNOWN_FOR, process__isnull=False).order_by()
+    rows = rows.exclude(state=Leak.State.SUPPRESSED)
     for service, kind, object_type in rows.values_list("service", "kind", "object_type").distinct():
         known.setdefault(service, set()).add((kind, object_type))
     return {service: frozenset(keys) for service, keys in known.items()}
