@@ -43,6 +43,20 @@ def test_who_was_killed_loses_it_when_its_time_is_up() -> None:
         assert late
 
 
+def test_a_clock_set_back_by_an_hour_blocks_nobody() -> None:
+    with single_flight("ingest", 60, now=at(3600)) as before:
+        with single_flight("ingest", 60, now=at(3590)) as beside:
+            assert (before, beside) == (True, False), "clocks of two hosts may differ a little"
+        with single_flight("ingest", 60, now=at(0)) as after:
+            assert after, "its holder was killed before the clock was set back"
+
+
+def test_what_was_given_back_is_free_whatever_the_clock_says() -> None:
+    Lease.objects.create(name="ingest", holder="", expires_at=at(50))
+    with single_flight("ingest", 60, now=at(0)) as held:
+        assert held
+
+
 def test_who_worked_longer_than_its_time_does_not_free_its_successor() -> None:
     with single_flight("ingest", 60, now=at(0)) as slow, single_flight("ingest", 10**9, now=at(61)) as successor:
         assert slow
