@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Avg, Count, Max
+from django.db.models import Avg, Count, Max, Q, Sum
 from django.utils import timezone
 
 from memwatch.conf import HUB_BY_WORKER, get_settings
-from memwatch.models import Alert, Leak, Process, Service, Severity, Snapshot
+from memwatch.models import Alert, ExpectedGrowth, Leak, Process, Service, Severity, Snapshot
 from memwatch.queries import counters
 from memwatch.transport import HubState, TransportUnavailable, open_hub
 
@@ -38,6 +38,7 @@ def stats(now: datetime | None = None) -> dict[str, Any]:
         "sampling_failures": counters.total(counters.FAILURES),
         "commands_refused": counters.total(counters.REFUSED),
         "open_leaks": _leaks_by_severity(),
+        "expected_growth": _expected_growth(now),
         "alerts_raised": Alert.objects.raised().count(),
         "snapshot_interval_s": settings.snapshot_interval,
         "last_report_at": newest.isoformat() if newest else None,
@@ -63,6 +64,22 @@ def _leaks_by_severity() -> dict[str, int]:
     rows = Leak.objects.active().order_by().values_list("severity").annotate(Count("pk"))
     found: dict[str, int] = {str(severity): count for severity, count in rows}
     return {value: found.get(value, 0) for value in Severity.values}
+
+
+def _expected_growth(now: datetime) -> dict[str, Any]:
+    """What operators expect, and how much of it there was."""
+    in_force = Q(expires_at=None) | Q(expires_at__gt=now)
+    found = ExpectedGrowth.objects.aggregate(
+        rules=Count("pk"), held=Sum("matches"), verdicts=Sum("suppressed_verdicts"), last=Max("last_matched_at"),
+        active=Count("pk", filter=in_force),
+    )  # fmt: skip
+    return {
+        "rules": found["rules"],
+        "rules_in_force": found["active"],
+        "leaks_held_back": found["held"] or 0,
+        "verdicts_suppressed": found["verdicts"] or 0,
+        "last_at": found["last"].isoformat() if found["last"] else None,
+    }
 
 
 def _transport(url: str) -> dict[str, Any]:

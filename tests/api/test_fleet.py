@@ -162,4 +162,7 @@ def test_stats_say_how_memwatch_is_doing(viewer: APIClient, fleet: Fleet) -> Non
     stats = viewer.get("/api/v1/stats/").json()
     assert stats["processes_alive"] == 3
     assert stats["open_leaks"] == {"low": 0, "medium": 0, "high": 1, "critical": 0}
+    assert stats["expected_growth"] == {
+        "rules": 0, "rules_in_force": 0, "leaks_held_back": 0, "verdicts_suppressed": 0, "last_at": None,
+    }  # fmt: skip
     assert stats["transport"]["kind"] == "local"

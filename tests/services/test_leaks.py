@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from memwatch.models import Counter, ExpectedGrowth, Leak, LeakEvent, SnapshotRollup
+from memwatch.queries.stats import stats
 from memwatch.services import leaks
 from memwatch.signals import leak_detected
 from tests.services.stored import (
@@ -289,3 +290,40 @@ def test_a_run_without_a_time_takes_now():
     process = store_process(started=timezone.now())
     store_snapshots(process, timezone.now(), timezone.now())
     assert leaks.detect().processes == 1
+
+
+def test_every_suppressed_verdict_is_counted_and_told_with_its_time():
+    leaking_process()
+    leaking_process(slot=2)
+    ExpectedGrowth.objects.create(type_pattern="shop.*", reason="a cache", expires_at=NOON + HOUR)
+    ExpectedGrowth.objects.create(type_pattern="gone.*", reason="over", expires_at=NOON - HOUR)
+    for second in range(3):
+        leaks.detect(NOON + timedelta(seconds=second))
+    assert stats(NOON)["expected_growth"] == {
+        "rules": 2, "rules_in_force": 1, "leaks_held_back": 2, "verdicts_suppressed": 6,
+        "last_at": (NOON + timedelta(seconds=2)).isoformat(),
+    }  # fmt: skip
+
+
+def test_a_closed_leak_tells_rule_by_rule_why_it_was_one_and_why_it_is_none_now():
+    process = leaking_process()
+    leaks.detect(NOON)
+    run_until(process, 240, growing(-120, 100, until=0))
+    leak = Leak.objects.get()
+    assert leak.state == "resolved"
+    assert {entry["outcome"] for entry in leak.evidence["rules"]} <= {"passed", "not applicable"}
+    assert leak.evidence["trend"]["floors"]
+    against = leak.evidence["why_not"]
+    assert against["outcome"] in ("expected", "quiet")
+    assert leak.events.last().comment.endswith(against["sentence"])
+
+
+def test_a_milder_severity_that_lasts_is_noted():
+    process = leaking_process()
+    leaks.detect(NOON)
+    Leak.objects.update(severity="critical")
+    run_until(process, 80, growing(-120, 100))
+    leak = Leak.objects.get()
+    assert leak.severity != "critical"
+    assert events(leak) == ["detected", "eased"]
+    assert leak.events.last().comment == f"from critical to {leak.severity}"

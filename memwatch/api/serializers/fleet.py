@@ -104,6 +104,16 @@ class CostSerializer(serializers.Serializer[Any]):
     snapshot_cpu_ms_max = serializers.FloatField(allow_null=True)
 
 
+class ExpectedGrowthStatsSerializer(serializers.Serializer[Any]):
+    """What operators expect, and how much of it there was."""
+
+    rules = serializers.IntegerField()
+    rules_in_force = serializers.IntegerField()
+    leaks_held_back = serializers.IntegerField()
+    verdicts_suppressed = serializers.IntegerField(help_text="One for each leak held back and each time it was judged")
+    last_at = Time(allow_null=True)
+
+
 class StatsSerializer(serializers.Serializer[Any]):
     """How memwatch itself is doing."""
 
@@ -120,6 +130,7 @@ class StatsSerializer(serializers.Serializer[Any]):
     sampling_failures = serializers.IntegerField()
     commands_refused = serializers.IntegerField()
     open_leaks = serializers.DictField(child=serializers.IntegerField(), help_text="By severity")
+    expected_growth = ExpectedGrowthStatsSerializer()
     alerts_raised = serializers.IntegerField()
     snapshot_interval_s = serializers.FloatField()
     last_report_at = Time(allow_null=True)
