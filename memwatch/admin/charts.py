@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +20,9 @@ from memwatch.queries import Event, Point
 SHOWN_TYPES = 6
 NEAR_LIMIT = 3.0
 """A limit of more than so many times the highest value would make a flat line of everything: it is told instead."""
+RATES = 120
+LEAST_STRETCH = timedelta(seconds=30)
+"""Collections are counted over stretches: from one snapshot to the next a rate is noise."""
 RESTART_PAUSE = timedelta(milliseconds=1)
 
 Read = Callable[[Point], tuple[float, float, float] | None]
@@ -182,11 +184,17 @@ def _collections(lives: Sequence[Sequence[Point]]) -> Chart:
 def _rates(points: Sequence[Point], name: str) -> list[Point]:
     """A running total as its increase a minute."""
     known = [point for point in points if name in point.figures]
-    rates = []
-    for before, after in itertools.pairwise(known):
+    if len(known) < 2:
+        return []
+    stretch = max(LEAST_STRETCH, (known[-1].at - known[0].at) / RATES)
+    rates, before = [], known[0]
+    for after in known[1:]:
+        if after.at - before.at < stretch and after is not known[-1]:
+            continue
         minutes = (after.at - before.at).total_seconds() / 60
         rate = max(0.0, after.figures[name][2] - before.figures[name][2]) / minutes if minutes else 0.0
         rates.append(Point(after.at, {name: (rate, rate, rate)}, {}))
+        before = after
     return rates
 
 

@@ -119,7 +119,7 @@ def _headline(items: Sequence[ProcessFigures], causes: Sequence[Sequence[Leak]])
     return format_html(
         _("{} The worst: {} in {}, since {}{}."),
         found,
-        formats.link(formats.page_url("leak", worst.pk), evidence.name_of(worst)),
+        formats.link(formats.page_url("leak", worst.pk), evidence.held_in(worst) or evidence.name_of(worst)),
         worst.service.name,
         formats.exact(worst.started_at or worst.detected_at),
         _("; memory runs out in %s") % formats.duration(left) if left is not None else "",

@@ -182,14 +182,24 @@ def _type_row(row: queries.Row, *, leaking: bool = False) -> TypeRow:
         difference=formats.signed_count(row.difference),
         percent=formats.signed_percent(row.percent),
         direction=direction(row),
-        sort={
-            "now": _plain(row.after),
-            "before": _plain(row.before),
-            "difference": _plain(row.difference),
-            "percent": _plain(row.percent),
-        },
+        sort=sortable(row),
         leaking=leaking,
     )
+
+
+def every_type(comparison: queries.Comparison) -> list[TypeRow]:
+    """Every type reported on either side, the largest growth first."""
+    return [_type_row(row) for row in comparison.types]
+
+
+def sortable(row: queries.Row) -> dict[str, str]:
+    """The values of a row as a script sorts them."""
+    return {
+        "now": _plain(row.after),
+        "before": _plain(row.before),
+        "difference": _plain(row.difference),
+        "percent": _plain(row.percent),
+    }
 
 
 def _plain(value: float | None) -> str:

@@ -86,32 +86,35 @@ def asked(values: Mapping[str, str], *, now: datetime, first: datetime, last: da
     end = last or now
     if values.get("from") or values.get("to"):
         try:
-            since = _moment(values["from"]) if values.get("from") else first
-            until = _moment(values["to"]) if values.get("to") else end
+            since = moment(values["from"]) if values.get("from") else first
+            until = moment(values["to"]) if values.get("to") else end
         except ValueError as error:
-            return _usual(end, str(error))
+            return _usual(first, end, str(error))
         if until - since < _LEAST:
-            return _usual(end, _("The range ends before it begins: the usual one is shown."))
+            return _usual(first, end, _("The range ends before it begins: the usual one is shown."))
         return TimeRange(since=max(since, _OLDEST), until=min(until, now + timedelta(days=1)))
     key = values.get("range", DEFAULT)
     if key not in LENGTHS:
-        return _usual(end, _("There is no range of that name: the usual one is shown."))
-    length = LENGTHS[key][1]
-    since = max(min(first, end - timedelta(minutes=1)), _OLDEST) if length is None else end - length
-    return TimeRange(since=since, until=end, key=key)
+        return _usual(first, end, _("There is no range of that name: the usual one is shown."))
+    return TimeRange(since=_since(first, end, LENGTHS[key][1]), until=end, key=key)
 
 
-def _usual(end: datetime, problem: str) -> TimeRange:
-    length = LENGTHS[DEFAULT][1] or timedelta(hours=6)
-    return TimeRange(since=end - length, until=end, key=DEFAULT, problem=problem)
+def _since(first: datetime, end: datetime, length: timedelta | None) -> datetime:
+    """What is younger than the range is shown whole, not as a sliver at its end."""
+    first = max(min(first, end - timedelta(minutes=1)), _OLDEST)
+    return first if length is None else max(first, end - length)
 
 
-def _moment(text: str) -> datetime:
+def _usual(first: datetime, end: datetime, problem: str) -> TimeRange:
+    return TimeRange(since=_since(first, end, LENGTHS[DEFAULT][1]), until=end, key=DEFAULT, problem=problem)
+
+
+def moment(text: str) -> datetime:
     """An aware time; :class:`ValueError` says what would be right."""
     try:
-        moment = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text.strip())
-        if timezone.is_naive(moment):
-            moment = timezone.make_aware(moment)
-        return moment.astimezone(UTC)
+        parsed = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text.strip())
+        if timezone.is_naive(parsed):
+            parsed = timezone.make_aware(parsed)
+        return parsed.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(_("That is no time: give one like 2026-01-31T12:00. The usual range is shown.")) from None

@@ -2,7 +2,14 @@
 
 from memwatch.queries.baselines import baseline_of, baselines_of, drift_between, drift_of, last_snapshot_of
 from memwatch.queries.charted import DAILY, HOURLY, Point, charted
-from memwatch.queries.comparison import Comparison, Row, compare
+from memwatch.queries.comparison import (
+    Comparison,
+    Row,
+    baselines_known,
+    compare,
+    notable_snapshots,
+    snapshot_at,
+)
 from memwatch.queries.events import Event, events
 from memwatch.queries.figures import figures_of, figures_of_many
 from memwatch.queries.fleet import ProcessFigures, figures_of_processes, fleet, metrics_of, open_leaks
@@ -21,6 +28,7 @@ __all__ = [
     "Recent",
     "Row",
     "baseline_of",
+    "baselines_known",
     "baselines_of",
     "charted",
     "compare",
@@ -36,8 +44,10 @@ __all__ = [
     "judged_history",
     "last_snapshot_of",
     "metrics_of",
+    "notable_snapshots",
     "open_leaks",
     "recent",
+    "snapshot_at",
     "stats",
     "transport_state",
 ]

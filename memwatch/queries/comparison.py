@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import datetime, timedelta
+
+from django.db.models import OuterRef, Q, Subquery
 
 from memwatch.figures import MemorySnapshot
-from memwatch.models import Baseline, Snapshot
+from memwatch.models import Baseline, Process, Snapshot
 from memwatch.queries.figures import figures_of_many
 
 FIGURES = (
@@ -15,6 +18,8 @@ FIGURES = (
     "gc_collections_gen1", "gc_collections_gen2", "requests_handled", "tasks_handled", "threads",
 )  # fmt: skip
 """The figures compared, in the order they are shown."""
+
+NOTABLE = tuple(timedelta(minutes=minutes) for minutes in (24 * 60, 6 * 60, 60, 5, 0))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +62,37 @@ def compare(a: Snapshot | Baseline, b: Snapshot | Baseline) -> Comparison:
         figures=tuple(row for row in figures if row.before is not None or row.after is not None),
         types=tuple(types),
     )
+
+
+def snapshot_at(process: Process, at: datetime) -> Snapshot | None:
+    """The process's last snapshot at that time or before it."""
+    return (
+        Snapshot.objects.select_related("process__service")
+        .filter(process=process, timestamp__lte=at)
+        .order_by("-timestamp")
+        .first()
+    )
+
+
+def notable_snapshots(process: Process, now: datetime) -> list[Snapshot]:
+    """The first that is kept, those of a day, six hours, an hour and five minutes ago, and the last; without counts.
+
+    Two queries, whatever the number of snapshots.
+    """
+    own = Snapshot.objects.filter(process=OuterRef("pk"))
+    picked: dict[str, Subquery] = {"first": Subquery(own.order_by("timestamp").values("pk")[:1])}
+    for place, ago in enumerate(NOTABLE):
+        older = own.filter(timestamp__lte=now - ago).order_by("-timestamp")
+        picked[f"ago_{place}"] = Subquery(older.values("pk")[:1])
+    found = Process.objects.filter(pk=process.pk).order_by().annotate(**picked).values_list(*picked).first()
+    rows = Snapshot.objects.filter(pk__in=[pk for pk in found or () if pk]).defer("counts", "extras")
+    return list(rows.order_by("timestamp"))
+
+
+def baselines_known(process: Process, most: int = 10) -> list[Baseline]:
+    """The newest baselines of the process and of its service; without counts."""
+    rows = Baseline.objects.filter(Q(process=process) | Q(process=None, service=process.service_id))
+    return list(rows.defer("counts", "extras")[:most])
 
 
 def _row(name: str, before: float | None, after: float | None) -> Row:

@@ -7,7 +7,7 @@ the leaking and the largest first, at two dozen times each, found by their seque
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from statistics import fmean
 
@@ -91,17 +91,25 @@ def _recent(series: dict[int, list[tuple[float, float]]], begins: dict[int, floa
     first = min(own[0][0] for own in series.values())
     last = max(own[-1][0] for own in series.values())
     width = (last - first) / TIMES or 1.0
-    slots: dict[int, dict[int, float]] = {}
-    for pk, own in series.items():
-        for at, value in own:
-            slots.setdefault(min(TIMES - 1, int((at - first) / width)), {})[pk] = value
     slopes = [slope for pk, own in series.items() if (slope := _slope(own, begins[pk])) is not None]
     return Recent(
-        rss_mb=tuple(fmean(slots[slot].values()) for slot in sorted(slots)),
+        rss_mb=tuple(_means(series, first, width)),
         growth_mb_per_hour=max(slopes, default=None),
         span_s=last - first,
         looked_at=len(series),
     )
+
+
+def _means(series: dict[int, list[tuple[float, float]]], first: float, width: float) -> Iterator[float]:
+    """The mean of all at evenly so many times; each keeps its last value until it has a new one."""
+    known: dict[int, float] = {}
+    for slot in range(TIMES):
+        end = first + (slot + 1) * width
+        for pk, own in series.items():
+            past = [value for at, value in own if at <= end]
+            if past:
+                known[pk] = past[-1]
+        yield fmean(known.values())
 
 
 def _slope(points: list[tuple[float, float]], begin: float) -> float | None:

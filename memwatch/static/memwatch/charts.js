@@ -233,6 +233,7 @@
         }
         const ink = colour("--body-quiet-color");
         const line = colour("--hairline-color");
+        const lowest = Math.min(0, ...chart.series.flatMap((series) => [...series.values, ...(series.low || [])]));
         const made = new Chart(canvas, {
             type: "line",
             data: { datasets: datasets(chart) },
@@ -256,6 +257,9 @@
                     },
                     y: {
                         grace: "5%",
+                        afterDataLimits: (axis) => {
+                            axis.min = lowest < 0 ? axis.min : Math.max(0, axis.min);
+                        },
                         suggestedMax: Math.max(0, ...chart.lines.map((each) => each.value)) || undefined,
                         ticks: { color: ink, maxTicksLimit: 7, callback: (value) => (chart.unit ? amount(value, chart.unit) : short.format(value)) },
                         grid: { color: line },
