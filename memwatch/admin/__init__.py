@@ -1,15 +1,31 @@
 """The admin: memwatch's face for ops staff. Importing it registers every table on the default site."""
 
-from memwatch.admin import findings, fleet, leaks, operations, overview, processes, recordings, snapshots, triggers
+from memwatch.admin import (
+    alerts,
+    baselines,
+    expected,
+    fleet,
+    leaks,
+    operations,
+    overview,
+    processes,
+    recordings,
+    rollups,
+    snapshots,
+    triggers,
+)
 
 __all__ = [
-    "findings",
+    "alerts",
+    "baselines",
+    "expected",
     "fleet",
     "leaks",
     "operations",
     "overview",
     "processes",
     "recordings",
+    "rollups",
     "snapshots",
     "triggers",
 ]

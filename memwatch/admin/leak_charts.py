@@ -72,7 +72,9 @@ def charts_of_lives(leak: Leak, slots: Mapping[str, Lives]) -> list[Chart]:
             id=key,
             title=title,
             unit=unit,
-            series=[charts.series(slot, lives, read, tone=str(place + 1)) for place, (slot, lives) in enumerate(chosen)],
+            series=[
+                charts.series(slot, lives, read, tone=str(place + 1)) for place, (slot, lives) in enumerate(chosen)
+            ],
         )
         for key, title, unit, read in reads
     ]

@@ -8,9 +8,18 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from django.db.models import Case, IntegerField, Value, When
+
 from memwatch.admin import evidence, formats
 from memwatch.figures import SEVERITIES
 from memwatch.models import Leak
+
+SEVERITY_RANK = Case(
+    *(When(severity=severity, then=Value(rank)) for rank, severity in enumerate(SEVERITIES)),
+    default=Value(0),
+    output_field=IntegerField(),
+)
+"""Severity in order, not by the alphabet."""
 
 
 def worst_first(leaks: Iterable[Leak]) -> list[Leak]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
@@ -18,15 +18,8 @@ from django.utils.translation import gettext_lazy
 
 from memwatch.admin import evidence, formats, leak_acts, leak_page
 from memwatch.admin.base import PageAdmin
-from memwatch.figures import SEVERITIES
+from memwatch.admin.leak_tables import SEVERITY_RANK
 from memwatch.models import Leak
-
-SEVERITY_RANK = Case(
-    *(When(severity=severity, then=Value(rank)) for rank, severity in enumerate(SEVERITIES)),
-    default=Value(0),
-    output_field=IntegerField(),
-)
-"""Severity in order, not by the alphabet."""
 
 
 class StateFilter(admin.SimpleListFilter):

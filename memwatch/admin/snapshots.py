@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotFound, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from memwatch import queries
-from memwatch.admin import formats, panels
-from memwatch.admin.base import BoundedPaginator, PageAdmin, ReadOnlyAdmin
-from memwatch.models import Baseline, FiguresColumns, Snapshot, SnapshotRollup
+from memwatch.admin import comparing, formats, panels
+from memwatch.admin.base import PageAdmin
+from memwatch.admin.snapshot_list import SnapshotList
+from memwatch.models import Baseline, FiguresColumns, Snapshot
 
 
 class FiguresAdmin(PageAdmin):
@@ -36,14 +43,33 @@ class FiguresAdmin(PageAdmin):
 
 @admin.register(Snapshot)
 class SnapshotAdmin(FiguresAdmin):
-    """Millions of rows: never counted beyond a bound, sorted by the index only."""
+    """Millions of rows: see :mod:`memwatch.admin.snapshot_list`."""
 
     list_display = ("taken", "process", "rss", "heap", "objects", "pause")
     list_filter = ("process__service",)
-    list_select_related = ("process__service",)
     sortable_by = ()
-    paginator = BoundedPaginator
+    search_fields = ("process",)
+    search_help_text = gettext_lazy("Service, host, pid or release of the process")
+    actions = ("compare_two",)
     page_template = "admin/memwatch/snapshot/page.html"
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return SnapshotList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Snapshot], search_term: str
+    ) -> tuple[QuerySet[Snapshot], bool]:
+        # The list itself looks for processes.
+        return queryset, False
+
+    @admin.action(permissions=["view"], description=gettext_lazy("Compare the two selected"))
+    def compare_two(self, request: HttpRequest, queryset: QuerySet[Snapshot]) -> HttpResponse | None:
+        chosen = list(queryset.order_by("timestamp").values_list("pk", flat=True)[:3])
+        if len(chosen) != 2:
+            self.message_user(request, _("Select two snapshots: those are compared."), messages.WARNING)
+            return None
+        query = urlencode({"from": chosen[0], "to": chosen[1]})
+        return HttpResponseRedirect(f"{reverse('admin:memwatch_snapshot_compare')}?{query}")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Snapshot]:
         rows: QuerySet[Snapshot] = super().get_queryset(request)
@@ -51,10 +77,6 @@ class SnapshotAdmin(FiguresAdmin):
             request.resolver_match is not None and request.resolver_match.url_name == "memwatch_snapshot_changelist"
         )
         return rows.defer("counts", "extras") if listed else rows
-
-    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
-        # Each of the two is an index: of one process by time, of all by id.
-        return ("-timestamp",) if "process__id__exact" in request.GET else ("-id",)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         return lookup == "process__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
@@ -68,6 +90,34 @@ class SnapshotAdmin(FiguresAdmin):
         pause = None if row.census_pause_us is None else row.census_pause_us / 1000
         return formats.number(formats.milliseconds(pause))
 
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.compare_view)
+        return [path("compare/", view, name="memwatch_snapshot_compare"), *super().get_urls()]
+
+    def compare_view(self, request: HttpRequest) -> HttpResponse:
+        """Two snapshots side by side; with ``format=csv`` or ``format=json`` as a file."""
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        kind = request.GET.get("format")
+        if kind in ("csv", "json"):
+            try:
+                found = comparing.pair(request.GET, comparing.process_asked(request.GET))
+            except comparing.NotThere as error:
+                return HttpResponseNotFound(str(error), content_type="text/plain; charset=utf-8")
+            if found is not None:
+                return comparing.download(found, kind)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "media": self.media,
+            "original": _("Compare"),
+            **comparing.page(request.GET, timezone.now()),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/memwatch/compare/page.html", context)
+
     def page(self, request: HttpRequest, obj: Snapshot) -> Mapping[str, Any]:
         figures = queries.figures_of(obj)
         baseline = queries.baseline_of(obj.process)
@@ -80,6 +130,7 @@ class SnapshotAdmin(FiguresAdmin):
                 _("received %s") % formats.exact(obj.received_at),
                 _("number %s") % formats.count(obj.seq),
             ],
+            "comparisons": self._comparisons(obj, baseline),
             "baseline": baseline,
             "types": panels.type_rows(queries.compare(baseline, obj)) if baseline else panels.types_alone(figures),
             "containers": panels.container_rows(figures.big_containers),
@@ -87,81 +138,19 @@ class SnapshotAdmin(FiguresAdmin):
             "object_lines": panels.object_lines(figures),
         }
 
-
-@admin.register(SnapshotRollup)
-class SnapshotRollupAdmin(ReadOnlyAdmin):
-    list_display = ("start", "period", "process", "samples", "rss", "heap")
-    list_filter = ("period", "process__service")
-    list_select_related = ("process__service",)
-    sortable_by = ()
-    paginator = BoundedPaginator
-    fields = ("process", "period", "start", "samples", "rss", "heap", "figures_raw")
-    readonly_fields = ("rss", "heap", "figures_raw")
-
-    @admin.display(description=gettext_lazy("RSS, mean (smallest to largest)"))
-    def rss(self, row: SnapshotRollup) -> SafeString:
-        return _range(row, "rss_kib")
-
-    @admin.display(description=gettext_lazy("heap used, mean (smallest to largest)"))
-    def heap(self, row: SnapshotRollup) -> SafeString:
-        return _range(row, "heap_used_kib")
-
-    @admin.display(description=gettext_lazy("every figure"))
-    def figures_raw(self, row: SnapshotRollup) -> SafeString:
-        return formats.preformatted(panels.raw_json(row.figures))
-
-
-def _range(row: SnapshotRollup, column: str) -> SafeString:
-    values = row.figures.get(column) if isinstance(row.figures, dict) else None
-    if not isinstance(values, list) or len(values) != 3:
-        return formats.number(formats.NOT_MEASURED)
-    low, mean, high = (formats.kib(value) for value in values)
-    return formats.number(f"{mean} ({low} … {high})")
-
-
-@admin.register(Baseline)
-class BaselineAdmin(FiguresAdmin):
-    list_display = ("set_at", "whose", "active", "how", "rss", "heap", "objects", "reason")
-    list_filter = ("active", "automatic", "service")
-    list_select_related = ("service", "process__service", "created_by")
-    search_fields = ("service__name", "process__host", "reason")
-    page_template = "admin/memwatch/snapshot/page.html"
-
-    @admin.display(description=gettext_lazy("set"), ordering="created_at")
-    def set_at(self, row: Baseline) -> SafeString:
-        return formats.when(row.created_at)
-
-    @admin.display(description=gettext_lazy("how"), ordering="automatic")
-    def how(self, row: Baseline) -> str:
-        if row.automatic:
-            return _("automatic")
-        return _("reset by %s") % row.created_by if row.created_by else _("reset")
-
-    @admin.display(description=gettext_lazy("of"), ordering="service__name")
-    def whose(self, row: Baseline) -> str:
-        return str(row.process) if row.process else _("all of %s") % row.service.name
-
-    def page(self, request: HttpRequest, obj: Baseline) -> Mapping[str, Any]:
-        figures = queries.figures_of(obj)
-        if obj.process:
-            whose = formats.link(formats.page_url("process", obj.process_id), str(obj.process))
-        else:
-            whose = formats.link(formats.page_url("service", obj.service_id), obj.service.name)
-        by = obj.created_by or _("memwatch")
-        facts: list[str | SafeString] = [
-            whose,
-            _("in force") if obj.active else _("replaced"),
-            _("set by %(by)s at %(at)s") % {"by": by, "at": formats.exact(obj.created_at)},
+    def _comparisons(self, snapshot: Snapshot, baseline: Baseline | None) -> list[dict[str, str]]:
+        """With what it can be compared at once."""
+        own = Snapshot.objects.filter(process=snapshot.process_id, timestamp__lt=snapshot.timestamp)
+        before = own.order_by("-timestamp").values_list("pk", flat=True).first()
+        last = snapshot.process.last_snapshot_id
+        pairs = (
+            (_("with the baseline"), f"baseline-{baseline.pk}" if baseline else None, snapshot.pk),
+            (_("with the one before"), before, snapshot.pk),
+            (_("with the last"), snapshot.pk, last if last != snapshot.pk else None),
+        )
+        url = reverse("admin:memwatch_snapshot_compare")
+        return [
+            {"label": label, "url": f"{url}?{urlencode({'from': first, 'to': second})}"}
+            for label, first, second in pairs
+            if first and second
         ]
-        if obj.reason:
-            facts.append(obj.reason)
-        return {
-            "title": _("Baseline of %s") % (obj.process or obj.service),
-            "subtitle": formats.exact(obj.timestamp),
-            "facts": facts,
-            "baseline": None,
-            "types": panels.types_alone(figures),
-            "containers": panels.container_rows(figures.big_containers),
-            "memory_lines": panels.memory_lines(figures),
-            "object_lines": panels.object_lines(figures),
-        }

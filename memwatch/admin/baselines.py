@@ -1,0 +1,106 @@
+"""Baselines: what processes and services are compared with, and since when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from memwatch import queries
+from memwatch.admin import formats, panels
+from memwatch.admin.snapshots import FiguresAdmin
+from memwatch.models import Baseline
+
+
+@admin.register(Baseline)
+class BaselineAdmin(FiguresAdmin):
+    list_display = ("set_at", "whose", "state_shown", "how", "rss", "heap", "objects", "reason")
+    list_filter = ("active", "automatic", "service")
+    search_fields = ("service__name", "process__host", "reason", "created_by__username")
+    search_help_text = gettext_lazy("Service, host, reason or who set it")
+    page_template = "admin/memwatch/baseline/page.html"
+    about = gettext_lazy(
+        "What later figures are compared with: the newest one in force counts. A process gets its own by itself after "
+        "its warm-up; “Reset baseline” on the page of a process or a service sets a new one."
+    )
+    empty = gettext_lazy("None yet: the first snapshot of a process sets one.")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Baseline]:
+        rows: QuerySet[Baseline] = super().get_queryset(request)
+        rows = rows.select_related("service", "process__service", "created_by")
+        listed = (
+            request.resolver_match is not None and request.resolver_match.url_name == "memwatch_baseline_changelist"
+        )
+        return rows.defer("counts", "extras") if listed else rows
+
+    @admin.display(description=gettext_lazy("set"), ordering="created_at")
+    def set_at(self, row: Baseline) -> SafeString:
+        return formats.when(row.created_at)
+
+    @admin.display(description=gettext_lazy("state"), ordering="active")
+    def state_shown(self, row: Baseline) -> SafeString:
+        return _state(row)
+
+    @admin.display(description=gettext_lazy("how"), ordering="automatic")
+    def how(self, row: Baseline) -> str:
+        return _how(row)
+
+    @admin.display(description=gettext_lazy("of"), ordering="service__name")
+    def whose(self, row: Baseline) -> SafeString:
+        return _whose(row)
+
+    def page(self, request: HttpRequest, obj: Baseline) -> Mapping[str, Any]:
+        now = timezone.now()
+        figures, last = queries.figures_of(obj), queries.last_snapshot_of(obj.process) if obj.process else None
+        compared = queries.compare(obj, last) if last is not None else None
+        return {
+            "title": _("Baseline of %s") % (obj.process or obj.service),
+            "subtitle": formats.exact(obj.timestamp),
+            "state": _state(obj),
+            "facts": _facts(obj, now),
+            "reason": obj.reason,
+            "since": panels.now_tiles(queries.figures_of(last), queries.drift_of(obj.process))
+            if last is not None and obj.process is not None and obj.active
+            else [],
+            "baseline": obj if compared else None,
+            "types": panels.type_rows(compared) if compared else panels.types_alone(figures),
+            "containers": panels.container_rows(figures.big_containers),
+            "memory_lines": panels.memory_lines(figures),
+            "object_lines": panels.object_lines(figures),
+        }
+
+
+def _state(row: Baseline) -> SafeString:
+    if row.active:
+        return formats.badge("state", "alive", _("in force"), "●")
+    return formats.badge("state", "ended", _("replaced"), "○")
+
+
+def _how(row: Baseline) -> str:
+    if row.automatic:
+        return _("by itself")
+    return _("reset by %s") % row.created_by if row.created_by else _("reset")
+
+
+def _whose(row: Baseline) -> SafeString:
+    if row.process is not None:
+        return formats.link(formats.page_url("process", row.process.pk), str(row.process))
+    return formats.link(formats.page_url("service", row.service_id), _("all of %s") % row.service.name)
+
+
+def _facts(row: Baseline, now: datetime) -> list[str | SafeString]:
+    return [
+        _whose(row),
+        _how(row),
+        format_html(_("set {}"), formats.when(row.created_at, now)),
+        format_html(_("figures of {}"), formats.when(row.timestamp, now)),
+    ]
