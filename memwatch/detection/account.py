@@ -74,8 +74,9 @@ def _gates(case: Case) -> str:
     if case.gate == "contract":
         return f"{text}: more than {limits.min_growth_percent:g} % and more than {limits.min_growth_count:,}"
     if case.gate == "steady":
-        tau = case.found.get("tau_raw", 0.0)
-        return f"{text}, a small growth, but tau of all points is {tau:.2f} (at least {gates.STEADY_TAU})"
+        tau, less = case.found.get("tau_raw", 0.0), case.found.get("tau_without_daily")
+        told = f"tau of all points is {tau:.2f}" if less is None else f"tau without its daily curve is {less:.2f}"
+        return f"{text}, a small growth, but {told} (at least {gates.STEADY_TAU})"
     return f"{text}: more than an import or the allocators' reserve takes" if case.gate else text
 
 
@@ -93,7 +94,7 @@ def _warm_up(case: Case) -> str | None:
     growth = case.found.get("growth_after_warm_up")
     if growth is None:
         return None
-    least = rules.LEFT_OF_CONTRACT * case.thresholds.min_growth_count
+    least = rules.LEFT_OF_GATE * (case.thresholds.min_growth_count if case.gate == "contract" else case.least)
     return f"without its first quarter it grows by {_n(growth)} (more than {_n(least)})"
 
 
@@ -120,13 +121,21 @@ def _trend(case: Case) -> str | None:
     )
 
 
+def _jumps(case: Case) -> str | None:
+    share = case.found.get("jumps_share")
+    if share is None:
+        return None
+    return f"the {rules.JUMPS} largest steps are {share * 100:.0f} % of it (under {rules.JUMPS_SHARE * 100:.0f} %)"
+
+
 def _shape(case: Case) -> str | None:
     found = case.found
     if "leak_probability" not in found:
         return None
+    least = rules.LEAKING_MEMORY if case.series.unit in ("blocks", "KiB") else rules.LEAKING
     return (
         f"a {found['shape']} rather than a {found['harmless_shape']}: a leaking shape with probability "
-        f"{found['leak_probability']:.3f} (at least {rules.LEAKING})"
+        f"{found['leak_probability']:.3f} (at least {least})"
     )
 
 
@@ -196,6 +205,7 @@ _SENTENCES: Mapping[str, Callable[[Case], str | None]] = {
     "warm_up": _warm_up,
     "floor": _floor,
     "trend": _trend,
+    "jumps": _jumps,
     "shape": _shape,
     "still_growing": _still_growing,
     "stopped": _stopped,
@@ -206,12 +216,13 @@ _SENTENCES: Mapping[str, Callable[[Case], str | None]] = {
 }
 
 _NOT_APPLICABLE = {
-    "warm_up": "a small growth, or too few points to leave the first quarter out",
+    "warm_up": "too few points to leave the first quarter out",
+    "jumps": "memory alone comes in jumps, and this is counted one by one, or comes and goes",
     "shape": "too few points to tell shapes apart",
     "still_growing": "growth along the work done, or on top of a daily curve, may rest",
     "stopped": "its shape tells already, or the points are few",
     "paused": "there are points enough to see the last part",
     "memory_behind": "no objects, or the allocated blocks were not counted",
-    "full_collection": "only the watch of the hour waits for one, and only for objects",
+    "full_collection": "none was seen, and only the watch of the hour waits for one, of objects",
     "season": "under two days were seen",
 }

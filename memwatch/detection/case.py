@@ -40,6 +40,8 @@ class Case:
     window: str
     gate: str = ""
     """``contract``, ``steady`` or ``memory``: what made it worth looking at."""
+    least: float = 0.0
+    """What that gate asks for, in the series' unit; the contract's thresholds are two."""
     found: dict[str, Any] = field(default_factory=dict)
     """Statistics that rules computed, for the evidence."""
 

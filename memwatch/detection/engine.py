@@ -12,6 +12,7 @@ from memwatch.detection.account import account, fitted_trend
 from memwatch.detection.case import WINDOWS, Case, Decision, Thresholds
 from memwatch.detection.fragmentation import fragmentation
 from memwatch.detection.gates import STEADY_COUNT, WATCH_POINTS
+from memwatch.detection.given import made_comparable
 from memwatch.detection.history import History
 from memwatch.detection.in_step import Judged
 from memwatch.detection.rules import decide
@@ -44,6 +45,8 @@ def judge(history: History, *, thresholds: Thresholds = DEFAULTS, window: str = 
         raise ValueError(f"window is {window!r}: give one of {', '.join(WINDOWS)}")
     if len(history) < 3:
         return []
+    if window == "given":
+        history = made_comparable(history)
     every = chain(object_series(history), _memory_series(history))
     judged = [_judge(series, history, thresholds, window) for series in every]
     verdicts = grouping.one_cause_one_leak(judged)

@@ -15,6 +15,8 @@ RISING_SHARE = 0.7
 """A leak of every request rises at nearly every step; what a collection happens to meet in use comes in jumps."""
 FULL_EARLIEST, FEW_AFTER, SURVIVED_SHARE = 0.5, 3, 0.5
 """A collection early on shows little; after it, half of what had grown until then must still be there."""
+GIVEN_EARLIEST = 0.25
+"""Where nobody waits for the next one, an earlier collection is evidence too: a warm-up is over by then."""
 
 
 def full_collection(case: Case) -> Decision | None:
@@ -23,13 +25,15 @@ def full_collection(case: Case) -> Decision | None:
     Without one, what also falls may be such garbage: the young collections take most of it, what they meet in use
     is left to the next full one. So may a small gain in a large population: a quarter more is when CPython runs a
     full collection. What rises at nearly every step and never falls back is no garbage. The watch of the hour waits;
-    over days the floors tell.
+    of given snapshots a collection among them is heard, but not waited for; over days the floors tell.
     """
     counted = case.history.known("gc_collections_gen2")[1]
-    if case.series.kind != "objects" or case.window != "hour" or not counted:
+    if case.series.kind != "objects" or case.window not in ("hour", "given") or not counted:
         return None
     moment = _last_full_collection(case)
     if moment is None:
+        if not case.watching:
+            return None
         small = case.gate == "steady" and case.raw_slope.slope * case.span_s < SMALL_SHARE * median(case.values)
         falls = drawdown(case.values) > max(FALL_COUNT, FALL_SHARE * case.growth)
         rising = fmean(after > before for before, after in pairwise(case.values))
@@ -49,7 +53,7 @@ def full_collection(case: Case) -> Decision | None:
 def _last_full_collection(case: Case) -> float | None:
     """When the first snapshot after it was taken; ``None`` where none ran in the second half, with points after it."""
     times, counts = case.history.known("gc_collections_gen2")
-    earliest = case.times[0] + FULL_EARLIEST * case.span_s
+    earliest = case.times[0] + (FULL_EARLIEST if case.watching else GIVEN_EARLIEST) * case.span_s
     latest = case.times[-FEW_AFTER]
     steps = zip(times[1:], pairwise(counts), strict=True)
     moments = [time for time, (before, now) in steps if now > before and earliest <= time <= latest]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 from memwatch.detection.case import Case, Decision, Rule
-from memwatch.detection.estimators import mann_kendall
+from memwatch.detection.estimators import mann_kendall, without_daily
 
 WATCH_POINTS = 16
 """A standing watch waits for this many: below, a cache that is filling looks like a leak."""
@@ -16,6 +16,9 @@ END_POINTS = 16
 STEADY_TAU = 0.8
 """So little noise that a small growth is one: the gate for leaks on top of a large population."""
 STEADY_COUNT, STEADY_SHARE = 300, 0.04
+DAILY_SPAN_S = 20 * 3600.0
+"""From here on ups and downs may be those of a day: they are taken off before a growth is called unsteady. Whether it
+is a leak the rules say, which see them."""
 
 BLOCKS, BLOCKS_SHARE, BLOCKS_KIB = 1000, 0.005, 128
 """Untracked objects: blocks are counted exactly, so that little memory behind them is enough."""
@@ -58,12 +61,15 @@ def _objects_gate(case: Case) -> Decision | None:
 
 
 def _steady_gate(case: Case, least: float) -> Decision | None:
+    case.least = least
     if case.growth < least:
         return _quiet("has not grown by enough")
     if len(case.values) < WATCH_POINTS:
         return _quiet("a growth this small needs more points")
     tau = mann_kendall(case.values).tau
     case.found["tau_raw"] = tau
+    if tau < STEADY_TAU and case.watching and case.span_s >= DAILY_SPAN_S:
+        tau = case.found["tau_without_daily"] = mann_kendall(without_daily(case.times, case.values)).tau
     if tau < STEADY_TAU:
         return _quiet("a growth this small is within its ups and downs")
     case.gate = "steady"
@@ -71,14 +77,14 @@ def _steady_gate(case: Case, least: float) -> Decision | None:
 
 
 def _blocks_gate(case: Case) -> Decision | None:
-    held = 0 if case.watching else case.history.blocks_of_snapshots()
     least, share = (WATCH_BLOCKS, WATCH_SHARE) if case.watching else (BLOCKS, BLOCKS_SHARE)
-    if case.growth - held < max(least, share * case.values[0]):
+    case.least = max(least, share * case.values[0])
+    if case.growth < case.least:
         return _quiet("has not grown by enough")
     gained = memory_growth_kib(case)
     if gained is None:
         gained = case.growth * SMALL_BLOCK_BYTES / 1024
-    if gained - held * SMALL_BLOCK_BYTES / 1024 < BLOCKS_KIB:
+    if gained < BLOCKS_KIB:
         return _quiet("the memory behind it is little")
     case.gate = "memory"
     return None
@@ -89,7 +95,8 @@ def _entries_gate(case: Case) -> Decision | None:
     weight = SLOT_BYTES + ((container.entry_bytes or 0.0) if container is not None else 0.0)
     if container is not None and container.type == "bytearray":
         weight = 1.0
-    if case.growth < max(ENTRIES, ENTRIES_SHARE * case.values[0]) or case.growth * weight < ENTRIES_KIB * 1024:
+    case.least = max(ENTRIES, ENTRIES_SHARE * case.values[0])
+    if case.growth < case.least or case.growth * weight < ENTRIES_KIB * 1024:
         return _quiet("has not grown by enough")
     case.gate = "memory"
     return None
@@ -99,7 +106,8 @@ def _kib_gate(case: Case) -> Decision | None:
     least, share = MAPPED_KIB if case.series.source.startswith("rss") else MEMORY_KIB, MEMORY_SHARE
     if case.watching:
         least, share = WATCH_MEMORY_KIB, WATCH_SHARE
-    if case.growth < max(least, share * case.values[0]):
+    case.least = max(least, share * case.values[0])
+    if case.growth < case.least:
         return _quiet("has not grown by enough")
     case.gate = "memory"
     return None

@@ -28,8 +28,9 @@ FIGURES = (
 )  # fmt: skip
 """The figures that are read, by the attribute of :class:`memwatch.figures.MemorySnapshot`."""
 
-BLOCKS_PER_SNAPSHOT, BLOCKS_PER_CONTAINER = 30, 5
-"""A snapshot's own fields, and an entry of ``big_containers``; each count is one block more."""
+BLOCKS_PER_SNAPSHOT, BLOCKS_PER_CONTAINER, SHARED_INTEGERS = 40, 5, 256
+"""Blocks of a snapshot's own fields and of an entry of ``big_containers``; each count is one more, unless it is small
+enough for the interpreter to share it."""
 
 _RESTARTS = ("gc_collections_gen0", "gc_collections_gen1", "gc_collections_gen2")
 
@@ -48,6 +49,8 @@ class History:
     extension_modules: tuple[str, ...] = ()
     heap_limit_source: str | None = None
     """Whose limit ``heap_size_mb`` is: ``setting``, ``cgroup``, ``rlimit`` or ``host``."""
+    own_blocks: Sequence[int] = ()
+    """Blocks of memory that each snapshot itself takes where a caller keeps it; empty where nobody does."""
 
     def __len__(self) -> int:
         return len(self.times)
@@ -82,11 +85,6 @@ class History:
             return None
         done = [sum(values) for values in zip(*whole, strict=True)]
         return done if done[-1] > done[0] else None
-
-    def blocks_of_snapshots(self) -> int:
-        """Blocks of memory that the snapshots themselves take: who gives them may keep them in this very process."""
-        containers = sum(len(found) for found in self.containers if found is not None)
-        return len(self) * (BLOCKS_PER_SNAPSHOT + len(self.counts)) + BLOCKS_PER_CONTAINER * containers
 
     @classmethod
     def from_snapshots(
@@ -133,6 +131,11 @@ class _Row:
     backfill: Mapping[str, int]
     containers: tuple[BigContainer, ...] | None
     limit_source: str | None
+
+    @property
+    def own_blocks(self) -> int:
+        counts = sum(map(SHARED_INTEGERS.__lt__, self.counts.values())) if self.counts is not None else 0
+        return BLOCKS_PER_SNAPSHOT + counts + BLOCKS_PER_CONTAINER * len(self.containers or ())
 
     @classmethod
     def of(cls, snapshot: MemorySnapshot | Mapping[str, Any]) -> _Row:
@@ -187,6 +190,7 @@ def _columns(rows: Sequence[_Row], extension_modules: tuple[str, ...]) -> Histor
         containers=tuple(row.containers for row in rows),
         extension_modules=extension_modules,
         heap_limit_source=next((row.limit_source for row in reversed(rows) if row.limit_source), None),
+        own_blocks=tuple(row.own_blocks for row in rows),
     )
 
 

@@ -32,14 +32,20 @@ FLOOR_OF_CONTRACT = 0.5
 FLOOR_SIGMAS, MAX_FALL_BACK = 6.0, 0.2
 """Where the contract's gate did not open: a gain that noise does not reach, and that is not given back again."""
 
-WARM_UP_SHARE, LEFT_OF_CONTRACT = 0.25, 0.4
-"""Of the time seen, and what of the contract's growth must be left without it: a line keeps two thirds in percent."""
+WARM_UP_SHARE, LEFT_OF_GATE = 0.25, 0.4
+"""Of the time seen, and what of the gate's growth must be left without it: a line keeps two thirds in percent."""
 
 TREND_P, TREND_TAU = 0.05, 0.45
 """Mann-Kendall over eight floors reaches tau .45 by chance once in fifteen times, with p as second guard."""
 
+JUMPS, JUMPS_SHARE = 3, 0.75
+"""A table that doubles its room jumps once an octave: so many jumps are no rate yet. A steady leak of twelve points
+has a quarter of its growth in the three largest steps, bursts of some 25 have a third."""
+
 HARMLESS, LEAKING, SURE = 0.25, 0.5, 0.99
 """Probabilities of a leaking shape: below the first it is none, from the second it is one, from the third for sure."""
+LEAKING_MEMORY = 0.8
+"""The same for memory that no type and no container accounts for: every cache of the process that fills is in it."""
 LATE_SHARE = 0.6
 """What the last part must be able to rise, of the whole's slope: a slowing leak still does, a plateau does not."""
 EVEN_WHEN_FLAT = frozenset({"daily curve on a line", "line along the work done"})
@@ -81,21 +87,27 @@ def few_points(case: Case) -> Decision | None:
 
 
 def warm_up(case: Case) -> Decision | None:
-    """2c. Would the contract's gate have opened without the first quarter? What only grew at first was filling up."""
-    if case.gate != "contract" or len(case.values) < WATCH_POINTS:
+    """2c. Would the gate have opened without the first quarter? What only grew at first was filling up."""
+    if len(case.values) < WATCH_POINTS:
         return None
     cut = case.times[0] + WARM_UP_SHARE * case.span_s
     start = next(i for i, time in enumerate(case.times) if time >= cut)
     later = case.values[start:]
     if len(later) < WATCH_POINTS // 2:
         return None
-    initial = median(later[: len(later) // 4])
     growth = theil_sen(case.times[start:], later).slope * case.span_s
-    limits, share = case.thresholds, LEFT_OF_CONTRACT
     case.found["growth_after_warm_up"] = growth
-    if growth > share * limits.min_growth_count and growth * 100 > share * limits.min_growth_percent * initial:
+    if growth > LEFT_OF_GATE * _least(case, median(later[: len(later) // 4])):
         return None
     return Decision("expected", "warm_up", "a warm-up: it grew at first, and little since")
+
+
+def _least(case: Case, initial: float) -> float:
+    """What the gate asks for, from this level on."""
+    if case.gate != "contract":
+        return case.least
+    limits = case.thresholds
+    return max(limits.min_growth_count, limits.min_growth_percent * initial / 100)
 
 
 def floor(case: Case) -> Decision | None:
@@ -128,6 +140,18 @@ def trend(case: Case) -> Decision | None:
     return Decision("expected", "trend", "a saw-tooth or noise: no steady rise")
 
 
+def jumps(case: Case) -> Decision | None:
+    """4b. Memory alone: is it a trend, or a few large blocks? A dict or a list that grows takes its room in jumps."""
+    if case.series.unit not in ("blocks", "KiB") or case.sawtooth:
+        return None
+    steps = sorted((b - a for a, b in pairwise(case.values)), reverse=True)
+    share = sum(steps[:JUMPS]) / case.growth
+    case.found["jumps_share"] = share
+    if share < JUMPS_SHARE:
+        return None
+    return Decision("not enough data", "jumps", f"{share * 100:.0f} % of it came in {JUMPS} jumps, which is no rate")
+
+
 def shape(case: Case) -> Decision | None:
     """5. Is a leaking shape more likely than a harmless one?"""
     shapes = case.shapes
@@ -135,7 +159,8 @@ def shape(case: Case) -> Decision | None:
         return None
     harmless, probability = shapes.harmless, shapes.probability
     case.found |= {"shape": shapes.leaking.name, "harmless_shape": harmless.name, "leak_probability": probability}
-    if probability >= LEAKING:
+    least = LEAKING_MEMORY if case.series.unit in ("blocks", "KiB") else LEAKING
+    if probability >= least:
         return None
     if probability >= HARMLESS:
         return Decision("not enough data", "shape", f"a leak or a {harmless.name}: more points will tell")
@@ -246,6 +271,7 @@ RULES: tuple[Rule, ...] = (
     warm_up,
     floor,
     trend,
+    jumps,
     shape,
     still_growing,
     stopped,

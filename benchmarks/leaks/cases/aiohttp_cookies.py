@@ -29,5 +29,5 @@ def setup() -> None:
 
 
 def step(i: int) -> None:
-    if i % 20 == 0:
+    if i % 10 == 0:
         _jar.filter_cookies(_url(f"http://example.org/orders/{i}/lines"))

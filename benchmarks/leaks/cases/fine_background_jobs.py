@@ -25,7 +25,7 @@ def setup() -> None:
 
 
 def step(i: int) -> None:
-    if _random.random() < 0.0002:
+    if _random.random() < 0.00008:
         _burst[0] = _random.randrange(500, 4000)
     for _ in range(2 if _burst[0] else 1):
         _jobs.append(Job(i))

@@ -1,0 +1,87 @@
+"""Snapshots that a caller hands over: kept in the process they show, and taken between jobs, not by a clock."""
+
+from random import Random
+
+import pytest
+
+from memwatch.detection import History, judge
+from memwatch.detection.given import made_comparable
+from memwatch.figures import BigContainer
+from tests.detection.builders import snapshot
+
+
+def leaks(given):
+    return [verdict for verdict in judge(History.from_snapshots(given)) if verdict.is_leak]
+
+
+def kept(i, **figures):
+    """An idle process that keeps its snapshots: blocks, malloc and tuples grow by what one takes."""
+    base = {
+        "total_objects": 60_000 + 3 * i,
+        "allocated_blocks": 90_000 + 61 * i,
+        "pymalloc_used_mb": 25.0 + 0.003 * i,
+        "heap_used_mb": 40.0 + 0.005 * i,
+        "big_containers": (BigContainer(type="list", length=5000, holds="str", token=1),) if i % 5 == 0 else None,
+    }
+    counts = {"dict": 9000, "function": 8000, "tuple": 3000 + 3 * i} | {f"app.T{n}": 300 + n for n in range(20)}
+    return snapshot(i, counts, every_s=0.05, **(base | figures))
+
+
+@pytest.mark.parametrize("points", [20, 40, 300, 1000])
+def test_a_caller_who_keeps_the_snapshots_sees_no_leak_of_them(points):
+    assert leaks([kept(i) for i in range(points)]) == []
+
+
+def test_a_leak_beside_the_kept_snapshots_is_found_all_the_same():
+    found = leaks([kept(i, allocated_blocks=90_000 + 400 * i, pymalloc_used_mb=25 + 0.03 * i) for i in range(30)])
+    assert [verdict.kind for verdict in found] == ["untracked"]
+
+
+def test_a_standing_watch_keeps_no_snapshots_and_subtracts_none():
+    history = History.from_snapshots([kept(i) for i in range(20)])
+    assert list(history.figure("allocated_blocks"))[-1] == 90_000 + 61 * 19
+    assert made_comparable(history).figure("allocated_blocks")[-1] < history.figure("allocated_blocks")[-1]
+
+
+def test_a_machine_that_was_busy_for_a_while_makes_no_plateau_of_a_leak():
+    at, given = 0.0, []
+    for i in range(30):
+        at += 0.05 if i < 22 else 0.9
+        given.append(snapshot(at, {"app.Thing": 100 + 20 * i}, every_s=1.0))
+    (found,) = leaks(given)
+    assert found.object_type == "app.Thing"
+    assert found.started_at == given[0].timestamp
+
+
+def test_times_a_minute_apart_and_as_the_jobs_came_give_the_same_answer():
+    random, at, quick, even = Random(4), 0.0, [], []
+    for i in range(25):
+        at += random.choice((0.02, 0.05, 0.4))
+        counts = {"app.Thing": 50 + 15 * i, "app.Full": min(1000, 100 * i)}
+        quick.append(snapshot(at, counts, every_s=1.0))
+        even.append(snapshot(i, counts))
+    answers = [[(v.object_type, v.outcome, v.rule) for v in judge(History.from_snapshots(s))] for s in (quick, even)]
+    assert answers[0] == answers[1]
+
+
+def test_a_timer_with_holes_keeps_its_times():
+    minutes = [i for i in range(40) if i % 6 != 3]
+    history = History.from_snapshots([snapshot(i, {"a": i}) for i in minutes])
+    assert made_comparable(history).times == history.times
+
+
+def test_a_table_that_doubles_its_room_is_no_native_leak():
+    rooms = [0, 0, 210, 210, 210, 210, 210, 630, 630, 630, 630, 630, 630, 630, 630, 630, 630, 630, 630, 1400, 1400]
+    given = [
+        snapshot(i, heap_used_mb=(40_000 + 3 * i + room) / 1024, pymalloc_used_mb=25.0) for i, room in enumerate(rooms)
+    ]
+    assert leaks(given) == []
+
+
+def test_garbage_that_a_full_collection_gave_back_is_none_of_what_was_given():
+    given = [
+        snapshot(i, {"app.Row": 60 + (4 * (i if i < 15 else i - 15)) + 9 * (i % 3)}, gc_collections_gen2=1 + (i >= 15))
+        for i in range(40)
+    ]
+    verdict = next(v for v in judge(History.from_snapshots(given)) if v.object_type == "app.Row")
+    assert not verdict.is_leak
