@@ -197,6 +197,18 @@ def _noise_power(levels: Sequence[float], rests: Sequence[float]) -> float:
     return max(0.0, min(1.0, math.log(noise_high / noise_low) / math.log(ratio)))
 
 
+def without_daily(times: Sequence[float], values: Sequence[float]) -> list[float]:
+    """The values less a sine of 24 hours, as it fits best beside a line."""
+    days = [(time - times[0]) / 86400 for time in times]
+    waves = [[math.sin(2 * math.pi * day) for day in days], [math.cos(2 * math.pi * day) for day in days]]
+    ones = [1.0] * len(days)
+    solved = solve((ones, days, *waves), values, ones)
+    if solved is None:
+        return list(values)
+    _, _, sine, cosine = solved[0]
+    return [value - sine * a - cosine * b for value, a, b in zip(values, *waves, strict=True)]
+
+
 def solve(
     columns: Sequence[Sequence[float]], y: Sequence[float], weights: Sequence[float]
 ) -> tuple[list[float], float] | None:
