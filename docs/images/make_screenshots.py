@@ -147,7 +147,7 @@ def _picture(page: Page, path: Path, *, height: int) -> None:
 
 def say(text: str, *, file: TextIO | None = None, flush: bool = True) -> None:
     """To the terminal."""
-    print(text, file=file or sys.stdout, flush=flush)  # noqa: T201 - this is a program for the terminal
+    print(text, file=file or sys.stdout, flush=flush)
 
 
 def _await(url: str, running: subprocess.Popen[bytes]) -> None:

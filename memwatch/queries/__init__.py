@@ -15,6 +15,7 @@ from memwatch.queries.figures import figures_of, figures_of_many
 from memwatch.queries.fleet import ProcessFigures, figures_of_processes, fleet, metrics_of, open_leaks
 from memwatch.queries.history import history
 from memwatch.queries.judged import judged_histories, judged_history
+from memwatch.queries.newest import Cursor, SnapshotPage, newest_snapshots
 from memwatch.queries.recent import Recent, recent
 from memwatch.queries.stats import stats, transport_state
 
@@ -22,11 +23,13 @@ __all__ = [
     "DAILY",
     "HOURLY",
     "Comparison",
+    "Cursor",
     "Event",
     "Point",
     "ProcessFigures",
     "Recent",
     "Row",
+    "SnapshotPage",
     "baseline_of",
     "baselines_known",
     "baselines_of",
@@ -44,6 +47,7 @@ __all__ = [
     "judged_history",
     "last_snapshot_of",
     "metrics_of",
+    "newest_snapshots",
     "notable_snapshots",
     "open_leaks",
     "recent",

@@ -199,20 +199,40 @@ def test_a_long_list_takes_as_many_queries_as_a_short_one(model: str, fleet: Fle
     assert few <= (27 if model == "overview" else 16)
 
 
-def test_snapshots_are_never_counted_beyond_a_bound(fleet: Fleet, login: Login) -> None:
-    process = fleet.process()
-    fleet.snapshot(process)
+def test_snapshots_are_never_counted_and_go_page_by_page(fleet: Fleet, login: Login) -> None:
+    process, other = fleet.process(), fleet.process("worker", release=None, host="node-b")
+    for minutes in range(60, 0, -1):
+        fleet.snapshot(process, minutes_ago=minutes)
+    last = fleet.snapshot(other)
     client = login("viewer")
     with CaptureQueriesContext(connection) as captured:
-        client.get(_list("snapshot"))
+        everything = client.get(_list("snapshot"))
+        found = client.get(_list("snapshot", q="node-b"))
         client.get(_list("snapshot", process__id__exact=process.pk))
-    counting = [
-        query["sql"] for query in captured if "COUNT(" in query["sql"] and '"memwatch_snapshot"' in query["sql"]
-    ]
-    assert counting
-    assert all("LIMIT 10000" in sql for sql in counting)
-    listing = [query["sql"] for query in captured if '"memwatch_snapshot"."rss_kib"' in query["sql"]]
-    assert not any('"memwatch_snapshot"."counts"' in sql for sql in listing)
+    own = [query["sql"] for query in captured if '"memwatch_snapshot"' in query["sql"]]
+    assert not any("COUNT(" in sql for sql in own)
+    assert not any('"memwatch_snapshot"."counts"' in sql for sql in own)
+    assert [row.pk for row in found.context["cl"].result_list] == [last.pk]
+    assert len(everything.context["cl"].result_list) == 50
+    older = client.get(_list("snapshot") + everything.context["cl"].older)
+    assert len(older.context["cl"].result_list) == 11
+    assert older.context["cl"].older == ""
+    newer = client.get(_list("snapshot") + older.context["cl"].newer)
+    assert list(newer.context["cl"].result_list) == list(everything.context["cl"].result_list)
+    for nonsense in ("before=x", "after=1.1.1", "process__id__exact=x", "process__service__id__exact=-1", "q=%00"):
+        assert client.get(_list("snapshot") + f"?{nonsense}").status_code in (200, 302), nonsense
+
+
+def test_two_selected_snapshots_are_compared(fleet: Fleet, login: Login) -> None:
+    process = fleet.process()
+    rows = [fleet.snapshot(process, minutes_ago=minutes) for minutes in (9, 5, 1)]
+    client = login("viewer")
+    chosen = {"action": "compare_two", "_selected_action": [rows[2].pk, rows[0].pk]}
+    answer = client.post(_list("snapshot"), chosen)
+    compare = reverse("admin:memwatch_snapshot_compare")
+    assert answer.headers["Location"] == f"{compare}?from={rows[0].pk}&to={rows[2].pk}"
+    chosen["_selected_action"] = [rows[0].pk]
+    assert "Select two snapshots" in client.post(_list("snapshot"), chosen, follow=True).content.decode()
 
 
 def test_the_page_of_a_process_compares_its_types_with_the_baseline(fleet: Fleet, login: Login) -> None:
