@@ -7,82 +7,17 @@ conventions (bytes, seconds, ratios). A figure that was not measured has no samp
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.samples import Sample
 
-from memwatch.figures import MB, SEVERITIES, MemorySnapshot
+from memwatch.figures import MB, SEVERITIES
+from memwatch.observation import SELF, Observation, Observed
 
-FLEET, SELF, TRANSPORT = "fleet", "self", "transport"
 OTHER_TYPES = "other"
 """The ``object_type`` of everything beyond the limit."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Observed:
-    """One process as the exporters see it. ``labels`` name it: service, host and slot in a fleet, nothing alone."""
-
-    labels: Mapping[str, str]
-    started_at: datetime | None = None
-    figures: MemorySnapshot | None = None
-    """Of its last snapshot."""
-    drift_percent: float | None = None
-    """Drift of heap used from the baseline."""
-    leaks: Mapping[str, int] | None = dataclasses.field(default_factory=dict)
-    """Open leaks by severity; ``None`` where nobody judges."""
-    dropped_snapshots: int = 0
-    sampling_failures: int = 0
-    refused_commands: int = 0
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Exhaustion:
-    """How long until an open leak uses up the memory there is."""
-
-    labels: Mapping[str, str]
-    """Those of its process; host and slot are empty for a leak of a whole service."""
-    kind: str
-    object_type: str
-    seconds: float
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Backlog:
-    """What waits between the agents and the server."""
-
-    reports: int
-    oldest_s: float | None = None
-    lost: int = 0
-    used_bytes: int | None = None
-    limit_bytes: int | None = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Observation:
-    """Everything one exposition shows."""
-
-    source: str
-    """``FLEET`` (the deployment by its database), ``TRANSPORT`` (what its agents report) or ``SELF`` (one process)."""
-    processes: Sequence[Observed] = ()
-    service_leaks: Sequence[tuple[Mapping[str, str], Mapping[str, int]]] = ()
-    """Labels and open leaks by severity of services that leak as a whole (recycled workers)."""
-    exhaustions: Sequence[Exhaustion] = ()
-    leaking_types: frozenset[str] = frozenset()
-    """Types of open leaks: they keep a label of their own, though they are rarely among the largest."""
-    leak_detections: Mapping[str, int] | None = dataclasses.field(default_factory=dict)
-    """Leaks ever detected by severity; never falls. ``None`` where nobody judges."""
-    rejected_reports: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    """Reports ever refused by reason; never falls."""
-    notifications: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)
-    """Messages of alerts by what became of them (the keys of ``NOTIFICATIONS``) and channel; never falls."""
-    totals: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    """Other totals that never fall, by the keys of ``TOTALS``."""
-    backlog: Backlog | None = None
-
 
 REFERENCE_FIGURES = {
     "heap_size_mb": "Total heap size: the ceiling the process can grow to, in MB of 1024*1024 bytes.",
@@ -183,7 +118,7 @@ def families(
     _add_object_counts(made, observation, type_limit)
     _add_leaks(made, observation)
     _add_operations(made, observation)
-    source = made.own("exporter_source", "What is shown: the fleet, or the exporter's own process (self).")
+    source = made.own("exporter_source", "What is shown: the fleet, what a transport carries, or the own process.")
     _add(source, {"source": observation.source}, 1)
     _add(made.own("up", _UP), {}, int(up))
     return made.made
@@ -225,8 +160,10 @@ def _add_known_process_series(made: _Families, processes: Sequence[Observed]) ->
     started = made.own(
         "process_start_time_seconds", "When the process started; slots are reused, judge growth with it."
     )
+    info = made.own("process_info", "1, with what runs: the release of the code and Python's version.")
     kept = [(made.own(name, text), attribute) for name, attribute, text in KEPT_TOTALS]
     for observed in processes:
+        _add(info, {**observed.labels, "release": observed.release, "python": observed.python}, 1)
         _add(leaks, observed.labels, None if observed.leaks is None else sum(observed.leaks.values()))
         _add(drift, observed.labels, observed.drift_percent)
         _add(started, observed.labels, None if observed.started_at is None else observed.started_at.timestamp())
@@ -279,8 +216,11 @@ def _add_leaks(made: _Families, observation: Observation) -> None:
         for severity in SEVERITIES:
             _add(leaks, {**labels, "severity": severity}, by_severity.get(severity, 0))
     left = made.own("leak_time_to_exhaustion_seconds", "Time until an open leak uses up the memory there is.")
-    for leak in observation.exhaustions:
-        _add(left, {**leak.labels, "kind": leak.kind, "object_type": leak.object_type}, leak.seconds)
+    grows = made.own("leak_growth_per_hour", "Growth of an open leak: objects or blocks an hour, KiB if native.")
+    for leak in observation.open_leaks:
+        labels = {**leak.labels, "kind": leak.kind, "object_type": leak.object_type}
+        _add(left, labels, leak.seconds)
+        _add(grows, labels, leak.growth_per_hour)
 
 
 def _add_operations(made: _Families, observation: Observation) -> None:

@@ -10,9 +10,10 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from memwatch.exposition import FLEET, SELF, Backlog, Exhaustion, Observation, Observed, down, families, shown_types
+from memwatch.exposition import down, families, shown_types
 from memwatch.figures import MemorySnapshot
 from memwatch.metrics.page import MAX_FORMATS, Page, accepts_gzip
+from memwatch.observation import FLEET, SELF, Backlog, Observation, Observed, OpenLeak
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 WEB_1 = {"service": "web", "host": "a", "slot": "web-1"}
@@ -156,8 +157,8 @@ def test_odd_type_names_come_back_as_they_were() -> None:
 
 
 def test_an_open_leak_says_how_long_is_left() -> None:
-    leak = Exhaustion(labels=WEB_1, kind="objects", object_type="shop.leaks.PriceQuote", seconds=7200)
-    shown = text(Observation(source=FLEET, exhaustions=[leak]))
+    leak = OpenLeak(labels=WEB_1, kind="objects", object_type="shop.leaks.PriceQuote", seconds=7200)
+    shown = text(Observation(source=FLEET, open_leaks=[leak]))
     labels = {**WEB_1, "kind": "objects", "object_type": "shop.leaks.PriceQuote"}
     assert value(shown, "memwatch_leak_time_to_exhaustion_seconds", **labels) == 7200
 

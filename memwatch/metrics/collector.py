@@ -11,8 +11,9 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from memwatch.conf import get_settings
-from memwatch.exposition import Observation, down, families
+from memwatch.exposition import down, families
 from memwatch.metrics.fleet import observe
+from memwatch.observation import Observation
 
 logger = logging.getLogger(__name__)
 

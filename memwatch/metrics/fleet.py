@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from memwatch import models
-from memwatch.exposition import FLEET, Backlog, Exhaustion, Observation, Observed
 from memwatch.models import Leak, Process
+from memwatch.observation import FLEET, Backlog, Observation, Observed, OpenLeak
 from memwatch.queries import counters
 from memwatch.queries.baselines import baselines_of, heap_drift_percent
 from memwatch.queries.figures import figures_of_many
@@ -22,7 +22,7 @@ Severities = Mapping[str, int]
 
 def observe() -> Observation:
     """Read everything the exposition shows. Raises what the database raises when it does not answer."""
-    processes = list(Process.objects.alive().select_related("service", "last_snapshot"))
+    processes = list(Process.objects.alive().select_related("service", "release", "last_snapshot"))
     leaks = list(Leak.objects.active().select_related(None).only(*_LEAK_COLUMNS))
     labels = {process.pk: _labels(process) for process in processes}
     services = {process.service_id: process.service.name for process in processes}
@@ -31,7 +31,7 @@ def observe() -> Observation:
         source=FLEET,
         processes=_observed(processes, labels, leaks),
         service_leaks=_service_leaks(services, leaks),
-        exhaustions=_exhaustions(labels, services, leaks),
+        open_leaks=_open_leaks(labels, services, leaks),
         leaking_types=frozenset(leak.object_type for leak in leaks),
         leak_detections=_by_label(totals, counters.LEAK_DETECTIONS, "severity"),
         rejected_reports=_by_label(totals, counters.REJECTED, "reason"),
@@ -44,7 +44,9 @@ def observe() -> Observation:
     )
 
 
-_LEAK_COLUMNS = ("service_id", "process_id", "kind", "object_type", "severity", "time_to_exhaustion_s")
+_LEAK_COLUMNS = (
+    "service_id", "process_id", "kind", "object_type", "severity", "time_to_exhaustion_s", "growth_per_hour",
+)  # fmt: skip
 _PLAIN_TOTALS = {
     "reports": counters.REPORTS,
     "snapshots": counters.SNAPSHOTS,
@@ -77,6 +79,8 @@ def _observed(processes: list[Process], labels: Mapping[int, Mapping[str, str]],
             Observed(
                 labels=labels[process.pk],
                 started_at=process.started_at,
+                release=process.release.name if process.release else "",
+                python=process.python,
                 figures=figures.get(process.pk),
                 drift_percent=drift,
                 leaks=severities.get(process.pk, {}),
@@ -100,20 +104,24 @@ def _service_leaks(services: Mapping[int, str], leaks: list[Leak]) -> list[tuple
     return [(_service_labels(services[pk]), severities) for pk, severities in found.items()]
 
 
-def _exhaustions(
+def _open_leaks(
     labels: Mapping[int, Mapping[str, str]], services: Mapping[int, str], leaks: list[Leak]
-) -> list[Exhaustion]:
-    """One for each open leak of a living process or service whose end is foreseen."""
+) -> list[OpenLeak]:
+    """Those of living processes and services."""
     found = []
     for leak in leaks:
         if leak.process_id is not None:
             named = labels.get(leak.process_id)
         else:
             named = _service_labels(services[leak.service_id]) if leak.service_id in services else None
-        if named is not None and leak.time_to_exhaustion_s is not None:
+        if named is not None:
             found.append(
-                Exhaustion(
-                    labels=named, kind=leak.kind, object_type=leak.object_type, seconds=leak.time_to_exhaustion_s
+                OpenLeak(
+                    labels=named,
+                    kind=leak.kind,
+                    object_type=leak.object_type,
+                    seconds=leak.time_to_exhaustion_s,
+                    growth_per_hour=leak.growth_per_hour,
                 )
             )
     return found

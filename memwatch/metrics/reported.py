@@ -16,8 +16,9 @@ from datetime import datetime
 
 from prometheus_client.core import Metric
 
-from memwatch.exposition import TRANSPORT, Observation, Observed, families
+from memwatch.exposition import families
 from memwatch.figures import MemorySnapshot
+from memwatch.observation import TRANSPORT, Observation, Observed
 from memwatch.transport import Peek
 from memwatch.transport.wire import Report, WireError
 
@@ -36,6 +37,8 @@ class _Seen:
     host: str
     slot: int
     started_at: datetime
+    release: str
+    python: str
     silent_at: float
     """When it counts as dead, by this machine's clock."""
     seq: int = -1
@@ -106,7 +109,10 @@ class ReportedFleet:
         taken = self._slots.setdefault((who.service, who.host), set())
         slot = next(number for number in range(1, len(taken) + 2) if number not in taken)
         taken.add(slot)
-        seen = _Seen(service=who.service, host=who.host, slot=slot, started_at=who.started_at, silent_at=0.0)
+        seen = _Seen(
+            service=who.service, host=who.host, slot=slot, started_at=who.started_at, release=who.release,
+            python=who.python, silent_at=0.0,
+        )  # fmt: skip
         self._seen[who.key] = seen
         return seen
 
@@ -120,6 +126,8 @@ def _observed(seen: _Seen) -> Observed:
     return Observed(
         labels={"service": seen.service, "host": seen.host, "slot": f"{seen.service}-{seen.slot}"},
         started_at=seen.started_at,
+        release=seen.release,
+        python=seen.python,
         figures=seen.figures,
         leaks=None,
         dropped_snapshots=seen.dropped,

@@ -20,6 +20,7 @@ import asyncio
 import functools
 import importlib.util
 import logging
+import platform
 import signal
 import sys
 import threading
@@ -35,11 +36,12 @@ if importlib.util.find_spec("memwatch") is None:  # run from a checkout, where t
 import psutil
 from prometheus_client.core import Metric
 
-from memwatch.exposition import SELF, Observation, Observed, families
+from memwatch.exposition import families
 from memwatch.figures import Leak, MemorySnapshot
 from memwatch.metrics.page import Page
 from memwatch.metrics.reported import Follower
 from memwatch.metrics.server import DEFAULT_PORT, ListenError, MetricsServer
+from memwatch.observation import SELF, Observation, Observed
 from memwatch.profiler import MemoryProfiler, get_memory_profiler
 from memwatch.transport import Peek, TransportUnavailable, open_hub, open_peek, redacted
 from memwatch.transport.peek import Taking
@@ -132,6 +134,7 @@ class MemoryExporter:
             return Observed(
                 labels={},
                 started_at=self._started_at,
+                python=platform.python_version(),
                 figures=MemorySnapshot.from_dict(last[-1]),
                 drift_percent=_drift_percent(baseline, last[-1]),
                 leaks=leaks,
@@ -182,9 +185,7 @@ async def _run(exporter: MemoryExporter, interval_s: float | None) -> None:
 
 def main() -> None:
     """Watch this very process, or follow a transport, until SIGINT or SIGTERM."""
-    parser = argparse.ArgumentParser(
-        description="Serves memory figures to Prometheus: its own, or a fleet's."
-    )
+    parser = argparse.ArgumentParser(description="Serves memory figures to Prometheus: its own, or a fleet's.")
     parser.add_argument("--address", default="127.0.0.1", help="listen on this address (default: %(default)s)")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="and this port (default: %(default)s)")
     parser.add_argument("--interval", type=float, default=60.0, help="seconds between snapshots (default: %(default)s)")

@@ -7,6 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
+"""The data source that is chosen above."""
+
+FLEET = 'service=~"$service",host=~"$host"'
+PROCESS = 'service="$service",host="$host",slot="$slot"'
+SLOT = "{{slot}} on {{host}}"
+"""Selectors by the variables of the pages, and the legend of one process."""
+
 PROCESS_PAGE = (
     "/d/memwatch-process?var-service=${__field.labels.service}&var-host=${__field.labels.host}"
     "&var-slot=${__field.labels.slot}&${__url_time_range}"
@@ -74,3 +81,8 @@ class Panel:
 def stat(title: str, expression: str, **options: Any) -> Panel:
     """One number."""
     return Panel(title=title, queries=[(expression, "")], kind="stat", **options)
+
+
+def container_percent(which: str) -> str:
+    """How full the containers of these processes are, of their memory limit."""
+    return f"100 * memwatch_container_working_set_bytes{{{which}}} / memwatch_container_limit_bytes{{{which}}}"

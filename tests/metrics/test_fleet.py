@@ -8,9 +8,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
-from memwatch.exposition import Observation
 from memwatch.metrics.collector import FleetCollector
 from memwatch.models import Leak, Process
+from memwatch.observation import Observation
 from memwatch.services import counters, leaks
 from memwatch.transport import open_uplink
 from tests.api.conftest import Fleet

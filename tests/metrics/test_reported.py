@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from memwatch.exposition import Observation, families
+from memwatch.exposition import families
 from memwatch.metrics.page import Page
 from memwatch.metrics.reported import Follower, ReportedFleet
+from memwatch.observation import Observation
 from memwatch.transport import TransportUnavailable
 from memwatch.transport.wire import Report
 from tests.metrics.scraped import samples

@@ -12,17 +12,9 @@ from typing import Any
 
 import yaml
 
-from memwatch.exposition import (
-    FLEET,
-    OWN_FIGURES,
-    REFERENCE_FIGURES,
-    TOTALS,
-    Backlog,
-    Exhaustion,
-    Observation,
-    Observed,
-)
+from memwatch.exposition import NOTIFICATIONS, OWN_FIGURES, REFERENCE_FIGURES, TOTALS
 from memwatch.figures import SEVERITIES, MemorySnapshot
+from memwatch.observation import FLEET, Backlog, Observation, Observed, OpenLeak
 
 ROOT = Path(__file__).resolve().parents[2]
 MONITORING = ROOT / "monitoring"
@@ -89,6 +81,8 @@ def whole_observation() -> Observation:
         labels={"service": "web", "host": "a", "slot": "web-1"},
         started_at=now - timedelta(hours=30),
         figures=figures,
+        release="2.4",
+        python="3.11.7",
         drift_percent=12.5,
         leaks={"high": 1},
     )
@@ -96,7 +90,10 @@ def whole_observation() -> Observation:
         source=FLEET,
         processes=[process],
         service_leaks=[({"service": "worker", "host": "", "slot": ""}, {"low": 1})],
-        exhaustions=[Exhaustion(labels=process.labels, kind="objects", object_type="dict", seconds=3600)],
+        open_leaks=[
+            OpenLeak(labels=process.labels, kind="objects", object_type="dict", seconds=3600, growth_per_hour=500)
+        ],
+        notifications={became: {"mailto:ops@example.org": 1} for became in NOTIFICATIONS},
         leak_detections=dict.fromkeys(SEVERITIES, 1),
         rejected_reports={"malformed": 1},
         totals=dict.fromkeys(TOTALS, 100),

@@ -37,7 +37,9 @@ def prometheus(prometheus_program: str) -> Iterator[PrometheusServer]:
     server = PrometheusServer(prometheus_program)
     settings = load(MONITORING / "prometheus.yml")
     settings["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
-    settings["scrape_configs"][0]["static_configs"] = [{"targets": [f"127.0.0.1:{exporter.port}"]}]
+    fleet_job, *_others = settings["scrape_configs"]
+    fleet_job["static_configs"] = [{"targets": [f"127.0.0.1:{exporter.port}"]}]
+    settings["scrape_configs"] = [fleet_job]
     settings["rule_files"] = ["memory_alerts.yml"]
     del settings["alerting"]
     (server.folder / "prometheus.yml").write_text(yaml.safe_dump(settings))
@@ -71,7 +73,7 @@ def test_every_expression_of_the_dashboards_gives_data(
     prometheus: PrometheusServer, where: str, expression: str
 ) -> None:
     chosen = {"service": "web", "host": "a", "slot": "web-1"}
-    filled = re.sub(r'=~"\$\w+"', '=~".*"', expression)
+    filled = re.sub(r'=~"\$\w+"', '=~".*"', expression)  # as with "All"
     filled = re.sub(r"\$(\w+)", lambda match: chosen[match[1]], filled)
     assert until(lambda: prometheus.query(filled)), where
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.monitoring.files import DASHBOARDS, MONITORING, ROOT, alerts, load
+from memwatch.exposition import families
+from tests.monitoring.files import DASHBOARDS, MONITORING, ROOT, alerts, load, whole_observation
 
 COMPOSE = load(ROOT / "docker-compose.yml")["services"]
 
@@ -32,6 +33,41 @@ def test_the_references_scrape_job_is_there_word_for_word() -> None:
             {"source_labels": ["__address__"], "target_label": "instance", "replacement": "fog-compute-backend"}
         ],
     }
+
+
+def job(name: str) -> dict[str, Any]:
+    (found,) = (item for item in load(MONITORING / "prometheus.yml")["scrape_configs"] if item["job_name"] == name)
+    return dict(found)
+
+
+def test_the_web_is_scraped_with_the_token_that_compose_puts_into_a_file() -> None:
+    web = job("web")
+    file = web["authorization"]["credentials_file"]
+    (secret,) = COMPOSE["prometheus"]["secrets"]
+    assert secret["target"] == f"/etc/prometheus/{file}"
+    assert load(ROOT / "docker-compose.yml")["secrets"][secret["source"]] == {"environment": "MEMWATCH_METRICS_TOKEN"}
+    assert (MONITORING / file).read_text().startswith("placeholder:")
+    (target,) = web["static_configs"][0]["targets"]
+    host, _, port = target.partition(":")
+    assert COMPOSE[host]["ports"][0].endswith(f":{port}")
+    assert host in COMPOSE[host]["environment"]["ALLOWED_HOSTS"]
+
+
+def test_what_the_exporter_shows_already_is_not_taken_from_the_web_again() -> None:
+    (dropped,) = job("web")["metric_relabel_configs"]
+    shown = {sample.name for family in families(whole_observation()) for sample in family.samples}
+    assert dropped["action"] == "drop"
+    assert [name for name in shown if not re.fullmatch(dropped["regex"], name)] == []
+    assert not re.fullmatch(dropped["regex"], "django_http_requests_total")
+
+
+def test_programs_that_serve_themselves_are_named_in_a_file_of_their_own() -> None:
+    (found,) = job("memory-standalone")["file_sd_configs"]
+    (pattern,) = found["files"]
+    folder = pattern.partition("/")[0]
+    assert mounts("prometheus")[f"/etc/prometheus/{folder}"] == MONITORING / folder
+    (file,) = MONITORING.glob(pattern)
+    assert load(file) == []
 
 
 def test_compose_serves_what_prometheus_scrapes_and_mounts_what_it_reads() -> None:

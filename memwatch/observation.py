@@ -1,0 +1,79 @@
+"""What an exposition shows, as values: the figures of processes, their leaks, what waits on the way. No Django."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from memwatch.figures import MemorySnapshot
+
+FLEET, SELF, TRANSPORT = "fleet", "self", "transport"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Observed:
+    """One process as the exporters see it. ``labels`` name it: service, host and slot in a fleet, nothing alone."""
+
+    labels: Mapping[str, str]
+    started_at: datetime | None = None
+    figures: MemorySnapshot | None = None
+    """Of its last snapshot."""
+    release: str = ""
+    python: str = ""
+    """The interpreter's version."""
+    drift_percent: float | None = None
+    """Drift of heap used from the baseline."""
+    leaks: Mapping[str, int] | None = dataclasses.field(default_factory=dict)
+    """Open leaks by severity; ``None`` where nobody judges."""
+    dropped_snapshots: int = 0
+    sampling_failures: int = 0
+    refused_commands: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class OpenLeak:
+    """One open leak."""
+
+    labels: Mapping[str, str]
+    """Those of its process; host and slot are empty for a leak of a whole service."""
+    kind: str
+    object_type: str
+    seconds: float | None = None
+    """How long until it uses up the memory there is; ``None`` where no end is in sight."""
+    growth_per_hour: float | None = None
+    """Objects or blocks, KiB for native memory."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Backlog:
+    """What waits between the agents and the server."""
+
+    reports: int
+    oldest_s: float | None = None
+    lost: int = 0
+    used_bytes: int | None = None
+    limit_bytes: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Observation:
+    """Everything one exposition shows."""
+
+    source: str
+    """``FLEET`` (the deployment by its database), ``TRANSPORT`` (what its agents report) or ``SELF`` (one process)."""
+    processes: Sequence[Observed] = ()
+    service_leaks: Sequence[tuple[Mapping[str, str], Mapping[str, int]]] = ()
+    """Labels and open leaks by severity of services that leak as a whole (recycled workers)."""
+    open_leaks: Sequence[OpenLeak] = ()
+    leaking_types: frozenset[str] = frozenset()
+    """Types of open leaks: they keep a label of their own, though they are rarely among the largest."""
+    leak_detections: Mapping[str, int] | None = dataclasses.field(default_factory=dict)
+    """Leaks ever detected by severity; never falls. ``None`` where nobody judges."""
+    rejected_reports: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Reports ever refused by reason; never falls."""
+    notifications: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)
+    """Messages of alerts by what became of them (the keys of ``NOTIFICATIONS``) and channel; never falls."""
+    totals: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Other totals that never fall, by the keys of ``TOTALS``."""
+    backlog: Backlog | None = None

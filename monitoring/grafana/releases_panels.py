@@ -1,0 +1,83 @@
+"""Releases side by side: what a new version of the code does to memory."""
+
+from __future__ import annotations
+
+from panels import Panel, stat
+
+RELEASE = 'service=~"$service",release=~"$release"'
+_BY = "{{service}} {{release}}"
+_INFO = f"memwatch_process_info{{{RELEASE}}}"
+
+
+def _with_release(expression: str) -> str:
+    """The expression's series with the release of their process."""
+    return f"({expression}) * on (job, instance, service, host, slot) group_left (release) {_INFO}"
+
+
+def _by_release(function: str, expression: str) -> str:
+    return f"{function} by (service, release) ({_with_release(expression)})"
+
+
+PANELS = (
+    stat("Releases that run", f"count(count by (service, release) ({_INFO}))"),
+    stat("Processes", f"count({_INFO})"),
+    stat(
+        "Newest process",
+        f"min({_with_release('time() - memwatch_process_start_time_seconds')})",
+        unit="s",
+    ),
+    stat("Open leaks", f"sum({_with_release('sum without (severity) (memwatch_leaks_open)')})", warn=1, critical=5),
+    Panel(
+        title="Processes by release",
+        queries=[(f"count by (service, release) ({_INFO})", _BY)],
+        text="A roll-out replaces one line by another.",
+    ),
+    Panel(
+        title="Resident memory of a process, on average",
+        queries=[(_by_release("avg", "memwatch_process_resident_memory_bytes"), _BY)],
+        unit="bytes",
+        text="Young processes are small: compare at the same age.",
+    ),
+    Panel(
+        title="Used heap of a process, on average",
+        queries=[(_by_release("avg", "memwatch_heap_used_bytes"), _BY)],
+        unit="bytes",
+    ),
+    Panel(
+        title="Growth of a process, MB an hour",
+        queries=[(_by_release("avg", "deriv(memwatch:rss_mb:min15m[1h]) * 3600"), _BY)],
+        text="The slope of the least resident memory of 15 minutes: peaks do not count.",
+        warn=100,
+        critical=500,
+    ),
+    Panel(
+        title="Objects of a process, on average",
+        queries=[(_by_release("avg", "fogcompute_memory_total_objects"), _BY)],
+    ),
+    Panel(
+        title="Above the baseline, the worst process",
+        queries=[(_by_release("max", "fogcompute_memory_baseline_drift_percent"), _BY)],
+        unit="percent",
+        warn=50,
+        critical=100,
+    ),
+    Panel(
+        title="Open leaks",
+        queries=[(_by_release("sum", "sum without (severity) (memwatch_leaks_open)"), _BY)],
+    ),
+    Panel(
+        title="Garbage collections a second, generations 1 and 2",
+        queries=[(_by_release("avg", "memwatch:gc_collections:rate10m"), _BY)],
+    ),
+    Panel(
+        title="Age of a process, on average",
+        queries=[(_by_release("avg", "time() - memwatch_process_start_time_seconds"), _BY)],
+        unit="s",
+    ),
+    Panel(
+        title="What runs where",
+        queries=[(f"sort_desc({_with_release('memwatch_process_start_time_seconds')} * 1000)", "")],
+        unit="dateTimeFromNow",
+        kind="table",
+    ),
+)
