@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from memwatch.models import Process, SnapshotRollup
+from django.db.models import F
+
+from memwatch.models import Process, Snapshot, SnapshotRollup
 from memwatch.queries.figures import KIB_COLUMNS, megabytes
 from memwatch.queries.types import UNKNOWN, names_of
 
@@ -27,19 +29,33 @@ _LEAST, _MOST = 0, 2
 
 
 def rolled_histories(processes: Sequence[Process], *, since: datetime) -> Iterator[tuple[Process, History]]:
-    """One point an hour since then: the least of each level and of each type's count, the most of each total."""
+    """One point an hour since then: the least of each level and of each type's count, the most of each total.
+
+    The hour in which the process started is left out: its least is what was there before anything was imported.
+    Roll-ups keep no limit's source: it is that of the process's last snapshot, since limits hardly change in a life.
+    """
     for begin in range(0, len(processes), _AT_ONCE):
         by_id = {process.pk: process for process in processes[begin : begin + _AT_ONCE]}
         rows = (
             SnapshotRollup.objects.filter(process__in=list(by_id), period=SnapshotRollup.Period.HOUR, start__gte=since)
+            .filter(start__gte=F("process__started_at"))
             .order_by("process_id", "start")
             .values_list("process_id", "start", "figures", "floors")
         )
-        for pk, group in groupby(rows, key=itemgetter(0)):
-            yield by_id[pk], _history(by_id[pk], list(group))
+        read, sources = list(rows), _limit_sources(by_id.values())
+        for pk, group in groupby(read, key=itemgetter(0)):
+            yield by_id[pk], _history(by_id[pk], list(group), sources.get(pk))
 
 
-def _history(process: Process, rows: Sequence[tuple[int, datetime, dict[str, Any], dict[str, int]]]) -> History:
+def _limit_sources(processes: Iterable[Process]) -> dict[int, str]:
+    """By process id, whose limit it runs against."""
+    last = [process.last_snapshot_id for process in processes if process.last_snapshot_id is not None]
+    return dict(Snapshot.objects.filter(pk__in=last).order_by().values_list("process", "heap_limit_source"))
+
+
+def _history(
+    process: Process, rows: Sequence[tuple[int, datetime, dict[str, Any], dict[str, int]]], limit_source: str | None
+) -> History:
     from memwatch.detection import History  # noqa: PLC0415
 
     figures: dict[str, Sequence[float | None]] = {}
@@ -57,11 +73,5 @@ def _history(process: Process, rows: Sequence[tuple[int, datetime, dict[str, Any
         counts={names.get(int(key), UNKNOWN): [row[3].get(key) for row in rows] for key in keys},
         containers=tuple(None for _ in rows),
         extension_modules=tuple(process.extension_modules or ()),
-        heap_limit_source=_limit_source(rows[-1][2]) if rows else None,
+        heap_limit_source=limit_source or None,
     )
-
-
-def _limit_source(figures: dict[str, Any]) -> str | None:
-    """Roll-ups keep no source; a ceiling that is the container's limit comes from there."""
-    limit, container = figures.get("heap_limit_kib"), figures.get("cgroup_limit_kib")
-    return "cgroup" if limit and container and limit[_LEAST] == container[_LEAST] else None

@@ -1,7 +1,7 @@
 """Cheap gates: whose series are worth loading. A few rows of a window tell, of however many.
 
 First its two ends: what has not grown by detection's gates would be quiet. Growth by the contract's gate opens at
-once. A smaller one has to show in three slices of the window, the last above the others: noise seldom does that, and
+once. A smaller one has to show in slices of the window, the last above the others: noise seldom does that, and
 what detection's steady and memory gates let through does.
 """
 
@@ -61,20 +61,21 @@ def may_open(first: Edge, last: Edge) -> bool:
     return any(_gained(before, now, least, share) for before, now, (least, share) in ends)
 
 
-def shows(early: Sequence[Edge], middle: Sequence[Edge], late: Sequence[Edge]) -> bool:
-    """Whether the end lies above the beginning and the middle; where a slice is empty, that is taken for granted."""
-    if not early or not middle or not late:
+def shows(*slices: Sequence[Edge]) -> bool:
+    """Whether the last slice lies above those before; where one is empty, that is taken for granted."""
+    if not all(slices):
         return True
+    late = slices[-1]
     for key in late[-1].counts:
-        slices = [[edge.counts[key] for edge in edges if key in edge.counts] for edges in (early, middle, late)]
-        if not all(slices):
+        values = [[edge.counts[key] for edge in edges if key in edge.counts] for edges in slices]
+        if not all(values):
             return True
-        above = max(slices[0] + slices[1]) < min(slices[2])
-        if above and _gained(min(slices[0]), max(slices[2]), STEADY_COUNT, STEADY_SHARE):
+        before = [value for early in values[:-1] for value in early]
+        if max(before) < min(values[-1]) and _gained(min(values[0]), max(values[-1]), STEADY_COUNT, STEADY_SHARE):
             return True
     for index, (least, share) in enumerate(_LEAST):
-        lows = [_lowest(edges, index) for edges in (early, middle, late)]
-        if all(_gained(low, lows[2], least / 2, share / 2) for low in lows[:2]):
+        lows = [_lowest(edges, index) for edges in slices]
+        if all(_gained(low, lows[-1], least / 2, share / 2) for low in lows[:-1]):
             return True
     return False
 
@@ -85,7 +86,9 @@ def open_by_snapshots(since: datetime, now: datetime, interval_s: float, limits:
     pairs = _watched().filter(last_snapshot__isnull=False).annotate(first_id=Subquery(first.values("pk")[:1]))
     return _opened(
         pairs.values_list("pk", "first_id", "last_snapshot_id"),
-        _slices(Snapshot.objects.all(), "timestamp", since, now, timedelta(seconds=SLICE_POINTS * interval_s)),
+        _slices(
+            Snapshot.objects.all(), "timestamp", since, now, timedelta(seconds=SLICE_POINTS * interval_s), number=3
+        ),
         _snapshot_edges,
         limits,
     )
@@ -112,7 +115,7 @@ def grown_lives(lives: Iterable[Process], limits: Thresholds) -> set[int]:
 
 
 def open_by_rollups(since: datetime, now: datetime, limits: Thresholds) -> set[int]:
-    """The same from the floors of the hourly roll-ups."""
+    """The same from the floors of the hourly roll-ups. The middle of a day is left out: it may be its busy part."""
     every = SnapshotRollup.objects.filter(period=SnapshotRollup.Period.HOUR)
     hours = every.filter(process=OuterRef("pk"), start__gte=since)
     pairs = _watched().annotate(
@@ -121,7 +124,7 @@ def open_by_rollups(since: datetime, now: datetime, limits: Thresholds) -> set[i
     )
     return _opened(
         pairs.values_list("pk", "first_id", "last_id"),
-        _slices(every, "start", since, now - timedelta(hours=1), timedelta(hours=SLICE_POINTS)),
+        _slices(every, "start", since, now - timedelta(hours=1), timedelta(hours=SLICE_POINTS), number=2),
         _rollup_edges,
         limits,
     )
@@ -132,11 +135,11 @@ def _watched() -> QuerySet[Process]:
 
 
 def _slices(
-    rows: QuerySet[Any], column: str, since: datetime, until: datetime, width: timedelta
+    rows: QuerySet[Any], column: str, since: datetime, until: datetime, width: timedelta, *, number: int
 ) -> list[QuerySet[Any]]:
-    """The rows at the beginning, in the middle and at the end of the window."""
-    middle = since + (until - since) / 2
-    begins = (since, middle - width / 2, until - width)
+    """The rows in so many slices of the window, the first at its beginning and the last at its end."""
+    apart = (until - since - width) / (number - 1)
+    begins = [since + i * apart for i in range(number)]
     return [rows.filter(Q((f"{column}__gte", at), (f"{column}__lte", at + width))).order_by(column) for at in begins]
 
 

@@ -13,7 +13,8 @@ from memwatch.models import FiguresColumns, Snapshot, SnapshotRollup
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LATE = timedelta(hours=12)
-"""Agents that could not reach the transport deliver late: hours this young are looked at again."""
+"""Agents that could not reach the transport deliver late: hours this young are looked at again, or as many as an
+agent's buffer holds where snapshots come slowly."""
 BACKLOG = timedelta(days=7)
 """How much older than the retention of snapshots the first roll-up looks, for a deployment that was never pruned."""
 BATCH = 500
@@ -78,10 +79,16 @@ def _begin(period: str, now: datetime) -> datetime:
     if period == SnapshotRollup.Period.HOUR:
         kept = timedelta(hours=get_settings().retention_snapshots_hours)
         oldest = start_of_hour(now - kept - BACKLOG)
-        return oldest if newest is None else max(oldest, start_of_hour(newest - LATE))
+        return oldest if newest is None else max(oldest, start_of_hour(newest - _late()))
     kept = timedelta(days=get_settings().retention_hourly_days)
     oldest = start_of_day(now - kept)
-    return oldest if newest is None else max(oldest, start_of_day(newest - LATE))
+    return oldest if newest is None else max(oldest, start_of_day(newest - _late()))
+
+
+def _late() -> timedelta:
+    """How old a snapshot may be that an agent has kept while the transport was away."""
+    settings = get_settings()
+    return max(LATE, timedelta(seconds=settings.agent_config().buffer_size * settings.snapshot_interval))
 
 
 def _roll_hour(start: datetime) -> int:

@@ -1,5 +1,6 @@
 """The estimators agree with SciPy and pymannkendall."""
 
+import itertools
 import math
 from random import Random
 
@@ -17,6 +18,7 @@ from memwatch.detection.estimators import (
     tame,
     theil_sen,
     thin,
+    without_daily,
 )
 
 SERIES = [
@@ -99,3 +101,13 @@ def test_the_largest_fall_is_found():
 
 def test_what_stands_still_goes_with_nothing():
     assert correlation([1, 1, 1], [1, 2, 3]) == 0
+
+
+def test_a_daily_curve_is_taken_off_and_a_line_stays():
+    times = [3600.0 * i for i in range(26)]
+    line = [500 + 10.0 * i for i in range(26)]
+    values = [v + 80 * math.sin(2 * math.pi * (i + 5) / 24) for i, v in enumerate(line)]
+    found = without_daily(times, values)
+    steps = [b - a for a, b in itertools.pairwise(found)]
+    assert steps == pytest.approx([10.0] * 25)
+    assert without_daily([0.0, 0.0], [1.0, 2.0]) == [1.0, 2.0]
