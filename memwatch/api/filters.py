@@ -8,7 +8,7 @@ from typing import Any
 import django_filters as filters
 from django.db.models import QuerySet
 
-from memwatch.models import Alert, Baseline, Leak, Process, Service, Severity, Snapshot
+from memwatch.models import Alert, Baseline, Leak, Process, Recording, RecordingKind, Service, Severity, Snapshot
 
 
 def _named(choices: Iterable[tuple[str, Any]]) -> dict[str, str]:
@@ -158,4 +158,19 @@ class BaselineFilter(filters.FilterSet):
 
     class Meta:
         model = Baseline
+        fields: tuple[str, ...] = ()
+
+
+class RecordingFilter(filters.FilterSet):
+    service = _service("process__service__name")
+    host = _host()
+    process = _process()
+    leak = filters.NumberFilter(field_name="leak_id", label="Id of the leak", min_value=1, max_value=2**63 - 1)
+    kind = AnyOf(choices=RecordingKind.choices, label="Kind")
+    state = AnyOf(choices=Recording.State.choices, label="State")
+    since = _since("requested_at")
+    until = _until("requested_at")
+
+    class Meta:
+        model = Recording
         fields: tuple[str, ...] = ()

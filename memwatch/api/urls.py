@@ -7,6 +7,7 @@ from memwatch.api.docs import DocsView, SchemaView
 from memwatch.api.views.figures import BaselineView, SnapshotView
 from memwatch.api.views.findings import AlertView, LeakView
 from memwatch.api.views.fleet import CommandView, ProcessView, ServiceView, StatsView
+from memwatch.api.views.recordings import RecordingView
 from memwatch.api.views.token import TokenView
 
 app_name = "memwatch-api"
@@ -19,6 +20,7 @@ router.register("leaks", LeakView, basename="leak")
 router.register("baselines", BaselineView, basename="baseline")
 router.register("alerts", AlertView, basename="alert")
 router.register("commands", CommandView, basename="command")
+router.register("recordings", RecordingView, basename="recording")
 
 urlpatterns = [
     path("v1/stats/", StatsView.as_view({"get": "list"}), name="stats"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import Q, QuerySet
 
 from memwatch.models import Leak, Recording
@@ -37,3 +39,23 @@ def container_of(leak: Leak | None) -> str:
     evidence = leak.evidence if leak is not None and isinstance(leak.evidence, dict) else {}
     container = evidence.get("container")
     return str(container.get("name") or "") if isinstance(container, dict) else ""
+
+
+def difference_of(
+    earlier: Recording, before: dict[str, Any] | None, later: Recording, after: dict[str, Any] | None
+) -> dict[str, Any]:
+    """What lies between two results, JSON-ready. :class:`ValueError` for recordings that cannot be compared."""
+    from memwatch.diagnosis.difference import difference  # noqa: PLC0415 - nothing of it is loaded before it is asked for
+
+    if earlier.kind != later.kind:
+        raise ValueError(f"{earlier} and {later} are of two kinds: give two of one kind")
+    if before is None or after is None:
+        unready = earlier if before is None else later
+        raise ValueError(f"{unready} has no result to compare: give recordings that are done, and no flame graphs")
+    found: dict[str, Any] = difference(later.kind, before, after)
+    return found
+
+
+def without_values(result: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The result for those who may look but not record: values of objects may be personal data."""
+    return None if result is None else {name: value for name, value in result.items() if name != "samples"}

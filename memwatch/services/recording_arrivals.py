@@ -18,6 +18,8 @@ from memwatch.transport.recordings import JSON, MEMRAY
 
 MAX_RESULT_BYTES = 1024 * 1024
 """Of a result that lies in the database, ready for a page; a bigger one stays packed beside it."""
+CAPTURE_BEGINS = (b"memray", b"\x04\x22\x4d\x18")
+"""A capture of memray as it is, or in an LZ4 frame."""
 
 
 def take(arrivals: Sequence[tuple[Process, wire.RecordingPart]], now: datetime) -> None:
@@ -97,7 +99,7 @@ def _finish(recording: Recording, packed: bytes, now: datetime) -> None:
     try:
         plain = recording_files.unpack(packed)
         result = None if recording.kind == RecordingKind.FLAMEGRAPH else _result(plain)
-        if result is None and not plain.startswith(b"memray"):
+        if result is None and not plain.startswith(CAPTURE_BEGINS):
             raise ValueError("is no capture of memray")
     except ValueError as error:
         close(recording, Recording.State.FAILED, now, f"The outcome {error}.")

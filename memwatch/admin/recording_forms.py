@@ -1,0 +1,131 @@
+"""What is asked before a recording begins: its kind, its options, and what it costs the process."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.utils.translation import gettext_lazy
+
+from memwatch.models import FlameGraphMode, Leak, Process, RecordingKind
+from memwatch.models.recordings import MAX_DURATION_S, MAX_FRAMES
+from memwatch.services import investigations, recording_options
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as Text
+
+CAUSE = "cause"
+"""Not one kind but those that together tell the cause of a leak."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A button: what it says, and what it costs."""
+
+    kind: str
+    label: Text
+    cost: Text
+
+
+OFFERS = {
+    offer.kind: offer
+    for offer in (
+        Offer(
+            kind=CAUSE,
+            label=gettext_lazy("Find the cause"),
+            cost=gettext_lazy(
+                "Records who refers to the objects, then, for half a minute, which lines allocate them. The first goes "
+                "through the heap in pieces and holds some sampled objects for milliseconds; the second slows down "
+                "code that allocates, by up to a few times, and takes at most 64 MB. Both stop by themselves."
+            ),
+        ),
+        Offer(
+            kind=RecordingKind.REFERRERS,
+            label=gettext_lazy("What refers to it"),
+            cost=gettext_lazy(
+                "Goes through the heap in pieces, between which the process works on, and holds some sampled objects "
+                "for milliseconds: one that dies meanwhile may be finalised in memwatch's thread."
+            ),
+        ),
+        Offer(
+            kind=RecordingKind.ALLOCATIONS,
+            label=gettext_lazy("Where it is allocated"),
+            cost=gettext_lazy(
+                "Traces every allocation while it runs: code that allocates much is slowed down, by up to a few times, "
+                "more so with more frames. It takes at most 64 MB and stops by itself. It sees only what is allocated "
+                "while it runs."
+            ),
+        ),
+        Offer(
+            kind=RecordingKind.FLAMEGRAPH,
+            label=gettext_lazy("Flame graph"),
+            cost=gettext_lazy(
+                "memray follows every allocation while it runs, those of extension modules too: the process is slowed "
+                "down, more so with native frames, and writes at most 16 MB to its temporary folder. It sees only "
+                "what is allocated while it runs."
+            ),
+        ),
+        Offer(
+            kind=RecordingKind.HEAP_SUMMARY,
+            label=gettext_lazy("Heap summary"),
+            cost=gettext_lazy("Goes through the heap a few times, in pieces; each pause is about that of a snapshot."),
+        ),
+    )
+}
+
+
+def offered(*, leak: Leak | None, kind: str = "") -> list[Offer]:
+    """The buttons of a leak, or of a process; of one kind where that is named."""
+    if kind in OFFERS:
+        return [OFFERS[kind]]
+    with_type = leak is not None and bool(investigations.asked_for(leak))
+    return [
+        offer
+        for offer in OFFERS.values()
+        if (leak is not None or offer.kind != CAUSE) and (with_type or leak is None or offer.kind != "referrers")
+    ]
+
+
+class RecordForm(forms.Form):
+    """The options of one kind."""
+
+    type = forms.CharField(
+        label=gettext_lazy("Type"),
+        max_length=300,
+        widget=forms.TextInput(attrs={"class": "vTextField", "placeholder": "shop.leaks.PriceQuote"}),
+        help_text=gettext_lazy("As snapshots name it: module.QualName."),
+    )
+    values = forms.BooleanField(
+        label=gettext_lazy("Show values of some objects"),
+        required=False,
+        help_text=gettext_lazy("Texts and numbers they hold. These may be personal data."),
+    )
+    duration_s = forms.IntegerField(
+        label=gettext_lazy("Seconds"), min_value=1, max_value=MAX_DURATION_S, initial=recording_options.DURATION_S
+    )
+    frames = forms.IntegerField(
+        label=gettext_lazy("Frames of each traceback"), min_value=1, max_value=MAX_FRAMES, initial=1
+    )
+    mode = forms.ChoiceField(label=gettext_lazy("Shows"), choices=FlameGraphMode.choices)
+    native_traces = forms.BooleanField(
+        label=gettext_lazy("Native frames"),
+        required=False,
+        help_text=gettext_lazy("Of extension modules: what they leak leaves nothing in Python's own traces."),
+    )
+
+    def __init__(self, *args: Any, kind: str, leak: Leak | None, process: Process | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        asked = investigations.asked_for(leak) if leak is not None else {}
+        known = recording_options.OF_KIND.get(kind, ())
+        for name in list(self.fields):
+            if name not in known or (name == "type" and asked):
+                del self.fields[name]
+        if "type" in self.fields and kind == RecordingKind.ALLOCATIONS:
+            self.fields["type"].required = False
+        if "native_traces" in self.fields and leak is not None:
+            self.fields["native_traces"].initial = leak.kind == Leak.Kind.NATIVE
+
+    def options(self) -> dict[str, Any]:
+        """What was filled in."""
+        return {name: value for name, value in self.cleaned_data.items() if value not in ("", None)}

@@ -1,0 +1,202 @@
+"""The pages of recordings as values: chains that a person reads, lines that allocate, tables of a heap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from memwatch.admin import formats
+from memwatch.admin.panels import Line
+from memwatch.models import Recording, RecordingKind
+from memwatch.queries.conclusions import conclude, number, place, rows
+from memwatch.queries.recordings import container_of
+
+MOST_ROWS = 40
+
+
+def context(recording: Recording, result: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the page of one recording shows of its result."""
+    reader = _READERS.get(recording.kind)
+    shown = reader(result) if reader is not None and result is not None else {}
+    return {"result": shown, "notes": [str(note) for note in (result or {}).get("notes") or []][:MOST_ROWS]}
+
+
+def conclusion(group: list[Recording]) -> list[Line]:
+    """The two sentences that a group of recordings comes down to."""
+    found = conclude(group, container_of(group[0].leak) if group else "")
+    lines = []
+    if found.held_by:
+        lines.append(Line(label=_("Held by"), value=found.held_by))
+    if found.allocated_at:
+        lines.append(Line(label=_("Allocated at"), value=found.allocated_at, hint=found.code))
+    return lines
+
+
+def facts(recording: Recording) -> list[Any]:
+    """Of what, why, when, by whom."""
+    found: list[Any] = [formats.link(formats.page_url("process", recording.process_id), str(recording.process))]
+    if recording.leak is not None:
+        found.append(formats.link(formats.page_url("leak", recording.leak_id), str(recording.leak.object_type)))
+    elif recording.object_type:
+        found.append(recording.object_type)
+    if recording.trigger is not None:
+        found.append(_("by the trigger “%s”") % recording.trigger)
+    elif recording.requested_by is not None:
+        found.append(_("by %s") % recording.requested_by)
+    found.append(formats.when(recording.requested_at))
+    return found
+
+
+def costs(recording: Recording) -> list[Line]:
+    """What it cost the process, as the process measured it."""
+    measured = recording.measured if isinstance(recording.measured, Mapping) else {}
+    lines = []
+    for name, label, shown in (
+        ("duration_s", _("Took"), formats.duration),
+        ("cpu_ms", _("CPU"), formats.milliseconds),
+        ("longest_pause_ms", _("Longest pause"), formats.milliseconds),
+        ("rss_added_mb", _("Memory added"), formats.megabytes),
+    ):
+        if name in measured:
+            lines.append(Line(label=label, value=str(shown(number(measured[name])))))
+    if recording.size:
+        lines.append(Line(label=_("Size"), value=formats.kib(max(1, recording.size // 1024))))
+    return lines
+
+
+def files(recording: Recording) -> list[dict[str, str]]:
+    """What can be downloaded of it."""
+    if recording.state != Recording.State.DONE:
+        return []
+    forms = {"json": _("JSON")}
+    if recording.kind == RecordingKind.FLAMEGRAPH:
+        forms = {
+            "html": _("The flame graph as a page"),
+            "txt": _("Collapsed stacks, for other tools"),
+            "bin": _("The capture, for memray"),
+        }
+    return [
+        {"label": label, "url": reverse("admin:memwatch_recording_download", args=(recording.pk, form))}
+        for form, label in forms.items()
+    ]
+
+
+def _referrers(result: Mapping[str, Any]) -> dict[str, Any]:
+    chains = sorted(rows(result, "chains"), key=lambda chain: -number(chain.get("count")))
+    holder = result.get("holder")
+    return {
+        "instances": formats.count(int(number(result.get("instances")))),
+        "new": _count_or_dash(result.get("new_since_baseline")),
+        "chains": [
+            {
+                "path": [str(step) for step in chain.get("path") or []],
+                "count": formats.count(int(number(chain.get("count")))),
+                "root": str(chain.get("root") or ""),
+            }
+            for chain in chains[:MOST_ROWS]
+        ],
+        "holder": _holder(holder) if isinstance(holder, Mapping) else None,
+        "referrers": [
+            {
+                "holder": str(row.get("holder_type", "")),
+                "via": str(row.get("via", "")),
+                "count": formats.count(int(number(row.get("count")))),
+            }
+            for row in rows(result, "referrers")[:MOST_ROWS]
+        ],
+        "samples": [
+            ", ".join(f"{name} = {value}" for name, value in sample.items())
+            for sample in rows(result, "samples")[:MOST_ROWS]
+        ],
+    }
+
+
+def _holder(holder: Mapping[str, Any]) -> str:
+    kept = formats.kib(int(number(holder.get("retained_kb"))))
+    text = str(holder.get("name") or holder.get("type") or "")
+    if holder.get("length") is not None:
+        length = int(number(holder["length"]))
+        entries = ngettext("%s entry", "%s entries", length) % formats.count(length)
+        text = f"{text} ({holder.get('type', '')}, {entries})"
+    least = _("%(holder)s keeps at least %(size)s alive.")
+    exact = _("%(holder)s keeps %(size)s alive.")
+    return (least if holder.get("retained_is_lower_bound") else exact) % {"holder": text, "size": kept}
+
+
+def _allocations(result: Mapping[str, Any]) -> dict[str, Any]:
+    sites = rows(result, "sites")[:MOST_ROWS]
+    return {
+        "seconds": formats.duration(number(result.get("seconds"))),
+        "traced": formats.megabytes(number(result.get("traced_mb"))),
+        "sites": [
+            {
+                "place": place(site),
+                "code": str(site.get("code") or ""),
+                "growth": formats.kib(int(number(site.get("size_growth_kb_per_min")))),
+                "size": formats.kib(int(number(site.get("size_kb")))),
+                "count": formats.count(int(number(site.get("count")))),
+                "of_type": site.get("of_type") is True,
+                "traceback": [str(line) for line in site.get("traceback") or []],
+            }
+            for site in sites
+        ],
+    }
+
+
+def _heap_summary(result: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "types": [
+            {
+                "name": str(row.get("type", "")),
+                "count": formats.count(int(number(row.get("count")))),
+                "size": formats.kib(int(number(row.get("size_kb")))),
+                "error": (
+                    "" if row.get("size_error_kb") is None else f"± {formats.kib(int(number(row['size_error_kb'])))}"
+                ),
+            }
+            for row in rows(result, "types")[:MOST_ROWS]
+        ],
+        "containers": [
+            {
+                "name": str(row.get("name") or _("without a name")),
+                "what": _("%(type)s of %(holds)s") % {"type": row.get("type", ""), "holds": row.get("holds")}
+                if row.get("holds")
+                else str(row.get("type", "")),
+                "length": formats.count(int(number(row.get("length")))),
+            }
+            for row in rows(result, "containers")[:MOST_ROWS]
+        ],
+        "modules": [
+            {
+                "name": str(row.get("module", "")),
+                "count": formats.count(int(number(row.get("count")))),
+                "size": formats.kib(int(number(row.get("size_kb")))),
+            }
+            for row in rows(result, "modules")[:MOST_ROWS]
+        ],
+        "suspects": [
+            {
+                "name": str(row.get("name", "")),
+                "count": formats.count(int(number(row.get("count")))),
+                "advice": str(row.get("advice") or ""),
+            }
+            for row in rows(result, "suspects")[:MOST_ROWS]
+        ],
+        "garbage": formats.count(int(number(result.get("garbage")))),
+        "threads": [str(name) for name in result.get("threads") or []][:MOST_ROWS],
+    }
+
+
+def _count_or_dash(value: object) -> str:
+    return formats.NOT_MEASURED if value is None else formats.count(int(number(value)))
+
+
+_READERS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    RecordingKind.REFERRERS: _referrers,
+    RecordingKind.ALLOCATIONS: _allocations,
+    RecordingKind.HEAP_SUMMARY: _heap_summary,
+}

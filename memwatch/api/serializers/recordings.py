@@ -1,0 +1,131 @@
+"""Recordings: what is asked for, what came of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from memwatch.api.serializers.figures import Time
+from memwatch.models import FlameGraphMode, Leak, Process, Recording, RecordingKind
+from memwatch.models.recordings import MAX_DURATION_S, MAX_FRAMES
+from memwatch.services import recording_options
+
+KINDS = ", ".join(RecordingKind.values)
+
+
+class RecordingSerializer(serializers.Serializer[Recording]):
+    """A diagnosis on demand."""
+
+    id = serializers.IntegerField()
+    kind = serializers.CharField(help_text=KINDS)
+    state = serializers.CharField(help_text=", ".join(Recording.State.values))
+    service = serializers.CharField(source="process.service.name")
+    process = serializers.IntegerField(source="process_id")
+    host = serializers.CharField(source="process.host")
+    slot = serializers.CharField(source="process.slot")
+    leak = serializers.IntegerField(source="leak_id", allow_null=True)
+    trigger = serializers.CharField(source="trigger.name", allow_null=True, help_text="Null: a user asked")
+    follows = serializers.IntegerField(
+        source="follows_id", allow_null=True, help_text="The recording that was asked for together with it"
+    )
+    options = serializers.DictField(help_text="As they were asked for")
+    measured = serializers.DictField(
+        child=serializers.FloatField(),
+        help_text="What it cost the process: duration_s, cpu_ms, longest_pause_ms, rss_added_mb, bytes",
+    )
+    size = serializers.IntegerField(help_text="Bytes of the outcome")
+    error = serializers.CharField(help_text="Why there is no outcome")
+    requested_at = Time()
+    requested_by = serializers.CharField(allow_null=True, help_text="User name")
+    started_at = Time(allow_null=True)
+    finished_at = Time(allow_null=True)
+
+
+class ConclusionSerializer(serializers.Serializer[Any]):
+    """What the recordings that belong together come down to; empty where they do not tell."""
+
+    held_by = serializers.CharField(help_text="The way from a name to the objects")
+    allocated_at = serializers.CharField(help_text="file:line in function")
+    code = serializers.CharField(help_text="That line")
+
+
+class RecordingDetailSerializer(RecordingSerializer):
+    """A recording with its result."""
+
+    result = serializers.DictField(allow_null=True, help_text="Null: not there yet, or a capture to download")
+    followed_by = serializers.ListField(child=serializers.IntegerField(), help_text="Recordings that follow it")
+    conclusion = ConclusionSerializer()
+
+
+class OptionsSerializer(serializers.Serializer[Any]):
+    """What each kind takes: see the descriptions."""
+
+    type = serializers.CharField(required=False, max_length=300, help_text="referrers, allocations: module.QualName")
+    container = serializers.CharField(
+        required=False, max_length=300, help_text="referrers of type untracked: the name of the container"
+    )
+    samples = serializers.IntegerField(required=False, min_value=1, max_value=100, help_text="referrers")
+    values = serializers.BooleanField(
+        required=False, help_text="referrers: values of some objects; may be personal data"
+    )
+    depth = serializers.IntegerField(required=False, min_value=1, max_value=12, help_text="referrers")
+    duration_s = serializers.IntegerField(
+        required=False, min_value=1, max_value=MAX_DURATION_S, help_text="allocations, flamegraph"
+    )
+    frames = serializers.IntegerField(required=False, min_value=1, max_value=MAX_FRAMES, help_text="allocations")
+    max_traced_mb = serializers.IntegerField(required=False, min_value=1, max_value=1024, help_text="allocations")
+    mode = serializers.ChoiceField(required=False, choices=FlameGraphMode.choices, help_text="flamegraph")
+    native_traces = serializers.BooleanField(required=False, help_text="flamegraph")
+    max_file_mb = serializers.IntegerField(required=False, min_value=1, max_value=64, help_text="flamegraph")
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and (unknown := sorted(set(map(str, data)) - set(self.fields))):
+            raise serializers.ValidationError(f"{unknown[0][:60]} is no option: give {', '.join(self.fields)}")
+        return super().to_internal_value(data)
+
+
+class RecordSerializer(serializers.Serializer[Any]):
+    """What to record. A leak is enough: process, kinds and type are then chosen by memwatch."""
+
+    process = serializers.PrimaryKeyRelatedField(
+        queryset=Process.objects.select_related("service"), required=False, allow_null=True, default=None
+    )
+    leak = serializers.PrimaryKeyRelatedField(
+        queryset=Leak.objects.select_related("service", "process__service"),
+        required=False,
+        allow_null=True,
+        default=None,
+    )
+    kind = serializers.CharField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text=f"{KINDS}. Null, with a leak: what tells its cause, one kind after the other",
+    )
+    options = OptionsSerializer(required=False)
+
+    def validate_kind(self, kind: str | None) -> str | None:
+        if kind is not None and kind not in RecordingKind.values:
+            raise serializers.ValidationError(f"{kind[:40]} is none of: {KINDS}")
+        return kind
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        process, leak, kind = attrs.get("process"), attrs.get("leak"), attrs.get("kind")
+        options = attrs["options"] = dict(attrs.get("options") or {})
+        if process is None and leak is None:
+            raise serializers.ValidationError({"process": "give a process or a leak"})
+        if kind is None:
+            if leak is None:
+                raise serializers.ValidationError({"kind": f"give one of {KINDS}, or a leak"})
+            if options or process is not None:
+                raise serializers.ValidationError({"kind": "give it, where you give a process or options"})
+            return attrs
+        if process is not None and leak is not None and process.service_id != leak.service_id:
+            raise serializers.ValidationError({"process": f"{process} is not of the service that {leak} is in"})
+        asked = {} if leak is None else {"type": leak.object_type}
+        try:
+            recording_options.checked(kind, {**recording_options.fitting(kind, asked), **options})
+        except ValueError as error:
+            raise serializers.ValidationError({"options": str(error)}) from None
+        return attrs

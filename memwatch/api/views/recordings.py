@@ -1,0 +1,191 @@
+"""Recordings: asked for, followed, cancelled, downloaded, compared."""
+
+from __future__ import annotations
+
+import json
+from types import MappingProxyType
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema_view
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from memwatch.api.base import ReadView, documented
+from memwatch.api.filters import RecordingFilter
+from memwatch.api.serializers.errors import ErrorSerializer
+from memwatch.api.serializers.recordings import RecordingDetailSerializer, RecordingSerializer, RecordSerializer
+from memwatch.api.views.fleet import NUMBER
+from memwatch.models import Recording, RecordingKind
+from memwatch.queries import recordings as asked
+from memwatch.queries.conclusions import conclude
+from memwatch.services import flamegraphs, investigations, recording_files, recordings
+
+FORMS = {
+    "json": "application/json",
+    "html": "text/html; charset=utf-8",
+    "txt": "text/plain; charset=utf-8",
+    "bin": "application/octet-stream",
+}
+_LOCATION = OpenApiParameter(
+    "Location", OpenApiTypes.URI, OpenApiParameter.HEADER, description="Of the recording", response=[202]
+)
+_REFUSED = OpenApiResponse(
+    ErrorSerializer, description="It cannot be recorded (now): it ended, is being recorded, or was too often"
+)
+
+
+@extend_schema_view(list=documented(summary="Recordings, the newest first", responses=RecordingSerializer(many=True)))
+class RecordingView(ReadView):
+    """Diagnoses on demand: what refers to a type, where it is allocated, flame graphs, heap summaries."""
+
+    view_permission = "memwatch.view_recording"
+    action_permissions = MappingProxyType(dict.fromkeys(("create", "cancel", "download"), ("memwatch.record_process",)))
+    serializer_class = RecordingSerializer
+    filterset_class = RecordingFilter
+    queryset = Recording.objects.all()
+    lookup_value_regex = NUMBER
+
+    def get_queryset(self) -> QuerySet[Recording]:
+        return asked.listed()
+
+    @documented(summary="One recording with its result", responses=RecordingDetailSerializer)
+    def retrieve(self, request: Request, **_kwargs: Any) -> Response:
+        """Poll it until its state is `done`, `failed` or `cancelled`."""
+        return self._detail(self.get_object())
+
+    @documented(
+        summary="Record a process",
+        request=RecordSerializer,
+        responses={
+            202: OpenApiResponse(RecordingDetailSerializer, description="Begun; `Location` is the recording to follow"),
+            400: OpenApiResponse(ErrorSerializer, description="What was asked for makes no sense"),
+            409: _REFUSED,
+        },
+        parameters=[_LOCATION],
+        examples=[
+            OpenApiExample("The cause of a leak", value={"leak": 17}, request_only=True),
+            OpenApiExample(
+                "Where a process allocates",
+                value={"process": 4, "kind": "allocations", "options": {"duration_s": 30, "frames": 5}},
+                request_only=True,
+            ),
+        ],
+    )
+    def create(self, request: Request, **_kwargs: Any) -> Response:
+        """With a leak alone memwatch chooses the process, and records who refers to it, then where it is allocated."""
+        serializer = RecordSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        row = _begin(serializer.validated_data, request.user)
+        answer = self._detail(self.get_queryset().get(pk=row.pk))
+        answer.status_code = status.HTTP_202_ACCEPTED
+        answer["Location"] = self.address_of("recording-detail", row.pk)
+        return answer
+
+    @documented(
+        summary="Call it off",
+        request=None,
+        responses={200: RecordingDetailSerializer, 409: OpenApiResponse(ErrorSerializer, description="It is over")},
+    )
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, **_kwargs: Any) -> Response:
+        """The process stops recording and throws away what it has."""
+        recording = self.get_object()
+        recordings.cancel(recording, by=request.user)
+        return self._detail(self.get_queryset().get(pk=recording.pk))
+
+    @documented(
+        summary="Its outcome as a file",
+        parameters=[
+            OpenApiParameter(
+                "as",
+                OpenApiTypes.STR,
+                enum=list(FORMS),
+                description="Of a flame graph: html (the default), txt (collapsed stacks), bin (memray's capture). "
+                "Of all others: json",
+            )
+        ],
+        responses={
+            (200, "application/octet-stream"): OpenApiTypes.BINARY,
+            404: OpenApiResponse(ErrorSerializer, description="There is no outcome (yet, or any more)"),
+            409: OpenApiResponse(ErrorSerializer, description="It cannot be rendered (now)"),
+        },
+    )
+    @action(detail=True, methods=["get"])
+    def download(self, request: Request, **_kwargs: Any) -> HttpResponse:
+        """As an attachment."""
+        recording = self.get_object()
+        own = ("html", "txt", "bin") if recording.kind == RecordingKind.FLAMEGRAPH else ("json",)
+        form = request.query_params.get("as", own[0])
+        if form not in own:
+            raise ValidationError({"as": f"{form[:20]} is none of: {', '.join(own)}"})
+        answer = HttpResponse(_content(recording, form), content_type=FORMS[form])
+        answer["Content-Disposition"] = f'attachment; filename="memwatch-{recording.kind}-{recording.pk}.{form}"'
+        answer["Content-Security-Policy"] = "sandbox; default-src 'none'"
+        answer["X-Content-Type-Options"] = "nosniff"
+        answer["Cache-Control"] = "private, no-store"
+        return answer
+
+    @documented(
+        summary="Its difference from an earlier one of its kind",
+        parameters=[OpenApiParameter("other", OpenApiTypes.INT, required=True, description="Id of the earlier one")],
+        responses={200: OpenApiTypes.OBJECT, 400: OpenApiResponse(ErrorSerializer, description="They do not compare")},
+    )
+    @action(detail=True, methods=["get"])
+    def difference(self, request: Request, **_kwargs: Any) -> Response:
+        """The shape is that of the kind's result, with what was before, what is after, and the difference."""
+        later = self.get_object()
+        key = request.query_params.get("other", "")
+        earlier = self.get_queryset().filter(pk=int(key)).first() if key.isdecimal() and len(key) <= 18 else None
+        if earlier is None:
+            raise ValidationError({"other": "give the id of another recording of this kind"})
+        try:
+            found = asked.difference_of(earlier, _result(earlier), later, _result(later))
+        except ValueError as error:
+            raise ValidationError({"other": str(error)}) from None
+        return Response(asked.without_values(found))
+
+    def _detail(self, recording: Recording) -> Response:
+        group = asked.group_of(recording)
+        result = _result(recording)
+        values = RecordingSerializer(recording).data
+        allowed = self.request.user.has_perm("memwatch.record_process")
+        values["result"] = result if allowed else asked.without_values(result)
+        values["followed_by"] = [row.pk for row in group if row.follows_id == recording.pk]
+        found = conclude(group, asked.container_of(recording.leak))
+        values["conclusion"] = {"held_by": found.held_by, "allocated_at": found.allocated_at, "code": found.code}
+        return Response(values)
+
+
+def _begin(given: dict[str, Any], user: Any) -> Recording:
+    process, leak, kind, options = given["process"], given["leak"], given["kind"], given["options"]
+    wait_s = recordings.REFUSAL_WAIT_S
+    if leak is not None and kind is None:
+        return investigations.investigate(leak, by=user, wait_s=wait_s)
+    if leak is not None:
+        return investigations.record(leak, kind, by=user, process=process, options=options, wait_s=wait_s)
+    return recordings.request(process, kind, by=user, options=options, wait_s=wait_s)
+
+
+def _result(recording: Recording) -> dict[str, Any] | None:
+    try:
+        return recording_files.result_of(recording)
+    except recording_files.OutcomeMissing:
+        return None
+
+
+def _content(recording: Recording, form: str) -> bytes:
+    """Raises :class:`NotFound` where there is none, and :class:`ActionRefused` for one that cannot be rendered."""
+    try:
+        if recording.state != Recording.State.DONE:
+            raise recording_files.OutcomeMissing(f"{recording} is {recording.get_state_display()}")
+        if form == "json":
+            return json.dumps(recording_files.result_of(recording), ensure_ascii=False).encode()
+        return recording_files.read(recording) if form == "bin" else flamegraphs.render(recording, form)
+    except recording_files.OutcomeMissing as error:
+        raise NotFound(str(error)) from None

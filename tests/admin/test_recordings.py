@@ -1,0 +1,202 @@
+"""Recordings in the admin: asked for with a word on what it costs, read by people, closed to others."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.template.loader import get_template
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from memwatch.models import Recording
+from memwatch.services import recordings
+from memwatch.transport.recordings import MEMRAY
+from tests.admin.conftest import EVIL, Fleet
+from tests.services.conftest import transport_url
+from tests.services.recorded import REFERRERS, arrive, capture, store_recording
+from tests.services.stored import store_process
+
+__all__ = ["transport_url"]
+Login = Callable[..., Client]
+
+
+@pytest.fixture(autouse=True)
+def _here(transport_url: str, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> None:
+    assert transport_url
+    settings.MEMWATCH = {"RECORDINGS_FOLDER": str(tmp_path / "recordings")}
+    monkeypatch.setattr(recordings, "REFUSAL_WAIT_S", 0.0)
+
+
+def page(recording: Recording) -> str:
+    return reverse("admin:memwatch_recording_change", args=(recording.pk,))
+
+
+RECORD = "admin:memwatch_recording_record"
+
+
+def test_a_button_asks_first_and_says_what_it_costs(fleet: Fleet, login: Login) -> None:
+    client, leak = login("operator"), fleet.leak(fleet.process())
+    asked = client.post(reverse(RECORD), {"leak": leak.pk, "kind": "cause"})
+    assert asked.status_code == 200
+    assert b"slows down" in asked.content
+    assert not Recording.objects.exists()
+    begun = client.post(reverse(RECORD), {"leak": leak.pk, "kind": "cause", "confirmed": "yes"})
+    recording = Recording.objects.get()
+    assert begun["Location"] == page(recording)
+    assert (recording.kind, recording.and_then, recording.leak) == ("referrers", "allocations", leak)
+    assert str(recording.requested_by) == "operator"
+    waiting = client.get(page(recording)).content.decode()
+    assert "memwatch/recordings.js" in waiting
+    assert "Cancel" in waiting
+
+
+def test_a_process_is_recorded_with_the_options_that_were_filled_in(fleet: Fleet, login: Login) -> None:
+    client, process = login("operator"), fleet.process()
+    form = {"process": process.pk, "kind": "allocations", "confirmed": "yes", "duration_s": "301", "frames": "3"}
+    assert b"300" in client.post(reverse(RECORD), form).content
+    client.post(reverse(RECORD), {**form, "duration_s": "20"})
+    assert Recording.objects.get().options == {"duration_s": 20, "frames": 3}
+    again = client.post(reverse(RECORD), {**form, "duration_s": "20"}, follow=True)
+    assert "is being recorded" in again.content.decode()
+
+
+def test_who_may_not_record_sees_no_button_and_is_refused(fleet: Fleet, login: Login) -> None:
+    client, process = login("viewer"), fleet.process()
+    recording = store_recording(process, "referrers")
+    shown = client.get(page(recording)).content.decode()
+    assert "QUOTES" in shown
+    assert "4711" not in shown
+    assert "/download/" not in shown
+    for method in (client.get, client.post):
+        assert method(reverse(RECORD), {"process": process.pk, "kind": "heap_summary"}).status_code == 403
+    for name, args in (("download", (recording.pk, "json")), ("flamegraph", (recording.pk,))):
+        assert client.get(reverse(f"admin:memwatch_recording_{name}", args=args)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("referrers", ["20,001 entries", "refers to", "keeps at least 8", "4711"]),
+        ("allocations", ["/srv/shop/leaks.py:27 in quote", "QUOTES[request_id]", "of the type", "views.py:40"]),
+        ("heap_summary", ["shop.leaks.FRAGMENTS", "list of str", "add handlers once", "MainThread"]),
+    ],
+)
+def test_each_kind_has_a_page_that_a_person_reads(fleet: Fleet, login: Login, kind: str, expected: list[str]) -> None:
+    shown = login("operator").get(page(store_recording(fleet.process(), kind))).content.decode()
+    for text in expected:
+        assert text in shown
+
+
+def test_recordings_that_belong_together_are_summed_up_on_each_page(fleet: Fleet, login: Login) -> None:
+    process = fleet.process()
+    first = store_recording(process, "referrers")
+    second = store_recording(process, "allocations", follows=first)
+    client = login("viewer")
+    for recording in (first, second):
+        shown = client.get(page(recording)).content.decode()
+        assert "Held by" in shown
+        assert "shop.leaks.QUOTES (dict, 20,001 entries) → " in shown
+        assert "leaks.py:27 in quote" in shown
+
+
+def test_hostile_names_and_shapes_are_only_text(fleet: Fleet, login: Login) -> None:
+    client, process = login("operator"), fleet.process()
+    evil = copy.deepcopy(REFERRERS)
+    evil["chains"][0]["path"][0] = EVIL
+    evil["referrers"][0]["holder_type"] = EVIL
+    evil["samples"] = [{EVIL: EVIL}]
+    shapes: list[Any] = [
+        evil,
+        {"chains": 3, "referrers": [1], "holder": [], "samples": {}, "notes": "x"},
+        {"chains": [{"path": None}], "holder": {"length": "many", "retained_kb": None}},
+        {},
+    ]
+    for result in shapes:
+        for kind in ("referrers", "allocations", "heap_summary"):
+            recording = store_recording(process, kind, options={"type": EVIL}, result=result)
+            shown = client.get(page(recording))
+            assert shown.status_code == 200
+            assert b"<script>alert" not in shown.content
+
+
+def test_a_flame_graph_is_framed_in_a_sandbox_without_network(fleet: Fleet, login: Login) -> None:
+    client, process = login("operator"), store_process()
+    recording = arrive(process, recordings.request(process, "flamegraph"), capture(), MEMRAY)
+    shown = client.get(page(recording)).content.decode()
+    assert 'sandbox="allow-scripts"' in shown
+    assert "only what was allocated during the recording" in shown
+    framed = client.get(reverse("admin:memwatch_recording_flamegraph", args=(recording.pk,)))
+    policy = framed["Content-Security-Policy"]
+    assert "sandbox allow-scripts;" in policy
+    assert "default-src 'none'" in policy
+    assert "allow-same-origin" not in policy
+    assert framed["X-Frame-Options"] == "SAMEORIGIN"
+    assert framed["X-Content-Type-Options"] == "nosniff"
+    assert b"leak_on_purpose" in framed.content
+    for form in ("html", "txt", "bin"):
+        answer = client.get(reverse("admin:memwatch_recording_download", args=(recording.pk, form)))
+        assert answer["Content-Disposition"].startswith("attachment")
+
+
+def test_a_flame_graph_that_cannot_be_rendered_says_why_in_its_frame(fleet: Fleet, login: Login) -> None:
+    recording = store_recording(fleet.process(), "flamegraph", content_type=MEMRAY)
+    framed = login("operator").get(reverse("admin:memwatch_recording_flamegraph", args=(recording.pk,)))
+    assert b"nothing was kept of this recording" in framed.content
+    assert "sandbox" in framed["Content-Security-Policy"]
+
+
+def test_a_recording_under_way_is_cancelled_after_asking(fleet: Fleet, login: Login) -> None:
+    client = login("operator")
+    recording = recordings.request(fleet.process(), "heap_summary")
+    url = reverse("admin:memwatch_recording_act", args=(recording.pk, "cancel"))
+    assert client.post(url).status_code == 200
+    client.post(url, {"confirmed": "yes"})
+    recording.refresh_from_db()
+    assert recording.state == "cancelled"
+
+
+def test_what_is_not_there_leads_back(fleet: Fleet, login: Login) -> None:
+    client = login("operator")
+    process = fleet.process()
+    for query in ({}, {"leak": "9999"}, {"process": "x"}, {"process": process.pk, "kind": "cause" * 9}):
+        assert client.get(reverse(RECORD), query).status_code == 302, query
+    assert client.get(reverse("admin:memwatch_recording_change", args=(9999,))).status_code == 302
+    recording = store_recording(process)
+    bad = client.get(reverse("admin:memwatch_recording_download", args=(recording.pk, "exe")), follow=True)
+    assert "as json only" in bad.content.decode()
+
+
+def buttons(may: bool = True, **context: Any) -> str:
+    perms = {"memwatch": {"record_process": may, "view_recording": True}}
+    return get_template("admin/memwatch/_record_buttons.html").render({"perms": perms, **context})
+
+
+def test_the_buttons_are_those_that_make_sense(fleet: Fleet) -> None:
+    process = fleet.process()
+    leak = fleet.leak(process)
+    native = fleet.leak(process, "native", kind="native")
+    ended = fleet.process(slot=2, ended_at=timezone.now())
+    assert [kind in buttons(leak=leak) for kind in ("record-cause", "record-referrers")] == [True, True]
+    assert "record-referrers" not in buttons(leak=native)
+    assert "record-cause" not in buttons(process=process)
+    assert "record-heap_summary" in buttons(process=process)
+    assert buttons(leak=leak, kind="allocations").count("<form") == 1
+    for nothing in (buttons(may=False, leak=leak), buttons(process=ended), buttons()):
+        assert "<form" not in nothing
+
+
+def test_the_list_takes_as_many_queries_for_many_as_for_few(
+    fleet: Fleet, login: Login, django_assert_max_num_queries: Any
+) -> None:
+    client = login("root")
+    for slot in range(1, 9):
+        process = fleet.process(slot=slot)
+        store_recording(process, "referrers", leak=fleet.leak(process))
+    with django_assert_max_num_queries(14):
+        shown = client.get(reverse("admin:memwatch_recording_changelist"))
+    assert shown.status_code == 200

@@ -1,0 +1,167 @@
+"""Recordings over the API: asked for, followed, cancelled, downloaded, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from memwatch.models import Process, Recording
+from memwatch.services import recording_upkeep
+from memwatch.transport.recordings import MEMRAY
+from tests.api.conftest import Fleet
+from tests.services.recorded import arrive, bring, capture, store_recording
+from tests.services.stored import QUOTE, end_process
+
+URL = "/api/v1/recordings/"
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memwatch.services.recordings.REFUSAL_WAIT_S", 0.0)
+
+
+def post(client: APIClient, **body: Any) -> Any:
+    return client.post(URL, body, format="json")
+
+
+def test_from_a_leak_one_call_leads_to_who_holds_it_and_which_line_allocates_it(
+    operator: APIClient, fleet: Fleet
+) -> None:
+    answer = post(operator, leak=fleet.leak.pk)
+    assert answer.status_code == 202
+    first = answer.json()
+    assert answer["Location"] == f"{URL}{first['id']}/"
+    assert (first["state"], first["kind"], first["process"]) == ("requested", "referrers", fleet.web.pk)
+    assert first["options"] == {"type": QUOTE}
+    bring(fleet.web, Recording.objects.get())
+    first = operator.get(answer["Location"]).json()
+    (second,) = first["followed_by"]
+    bring(fleet.web, Recording.objects.get(pk=second))
+    told = operator.get(answer["Location"]).json()
+    assert told["state"] == "done"
+    assert told["conclusion"] == {
+        "held_by": f"shop.leaks.QUOTES (dict, 20,001 entries) → {QUOTE}",
+        "allocated_at": "/srv/shop/leaks.py:27 in quote",
+        "code": "QUOTES[request_id] = PriceQuote(basket)",
+    }
+    assert operator.get(f"{URL}{second}/").json()["conclusion"] == told["conclusion"]
+    assert told["measured"]["longest_pause_ms"] == 8.0
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("referrers", {"type": QUOTE, "values": True}),
+        ("allocations", {"duration_s": 10, "frames": 5}),
+        ("flamegraph", {"mode": "peak", "native_traces": True}),
+        ("heap_summary", {}),
+    ],
+)
+def test_every_kind_can_be_asked_for(operator: APIClient, fleet: Fleet, kind: str, options: dict[str, Any]) -> None:
+    answer = post(operator, process=fleet.web.pk, kind=kind, options=options)
+    assert answer.status_code == 202, answer.json()
+    assert answer.json()["options"] == options
+    assert answer.json()["requested_by"] == "operator"
+
+
+def test_a_second_one_while_one_runs_is_a_conflict(operator: APIClient, fleet: Fleet) -> None:
+    assert post(operator, process=fleet.web.pk, kind="heap_summary").status_code == 202
+    refused = post(operator, process=fleet.web.pk, kind="heap_summary")
+    assert refused.status_code == 409
+    assert "is being recorded" in refused.json()["detail"]
+
+
+def test_a_leak_of_a_process_that_ended_is_recorded_in_its_successor(operator: APIClient, fleet: Fleet) -> None:
+    end_process(fleet.web, fleet.last.timestamp)
+    assert post(operator, leak=fleet.leak.pk).json()["process"] == fleet.web_2.pk
+    Recording.objects.all().delete()
+    Process.objects.update(ended_at=fleet.last.timestamp)
+    refused = post(operator, leak=fleet.leak.pk)
+    assert (refused.status_code, "no process of web is running" in refused.json()["detail"]) == (409, True)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({}, "give a process or a leak"),
+        ({"process": 0, "kind": "heap_summary"}, "process"),
+        ({"kind": "heap_summary"}, "give a process or a leak"),
+        ({"process": "web", "kind": "heap_summary"}, "process"),
+        ({"process": "PK"}, "give one of referrers"),
+        ({"process": "PK", "kind": "everything"}, "everything"),
+        ({"process": "PK", "kind": "referrers"}, "type is missing"),
+        ({"process": "PK", "kind": "referrers", "options": {"type": "a\x00b"}}, "type"),
+        ({"process": "PK", "kind": "referrers", "options": {"type": "x" * 301}}, "300"),
+        ({"process": "PK", "kind": "allocations", "options": {"duration_s": 301}}, "300"),
+        ({"process": "PK", "kind": "allocations", "options": {"native_traces": True}}, "means nothing"),
+        ({"process": "PK", "kind": "allocations", "options": {"forever": True}}, "forever is no option"),
+        ({"process": "PK", "kind": "allocations", "options": [1]}, "dictionary"),
+        ({"leak": "PK", "kind": None, "options": {"frames": 3}}, "where you give a process or options"),
+    ],
+)
+def test_what_makes_no_sense_is_named(operator: APIClient, fleet: Fleet, body: dict[str, Any], says: str) -> None:
+    named = {"process": fleet.web.pk, "leak": fleet.leak.pk}
+    answer = post(operator, **{name: named[name] if value == "PK" else value for name, value in body.items()})
+    assert answer.status_code == 400
+    assert says in answer.json()["detail"]
+    assert not Recording.objects.exists()
+
+
+def test_a_recording_is_cancelled_once(operator: APIClient, fleet: Fleet) -> None:
+    where = post(operator, process=fleet.web.pk, kind="allocations")["Location"]
+    assert operator.post(f"{where}cancel/").json()["state"] == "cancelled"
+    assert operator.post(f"{where}cancel/").status_code == 409
+    assert recording_upkeep.keep_up().followed == 0
+
+
+def test_recordings_are_listed_without_results_and_filtered(viewer: APIClient, fleet: Fleet) -> None:
+    one = store_recording(fleet.web, "referrers", leak=fleet.leak)
+    two = store_recording(fleet.web_2, "heap_summary")
+    rows = viewer.get(URL).json()["results"]
+    assert [row["id"] for row in rows] == [two.pk, one.pk]
+    assert "result" not in rows[0]
+    for query in (f"leak={fleet.leak.pk}", f"process={fleet.web.pk}", "kind=referrers", "state=done&kind=referrers"):
+        assert [row["id"] for row in viewer.get(f"{URL}?{query}").json()["results"]] == [one.pk], query
+    assert viewer.get(f"{URL}?state=over").status_code == 400
+
+
+def test_who_may_not_record_may_look_but_sees_no_values_and_downloads_nothing(
+    viewer: APIClient, operator: APIClient, fleet: Fleet
+) -> None:
+    recording = store_recording(fleet.web, "referrers")
+    assert "samples" not in viewer.get(f"{URL}{recording.pk}/").json()["result"]
+    assert operator.get(f"{URL}{recording.pk}/").json()["result"]["samples"]
+    assert post(viewer, process=fleet.web.pk, kind="heap_summary").status_code == 403
+    for path in (f"{recording.pk}/download/", f"{recording.pk}/cancel/"):
+        assert (viewer.post if "cancel" in path else viewer.get)(f"{URL}{path}").status_code == 403
+    assert operator.get(f"{URL}{recording.pk}/cancel/").status_code == 405
+
+
+def test_strangers_and_others_learn_nothing(api: Callable[..., APIClient], fleet: Fleet) -> None:
+    recording = store_recording(fleet.web)
+    for who, code in (("anonymous", 401), ("plain", 403)):
+        client = api(who)
+        for path in ("", f"{recording.pk}/", f"{recording.pk}/download/", f"{recording.pk}/difference/?other=1"):
+            assert client.get(f"{URL}{path}").status_code == code, (who, path)
+
+
+def test_outcomes_are_downloaded_as_attachments_that_no_browser_trusts(operator: APIClient, fleet: Fleet) -> None:
+    summary = store_recording(fleet.web, "heap_summary")
+    answer = operator.get(f"{URL}{summary.pk}/download/")
+    assert answer.json()["threads"] == ["MainThread"]
+    assert answer["Content-Disposition"] == f'attachment; filename="memwatch-heap_summary-{summary.pk}.json"'
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in answer["Content-Security-Policy"]
+    where = post(operator, process=fleet.web_2.pk, kind="flamegraph")["Location"]
+    assert operator.get(f"{where}download/").status_code == 404
+    content = capture()
+    arrive(fleet.web_2, Recording.objects.get(kind="flamegraph"), content, MEMRAY)
+    assert operator.get(f"{where}download/?as=bin").content == content
+    assert b"leak_on_purpose" in operator.get(f"{where}download/?as=txt").content
+    page = operator.get(f"{where}download/")
+    assert page["Content-Type"].startswith("text/html")
+    assert b"leak_on_purpose" in page.content
+    assert operator.get(f"{where}download/?as=exe").status_code == 400
