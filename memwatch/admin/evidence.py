@@ -209,13 +209,18 @@ def _decided(evidence: Mapping[str, Any], statistics: Mapping[str, Any]) -> str:
     return "; ".join(said)
 
 
-def _quiet(evidence: Mapping[str, Any], now: datetime) -> tuple[str | SafeString, str]:
-    text = _part(evidence, "follow_up").get("quiet_since")
+def moment(value: Any) -> datetime | None:
+    """A time as evidence keeps it; ``None`` for anything else."""
     try:
-        since = datetime.fromisoformat(text) if isinstance(text, str) else None
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
-        since = None
-    if since is None or since.tzinfo is None:
+        return None
+    return found if found is not None and found.tzinfo is not None else None
+
+
+def _quiet(evidence: Mapping[str, Any], now: datetime) -> tuple[str | SafeString, str]:
+    since = moment(_part(evidence, "follow_up").get("quiet_since"))
+    if since is None:
         return "", ""
     return format_html(_("not judged a leak any more, {}"), formats.when(since, now)), _("it is resolved if that lasts")
 

@@ -37,8 +37,10 @@ class Step:
     lines: Sequence[Line] = ()
     missing: str = ""
     """What is not known, and what would measure it."""
-    measured_by: str = ""
-    """``snapshot``, or the kind of recording; empty where no button helps."""
+    by_snapshot: bool = False
+    """A snapshot measures it."""
+    by_recording: Sequence[str] = ()
+    """The kinds of recording that measure it."""
     recordings: Sequence[Mapping[str, Any]] = ()
     releases: Sequence[Mapping[str, Any]] = ()
 
@@ -61,7 +63,7 @@ def steps(
         _heap(points),
         _types(leak, figures),
         _grows_with(leak),
-        _allocations(recordings),
+        _allocations(leak, recordings),
         _referrers(leak, recordings),
         _release(releases),
     ]
@@ -71,7 +73,7 @@ def _rss(leak: Leak, points: Sequence[Point]) -> Step:
     title = _("Does the memory of the process grow?")
     known = [point for point in points if "rss_mb" in point.figures]
     if len(known) < 2:
-        return Step(key="rss", title=title, missing=_nothing_shown(leak), measured_by="snapshot")
+        return Step(key="rss", title=title, missing=_nothing_shown(leak), by_snapshot=True)
     first, last = (point.figures["rss_mb"][1] for point in (known[0], known[-1]))
     words = {
         "first": formats.megabytes(first),
@@ -97,7 +99,7 @@ def _heap(points: Sequence[Point]) -> Step:
         text = _(
             "The heap was not measured beside RSS: there are no snapshots to compare, or the platform cannot tell."
         )
-        return Step(key="heap", title=title, missing=text, measured_by="snapshot")
+        return Step(key="heap", title=title, missing=text, by_snapshot=True)
     first, last = both[0].figures, both[-1].figures
     rss, heap = (last[name][1] - first[name][1] for name in ("rss_mb", "heap_used_mb"))
     words = {"rss": formats.signed_megabytes(rss), "heap": formats.signed_megabytes(heap)}
@@ -139,7 +141,7 @@ def _types(leak: Leak, figures: MemorySnapshot | None) -> Step:
     size = (figures.type_sizes or {}).get(leak.object_type) if figures else None
     if size and leak.kind == Leak.Kind.OBJECTS:
         lines.append(Line(label=_("One of them takes"), value=_("%s bytes") % formats.count(size), hint=_("shallow")))
-    return Step(key="types", title=title, answer=answer, lines=lines, measured_by="snapshot")
+    return Step(key="types", title=title, answer=answer, lines=lines, by_snapshot=True)
 
 
 def _grows_with(leak: Leak) -> Step:
@@ -168,7 +170,7 @@ def _grows_with(leak: Leak) -> Step:
     return Step(key="grows-with", title=title, answer=answer, lines=lines)
 
 
-def _allocations(recordings: Sequence[Recording]) -> Step:
+def _allocations(leak: Leak, recordings: Sequence[Recording]) -> Step:
     title = _("Where is it allocated?")
     made = [each for each in recordings if each.kind in ("allocations", "flamegraph")]
     site = next((found for each in made if (found := _first_site(each))), "")
@@ -177,7 +179,7 @@ def _allocations(recordings: Sequence[Recording]) -> Step:
         title=title,
         answer=site or (_("There is a recording: open it.") if any(_is_done(each) for each in made) else ""),
         missing=_("Nobody has recorded it yet: the recording names file, line and function of what allocates."),
-        measured_by="allocations",
+        by_recording=("flamegraph", "allocations") if leak.kind == Leak.Kind.NATIVE else ("allocations", "flamegraph"),
         recordings=[_recording(each) for each in made],
     )
 
@@ -194,7 +196,7 @@ def _referrers(leak: Leak, recordings: Sequence[Recording]) -> Step:
         title=title,
         answer=holder or (_("There is a recording: open it.") if any(_is_done(each) for each in made) else ""),
         missing=missing,
-        measured_by="referrers",
+        by_recording=("referrers", "heap_summary"),
         recordings=[_recording(each) for each in made],
     )
 

@@ -62,6 +62,7 @@ def context(leak: Leak, query: Mapping[str, str], now: datetime) -> dict[str, An
         ),
         "figures_lines": evidence.readable(leak, now),
         "rules": rule_rows(raw),
+        "why_not": _why_not(leak, raw, now),
         "todo": runbooks.what_to_do(leak),
         "statistics": evidence.statistics_lines(raw),
         "evidence_raw": panels.raw_json(raw),
@@ -161,6 +162,17 @@ def _closed(leak: Leak, events: Sequence[LeakEvent], now: datetime) -> SafeStrin
     by = str(event.by) if event is not None and event.by else _("memwatch")
     text = event.comment if event is not None and event.comment else _("without a comment")
     return format_html(_("Resolved {} by {}: {}"), formats.when(leak.resolved_at, now), by, text)
+
+
+def _why_not(leak: Leak, raw: Mapping[str, Any], now: datetime) -> dict[str, Any] | None:
+    """The verdict that speaks against it by now; ``None`` while every one since spoke for it."""
+    kept = raw.get("why_not")
+    if not isinstance(kept, Mapping):
+        return None
+    at = evidence.moment(kept.get("at"))
+    if at is None or at < leak.last_seen_at:
+        return None
+    return {"at": formats.when(at, now), "sentence": str(kept.get("sentence") or ""), "rules": rule_rows(kept)}
 
 
 def _tiles(leak: Leak, projection: leak_charts.Projection | None, now: datetime) -> list[panels.Line]:

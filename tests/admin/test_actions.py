@@ -243,3 +243,74 @@ def test_expected_growth_and_triggers_are_written_by_people(fleet: Fleet, login:
     }  # fmt: skip
     assert client.post(reverse("admin:memwatch_trigger_add"), form).status_code == 302
     assert Trigger.objects.count() == 1
+
+
+def test_a_comment_stands_in_the_history_and_changes_nothing_else(fleet: Fleet, login: Login) -> None:
+    leak, client = fleet.leak(fleet.process()), login("operator")
+    empty = client.post(_act("leak", leak.pk, "comment"), {"confirmed": "yes", "comment": ""})
+    assert empty.status_code == 200
+    done = client.post(_act("leak", leak.pk, "comment"), {"confirmed": "yes", "comment": "asked the shop's team"})
+    assert _told(done) == "1 leak has a comment more."
+    leak.refresh_from_db()
+    assert leak.state == Leak.State.OPEN
+    page = client.get(reverse("admin:memwatch_leak_change", args=(leak.pk,))).content.decode()
+    assert "asked the shop&#x27;s team" in page
+    assert LogEntry.objects.get(object_id=str(leak.pk)).change_message == "Comment: asked the shop's team"
+
+
+def test_the_form_names_the_time_zone_that_a_snooze_is_read_in(fleet: Fleet, login: Login) -> None:
+    leak, client = fleet.leak(fleet.process()), login("operator")
+    with timezone.override("Asia/Kolkata"):
+        text = client.post(_act("leak", leak.pk, "snooze")).content.decode()
+    assert "Time zone: Asia/Kolkata, where it is now" in text
+    far = (timezone.localtime() + timedelta(days=500)).strftime("%Y-%m-%dT%H:%M")
+    answer = client.post(_act("leak", leak.pk, "snooze"), {"confirmed": "yes", "until": far})
+    assert "Give at most a year" in answer.content.decode()
+
+
+def test_the_confirmation_says_what_becomes_of_each_row(fleet: Fleet, login: Login) -> None:
+    process, client = fleet.process(), login("operator")
+    leaks = [fleet.leak(process, f"shop.Type{number}") for number in range(130)]
+    Leak.objects.filter(pk__in=[leak.pk for leak in leaks[:2]]).update(state=Leak.State.ACKNOWLEDGED)
+    chosen = {"action": "acknowledge", "_selected_action": leaks[0].pk, "select_across": 1, "index": 0}
+    asked = client.post(reverse(LEAKS), chosen)
+    text = asked.content.decode()
+    assert "130 leaks" in text
+    assert "2 of them are left as they are." in text
+    assert text.count("<td>acknowledged</td>") + text.count("<td>is left as it is</td>") >= 100
+    assert "and 30 more, to which the same is done" in text
+    assert len(asked.context["pks"].split(",")) == 130
+
+
+def test_nothing_can_be_confirmed_where_nothing_would_change(fleet: Fleet, login: Login) -> None:
+    leak, client = fleet.leak(fleet.process(), state="resolved", resolved_at=fleet.now), login("operator")
+    asked = client.post(_act("leak", leak.pk, "resolve")).content.decode()
+    assert "There is nothing to do here" in asked
+    assert 'type="submit" disabled' in asked
+
+
+def test_expected_growth_is_ended_in_the_list_and_the_entry_stays(fleet: Fleet, login: Login) -> None:
+    rules = [ExpectedGrowth.objects.create(type_pattern=f"shop.{name}", reason="a cache") for name in "abc"]
+    ExpectedGrowth.objects.filter(pk=rules[2].pk).update(expires_at=fleet.now - timedelta(days=1))
+    client, url = login("operator"), reverse("admin:memwatch_expectedgrowth_changelist")
+    chosen = {"action": "end", "_selected_action": [rule.pk for rule in rules], "index": 0}
+    asked = client.post(url, chosen)
+    assert "1 of them is left as it is" in asked.content.decode()
+    confirmed = {"action": "end", "_selected_action": rules[0].pk, "rows": asked.context["pks"], "confirmed": "yes"}
+    told = _told(client.post(url, confirmed))
+    assert "2 expected growths were ended." in told
+    assert "shop.c in every service has ended already" in told
+    assert not [rule for rule in ExpectedGrowth.objects.all() if rule.is_active(timezone.now())]
+    assert LogEntry.objects.filter(object_id=str(rules[0].pk), change_message="Ended: expected no longer.").exists()
+    login("viewer").post(url, confirmed)
+    assert 'name="action"' not in Client().get(url).content.decode()
+
+
+def test_what_is_done_through_the_api_is_in_the_same_log(fleet: Fleet, login: Login) -> None:
+    leak, client = fleet.leak(fleet.process()), login("operator")
+    answer = client.post(f"/api/v1/leaks/{leak.pk}/acknowledge/", {"comment": "on it"}, content_type="application/json")
+    assert answer.status_code == 200
+    entry = LogEntry.objects.get(object_id=str(leak.pk))
+    assert (entry.user.username, entry.change_message) == ("operator", "Acknowledged: on it")
+    history = client.get(reverse("admin:memwatch_leak_history", args=(leak.pk,)))
+    assert "Acknowledged: on it" in history.content.decode()
