@@ -11,6 +11,22 @@ graceful_timeout = 3
 timeout = 60
 accesslog = None
 loglevel = os.environ.get("LOG_LEVEL", "info").lower()
+if os.environ.get("LOG_FORMAT") == "json":
+    logconfig_dict = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "json": {
+                "()": "pythonjsonlogger.json.JsonFormatter",
+                "format": "{levelname}{name}{message}{process}",
+                "style": "{",
+                "timestamp": "time",
+                "rename_fields": {"levelname": "level", "name": "logger", "process": "pid"},
+            }
+        },
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "loggers": {"gunicorn.error": {"handlers": ["console"], "level": loglevel.upper(), "propagate": False}},
+    }
 control_socket_disable = True
 
 

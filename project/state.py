@@ -24,6 +24,13 @@ def state_folder(folder: Path) -> Path:
     return folder
 
 
+def log_format(name: str) -> str:
+    """``line`` or ``json``; :class:`ImproperlyConfigured` for another."""
+    if name not in ("line", "json"):
+        raise ImproperlyConfigured(f'LOG_FORMAT is {name!r}: give "line" or "json"')
+    return name
+
+
 def stored_secret(path: Path) -> str:
     """The secret kept in the file, drawn and stored (0600) when there is none; several processes may start at once."""
     try:

@@ -5,13 +5,21 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import celery
 import pytest
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from memwatch import health
+from memwatch.models import Lease
 from tests.services.stored import store_process
+
+
+@pytest.fixture(autouse=True)
+def asked_anew() -> None:
+    """What broker and transport said to another test counts for nothing."""
+    health._outside.forget()
 
 
 def test_healthz_answers_without_the_database(client: Client) -> None:
@@ -26,11 +34,14 @@ def test_readyz_shows_database_migrations_and_lag(client: Client) -> None:
     process = store_process("a-secret-service", host="a-secret-host")
     process.last_seen_at = seen
     process.save()
+    Lease.objects.create(name="ingest_reports", expires_at=seen, last_finished_at=seen)
     answer = client.get("/readyz")
     assert answer.status_code == 200
     body = answer.json()
     assert body["status"] == "ok"
     assert body["checks"]["database"] == body["checks"]["migrations"] == {"ok": True}
+    assert body["checks"]["broker"] == body["checks"]["transport"] == {"ok": True}
+    assert body["checks"]["beat"]["ok"]
     assert 9 < body["checks"]["ingest"]["lag_s"] < 60
     assert b"secret" not in answer.content
 
@@ -60,6 +71,9 @@ def test_a_migration_that_lacks_is_not_ready(client: Client, monkeypatch: pytest
         "database": {"ok": True},
         "migrations": {"ok": False},
         "ingest": {"ok": False},
+        "beat": {"ok": False},
+        "broker": {"ok": True},
+        "transport": {"ok": True},
     }
 
 
@@ -75,3 +89,31 @@ def test_a_database_that_fails_is_not_ready(client: Client) -> None:
     assert answer.status_code == 503
     assert answer.json()["checks"]["database"] == {"ok": False}
     assert b"secret" not in answer.content
+
+
+@pytest.mark.django_db
+def test_a_broker_and_a_transport_that_are_away_degrade(
+    client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MEMWATCH_TRANSPORT", "redis://:a-secret-password@127.0.0.1:1/0")
+    monkeypatch.setattr(celery.current_app.conf, "broker_url", "redis://:a-secret-password@127.0.0.1:1/0")
+    settings.MEMWATCH = {}
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    checks = answer.json()["checks"]
+    assert checks["broker"] == checks["transport"] == {"ok": False}
+    assert b"secret" not in answer.content
+    assert "a-secret-password" not in caplog.text
+
+
+@pytest.mark.django_db
+def test_a_beat_that_stopped_ticking_degrades(client: Client) -> None:
+    process = store_process("web")
+    process.last_seen_at = timezone.now()
+    process.save()
+    before = timezone.now() - timedelta(minutes=5)
+    Lease.objects.create(name="ingest_reports", expires_at=before, last_finished_at=before)
+    answer = client.get("/readyz").json()
+    assert answer["status"] == "degraded"
+    assert answer["checks"]["beat"]["ok"] is False
+    assert answer["checks"]["beat"]["age_s"] > 290

@@ -7,7 +7,7 @@ from typing import Any
 from django.templatetags.static import static
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import extend_schema
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -43,8 +43,10 @@ class SchemaView(SpectacularAPIView):
 
 
 @extend_schema(exclude=True)
-class DocsView(SpectacularSwaggerView):
-    """Swagger's page."""
+class DocsView(SpectacularSwaggerSplitView):
+    """Swagger's page, its script apart: a content security policy need not allow inline ones."""
+
+    template_name = "memwatch/api_docs.html"
 
     schema = AutoSchema()
     title = "memwatch"

@@ -76,7 +76,7 @@ def test_answers_have_exactly_the_fields_of_the_schema(viewer: APIClient, fleet:
 @override_settings(ROOT_URLCONF="tests.api.test_docs")
 def test_a_site_may_mount_memwatch_where_it_likes(client: Client, fleet: Fleet, operator: APIClient) -> None:
     assert "/ops/api/v1/processes/" in schema(client, "/ops/api/schema/")["paths"]
-    assert b"/ops/api/schema/" in client.get("/ops/api/docs/").content
+    assert b"/ops/api/schema/" in client.get("/ops/api/docs/?script=").content
     assert operator.post(f"/ops/api/v1/processes/{fleet.web.pk}/snapshot/")["Location"].startswith("/ops/api/v1/comm")
 
 
@@ -85,8 +85,16 @@ def test_the_docs_load_nothing_from_the_network(client: Client) -> None:
     sources = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert len(sources) >= 3
     assert not [source for source in sources if "//" in source]
-    for source in sources:
+    own = [source for source in sources if source.startswith("/api/docs/")]
+    assert b"SwaggerUI" in client.get(own[0]).content
+    for source in set(sources) - set(own):
         assert finders.find(source.removeprefix("/static/")), source
+
+
+def test_the_docs_have_no_script_of_their_own_in_the_page(client: Client) -> None:
+    answer = client.get("/api/docs/")
+    assert re.findall(r"<script(?![^>]*src=)", answer.content.decode()) == []
+    assert "script-src 'self'" in answer["Content-Security-Policy"]
 
 
 def test_the_schema_names_no_host_and_no_process(client: Client, fleet: Fleet) -> None:
