@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
@@ -21,6 +21,18 @@ class MemwatchPermission(BasePermission):
         wanted = [view.view_permission]  # type: ignore[attr-defined]
         wanted += view.action_permissions.get(getattr(view, "action", None), ())  # type: ignore[attr-defined]
         return bool(user.has_perms(wanted))
+
+
+class ActionThrottle(SimpleRateThrottle):
+    """Actions of one user: what is changed or asked for, not what is read."""
+
+    scope = "memwatch-actions"
+    rate = "300/min"
+
+    def get_cache_key(self, request: Request, view: APIView) -> str | None:
+        if request.method in SAFE_METHODS or not request.user or not request.user.is_authenticated:
+            return None
+        return self.cache_format % {"scope": self.scope, "ident": request.user.pk}
 
 
 class _TokenThrottle(SimpleRateThrottle):

@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
 from memwatch.api import errors
-from memwatch.api.access import MemwatchPermission
+from memwatch.api.access import ActionThrottle, MemwatchPermission
 from memwatch.api.pagination import Newest
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
@@ -50,7 +50,7 @@ class ApiView(viewsets.GenericViewSet[Any]):
     renderer_classes = (JSONRenderer,)
     parser_classes = (JSONParser, FormParser)
     content_negotiation_class = DefaultContentNegotiation
-    throttle_classes: Sequence[type[BaseThrottle]] = ()
+    throttle_classes: Sequence[type[BaseThrottle]] = (ActionThrottle,)
     filter_backends: Sequence[Any] = (DjangoFilterBackend,)
     pagination_class: type[Newest] | None = Newest
     versioning_class = None

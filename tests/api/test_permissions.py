@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from memwatch.api.access import ActionThrottle
 from memwatch.models import Leak
 from tests.api.conftest import Fleet
 
@@ -114,3 +115,14 @@ def test_the_site_s_own_rest_settings_change_nothing(
     assert api("anonymous").get("/api/v1/processes/").status_code == 401
     answer = api("viewer").get("/api/v1/processes/").json()
     assert answer["results"][-1]["started_at"].endswith("Z")
+
+
+def test_a_user_who_acts_without_end_is_slowed_down_and_may_still_read(
+    operator: APIClient, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ActionThrottle, "rate", "3/min")
+    url = f"/api/v1/processes/{fleet.web.pk}/reset-baseline/"
+    codes = [operator.post(url).status_code for _ in range(5)]
+    assert codes[3:] == [429, 429]
+    assert 429 not in codes[:3]
+    assert operator.get("/api/v1/processes/").status_code == 200
