@@ -8,7 +8,7 @@ conventions (bytes, seconds, ratios). A figure that was not measured has no samp
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.samples import Sample
@@ -182,7 +182,7 @@ def _add_object_counts(made: _Families, observation: Observation, limit: int) ->
     for labels, counts in reported:
         other, beyond = 0, False
         for name, count in counts.items():
-            if name in named:
+            if name in named and name != OTHER_TYPES:
                 _add(family, {**labels, "object_type": name}, count)
             else:
                 other, beyond = other + count, True
@@ -206,21 +206,27 @@ def shown_types(counts: Iterable[Mapping[str, int]], limit: int, first: Collecti
 
 def _add_leaks(made: _Families, observation: Observation) -> None:
     detections = made.reference("leak_detections_total", "Total leak detections by severity.")
-    for severity in SEVERITIES if observation.leak_detections is not None else ():
-        _add(detections, {"severity": severity}, observation.leak_detections.get(severity, 0))
+    for severity, count in _by_severity(observation.leak_detections):
+        _add(detections, {"severity": severity}, count)
     leaks = made.own("leaks_open", "Open leaks by severity; host and slot are empty for those of a whole service.")
     for observed in observation.processes:
-        for severity in SEVERITIES if observed.leaks is not None else ():
-            _add(leaks, {**observed.labels, "severity": severity}, observed.leaks.get(severity, 0))
+        for severity, count in _by_severity(observed.leaks):
+            _add(leaks, {**observed.labels, "severity": severity}, count)
     for labels, by_severity in observation.service_leaks:
-        for severity in SEVERITIES:
-            _add(leaks, {**labels, "severity": severity}, by_severity.get(severity, 0))
+        for severity, count in _by_severity(by_severity):
+            _add(leaks, {**labels, "severity": severity}, count)
     left = made.own("leak_time_to_exhaustion_seconds", "Time until an open leak uses up the memory there is.")
     grows = made.own("leak_growth_per_hour", "Growth of an open leak: objects or blocks an hour, KiB if native.")
     for leak in observation.open_leaks:
         labels = {**leak.labels, "kind": leak.kind, "object_type": leak.object_type}
         _add(left, labels, leak.seconds)
         _add(grows, labels, leak.growth_per_hour)
+
+
+def _by_severity(counts: Mapping[str, int] | None) -> Iterator[tuple[str, int]]:
+    """Every severity, with 0 where there is none; nothing where nobody judges."""
+    if counts is not None:
+        yield from ((severity, counts.get(severity, 0)) for severity in SEVERITIES)
 
 
 def _add_operations(made: _Families, observation: Observation) -> None:

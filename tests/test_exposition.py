@@ -19,13 +19,6 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 WEB_1 = {"service": "web", "host": "a", "slot": "web-1"}
 WEB_2 = {"service": "web", "host": "a", "slot": "web-2"}
 
-GAUGES = (
-    "heap_size_mb", "heap_used_mb", "heap_percent", "total_objects", "gc_collections_gen0", "gc_collections_gen1",
-    "gc_collections_gen2", "tracemalloc_current_mb", "tracemalloc_peak_mb", "rss_mb", "vms_mb", "active_leaks",
-    "baseline_drift_percent", "object_count",
-)  # fmt: skip
-COUNTERS = ("gc_collections_total", "leak_detections_total")
-
 
 def figures(**changes: object) -> MemorySnapshot:
     values: dict[str, object] = {
@@ -59,16 +52,6 @@ def values(exposition: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], flo
 
 def value(exposition: str, name: str, **labels: str) -> float | None:
     return values(exposition).get((name, tuple(sorted(labels.items()))))
-
-
-@pytest.mark.parametrize("name", [*GAUGES, *COUNTERS])
-def test_each_name_of_the_reference_is_there_once_with_help_and_type_even_before_any_process(name: str) -> None:
-    lines = text(Observation(source=FLEET)).splitlines()
-    kind = "counter" if name in COUNTERS else "gauge"
-    assert [line for line in lines if line.startswith(f"# TYPE fogcompute_memory_{name} ")] == [
-        f"# TYPE fogcompute_memory_{name} {kind}"
-    ]
-    assert len([line for line in lines if line.startswith(f"# HELP fogcompute_memory_{name} ")]) == 1
 
 
 def test_no_name_comes_twice() -> None:
@@ -154,6 +137,14 @@ def test_odd_type_names_come_back_as_they_were() -> None:
     odd = 'shop."quoted"\\path\nline.' + "x" * 10_000
     shown = text(Observation(source=FLEET, processes=[Observed(labels=WEB_1, figures=figures(top_objects={odd: 3}))]))
     assert value(shown, "fogcompute_memory_object_count", **WEB_1, object_type=odd) == 3
+
+
+def test_a_type_that_is_named_like_the_rest_is_counted_with_the_rest() -> None:
+    observed = Observed(labels=WEB_1, figures=figures(top_objects={"other": 50, "a": 10, "b": 5}))
+    shown = text(Observation(source=FLEET, processes=[observed]), type_limit=2)
+    lines = [line for line in shown.splitlines() if line.startswith("fogcompute_memory_object_count{")]
+    assert len(lines) == len({line.rpartition(" ")[0] for line in lines})
+    assert value(shown, "fogcompute_memory_object_count", **WEB_1, object_type="other") == 55
 
 
 def test_an_open_leak_says_how_long_is_left() -> None:

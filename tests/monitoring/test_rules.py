@@ -25,22 +25,7 @@ from tests.monitoring.files import (
     rules,
     whole_observation,
 )
-
-REFERENCE = [
-    ("MemoryHeapCritical", "memory_critical", "fogcompute_memory_heap_percent > 90", "5m"),
-    ("MemoryLeakDetected", "memory_critical", "> 0", None),
-    ("MemoryRSSCritical", "memory_critical", "> 8 * 1024", None),
-    ("MemoryGrowthRateHigh", "memory_growth", "* 3600 > 100", None),
-    ("MemoryGrowthRateCritical", "memory_growth", "* 3600 > 500", None),
-    ("MemoryObjectGrowthUnreleased", "memory_growth", "total_objects", None),
-    ("MemoryGCSpike", "memory_gc", "> 2 * avg_over_time", None),
-    ("MemoryGCGen2High", "memory_gc", 'generation="2"', None),
-    ("MemoryBaselineDriftHigh", "memory_baseline", "> 50", None),
-    ("MemoryBaselineDriftCritical", "memory_baseline", "> 100", None),
-    ("MemoryCapacityWarning", "memory_capacity", "24 * 3600) > 8 * 1024", None),
-    ("MemoryExhaustionRisk", "memory_capacity", "3600) > 95", None),
-]
-"""The reference's alerts: name, group, threshold, and the time it has to hold where the reference says one."""
+from tests.monitoring.test_reference import ALERTS
 
 OWN = {
     "MemoryContainerNearLimit",
@@ -73,19 +58,8 @@ def test_alerts_fire_on_what_they_are_for_and_in_no_healthy_life(promtool: str) 
     run(promtool, "test", "rules", RULE_TESTS)
 
 
-@pytest.mark.parametrize(("name", "group", "threshold", "held"), REFERENCE, ids=[row[0] for row in REFERENCE])
-def test_the_references_alert_is_there_with_its_threshold(
-    name: str, group: str, threshold: str, held: str | None
-) -> None:
-    found = [alert for alert in alerts() if alert.name == name]
-    assert {alert.group for alert in found} == {group}
-    assert all(threshold in " ".join(alert.fields["expr"].split()) for alert in found)
-    if held is not None:
-        assert {alert.fields["for"] for alert in found} == {held}
-
-
 def test_nothing_else_alerts_but_the_watch_on_the_watching_and_the_container() -> None:
-    assert {alert.name for alert in alerts()} == {row[0] for row in REFERENCE} | OWN
+    assert {alert.name for alert in alerts()} == {row[0] for row in ALERTS} | OWN
 
 
 @each_alert
