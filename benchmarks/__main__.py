@@ -13,6 +13,7 @@ BENCHMARKS = {
     "transport": "a command to 1, 10 and 50 processes and back",
     "ingest": "reports into SQLite",
     "guest": "a Django view in gunicorn with the agent and without",
+    "pages": "the admin's pages over a million snapshots in PostgreSQL, against Django's default change list",
     "leaks.lives": "fleets of recycled workers, against life by life",
     "leaks.shapes": "verdicts on generated series, against the reference's rule",
 }
@@ -22,7 +23,12 @@ def main() -> int:
     """Run those named, or all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all when none is given")
-    names = parser.parse_args().names or list(BENCHMARKS)
+    given = sys.argv[1:]
+    # Options after a name are for that benchmark: python -m benchmarks pages --rows 10000000.
+    cut = next((at for at, each in enumerate(given) if at and each.startswith("-")), len(given))
+    names, options = parser.parse_args(given[:cut]).names or list(BENCHMARKS), given[cut:]
+    if options and len(names) > 1:
+        parser.error(f"{' '.join(options)}: options go to one benchmark, name only that")
     unknown = set(names) - set(BENCHMARKS)
     if unknown:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}: there are {', '.join(BENCHMARKS)}")
@@ -30,7 +36,7 @@ def main() -> int:
     for name in names:
         print(f"== {name}: {BENCHMARKS[name]}", flush=True)
         start = time.monotonic()
-        done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False)
+        done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *options], check=False)
         if done.returncode:
             over.append(name)
         print(f"   took {time.monotonic() - start:.0f} s\n", flush=True)
