@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import random
 import secrets
 import time
-from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from memwatch.agent import activity
-from memwatch.agent.buffer import Batch, Buffer
+from memwatch.agent.buffer import Batch
 from memwatch.agent.commands import CensusLimit, Gate, Spokesman
 from memwatch.agent.config import AgentConfig
+from memwatch.agent.outbox import Numbered, Outbox
 from memwatch.agent.parent import ParentWatch
+from memwatch.agent.recordings import RecordingDesk
 from memwatch.agent.thread import NativeThread
 from memwatch.agent.timetable import Backoff, Timetable
-from memwatch.figures import MemorySnapshot
+from memwatch.figures import BigContainer
 from memwatch.sampling import Sampler
-from memwatch.sampling.identity import OutsideProcess, ProcessInfo, describe_process
+from memwatch.sampling.identity import ProcessInfo, describe_process, own_arguments
 from memwatch.transport import Incoming, TransportUnavailable, Uplink, native, open_uplink
-from memwatch.transport.wire import Answer, Command, Report, WireError
+from memwatch.transport.wire import Answer, Command, RecordingPart, Report, WireError
+
+if TYPE_CHECKING:
+    from memwatch.diagnosis.host import Host
 
 logger = logging.getLogger("memwatch.agent")
 
@@ -47,18 +53,16 @@ class Agent:
         self._described_at = 0.0
         self._timetable: Timetable | None = None
         self._backoff = Backoff(chance=self._chance)
-        self._buffer = Buffer(config.buffer_size)
+        self._desk = RecordingDesk(self._circumstances)
+        self._outbox = Outbox(self._encode, buffer_size=config.buffer_size, parts=self._desk.parts)
         self._gate = Gate(config.command_key)
         self._limit = CensusLimit()
         self._spokesman = Spokesman()
         self._parent = ParentWatch(agent_in=forked_from)
         self._uplink: Uplink | None = None
         self._away = False
-        self._fresh: tuple[int, MemorySnapshot] | None = None
-        self._latest: tuple[int, MemorySnapshot] | None = None
-        self._answers: deque[Answer] = deque(maxlen=50)
-        self._outside: tuple[OutsideProcess, ...] = ()
-        self._report_due = False
+        self._latest: Numbered | None = None
+        self._containers: tuple[BigContainer, ...] | None = None
         self._reported = False
         self._seq = 0
         self._failures = 0
@@ -98,6 +102,20 @@ class Agent:
         """Seconds without a report after which the process may be taken for dead."""
         return max(15.0, 3 * self.config.snapshot_interval + 20.0)
 
+    def _circumstances(self) -> Host:
+        """What a recording must know of this process."""
+        from memwatch.diagnosis.host import Host  # noqa: PLC0415 - only where somebody records
+
+        return Host(
+            program=self.process.program,
+            arguments=tuple(own_arguments()),
+            heap_limit_mb=self.config.heap_limit_mb,
+            baseline=self.sampler.baseline_counts,
+            containers=lambda: self._containers,
+            requests_handled=activity.requests_handled,
+            collects=lambda: self.thread.collector.taken or gc.isenabled(),
+        )
+
     def _wake_uplink(self) -> None:
         uplink = self._uplink
         if uplink is not None:
@@ -113,7 +131,7 @@ class Agent:
                 self._lose_transport(away)
             except Exception as error:  # noqa: BLE001 - nothing of the agent's may reach the host
                 self._complain("step", "the agent failed (%s: %s) and goes on", type(error).__name__, str(error))
-                self._keep_fresh()
+                self._outbox.keep_fresh()
                 self.thread.sleep(_AFTER_TROUBLE_S)
         if self.thread.stopping:
             self._leave()
@@ -133,6 +151,8 @@ class Agent:
         if self._timetable.due(now):
             self._timetable.taken(now)
             self._sample_on_time()
+        if time.monotonic() >= self._desk.next_at:
+            self._desk.step()
         if self._uplink is not None:
             self._deliver(self._uplink)
         if not self.thread.leaving:
@@ -140,24 +160,24 @@ class Agent:
 
     def _wait(self, timetable: Timetable) -> None:
         now = time.monotonic()
+        until = min(timetable.next_at, self._desk.next_at)
         if self._uplink is None:
-            self.thread.sleep(min(timetable.next_at, self._backoff.retry_at) - now)
+            self.thread.sleep(min(until, self._backoff.retry_at) - now)
             return
         with self._with_a_slow_transport():
-            incoming = self._uplink.receive(max(0.0, timetable.next_at - now))
+            incoming = self._uplink.receive(max(0.0, until - now))
         if incoming is not None:
             self._obey(self._uplink, incoming)
 
     def _sample_on_time(self) -> None:
-        self._report_due = True
+        self._outbox.report_due = True
         with contextlib.suppress(Exception):
-            self._outside = self._parent.look()
+            self._outbox.outside = self._parent.look()
         taken = self._sample(census=None)
         if taken is not None:
-            self._keep_fresh()
-            self._fresh = taken
+            self._outbox.take(taken)
 
-    def _sample(self, *, census: bool | None) -> tuple[int, MemorySnapshot] | None:
+    def _sample(self, *, census: bool | None) -> Numbered | None:
         """A numbered snapshot; ``None``, counted, when sampling failed."""
         try:
             snapshot = self.sampler.sample(census=census)
@@ -167,48 +187,23 @@ class Agent:
             return None
         self._seq += 1
         self._latest = (self._seq, snapshot)
+        self._containers = snapshot.big_containers or self._containers
         return self._latest
 
-    def _keep_fresh(self) -> None:
-        if self._fresh is not None:
-            seq, snapshot = self._fresh
-            self._fresh = None
-            self._buffer.add(seq, snapshot)
-
     def _deliver(self, uplink: Uplink) -> None:
-        """Send what waits, oldest first, then the newest; at least an empty report when one is due."""
-        while len(self._buffer) and not self.thread.leaving:
-            batch = self._buffer.batch()
-            if self._send(uplink, batch):
-                self._buffer.delivered(batch)
-            else:
-                self._buffer.give_up(batch)
-        if self._report_due or self._fresh is not None or self._answers:
-            if self._fresh is not None and not self._send(uplink, (self._fresh,)):
-                self._buffer.dropped += 1
-                self._fresh = None
-            if self._report_due or self._answers:
-                self._send(uplink, ())
-            self._fresh = None
+        def send(payload: bytes) -> None:
+            with self._with_a_slow_transport():
+                uplink.send(payload)
+            self._sent()
 
-    def _send(self, uplink: Uplink, snapshots: Batch) -> bool:
-        """Whether the report could be written down at all; the transport's refusal is raised."""
-        answers = tuple(self._answers)
-        payload = self._encode(snapshots, answers)
-        if payload is None:
-            return False
-        with self._with_a_slow_transport():
-            uplink.send(payload)
-        for _ in answers:
-            self._answers.popleft()
-        self._outside = ()
-        self._report_due = False
+        self._outbox.deliver(send, leaving=lambda: self.thread.leaving)
+
+    def _sent(self) -> None:
         self._reported = True
         self._backoff.succeeded()
         if self._away:
             self._away = False
-            logger.info("memwatch: the transport is back; %d snapshots were dropped so far", self._buffer.dropped)
-        return True
+            logger.info("memwatch: the transport is back; %d snapshots were dropped so far", self._outbox.dropped)
 
     @contextlib.contextmanager
     def _with_a_slow_transport(self) -> Iterator[None]:
@@ -220,7 +215,14 @@ class Agent:
         finally:
             self.thread.collector.begin()
 
-    def _encode(self, snapshots: Batch, answers: tuple[Answer, ...] = (), *, goodbye: bool = False) -> bytes | None:
+    def _encode(
+        self,
+        snapshots: Batch = (),
+        answers: tuple[Answer, ...] = (),
+        *,
+        recordings: tuple[RecordingPart, ...] = (),
+        goodbye: bool = False,
+    ) -> bytes | None:
         try:
             return Report(
                 process=self.process,
@@ -228,8 +230,9 @@ class Agent:
                 lease_s=self.lease_s,
                 snapshots=snapshots,
                 answers=answers,
-                outside=self._outside,
-                dropped=self._buffer.dropped,
+                outside=self._outbox.outside,
+                recordings=recordings,
+                dropped=self._outbox.dropped,
                 failures=self._failures,
                 refused_commands=self._gate.refused,
                 goodbye=goodbye,
@@ -254,17 +257,17 @@ class Agent:
         try:
             uplink.answer(incoming, payload)
         except TransportUnavailable:
-            self._answers.append(answer)
-            if taken is not None:
-                self._buffer.add(*taken)
+            self._outbox.keep_answer(answer, taken)
             raise
         self._reported = True
 
-    def _execute(self, command: Command) -> tuple[Answer, tuple[int, MemorySnapshot] | None]:
+    def _execute(self, command: Command) -> tuple[Answer, Numbered | None]:
         if command.name == "ping":
             return Answer(command=command.id, state="done"), None
         if command.name in ("record", "cancel_recording"):
-            return Answer(command=command.id, state="refused", detail="this agent cannot record"), None
+            act = self._desk.record if command.name == "record" else self._desk.cancel
+            state, detail = act(command.arguments)
+            return Answer(command=command.id, state=state, detail=detail), None
         now = time.monotonic()
         wait_s = self._limit.wait_s(now)
         if wait_s > 0 and command.name == "snapshot":
@@ -282,7 +285,7 @@ class Agent:
         return Answer(command=command.id, state="done", snapshot_seq=taken[0]), taken
 
     def _lose_transport(self, away: TransportUnavailable) -> None:
-        self._keep_fresh()
+        self._outbox.keep_fresh()
         uplink, self._uplink = self._uplink, None
         if uplink is not None:
             with contextlib.suppress(Exception):
@@ -296,13 +299,13 @@ class Agent:
 
     def _leave(self) -> None:
         """Deliver what waits and say goodbye, if the server has heard of this process."""
+        self._desk.close()
         uplink, self._uplink = self._uplink, None
         if uplink is None:
             return
         with contextlib.suppress(Exception):
             if self._reported:
-                self._keep_fresh()
-                payload = self._encode(self._buffer.batch(), tuple(self._answers), goodbye=True)
+                payload = self._outbox.goodbye()
                 if payload is not None:
                     uplink.send(payload)
         with contextlib.suppress(Exception):

@@ -17,6 +17,11 @@ class CollectorBreak:
     def __init__(self) -> None:
         self._taken = False
 
+    @property
+    def taken(self) -> bool:
+        """Whether collections are off by our doing."""
+        return self._taken
+
     def begin(self) -> None:
         """No collection from now on, if there were any before."""
         if gc.isenabled():

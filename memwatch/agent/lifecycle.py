@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 
-from memwatch.agent import activity
+from memwatch.agent import activity, recordings
 from memwatch.agent.agent import Agent
 from memwatch.agent.config import AgentConfig
 from memwatch.transport import TransportUnavailable, native, open_uplink
@@ -109,6 +109,7 @@ def _after_in_child() -> None:
     _starting = native.new_lock()
     _paused.clear()
     activity.reset()
+    recordings.begin_anew()
     if parents is not None:
         parents.thread.collector.end()  # its thread, which would do so, is not here
     if parents is None or parents.pid == os.getpid() or _becomes_another_program():

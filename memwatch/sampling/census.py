@@ -23,7 +23,10 @@ from memwatch.sampling.quiet import uninterrupted
 SLICE = 32_768
 """Types counted in one C call: about a millisecond."""
 
-OBSERVER = ("memwatch.sampling.", "memwatch.figures.", "memwatch.profiler.", "memwatch.agent.", "memwatch.transport.")
+OBSERVER = (
+    *("memwatch.sampling.", "memwatch.figures.", "memwatch.profiler.", "memwatch.agent.", "memwatch.transport."),
+    "memwatch.diagnosis.",
+)
 """Types of these modules are the observer's own: not counted."""
 
 

@@ -40,7 +40,7 @@ _PLAIN: tuple[type, ...] = (
     *(str, bytes, bytearray, int, float, complex, bool, type(None)),
     *(list, dict, set, frozenset, tuple, deque, FunctionType, MethodType, CellType),
 )
-_PLAIN_IDS = frozenset(map(id, _PLAIN))
+PLAIN_IDS = frozenset(map(id, _PLAIN))
 """Types whose size is told by C code alone."""
 
 _dict_of: Callable[[Any], dict[str, Any]] = vars(ModuleType)["__dict__"].__get__
@@ -134,7 +134,7 @@ class _Harvest:
         def entries() -> Iterator[Iterator[Any]]:
             return map(islice, entries_of(members), repeat(SAMPLED_ENTRIES))
 
-        plain = _each(_PLAIN_IDS.__contains__, _each(id, _each(type, entries())))
+        plain = _each(PLAIN_IDS.__contains__, _each(id, _each(type, entries())))
         return [
             partial(members.extend, _of_type(ids, lambda: big)),
             partial(self.tokens.extend, map(id, members)),
@@ -173,7 +173,7 @@ def _tracked_steps(harvest: _Harvest, start: int, stop: int | None, total: int, 
         return chain.from_iterable(part)
 
     def sample() -> Iterator[Any]:
-        return _of_type(_PLAIN_IDS, lambda: islice(objects(), 0, None, spread))
+        return _of_type(PLAIN_IDS, lambda: islice(objects(), 0, None, spread))
 
     return [
         partial(heap.extend, map(gc.get_objects, (None,))),

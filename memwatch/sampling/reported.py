@@ -30,6 +30,11 @@ class ReportedTypes:
         self._baseline: Mapping[str, int] | None = None
         self._latest: Mapping[str, int] | None = None
 
+    @property
+    def baseline(self) -> Mapping[str, int] | None:
+        """Every count at the baseline; ``None`` before the first census."""
+        return self._baseline
+
     def choose(self, counts: Mapping[str, int], reader: str = "") -> tuple[dict[str, int], dict[str, int] | None]:
         """``(top_objects, backfill)`` of a census. Both mappings are the caller's; ``counts`` must not change later.
 

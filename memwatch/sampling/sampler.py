@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import _tracemalloc  # the interpreter's own part: tracemalloc itself is imported where somebody traces
 import gc
 import logging
 import os
 import sys
 import time
-import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -96,6 +96,11 @@ class Sampler:
             self._reported.reset_baseline()
             self._containers.reset_baseline()
 
+    def baseline_counts(self) -> Mapping[str, int] | None:
+        """Count by type name at the baseline; ``None`` before the first census."""
+        with self._lock:
+            return self._reported.baseline
+
     def _sample(self, census: bool | None, reader: str) -> MemorySnapshot:
         self._headroom.ask(CHEAP_OBJECTS)
         timestamp, cpu = self._now(), time.thread_time()
@@ -128,7 +133,7 @@ class Sampler:
         shared = self._part("shared memory", self._shared, SharedFigures())
         limits = self._part("limits", self._limits.read, Limits())
         collections = gc.get_stats()
-        traced, peak = tracemalloc.get_traced_memory()
+        traced, peak = _tracemalloc.get_traced_memory()
         return {
             **_heap(allocators, limits, resident.rss_mb),
             "rss_mb": resident.rss_mb,

@@ -1,0 +1,105 @@
+"""What waits to be sent: snapshots of an outage, the newest one, answers, parts of recordings; oldest first."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from memwatch.agent.buffer import Batch, Buffer
+from memwatch.figures import MemorySnapshot
+from memwatch.sampling.identity import OutsideProcess
+from memwatch.transport.recordings import RecordingPart
+from memwatch.transport.wire import Answer
+
+Numbered = tuple[int, MemorySnapshot]
+
+
+class Write(Protocol):
+    """Makes the bytes of a report, or ``None`` where it cannot be written down."""
+
+    def __call__(
+        self,
+        snapshots: Batch = (),
+        answers: tuple[Answer, ...] = (),
+        *,
+        recordings: tuple[RecordingPart, ...] = (),
+        goodbye: bool = False,
+    ) -> bytes | None: ...
+
+
+class Outbox:
+    """Keeps what the transport has not taken. Used by the agent's thread alone."""
+
+    def __init__(self, write: Write, *, buffer_size: int, parts: deque[RecordingPart]) -> None:
+        self._write = write
+        self._buffer = Buffer(buffer_size)
+        self._parts = parts
+        self._fresh: Numbered | None = None
+        self._answers: deque[Answer] = deque(maxlen=50)
+        self.outside: tuple[OutsideProcess, ...] = ()
+        self.report_due = False
+        """A report is wanted even if there is nothing to say."""
+
+    @property
+    def dropped(self) -> int:
+        """Snapshots given up so far."""
+        return self._buffer.dropped
+
+    def take(self, taken: Numbered) -> None:
+        """The newest snapshot; one not yet delivered moves to the buffer."""
+        self.keep_fresh()
+        self._fresh = taken
+
+    def keep_fresh(self) -> None:
+        """The newest snapshot will have to wait."""
+        if self._fresh is not None:
+            seq, snapshot = self._fresh
+            self._fresh = None
+            self._buffer.add(seq, snapshot)
+
+    def keep_answer(self, answer: Answer, taken: Numbered | None) -> None:
+        """An answer that did not get through, with the snapshot that was taken for it."""
+        self._answers.append(answer)
+        if taken is not None:
+            self._buffer.add(*taken)
+
+    def deliver(self, send: Callable[[bytes], None], *, leaving: Callable[[], bool]) -> None:
+        """Send everything, at least an empty report when one is due. Whatever ``send`` raises, nothing is lost."""
+        while len(self._buffer) and not leaving():
+            batch = self._buffer.batch()
+            if self._report(send, batch):
+                self._buffer.delivered(batch)
+            else:
+                self._buffer.give_up(batch)
+        if self.report_due or self._fresh is not None or self._answers:
+            if self._fresh is not None and not self._report(send, (self._fresh,)):
+                self._buffer.dropped += 1
+                self._fresh = None
+            if self.report_due or self._answers:
+                self._report(send, ())
+            self._fresh = None
+        while self._parts and not leaving():
+            payload = self._write(recordings=(self._parts[0],))
+            if payload is not None:
+                send(payload)
+            self._parts.popleft()
+
+    def _report(self, send: Callable[[bytes], None], snapshots: Batch) -> bool:
+        """Whether the report could be written down at all."""
+        answers = tuple(self._answers)
+        payload = self._write(snapshots, answers)
+        if payload is None:
+            return False
+        send(payload)
+        for _ in answers:
+            self._answers.popleft()
+        self.outside = ()
+        self.report_due = False
+        return True
+
+    def goodbye(self) -> bytes | None:
+        """The last report: as much of what waits as fits into one."""
+        self.keep_fresh()
+        last = tuple(self._parts)[-1:]  # of a recording that the end has cut short it says so
+        return self._write(self._buffer.batch(), tuple(self._answers), recordings=last, goodbye=True)

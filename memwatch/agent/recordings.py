@@ -1,0 +1,107 @@
+"""Recordings on command: one at a time, continued between the agent's other work, their outcome sent in parts."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from memwatch.transport.recordings import RecordingPart, is_recording_id, split
+
+if TYPE_CHECKING:
+    from memwatch.diagnosis.host import Host
+    from memwatch.diagnosis.recorder import Outcome, Recorder
+
+_loading_in = 0
+"""The process that is importing what recordings need, while it does."""
+_spoilt_in = 0
+"""A process forked amid such an import: its import locks are held by nobody for ever."""
+
+
+class RecordingDesk:
+    """Takes ``record`` and ``cancel_recording``. Nothing of :mod:`memwatch.diagnosis` is imported before the first."""
+
+    def __init__(self, host: Callable[[], Host]) -> None:
+        self._host = host
+        self._recorder: Recorder | None = None
+        self._id = ""
+        self.parts: deque[RecordingPart] = deque()
+        """What is to be sent, in order."""
+
+    @property
+    def next_at(self) -> float:
+        """When :meth:`step` wants to be called (monotonic seconds); infinity while nothing is recorded."""
+        return math.inf if self._recorder is None else self._recorder.next_at
+
+    def record(self, arguments: Mapping[str, Any]) -> tuple[str, str]:
+        """``(state, detail)`` of the answer: ``done`` once it has started, else ``refused`` and why."""
+        wanted, kind = arguments.get("recording"), arguments.get("kind")
+        given = arguments.get("options") or {}
+        if not is_recording_id(wanted) or not isinstance(kind, str) or not isinstance(given, Mapping):
+            return "refused", "record wants `recording` (16 hexadecimal digits), `kind` and `options` (an object)"
+        if self._recorder is not None:
+            return "refused", f"busy: already recording {self._id}, cancel it or wait for its end"
+        if self.parts:
+            return "refused", f"busy: the outcome of recording {self.parts[0].recording} is still being sent"
+        if _spoilt_in == os.getpid():
+            return "refused", "this process was forked while its parent was loading a recorder: record another one"
+        try:
+            self._recorder = self._made(kind, given)
+        except Exception as refusal:  # noqa: BLE001 - Refused among them, whose class is not to be imported for this
+            return "refused", str(refusal) or type(refusal).__name__
+        self._id = str(wanted)
+        self.parts.append(RecordingPart(recording=self._id, state="running"))
+        return "done", "started"
+
+    def _made(self, kind: str, given: Mapping[str, Any]) -> Recorder:
+        global _loading_in  # noqa: PLW0603 - one per process
+        _loading_in = os.getpid()
+        try:
+            from memwatch.diagnosis.recorder import Recorder  # noqa: PLC0415 - only where somebody records
+
+            return Recorder(kind, given, self._host())
+        finally:
+            _loading_in = 0
+
+    def cancel(self, arguments: Mapping[str, Any]) -> tuple[str, str]:
+        """``(state, detail)`` of the answer."""
+        wanted = arguments.get("recording")
+        if self._recorder is None or wanted != self._id:
+            return "refused", "that recording does not run here: it is over, or this is another process"
+        self._end(self._recorder.cancel("cancelled on command"))
+        return "done", "cancelled"
+
+    def step(self) -> None:
+        """Go on with what is being recorded."""
+        outcome = None if self._recorder is None else self._recorder.step()
+        if outcome is not None:
+            self._end(outcome)
+
+    def close(self) -> None:
+        """The process ends: so does the recording."""
+        if self._recorder is not None:
+            self._end(self._recorder.cancel("the process ended during the recording: record its successor"))
+
+    def _end(self, outcome: Outcome) -> None:
+        self._recorder = None
+        if outcome.state == "done":
+            try:
+                self.parts += split(
+                    self._id, outcome.content, content_type=outcome.content_type, measured=outcome.measured
+                )
+            except ValueError as too_large:
+                self._fail("failed", str(too_large), outcome.measured)
+        else:
+            self._fail(outcome.state, outcome.error, outcome.measured)
+
+    def _fail(self, state: str, error: str, measured: Mapping[str, float]) -> None:
+        self.parts.append(RecordingPart(recording=self._id, state=state, error=error, measured=measured))
+
+
+def begin_anew() -> None:
+    """In a forked child: was the parent importing?"""
+    global _loading_in, _spoilt_in
+    if _loading_in:
+        _loading_in, _spoilt_in = 0, os.getpid()

@@ -1,0 +1,166 @@
+"""What the heap is made of, and the places where memory usually hides: one look, in parts."""
+
+from __future__ import annotations
+
+import gc
+import math
+import statistics
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Generator, Mapping, Sequence
+from functools import partial
+from itertools import compress, islice, repeat
+from operator import not_
+from typing import Any
+
+from memwatch.diagnosis import heap, results
+from memwatch.diagnosis.frames import thread_names
+from memwatch.diagnosis.host import Host
+from memwatch.diagnosis.meter import Meter
+from memwatch.diagnosis.suspects import Suspects
+from memwatch.sampling.census import OBSERVER
+from memwatch.sampling.look import PLAIN_IDS, look, module_level_names
+from memwatch.sampling.names import clean, type_name
+from memwatch.sampling.quiet import Step
+
+SAMPLED = 40_000
+"""Objects of which the size is asked, evenly spread over the heap."""
+MOST_TYPES = 100
+MOST_CONTAINERS = 30
+MOST_MODULES = 40
+_basic_size_of = type.__dict__["__basicsize__"].__get__
+_HEADERS = 32
+"""Bytes before and beside an instance of a class that its basic size leaves out, at least."""
+_NOTE = (
+    "Objects that the garbage collector tracks. Texts, numbers and bytes are not among them: "
+    "they show as entries of containers."
+)
+
+
+class HeapSummaryRecording:
+    """Counts every tracked object by type, sizes a sample, and looks at the usual suspects."""
+
+    needs_mb = 32.0
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._counts: Counter[int] = Counter()
+        self._names: dict[int, str] = {}
+        self._classes: dict[int, type] = {}
+        """Held while their ids are in use."""
+        self._sizes: dict[int, list[int]] = defaultdict(list)
+
+    def run(self, meter: Meter) -> Generator[float, None, results.HeapSummary]:
+        """Yields seconds to wait; returns the result."""
+        yield from self._count(meter)
+        types = self._type_sizes()
+        with meter.pausing():
+            seen = look(total=sum(self._counts.values()))
+        yield 0.01
+        containers = _containers(seen.containers)
+        suspects = yield from Suspects(self._host, meter, tuple(self._classes.values())).find()
+        return results.HeapSummary(
+            types=types[:MOST_TYPES],
+            containers=containers,
+            modules=_modules(types),
+            garbage=len(gc.garbage),
+            threads=tuple(sorted(map(clean, thread_names().values()))),
+            suspects=suspects,
+            notes=(_NOTE,),
+        )
+
+    def _count(self, meter: Meter) -> Generator[float, None, None]:
+        types: list[type] = []
+        sampled: list[type] = []
+        sizes: list[int] = []
+        spread = max(1, heap.count_objects(meter) // SAMPLED)
+
+        def gather(objects: heap.Objects, size: int) -> list[Step]:
+            own = size - heap.OVERLAP
+
+            def sample() -> Any:
+                return islice(objects(), 0, own, spread)
+
+            def plain() -> Any:
+                return map(PLAIN_IDS.__contains__, map(id, map(type, sample())))
+
+            others = compress(sample(), map(not_, plain()))
+            return [
+                partial(types.extend, map(type, islice(objects(), own))),
+                partial(sampled.extend, map(type, compress(sample(), plain()))),
+                partial(sizes.extend, map(sys.getsizeof, compress(sample(), plain()))),
+                partial(sampled.extend, map(type, others)),
+            ]
+
+        def take() -> None:
+            self._counts.update(map(id, types))
+            for key, of in dict(zip(map(id, types), types, strict=True)).items():
+                if key not in self._names:
+                    self._classes[key], self._names[key] = of, type_name(of)
+            for of, size in zip(sampled, [*sizes, *repeat(0, len(sampled) - len(sizes))], strict=True):
+                self._sizes[id(of)].append(size or _basic_size_of(of) + _HEADERS)
+            for each in (types, sampled, sizes):
+                each.clear()
+
+        for wait_s in heap.walk(meter, gather):
+            take()
+            yield wait_s
+        take()
+
+    def _type_sizes(self) -> tuple[results.TypeSize, ...]:
+        """Types of the same name are taken together."""
+        counts: Counter[str] = Counter()
+        sizes: dict[str, list[int]] = defaultdict(list)
+        basic: dict[str, int] = {}
+        for key, count in self._counts.items():
+            name = self._names[key]
+            counts[name] += count
+            sizes[name] += self._sizes.get(key, [])
+            basic[name] = _basic_size_of(self._classes[key]) + _HEADERS
+        found = [
+            _type_size(name, count, sizes[name], basic[name])
+            for name, count in counts.items()
+            if not name.startswith(OBSERVER)
+        ]
+        return tuple(sorted(found, key=lambda each: each.size_kb, reverse=True))
+
+
+def _type_size(name: str, count: int, sizes: Sequence[int], basic: int) -> results.TypeSize:
+    """Mean of the sample times the count, with the half width of its 95 % interval."""
+    mean = statistics.fmean(sizes) if sizes else float(basic)
+    error = None
+    if len(sizes) >= 2:
+        spread = statistics.stdev(sizes) / math.sqrt(len(sizes)) * math.sqrt(max(0.0, 1 - len(sizes) / max(count, 1)))
+        error = round(1.96 * spread * count / 1024, 1)
+    elif len(sizes) == count:
+        error = 0.0
+    return results.TypeSize(type=name, count=count, size_kb=round(mean * count / 1024, 1), size_error_kb=error)
+
+
+def _containers(found: Sequence[Any]) -> tuple[results.Container, ...]:
+    longest = sorted(found, key=lambda each: each.length, reverse=True)[:MOST_CONTAINERS]
+    names = module_level_names(each.token for each in longest)
+    return tuple(
+        results.Container(
+            name=clean(names.get(each.token, "")),
+            type=each.kind.__name__,
+            length=each.length,
+            holds=Counter(map(type_name, each.entry_types)).most_common(1)[0][0] if each.entry_types else "",
+        )
+        for each in longest
+    )
+
+
+def _modules(types: Sequence[results.TypeSize]) -> tuple[results.ModuleSize, ...]:
+    """By the top-level package that defines the class; built-in types have none."""
+    counts: Counter[str] = Counter()
+    sizes: dict[str, float] = defaultdict(float)
+    for each in types:
+        module = each.type.partition(".")[0] if "." in each.type else "builtins"
+        counts[module] += each.count
+        sizes[module] += each.size_kb
+    ordered: Mapping[str, float] = dict(sorted(sizes.items(), key=lambda item: -item[1])[:MOST_MODULES])
+    return tuple(
+        results.ModuleSize(module=module, count=counts[module], size_kb=round(size, 1))
+        for module, size in ordered.items()
+    )

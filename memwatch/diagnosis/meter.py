@@ -1,0 +1,70 @@
+"""What a recording costs, measured while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+from memwatch.sampling.procmem import ProcessMemory
+
+
+class Meter:
+    """Begun with the recording, read at its end."""
+
+    def __init__(self, requests_handled: Callable[[], int | None] = lambda: None) -> None:
+        self._memory = ProcessMemory()
+        self._requests_handled = requests_handled
+        self._began = time.monotonic()
+        self._process_cpu = time.process_time()
+        self._requests = requests_handled()
+        self._cpu_s = 0.0
+        self._rss_mb = self._peak_mb = self._rss()
+        self._longest_pause_ms = 0.0
+
+    def _rss(self) -> float:
+        return self._memory.resident().rss_mb or 0.0
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the recording began."""
+        return time.monotonic() - self._began
+
+    @property
+    def rss_added_mb(self) -> float:
+        """The most that the process has grown meanwhile, as far as it was looked at."""
+        self._peak_mb = max(self._peak_mb, self._rss())
+        return max(0.0, self._peak_mb - self._rss_mb)
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Around each stretch of work in the agent's thread."""
+        before = time.thread_time()
+        try:
+            yield
+        finally:
+            self._cpu_s += time.thread_time() - before
+
+    @contextlib.contextmanager
+    def pausing(self) -> Iterator[None]:
+        """Around each call during which no other thread can run."""
+        before = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._longest_pause_ms = max(self._longest_pause_ms, (time.perf_counter() - before) * 1e3)
+
+    def figures(self) -> dict[str, float]:
+        """``duration_s``, ``cpu_ms`` (of the agent's thread), ``process_cpu_ms`` (of the whole process),
+        ``longest_pause_ms``, ``rss_added_mb`` and, where it serves any, ``requests``."""
+        requests = self._requests_handled()
+        found = {
+            "duration_s": round(self.elapsed_s, 3),
+            "cpu_ms": round(self._cpu_s * 1e3, 3),
+            "process_cpu_ms": round((time.process_time() - self._process_cpu) * 1e3, 3),
+            "longest_pause_ms": round(self._longest_pause_ms, 3),
+            "rss_added_mb": round(self.rss_added_mb, 2),
+        }
+        if requests is not None and self._requests is not None:
+            found["requests"] = float(requests - self._requests)
+        return found

@@ -1,0 +1,108 @@
+"""One recording at a time: started, continued step by step by the agent's loop, ended or given up."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Generator, Mapping
+from typing import Any, Protocol
+
+from memwatch.diagnosis import KINDS, options, room
+from memwatch.diagnosis.host import Host, Refused
+from memwatch.diagnosis.meter import Meter
+from memwatch.sampling.quiet import possible
+
+JSON, MEMRAY = "application/json", "application/x-memray"
+
+
+class _Result(Protocol):
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+class _Recording(Protocol):
+    @property
+    def needs_mb(self) -> float:
+        """Memory that it may take."""
+
+    def run(self, meter: Meter) -> Generator[float, None, _Result | bytes]:
+        """Yields seconds to wait; returns the outcome. Closed before its end it leaves nothing behind."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a recording ended."""
+
+    state: str
+    """``done``, ``failed`` or ``cancelled``."""
+    measured: Mapping[str, float]
+    content: bytes = b""
+    content_type: str = ""
+    error: str = ""
+
+
+def _made(kind: str, given: Mapping[str, Any], host: Host) -> _Recording:
+    """The recording of a kind. Imports what that kind needs, and nothing else."""
+    if kind == "referrers":
+        from memwatch.diagnosis.referrers import ReferrersRecording  # noqa: PLC0415
+
+        return ReferrersRecording(options.referrers(given), host)
+    if kind == "allocations":
+        from memwatch.diagnosis.allocations import AllocationsRecording  # noqa: PLC0415
+
+        return AllocationsRecording(options.allocations(given), host)
+    if kind == "flamegraph":
+        from memwatch.diagnosis.flamegraph import FlamegraphRecording  # noqa: PLC0415
+
+        return FlamegraphRecording(options.flamegraph(given), host)
+    if kind == "heap_summary":
+        from memwatch.diagnosis.heap_summary import HeapSummaryRecording  # noqa: PLC0415
+
+        return HeapSummaryRecording(host)
+    raise Refused(f"there is no recording of kind {kind[:40]!r}: one of {', '.join(KINDS)}")
+
+
+class Recorder:
+    """A recording that runs."""
+
+    def __init__(self, kind: str, given: Mapping[str, Any], host: Host) -> None:
+        """Check everything that can be known at once. Raises :class:`Refused` with a sentence."""
+        if not possible():
+            raise Refused("recordings need CPython with its global lock: this interpreter has none")
+        recording = _made(kind, given, host)
+        refusal = room.refusal(recording.needs_mb, heap_limit_mb=host.heap_limit_mb)
+        if refusal:
+            raise Refused(refusal)
+        self._meter = Meter(host.requests_handled)
+        self._run = recording.run(self._meter)
+        self.next_at = time.monotonic()
+        """When :meth:`step` wants to be called next (monotonic seconds)."""
+
+    def step(self) -> Outcome | None:
+        """Go on for some milliseconds; the outcome when it is over. Raises nothing."""
+        try:
+            with self._meter.working():
+                wait_s = next(self._run)
+        except StopIteration as end:
+            return self._done(end.value)
+        except Refused as refusal:
+            return Outcome("failed", self._meter.figures(), error=str(refusal))
+        except Exception as error:  # noqa: BLE001 - said on the recording's page
+            return Outcome("failed", self._meter.figures(), error=f"it failed: {type(error).__name__}: {error}")
+        self.next_at = time.monotonic() + wait_s
+        return None
+
+    def _done(self, result: _Result | bytes) -> Outcome:
+        if isinstance(result, bytes):
+            return Outcome("done", self._meter.figures(), result, MEMRAY)
+        content = json.dumps(result.to_dict(), ensure_ascii=False, separators=(",", ":"))
+        return Outcome("done", self._meter.figures(), content.encode("utf-8", "backslashreplace"), JSON)
+
+    def cancel(self, reason: str) -> Outcome:
+        """Give up; whatever was started is stopped."""
+        try:
+            with self._meter.working():
+                self._run.close()
+        except Exception as error:  # noqa: BLE001 - said on the recording's page
+            reason = f"{reason}; ending it failed: {type(error).__name__}: {error}"
+        return Outcome("cancelled", self._meter.figures(), error=reason)

@@ -1,0 +1,278 @@
+"""What refers to the instances of a type: directly, and all the way up to a name that a programmer knows."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Generator, Iterable, Iterator
+from functools import partial
+from itertools import chain, compress, repeat
+from operator import is_
+from types import ModuleType
+from typing import Any
+
+from memwatch.diagnosis import graph, heap, options, population, reading, results
+from memwatch.diagnosis.frames import local_variables
+from memwatch.diagnosis.graph import Graph, Way
+from memwatch.diagnosis.hands import held, put_back
+from memwatch.diagnosis.holders import Examiner, Node
+from memwatch.diagnosis.host import Host, Refused
+from memwatch.diagnosis.meter import Meter
+from memwatch.diagnosis.retained import retained_bytes
+from memwatch.figures import BigContainer
+from memwatch.sampling.census import OBSERVER
+from memwatch.sampling.look import look, module_level_names
+from memwatch.sampling.names import clean
+from memwatch.sampling.quiet import uninterrupted
+
+NEEDS_MB = 32.0
+LONGEST_S = 75.0
+"""After this time it ends with what it has found."""
+EXAMINED_EACH = 5
+"""Instances examined for each whose values may be shown."""
+MOST_WANTED = 300
+"""Objects whose holders are looked for in one pass."""
+MOST_EXAMINED = 2_000
+"""Holders looked at in one pass."""
+
+Waits = Generator[float, None, results.Referrers]
+
+
+class ReferrersRecording:
+    """One pass for each step up, in parts between which the host runs."""
+
+    needs_mb = NEEDS_MB
+
+    def __init__(self, asked: options.ReferrersOptions, host: Host) -> None:
+        if asked.type in ("native", "fragmentation"):
+            raise Refused(
+                f"{asked.type} memory belongs to no Python object: record a flame graph with native_traces instead"
+            )
+        self._asked = asked
+        self._host = host
+        self._notes: list[str] = []
+
+    def run(self, meter: Meter) -> Waits:
+        """Yields seconds to wait; returns the result. Raises :class:`Refused` for a type without an instance."""
+        asked = self._asked
+        if asked.type == options.UNTRACKED:
+            return (yield from self._untracked(meter))
+        found = yield from population.find(asked.type, meter, most=EXAMINED_EACH * asked.samples)
+        baseline = self._host.baseline()
+        new = None if baseline is None else max(0, found.count - baseline.get(asked.type, 0))
+        return (yield from self._explain(asked.type, found.sample, found.count, new, meter))
+
+    def _untracked(self, meter: Meter) -> Waits:
+        """Its type is ``untracked``; the instances are the entries of the container."""
+        container = self._container(meter)
+        self._notes.append(
+            f"The {container.type} holds {container.length:,} entries, of those looked at mostly {container.holds}."
+            if container.holds
+            else f"The {container.type} holds {container.length:,} entries."
+        )
+        return (
+            yield from self._explain(options.UNTRACKED, (container.token or 0,), 1, None, meter, container=container)
+        )
+
+    def _container(self, meter: Meter) -> BigContainer:
+        known = [each for each in self._host.containers() or () if each.token is not None]
+        if not known or self._asked.container:
+            known += self._look(meter)
+        wanted = self._asked.container
+        chosen = [each for each in known if not wanted or wanted in (each.name, f"{each.type} {each.name}")]
+        if not chosen:
+            raise Refused(
+                f"there is no big container {wanted} in this process now: leave `container` out for the one "
+                "that has grown most"
+                if wanted
+                else "this process has no list, dict, set, tuple, deque or bytearray with 1,000 entries now"
+            )
+        return chosen[0]
+
+    def _look(self, meter: Meter) -> list[BigContainer]:
+        seen = look(total=heap.count_objects(meter))
+        found = sorted(seen.containers, key=lambda each: each.length, reverse=True)[:200]
+        names = module_level_names(each.token for each in found)
+        return [
+            BigContainer(type=each.kind.__name__, length=each.length, token=each.token, name=names.get(each.token))
+            for each in found
+            if not names.get(each.token, "").startswith(("memwatch.", "sys."))
+        ]
+
+    def _explain(
+        self, name: str, sample: tuple[int, ...], count: int, new: int | None, meter: Meter,
+        *, container: BigContainer | None = None,
+    ) -> Waits:  # fmt: skip
+        climbed = Graph(name if container is None else f"{container.type}, {reading.counted(container.length)}")
+        yield from _Climb(climbed, self._host, meter, self._notes).up(sample, self._asked.depth)
+        ways = {instance: climbed.ways(instance) for instance in sample}
+        holder = yield from self._holder(climbed, ways, container, meter)
+        samples = (yield from self._values(sample, meter)) if self._asked.values else ()
+        if count > len(sample):
+            self._notes.append(f"Counts are estimates from {len(sample)} of {count:,} instances, evenly spread.")
+        return results.Referrers(
+            type=name,
+            instances=count if container is None else container.length,
+            new_since_baseline=new,
+            referrers=graph.referrers(climbed, sample, count),
+            chains=graph.chains(ways, count),
+            holder=holder,
+            samples=samples,
+            notes=tuple(self._notes),
+        )
+
+    def _holder(
+        self, climbed: Graph, ways: dict[int, list[Way]], container: BigContainer | None, meter: Meter
+    ) -> Generator[float, None, results.Holder | None]:
+        if container is not None:
+            (of_container,) = ways.values()
+            name = " → ".join(of_container[0].elements) if of_container else container.type
+            token = container.token or 0
+            held_as = Node(id=token, type=container.type, label=container.type, length=container.length)
+        else:
+            found = graph.holder(climbed, ways)
+            if found is None:
+                return None
+            token, name = found
+            held_as = climbed.nodes[token]
+        size, complete = 0, False
+        with held(self._host) as objects:
+            yield from _fetch(frozenset((token,)), objects, meter)
+            if objects:
+                size, complete = yield from retained_bytes(objects, self._host, meter)
+        return results.Holder(
+            name=clean(name),
+            type=held_as.type,
+            length=held_as.length,
+            retained_kb=round(size / 1024, 1),
+            retained_is_lower_bound=not complete,
+        )
+
+    def _values(self, sample: tuple[int, ...], meter: Meter) -> Generator[float, None, tuple[dict[str, str], ...]]:
+        chosen = frozenset(sample[:: max(1, len(sample) // self._asked.samples)][: self._asked.samples])
+        with held(self._host) as objects:
+            yield from _fetch(chosen, objects, meter)
+            return tuple([reading.own_values(item) for item in objects])
+
+
+class _Climb:
+    """Fills a graph from the instances up, one pass over the heap a level."""
+
+    def __init__(self, climbed: Graph, host: Host, meter: Meter, notes: list[str]) -> None:
+        self._graph = climbed
+        self._host = host
+        self._meter = meter
+        self._notes = notes
+        self._examiner = Examiner()
+        climbed.cells = self._examiner.cells
+        self._own: set[int] = set()
+        """Ids of our own lists, which are no holders."""
+
+    def up(self, sample: Iterable[int], depth: int) -> Generator[float, None, None]:
+        """Climb until every object has a root, ``depth`` steps at most."""
+        wanted = frozenset(sample)
+        known = set(wanted)
+        for level in range(depth):
+            above = yield from self._level(wanted, first=level == 0)
+            wanted = frozenset([each for each in above if each not in known][:MOST_WANTED])
+            known |= wanted
+            if not wanted:
+                return
+            if self._meter.elapsed_s > LONGEST_S:
+                self._notes.append(f"The climb was ended after {self._meter.elapsed_s:.0f} s: the heap is large.")
+                return
+        self._notes.append(f"The climb was ended after {depth} steps: some ways may lead further up.")
+
+    def _level(self, wanted: frozenset[int], *, first: bool) -> Generator[float, None, list[int]]:
+        """Find who refers to ``wanted``; the holders whose own holders are to be found next."""
+        with self._meter.pausing():
+            named = module_level_names(wanted)
+        for child, name in named.items():
+            self._graph.place(child, clean(name), f"module {clean(name.rpartition('.')[0])}")
+        if not first:
+            wanted -= named.keys()
+        collections = gc.get_stats()[2]["collections"]
+        above = yield from self._pass(wanted)
+        if not above and gc.get_stats()[2]["collections"] != collections:
+            above = yield from self._pass(wanted)  # a full collection had put the heap into another order
+        lonely = frozenset(each for each in wanted if not self._graph.has_holder(each))
+        if lonely:
+            for child, (element, thread) in local_variables(lonely, self._meter).items():
+                self._graph.place(child, element, f"thread {thread}")
+        return above
+
+    def _pass(self, wanted: frozenset[int]) -> Generator[float, None, list[int]]:
+        if not wanted:
+            return []
+        modules = _module_namespaces()
+        above: list[int] = []
+        examined = 0
+        with held(self._host) as found:
+            self._own.add(id(found))
+            for wait_s in chain(heap.walk(self._meter, partial(heap.referring_to, wanted, found, self._own)), (None,)):
+                for item in found:
+                    if examined < MOST_EXAMINED and id(item) not in self._own:
+                        examined += 1
+                        above += self._take(item, wanted, modules)
+                item = None
+                put_back(found, self._host)
+                if wait_s is not None:
+                    yield wait_s
+        if examined >= MOST_EXAMINED:
+            self._notes.append(f"Of one level the first {MOST_EXAMINED:,} holders were looked at.")
+        return list(dict.fromkeys(above))
+
+    def _take(self, item: Any, wanted: frozenset[int], modules: dict[int, str]) -> list[int]:
+        """One holder into the graph; its id where it is to be climbed from."""
+        module = modules.get(id(item))
+        if module is not None:
+            for key, child in reading.keys_of(item, wanted):
+                name = clean(key) if type(key) is str else "?"
+                self._graph.place(child, f"{module}.{name}", f"module {module}")
+            return []
+        node = self._examiner.examine(item, wanted)
+        if node.type.startswith(OBSERVER) or not node.edges:
+            return []
+        self._graph.add(node)
+        return [] if node.root is not None else [node.id]
+
+
+def _fetch(wanted: frozenset[int], found: list[Any], meter: Meter) -> Generator[float, None, None]:
+    """Put the objects with these ids into ``found``, where they still live."""
+
+    def gather(objects: heap.Objects, _size: int) -> list[Any]:
+        return heap.with_ids(wanted, found, objects)
+
+    yield from heap.walk(meter, gather)
+    if not found:
+        with meter.pausing():
+            uninterrupted([partial(found.extend, _untracked_in_modules(wanted))])
+    unique = {id(item): item for item in found}
+    found[:] = unique.values()
+
+
+def _untracked_in_modules(wanted: frozenset[int]) -> Iterator[Any]:
+    """Module-level values with these ids: a dict of texts, or a bytearray, is in no list of tracked objects."""
+
+    def values() -> Iterator[Any]:
+        return chain.from_iterable(map(dict.values, map(reading.module_dict_of, _plain_modules())))
+
+    return compress(values(), map(wanted.__contains__, map(id, values())))
+
+
+def _plain_modules() -> Iterator[Any]:
+    return compress(sys.modules.values(), map(is_, map(type, sys.modules.values()), repeat(ModuleType)))
+
+
+def _module_namespaces() -> dict[int, str]:
+    """Names of the loaded modules by the id of their namespace."""
+    ids: list[int] = []
+    names: list[Any] = []
+    plain = map(is_, map(type, sys.modules.values()), repeat(ModuleType))
+    uninterrupted(
+        [
+            partial(ids.extend, map(id, map(reading.module_dict_of, _plain_modules()))),
+            partial(names.extend, compress(sys.modules, plain)),
+        ]
+    )
+    return {key: clean(name) for key, name in zip(ids, names, strict=True) if type(name) is str}

@@ -1,0 +1,161 @@
+"""What recordings have found, as values; ``to_dict()`` gives the JSON that is stored and shown.
+
+Sizes are in KiB (``_kb``) and MiB (``_mb``). Type names are ``module.QualName``. Texts are at most 300 characters.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+
+class _Result:
+    """``to_dict`` for the dataclasses of this module."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every attribute by name, JSON-ready."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload,no-any-return]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Referrer(_Result):
+    """One way in which instances are referred to."""
+
+    holder_type: str
+    via: str
+    """``attribute 'x'``, ``key``, ``index``, ``entry``, ``cell 'x'``, ``local variable 'x' of …``, ``shop.NAME``, …"""
+    count: int
+    """Instances referred to in this way: estimated from those examined, exact where all were."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Chain(_Result):
+    """A way from a root to the instances, outermost first."""
+
+    path: tuple[str, ...]
+    """E.g. ``shop.leaks.QUOTES (dict, 20,001 entries)``, then ``shop.leaks.PriceQuote``."""
+    count: int
+    """Instances that it leads to, estimated as in :class:`Referrer`."""
+    root: str
+    """``module shop.leaks``, ``class shop.Cart``, ``function shop.views.f``, ``thread …``, or why none was found."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Holder(_Result):
+    """The container at which most chains pass, and what it keeps alive."""
+
+    name: str
+    type: str
+    length: int | None
+    """Entries; ``None`` where it is no container."""
+    retained_kb: float
+    """Shallow sizes of what can be reached from it without passing classes, functions and modules."""
+    retained_is_lower_bound: bool
+    """Whether counting ended before everything was reached."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Referrers(_Result):
+    """The result of kind ``referrers``."""
+
+    type: str
+    instances: int
+    new_since_baseline: int | None
+    """By how many there are more than at the agent's baseline; ``None`` where that is not known."""
+    referrers: tuple[Referrer, ...]
+    chains: tuple[Chain, ...]
+    holder: Holder | None
+    samples: tuple[dict[str, str], ...] = ()
+    """Values of built-in types by attribute, of some instances; empty unless asked for."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Site(_Result):
+    """A line that has allocated memory which was still alive at the end."""
+
+    file: str
+    line: int
+    function: str
+    """Qualified name within the file; empty where the source cannot be read."""
+    size_kb: float
+    count: int
+    """Blocks of memory."""
+    size_growth_kb_per_min: float
+    """In the second half of the recording: what only filled up has stopped growing by then."""
+    code: str
+    """The line of source; empty where it cannot be read."""
+    traceback: tuple[str, ...]
+    """``file:line`` of the callers, the nearest first; empty with one frame."""
+    of_type: bool
+    """Whether instances of the type asked for were allocated here, or in its ``__init__`` or ``__new__``."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Allocations(_Result):
+    """The result of kind ``allocations``: the sites that have grown most, first."""
+
+    seconds: float
+    traced_mb: float
+    frames: int
+    sites: tuple[Site, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class TypeSize(_Result):
+    """The objects of a type."""
+
+    type: str
+    count: int
+    size_kb: float
+    """Shallow, estimated from a sample."""
+    size_error_kb: float | None
+    """Half the width of the 95 % interval; ``None`` where too few were sampled to know."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Container(_Result):
+    """A big built-in container."""
+
+    name: str
+    """Its module-level name; empty where it has none."""
+    type: str
+    length: int
+    holds: str
+    """The type of most of its entries."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ModuleSize(_Result):
+    """The objects whose classes a top-level module defines."""
+
+    module: str
+    count: int
+    size_kb: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Suspect(_Result):
+    """One of the places where memory usually hides."""
+
+    name: str
+    count: int
+    advice: str
+    """What to do where the count is large; empty where it is not."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class HeapSummary(_Result):
+    """The result of kind ``heap_summary``, each list with the largest first."""
+
+    types: tuple[TypeSize, ...]
+    containers: tuple[Container, ...]
+    modules: tuple[ModuleSize, ...]
+    garbage: int
+    """Objects in ``gc.garbage``."""
+    threads: tuple[str, ...]
+    suspects: tuple[Suspect, ...]
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,119 @@
+"""Where memory usually hides: handlers of loggers, receivers of signals, queries that are kept, caches without end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Iterator
+from functools import partial
+from types import FunctionType
+from typing import Any
+
+from memwatch.diagnosis import heap, reading
+from memwatch.diagnosis.hands import held
+from memwatch.diagnosis.holders import LruCache, cache_length
+from memwatch.diagnosis.host import Host
+from memwatch.diagnosis.meter import Meter
+from memwatch.diagnosis.results import Suspect
+from memwatch.sampling.look import module_level_names
+from memwatch.sampling.names import clean, type_name
+from memwatch.sampling.quiet import Step
+
+MOST = 40
+MANY_HANDLERS = 10
+MANY_RECEIVERS = 100
+MANY_QUERIES = 1_000
+MANY_CACHED = 10_000
+_SIGNAL = "django.dispatch.dispatcher.Signal"
+_CONNECTION = "django.db.backends.base.base.BaseDatabaseWrapper"
+
+
+class Suspects:
+    """Finds them by the classes that live in the process; nothing that is not loaded is looked for."""
+
+    def __init__(self, host: Host, meter: Meter, classes: tuple[type, ...]) -> None:
+        self._host = host
+        self._meter = meter
+        self._signals = _derived(classes, _SIGNAL)
+        self._connections = _derived(classes, _CONNECTION)
+
+    def find(self) -> Generator[float, None, tuple[Suspect, ...]]:
+        """Yields seconds to wait; returns those with a count, the suspicious first."""
+        found = list(_handlers())
+        kinds = frozenset((*self._signals, *self._connections, id(LruCache)))
+        with held(self._host) as objects:
+
+            def gather(of_part: heap.Objects, _size: int) -> list[Step]:
+                return [partial(objects.extend, heap.of_types(kinds, of_part))]
+
+            yield from heap.walk(self._meter, gather)
+            names = module_level_names(map(id, objects))
+            seen: set[int] = set()
+            for item in objects:
+                if id(item) not in seen:
+                    seen.add(id(item))
+                    suspect = self._suspect(item, names.get(id(item)))
+                    found += [suspect] if suspect else []
+            item = None
+        found.sort(key=lambda each: (not each.advice, -each.count))
+        return tuple(found[:MOST])
+
+    def _suspect(self, item: Any, name: str | None) -> Suspect | None:
+        kind = id(type(item))
+        if kind in self._signals:
+            return _receivers(item, name)
+        if kind in self._connections:
+            return _queries(item)
+        entries = cache_length(item)
+        if not entries:
+            return None
+        of = (reading.instance_dict(item) or {}).get("__wrapped__")
+        title = reading.function_name(of) if type(of) is FunctionType else name or "?"
+        many = (
+            "give it a maxsize, or clear it: every different argument stays for ever" if entries > MANY_CACHED else ""
+        )
+        return Suspect(name=f"entries of the lru_cache of {title}", count=entries, advice=many)
+
+
+def _derived(classes: tuple[type, ...], name: str) -> frozenset[int]:
+    """The ids of the class of that name and of those derived from it."""
+    return frozenset(id(of) for of in classes if any(type_name(base) == name for base in reading.mro_of(of)))
+
+
+def _handlers() -> Iterator[Suspect]:
+    """Of each logger that has any."""
+    logging = sys.modules.get("logging")
+    if logging is None:
+        return
+    loggers: dict[str, Any] = {"root": logging.__dict__.get("root")}
+    manager = reading.attribute(loggers["root"], "manager") or type(loggers["root"]).__dict__.get("manager")
+    known = reading.attribute(manager, "loggerDict")
+    if type(known) is dict:
+        loggers |= {name: item for name, item in list(known.items()) if type(name) is str}
+    for name, logger in loggers.items():
+        handlers = reading.attribute(logger, "handlers")
+        if type(handlers) is list and handlers:
+            many = "a handler is added again and again: add it once, where logging is configured"
+            advice = many if len(handlers) > MANY_HANDLERS else ""
+            yield Suspect(name=f"handlers of logger {clean(name)}", count=len(handlers), advice=advice)
+
+
+def _receivers(signal: Any, name: str | None) -> Suspect | None:
+    receivers = reading.attribute(signal, "receivers")
+    count = len(receivers) if type(receivers) is list else 0
+    if not count:
+        return None
+    many = "receivers are connected again and again: connect once, with a dispatch_uid, or let them be weak"
+    return Suspect(
+        name=f"receivers of signal {clean(name or '?')}", count=count, advice=many if count > MANY_RECEIVERS else ""
+    )
+
+
+def _queries(connection: Any) -> Suspect | None:
+    log = reading.attribute(connection, "queries_log")
+    count = reading.length(log) or 0
+    if not count:
+        return None
+    alias = reading.attribute(connection, "alias")
+    title = clean(alias) if type(alias) is str else "?"
+    many = "DEBUG (or force_debug_cursor) keeps every query: switch it off in a process that lives long"
+    return Suspect(name=f"queries kept by connection {title}", count=count, advice=many if count > MANY_QUERIES else "")
