@@ -114,6 +114,7 @@ class Process(models.Model):
         indexes = (
             models.Index(fields=("lease_expires_at",), name="memwatch_process_lease", condition=Q(ended_at=None)),
             models.Index(fields=("host", "pid"), name="memwatch_process_host_pid"),
+            models.Index(fields=("service", "host", "slot_number", "started_at"), name="memwatch_process_slot"),
             models.Index(fields=("ended_at",), name="memwatch_process_ended"),
         )
 
