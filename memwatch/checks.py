@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings as django_settings
 from django.core import checks
 
-from memwatch import conf
+from memwatch import conf, known_causes
 
 
 @checks.register(checks.Tags.compatibility)
@@ -75,3 +76,28 @@ def check_database(
                 )
             )
     return found
+
+
+CAUSES = "memwatch"
+"""``manage.py check --tag memwatch``: causes of leaks that are known. Warnings, never errors."""
+
+
+@checks.register(CAUSES)
+def check_code(**_kwargs: Any) -> Iterable[checks.CheckMessage]:
+    """What is known to leak in this site's classes and in this Python."""
+    return _warnings([*known_causes.of_the_code(), *known_causes.interpreter(platform.python_version())])
+
+
+@checks.register(CAUSES, deploy=True)
+def check_deployment(**_kwargs: Any) -> Iterable[checks.CheckMessage]:
+    """What leaks, or hides leaks, where processes run long: with ``check --deploy`` only."""
+    return _warnings(known_causes.of_the_settings(django_settings))
+
+
+def _warnings(causes: Iterable[known_causes.Cause]) -> list[checks.CheckMessage]:
+    return [
+        checks.Warning(
+            cause.what, hint=f"{cause.remedy} See {cause.source}", obj=cause.where, id=f"memwatch.{cause.key}"
+        )
+        for cause in causes
+    ]

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from memwatch.admin import formats, recording_files, recording_pages
+from memwatch.admin import formats, known_causes, recording_files, recording_pages
 from memwatch.admin.acts import Act, one_by_one
 from memwatch.admin.base import PageAdmin
 from memwatch.admin.recording_forms import CAUSE, OFFERS, RecordForm
@@ -60,6 +60,7 @@ class RecordingAdmin(PageAdmin):
 
         return [
             path("record/", view(self.record_view), name="memwatch_recording_record"),
+            path("known-causes/", view(self.known_causes_view), name="memwatch_known_causes"),
             path("<int:pk>/flamegraph/", view(self.flamegraph_view), name="memwatch_recording_flamegraph"),
             path("<int:pk>/download/<slug:form>/", view(self.download_view), name="memwatch_recording_download"),
             path("<int:pk>/difference/", view(self.difference_view), name="memwatch_recording_difference"),
@@ -170,6 +171,14 @@ class RecordingAdmin(PageAdmin):
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/memwatch/recording/record.html", context)
+
+    def known_causes_view(self, request: HttpRequest) -> HttpResponse:
+        """What can be said without recording."""
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return known_causes.page(self, request)
 
     def flamegraph_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The page that memray made, in a sandbox: it may run its own scripts, and neither see nor reach anything."""

@@ -1,0 +1,195 @@
+"""Causes of growing memory that can be seen without looking at it: in settings, classes, versions, command lines.
+
+Functions of what they are given; each cause names its source.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
+
+from django.apps import apps
+from django.utils.translation import gettext as _
+from django.views import View
+
+_LRU_CACHE = type(functools.lru_cache(lambda: None))
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+_RECYCLES = re.compile(
+    r"(--max-requests|--limit-max-requests|--max-tasks-per-child|--maxtasksperchild)[= ]\s*([1-9]\d*)"
+)
+_TOOLBARS = ("debug_toolbar", "silk")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Cause:
+    """Something that is known to make memory grow, or to hide that it does."""
+
+    key: str
+    """Stable, for the id of the check."""
+    where: str
+    what: str
+    """What is the case, and why memory grows of it."""
+    remedy: str
+    source: str
+    """URL."""
+
+
+def of_the_code() -> list[Cause]:
+    """Of the models and of the views that are loaded."""
+    return list(cached_methods([*apps.get_models(), *_derived(View)]))
+
+
+def of_the_settings(settings: Any) -> list[Cause]:
+    """Of a site's settings."""
+    tasks = getattr(settings, "CELERY_WORKER_MAX_TASKS_PER_CHILD", None)
+    return [
+        *debug(settings.DEBUG),
+        *toolbars(settings.INSTALLED_APPS, debug=settings.DEBUG),
+        *recycling("CELERY_WORKER_MAX_TASKS_PER_CHILD", tasks=tasks),
+    ]
+
+
+def debug(value: object) -> Iterator[Cause]:
+    """Of the setting ``DEBUG``."""
+    if value:
+        yield Cause(
+            key="W010",
+            where="DEBUG",
+            what=_("DEBUG is on: in a process that runs long, every connection remembers its last 9,000 queries."),
+            remedy=_("Set DEBUG to False where processes run long."),
+            source="https://docs.djangoproject.com/en/5.2/faq/models/#why-is-django-leaking-memory",
+        )
+
+
+def toolbars(installed_apps: Iterable[str], *, debug: object) -> Iterator[Cause]:
+    """Of the setting ``INSTALLED_APPS``; where DEBUG is on it is told of that."""
+    for name in installed_apps:
+        package = name.partition(".")[0]
+        if package in _TOOLBARS and not debug:
+            yield Cause(
+                key="W011",
+                where=f'INSTALLED_APPS: "{name}"',
+                what=_("%s keeps what it has seen of requests: queries, templates, stack traces.") % package,
+                remedy=_("Install it in development only, or bound what it keeps."),
+                source={
+                    "debug_toolbar": "https://django-debug-toolbar.readthedocs.io/en/latest/configuration.html",
+                    "silk": "https://github.com/jazzband/django-silk#limiting-requestresponse-data",
+                }[package],
+            )
+
+
+def cached_methods(classes: Iterable[type]) -> Iterator[Cause]:
+    """Of ``lru_cache`` on methods: the cache holds every ``self`` it was called with. Looks, and calls nothing."""
+    seen: set[int] = set()
+    for owner in classes:
+        for base in owner.__mro__:
+            if id(base) in seen:
+                continue
+            seen.add(id(base))
+            for name, attribute in list(vars(base).items()):
+                if type(attribute) is _LRU_CACHE:
+                    yield _cached_method(base, name, attribute)
+
+
+def _cached_method(owner: type, name: str, cache: Any) -> Cause:
+    most = cache.cache_parameters()["maxsize"]
+    where = f"{owner.__module__}.{owner.__qualname__}.{name}"
+    kept = _("every instance that it is called on, for ever") if most is None else _("up to %d instances") % most
+    return Cause(
+        key="W012",
+        where=where,
+        what=_("lru_cache on a method keeps %s, with all that they hold.") % kept,
+        remedy=_("Cache a function of plain values, or use cached_property, which keeps its value in the instance."),
+        source="https://docs.python.org/3/faq/programming.html#how-do-i-cache-method-calls",
+    )
+
+
+def interpreter(version: str, where: str = "") -> Iterator[Cause]:
+    """Of a CPython version, e.g. ``3.14.2``."""
+    found = _VERSION.match(version)
+    numbers = tuple(map(int, found.groups())) if found else ()
+    if (3, 14, 0) <= numbers <= (3, 14, 4):
+        yield Cause(
+            key="W013",
+            where=where or f"Python {version}",
+            what=_(
+                "CPython %s has the incremental collector of 3.14.0 to 3.14.4, which lets garbage pile up; it was "
+                "taken back in 3.14.5."
+            )
+            % found.group(),  # type: ignore[union-attr]
+            remedy=_("Run 3.14.5 or newer, or 3.13."),
+            source="https://github.com/python/cpython/issues/148726",
+        )
+
+
+def recycling(where: str, command_line: str = "", *, tasks: object = None) -> Iterator[Cause]:
+    """Of workers that are replaced before their leak shows: by their command line, or Celery's setting."""
+    found = _RECYCLES.search(command_line)
+    said = found.group() if found else f"worker_max_tasks_per_child = {tasks}" if tasks else ""
+    if not said:
+        return
+    celery = "tasks" in said
+    yield Cause(
+        key="W014",
+        where=where,
+        what=_("%s replaces workers before a leak shows in any one of them: it is hidden, not gone.") % said,
+        remedy=_("Keep it as a safety net, and look at leaks of the whole service: they are judged over many workers."),
+        source=(
+            "https://docs.celeryq.dev/en/stable/userguide/configuration.html#worker-max-tasks-per-child"
+            if celery
+            else "https://docs.gunicorn.org/en/stable/settings.html#max-requests"
+        ),
+    )
+
+
+def unfrozen(where: str, program: str, command_line: str) -> Iterator[Cause]:
+    """Of workers forked from a parent that has loaded everything: the collector's first run copies its pages."""
+    preloaded = program == "gunicorn worker" and "--preload" in command_line.split()
+    if not preloaded and program != "celery child":
+        return
+    hook = (
+        _("In gunicorn's when_ready hook")
+        if preloaded
+        else _("In a receiver of Celery's signal worker_init, after the imports")
+    )
+    yield Cause(
+        key="W015",
+        where=where,
+        what=_(
+            "It is forked from a loaded parent; a collection in it writes to the pages they share, and copies them."
+        ),
+        remedy=_("%s, call gc.collect() and gc.freeze(): what was loaded stays shared.") % hook,
+        source="https://docs.python.org/3/library/gc.html#gc.freeze",
+    )
+
+
+def growing_suspects(where: str, summaries: Sequence[Collection[tuple[str, int]]]) -> Iterator[Cause]:
+    """Of handlers and receivers in the heap summaries of one process, oldest first, as names with counts."""
+    if len(summaries) < 2:
+        return
+    first = dict(summaries[0])
+    for name, count in summaries[-1]:
+        before = first.get(name, 0)
+        kind = next((word for word in ("handlers", "receivers") if word in name), "")
+        if kind and count > before and count > 10:
+            yield Cause(
+                key="W016",
+                where=where,
+                what=_("%(name)s: from %(before)s to %(count)s between two heap summaries.")
+                % {"name": name, "before": f"{before:,}", "count": f"{count:,}"},
+                remedy=_("Add handlers where logging is set up, and connect receivers once, with a dispatch_uid."),
+                source=(
+                    "https://docs.python.org/3/howto/logging.html"
+                    if kind == "handlers"
+                    else "https://docs.djangoproject.com/en/5.2/topics/signals/#preventing-duplicate-signals"
+                ),
+            )
+
+
+def _derived(owner: type) -> Iterator[type]:
+    for child in type.__subclasses__(owner):
+        yield child
+        yield from _derived(child)
