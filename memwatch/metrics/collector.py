@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 MAX_AGE_S = 1.0
 """Scrapes within this time share one reading."""
+WAIT_S = 3.0
+"""How long a scrape waits for the reading of another."""
 
 
 class FleetCollector(Collector):
@@ -29,9 +31,10 @@ class FleetCollector(Collector):
         read: Callable[[], Observation] = observe,
         *,
         max_age_s: float = MAX_AGE_S,
+        wait_s: float = WAIT_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._read, self._max_age_s, self._clock = read, max_age_s, clock
+        self._read, self._max_age_s, self._wait_s, self._clock = read, max_age_s, wait_s, clock
         self._lock = threading.Lock()
         self._metrics: list[Metric] = []
         self._read_at: float | None = None
@@ -45,12 +48,19 @@ class FleetCollector(Collector):
         yield from self.metrics()
 
     def metrics(self) -> list[Metric]:
-        """The families of now, at most ``max_age_s`` old."""
-        with self._lock:
+        """The families of now, at most ``max_age_s`` old.
+
+        While a reading hangs, because the database does, other scrapes get ``memwatch_up 0`` instead of hanging too.
+        """
+        if not self._lock.acquire(timeout=self._wait_s):
+            return down()
+        try:
             now = self._clock()
             if self._read_at is None or not 0 <= now - self._read_at < self._max_age_s:
                 self._metrics, self._read_at = self._fresh(), now
             return self._metrics
+        finally:
+            self._lock.release()
 
     def _fresh(self) -> list[Metric]:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -150,6 +151,26 @@ def test_a_failure_is_up_zero_said_once_and_the_old_figures_are_gone(caplog: pyt
     broken[0] = False
     assert len(collector.metrics()) > 30
     assert not collector.failing
+
+
+def test_while_one_reading_hangs_other_scrapes_get_up_zero_and_do_not_hang() -> None:
+    reading, ending = threading.Event(), threading.Event()
+
+    def read() -> Observation:
+        reading.set()
+        ending.wait(30)
+        return Observation(source="fleet")
+
+    collector = FleetCollector(read, max_age_s=0, wait_s=0.05)
+    first = threading.Thread(target=collector.metrics)
+    first.start()
+    try:
+        assert reading.wait(10)
+        assert [(family.name, family.samples[0].value) for family in collector.collect()] == [("memwatch_up", 0)]
+    finally:
+        ending.set()
+        first.join(10)
+    assert len(collector.metrics()) > 30
 
 
 def test_a_process_whose_last_snapshot_was_pruned_keeps_its_start(fleet: Fleet) -> None:

@@ -25,12 +25,20 @@ class Command(BaseCommand):
         parser.add_argument(
             "--interval", type=float, default=5.0, help="seconds between two readings (default: %(default)s)"
         )
+        parser.add_argument(
+            "--max-age", type=float,
+            help="seconds after which figures that could not be renewed give way to memwatch_up 0 "
+            "(default: three intervals, 15 at least)",
+        )  # fmt: skip
 
     def handle(self, *_args: Any, **options: Any) -> None:
         if not options["interval"] > 0:
             raise CommandError(f"--interval is {options['interval']:g}: give seconds above 0, e.g. 5")
+        max_age = options["max_age"]
+        if max_age is not None and not max_age >= options["interval"]:
+            raise CommandError(f"--max-age is {max_age:g}: give at least the interval ({options['interval']:g})")
         told_to_stop = _on_signals(signal.SIGINT, signal.SIGTERM)
-        refresher = Refresher(_Reading(), interval_s=options["interval"])
+        refresher = Refresher(_Reading(), interval_s=options["interval"], max_age_s=max_age)
         try:
             server = MetricsServer(refresher.page, address=options["address"], port=options["port"])
         except ListenError as error:
