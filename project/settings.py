@@ -88,6 +88,10 @@ def _database() -> dict[str, Any]:
     else:
         database.setdefault("CONN_MAX_AGE", env.int("CONN_MAX_AGE", 60))
         database["CONN_HEALTH_CHECKS"] = True
+        if database["ENGINE"] == "django.db.backends.postgresql":
+            # A server that vanishes without a word is noticed within half a minute, not after TCP's two hours.
+            patience = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+            database["OPTIONS"] = {**patience, **database.get("OPTIONS", {})}
     # django-prometheus counts queries; it knows these two engines.
     for name in ("sqlite3", "postgresql"):
         if database["ENGINE"] == f"django.db.backends.{name}":
