@@ -17,6 +17,7 @@ from memwatch.diagnosis.host import Host, Refused
 from memwatch.diagnosis.meter import Meter
 from memwatch.diagnosis.options import AllocationsOptions
 from memwatch.diagnosis.sources import Sources
+from memwatch.diagnosis.tracebacks import reader_of
 from memwatch.figures import MB
 from memwatch.sampling.names import clean
 from memwatch.sampling.quiet import Step
@@ -26,8 +27,12 @@ POLL_S = 0.2
 MOST_TABLES_MB = 12.0
 """What tracemalloc may need for itself: about 250,000 blocks, so that a snapshot, one pause, stays short."""
 _MOST_TRACED_INSTANCES = 50_000
-_OUR_FOLDER = str(Path(__file__).parents[1]) + os.sep
+_OUR_FOLDERS = tuple(
+    f"{Path(__file__).parents[1] / name}{os.sep}" for name in ("agent", "diagnosis", "sampling", "transport")
+)
 _SLICE = 20_000
+_LEAST_SHARE = 0.001
+"""Of all that was traced: sites with less are left out."""
 
 Frames = tuple[tuple[str, int], ...]
 """``(file, line)`` of an allocation, the innermost first."""
@@ -119,25 +124,22 @@ class AllocationsRecording:
         name = self._asked.type
         if not name or name in (*population.UNTRACKED_TYPES, "untracked", "native", "fragmentation"):
             return {}
-        import _tracemalloc  # noqa: PLC0415
-
         try:
             found = yield from population.find(name, meter, most=1)
         except Refused as nothing:
             self._notes.append(f"No site is marked: {nothing}.")
             return {}
-        type_ids = frozenset(map(id, found.classes))
+        type_ids, read = frozenset(map(id, found.classes)), reader_of(found.classes)
         tracebacks: list[Any] = []
 
         def gather(objects: heap.Objects, _size: int) -> list[Step]:
-            seen = map(_tracemalloc._get_object_traceback, heap.of_types(type_ids, objects))
-            return [partial(tracebacks.extend, islice(filter(None, seen), _MOST_TRACED_INSTANCES))]
+            seen = filter(None, read(heap.of_types(type_ids, objects)))
+            return [partial(tracebacks.extend, islice(seen, _MOST_TRACED_INSTANCES))]
 
         yield from heap.walk(meter, gather)
         counts: dict[Frames, int] = {}
         for frames in tracebacks:
-            key = _frames_of(frames)
-            counts[key] = counts.get(key, 0) + 1
+            counts[frames] = counts.get(frames, 0) + 1
         if not counts:
             self._notes.append(f"No instance of {name} was allocated during the recording and is still alive.")
         return counts
@@ -167,11 +169,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_stop_in_child)
 
 
-def _frames_of(traceback: Any) -> Frames:
-    """A traceback as tracemalloc gives it, with or without the number of frames that were cut."""
-    return tuple(traceback)
-
-
 def _by_frames(traces: Sequence[Any]) -> Generator[float, None, Sizes]:
     """Add up the traces, in slices between which other threads run; our own allocations are left out."""
     sizes: Sizes = {}
@@ -184,7 +181,11 @@ def _by_frames(traces: Sequence[Any]) -> Generator[float, None, Sizes]:
                 entry[0] += size
                 entry[1] += 1
         yield 0.001
-    return {frames: entry for frames, entry in sizes.items() if not frames[0][0].startswith(_OUR_FOLDER)}
+    return {frames: entry for frames, entry in sizes.items() if not _is_ours(frames)}
+
+
+def _is_ours(frames: Frames) -> bool:
+    return any(file.startswith(_OUR_FOLDERS) for file, _line in frames)
 
 
 def _grown(sizes: Sizes, middle: Sizes) -> dict[Frames, int]:
@@ -198,9 +199,10 @@ def _sites(
 ) -> tuple[results.Site, ...]:
     """The sites that grew most; those of the type asked for are never left out."""
     sources = Sources()
+    least = _LEAST_SHARE * sum(entry[0] for entry in sizes.values())
     ordered = sorted(sizes, key=lambda frames: (grown[frames], sizes[frames][0]), reverse=True)
-    chosen = ordered[:MOST_SITES]
-    chosen += [frames for frames in ordered[MOST_SITES:] if frames in of_type][:10]
+    chosen = [frames for frames in ordered if sizes[frames][0] >= least][:MOST_SITES]
+    chosen += [frames for frames in ordered if frames in of_type and frames not in chosen][:10]
     found = []
     for frames in chosen:
         file, line = frames[0]

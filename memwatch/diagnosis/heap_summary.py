@@ -52,12 +52,12 @@ class HeapSummaryRecording:
 
     def run(self, meter: Meter) -> Generator[float, None, results.HeapSummary]:
         """Yields seconds to wait; returns the result."""
+        seen = look(total=heap.count_objects(meter))
+        containers = _containers(seen.containers)
+        meter.paused(seen.pause_ms)
+        yield 0.01
         yield from self._count(meter)
         types = self._type_sizes()
-        with meter.pausing():
-            seen = look(total=sum(self._counts.values()))
-        yield 0.01
-        containers = _containers(seen.containers)
         suspects = yield from Suspects(self._host, meter, tuple(self._classes.values())).find()
         return results.HeapSummary(
             types=types[:MOST_TYPES],

@@ -52,7 +52,11 @@ class Meter:
         try:
             yield
         finally:
-            self._longest_pause_ms = max(self._longest_pause_ms, (time.perf_counter() - before) * 1e3)
+            self.paused((time.perf_counter() - before) * 1e3)
+
+    def paused(self, milliseconds: float) -> None:
+        """Note a pause that was measured elsewhere."""
+        self._longest_pause_ms = max(self._longest_pause_ms, milliseconds)
 
     def figures(self) -> dict[str, float]:
         """``duration_s``, ``cpu_ms`` (of the agent's thread), ``process_cpu_ms`` (of the whole process),

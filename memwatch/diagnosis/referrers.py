@@ -91,6 +91,7 @@ class ReferrersRecording:
 
     def _look(self, meter: Meter) -> list[BigContainer]:
         seen = look(total=heap.count_objects(meter))
+        meter.paused(seen.pause_ms)
         found = sorted(seen.containers, key=lambda each: each.length, reverse=True)[:200]
         names = module_level_names(each.token for each in found)
         return [
