@@ -10,6 +10,7 @@ import time
 BENCHMARKS = {
     "census": "the snapshot of a big heap, against objgraph, gc.collect(), Pympler and guppy3",
     "history": "memory of 1,000 snapshots kept by the profiler",
+    "reference": "the performance figures of the profiling reference, re-measured",
     "transport": "a command to 1, 10 and 50 processes and back",
     "ingest": "reports into SQLite",
     "guest": "a Django view in gunicorn with the agent and without",
