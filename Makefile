@@ -32,6 +32,10 @@ bench: .venv/.installed-dev
 bench-leaks: .venv/.installed-dev
 	$(VENV)/python -m benchmarks.leaks.shapes
 
+# Simulated agents against PostgreSQL and Redis, e.g. make bench-fleet PROCESSES=5000.
+bench-fleet: .venv/.installed-dev
+	$(VENV)/python -m benchmarks.fleet --processes $(or $(PROCESSES),5000)
+
 # Writes requirements.txt and requirements-dev.txt anew from pyproject.toml.
 lock: .venv/.installed-dev
 	$(VENV)/python -m project.locked --write

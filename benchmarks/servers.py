@@ -5,18 +5,10 @@ from __future__ import annotations
 from tests.servers import PostgresServer, RedisServer, find_program
 
 
-class DurablePostgres(PostgresServer):
-    """A cluster that would survive: what the tests switch off for speed is on."""
-
-    def options(self) -> dict[str, str]:
-        """Those of the tests, without what they switch off."""
-        return {name: value for name, value in super().options().items() if value != "off"}
-
-
-def postgres() -> DurablePostgres | None:
+def postgres() -> PostgresServer | None:
     """Not yet started; ``None`` where PostgreSQL is not installed."""
     program = find_program("postgres", "/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin")
-    return DurablePostgres(program) if program else None
+    return PostgresServer(program, durable=True) if program else None
 
 
 def redis(*options: str) -> RedisServer | None:

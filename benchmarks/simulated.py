@@ -50,6 +50,13 @@ class Simulated:
         """When it is taken: every process at a phase of its own."""
         return self.begin + timedelta(seconds=(seq + (self.number * 0.6180339) % 1) * self.interval_s)
 
+    def next_after(self, moment: datetime) -> int:
+        """The number of the first snapshot after that."""
+        seq = max(0, int((moment - self.begin).total_seconds() // self.interval_s) - 1)
+        while self.when(seq) <= moment:
+            seq += 1
+        return seq
+
     def info(self, seq: int = 0) -> ProcessInfo:
         """Who it is."""
         life = self.life(seq)

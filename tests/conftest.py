@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,8 +49,15 @@ _WHOLE_SERVERS = ("deployment", "project", "monitoring", "agent", "transport", "
 """Suites whose tests start servers, browsers and interpreters, which a loaded machine may starve for a moment."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Such a test may be run a second time; the summary then says so. Every other test gets one try."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Such a test may be run a second time; the summary then says so. Every other test gets one try.
+
+    What takes long is left to ``make soak``.
+    """
+    if not os.environ.get("MEMWATCH_SOAK"):
+        long = [item for item in items if item.get_closest_marker("soak")]
+        items[:] = [item for item in items if item not in long]
+        config.hook.pytest_deselected(items=long)
     for item in items:
         if item.path.relative_to(Path(__file__).parent).as_posix().startswith(_WHOLE_SERVERS):
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))

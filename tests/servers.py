@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -12,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 START_S = 30.0
@@ -163,6 +165,10 @@ class PostgresServer(Server):
 
     stop_signal = signal.SIGINT
 
+    def __init__(self, program: str, *, durable: bool = False) -> None:
+        super().__init__(program)
+        self.durable = durable
+
     @property
     def url(self) -> str:
         """Its URL."""
@@ -181,16 +187,27 @@ class PostgresServer(Server):
         self._run([str(binaries / "createdb"), *self._where(), "memwatch"], may_fail=b"already exists")
 
     def options(self) -> dict[str, str]:
-        """Durability is switched off: the cluster does not outlive the tests."""
+        """Unless wanted, durability is switched off: the cluster does not outlive the tests."""
+        careless = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         return {
             "listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": str(self.folder),
-            "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "60",
+            "max_connections": "60", **({} if self.durable else careless),
         }  # fmt: skip
 
     def command(self) -> list[str]:
         """The server itself, with its options."""
         settings = [item for name, value in self.options().items() for item in ("-c", f"{name}={value}")]
         return [self.program, "-D", str(self.folder / "data"), *settings]
+
+    def kill(self) -> None:
+        """The backends with it: they would go by themselves, but not at once."""
+        if self.process is not None and self.process.poll() is None:
+            backends = psutil.Process(self.process.pid).children()
+            super().kill()
+            for backend in backends:
+                with contextlib.suppress(psutil.Error):
+                    backend.kill()
+            psutil.wait_procs(backends, timeout=10)
 
     def is_ready(self) -> bool:
         """Whether it takes connections."""

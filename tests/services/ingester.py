@@ -1,15 +1,18 @@
 """A worker of its own for the crash and concurrency tests: ``python -m tests.services.ingester <what>``.
 
 The database, the transport and the settings come from the environment. ``ingest`` prints its result.
-``die-before-commit`` and ``die-before-acknowledge`` end by SIGKILL at that very point.
+``die-before-commit`` and ``die-before-acknowledge`` end by SIGKILL at that very point. ``loop`` runs the task again and
+again, as a worker does at beat's times, until SIGTERM; what a dead worker held comes back after three seconds there.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,8 +39,26 @@ def _counts() -> dict[str, Any]:
         "baselines": Baseline.objects.count(),
         "rejected": RejectedReport.objects.count(),
         "slots": list(slots),
+        "excerpts": RejectedReport.objects.values("excerpt").distinct().count(),
         "behind": Process.objects.exclude(last_snapshot__seq=F("last_seq")).count(),
     }
+
+
+def _loop() -> None:
+    from django.db import close_old_connections
+
+    from memwatch import tasks
+    from memwatch.transport.redis_hub import RedisHub
+
+    RedisHub.__init__.__kwdefaults__["lease_s"] = 3.0  # type: ignore[index]
+    tasks._INGEST_TTL_S = 3.0
+    stopping: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _frame: stopping.append(number))
+    while not stopping:
+        with contextlib.suppress(Exception):  # logged by the task; Celery goes on as well
+            tasks.ingest_reports()
+        close_old_connections()
+        time.sleep(0.1)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -48,19 +69,23 @@ def main(arguments: Sequence[str]) -> None:
     from memwatch.conf import get_settings
     from memwatch.services import automatic, ingest
     from memwatch.transport.local import LEASE_S, LocalHub
+    from memwatch.transport.redis_hub import RedisHub
 
     (what,) = arguments
     if what == "migrate":
         call_command("migrate", verbosity=0)
     elif what == "counts":
         sys.stdout.write(json.dumps(_counts()))
+    elif what == "loop":
+        _loop()
     else:
         heir = what == "ingest-after-crash"  # what the dead had claimed comes back at once, not after a minute
-        hub = LocalHub(get_settings().transport_url, lease_s=0.0 if heir else LEASE_S)
+        url, lease_s = get_settings().transport_url, 0.0 if heir else LEASE_S
+        hub: Any = LocalHub(url, lease_s=lease_s) if url.startswith("local") else RedisHub(url, lease_s=lease_s)
         if what == "die-before-commit":
             automatic.keep_up = _die
         elif what == "die-before-acknowledge":
-            hub.acknowledge = _die  # type: ignore[method-assign]
+            hub.acknowledge = _die
         result = ingest.ingest_reports(hub=hub, limit=10_000)
         hub.close()
         sys.stdout.write(json.dumps({"snapshots": result.snapshots, "duplicates": result.duplicates}))

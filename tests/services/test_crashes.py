@@ -29,6 +29,7 @@ class Site:
             "DATABASE_URL": database_url,
             "MEMWATCH_VAR": str(folder / "var"),
             "MEMWATCH_TRANSPORT": self.transport,
+            "MEMWATCH_AGENT": "off",  # on a slow machine the workers would live long enough to report themselves
         }
         self.run("migrate")
 
