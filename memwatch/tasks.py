@@ -27,7 +27,8 @@ log = logging.getLogger("memwatch")
 INGEST_AT_ONCE = 5_000
 """Reports one run takes at most; a longer backlog waits for the next."""
 
-_INGEST_TTL_S = 120.0
+_INGEST_TTL_S = 30.0
+"""A worker killed in the middle holds up the others so long; one that takes longer gets company, which is harmless."""
 _JUDGING_TTL_S = 300.0
 _SENDING_TTL_S = 60.0
 """And the time limit of a channel."""
