@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import template
 
-from memwatch.admin.recording_forms import Offer, offered
 from memwatch.models import Leak, Process
 
 register = template.Library()
 
 
 @register.simple_tag
-def record_offers(leak: Leak | str | None = None, process: Process | str | None = None, kind: str = "") -> list[Offer]:
+def record_offers(leak: Leak | str | None = None, process: Process | str | None = None, kind: str = "") -> list[Any]:
     """What can be recorded; nothing for a process that is over, or has no agent."""
+    # Django loads the tags of every installed application, also in a site that has no admin.
+    from memwatch.admin.recording_forms import offered  # noqa: PLC0415
+
     if isinstance(leak, Leak):
         return offered(leak=leak, kind=kind) if leak.state != Leak.State.RESOLVED else []
     if isinstance(process, Process) and process.is_alive and not process.outside:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -200,3 +202,20 @@ def test_the_list_takes_as_many_queries_for_many_as_for_few(
     with django_assert_max_num_queries(14):
         shown = client.get(reverse("admin:memwatch_recording_changelist"))
     assert shown.status_code == 200
+
+
+def test_a_site_without_an_admin_draws_its_templates() -> None:
+    script = """
+import django
+from django.conf import settings
+settings.configure(
+    SECRET_KEY="x", MEMWATCH={"AGENT": "off"},
+    INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "memwatch"],
+    TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}],
+)
+django.setup()
+from django.template import engines
+print(engines["django"].from_string("{{ 1 }} drawn").render())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "1 drawn", done.stderr
