@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db.models import OuterRef, Q, Subquery
 
+from memwatch.conf import get_settings
 from memwatch.models import Process, Snapshot, SnapshotRollup
 from memwatch.queries.figures import KIB_COLUMNS, megabytes
 from memwatch.queries.types import ids_of
@@ -20,6 +21,7 @@ from memwatch.queries.types import ids_of
 MOST_READ = 1_500
 """Snapshots."""
 POINTS = 360
+OUTSIDE_TIMES = 200
 LEAST_EACH = 60
 """Snapshots of each process, however many there are."""
 
@@ -131,9 +133,13 @@ class _Reader:
     def _numbers(self, windows: Windows) -> Q:
         """The snapshots to read, by sequence number: all of a window, or evenly so many of them."""
         wanted = Q()
-        for group, (since, until) in _same(windows).items():
+        outside = {process.pk for process in self.processes if process.outside}
+        for pk in outside & windows.keys():
+            wanted |= self._moments(pk, *windows[pk])
+        numbered = {pk: window for pk, window in windows.items() if pk not in outside}
+        for group, (since, until) in _same(numbered).items():
             own = Snapshot.objects.filter(process=OuterRef("pk"), timestamp__gte=since, timestamp__lte=until)
-            numbered = (
+            ends = (
                 Process.objects.filter(pk__in=group)
                 .order_by()
                 .annotate(
@@ -141,7 +147,7 @@ class _Reader:
                     last=Subquery(own.order_by("-timestamp").values("seq")[:1]),
                 )
             )
-            for pk, first, last in numbered.values_list("pk", "first", "last"):
+            for pk, first, last in ends.values_list("pk", "first", "last"):
                 if first is None or last is None:
                     continue
                 step = -(-(abs(last - first) + 1) // self.most_each)
@@ -150,6 +156,18 @@ class _Reader:
                 else:
                     wanted |= Q(process=pk, seq__in=[*range(min(first, last), max(first, last), step), last])
         return wanted
+
+    def _moments(self, pk: int, since: datetime, until: datetime) -> Q:
+        """The same for a process seen from outside, whose snapshots are numbered by the clock: by evenly many times."""
+        interval = timedelta(seconds=get_settings().snapshot_interval)
+        if (until - since) / interval <= self.most_each:
+            return Q(process=pk, timestamp__range=(since, until))
+        step = (until - since) / OUTSIDE_TIMES
+        wanted = Q()
+        for place in range(OUTSIDE_TIMES):
+            begin = since + place * step
+            wanted |= Q(timestamp__range=(begin, begin + 1.2 * interval))
+        return Q(process=pk) & (wanted | Q(timestamp__range=(until - 1.2 * interval, until)))
 
     def _rollups(self, period: str, windows: Windows) -> Iterable[tuple[int, Point]]:
         wanted = Q()

@@ -68,6 +68,9 @@ def recent(items: Sequence[ProcessFigures], now: datetime) -> dict[int, Recent]:
 def _chosen(items: Iterable[ProcessFigures]) -> list[ProcessFigures]:
     by_service: dict[int, list[ProcessFigures]] = {}
     for item in items:
+        if item.process.outside:
+            # Its snapshots are numbered by the clock; it is a parent that does no work.
+            continue
         by_service.setdefault(item.process.service_id, []).append(item)
     share = max(LEAST_OF_A_SERVICE, MOST_PROCESSES // max(1, len(by_service)))
     return [item for own in by_service.values() for item in sorted(own, key=_interest, reverse=True)[:share]]

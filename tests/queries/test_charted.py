@@ -64,6 +64,22 @@ def test_of_many_snapshots_only_some_are_read_and_the_last_is_among_them() -> No
 
 
 @pytest.mark.django_db
+def test_a_process_seen_from_outside_is_drawn_too_though_the_clock_numbers_its_snapshots() -> None:
+    process = _process(age=48 * HOUR)
+    process.outside = True
+    step = timedelta(seconds=20)
+    rows = [(NOW - step * (4000 - at), at) for at in range(4001)]
+    Snapshot.objects.bulk_create(
+        Snapshot(process=process, seq=round(at.timestamp() * 1000), timestamp=at, rss_kib=1024 * mb) for at, mb in rows
+    )
+    with CaptureQueriesContext(connection) as captured:
+        points = charted([process], since=NOW - 26 * HOUR, until=NOW)[process.pk]
+    assert len(captured) <= 3
+    assert 100 < len(points) <= POINTS
+    assert points[-1].figures["rss_mb"][2] == 4000
+
+
+@pytest.mark.django_db
 def test_a_long_range_is_drawn_from_roll_ups_and_ends_with_snapshots() -> None:
     process = _process()
     rolled = NOW - HOUR
