@@ -28,7 +28,7 @@ class SteadyScheduler(PersistentScheduler):
         if self._ticked_at is not None and now < self._ticked_at - SET_BACK:
             log.warning("memwatch: the clock was set back by %s: the timetable begins anew", self._ticked_at - now)
             for entry in self.schedule.values():
-                entry.last_run_at = min(entry.last_run_at, now)
+                entry.last_run_at = min(entry.last_run_at or now, now)
             self._heap = None
         self._ticked_at = now
         return super().tick(*args, **kwargs)

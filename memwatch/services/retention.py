@@ -7,11 +7,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Model, Q, QuerySet
 from django.utils import timezone
 
 from memwatch.conf import Settings, get_settings
 from memwatch.models import Alert, Baseline, Command, Leak, Process, Recording, RejectedReport, Snapshot, SnapshotRollup
+from memwatch.queries.room import Room
 from memwatch.services import recording_files
 from memwatch.services.rollups import Progress, nothing, roll_up, start_of_day, start_of_hour
 from memwatch.services.transactions import writing
@@ -38,11 +39,14 @@ class PruneResult:
     commands: int = 0
     rejected_reports: int = 0
     recordings: int = 0
+    freed_bytes: int | None = dataclasses.field(default=None, compare=False)
+    """Room for new rows, about; ``None`` where the database does not say."""
 
     @property
     def deleted(self) -> int:
-        written = self.hourly_written + self.daily_written
-        return int(sum(dataclasses.astuple(self))) - written
+        """Rows of all kinds."""
+        not_deleted = ("hourly_written", "daily_written", "freed_bytes")
+        return sum(n for name, n in dataclasses.asdict(self).items() if name not in not_deleted)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,7 +57,8 @@ class _Step:
     words: str
     rows: QuerySet[Any]
     delete: Callable[[list[int]], int]
-    batch: int = BATCH
+    batch: int | None = None
+    """Rows in one transaction; ``BATCH`` when not given."""
 
 
 def prune(now: datetime | None = None, progress: Progress | None = None, *, dry_run: bool = False) -> PruneResult:
@@ -66,9 +71,12 @@ def prune(now: datetime | None = None, progress: Progress | None = None, *, dry_
     counted: dict[str, int] = {}
     if not dry_run:
         counted["hourly_written"], counted["daily_written"] = roll_up(now, tell)
+    room = Room()
+    gone: dict[type[Model], int] = {}
     for step in _steps(get_settings(), now):
         counted[step.field] = step.rows.count() if dry_run else _delete(step, tell)
-    return PruneResult(**counted)
+        gone[step.rows.model] = gone.get(step.rows.model, 0) + counted[step.field]
+    return PruneResult(**counted, freed_bytes=None if dry_run else room.freed(gone))
 
 
 def _steps(settings: Settings, now: datetime) -> list[_Step]:
@@ -115,13 +123,22 @@ def _steps(settings: Settings, now: datetime) -> list[_Step]:
 
 
 def _delete(step: _Step, tell: Progress) -> int:
-    """Delete the step's rows, a batch a transaction, until none is left."""
-    total = step.rows.count()
-    done = 0
+    """Delete the step's rows, a batch a transaction.
+
+    By rising id up to the highest that is old now: no batch goes again through what those before have deleted, and
+    none looks at the rows that stay.
+    """
+    highest = step.rows.aggregate(highest=Max("pk"))["highest"]
+    if highest is None:
+        return 0
+    total = 0 if tell is nothing else step.rows.count()
+    done, last = 0, 0
     tell(step.words, done, total)
-    while ids := list(step.rows.order_by().values_list("pk", flat=True)[: step.batch]):
+    rows = step.rows.filter(pk__lte=highest).order_by("pk").values_list("pk", flat=True)
+    while ids := list(rows.filter(pk__gt=last)[: step.batch or BATCH]):
         with writing():
             done += step.delete(ids)
+        last = ids[-1]
         tell(step.words, done, max(done, total))
     return done
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from io import StringIO
 
@@ -9,6 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from memwatch.management.commands import memwatch_prune
 from memwatch.models import (
     Alert,
     Baseline,
@@ -19,6 +21,7 @@ from memwatch.models import (
     Snapshot,
     SnapshotRollup,
 )
+from memwatch.services import retention
 from memwatch.services.retention import PruneResult, prune
 from memwatch.services.rollups import roll_up
 from tests.services.stored import MINUTE, NOON, QUOTE, end_process, growing, store_process, store_snapshots, type_id
@@ -172,6 +175,31 @@ def test_progress_counts_up_to_the_whole():
     prune(NOON, lambda *progress: told.append(progress))
     assert ("snapshots", 0, 60) in told
     assert ("snapshots", 60, 60) in told
+
+
+def test_rows_go_batch_by_batch_and_those_that_stay_are_left_alone(monkeypatch):
+    monkeypatch.setattr(retention, "BATCH", 7)
+    process = store_process(started=NOON - 9 * DAY)
+    store_snapshots(process, NOON - 3 * DAY, NOON - 3 * DAY + HOUR)
+    store_snapshots(process, NOON - HOUR, NOON)
+    assert prune(NOON).snapshots == 61
+    assert process.snapshots.count() == 61
+    assert prune(NOON).snapshots == 0
+
+
+def test_every_kind_of_row_has_its_words():
+    fields = {field.name for field in dataclasses.fields(PruneResult)}
+    assert set(memwatch_prune._WORDS) == fields - {"freed_bytes"}
+
+
+def test_the_command_says_how_much_room_there_is_for_new_rows():
+    now = timezone.now()
+    process = store_process(started=now - 9 * DAY)
+    store_snapshots(process, now - 4 * DAY, now - 3 * DAY)
+    out = StringIO()
+    call_command("memwatch_prune", stdout=out)
+    (line,) = [line for line in out.getvalue().splitlines() if "MB" in line]
+    assert 0.1 < float(line.split()[0]) < 10
 
 
 def test_a_dry_run_of_the_command_counts_and_changes_nothing():

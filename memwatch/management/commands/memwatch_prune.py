@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from memwatch.figures import MB
 from memwatch.services.retention import PruneResult, prune
 from memwatch.services.rollups import Progress
 
@@ -24,6 +25,7 @@ _WORDS = {
     "baselines": "replaced baselines",
     "commands": "commands",
     "rejected_reports": "rejected reports",
+    "recordings": "recordings",
 }
 
 
@@ -69,10 +71,14 @@ class Command(BaseCommand):
 
 def _report(result: PruneResult, *, dry_run: bool) -> str:
     """One line a kind of row that there is something to say of."""
-    counts = {name: n for name, n in dataclasses.asdict(result).items() if n}
+    counts = dataclasses.asdict(result)
     lines = []
-    for name, n in counts.items():
+    for name, words in _WORDS.items():
+        if not (n := counts[name]):
+            continue
         written = name.endswith("_written")
         verb = "" if written else ("would be deleted" if dry_run else "deleted")
-        lines.append(f"{n:>10,}  {_WORDS[name]} {verb}".rstrip())
+        lines.append(f"{n:>10,}  {words} {verb}".rstrip())
+    if result.freed_bytes:
+        lines.append(f"{result.freed_bytes / MB:>10,.1f}  MB, about, are free for new rows")
     return "\n".join(lines) if lines else "Nothing is old enough to be pruned."
