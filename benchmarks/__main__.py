@@ -13,6 +13,7 @@ BENCHMARKS = {
     "reference": "the performance figures of the profiling reference, re-measured",
     "transport": "a command to 1, 10 and 50 processes and back",
     "ingest": "reports into SQLite",
+    "detect": "a pass of detection over 5,000 processes, on SQLite and PostgreSQL",
     "guest": "a Django view in gunicorn with the agent and without",
     "pages": "the admin's pages over a million snapshots in PostgreSQL, against Django's default change list",
     "leaks.lives": "fleets of recycled workers, against life by life",

@@ -1,6 +1,7 @@
 """For Celery."""
 
 import os
+import time
 
 from celery import Celery
 
@@ -12,3 +13,18 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 @app.task(name="guest.work")
 def work() -> None:
     """Nothing, but counted."""
+
+
+class Kept:
+    """What a task leaves behind."""
+
+
+_kept: list[Kept] = []
+
+
+@app.task(name="guest.keep")
+def keep(objects: int) -> None:
+    """Leak so many objects, and go on with the next task."""
+    _kept.extend(Kept() for _ in range(objects))
+    time.sleep(0.1)
+    keep.delay(objects)

@@ -41,6 +41,19 @@ def grow(request: HttpRequest) -> HttpResponse:
     return HttpResponse(str(len(gc.get_objects())))
 
 
+class Kept:
+    """What a request leaves behind."""
+
+
+_kept: list[Kept] = []
+
+
+def keep(request: HttpRequest) -> HttpResponse:
+    """Leak so many objects."""
+    _kept.extend(Kept() for _ in range(int(request.GET["objects"])))
+    return HttpResponse(str(len(_kept)))
+
+
 def latency(request: HttpRequest) -> HttpResponse:
     """The longest that a greenlet (or thread) that sleeps a millisecond at a time has overslept, in ms."""
     longest, until = 0.0, time.monotonic() + float(request.GET["seconds"])
@@ -61,6 +74,7 @@ urlpatterns = [
     path("fork", fork),
     path("run", run),
     path("grow", grow),
+    path("keep", keep),
     path("latency", latency),
     path("threads", threads),
 ]
