@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from functools import partial
 from inspect import CO_OPTIMIZED
 from itertools import compress, repeat
-from operator import attrgetter, eq
+from operator import and_, attrgetter, eq
 from types import FrameType
 from typing import Any
 
 from memwatch.diagnosis import reading
+from memwatch.diagnosis.hands import held
+from memwatch.diagnosis.host import Host
 from memwatch.diagnosis.meter import Meter
 from memwatch.sampling.names import clean
 from memwatch.sampling.quiet import Step, uninterrupted
@@ -22,44 +25,64 @@ _COPIES = sys.version_info < (3, 13)
 """Before Python 3.13 reading a frame's locals leaves copies of the references with the frame."""
 
 
-def local_variables(wanted: frozenset[int], meter: Meter) -> dict[int, tuple[str, str]]:
+def local_variables(wanted: frozenset[int], host: Host, meter: Meter) -> dict[int, tuple[str, str]]:
     """``(local variable 'x' of f (file:line), thread name)`` by the id of what is wanted."""
     names = thread_names()
-    frames: list[FrameType] = []
     of_thread: list[str] = []
-    for ident, top in sys._current_frames().items():
-        frame: FrameType | None = top
-        while frame is not None and len(frames) < MOST_FRAMES:
-            if not _is_own(frame):
-                frames.append(frame)
-                of_thread.append(names.get(ident, f"thread {ident}"))
-            frame = frame.f_back
-    found: list[list[tuple[Any, int]]] = []
-    with meter.pausing():
-        uninterrupted(_steps(frames, wanted, found))
+    hits: list[list[tuple[Any, int]]] = []
     places: dict[int, tuple[str, str]] = {}
-    for frame, thread, hits in zip(frames, of_thread, found, strict=True):
-        for name, child in hits:
-            where = f"{frame.f_code.co_qualname} ({frame.f_code.co_filename}:{frame.f_lineno})"
-            places.setdefault(child, (clean(f"local variable '{name}' of {where}"), clean(thread)))
+    with held(host) as frames:
+        _gather(frames, of_thread, names)
+        optimized = [bool(frame.f_code.co_flags & CO_OPTIMIZED) for frame in frames]
+        with meter.pausing():
+            uninterrupted(_steps(frames, optimized, wanted, hits))
+        for number, found in enumerate(hits):
+            for name, child in found:
+                where = _where(frames[number])
+                place = (clean(f"local variable '{name}' of {where}"), clean(of_thread[number]))
+                places.setdefault(child, place)
     return places
 
 
-def _steps(frames: list[FrameType], wanted: frozenset[int], found: list[list[tuple[Any, int]]]) -> list[Step]:
+def _gather(frames: list[Any], of_thread: list[str], names: dict[int, str]) -> None:
+    """Every thread's frames, ours left out."""
+    for ident, top in sys._current_frames().items():
+        frame: FrameType | None = top
+        while frame is not None and len(frames) < MOST_FRAMES:
+            frames.append(frame)
+            of_thread.append(names.get(ident, f"thread {ident}"))
+            if _is_own(frame):
+                frames.pop()
+                of_thread.pop()
+            frame = frame.f_back
+
+
+def _where(frame: FrameType) -> str:
+    return f"{frame.f_code.co_qualname} ({frame.f_code.co_filename}:{frame.f_lineno})"
+
+
+def _steps(
+    frames: list[Any], optimized: list[bool], wanted: frozenset[int], hits: list[list[tuple[Any, int]]]
+) -> list[Step]:
     """Read all locals, note names and ids, and take back the copies where nobody else can have seen them."""
     live: list[Any] = []
     copies: list[dict[str, Any]] = []
+    counts: list[int] = []
     cleared: list[None] = []
-    optimized = [bool(frame.f_code.co_flags & CO_OPTIMIZED) for frame in frames]
-    unshared = map(eq, map(sys.getrefcount, live), repeat(_UNSHARED))
+
+    def ids() -> Iterator[Iterator[int]]:
+        return map(map, repeat(id), map(dict.values, copies))
+
+    named = map(zip, map(dict.keys, copies), ids())
     steps: list[Step] = [
         partial(live.extend, map(attrgetter("f_locals"), frames)),
         partial(copies.extend, map(dict, live)),
-        partial(found.extend, map(reading.keys_of, copies, repeat(wanted))),
+        partial(hits.extend, map(list, map(compress, named, map(map, repeat(wanted.__contains__), ids())))),
+        partial(counts.extend, map(sys.getrefcount, live)),
     ]
     if _COPIES:
-        mine = compress(compress(live, unshared), optimized)
-        steps.append(partial(cleared.extend, map(dict.clear, mine)))
+        unshared = map(eq, counts, repeat(_UNSHARED))
+        steps.append(partial(cleared.extend, map(dict.clear, compress(live, map(and_, unshared, optimized)))))
     return [*steps, copies.clear, live.clear]
 
 

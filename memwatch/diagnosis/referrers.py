@@ -198,7 +198,7 @@ class _Climb:
             above = yield from self._pass(wanted)  # a full collection had put the heap into another order
         lonely = frozenset(each for each in wanted if not self._graph.has_holder(each))
         if lonely:
-            for child, (element, thread) in local_variables(lonely, self._meter).items():
+            for child, (element, thread) in local_variables(lonely, self._host, self._meter).items():
                 self._graph.place(child, element, f"thread {thread}")
         return above
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Generator, Iterator
 from functools import partial
 from itertools import chain, compress, islice, repeat
-from operator import and_, not_, or_
+from operator import and_, is_, not_, or_
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
@@ -58,8 +58,13 @@ def _steps(queue: list[Any], stretch: slice, seen: set[int], sizes: list[int]) -
     def plain() -> Iterator[bool]:
         return map(PLAIN_IDS.__contains__, map(id, map(type, now)))
 
+    def dicts() -> Iterator[Any]:
+        return compress(now, map(is_, map(type, now), repeat(dict)))
+
     def referents() -> Iterator[Any]:
-        return chain.from_iterable(map(gc.get_referents, now))
+        # The dicts again: one that is not tracked, of texts say, names no referents.
+        entries = chain(map(iter, dicts()), map(dict.values, dicts()))
+        return chain.from_iterable(chain(map(gc.get_referents, now), entries))
 
     def new() -> Iterator[Any]:
         # Begun when it is pulled: an iterator over a dict does not survive that the dict is filled.

@@ -1,0 +1,72 @@
+"""Recordings run to their end in the test's own process, and a module whose objects they look for."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import types
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import pytest
+
+from memwatch.diagnosis import options
+from memwatch.diagnosis.host import Host
+from memwatch.diagnosis.meter import Meter
+from memwatch.diagnosis.referrers import ReferrersRecording
+
+HOST = Host()
+
+
+@pytest.fixture(autouse=True)
+def small_heap() -> Iterator[None]:
+    """The objects of the test run itself are put where no pass over the heap looks: that takes its time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+def run_to_end(work: Generator[float, None, Any]) -> Any:
+    """What the generator returns, with the collector off while it works, as the agent has it; it does not wait."""
+    gc.collect()
+    gc.disable()
+    try:
+        while True:
+            next(work)
+    except StopIteration as end:
+        return end.value
+    finally:
+        gc.enable()
+
+
+def referrers(type_name: str, *, host: Host = HOST, **given: Any) -> dict[str, Any]:
+    """The result of a recording of referrers."""
+    recording = ReferrersRecording(options.referrers({"type": type_name, **given}), host)
+    found: dict[str, Any] = run_to_end(recording.run(Meter())).to_dict()
+    return found
+
+
+def paths(result: dict[str, Any]) -> list[list[str]]:
+    """Its chains' paths."""
+    return [list(chain["path"]) for chain in result["chains"]]
+
+
+@pytest.fixture
+def shop() -> Iterator[types.ModuleType]:
+    """A loaded module ``shop_under_test`` to put things into."""
+    module = types.ModuleType("shop_under_test")
+    sys.modules[module.__name__] = module
+    yield module
+    del sys.modules[module.__name__]
+    vars(module).clear()
+
+
+@pytest.fixture
+def make_class(shop: types.ModuleType) -> Callable[..., Any]:
+    """A class of that module: ``make_class("Quote", total=0)``."""
+
+    def make(name: str, *bases: type, **namespace: Any) -> Any:
+        return type(name, bases, {"__module__": shop.__name__, "__qualname__": name, **namespace})
+
+    return make
