@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 from django.urls import reverse
 from django_filters.rest_framework import DjangoFilterBackend
-from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import extend_schema
 from rest_framework import viewsets
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication, TokenAuthentication
@@ -22,6 +21,7 @@ from rest_framework.throttling import BaseThrottle
 from memwatch.api import errors
 from memwatch.api.access import ActionThrottle, MemwatchPermission
 from memwatch.api.pagination import Newest
+from memwatch.api.schema import ApiSchema
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -31,7 +31,7 @@ def documented(**kwargs: Any) -> Callable[[_Method], _Method]:
 
     def decorate(method: _Method) -> _Method:
         known: dict[str, Any] = method.__dict__.setdefault("kwargs", {})
-        known.setdefault("schema", AutoSchema)
+        known.setdefault("schema", ApiSchema)
         return extend_schema(**kwargs)(method)
 
     return decorate
@@ -54,7 +54,7 @@ class ApiView(viewsets.GenericViewSet[Any]):
     filter_backends: Sequence[Any] = (DjangoFilterBackend,)
     pagination_class: type[Newest] | None = Newest
     versioning_class = None
-    schema = AutoSchema()
+    schema = ApiSchema()
 
     def get_exception_handler(self) -> Callable[..., Response | None]:
         return errors.handler

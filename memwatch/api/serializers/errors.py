@@ -11,3 +11,4 @@ class ErrorSerializer(serializers.Serializer[Any]):
     """What is wrong, in a sentence."""
 
     detail = serializers.CharField()
+    errors = serializers.DictField(required=False, help_text="By the name of the parameter or field")

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema_view
 from rest_framework import status
@@ -181,7 +182,11 @@ class StatsView(ApiView):
     filter_backends = ()
     queryset = Process.objects.none()
 
-    @documented(summary="What is watched, stored, lost and waiting", responses=StatsSerializer, operation_id="stats")
+    @documented(
+        summary="What is watched, stored, lost and waiting",
+        responses=forced_singular_serializer(StatsSerializer),
+        operation_id="stats",
+    )
     def list(self, request: Request) -> Response:
         """Counts, open leaks by severity, lag, transport, costs."""
         return Response(StatsSerializer(queries.stats()).data)
