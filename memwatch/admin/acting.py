@@ -126,6 +126,7 @@ class ActingAdmin(ModelAdmin):
             "act": act,
             "rows": [_row(act, row) for row in rows[:MOST_SHOWN]],
             "more": max(0, len(rows) - MOST_SHOWN),
+            "stated": act.state is not None,
             "heading": f"{formats.count(len(rows))} {noun}",
             "left": ngettext("%s of them is left as it is", "%s of them are left as they are", left)
             % formats.count(left)
