@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -73,7 +74,8 @@ def test_the_overview_opens_when_the_transport_is_away(
         raise TransportUnavailable("nobody answers at redis://there")
 
     fleet.process()
-    monkeypatch.setattr("memwatch.queries.stats.transport_state", away)
+    # memwatch.queries has a function of the module's name.
+    monkeypatch.setattr(importlib.import_module("memwatch.queries.stats"), "transport_state", away)
     text = login("viewer").get(reverse(OVERVIEW)).content.decode()
     assert "The transport cannot be reached: nobody answers at redis://there" in text
 
