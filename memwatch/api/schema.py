@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse
@@ -23,8 +23,8 @@ REFUSALS = {
 class ApiSchema(AutoSchema):
     """drf-spectacular's, and the refusals besides."""
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
-        found: dict[str, Any] = super()._get_response_bodies(direction)  # type: ignore[no-untyped-call]
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
+        found: dict[str, Any] = super()._get_response_bodies(direction)
         for code, description in REFUSALS.items():
             if code not in found and (code != "429" or self.method not in ("GET", "HEAD")):
                 answer = OpenApiResponse(ErrorSerializer, description=description)

@@ -184,7 +184,7 @@ class StatsView(ApiView):
 
     @documented(
         summary="What is watched, stored, lost and waiting",
-        responses=forced_singular_serializer(StatsSerializer),
+        responses=forced_singular_serializer(StatsSerializer),  # type: ignore[no-untyped-call]
         operation_id="stats",
     )
     def list(self, request: Request) -> Response:
