@@ -32,8 +32,6 @@ from tests.servers import Server
 
 LAG_P95_S, CPU_SHARE, CEILING = 10.0, 0.60, 1_000.0
 DETECT_S, OVERVIEW_MS, PROCESSES_MS = 15.0, 300.0, 200.0
-HISTORY = 60
-"""Snapshots that every process has before it begins."""
 AGENTS_EACH = 1_700
 """Simulated agents in one process: each has three files open, at times four."""
 COMMAND_KEY = "bench"
@@ -58,6 +56,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet", description=__doc__)
     parser.add_argument("--processes", type=int, default=5_000)
     parser.add_argument("--interval", type=float, default=60.0, help="seconds between two snapshots of a process")
+    parser.add_argument("--history", type=int, default=60, help="snapshots every process has before it begins")
     parser.add_argument("--seconds", type=float, default=180.0, help="how long the agents report at the true rate")
     parser.add_argument("--backlog", type=int, default=20_000, help="reports drained to find the ceiling")
     options = parser.parse_args()
@@ -100,7 +99,7 @@ class Fleet:
     def __init__(self, options: argparse.Namespace, postgres: Server, redis: Server) -> None:
         self.options, self.servers = options, {"postgresql": postgres, "redis": redis}
         self.report = Report()
-        self.begin = datetime.now(UTC) - timedelta(seconds=HISTORY * options.interval)
+        self.begin = datetime.now(UTC) - timedelta(seconds=options.history * options.interval)
         self.processes = [Simulated(number, self.begin, options.interval) for number in range(options.processes)]
 
     def run(self) -> int:
@@ -124,12 +123,12 @@ class Fleet:
 
         living = [process for process in self.processes if process.kind != RESTARTING]
         with _progress() as progress:
-            task = progress.add_task("history", total=HISTORY)
+            task = progress.add_task("history", total=self.options.history)
             _take(ingest, [process.report(0).encode() for process in living])
             progress.advance(task)
             ids = dict(Process.objects.values_list("key", "pk"))
             types = intern({name for process in living for name in type_names(process.snapshot(0))})
-            for seq in range(1, HISTORY - 1):
+            for seq in range(1, self.options.history - 1):
                 rows = [
                     Snapshot(
                         process_id=ids[process.info().key],
@@ -142,7 +141,7 @@ class Fleet:
                 ]
                 Snapshot.objects.bulk_create(rows, batch_size=500)
                 progress.advance(task)
-            _take(ingest, [process.report(HISTORY - 1).encode() for process in living])
+            _take(ingest, [process.report(self.options.history - 1).encode() for process in living])
             progress.advance(task)
             with connection.cursor() as cursor:
                 cursor.execute("ANALYZE")
@@ -200,20 +199,20 @@ class Fleet:
         for workers in (1, 2):
             seq = self._fill(seq)
             before = {name: _cpu(server) for name, server in self.servers.items()}
-            started = time.monotonic()
             drains = [_start("worker", "drain") for _ in range(workers)]
             results = [line for process in drains for line in _lines(process)]
             seconds = max(result["seconds"] for result in results)
             rate = sum(result["snapshots"] for result in results) / seconds
-            elapsed = time.monotonic() - started
             target = (f"{CEILING:,.0f}/s", rate >= CEILING) if workers == 1 else ("", True)
             self.report.line(f"{workers} ingester{'s' * (workers > 1)}", f"{rate:,.0f}/s", *target)
-            shares = {"the ingester itself": sum(result["cpu"] for result in results) / seconds / workers}
-            shares |= {name: (_cpu(server) - before[name]) / elapsed for name, server in self.servers.items()}
-            for name, share in shares.items():
+            spent = {"the ingester itself": sum(result["cpu"] for result in results)}
+            spent |= {name: _cpu(server) - before[name] for name, server in self.servers.items()}
+            stored = sum(result["snapshots"] for result in results)
+            for name, cpu in spent.items():
+                share = cpu / seconds / (workers if name == "the ingester itself" else 1)
                 self.report.line(f"  {name}", f"{share:.0%} of a core")
-            first = max(shares, key=lambda name: shares[name])
-            self.report.line("  gives first", first)
+                self.report.line(f"  {name}, for each snapshot", f"{cpu / stored * 1e6:,.0f} µs CPU")
+            self.report.line("  gives first", max(spent, key=lambda name: spent[name]))
 
     def _fill(self, seq: int) -> int:
         """Enough snapshots of living processes in the stream; the number after the last."""
@@ -238,9 +237,10 @@ class Fleet:
 
         print("server time, once:")
         targets = {"overview": OVERVIEW_MS, "/api/v1/processes/": PROCESSES_MS}
-        for what, spent in server_times().items():
+        for what, (spent, cpu) in server_times().items():
             target = (f"{targets[what]:g} ms", spent <= targets[what]) if what in targets else ("", True)
             self.report.line(what, f"{spent:,.0f} ms", *target)
+            self.report.line("  its CPU in Python", f"{cpu:,.0f} ms")
 
     def _prune(self) -> None:
         """Roll-ups of the hour, and what is old goes: as if three days had passed."""
@@ -254,9 +254,10 @@ class Fleet:
         spent = time.monotonic() - started
         self.report.line(f"roll-up of {written:,} process hours and days", f"{spent:.1f} s")
         started = time.monotonic()
-        gone = retention.prune(later + timedelta(days=3)).snapshots
+        result = retention.prune(later + timedelta(days=3))
         spent = time.monotonic() - started
-        self.report.line(f"pruning of {gone:,} snapshots", f"{gone / spent:,.0f}/s")
+        self.report.line(f"pruning of {result.snapshots:,} snapshots", f"{result.snapshots / spent:,.0f}/s")
+        self.report.line("  room for new rows", f"{(result.freed_bytes or 0) / 2**20:,.0f} MB")
 
 
 def _take(ingest: Any, payloads: list[bytes]) -> None:

@@ -48,7 +48,7 @@ def _timed(name: str, task: Any) -> None:
     seconds, cpu = time.monotonic() - started, time.process_time() - cpu
     finished = time.time()
     lags: list[float] = []
-    if name == "ingest_reports":
+    if name in ("ingest_reports", "take_snapshots"):
         taken = Snapshot.objects.filter(pk__gt=last).values_list("timestamp", flat=True)
         lags = [round(finished - moment.timestamp(), 2) for moment in taken]
     print(json.dumps({"task": name, "seconds": seconds, "cpu": cpu, "lags": lags}), flush=True)

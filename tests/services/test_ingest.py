@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 from datetime import timedelta
 from typing import Any
@@ -281,6 +282,44 @@ def test_a_clock_that_is_wrong_does_not_bend_the_lease(hub: Hub, send: Any) -> N
     assert row.lease_expires_at == at(180)
     assert row.last_snapshot.timestamp == at(86_400)
     assert row.last_snapshot.received_at == at(0)
+
+
+def test_a_process_whose_clock_was_set_back_goes_on_reporting(hub: Hub, send: Any) -> None:
+    send(report(snapshots={0: snapshot(3_600)}))
+    ingest_reports(hub=hub, now=at(3_600))
+    send(report(snapshots={1: snapshot(60)}))
+    assert ingest_reports(hub=hub, now=at(60)).snapshots == 1
+    row = Process.objects.get()
+    assert row.is_alive
+    assert (row.last_snapshot.seq, row.lease_expires_at) == (1, at(60 + 180))
+
+
+def test_in_a_rolling_deploy_reports_of_the_version_before_and_after_are_stored() -> None:
+    """What a later version adds is not known here; what it does not say any more is not missed."""
+    today = json.loads(report(process(1), {0: snapshot()}).encode())
+    later = json.loads(report(process(2), {0: snapshot()}).encode())
+    for part in (later, later["process"], later["snapshots"][0][1]):
+        part["a_word_of_tomorrow"] = {"any": ["thing"]}
+    earlier = json.loads(report(process(3), {0: snapshot()}).encode())
+    kept = ("v", "process", "sent_at", "lease_s", "snapshots")
+    earlier = {name: earlier[name] for name in kept}
+    earlier["process"] = {name: earlier["process"][name] for name in ("host", "pid", "started_at", "nonce", "service")}
+    earlier["snapshots"][0][1] = {"timestamp": at(0).isoformat(), "rss_mb": 96}
+
+    result = ingest.take([json.dumps(payload).encode() for payload in (today, later, earlier)])
+
+    assert (result.snapshots, result.rejected) == (3, 0)
+    assert set(Snapshot.objects.values_list("process__pid", "rss_kib")) == {(pid, 96 * 1024) for pid in (1, 2, 3)}
+
+
+def test_a_backlog_is_seen_and_drained_oldest_first(hub: Hub, send: Any) -> None:
+    send(*(report(snapshots={seq: snapshot(60 * seq)}) for seq in range(30)))
+    left = []
+    while ingest_reports(hub=hub, limit=10).reports:
+        stored = list(Snapshot.objects.order_by("pk").values_list("seq", flat=True))
+        assert stored == list(range(len(stored)))
+        left.append(hub.state().backlog)
+    assert left == [20, 10, 0]
 
 
 def test_names_are_interned_once(hub: Hub, send: Any) -> None:
