@@ -14,6 +14,7 @@ BENCHMARKS = {
     "transport": "a command to 1, 10 and 50 processes and back",
     "ingest": "reports into SQLite",
     "detect": "a pass of detection over 5,000 processes, on SQLite and PostgreSQL",
+    "exporter": "the fleet exporter with 1,000 processes, against prometheus_client's own gauges",
     "guest": "a Django view in gunicorn with the agent and without",
     "pages": "the admin's pages over a million snapshots in PostgreSQL, against Django's default change list",
     "leaks.lives": "fleets of recycled workers, against life by life",

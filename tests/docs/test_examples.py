@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import time
@@ -88,3 +89,36 @@ def test_the_webhook_example_takes_what_memwatch_signs_and_nothing_else() -> Non
     headers = {TIMESTAMP: now, SIGNATURE: sign("s3cret", now, b"{}")}
     assert namespace["is_from_memwatch"]("s3cret", headers, b"{}")
     assert not namespace["is_from_memwatch"]("s3cret", headers, b"{} ")
+
+
+def test_the_production_example_records_each_alert_once_of_one_process_and_of_a_fleet() -> None:
+    from memwatch.alerts.channels import configured
+    from memwatch.conf import Settings
+    from memwatch.profiler import get_memory_profiler
+    from tests.alerts.told import message
+
+    (example,) = [block for block in blocks_of(API) if "metrics_aggregator" in block]
+    namespace: dict[str, Any] = {}
+    exec(example, namespace)
+    recorded = namespace["metrics_aggregator"].recorded
+    profiler = get_memory_profiler()
+
+    async def life() -> None:
+        await namespace["startup"]()
+        assert profiler.is_running
+        profiler.heap_warning_percent, profiler.heap_critical_percent = 0.0001, 100.0
+        await profiler.take_snapshot()
+        await profiler.take_snapshot()
+        await namespace["shutdown"]()
+        assert not profiler.is_running
+
+    try:
+        asyncio.run(life())
+    finally:
+        profiler.heap_warning_percent, profiler.heap_critical_percent = 80.0, 90.0
+    ((name, value, alert),) = recorded
+    assert (name, value, alert["type"], alert["severity"]) == ("memory_alerts", 1, "heap_warning", "medium")
+
+    (channel,) = configured(Settings(alert_channels=(namespace["report_to_aggregator"],))).values()
+    channel.send([message()], timeout_s=5)
+    assert recorded[-1] == ("memory_alerts", 1, message())

@@ -36,6 +36,13 @@ def alertmanager_program() -> str:
     )
 
 
+@pytest.fixture(scope="session")
+def amtool() -> str:
+    """Alertmanager's tool, or the test is skipped."""
+    remedy = "install Alertmanager 0.25 or newer, e.g. apt-get install prometheus-alertmanager"
+    return require("alertmanager", find_program("amtool"), remedy)
+
+
 class HttpServer(Server):
     """A server with an HTTP API; configuration is written into its folder by whoever makes it."""
 

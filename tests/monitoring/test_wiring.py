@@ -133,6 +133,16 @@ def test_alertmanager_sends_nothing_until_it_is_told_where() -> None:
     assert set(receivers(settings["route"])) == {receiver["name"] for receiver in settings["receivers"]}
 
 
+@pytest.mark.prometheus
+def test_alertmanager_takes_its_configuration_and_routes_by_severity(amtool: str) -> None:
+    path = str(MONITORING / "alertmanager.yml")
+    subprocess.run([amtool, "check-config", path], check=True, capture_output=True, timeout=60)
+    for severity in ("critical", "warning"):
+        routed = [amtool, "config", "routes", "test", f"--config.file={path}", f"severity={severity}", "alertname=x"]
+        done = subprocess.run(routed, check=True, capture_output=True, text=True, timeout=60)
+        assert done.stdout.strip() == severity
+
+
 def test_inhibition_speaks_of_alerts_there_are() -> None:
     names = {alert.name for alert in alerts()}
     for rule in load(MONITORING / "alertmanager.yml")["inhibit_rules"]:
