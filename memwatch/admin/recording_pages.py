@@ -7,15 +7,17 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin import formats
 from memwatch.admin.panels import Line
 from memwatch.models import Recording, RecordingKind
-from memwatch.queries.conclusions import conclude, number, place, rows
+from memwatch.queries.conclusions import ARROW, conclude, number, place, rows
 from memwatch.queries.recordings import container_of
 
 MOST_ROWS = 40
+MOST_SUSPECTS = 15
+"""Agents name the suspicious first."""
 
 
 def context(recording: Recording, result: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -64,7 +66,7 @@ def costs(recording: Recording) -> list[Line]:
         if name in measured:
             lines.append(Line(label=label, value=str(shown(number(measured[name])))))
     if recording.size:
-        lines.append(Line(label=_("Size"), value=formats.kib(max(1, recording.size // 1024))))
+        lines.append(Line(label=_("Size"), value=size(recording.size / 1024)))
     return lines
 
 
@@ -87,10 +89,10 @@ def files(recording: Recording) -> list[dict[str, str]]:
 
 def _referrers(result: Mapping[str, Any]) -> dict[str, Any]:
     chains = sorted(rows(result, "chains"), key=lambda chain: -number(chain.get("count")))
-    holder = result.get("holder")
+    holder, new = result.get("holder"), result.get("new_since_baseline")
     return {
         "instances": formats.count(int(number(result.get("instances")))),
-        "new": _count_or_dash(result.get("new_since_baseline")),
+        "new": "" if new is None else formats.signed_count(int(number(new))),
         "chains": [
             {
                 "path": [str(step) for step in chain.get("path") or []],
@@ -116,9 +118,9 @@ def _referrers(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _holder(holder: Mapping[str, Any]) -> str:
-    kept = formats.kib(int(number(holder.get("retained_kb"))))
+    kept = size(number(holder.get("retained_kb")))
     text = str(holder.get("name") or holder.get("type") or "")
-    if holder.get("length") is not None:
+    if holder.get("length") is not None and "(" not in text:
         length = int(number(holder["length"]))
         entries = ngettext("%s entry", "%s entries", length) % formats.count(length)
         text = f"{text} ({holder.get('type', '')}, {entries})"
@@ -128,7 +130,7 @@ def _holder(holder: Mapping[str, Any]) -> str:
 
 
 def _allocations(result: Mapping[str, Any]) -> dict[str, Any]:
-    sites = rows(result, "sites")[:MOST_ROWS]
+    sites = sorted(rows(result, "sites"), key=lambda site: site.get("of_type") is not True)[:MOST_ROWS]
     return {
         "seconds": formats.duration(number(result.get("seconds"))),
         "traced": formats.megabytes(number(result.get("traced_mb"))),
@@ -136,8 +138,8 @@ def _allocations(result: Mapping[str, Any]) -> dict[str, Any]:
             {
                 "place": place(site),
                 "code": str(site.get("code") or ""),
-                "growth": formats.kib(int(number(site.get("size_growth_kb_per_min")))),
-                "size": formats.kib(int(number(site.get("size_kb")))),
+                "growth": size(number(site.get("size_growth_kb_per_min"))),
+                "size": size(number(site.get("size_kb"))),
                 "count": formats.count(int(number(site.get("count")))),
                 "of_type": site.get("of_type") is True,
                 "traceback": [str(line) for line in site.get("traceback") or []],
@@ -153,10 +155,8 @@ def _heap_summary(result: Mapping[str, Any]) -> dict[str, Any]:
             {
                 "name": str(row.get("type", "")),
                 "count": formats.count(int(number(row.get("count")))),
-                "size": formats.kib(int(number(row.get("size_kb")))),
-                "error": (
-                    "" if row.get("size_error_kb") is None else f"± {formats.kib(int(number(row['size_error_kb'])))}"
-                ),
+                "size": size(number(row.get("size_kb"))),
+                "error": ("" if row.get("size_error_kb") is None else f"± {size(number(row['size_error_kb']))}"),
             }
             for row in rows(result, "types")[:MOST_ROWS]
         ],
@@ -174,7 +174,7 @@ def _heap_summary(result: Mapping[str, Any]) -> dict[str, Any]:
             {
                 "name": str(row.get("module", "")),
                 "count": formats.count(int(number(row.get("count")))),
-                "size": formats.kib(int(number(row.get("size_kb")))),
+                "size": size(number(row.get("size_kb"))),
             }
             for row in rows(result, "modules")[:MOST_ROWS]
         ],
@@ -184,15 +184,93 @@ def _heap_summary(result: Mapping[str, Any]) -> dict[str, Any]:
                 "count": formats.count(int(number(row.get("count")))),
                 "advice": str(row.get("advice") or ""),
             }
-            for row in rows(result, "suspects")[:MOST_ROWS]
+            for row in rows(result, "suspects")[:MOST_SUSPECTS]
         ],
         "garbage": formats.count(int(number(result.get("garbage")))),
         "threads": [str(name) for name in result.get("threads") or []][:MOST_ROWS],
     }
 
 
-def _count_or_dash(value: object) -> str:
-    return formats.NOT_MEASURED if value is None else formats.count(int(number(value)))
+def difference(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What :func:`memwatch.queries.recordings.difference_of` gives, as lines and tables."""
+    figures = found.get("figures") or {}
+    return {
+        "figures": [
+            Line(label=_word(name), value=_shown(name, change.get("change"), signed=True), hint=_from_to(name, change))
+            for name, change in figures.items()
+        ],
+        "tables": [_difference_table(name, table) for name, table in (found.get("tables") or {}).items()],
+    }
+
+
+def _difference_table(name: str, table: list[Mapping[str, Any]]) -> dict[str, Any]:
+    told: list[str] = []
+    compared: list[str] = []
+    for key, value in (table[0] if table else {}).items():
+        (compared if isinstance(value, Mapping) else told).append(key)
+    return {
+        "name": _word(name),
+        "told": [_word(key) for key in told],
+        "compared": [_word(key) for key in compared],
+        "rows": [
+            {
+                "told": [_joined(row.get(key)) for key in told],
+                "changes": [
+                    {"change": _shown(key, row[key].get("change"), signed=True), "from_to": _from_to(key, row[key])}
+                    for key in compared
+                ],
+            }
+            for row in table[:MOST_ROWS]
+        ],
+    }
+
+
+def _joined(value: Any) -> str:
+    return ARROW.join(map(str, value)) if isinstance(value, list) else str(value if value is not None else "")
+
+
+def _from_to(name: str, change: Mapping[str, Any]) -> str:
+    values = {"before": _shown(name, change.get("before")), "after": _shown(name, change.get("after"))}
+    return _("%(before)s, then %(after)s") % values
+
+
+def _shown(name: str, value: Any, *, signed: bool = False) -> str:
+    amount = number(value)
+    sign = "+" if signed and amount > 0 else ""
+    if name.endswith(("_kb", "_kb_per_min")):
+        return sign + size(amount)
+    if name.endswith("_mb"):
+        return sign + formats.megabytes(amount)
+    return sign + (formats.decimal(amount) if amount != int(amount) else formats.count(int(amount)))
+
+
+def _word(name: str) -> str:
+    return str(_WORDS.get(name, name.replace("_", " ").replace(".", ", ")))
+
+
+_WORDS = {
+    "instances": gettext_lazy("instances"),
+    "referrers": gettext_lazy("What refers to them directly"),
+    "chains": gettext_lazy("Who holds them"),
+    "sites": gettext_lazy("Lines that allocate"),
+    "types": gettext_lazy("Types"),
+    "containers": gettext_lazy("Containers"),
+    "modules": gettext_lazy("Packages"),
+    "suspects": gettext_lazy("The usual suspects"),
+    "size_kb": gettext_lazy("size"),
+    "size_growth_kb_per_min": gettext_lazy("growth a minute"),
+    "traced_mb": gettext_lazy("traced"),
+    "holder_type": gettext_lazy("type"),
+    "holder.length": gettext_lazy("entries of the holder"),
+    "holder.retained_kb": gettext_lazy("kept alive by the holder"),
+    "module": gettext_lazy("package"),
+    "via": gettext_lazy("by"),
+}
+
+
+def size(kib: float) -> str:
+    """Small ones in KB: a line of code may allocate little and leak for ever."""
+    return f"{formats.count(round(kib))} KB" if abs(kib) < 1024 else formats.kib(int(kib))
 
 
 _READERS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {

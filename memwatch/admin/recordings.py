@@ -110,7 +110,7 @@ class RecordingAdmin(PageAdmin):
             shown = asked.without_values(shown)
         return {
             "title": str(recording.get_kind_display()).capitalize(),
-            "subtitle": str(recording.process),
+            "subtitle": "",
             "state": formats.state_badge(recording.state, recording.get_state_display()),
             "facts": recording_pages.facts(recording),
             "pending": pending,
@@ -216,9 +216,12 @@ class RecordingAdmin(PageAdmin):
             "object_id": str(pk),
             "media": self.media,
             "history_label": _("History"),
-            "earlier": earlier,
-            "later": later,
-            "difference": found,
+            "state": "",
+            "facts": [
+                formats.link(formats.page_url("recording", row.pk), f"{row}, {formats.exact(row.requested_at)}")
+                for row in (earlier, later)
+            ],
+            **recording_pages.difference(found),
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/memwatch/recording/difference.html", context)

@@ -152,7 +152,7 @@ def _rows(found: list[triggers.Rehearsed]) -> list[dict[str, Any]]:
     services = Service.objects.in_bulk({each.occasion.service_id for each in found})
     rows = []
     for each in reversed(found):
-        process = processes.get(each.occasion.process_id or 0)
+        process = processes.get(each.occasion.process_id) if each.occasion.process_id is not None else None
         rows.append(
             {
                 "at": formats.when(each.occasion.at),

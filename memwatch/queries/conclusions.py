@@ -33,7 +33,7 @@ def conclude(recordings: Iterable[Recording], container: str = "") -> Conclusion
         if recording.kind == RecordingKind.REFERRERS:
             held_by = chain_of(result) or held_by
         elif recording.kind == RecordingKind.HEAP_SUMMARY:
-            held_by = held_by or _container(result, container)
+            held_by = held_by or _named(result, container)
         elif recording.kind == RecordingKind.ALLOCATIONS and (site := site_of(result)):
             allocated_at, code = place(site), str(site.get("code", ""))
     return Conclusion(held_by=held_by, allocated_at=allocated_at, code=code)
@@ -62,15 +62,12 @@ def place(site: Mapping[str, Any]) -> str:
     return f"{where} in {site['function']}" if site.get("function") else where
 
 
-def _container(result: Mapping[str, Any], wanted: str) -> str:
-    """The named container of the evidence where it is among the biggest, else the biggest that has a name."""
-    named = [row for row in rows(result, "containers") if row.get("name")]
-    named.sort(key=lambda row: (row["name"] != wanted, -number(row.get("length"))))
-    if not named:
-        return ""
-    first = named[0]
-    length = f"{int(number(first.get('length'))):,}"
-    return f"{first['name']} ({first.get('type', 'container')}, {length} entries)"
+def _named(result: Mapping[str, Any], container: str) -> str:
+    """The container that the leak's evidence names, as the heap summary saw it."""
+    for row in rows(result, "containers"):
+        if container and row.get("name") == container:
+            return f"{container} ({row.get('type', 'container')}, {int(number(row.get('length'))):,} entries)"
+    return ""
 
 
 def rows(result: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

@@ -52,8 +52,10 @@ def difference_of(
     if before is None or after is None:
         unready = earlier if before is None else later
         raise ValueError(f"{unready} has no result to compare: give recordings that are done, and no flame graphs")
-    found: dict[str, Any] = difference(later.kind, before, after)
-    return found
+    try:
+        return difference(later.kind, before, after)
+    except (AttributeError, TypeError, KeyError):
+        raise ValueError(f"{earlier} or {later} has a result of another shape than its kind has") from None
 
 
 def without_values(result: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -20,7 +20,7 @@ from memwatch.services import recordings
 from memwatch.transport.recordings import MEMRAY
 from tests.admin.conftest import EVIL, Fleet
 from tests.services.conftest import transport_url
-from tests.services.recorded import REFERRERS, arrive, capture, store_recording
+from tests.services.recorded import REFERRERS, RESULTS, arrive, capture, store_recording
 from tests.services.stored import store_process
 
 __all__ = ["transport_url"]
@@ -160,6 +160,27 @@ def test_a_recording_under_way_is_cancelled_after_asking(fleet: Fleet, login: Lo
     client.post(url, {"confirmed": "yes"})
     recording.refresh_from_db()
     assert recording.state == "cancelled"
+
+
+def test_two_recordings_of_a_kind_are_compared(fleet: Fleet, login: Login) -> None:
+    client, process = login("viewer"), fleet.process()
+    grown = copy.deepcopy(RESULTS)
+    grown["referrers"]["chains"][0]["count"] = 25_001
+    grown["referrers"]["chains"][0]["path"][1] = EVIL
+    grown["allocations"]["sites"][1]["size_kb"] = 2_500.0
+    grown["heap_summary"]["containers"][0]["length"] = 60_000
+    expected = {"referrers": "+25,001", "allocations": "+2.0 MB", "heap_summary": "+10,000"}
+    for kind, text in expected.items():
+        earlier, later = store_recording(process, kind), store_recording(process, kind, result=grown[kind])
+        url = reverse("admin:memwatch_recording_difference", args=(later.pk,))
+        assert f"{url}?other={earlier.pk}" in client.get(page(later)).content.decode()
+        shown = client.get(url, {"other": earlier.pk}).content.decode()
+        assert text in shown
+        assert "<script>alert" not in shown
+    misshapen = store_recording(process, "heap_summary", result={"types": [1]})
+    url = reverse("admin:memwatch_recording_difference", args=(misshapen.pk,))
+    assert "another shape" in client.get(url, {"other": later.pk}, follow=True).content.decode()
+    assert client.get(url, {"other": "x"}).status_code == 302
 
 
 def test_what_is_not_there_leads_back(fleet: Fleet, login: Login) -> None:

@@ -165,3 +165,16 @@ def test_outcomes_are_downloaded_as_attachments_that_no_browser_trusts(operator:
     assert page["Content-Type"].startswith("text/html")
     assert b"leak_on_purpose" in page.content
     assert operator.get(f"{where}download/?as=exe").status_code == 400
+
+
+def test_the_difference_of_two_recordings(viewer: APIClient, fleet: Fleet) -> None:
+    earlier = store_recording(fleet.web, "heap_summary")
+    later = store_recording(fleet.web, "heap_summary")
+    assert viewer.get(f"{URL}{later.pk}/difference/?other={earlier.pk}").status_code == 200
+    other_kind = store_recording(fleet.web, "allocations")
+    flames = store_recording(fleet.web, "flamegraph")
+    for one, other in ((later, other_kind), (flames, store_recording(fleet.web, "flamegraph"))):
+        answer = viewer.get(f"{URL}{one.pk}/difference/?other={other.pk}")
+        assert answer.status_code == 400, answer.json()
+    for nonsense in ("", "?other=", "?other=x", "?other=99999999999999999999"):
+        assert viewer.get(f"{URL}{later.pk}/difference/{nonsense}").status_code == 400
