@@ -15,8 +15,9 @@ RISING_SHARE = 0.7
 """A leak of every request rises at nearly every step; what a collection happens to meet in use comes in jumps."""
 FULL_EARLIEST, FEW_AFTER, SURVIVED_SHARE = 0.5, 3, 0.5
 """A collection early on shows little; after it, half of what had grown until then must still be there."""
-GIVEN_EARLIEST = 0.25
-"""Where nobody waits for the next one, an earlier collection is evidence too: a warm-up is over by then."""
+GIVEN_EARLIEST, GIVEN_FEW_PART = 0.25, 5
+"""Where nobody waits for the next one, an earlier collection is evidence too: a warm-up is over by then. The lowest of
+a fifth of the points on either side is compared, since what comes and goes hides the rest."""
 
 
 def full_collection(case: Case) -> Decision | None:
@@ -43,7 +44,9 @@ def full_collection(case: Case) -> Decision | None:
         return Decision("not enough data", "full_collection", "no full collection has shown yet what stays")
     after = [value for time, value in zip(case.times, case.values, strict=True) if time >= moment]
     expected = case.raw_slope.slope * (moment - case.times[0])
-    kept = min(after[:FEW_AFTER]) - min(case.values[:FEW_AFTER])
+    few = FEW_AFTER if case.watching else max(FEW_AFTER, len(case.values) // GIVEN_FEW_PART)
+    before = case.values[1 : 1 + few]  # the very first may be from before the first request
+    kept = min(after[:few]) - min(before)
     case.found["kept_by_full_collection"] = kept
     if kept < SURVIVED_SHARE * expected:
         return Decision("expected", "full_collection", "garbage that waited: a full collection gave it back")

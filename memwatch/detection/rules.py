@@ -10,6 +10,7 @@ from memwatch.detection.estimators import drawdown, mann_whitney, theil_sen, thi
 from memwatch.detection.families import DAY_S
 from memwatch.detection.garbage import full_collection
 from memwatch.detection.gates import WATCH_POINTS, gates
+from memwatch.detection.series import takes_blocks
 
 MIN_POINTS = 8
 """Fewer show neither a plateau nor a saw-tooth."""
@@ -22,7 +23,10 @@ WATCH_MEMORY_SPAN_S = 540.0
 in CPython 3.11, emptied by full collections only), statement caches and arenas fill in the first minutes."""
 
 FEW_RISING, FEW_LATE_SHARE = 0.8, 0.3
-"""Of so few steps this share must rise, and the later half by this share of the mean step."""
+"""Of so few steps this share must rise, and the later half at this share of the mean rate."""
+DIRECT_LATE_SHARE, DIRECT_LAST_SHARE = 0.7, 0.5
+"""The length of one container has no noise: a rate that falls is one that ends. The last step
+may be half a job short."""
 
 WATCH_LOOKS = 6
 """Looks at containers are dearer than counts and come at every third to fifth."""
@@ -77,13 +81,35 @@ def few_points(case: Case) -> Decision | None:
         return Decision("not enough data", "few_points", f"memory alone, and {case.span_s:.0f} s of it")
     if n >= (WATCH_POINTS if direct else MIN_POINTS):
         return None
-    steps = [b - a for a, b in pairwise(case.values)]
-    rising = sum(step > 0 for step in steps) / len(steps)
-    late, overall = fmean(steps[len(steps) // 2 :]), fmean(steps)
+    rates = [(b - a) / (u - t) for (t, u), (a, b) in zip(pairwise(case.times), pairwise(case.values), strict=True)]
+    rising = sum(rate > 0 for rate in rates) / len(rates)
+    half = len(rates) // 2
+    late = (case.values[-1] - case.values[half]) / (case.times[-1] - case.times[half])
+    overall = case.growth / case.span_s
     case.found["rising_steps"] = rising
-    if (direct or case.gate == "contract") and rising >= FEW_RISING and late >= FEW_LATE_SHARE * overall:
-        return Decision("leak", "few_points", "rises from point to point")
+    goes_on = late >= FEW_LATE_SHARE * overall
+    if direct:
+        goes_on = late >= DIRECT_LATE_SHARE * overall and rates[-1] >= DIRECT_LAST_SHARE * median(rates)
+    if (direct or case.gate == "contract") and rising >= FEW_RISING and goes_on:
+        return _full_by_now(case) or Decision("leak", "few_points", "rises from point to point")
     return Decision("not enough data", "few_points", f"{n} points do not show whether it goes on")
+
+
+def _full_by_now(case: Case) -> Decision | None:
+    """A look is overdue when nothing grows: blocks that stand still since the last one say what it would show."""
+    container = case.series.container
+    if container is None or not takes_blocks(container):
+        return None
+    times, blocks = case.history.known("allocated_blocks")
+    start = next((i for i, time in enumerate(times) if time >= case.times[-1]), len(times))
+    overdue = times[-1] - case.times[-1] > median(b - a for a, b in pairwise(case.times)) if times else False
+    if not overdue or len(times) - start < 4:
+        return None
+    late, entries = theil_sen(times[start:], blocks[start:], BLOCKS_CONFIDENCE), case.growth / case.span_s
+    case.found |= {"late_blocks_slope": late.slope, "late_blocks_slope_high": late.high}
+    if late.high >= BLOCKS_PER_OBJECT * entries:
+        return None
+    return Decision("expected", "few_points", "it grew, and no block was allocated for it since it was last looked at")
 
 
 def warm_up(case: Case) -> Decision | None:

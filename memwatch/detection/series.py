@@ -17,6 +17,12 @@ UNTRACKED_ENTRIES = frozenset({"str", "bytes", "int", "float", "complex", "bool"
 SOMETIMES_UNTRACKED = frozenset({"tuple", "dict"})
 """Types that the collector stops tracking, or never starts to, while they hold only such values."""
 
+SHARED_ENTRIES = frozenset({"int", "bool", "NoneType"})
+"""Of these there may be one object for many entries."""
+
+SMALL_BYTES = 512
+"""What pymalloc takes; larger objects are malloc's, and in no count of blocks."""
+
 BLOCKS_PER_OBJECT = (1.0, 4.0)
 """A tracked object has at least its own block; one with a ``__dict__`` and a few own values has about four."""
 
@@ -83,6 +89,12 @@ def container_series(history: History) -> Iterator[Series]:
 def holds_untracked(container: BigContainer) -> bool:
     """Whether its entries are of a type that the garbage collector does not track, or not always."""
     return container.type == "bytearray" or container.holds in UNTRACKED_ENTRIES | SOMETIMES_UNTRACKED
+
+
+def takes_blocks(container: BigContainer) -> bool:
+    """Whether each entry is a small object of its own: not shared by the interpreter, nor large enough for malloc."""
+    own = container.holds in UNTRACKED_ENTRIES - SHARED_ENTRIES or container.holds in SOMETIMES_UNTRACKED
+    return own and container.type != "bytearray" and (container.entry_bytes or 0.0) <= SMALL_BYTES
 
 
 def residual_blocks(history: History) -> Series | None:

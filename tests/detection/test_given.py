@@ -85,3 +85,33 @@ def test_garbage_that_a_full_collection_gave_back_is_none_of_what_was_given():
     ]
     verdict = next(v for v in judge(History.from_snapshots(given)) if v.object_type == "app.Row")
     assert not verdict.is_leak
+
+
+def texts(length):
+    return (BigContainer(type="dict", length=length, holds="str", token=7, name="shop.PAGES", entry_bytes=90.0),)
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        pytest.param([2500, 4300, 5450, 6250, 6800, 7200, 7450], id="by a key space that is nearly exhausted"),
+        pytest.param([2000, 4000, 6000, 8000, 9000, 9000, 9000], id="to its bound"),
+    ],
+)
+def test_a_container_that_fills_more_and_more_slowly_is_no_leak(lengths):
+    given = [kept(i, big_containers=texts(lengths[i // 3]) if i % 3 == 0 else None) for i in range(21)]
+    assert leaks(given) == []
+
+
+def test_a_container_that_nobody_looked_at_since_the_blocks_stood_still_is_full():
+    given = [
+        kept(
+            i,
+            allocated_blocks=90_000 + 2000 * min(i, 13),
+            big_containers=texts(2000 + 700 * i) if i % 3 == 0 and i < 13 else None,
+        )
+        for i in range(19)
+    ]
+    verdicts = judge(History.from_snapshots(given))
+    assert [v.rule for v in verdicts if v.statistics.get("unit") == "entries"] == ["few_points"]
+    assert not any(v.is_leak for v in verdicts)

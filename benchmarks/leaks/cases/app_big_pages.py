@@ -2,7 +2,7 @@
 
 from benchmarks.leaks.case import Case
 
-CASE = Case(half="scoring", what="big texts on an attribute", leaks="untracked")
+CASE = Case(half="tuning", what="big texts on an attribute", leaks="untracked")
 
 
 class Site:

@@ -5,7 +5,7 @@ import random
 from benchmarks.leaks.case import Case
 
 CASE = Case(
-    half="scoring",
+    half="tuning",
     what="a slow leak under churn",
     leaks="objects",
     culprit=("*.Session",),

@@ -5,7 +5,7 @@ from typing import Any
 from benchmarks.leaks.case import Case
 from benchmarks.leaks.django_site import configure
 
-CASE = Case(half="scoring", what="connection.queries of a job, which end at 9,000")
+CASE = Case(half="tuning", what="connection.queries of a job, which end at 9,000")
 _cursor: Any = None
 
 

@@ -4,7 +4,7 @@ import random
 
 from benchmarks.leaks.case import Case
 
-CASE = Case(half="scoring", what="8,000 rendered texts by page and language")
+CASE = Case(half="tuning", what="8,000 rendered texts by page and language")
 _random = random.Random(8)
 RENDERED: dict[str, str] = {}
 
