@@ -85,8 +85,7 @@ def _handlers() -> Iterator[Suspect]:
     if logging is None:
         return
     loggers: dict[str, Any] = {"root": logging.__dict__.get("root")}
-    manager = reading.attribute(loggers["root"], "manager") or type(loggers["root"]).__dict__.get("manager")
-    known = reading.attribute(manager, "loggerDict")
+    known = reading.attribute(vars(logging.Logger).get("manager"), "loggerDict")
     if type(known) is dict:
         loggers |= {name: item for name, item in list(known.items()) if type(name) is str}
     for name, logger in loggers.items():

@@ -1,0 +1,97 @@
+"""What the heap is made of, and the usual suspects."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import logging
+import types
+from typing import Any
+
+import pytest
+
+from memwatch.diagnosis import heap_summary
+from memwatch.diagnosis.heap_summary import HeapSummaryRecording
+from memwatch.diagnosis.meter import Meter
+from tests.diagnosis.conftest import HOST, run_to_end
+
+
+def summary() -> dict[str, Any]:
+    found: dict[str, Any] = run_to_end(HeapSummaryRecording(HOST).run(Meter())).to_dict()
+    return found
+
+
+def row(rows: Any, **wanted: Any) -> dict[str, Any]:
+    (found,) = [each for each in rows if all(each[name] == value for name, value in wanted.items())]
+    return dict(found)
+
+
+def test_types_modules_and_containers_are_counted(shop: types.ModuleType, make_class: Any) -> None:
+    quote = make_class("Quote", __slots__=("a", "b"))
+    shop.QUOTES = [quote() for _ in range(4000)]  # type: ignore[attr-defined]
+    found = summary()
+    assert row(found["types"], type="shop_under_test.Quote")["count"] == 4000
+    assert row(found["modules"], module="shop_under_test")["count"] == 4000
+    assert row(found["containers"], name="shop_under_test.QUOTES") == {
+        "name": "shop_under_test.QUOTES", "type": "list", "length": 4000, "holds": "shop_under_test.Quote",
+    }  # fmt: skip
+    assert "MainThread" in found["threads"]
+    assert found["garbage"] == len(gc.garbage)
+    assert not any(name["type"].startswith("memwatch.diagnosis") for name in found["types"])
+
+
+def test_sampled_sizes_come_with_their_error(shop: types.ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heap_summary, "SAMPLED", 2_000)
+    shop.KEPT = [[None] * (number % 50) for number in range(30_000)]  # type: ignore[attr-defined]
+    lists = row(summary()["types"], type="list")
+    true_kb = sum(each.__sizeof__() + 16 for each in shop.KEPT) / 1024
+    assert lists["size_error_kb"] > 0
+    assert abs(lists["size_kb"] - true_kb) < 4 * lists["size_error_kb"] + 300
+
+
+def test_the_usual_suspects_are_named(shop: types.ModuleType) -> None:
+    from django.dispatch import Signal
+
+    logger = logging.getLogger("shop_under_test")
+    handlers = [logging.NullHandler() for _ in range(12)]
+    shop.order_placed = Signal()  # type: ignore[attr-defined]
+    for number in range(150):
+        shop.order_placed.connect(lambda number=number, **_: number, weak=False)
+
+    @functools.cache
+    def price(number: int) -> int:
+        return number
+
+    price.__wrapped__.__module__ = shop.__name__
+    price.__wrapped__.__qualname__ = "price"
+    for number in range(30):
+        price(number)
+    try:
+        for handler in handlers:
+            logger.addHandler(handler)
+        suspects = summary()["suspects"]
+    finally:
+        for handler in handlers:
+            logger.removeHandler(handler)
+    found = row(suspects, name="handlers of logger shop_under_test")
+    assert (found["count"], "once" in found["advice"]) == (12, True)
+    found = row(suspects, name="receivers of signal shop_under_test.order_placed")
+    assert (found["count"], "dispatch_uid" in found["advice"]) == (150, True)
+    assert row(suspects, name="entries of the lru_cache of shop_under_test.price") == {
+        "name": "entries of the lru_cache of shop_under_test.price", "count": 30, "advice": "",
+    }  # fmt: skip
+
+
+def test_queries_that_a_connection_keeps_are_counted() -> None:
+    from django.db import connection
+
+    gc.unfreeze()  # it was made long before this test
+    kept = list(connection.queries_log)
+    try:
+        connection.queries_log.extend({"sql": "select 1", "time": "0"} for _ in range(1500))
+        found = row(summary()["suspects"], name="queries kept by connection default")
+        assert found["count"] >= 1500
+        assert "DEBUG" in found["advice"]
+    finally:
+        connection.queries_log.clear()
+        connection.queries_log.extend(kept)

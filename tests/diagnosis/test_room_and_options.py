@@ -1,0 +1,67 @@
+"""What may be asked for, and whether there is room for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memwatch.diagnosis import options, room
+from memwatch.diagnosis.host import Refused
+from memwatch.sampling.limits import Limits
+
+
+def test_a_process_near_its_limit_is_refused_with_the_figures() -> None:
+    limits = Limits(limit_mb=512, source="setting")
+    assert room.judge(limits, rss_mb=300, available=9000, needs_mb=64) is None
+    assert "480 of 512 MB, setting" in (room.judge(limits, rss_mb=480, available=9000, needs_mb=64) or "")
+
+
+def test_a_full_container_or_machine_is_refused() -> None:
+    full = Limits(limit_mb=1000, source="cgroup", cgroup_limit_mb=1000, cgroup_used_mb=940)
+    assert "container" in (room.judge(full, rss_mb=100, available=None, needs_mb=64) or "")
+    assert "machine" in (room.judge(Limits(), rss_mb=100, available=50, needs_mb=64) or "")
+    assert room.judge(Limits(), rss_mb=100, available=None, needs_mb=64) is None
+
+
+def test_what_the_machine_has_left_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "meminfo"
+    file.write_text("MemTotal:  100 kB\nMemAvailable:   2048 kB\n")
+    assert room.available_mb(str(file)) == 2
+    assert room.available_mb(str(tmp_path / "none")) is None
+    assert room.refusal(0, heap_limit_mb=1) is not None
+
+
+def test_too_much_is_cut_to_the_most_that_is_allowed() -> None:
+    asked = options.allocations({"duration_s": 10**6, "frames": 99, "max_traced_mb": 10**6, "type": None})
+    assert (asked.duration_s, asked.frames, asked.max_traced_mb, asked.type) == (300, 25, 1024, None)
+    assert options.flamegraph({"max_file_mb": 999}).max_file_mb == 64
+    assert options.referrers({"type": "x", "depth": 99}).depth == 12
+    assert options.flamegraph({}) == options.FlamegraphOptions()
+    assert options.allocations({}) == options.AllocationsOptions()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("duration_s", "30"),
+        ("duration_s", 0),
+        ("duration_s", True),
+        ("duration_s", float("nan")),
+        ("frames", 0),
+        ("type", 1),
+        ("type", "x" * 301),
+    ],
+)
+def test_what_is_wrong_is_named(name: str, value: Any) -> None:
+    with pytest.raises(Refused, match=f"{name} is .*give"):
+        options.allocations({name: value})
+
+
+def test_flags_and_modes_are_checked() -> None:
+    for given in ({"mode": "all"}, {"native_traces": 1}, {"mode": 3}):
+        with pytest.raises(Refused, match="give"):
+            options.flamegraph(given)
+    with pytest.raises(Refused, match="type is missing"):
+        options.referrers({"values": True})
