@@ -10,7 +10,7 @@ import dataclasses
 import logging
 import random
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -148,6 +148,26 @@ def send(now: datetime | None = None) -> SendResult:
         else:
             failed += _failed(rows[outcome.id], outcome, now)
     return SendResult(sent=sent, failed=failed, given_up=given_up)
+
+
+def known_channels() -> list[str]:
+    """The names of the channels in the settings."""
+    return list(channels.configured(get_settings()))
+
+
+def try_out(names: Iterable[str]) -> Iterator[tuple[str, str | None]]:
+    """Send a test message to each of these channels; yields its name and what went wrong, if anything."""
+    settings, now = get_settings(), timezone.now().astimezone(UTC).isoformat()
+    known = channels.configured(settings)
+    message = {
+        "id": str(uuid.uuid4()), "type": "test", "severity": "low", "message": "memwatch can reach you. No harm done.",
+        "timestamp": now, "value": None, "threshold": None, "unit": "", "event": "raised", "state": "raised",
+        "began_at": now, "duration_s": None, "worst_value": None, "summary": None, "service": "", "host": None,
+        "slot": None, "object_type": None, "url": settings.site_url or None,
+    }  # fmt: skip
+    parcels = {name: [Parcel(0, message)] for name in names}
+    for outcome in deliver(parcels, known, limits=Limits(call_s=settings.channel_timeout)):
+        yield outcome.channel, outcome.error
 
 
 def _due(now: datetime, known: Mapping[str, channels.Channel]) -> dict[str, list[Notification]]:

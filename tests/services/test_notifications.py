@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.db import transaction
 
 from memwatch.alerts.webhook import verify
@@ -272,6 +274,24 @@ def test_a_thousand_messages_are_told_in_mails_of_many_and_in_rounds(told: Any) 
     assert notifications.send(NOON).sent == notifications.AT_ONCE
     assert notifications.send(NOON).sent == 5
     assert len(mail.outbox) == notifications.AT_ONCE // 20 + 1
+
+
+def test_every_channel_can_be_tried_out_and_nothing_is_kept(told: Any, receiver: Receiver, capsys: Any) -> None:
+    receiver.answers = [403]
+    told("mailto:ops@example.org", listen, f"{receiver.url}/hook")
+    with pytest.raises(SystemExit):
+        call_command("memwatch_notify")
+    said = capsys.readouterr().out.splitlines()
+    assert sorted(said)[:2] == ["✓ mailto:ops@example.org", f"✓ {__name__}.listen"]
+    assert f"{receiver.url} answered 403" in sorted(said)[2]
+    assert (mail.outbox[0].subject, heard[0]["type"]) == ("[memwatch] low: memwatch can reach you", "test")
+    call_command("memwatch_notify", "mailto:ops@example.org")
+    with pytest.raises(CommandError, match=r"no channel x: ALERT_CHANNELS has mailto:ops@example.org"):
+        call_command("memwatch_notify", "x")
+    told()
+    with pytest.raises(CommandError, match="nobody is told"):
+        call_command("memwatch_notify")
+    assert not Notification.objects.exists()
 
 
 def test_without_a_site_url_the_link_is_a_path(told: Any) -> None:
