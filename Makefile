@@ -3,7 +3,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 VENV = .venv/bin
 export DJANGO_SETTINGS_MODULE ?= project.settings
 
-.PHONY: run demo test soak bench bench-leaks bench-fleet lint lock clean
+.PHONY: run demo test soak bench bench-leaks bench-fleet lint docs lock clean
 
 run: .venv/.installed
 	@exec $(VENV)/python manage.py run_stack
@@ -35,6 +35,11 @@ bench-leaks: .venv/.installed-dev
 # Simulated agents against PostgreSQL and Redis, e.g. make bench-fleet PROCESSES=5000.
 bench-fleet: .venv/.installed-dev
 	$(VENV)/python -m benchmarks.fleet --processes $(or $(PROCESSES),5000)
+
+# The documentation as a site, in docs/_build.
+docs: .venv/.installed-dev
+	$(VENV)/python -m sphinx -W --keep-going -q -b html docs docs/_build
+	@echo "docs/_build/index.html"
 
 # Writes requirements.txt and requirements-dev.txt anew from pyproject.toml.
 lock: .venv/.installed-dev
