@@ -1,0 +1,182 @@
+"""An agent that records: started at once, one at a time, cancelled, and its outcome sent in parts."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from memwatch.agent import recordings
+from memwatch.agent.recordings import RecordingDesk
+from memwatch.diagnosis.host import Host
+from memwatch.transport.recordings import join
+from memwatch.transport.wire import Answer, Command, RecordingPart
+from tests.agent.conftest import Watched
+
+MakeWatched = Callable[..., Watched]
+
+
+class Kept:
+    """What the recordings look for."""
+
+
+KEPT = [Kept() for _ in range(200)]
+
+
+def ask(watched: Watched, name: str, **arguments: Any) -> Answer:
+    report = watched.ask(Command.make(name, watched.agent.process.key, **arguments), timeout_s=30)
+    assert report is not None
+    return report.answers[0]
+
+
+def start(watched: Watched, kind: str, **options: Any) -> str:
+    wanted = secrets.token_hex(8)
+    answer = ask(watched, "record", recording=wanted, kind=kind, options=options)
+    assert (answer.state, answer.detail) == ("done", "started"), answer
+    return wanted
+
+
+def parts_of(watched: Watched, recording: str) -> list[RecordingPart]:
+    return [part for report in watched.collect() for part in report.recordings if part.recording == recording]
+
+
+def outcome(watched: Watched, recording: str) -> list[RecordingPart]:
+    """The parts that tell how it ended, once all are there."""
+
+    def over() -> list[RecordingPart]:
+        return [part for part in parts_of(watched, recording) if part.state != "running"]
+
+    watched.wait(lambda _: bool(over()) and len(over()) >= over()[0].parts, within_s=90)
+    return over()
+
+
+def test_a_recording_is_answered_at_once_and_its_outcome_follows_with_what_it_cost(make_watched: MakeWatched) -> None:
+    watched = make_watched(snapshot_interval=60.0).listens()
+    recording = start(watched, "referrers", type=f"{__name__}.Kept")
+    parts = outcome(watched, recording)
+    result = json.loads(join(parts) or b"")
+    assert result["instances"] == 200
+    assert [f"{__name__}.KEPT (list, 200 entries)", f"{__name__}.Kept"] in [each["path"] for each in result["chains"]]
+    assert parts_of(watched, recording)[0].state == "running"
+    assert {"duration_s", "cpu_ms", "longest_pause_ms", "rss_added_mb", "bytes"} <= set(parts[-1].measured)
+    assert parts[-1].content_type == "application/json"
+
+
+def test_a_second_one_is_refused_while_one_runs_and_a_cancel_ends_it(make_watched: MakeWatched) -> None:
+    watched = make_watched(snapshot_interval=60.0).listens()
+    running = start(watched, "allocations", duration_s=300)
+    watched.wait(lambda _: tracemalloc.is_tracing(), within_s=30)
+    second = ask(watched, "record", recording=secrets.token_hex(8), kind="heap_summary", options={})
+    assert second.state == "refused"
+    assert second.detail.startswith(f"busy: already recording {running}")
+    assert ask(watched, "ping").state == "done", "the agent does its other work meanwhile"
+    assert ask(watched, "cancel_recording", recording="f" * 16).state == "refused"
+    assert tracemalloc.is_tracing()
+    assert ask(watched, "cancel_recording", recording=running).state == "done"
+    assert not tracemalloc.is_tracing()
+    (part,) = outcome(watched, running)
+    assert (part.state, part.error) == ("cancelled", "cancelled on command")
+    assert ask(watched, "cancel_recording", recording=running).state == "refused"
+    again = start(watched, "heap_summary")
+    assert outcome(watched, again)[-1].state == "done"
+
+
+def test_a_type_that_is_not_there_fails_with_a_remedy(make_watched: MakeWatched) -> None:
+    watched = make_watched(snapshot_interval=60.0).listens()
+    (part,) = outcome(watched, start(watched, "referrers", type="nowhere.Kept"))
+    assert part.state == "failed"
+    assert f"{__name__}.Kept" in part.error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "detail"),
+    [
+        ({}, "16 hexadecimal"),
+        ({"recording": "../../x", "kind": "referrers"}, "16 hexadecimal"),
+        ({"recording": "0" * 16, "kind": ["referrers"]}, "16 hexadecimal"),
+        ({"recording": "0" * 16, "kind": "referrers", "options": [1]}, "16 hexadecimal"),
+        ({"recording": "0" * 16, "kind": "core_dump"}, "one of referrers"),
+        ({"recording": "0" * 16, "kind": "referrers"}, "type is missing"),
+        ({"recording": "0" * 16, "kind": "allocations", "options": {"frames": "x"}}, "frames is 'x'"),
+    ],
+)
+def test_what_cannot_be_recorded_is_refused_with_a_sentence(arguments: dict[str, Any], detail: str) -> None:
+    desk = RecordingDesk(Host)
+    state, said = desk.record(arguments)
+    assert state == "refused"
+    assert detail in said
+    assert not desk.parts
+
+
+def test_an_agent_that_ends_stops_what_it_records_and_says_so(make_watched: MakeWatched) -> None:
+    watched = make_watched(snapshot_interval=60.0).listens()
+    running = start(watched, "allocations", duration_s=300)
+    watched.wait(lambda _: tracemalloc.is_tracing() and bool(watched.reports), within_s=30)
+    assert watched.agent.thread.stop(10)
+    assert not tracemalloc.is_tracing()
+    (part,) = outcome(watched, running)
+    assert part.state == "cancelled"
+    assert "process ended" in part.error
+
+
+def test_a_failure_of_the_recorder_itself_reaches_the_page_and_not_the_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from memwatch.diagnosis.heap_summary import HeapSummaryRecording
+
+    def fail(_self: object, _meter: object) -> Any:
+        yield 0.0
+        raise MemoryError("no more")
+
+    monkeypatch.setattr(HeapSummaryRecording, "run", fail)
+    desk = RecordingDesk(Host)
+    assert desk.record({"recording": "0" * 16, "kind": "heap_summary"}) == ("done", "started")
+    desk.step()
+    desk.step()
+    assert [part.state for part in desk.parts] == ["running", "failed"]
+    assert "MemoryError: no more" in desk.parts[-1].error
+
+
+def test_a_child_forked_amid_the_loading_of_a_recorder_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recordings, "_loading_in", 1)
+    monkeypatch.setattr(recordings, "_spoilt_in", 0)
+    recordings.begin_anew()
+    state, detail = RecordingDesk(Host).record({"recording": "0" * 16, "kind": "heap_summary"})
+    assert state == "refused"
+    assert "forked" in detail
+
+
+def test_nothing_that_recordings_need_is_loaded_before_one_is_asked_for(run_script: Callable[..., str]) -> None:
+    printed = run_script(
+        """
+        import sys, time
+        from memwatch import agent
+        from memwatch.transport import open_hub
+        from memwatch.transport.wire import Command, Report
+
+        def loaded():
+            return sorted(name for name in sys.modules
+                          if name in ("tracemalloc", "memray") or name.startswith("memwatch.diagnosis"))
+
+        hub = open_hub(URL)
+        running = agent.start(agent.AgentConfig(transport=URL, command_key=KEY, host="h", snapshot_interval=0.2))
+        key, until = running.process.key, time.monotonic() + 40
+        snapshots = 0
+        while snapshots < 2 and time.monotonic() < until:
+            deliveries = hub.read(limit=10)
+            hub.acknowledge(deliveries)
+            snapshots += sum(len(Report.decode(each.payload).snapshots) for each in deliveries)
+            time.sleep(0.05)
+        print(loaded())
+        answer = hub.request({key: Command.make("record", key, recording="0" * 16, kind="heap_summary").encode(KEY)},
+                             timeout_s=20)
+        print(Report.decode(answer[key]).answers[0].state, "memwatch.diagnosis.heap_summary" in loaded(),
+              "memray" in sys.modules, "tracemalloc" in sys.modules)
+        agent.stop()
+        """
+    )
+    assert printed.splitlines() == ["[]", "done True False False"]
