@@ -156,7 +156,7 @@ def _rows(found: list[triggers.Rehearsed]) -> list[dict[str, Any]]:
         rows.append(
             {
                 "at": formats.when(each.occasion.at),
-                "who": str(process or services.get(each.occasion.service_id, "")),
+                "who": str(process or services.get(each.occasion.service_id) or ""),
                 "why": each.occasion.why,
                 "held_back": each.held_back,
             }
