@@ -139,4 +139,5 @@ def _packed(name: str, text: str) -> Any:
     """The value as the model's field keeps it, where that is not JSON."""
     from memwatch.models import SnapshotRollup
 
-    return SnapshotRollup._meta.get_field(name).get_prep_value(json.loads(text))
+    field: Any = SnapshotRollup._meta.get_field(name)
+    return field.get_prep_value(json.loads(text))

@@ -52,14 +52,14 @@ def series(
     times: list[datetime] = []
     columns: tuple[list[float | None], ...] = ([], [], [])
     for points in lives:
-        known = [(point.at, found) for point in points if (found := read(point)) is not None]
+        found = [read(point) for point in points]
         own = with_gaps(
             Series(
                 label=label,
-                times=[at for at, _found in known],
-                low=[found[0] for _at, found in known],
-                values=[found[1] for _at, found in known],
-                high=[found[2] for _at, found in known],
+                times=[point.at for point in points],
+                low=[each and each[0] for each in found],
+                values=[each and each[1] for each in found],
+                high=[each and each[2] for each in found],
             )
         )
         if times and own.times:
@@ -189,7 +189,7 @@ def _rates(points: Sequence[Point], name: str) -> list[Point]:
     stretch = max(LEAST_STRETCH, (known[-1].at - known[0].at) / RATES)
     rates, before = [], known[0]
     for after in known[1:]:
-        if after.at - before.at < stretch and after is not known[-1]:
+        if after.at - before.at < stretch:
             continue
         minutes = (after.at - before.at).total_seconds() / 60
         rate = max(0.0, after.figures[name][2] - before.figures[name][2]) / minutes if minutes else 0.0

@@ -82,19 +82,26 @@ class Chart:
 
 
 def with_gaps(series: Series) -> Series:
-    """The series without the points that were not measured, interrupted where it pauses."""
-    kept = [at for at in range(len(series.times)) if _known(series, at)]
-    times = [series.times[at] for at in kept]
-    steps = sorted((after - before).total_seconds() for before, after in itertools.pairwise(times))
-    usual = steps[len(steps) // 2] if steps else math.inf
+    """The series without the points that were not measured, interrupted where none at all was taken for long.
+
+    Pass the times of every snapshot: a figure that only every so many have is a line too.
+    """
+    steps = sorted((after - before).total_seconds() for before, after in itertools.pairwise(series.times))
+    longest = GAP_STEPS * steps[len(steps) // 2] if steps else math.inf
     picked: list[int | None] = []
     moments: list[datetime] = []
-    for place, at in enumerate(kept):
-        if place and (times[place] - times[place - 1]).total_seconds() > GAP_STEPS * usual:
+    gap: datetime | None = None
+    for at, moment in enumerate(series.times):
+        if at and (moment - series.times[at - 1]).total_seconds() > longest:
+            gap = series.times[at - 1] + (moment - series.times[at - 1]) / 2
+        if not _known(series, at):
+            continue
+        if gap is not None and picked:
             picked.append(None)
-            moments.append(times[place - 1] + (times[place] - times[place - 1]) / 2)
+            moments.append(gap)
+        gap = None
         picked.append(at)
-        moments.append(times[place])
+        moments.append(moment)
 
     def take(values: Sequence[float | None]) -> list[float | None]:
         return [None if at is None else values[at] for at in picked] if values else []

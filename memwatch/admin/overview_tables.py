@@ -126,7 +126,7 @@ def cost_problem(state: Mapping[str, Any]) -> str:
     """What keeps figures from arriving, and what to look at; empty where nothing does."""
     transport, lag = state["transport"], state["lag_s"]
     if not transport["available"]:
-        return _("The transport cannot be reached: %s") % transport.get("problem", "")
+        return _("The transport cannot be reached: %s") % str(transport.get("problem", ""))
     late = LAGGING_INTERVALS * state["snapshot_interval_s"] + 30
     if lag is not None and lag > late and transport.get("backlog"):
         return _("Reports wait to be stored: is beat running, and a worker for the queue memwatch?")

@@ -14,8 +14,9 @@ from typing import Any
 from django.db.models import OuterRef, Q, Subquery
 
 from memwatch.conf import get_settings
+from memwatch.figures import KIB_PER_MB
 from memwatch.models import Process, Snapshot, SnapshotRollup
-from memwatch.queries.figures import KIB_COLUMNS, megabytes
+from memwatch.queries.figures import KIB_COLUMNS
 from memwatch.queries.types import ids_of
 
 MOST_READ = 1_500
@@ -126,7 +127,7 @@ class _Reader:
             figures = {}
             for column, name, value in zip(COLUMNS, NAMES, values, strict=False):
                 if value is not None:
-                    size = megabytes(value) if column in KIB_COLUMNS else value
+                    size = value / KIB_PER_MB if column in KIB_COLUMNS else value
                     figures[name] = (size, size, size)
             yield pk, Point(at, figures, self._named(values[-1]) if self.names else {})
 
@@ -196,7 +197,7 @@ def _rolled(figures: Any) -> dict[str, Range3]:
     for column, name in zip(COLUMNS, NAMES, strict=True):
         values = figures.get(column) if isinstance(figures, dict) else None
         if values:
-            low, mean, high = (value / 1024 for value in values) if column in KIB_COLUMNS else values
+            low, mean, high = (value / KIB_PER_MB for value in values) if column in KIB_COLUMNS else values
             found[name] = (low, mean, high)
     return found
 

@@ -40,6 +40,16 @@ def test_a_figure_that_only_every_fifth_snapshot_has_is_a_line_too() -> None:
     assert _series(_page(life), "mw-chart-memory")["USS"]["values"] == [90.0] * 6
 
 
+def test_a_census_that_comes_irregularly_is_no_gap() -> None:
+    counted = {0, 1, 2, 3, 9, 10, 25, 26}
+    life = [
+        Point(point.at, {**point.figures, **({"total_objects": (7.0,) * 3} if at in counted else {})}, {})
+        for at, point in enumerate(_life(30))
+    ]
+    objects = _series(_page(life), "mw-chart-objects")["Objects tracked by gc"]
+    assert objects["values"] == [7.0] * len(counted)
+
+
 def test_two_lives_of_a_slot_are_one_line_each_with_nothing_between() -> None:
     rss = _series(_page(_life(3), _life(3, start=NOW + 3 * MINUTE)), "mw-chart-memory")["RSS"]
     assert rss["values"] == [100.0, 100.0, 100.0, None, 100.0, 100.0, 100.0]

@@ -233,7 +233,6 @@
         }
         const ink = colour("--body-quiet-color");
         const line = colour("--hairline-color");
-        const lowest = Math.min(0, ...chart.series.flatMap((series) => [...series.values, ...(series.low || [])]));
         const made = new Chart(canvas, {
             type: "line",
             data: { datasets: datasets(chart) },
@@ -256,10 +255,6 @@
                         grid: { color: line },
                     },
                     y: {
-                        grace: "5%",
-                        afterDataLimits: (axis) => {
-                            axis.min = lowest < 0 ? axis.min : Math.max(0, axis.min);
-                        },
                         suggestedMax: Math.max(0, ...chart.lines.map((each) => each.value)) || undefined,
                         ticks: { color: ink, maxTicksLimit: 7, callback: (value) => (chart.unit ? amount(value, chart.unit) : short.format(value)) },
                         grid: { color: line },
@@ -268,7 +263,15 @@
                 plugins: {
                     memwatchMarks: { lines: chart.lines },
                     legend: {
-                        labels: { color: ink, boxWidth: 14, boxHeight: 2, filter: (item, all) => all.datasets[item.datasetIndex].mwShown },
+                        labels: {
+                            boxWidth: 14,
+                            boxHeight: 2,
+                            color: ink,
+                            // A band has one entry, painted as its line would be.
+                            generateLabels: (each) => Chart.defaults.plugins.legend.labels.generateLabels(each)
+                                .filter((item) => each.data.datasets[item.datasetIndex].mwShown)
+                                .map((item) => ({ ...item, fontColor: ink, fillStyle: item.strokeStyle })),
+                        },
                     },
                     tooltip: {
                         callbacks: {
