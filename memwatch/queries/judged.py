@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -35,9 +35,15 @@ def judged_history(process: Process, *, since: datetime, until: datetime | None 
 
 
 def judged_histories(
-    processes: Sequence[Process], *, since: datetime, until: datetime | None = None
+    processes: Sequence[Process],
+    *,
+    since: datetime,
+    until: datetime | None = None,
+    begins: Mapping[int, datetime] | None = None,
 ) -> Iterator[tuple[Process, History]]:
     """The series of each of these processes that reported in that time; one query for 20 processes.
+
+    ``begins``: by process id, from when on it is judged where that is later than ``since``.
 
     It is read to its end before any of it is handed over. Whoever takes it may write: SQLite refuses every write of a
     connection that still reads, as soon as another has written ("database is locked", at once).
@@ -50,7 +56,10 @@ def judged_histories(
             rows = rows.filter(timestamp__lte=until)
         read = list(rows.order_by("process_id", "timestamp", "seq").values_list(*_COLUMNS))
         for pk, group in groupby(read, key=itemgetter(0)):
-            yield by_id[pk], _history(by_id[pk], _rising(group), names)
+            begin = (begins or {}).get(pk, since)
+            own = _rising(row for row in group if row[1] >= begin)
+            if own:
+                yield by_id[pk], _history(by_id[pk], own, names)
 
 
 def _rising(rows: Iterable[Sequence[Any]]) -> list[Sequence[Any]]:

@@ -156,17 +156,11 @@ def _histories(processes: list[Process], since: datetime) -> Iterator[tuple[Proc
         .values_list("process")
         .annotate(Min("timestamp"))
     )
-    young = {pk: begin for pk, begin in begins.items() if pk is not None and begin > since}
-    settled = [process for process in processes if process.pk not in young]
     seen: set[int] = set()
-    for process, history in judged_histories(settled, since=since):
+    known = {pk: begin for pk, begin in begins.items() if pk is not None}
+    for process, history in judged_histories(processes, since=since, begins=known):
         seen.add(process.pk)
         yield process, history
-    for process in processes:
-        if process.pk in young:
-            for _process, history in judged_histories([process], since=young[process.pk]):
-                seen.add(process.pk)
-                yield process, history
     for process in processes:
         if process.pk not in seen:
             yield process, History(times=())
