@@ -41,6 +41,10 @@ docs: .venv/.installed-dev
 	$(VENV)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 	@echo "docs/_build/index.html"
 
+# Makes docs/images/ from the demo; takes some minutes and Debian's chromium.
+screenshots: .venv/.installed-dev
+	@$(VENV)/python docs/images/make_screenshots.py
+
 # Writes requirements.txt and requirements-dev.txt anew from pyproject.toml.
 lock: .venv/.installed-dev
 	$(VENV)/python -m project.locked --write

@@ -129,10 +129,8 @@ def _log_in(browser: Browser, url: str, password: str, scheme: str, width: int) 
 
 
 def _charts(page: Page) -> None:
-    page.wait_for_selector("canvas")
-    page.wait_for_function(
-        "window.Chart && [...document.querySelectorAll('canvas')].every((each) => Chart.getChart(each))"
-    )
+    page.wait_for_selector("canvas[data-drawn]")
+    page.wait_for_selector("canvas:not([data-drawn])", state="detached")
 
 
 def _picture(page: Page, path: Path, *, height: int) -> None:

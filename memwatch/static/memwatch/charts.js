@@ -2,6 +2,8 @@
  * writes (memwatch/admin/drawing.py has the same as Python values). Each chart has a <canvas id="…">. Times are
  * milliseconds since 1970.
  *
+ * A canvas that is drawn has data-drawn.
+ *
  * {
  *   "timezone": "Europe/Berlin", "locale": "en",
  *   "from": 0, "to": 1,                       the ends of the time axis; null: those of the data
@@ -288,6 +290,7 @@
             },
         });
         drawn.push(made);
+        canvas.dataset.drawn = "yes";
         if (data.zoom) {
             draggable(made);
         }
