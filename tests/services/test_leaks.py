@@ -327,3 +327,25 @@ def test_a_milder_severity_that_lasts_is_noted():
     assert leak.severity != "critical"
     assert events(leak) == ["detected", "eased"]
     assert leak.events.last().comment == f"from critical to {leak.severity}"
+
+
+@pytest.mark.parametrize(
+    ("source", "severity", "hours"), [("cgroup", "critical", 1.0), ("rlimit", "low", 600), ("host", "medium", 600)]
+)
+def test_a_shared_container_is_judged_as_one_and_an_own_limit_as_its_own(source, severity, hours):
+    """The container fills at 60 MB an hour and has 60 MB left; the process itself grows by 3 MB an hour."""
+
+    def figures(minutes):
+        return {
+            **growing(-120, 100)(minutes),
+            "heap_limit_source": source,
+            "cgroup_used_kib": 2_097_152 - 61_440 + int(1_024 * minutes),
+            "cgroup_limit_kib": 2_097_152,
+        }
+
+    process = store_process()
+    store_snapshots(process, NOON - 2 * HOUR, NOON, figures)
+    leaks.detect(NOON)
+    leak = Leak.objects.get()
+    assert (leak.severity, leak.evidence["statistics"]["limit_source"]) == (severity, source)
+    assert leak.time_to_exhaustion_s == pytest.approx(hours * 3600, rel=0.3)
