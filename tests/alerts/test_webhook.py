@@ -74,7 +74,7 @@ def test_a_receiver_that_says_nothing_is_given_up_in_time() -> None:
         started = time.monotonic()
         with pytest.raises(DeliveryError, match="cannot be reached: TimeoutError"):
             post(receiver.url, message(), secret=SECRET, timeout_s=0.3)
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 20
 
 
 def test_a_url_with_a_password_shows_its_host_alone() -> None:

@@ -20,7 +20,7 @@ from tests.servers import PostgresServer, postgres_program
 pytestmark = [pytest.mark.postgres, pytest.mark.deployment]
 
 ROOT = Path(__file__).parents[2]
-WITHIN_S = 60.0
+WITHIN_S = 120.0
 RSS = ("fogcompute_memory_rss_mb", *WEB_1)
 DETECTIONS = ("fogcompute_memory_leak_detections_total", "severity=high")
 
@@ -75,7 +75,7 @@ def port(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
         line = process.stdout.readline()
         yield int(line.rsplit(":", 1)[1].partition("/")[0])
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(30) == 0
     finally:
         process.kill()
         process.communicate()
@@ -88,7 +88,7 @@ def scrape(port: int) -> dict[tuple[str, ...], float]:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
         assert answer.status == 200
         found = samples(answer.read().decode())
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 20
     return found
 
 
