@@ -3,7 +3,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 VENV = .venv/bin
 export DJANGO_SETTINGS_MODULE ?= project.settings
 
-.PHONY: run demo test soak bench bench-leaks bench-fleet lint docs lock clean
+.PHONY: run demo test soak bench bench-leaks bench-fleet lint docs lock screenshots clean
 
 run: .venv/.installed
 	@exec $(VENV)/python manage.py run_stack

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -22,10 +23,11 @@ from memwatch.models import Baseline, Leak, Process, Snapshot
 def context(process: Process, query: Mapping[str, str], now: datetime) -> dict[str, Any]:
     """What its template shows, for the range that the URL asks for."""
     last, baseline = queries.last_snapshot_of(process), queries.baseline_of(process)
-    figures = queries.figures_of(last) if last else None
+    counted = queries.last_census(last) if last and not process.outside else None
+    figures = _with_census(last, counted)
     leaks = leak_tables.worst_first(process.leaks.unresolved().select_related("service", "process__service"))
     leaking = [leak.object_type for leak in leaks if leak.state != Leak.State.SUPPRESSED]
-    comparison = queries.compare(baseline, last) if baseline is not None and last is not None else None
+    comparison = queries.compare(baseline, counted) if baseline and counted else None
     chosen = ranges.asked(
         query,
         now=now,
@@ -58,6 +60,7 @@ def context(process: Process, query: Mapping[str, str], now: datetime) -> dict[s
         "ranges": chosen.links,
         "baseline": baseline,
         "baseline_text": baseline_text(baseline, now),
+        "counted": formats.when(counted.timestamp, now) if counted and counted is not last else "",
         "types": _types(comparison, figures, leaking),
         "containers": panels.container_rows(figures.big_containers if figures else None),
         "memory_lines": panels.memory_lines(figures) if figures else [],
@@ -68,6 +71,16 @@ def context(process: Process, query: Mapping[str, str], now: datetime) -> dict[s
         "snapshots_url": formats.changelist("snapshot", process__id__exact=process.pk),
         "compare_url": compare_url(process, baseline, last),
     }
+
+
+def _with_census(last: Snapshot | None, counted: Snapshot | None) -> MemorySnapshot | None:
+    """The last figures, with the objects of the latest census where there was none this time."""
+    if last is None:
+        return None
+    if counted is None or counted is last:
+        return queries.figures_of(last)
+    figures, census = queries.figures_of_many([last, counted])
+    return dataclasses.replace(figures, total_objects=census.total_objects, top_objects=census.top_objects)
 
 
 def compare_url(process: Process, baseline: Baseline | None, last: Snapshot | None) -> str:

@@ -29,7 +29,7 @@ class SnapshotList(ChangeList):
         page = queries.newest_snapshots(self.processes(request), cursor=self.cursor(request), count=self.list_per_page)
         self.result_list = page.rows
         self.result_count = len(page.rows)
-        self.full_result_count = None
+        self.full_result_count = self.result_count  # of the page: nothing is counted, nothing is said
         self.show_admin_actions = bool(page.rows)
         self.can_show_all, self.multi_page = True, False
         self.paginator = Paginator(page.rows, self.list_per_page)

@@ -7,6 +7,7 @@ from memwatch.queries.comparison import (
     Row,
     baselines_known,
     compare,
+    last_census,
     notable_snapshots,
     snapshot_at,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "history",
     "judged_histories",
     "judged_history",
+    "last_census",
     "last_snapshot_of",
     "metrics_of",
     "newest_snapshots",

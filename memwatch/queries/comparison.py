@@ -19,6 +19,8 @@ FIGURES = (
 )  # fmt: skip
 """The figures compared, in the order they are shown."""
 
+CENSUS_AGE = timedelta(hours=1)
+"""A census older than this says nothing of now."""
 NOTABLE = tuple(timedelta(minutes=minutes) for minutes in (24 * 60, 6 * 60, 60, 5, 0))
 
 
@@ -93,6 +95,16 @@ def baselines_known(process: Process, most: int = 10) -> list[Baseline]:
     """The newest baselines of the process and of its service; without counts."""
     rows = Baseline.objects.filter(Q(process=process) | Q(process=None, service=process.service_id))
     return list(rows.defer("counts", "extras")[:most])
+
+
+def last_census(last: Snapshot) -> Snapshot | None:
+    """The process's latest snapshot with a census, ``last`` or one of the hour before it."""
+    if last.total_objects is not None:
+        return last
+    before = Snapshot.objects.filter(
+        process=last.process_id, timestamp__range=(last.timestamp - CENSUS_AGE, last.timestamp)
+    )
+    return before.filter(total_objects__isnull=False).order_by("-timestamp").first()
 
 
 def _row(name: str, before: float | None, after: float | None) -> Row:

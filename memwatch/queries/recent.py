@@ -16,7 +16,6 @@ from django.db.models import Q
 from memwatch.conf import get_settings
 from memwatch.detection.estimators import theil_sen
 from memwatch.models import Snapshot
-from memwatch.queries.baselines import last_snapshot_of
 from memwatch.queries.figures import megabytes
 from memwatch.queries.fleet import ProcessFigures
 
@@ -82,12 +81,12 @@ def _interest(item: ProcessFigures) -> tuple[int, float]:
 
 def _numbers(item: ProcessFigures) -> list[int]:
     """Evenly so many sequence numbers of the time looked back on."""
-    last = last_snapshot_of(item.process)
-    if last is None:
+    last = item.process.last_seq
+    if last < 0:
         return []
-    first = max(0, last.seq - round(LOOK_BACK.total_seconds() / get_settings().snapshot_interval))
-    count = min(TIMES, last.seq - first + 1)
-    return sorted({first + round((last.seq - first) * place / max(1, count - 1)) for place in range(count)})
+    first = max(0, last - round(LOOK_BACK.total_seconds() / get_settings().snapshot_interval))
+    count = min(TIMES, last - first + 1)
+    return sorted({first + round((last - first) * place / max(1, count - 1)) for place in range(count)})
 
 
 def _recent(series: dict[int, list[tuple[float, float]]], begins: dict[int, float]) -> Recent:

@@ -66,8 +66,8 @@ class Fleet:
             timestamp=figures.timestamp,
             **columns_of(figures, ids),
         )
-        process.last_snapshot = row
-        process.save(update_fields=["last_snapshot"])
+        process.last_snapshot, process.last_seq = row, row.seq
+        process.save(update_fields=["last_snapshot", "last_seq"])
         return row
 
     def baseline(self, snapshot: Snapshot, **values: Any) -> Baseline:

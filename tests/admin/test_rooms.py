@@ -97,6 +97,17 @@ def test_what_happened_is_marked_in_the_charts_and_listed_under_them(fleet: Flee
     assert "<b>2.4" not in text
 
 
+def test_types_are_those_of_the_latest_census_where_the_last_snapshot_took_none(fleet: Fleet, login: Login) -> None:
+    process = fleet.process()
+    fleet.baseline(fleet.snapshot(process, minutes_ago=30, top_objects={"shop.Quote": 10}))
+    fleet.snapshot(process, minutes_ago=3, top_objects={"shop.Quote": 5_010}, total_objects=70_123)
+    fleet.snapshot(process, top_objects=None, total_objects=None)
+    text = login("viewer").get(_page(process)).content.decode()
+    for shown in ("+5,000", "70,123", "the last snapshot took no census"):
+        assert shown in text, shown
+    assert "shop.Quote" in {each["label"] for chart in _drawn(text)["charts"] for each in chart["series"]}
+
+
 def test_the_range_is_in_the_url_and_what_is_wrong_with_it_is_said(fleet: Fleet, login: Login) -> None:
     process = fleet.process()
     for minutes in (170, 50, 5):

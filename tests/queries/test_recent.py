@@ -26,7 +26,7 @@ def _process(service: str, slot: int, rss_mb: list[float], *, minutes: float = 1
         Snapshot(process=process, seq=at, timestamp=NOW - span * (len(rss_mb) - 1 - at), rss_kib=round(mb * 1024))
         for at, mb in enumerate(rss_mb)
     ]
-    process.last_snapshot = Snapshot.objects.bulk_create(rows)[-1]
+    process.last_snapshot, process.last_seq = Snapshot.objects.bulk_create(rows)[-1], len(rows) - 1
     process.save()
     return process
 
