@@ -167,26 +167,45 @@ def unfrozen(where: str, program: str, command_line: str) -> Iterator[Cause]:
 
 
 def growing_suspects(where: str, summaries: Sequence[Collection[tuple[str, int]]]) -> Iterator[Cause]:
-    """Of handlers and receivers in the heap summaries of one process, oldest first, as names with counts."""
+    """Of what grows between the heap summaries of one process, oldest first, as names with counts."""
     if len(summaries) < 2:
         return
     first = dict(summaries[0])
     for name, count in summaries[-1]:
         before = first.get(name, 0)
-        kind = next((word for word in ("handlers", "receivers") if word in name), "")
-        if kind and count > before and count > 10:
-            yield Cause(
-                key="W016",
-                where=where,
-                what=_("%(name)s: from %(before)s to %(count)s between two heap summaries.")
-                % {"name": name, "before": f"{before:,}", "count": f"{count:,}"},
-                remedy=_("Add handlers where logging is set up, and connect receivers once, with a dispatch_uid."),
-                source=(
-                    "https://docs.python.org/3/howto/logging.html"
-                    if kind == "handlers"
-                    else "https://docs.djangoproject.com/en/5.2/topics/signals/#preventing-duplicate-signals"
-                ),
-            )
+        known = next((each for word, each in _growing().items() if word in name), None)
+        if known is None or count <= before or count <= known[0]:
+            continue
+        _least, remedy, source = known
+        yield Cause(
+            key="W016",
+            where=where,
+            what=_("%(name)s: from %(before)s to %(count)s between two heap summaries.")
+            % {"name": name, "before": f"{before:,}", "count": f"{count:,}"},
+            remedy=remedy,
+            source=source,
+        )
+
+
+def _growing() -> dict[str, tuple[int, str, str]]:
+    """By a word of the suspect's name: more of them than this are told, what to do, and the source."""
+    return {
+        "handlers of": (
+            10,
+            _("Add handlers where logging is set up, once."),
+            "https://docs.python.org/3/howto/logging.html",
+        ),
+        "receivers of": (
+            10,
+            _("Connect receivers once, where the application starts, with a dispatch_uid."),
+            "https://docs.djangoproject.com/en/5.2/topics/signals/#preventing-duplicate-signals",
+        ),
+        "lru_cache of": (
+            1_000,
+            _("Give it a maxsize that it reaches, or clear it: every different argument stays for ever."),
+            "https://docs.python.org/3/library/functools.html#functools.lru_cache",
+        ),
+    }
 
 
 def _derived(owner: type) -> Iterator[type]:

@@ -130,5 +130,8 @@ def test_receivers_that_grow_between_two_summaries_are_told() -> None:
     grows = [[("receivers of signal shop.order_placed", 12)], [("receivers of signal shop.order_placed", 240)]]
     (cause,) = known_causes.growing_suspects("web-1", grows)
     assert "from 12 to 240" in cause.what
+    caches = [[("entries of the lru_cache of shop.discount", count)] for count in (128, 3_000)]
+    assert [cause.where for cause in known_causes.growing_suspects("web-1", caches)] == ["web-1"]
+    assert list(known_causes.growing_suspects("web-1", [caches[0], [(caches[0][0][0], 400)]])) == []
     assert list(known_causes.growing_suspects("web-1", grows[:1])) == []
     assert list(known_causes.growing_suspects("web-1", grows[::-1])) == []

@@ -26,6 +26,12 @@ class Offer:
     kind: str
     label: Text
     cost: Text
+    of_process: Text | None = None
+    """What the button says on the page of a process, where no leak says what "it" is."""
+
+    @property
+    def process_label(self) -> Text:
+        return self.of_process or self.label
 
 
 OFFERS = {
@@ -43,6 +49,7 @@ OFFERS = {
         Offer(
             kind=RecordingKind.REFERRERS,
             label=gettext_lazy("What refers to it"),
+            of_process=gettext_lazy("What refers to a type"),
             cost=gettext_lazy(
                 "Goes through the heap in pieces, between which the process works on, and holds some sampled objects "
                 "for milliseconds: one that dies meanwhile may be finalised in memwatch's thread."
@@ -51,6 +58,7 @@ OFFERS = {
         Offer(
             kind=RecordingKind.ALLOCATIONS,
             label=gettext_lazy("Where it is allocated"),
+            of_process=gettext_lazy("Where memory is allocated"),
             cost=gettext_lazy(
                 "Traces every allocation while it runs: code that allocates much is slowed down, by up to a few times, "
                 "more so with more frames. It takes at most 64 MB and stops by itself. It sees only what is allocated "

@@ -160,7 +160,7 @@ class RecordingAdmin(PageAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": offer.label,
+            "title": offer.label if leak is not None else offer.process_label,
             "offer": offer,
             "subject": subject,
             "leak": leak,

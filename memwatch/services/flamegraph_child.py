@@ -6,6 +6,7 @@ CPU time and what it may write, an empty environment, and prints no line of any 
 
 from __future__ import annotations
 
+import argparse
 import resource
 import sys
 from collections import Counter
@@ -33,7 +34,12 @@ def confine() -> None:
 def page(mode: str, capture: str, output: str) -> int:
     """memray's own flame graph, with every script and style inside."""
     from memray.commands import main  # noqa: PLC0415 - under the limits only
+    from memray.commands.flamegraph import FlamegraphCommand  # noqa: PLC0415
 
+    parser = argparse.ArgumentParser()
+    FlamegraphCommand().prepare_parser(parser)
+    if "--confidential-files" not in parser.format_help():
+        sys.exit("this memray would show lines of files: install memray 1.20 or newer beside the admin")
     arguments = ["flamegraph", "--no-web", "--confidential-files", "all", "--force", "--output", output]
     return int(main([*arguments, *(["--leaks"] if mode == "leaks" else []), capture]) or 0)
 
