@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from memwatch.models import Leak
+from memwatch.conf import get_settings
+from memwatch.models import Leak, Process, Snapshot
 from memwatch.permissions import OPERATORS, VIEWERS, create_groups
+from memwatch.services.ingest import ingest_reports
 from tests.admin.conftest import EVIL, Fleet
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -54,6 +60,14 @@ def browser(program: str) -> Iterator[Browser]:
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
+AXE = {
+    "resultTypes": ["violations"],
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
+    "preload": False,
+}
+"""WCAG, levels A and AA. Without fetching the style sheets anew: inline copies are what the page's policy forbids."""
+
+
 class Visitor:
     """A person at a browser. Notes what must not happen: console errors, requests to elsewhere."""
 
@@ -68,14 +82,30 @@ class Visitor:
 
     def _note(self, wrong: bool, text: str) -> None:
         if wrong and "favicon.ico" not in text:
-            self.complaints.append(text)
+            self.complaints.append(f"{self.page.url}: {text}")
 
     def go(self, path: str) -> Page:
         self.page.goto(f"{self.server}{path}")
         return self.page
 
+    def look(self) -> None:
+        """Nothing sticks out of the page sideways, and nothing of it shuts somebody out (Django's own frame aside)."""
+        wide = self.page.evaluate("document.querySelector('#content-main').scrollWidth")
+        assert wide <= self.page.evaluate("window.innerWidth"), self.page.url
+        found = Axe().run(self.page, context="#content", options=AXE).response["violations"]
+        serious = [
+            (each["id"], [node["html"] for node in each["nodes"][:3]])
+            for each in found
+            if each["impact"] in ("serious", "critical")
+        ]
+        assert not serious, f"{self.page.url}: {serious}"
+
     def wait_for_chart(self, canvas: str) -> None:
-        self.page.wait_for_function(f"window.Chart && Chart.getChart('{canvas}')")
+        # Not wait_for_function: the page's policy forbids the eval that it needs.
+        deadline = time.monotonic() + 30
+        while not self.page.evaluate(f"Boolean(window.Chart && Chart.getChart('{canvas}'))"):
+            assert time.monotonic() < deadline, f"{canvas} is not drawn"
+            self.page.wait_for_timeout(100)
 
     def log_in(self, who: str) -> None:
         page = self.go("/admin/")
@@ -89,7 +119,11 @@ class Visitor:
 def visit(browser: Browser, live_server: LiveServer, request: pytest.FixtureRequest) -> Iterator[Visitor]:
     scheme, width = getattr(request, "param", ("light", 1280))
     context = browser.new_context(
-        color_scheme=scheme, viewport={"width": width, "height": 900}, reduced_motion="reduce", locale="en-GB"
+        color_scheme=scheme,
+        viewport={"width": width, "height": 900},
+        reduced_motion="reduce",
+        locale="en-GB",
+        timezone_id="Europe/Berlin",
     )
     context.set_default_timeout(15_000)
     # No favicon is served: the browser's asking for one is no error of the page.
@@ -125,39 +159,130 @@ def shop(transactional_db: None) -> Leak:
     return fleet.leak(process)
 
 
-@pytest.mark.parametrize("visit", [("light", 1280), ("dark", 400)], indirect=True)
-def test_an_operator_finds_a_leak_looks_at_it_and_acknowledges_it(visit: Visitor, shop: Leak) -> None:
-    visit.log_in("operator")
+AGENT = """
+import sys, time
+from memwatch import agent
+transport, key = sys.argv[1:]
+config = agent.AgentConfig(transport=transport, command_key=key, host="here", service="live", snapshot_interval=3600)
+agent.start(config, delay_s=0)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def live(transactional_db: None) -> Iterator[Process]:
+    """A process with an agent that answers: it took one snapshot, and takes the next ones on command."""
+    settings = get_settings()
+    command = [sys.executable, "-c", AGENT, settings.transport_url, settings.command_key]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        try:
+            yield _arrived(1)
+        finally:
+            process.kill()
+
+
+def _arrived(count: int) -> Process:
+    """The process with the agent, once so many of its snapshots are stored."""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        ingest_reports()
+        found = Process.objects.filter(service__name="live", ended_at=None).first()
+        if found is not None and Snapshot.objects.filter(process=found).count() >= count:
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"{count} snapshots of the process with the agent did not arrive")
+
+
+def _walk_to_the_leak(visit: Visitor) -> Page:
+    """From the overview to the page of a leak and its curve."""
     page = visit.go("/admin/memwatch/overview/")
+    visit.look()
     page.get_by_role("link", name="shop.leaks.PriceQuote").first.click()
-    expect(page.locator(".mw-verdict")).to_contain_text("grows by 1,300 objects an hour")
-    expect(page.locator("#mw-chart-type")).to_be_visible()
+    expect(page.locator(".mw-verdict").first).to_contain_text("grows by 1,300 objects an hour")
     visit.wait_for_chart("mw-chart-type")
-    assert page.evaluate("Chart.getChart('mw-chart-type').data.datasets[0].data.length") == 30
+    drawn = "Chart.getChart('mw-chart-type').data.datasets.find(each => each.label === 'shop.leaks.PriceQuote')"
+    assert page.evaluate(f"{drawn}.data.length") == 30
+    expect(page.locator("#step-rss")).to_contain_text("Yes: RSS rose from 170.0 MB to 199.0 MB")
+    expect(page.locator("#step-referrers")).to_contain_text("not measured yet")
+    detected = page.locator(".mw-facts time").first
+    assert "(Europe/Berlin); 20" in (detected.get_attribute("title") or "")
     page.get_by_text("The same as a table").click()
     expect(page.get_by_role("cell", name="199.0 MB")).to_be_visible()
+    visit.look()
+    return page
+
+
+def _change_the_range(visit: Visitor) -> None:
+    page = visit.page
+    page.locator(".mw-range").get_by_role("link", name="1 h", exact=True).click()
+    expect(page.locator(".mw-range [aria-current]")).to_have_text("1 h")
+    assert "range=1h" in page.url
+    visit.wait_for_chart("mw-chart-memory")
+
+
+@pytest.mark.parametrize("visit", [("light", 1280), ("dark", 400)], indirect=True)
+def test_an_operator_finds_a_leak_acts_on_it_and_measures_anew(visit: Visitor, shop: Leak, live: Process) -> None:
+    visit.log_in("operator")
+    page = _walk_to_the_leak(visit)
     page.get_by_role("button", name="Acknowledge").click()
     page.get_by_label("Comment").fill("on it")
+    visit.look()
     page.get_by_role("button", name="Acknowledge").click()
     expect(page.locator(".messagelist")).to_contain_text("1 leak was acknowledged.")
     expect(page.locator(".mw-history")).to_contain_text("on it")
     connection.close()
     assert Leak.objects.get(pk=shop.pk).state == Leak.State.ACKNOWLEDGED
-    wide = page.evaluate("document.querySelector('#content-main').scrollWidth")
-    assert wide <= page.evaluate("window.innerWidth")
+    page.get_by_role("link", name="shop-1 on node-a").first.click()
+    _change_the_range(visit)
+    visit.look()
+    visit.go(f"/admin/memwatch/process/{live.pk}/change/")
+    page.get_by_role("button", name="Snapshot now").click()
+    expect(page.locator(".messagelist")).to_contain_text("1 process was asked for a snapshot.")
+    _arrived(2)
+    page.reload()
+    page.get_by_role("link", name="Snapshots", exact=True).last.click()
+    expect(page.locator("#result_list tbody tr")).to_have_count(2)
+    visit.go(f"/admin/memwatch/process/{live.pk}/change/")
+    page.get_by_role("button", name="Reset baseline").click()
+    page.get_by_label("Reason").fill("after the deployment")
+    page.get_by_role("button", name="Reset baseline").click()
+    expect(page.locator(".messagelist")).to_contain_text("The baseline of 1 process was reset.")
+    page.get_by_role("link", name="Compare", exact=True).click()
+    expect(page.get_by_role("heading", name="Types", exact=True)).to_be_visible()
+    expect(page.get_by_role("row", name="dict").first).to_be_visible()
+    visit.look()
 
 
-def test_a_viewer_looks_at_a_process_and_has_no_buttons(visit: Visitor, shop: Leak) -> None:
+@pytest.mark.parametrize("visit", [("dark", 1280), ("light", 400)], indirect=True)
+def test_a_viewer_sees_all_of_it_and_no_button(visit: Visitor, shop: Leak) -> None:
     visit.log_in("viewer")
-    page = visit.go("/admin/memwatch/process/")
-    page.get_by_role("link", name="shop-1").click()
-    expect(page.get_by_role("heading", name="Types")).to_be_visible()
+    page = _walk_to_the_leak(visit)
+    expect(page.locator("[data-act]")).to_have_count(0)
+    page.get_by_role("link", name="shop-1 on node-a").first.click()
+    expect(page.get_by_role("heading", name="Types now")).to_be_visible()
     expect(page.get_by_role("row", name="shop.leaks.PriceQuote").last).to_contain_text("+2,900")
-    expect(page.locator(".mw-buttons")).to_have_count(0)
-    page.get_by_role("link", name="1 h", exact=True).click()
-    expect(page.locator(".mw-range strong")).to_have_text("1 h")
-    visit.wait_for_chart("mw-chart-memory")
-    assert page.evaluate("Chart.getChart('mw-chart-memory').data.datasets.length") == 3
+    _change_the_range(visit)
+    expect(page.locator("[data-act]")).to_have_count(0)
+    page.get_by_role("link", name="Compare", exact=True).click()
+    expect(page.get_by_role("heading", name="Types", exact=True)).to_be_visible()
+    for model in ("leak", "alert", "baseline", "command", "expectedgrowth", "lease"):
+        visit.go(f"/admin/memwatch/{model}/")
+        expect(page.locator("select[name=action]")).to_have_count(0)
+        expect(page.locator(".addlink").and_(page.locator("#content *"))).to_have_count(0)
+        visit.look()
+
+
+def test_a_leak_is_acknowledged_without_a_mouse(visit: Visitor, shop: Leak) -> None:
+    visit.log_in("operator")
+    page = visit.go(f"/admin/memwatch/leak/{shop.pk}/change/")
+    page.get_by_role("button", name="Acknowledge").focus()
+    ring = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert ring != "none"
+    page.keyboard.press("Enter")
+    page.get_by_label("Comment").press_sequentially("by hand")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".messagelist")).to_contain_text("1 leak was acknowledged.")
 
 
 def test_an_operator_snoozes_several_leaks_from_the_list(visit: Visitor, shop: Leak) -> None:
