@@ -70,7 +70,7 @@ def _judge(series: Series, history: History, thresholds: Thresholds, window: str
 
 
 def _verdict(case: Case, decision: Decision) -> Verdict:
-    first, last = round(case.values[0]), round(case.values[-1])
+    first, last = round(case.values[0]), round(case.values[-1]) + case.series.kept
     if decision.outcome == "quiet":
         return Verdict(
             outcome="quiet",

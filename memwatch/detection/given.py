@@ -22,6 +22,9 @@ of up to eight for an entry of its counts, in a table at least a third full at w
 KEPT_OBJECTS = {"tuple": 3, "list": 3, "dict": 2}
 """gc-tracked objects of built-in types in a snapshot or its dict: pairs of figures, containers, dicts themselves."""
 
+MANY_SNAPSHOTS = 16
+"""Fewer hold no objects worth mentioning beside the contract's hundred."""
+
 TIMER_S = 5.0
 """Snapshots closer than this come from a program between its own steps, or from so even a timer that order is time."""
 
@@ -35,7 +38,7 @@ def made_comparable(history: History) -> History:
 
 
 def _less_snapshots(history: History) -> History:
-    """Each point less what the snapshots before it take, where they are kept as objects. Counts stay at 0 or above."""
+    """Each point less what the snapshots before it take, where they are kept as objects."""
     if not history.own_blocks:
         return history
     before = range(len(history))
@@ -51,11 +54,7 @@ def _less_snapshots(history: History) -> History:
             figures[name] = [
                 None if value is None else value - own for value, own in zip(figures[name], taken, strict=False)
             ]
-    counts = dict(history.counts)
-    for name, each in KEPT_OBJECTS.items():
-        if name in counts:
-            counts[name] = [None if count is None else max(0, count - each * i) for i, count in enumerate(counts[name])]
-    return replace(history, figures=figures, counts=counts)
+    return replace(history, figures=figures, kept_each=KEPT_OBJECTS if len(history) >= MANY_SNAPSHOTS else {})
 
 
 def _evenly_paced(history: History) -> History:

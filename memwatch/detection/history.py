@@ -49,6 +49,8 @@ class History:
     extension_modules: tuple[str, ...] = ()
     heap_limit_source: str | None = None
     """Whose limit ``heap_size_mb`` is: ``setting``, ``cgroup``, ``rlimit`` or ``host``."""
+    kept_each: Mapping[str, int] = field(default_factory=dict)
+    """Objects of a type that each snapshot keeps, where a caller keeps the snapshots in the process that they show."""
     own_blocks: Sequence[int] = ()
     """Blocks of memory that each snapshot itself takes where a caller keeps it; empty where nobody does."""
 

@@ -14,7 +14,7 @@ def sentence(case: Case, decision: Decision, *, per_hour: float = 0.0, urgency: 
     if decision.outcome != "leak":
         return f"{decision.outcome}: {decision.reason}" if decision.reason else decision.outcome
     series = case.series
-    first, last = round(case.values[0]), round(case.values[-1])
+    first, last = round(case.values[0]), round(case.values[-1]) + series.kept
     what = {"objects": series.name, "untracked": "memory in objects that the garbage collector does not track"}.get(
         series.kind, "native memory, outside Python's objects,"
     )

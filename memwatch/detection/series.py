@@ -45,6 +45,8 @@ class Series:
     """The container whose length this is, as last seen."""
     work: Sequence[float] | None = field(default=None, repr=False)
     """Requests and tasks handled at each point, where known."""
+    kept: int = 0
+    """What was taken off the last value, because the snapshots themselves hold it."""
 
     @property
     def growth(self) -> float:
@@ -55,12 +57,24 @@ def object_series(history: History) -> Iterator[Series]:
     """The count of each reported type."""
     work = history.work()
     for name, column in history.counts.items():
+        each = history.kept_each.get(name, 0)
+        if each and any(value is not None for value in column):
+            yield _less_kept(history, name, column, each)
+            continue
         if None not in column:
             yield Series("objects", name, history.times, column, source="top_objects", work=work)  # type: ignore[arg-type]
             continue
         times, values = known(history.times, column)
         if values:
             yield Series("objects", name, times, values, source="top_objects", work=_work_at(history, work, column))
+
+
+def _less_kept(history: History, name: str, column: Sequence[float | None], each: int) -> Series:
+    less = [None if value is None else max(0, value - each * i) for i, value in enumerate(column)]
+    times, values = known(history.times, less)
+    last = next((value for value in reversed(column) if value is not None), 0)
+    work = _work_at(history, history.work(), column)
+    return Series("objects", name, times, values, source="top_objects", work=work, kept=round(last - values[-1]))
 
 
 def _work_at(history: History, work: Sequence[float] | None, column: Sequence[float | None]) -> list[float] | None:

@@ -115,3 +115,19 @@ def test_a_container_that_nobody_looked_at_since_the_blocks_stood_still_is_full(
     verdicts = judge(History.from_snapshots(given))
     assert [v.rule for v in verdicts if v.statistics.get("unit") == "entries"] == ["few_points"]
     assert not any(v.is_leak for v in verdicts)
+
+
+@pytest.mark.parametrize("name", ["dict", "list", "tuple", "app.Thing"])
+@pytest.mark.parametrize("every_s", [0.05, 60.0])
+@pytest.mark.parametrize("points", range(3, 13))
+def test_the_contracts_plain_case_is_a_leak_of_low_confidence_with_its_counts(name, every_s, points):
+    counts = [round(100 + 900 * i / (points - 1)) for i in range(points)]
+    (found,) = leaks([snapshot(i, {name: count}, every_s=every_s) for i, count in enumerate(counts)])
+    assert (found.object_type, found.initial_count, found.current_count) == (name, 100, 1000)
+    assert (found.growth_count, found.growth_percent, found.confidence) == (900, 900.0, "low")
+
+
+@pytest.mark.parametrize("name", ["dict", "list"])
+def test_a_leak_of_plain_containers_is_told_with_the_counts_that_were_seen(name):
+    (found,) = leaks([snapshot(i, {name: 1000 + 100 * i}, every_s=0.05) for i in range(30)])
+    assert (found.initial_count, found.current_count) == (1000, 3900)
