@@ -59,7 +59,7 @@ def _postgresql() -> int:
 
 def _with_database(url: str) -> int:
     return subprocess.run(
-        [sys.executable, "-m", __spec__.name, *sys.argv[1:], "--database", url], check=False
+        [sys.executable, "-m", "benchmarks.ingest", *sys.argv[1:], "--database", url], check=False
     ).returncode
 
 

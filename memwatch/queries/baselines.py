@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
 
 from memwatch.detection import compare
 from memwatch.figures import DriftReport
@@ -35,7 +37,33 @@ def baselines_of(processes: Sequence[Process], *, columns: Iterable[str] = ()) -
     return {pk: baseline for pk, baseline in chosen.items() if baseline is not None}
 
 
-def choose(process: Process, own: Baseline | None, service: Baseline | None) -> Baseline | None:
+def heap_baselines_of(processes: Sequence[Process]) -> dict[int, int | None]:
+    """Heap used in KiB by the baseline that counts for each, by process id: for thousands, without making rows."""
+    names = ("service_id", "process_id", "created_at", "automatic", "heap_used_kib")
+    active = Baseline.objects.filter(active=True).order_by()
+    own = active.filter(process__in=[process.pk for process in processes]).values_list(*names, named=True)
+    shared = active.filter(process=None, service__in={p.service_id for p in processes}).values_list(*names, named=True)
+    own_by_process: dict[int | None, Any] = {row.process_id: row for row in own}
+    by_service: dict[int, Any] = {row.service_id: row for row in shared}
+    found: dict[int, int | None] = {}
+    for process in processes:
+        chosen = choose(process, own_by_process.get(process.pk), by_service.get(process.service_id))
+        if chosen is not None:
+            found[process.pk] = chosen.heap_used_kib
+    return found
+
+
+class _Candidate(Protocol):
+    @property
+    def automatic(self) -> bool: ...
+    @property
+    def created_at(self) -> datetime: ...
+
+
+_C = TypeVar("_C", bound=_Candidate)
+
+
+def choose(process: Process, own: _C | None, service: _C | None) -> _C | None:
     """Which of the two counts; the rule of :func:`baseline_of`."""
     if own is None or service is None:
         return own or service

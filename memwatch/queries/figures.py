@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 from memwatch.figures import KIB_PER_MB, BigContainer, MemorySnapshot
@@ -43,6 +42,9 @@ PLAIN_COLUMNS = (
 COLUMNS = tuple(field.name for field in FiguresColumns._meta.get_fields())
 """Every column of figures, as snapshots and baselines share them."""
 
+SIZE_COLUMNS = ("timestamp", "heap_limit_source", *KIB_COLUMNS)
+"""What :func:`figures_of_many` needs for sizes only."""
+
 _NAMED_EXTRAS = ("type_sizes", "backfill")
 _CONTAINER = tuple(field.name for field in dataclasses.fields(BigContainer))
 
@@ -80,8 +82,13 @@ def figures_of(row: Snapshot | Baseline) -> MemorySnapshot:
     return figures_of_many([row])[0]
 
 
-def figures_of_many(rows: Iterable[Snapshot | Baseline]) -> list[MemorySnapshot]:
-    """The same for many, with one look-up of type names for all."""
+def figures_of_many(rows: Iterable[Snapshot | Baseline], *, sizes_only: bool = False) -> list[MemorySnapshot]:
+    """The same for many, with one look-up of type names for all.
+
+    With ``sizes_only`` the figures are those of ``SIZE_COLUMNS``, and the rows may have been loaded with these alone.
+    """
+    if sizes_only:
+        return [MemorySnapshot(**_sizes(row)) for row in rows]
     rows = list(rows)
     ids: set[int] = set()
     for row in rows:
@@ -89,7 +96,7 @@ def figures_of_many(rows: Iterable[Snapshot | Baseline]) -> list[MemorySnapshot]
         for name in _NAMED_EXTRAS:
             ids.update(map(int, (row.extras or {}).get(name) or ()))
     names = names_of(ids) if ids else {}
-    return [_figures(row, row.timestamp, names) for row in rows]
+    return [MemorySnapshot(**_sizes(row), **_rest(row, names)) for row in rows]
 
 
 def counts_by_name(counts: Mapping[str, int] | None, names: Mapping[int, str]) -> dict[str, int] | None:
@@ -111,28 +118,30 @@ def megabytes(kib: float | None) -> float | None:
     return None if kib is None else kib / KIB_PER_MB
 
 
-def _figures(row: Snapshot | Baseline, timestamp: datetime, names: Mapping[int, str]) -> MemorySnapshot:
-    values: dict[str, Any] = {name: getattr(row, name) for name in PLAIN_COLUMNS}
-    for column, name in KIB_COLUMNS.items():
-        values[name] = megabytes(getattr(row, column))
+def _sizes(row: Snapshot | Baseline) -> dict[str, Any]:
+    values: dict[str, Any] = {name: megabytes(getattr(row, column)) for column, name in KIB_COLUMNS.items()}
     for column in NOUGHT_COLUMNS:
         values[KIB_COLUMNS[column]] = values[KIB_COLUMNS[column]] or 0.0
+    values.update(_derived(values))
+    return {"timestamp": row.timestamp, "heap_limit_source": row.heap_limit_source or None, **values}
+
+
+def _rest(row: Snapshot | Baseline, names: Mapping[int, str]) -> dict[str, Any]:
+    """What is not a size."""
+    values: dict[str, Any] = {name: getattr(row, name) for name in PLAIN_COLUMNS}
     for column, name in MICROSECOND_COLUMNS.items():
         value = getattr(row, column)
         values[name] = None if value is None else value / 1000
-    values.update(_derived(values))
     extras = row.extras or {}
-    return MemorySnapshot(
-        timestamp=timestamp,
-        heap_limit_source=row.heap_limit_source or None,
-        gc_count=row.gc_count,
-        gc_threshold=row.gc_threshold,
-        top_objects=counts_by_name(row.counts, names),
-        type_sizes=counts_by_name(extras.get("type_sizes"), names),
-        backfill=counts_by_name(extras.get("backfill"), names),
-        big_containers=containers_of(extras),
+    return {
         **values,
-    )
+        "gc_count": row.gc_count,
+        "gc_threshold": row.gc_threshold,
+        "top_objects": counts_by_name(row.counts, names),
+        "type_sizes": counts_by_name(extras.get("type_sizes"), names),
+        "backfill": counts_by_name(extras.get("backfill"), names),
+        "big_containers": containers_of(extras),
+    }
 
 
 def _derived(values: Mapping[str, Any]) -> dict[str, float | None]:

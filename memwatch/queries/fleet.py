@@ -8,9 +8,15 @@ from datetime import timedelta
 from django.db.models import Count, OuterRef, Subquery
 
 from memwatch.figures import MemoryMetrics, MemorySnapshot
-from memwatch.models import Leak, Process, Snapshot
-from memwatch.queries.baselines import baselines_of, heap_drift_percent, last_snapshot_of
-from memwatch.queries.figures import figures_of_many
+from memwatch.models import Leak, Process, Service, Snapshot
+from memwatch.models.fleet import ProcessQuerySet
+from memwatch.queries.baselines import heap_baselines_of, heap_drift_percent, last_snapshot_of
+from memwatch.queries.figures import SIZE_COLUMNS, figures_of_many
+
+_PLACE = (
+    "service", "host", "pid", "slot_number", "outside", "started_at", "last_seen_at", "ended_at", "end_reason",
+    "last_snapshot", "last_seq",
+)  # fmt: skip
 
 CENSUS_AGE = timedelta(hours=1)
 """A census older than this says nothing of now."""
@@ -32,13 +38,31 @@ class ProcessFigures:
     """The latest figures with a census: the last snapshot's own, or those of one before. Only where asked for."""
 
 
-def fleet(alive: bool = True) -> list[ProcessFigures]:
-    """Every process that is alive (or every ended one), by service, host and slot. Five queries at most."""
+def fleet(alive: bool = True, *, brief: bool = False) -> list[ProcessFigures]:
+    """Every process that is alive (or every ended one), by service, host and slot. Six queries at most.
+
+    ``brief`` is for thousands at once: of the figures sizes only, of the processes what their place is and when they
+    were seen; the rest of a process is loaded when it is asked for.
+    """
     rows = Process.objects.alive() if alive else Process.objects.ended()
+    if brief:
+        return figures_of_processes(_brief(rows), sizes_only=True)
     return figures_of_processes(list(rows.select_related("service", "release", "last_snapshot")))
 
 
-def figures_of_processes(processes: list[Process], *, census: bool = False) -> list[ProcessFigures]:
+def _brief(rows: ProcessQuerySet) -> list[Process]:
+    """With each service made once, not once for each of its processes."""
+    sizes = [f"last_snapshot__{column}" for column in ("process", "seq", *SIZE_COLUMNS)]
+    processes = list(rows.select_related("last_snapshot").only(*_PLACE, *sizes))
+    services = Service.objects.in_bulk({process.service_id for process in processes})
+    for process in processes:
+        process.service = services[process.service_id]
+    return processes
+
+
+def figures_of_processes(
+    processes: list[Process], *, census: bool = False, sizes_only: bool = False
+) -> list[ProcessFigures]:
     """The same for these processes, in their order; load them with ``service`` and ``last_snapshot``.
 
     With ``census`` also the latest census of those whose last snapshot had none, in two queries more for all.
@@ -47,23 +71,21 @@ def figures_of_processes(processes: list[Process], *, census: bool = False) -> l
     figures = dict(
         zip(
             (pk for pk, row in last.items() if row is not None),
-            figures_of_many([row for row in last.values() if row is not None]),
+            figures_of_many([row for row in last.values() if row is not None], sizes_only=sizes_only),
             strict=True,
         )
     )
-    baselines = baselines_of(processes, columns=("heap_used_kib",))
+    baselines = heap_baselines_of(processes)
     leaks = open_leaks(processes)
     counted = _censuses([process for process in processes if _uncounted(last[process.pk])]) if census else {}
     found = []
     for process in processes:
-        row, baseline = last[process.pk], baselines.get(process.pk)
+        row = last[process.pk]
         found.append(
             ProcessFigures(
                 process=process,
                 figures=figures.get(process.pk),
-                drift_percent=heap_drift_percent(baseline.heap_used_kib, row.heap_used_kib)
-                if row is not None and baseline is not None
-                else None,
+                drift_percent=heap_drift_percent(baselines.get(process.pk), row.heap_used_kib) if row else None,
                 open_leaks=leaks.get(process.pk, 0),
                 census=counted.get(process.pk, figures.get(process.pk)) if census else None,
             )
