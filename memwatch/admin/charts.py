@@ -10,10 +10,9 @@ from django.urls import NoReverseMatch
 from django.utils.translation import gettext as _
 
 from memwatch import queries
-from memwatch.admin import drawing, evidence, formats
+from memwatch.admin import drawing, formats
 from memwatch.admin.drawing import Chart, Level, Marker, Series, with_gaps
 from memwatch.conf import get_settings
-from memwatch.figures import MemorySnapshot
 from memwatch.models import Baseline, Leak, Process, Recording
 from memwatch.queries import Event, Point
 
@@ -234,54 +233,3 @@ def _url(event: Event) -> str:
         return formats.page_url(event.row._meta.model_name or "", event.row.pk)
     except NoReverseMatch:
         return ""
-
-
-def leak_charts(history: Sequence[MemorySnapshot], leak: Leak) -> dict[str, Any]:
-    """What leaks beside the process's memory: the type's count, the container's entries, native memory or blocks."""
-    held = leak.evidence.get("container") if isinstance(leak.evidence, dict) else None
-    token = held.get("token") if isinstance(held, dict) and evidence.unit_of(leak) == "entries" else None
-
-    def line(label: str, read: Callable[[MemorySnapshot], float | None], tone: str = "2") -> Series:
-        times = [each.timestamp for each in history]
-        return with_gaps(Series(label=label, times=times, values=[read(each) for each in history], tone=tone))
-
-    def entries(each: MemorySnapshot) -> float | None:
-        return next((box.length for box in each.big_containers or () if box.token == token), None)
-
-    if leak.kind == Leak.Kind.OBJECTS and any(leak.object_type in (each.top_objects or {}) for each in history):
-        own = line(leak.object_type, lambda each: (each.top_objects or {}).get(leak.object_type))
-        first = Chart(id="mw-chart-type", title=_("Objects of this type"), series=[own])
-    elif token is not None and any(entries(each) is not None for each in history):
-        own = line(evidence.held_in(leak) or _("Entries"), entries)
-        first = Chart(id="mw-chart-entries", title=_("Entries of what holds it"), series=[own])
-    elif leak.kind == Leak.Kind.NATIVE:
-        own = line(_("malloc"), lambda each: each.malloc_used_mb)
-        first = Chart(id="mw-chart-native", title=_("Allocated by malloc"), unit=" MB", series=[own])
-    else:
-        own = line(_("Allocated blocks"), lambda each: each.allocated_blocks)
-        first = Chart(id="mw-chart-blocks", title=_("Allocated blocks"), series=[own])
-    rss = line(_("RSS"), lambda each: each.rss_mb, "1")
-    used = line(_("Heap used"), lambda each: each.heap_used_mb, "3")
-    memory = Chart(id="mw-chart-memory", title=_("Memory of the process"), unit=" MB", series=[rss, used])
-    return drawing.page_of_charts([first, memory], zoom="")
-
-
-RANGES = {"1": 1, "6": 6, "24": 24}
-
-
-def hours_asked(wanted: str | None) -> int:
-    return RANGES.get(wanted or "", 6)
-
-
-def range_links(hours: int) -> list[dict[str, Any]]:
-    return [
-        {"label": formats.duration(each * formats.HOUR), "query": f"?hours={key}", "current": each == hours}
-        for key, each in RANGES.items()
-    ]
-
-
-def look_back(now: datetime, hours: int) -> datetime:
-    return now - timedelta(hours=hours)
-
-
-MOST_READ = 2_000

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from memwatch import queries
-from memwatch.admin import fleet_acts, formats, leak_tables, panels
+from memwatch.admin import fleet_acts, formats, leak_tables, overview_tables, panels
 from memwatch.admin.base import PageAdmin, ReadOnlyAdmin
 from memwatch.admin.process_tables import process_row
 from memwatch.models import Baseline, Leak, ObjectType, Process, Release, Service
@@ -68,11 +68,13 @@ class ServiceAdmin(PageAdmin):
         alive = Process.objects.alive().filter(service=obj)
         rows = alive.select_related("service", "release", "last_snapshot")[: SHOWN_PROCESSES + 1]
         items = queries.figures_of_processes(list(rows), census=True)
+        past = queries.recent(items, now).get(obj.pk)
         leaks = leak_tables.worst_first(obj.leaks.active().select_related("service", "process__service"))
         return {
             "title": obj.name,
             "subtitle": _("service"),
-            "tiles": self._tiles(items, leaks),
+            "tiles": self._tiles(items, leaks, past),
+            "spark": overview_tables.spark(past, len(items)),
             "processes": [process_row(item, now) for item in items[:SHOWN_PROCESSES]],
             "more_processes": len(items) > SHOWN_PROCESSES,
             "processes_url": formats.changelist("process", service__id__exact=obj.pk),
@@ -85,7 +87,9 @@ class ServiceAdmin(PageAdmin):
             ],
         }
 
-    def _tiles(self, items: Sequence[ProcessFigures], leaks: Sequence[Leak]) -> list[panels.Line]:
+    def _tiles(
+        self, items: Sequence[ProcessFigures], leaks: Sequence[Leak], past: queries.Recent | None
+    ) -> list[panels.Line]:
         known = [item.figures for item in items if item.figures is not None]
         rss = [figures.rss_mb for figures in known if figures.rss_mb is not None]
         heap = [figures.heap_used_mb for figures in known if figures.heap_used_mb is not None]
@@ -97,7 +101,14 @@ class ServiceAdmin(PageAdmin):
             panels.Line(
                 label=_("Fullest heap"), value=formats.percent(max(shares, default=None)), hint=_("of its limit")
             ),
-            panels.Line(label=_("Open leaks"), value=formats.count(len(leaks))),
+            panels.Line(
+                label=_("Fastest growth an hour"),
+                value=formats.signed_megabytes(past.growth_mb_per_hour if past else None),
+                hint=_("RSS of one process"),
+            ),
+            panels.Line(
+                label=_("Open leaks"), value=formats.count(len(leaks)), tone=leaks[0].severity if leaks else ""
+            ),
         ]
 
     def _baselines(self, service: Service, now: datetime) -> list[dict[str, Any]]:

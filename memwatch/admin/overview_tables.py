@@ -56,7 +56,7 @@ def service_rows(
                 "rss": formats.megabytes(figures["rss"]),
                 "heap": formats.megabytes(figures["heap"]),
                 "share": formats.percent(figures["share"]),
-                "spark": _spark(past, len(members)),
+                "spark": spark(past, len(members)),
                 "growth": formats.signed_megabytes(figures["growth"]),
                 "drift": formats.signed_percent(figures["drift"]),
                 "leaks": formats.count(len(own)),
@@ -139,7 +139,8 @@ def _share(cpu_ms: float | None, interval_ms: float) -> str:
     return formats.NOT_MEASURED if cpu_ms is None else _("%s %% of a CPU") % f"{cpu_ms / interval_ms * 100:.2f}"
 
 
-def _spark(past: Recent | None, members: int) -> SafeString:
+def spark(past: Recent | None, members: int) -> SafeString:
+    """The last hours of a service as a sparkline; ``members`` is how many processes it has."""
     if past is None:
         return SafeString("")
     text = _("RSS of a process over %(span)s: from %(first)s to %(last)s, at most %(most)s") % {
