@@ -65,7 +65,7 @@ class OverviewAdmin(ReadOnlyAdmin):
 
 def fleet_page(now: datetime) -> Mapping[str, Any]:
     """What the template shows. As many queries for a large fleet as for a small one."""
-    items = queries.fleet()
+    items = queries.fleet(brief=True)
     leaks = leak_tables.worst_first(Leak.objects.active().select_related("service", "process__service"))
     alerts = list(Alert.objects.raised().select_related("service", "process__service")[: SHOWN_ALERTS + 1])
     state = queries.stats(now)
