@@ -30,7 +30,7 @@ bench: .venv/.installed-dev
 	$(VENV)/python -m benchmarks
 
 bench-leaks: .venv/.installed-dev
-	$(VENV)/python -m benchmarks.leaks.shapes
+	$(VENV)/python -m benchmarks.leaks $(if $(QUICK),--quick)
 
 # Simulated agents against PostgreSQL and Redis, e.g. make bench-fleet PROCESSES=5000.
 bench-fleet: .venv/.installed-dev

@@ -19,6 +19,7 @@ BENCHMARKS = {
     "pages": "the admin's pages over a million snapshots in PostgreSQL, against Django's default change list",
     "leaks.lives": "fleets of recycled workers, against life by life",
     "leaks.shapes": "verdicts on generated series, against the reference's rule",
+    "leaks.processes": "verdicts on real processes: leaks of released packages, of applications, and look-alikes",
 }
 
 

@@ -1,6 +1,7 @@
 """Futures of requests that nobody answers any more."""
 
 import asyncio
+from typing import Any
 
 from benchmarks.leaks.case import Case
 
@@ -11,11 +12,12 @@ CASE = Case(
     culprit=("*Future",),
 )
 _waiting: dict[int, asyncio.Future[None]] = {}
-_loop = asyncio.new_event_loop()
+_loop: Any = None
 
 
 def setup() -> None:
-    pass
+    global _loop
+    _loop = asyncio.new_event_loop()
 
 
 def step(i: int) -> None:

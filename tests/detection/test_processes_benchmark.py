@@ -1,0 +1,59 @@
+"""The benchmark of real processes: a few cheap programs, and that its cases are what they are said to be."""
+
+import pytest
+
+from benchmarks.leaks import runs
+from benchmarks.leaks.case import HALVES, load, names
+from benchmarks.leaks.processes import LENGTHS, Judged, names_culprit, spacings_differ, table
+
+CASES = {name: load(name).CASE for name in names()}
+
+
+def test_there_are_enough_cases_of_every_kind():
+    leaking = [case for case in CASES.values() if case.leaks]
+    assert len(CASES) >= 30
+    assert sum(case.released for case in leaking) >= 8
+    assert sum(not case.released for case in leaking) >= 6
+    assert sum(case.leaks is None for case in CASES.values()) >= 10
+    assert sum(case.leaks != "objects" for case in leaking) * 3 >= len(leaking)
+
+
+def test_each_half_has_leaks_of_packages_of_programs_and_harmless_cases():
+    for half in HALVES:
+        of_half = [case for case in CASES.values() if case.half == half]
+        assert {bool(case.leaks) for case in of_half} == {True, False}
+        assert any(case.released for case in of_half)
+    assert {case.half for case in CASES.values()} == set(HALVES)
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.released])
+def test_a_leak_of_a_package_names_both_releases_and_where_upstream_tells_of_it(name):
+    case = CASES[name]
+    assert case.leaking_release.partition("==")[0] == case.fixed_release.partition("==")[0]
+    assert case.leaking_release != case.fixed_release
+    assert case.source.startswith("https://")
+
+
+@pytest.fixture(scope="module")
+def judged():
+    """Twenty short snapshots of three programs, each in a process of its own."""
+    wanted = runs.planned(None, ["app_retry_errors", "app_seen_numbers", "fine_compiled_patterns"])
+    return [Judged.of(runs.measured(run, snapshots=21, steps=800), LENGTHS[:1]) for run in wanted]
+
+
+def test_leaks_of_real_processes_are_found_and_named_and_a_full_cache_is_silent(judged):
+    for item in judged:
+        for leaks in item.ours.values():
+            assert bool(leaks) == item.run.leaking, item.run.label
+            assert not leaks or names_culprit(item.run.case, leaks)
+
+
+def test_real_times_and_times_a_minute_apart_give_the_same_verdicts(judged):
+    assert spacings_differ(judged) == 0
+
+
+def test_the_table_tells_both_rules_side_by_side(judged):
+    head, line, *_ = table(judged, LENGTHS[:1])
+    assert "contract" in head
+    assert "memwatch" in head
+    assert line.split()[0] == "20"
