@@ -62,7 +62,7 @@ def _postgresql() -> int:
 
 
 def _with_database(url: str) -> int:
-    command = [sys.executable, "-m", __spec__.name, *sys.argv[1:], "--database", url]
+    command = [sys.executable, "-m", "benchmarks.detect", *sys.argv[1:], "--database", url]
     return subprocess.run(command, check=False).returncode
 
 

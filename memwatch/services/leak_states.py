@@ -43,7 +43,7 @@ def say_why_not(row: Leak, verdict: Verdict | None, now: datetime) -> None:
     ``evidence["why_not"]`` is ``{"at", "outcome", "rule", "window", "sentence", "rules", "trend"}``, all but the
     time as :meth:`memwatch.detection.verdict.Verdict.evidence` has them. ``verdict`` is ``None`` where it stands still.
     """
-    said = {
+    said: dict[str, Any] = {
         "outcome": "quiet",
         "rule": "gates",
         "window": None,

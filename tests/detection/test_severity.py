@@ -86,7 +86,9 @@ def test_heap_that_fills_what_is_resident_already_is_not_critical():
 def test_an_own_limit_is_not_the_containers():
     """A limit that was set for the process counts, however full the container is."""
     found = urgency(
-        history(10, source="setting", cgroup_used_mb=lambda _: 3990.0, cgroup_limit_mb=lambda _: 4000.0, size_mb=1000.0),
+        history(
+            10, source="setting", cgroup_used_mb=lambda _: 3990.0, cgroup_limit_mb=lambda _: 4000.0, size_mb=1000.0
+        ),
         0,
     )
     assert (found.severity, found.limit_source) == ("medium", "setting")
