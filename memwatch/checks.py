@@ -32,6 +32,15 @@ def check_settings(**_kwargs: Any) -> Iterable[checks.CheckMessage]:
                 id="memwatch.E002",
             )
         ]
+    alias = conf.get_settings().recordings_storage
+    if alias and alias not in django_settings.STORAGES:
+        return [
+            checks.Error(
+                f'MEMWATCH["RECORDINGS_STORAGE"] is "{alias}", which is not in STORAGES',
+                hint=f"Give one of {', '.join(django_settings.STORAGES)}, or nothing for a private folder.",
+                id="memwatch.E003",
+            )
+        ]
     return _check_messages(conf.get_settings())
 
 

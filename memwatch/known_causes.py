@@ -56,7 +56,7 @@ def debug(value: object) -> Iterator[Cause]:
     """Of the setting ``DEBUG``."""
     if value:
         yield Cause(
-            key="W010",
+            key="W020",
             where="DEBUG",
             what=_("DEBUG is on: in a process that runs long, every connection remembers its last 9,000 queries."),
             remedy=_("Set DEBUG to False where processes run long."),
@@ -70,7 +70,7 @@ def toolbars(installed_apps: Iterable[str], *, debug: object) -> Iterator[Cause]
         package = name.partition(".")[0]
         if package in _TOOLBARS and not debug:
             yield Cause(
-                key="W011",
+                key="W021",
                 where=f'INSTALLED_APPS: "{name}"',
                 what=_("%s keeps what it has seen of requests: queries, templates, stack traces.") % package,
                 remedy=_("Install it in development only, or bound what it keeps."),
@@ -99,7 +99,7 @@ def _cached_method(owner: type, name: str, cache: Any) -> Cause:
     where = f"{owner.__module__}.{owner.__qualname__}.{name}"
     kept = _("every instance that it is called on, for ever") if most is None else _("up to %d instances") % most
     return Cause(
-        key="W012",
+        key="W022",
         where=where,
         what=_("lru_cache on a method keeps %s, with all that they hold.") % kept,
         remedy=_("Cache a function of plain values, or use cached_property, which keeps its value in the instance."),
@@ -113,7 +113,7 @@ def interpreter(version: str, where: str = "") -> Iterator[Cause]:
     numbers = tuple(map(int, found.groups())) if found else ()
     if (3, 14, 0) <= numbers <= (3, 14, 4):
         yield Cause(
-            key="W013",
+            key="W023",
             where=where or f"Python {version}",
             what=_(
                 "CPython %s has the incremental collector of 3.14.0 to 3.14.4, which lets garbage pile up; it was "
@@ -133,7 +133,7 @@ def recycling(where: str, command_line: str = "", *, tasks: object = None) -> It
         return
     celery = "tasks" in said
     yield Cause(
-        key="W014",
+        key="W024",
         where=where,
         what=_("%s replaces workers before a leak shows in any one of them: it is hidden, not gone.") % said,
         remedy=_("Keep it as a safety net, and look at leaks of the whole service: they are judged over many workers."),
@@ -156,7 +156,7 @@ def unfrozen(where: str, program: str, command_line: str) -> Iterator[Cause]:
         else _("In a receiver of Celery's signal worker_init, after the imports")
     )
     yield Cause(
-        key="W015",
+        key="W025",
         where=where,
         what=_(
             "It is forked from a loaded parent; a collection in it writes to the pages they share, and copies them."
@@ -178,7 +178,7 @@ def growing_suspects(where: str, summaries: Sequence[Collection[tuple[str, int]]
             continue
         _least, remedy, source = known
         yield Cause(
-            key="W016",
+            key="W026",
             where=where,
             what=_("%(name)s: from %(before)s to %(count)s between two heap summaries.")
             % {"name": name, "before": f"{before:,}", "count": f"{count:,}"},

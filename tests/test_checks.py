@@ -30,6 +30,13 @@ def test_a_wrong_setting_is_named_with_its_value_and_what_would_be_right(setting
     assert any('MEMWATCH["COLOUR"] is unknown' in text for text in wrong)
 
 
+def test_a_storage_of_recordings_that_is_not_there_is_told_before_the_start(settings: Any) -> None:
+    assert texts(settings, RECORDINGS_STORAGE="default") == []
+    assert texts(settings, RECORDINGS_STORAGE="s3") == [
+        'MEMWATCH["RECORDINGS_STORAGE"] is "s3", which is not in STORAGES'
+    ]
+
+
 def test_a_dict_is_wanted(settings: Any) -> None:
     settings.MEMWATCH = ["SERVICE"]
     assert [message.id for message in checks.check_settings()] == ["memwatch.E001"]

@@ -76,16 +76,16 @@ def test_settings_are_told_of_with_check_deploy_only() -> None:
     settings = SimpleNamespace(
         DEBUG=False, INSTALLED_APPS=["silk", "debug_toolbar.apps.X", "shop"], CELERY_WORKER_MAX_TASKS_PER_CHILD=50
     )
-    assert [cause.key for cause in known_causes.of_the_settings(settings)] == ["W011", "W011", "W014"]
+    assert [cause.key for cause in known_causes.of_the_settings(settings)] == ["W021", "W021", "W024"]
     settings.DEBUG = True
-    assert [cause.key for cause in known_causes.of_the_settings(settings)] == ["W010", "W014"]
+    assert [cause.key for cause in known_causes.of_the_settings(settings)] == ["W020", "W024"]
     assert known_causes.of_the_settings(SimpleNamespace(DEBUG=False, INSTALLED_APPS=["shop"])) == []
 
 
 def test_all_of_them_are_warnings(settings: Any) -> None:
     settings.DEBUG = True
     found = django_checks.run_checks(tags=[checks.CAUSES], include_deployment_checks=True)
-    assert {message.id for message in found} >= {"memwatch.W010", "memwatch.W012"}
+    assert {message.id for message in found} >= {"memwatch.W020", "memwatch.W022"}
     assert {message.level for message in found} == {django_checks.WARNING}
     assert all("https://" in str(message.hint) for message in found)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -120,10 +119,6 @@ class RecordingQuerySet(models.QuerySet["Recording"]):
         """Those that are not over."""
         return self.filter(state__in=Recording.PENDING)
 
-    def bare(self) -> RecordingQuerySet:
-        """Without the result, which may be a megabyte: for lists."""
-        return self.defer("result")
-
 
 class Recording(models.Model):
     """A diagnosis on demand: asked for, running, and what came of it."""
@@ -211,9 +206,6 @@ class Recording(models.Model):
         """The type it was asked about; empty for a recording of everything."""
         wanted = self.options.get("type")
         return wanted if isinstance(wanted, str) else ""
-
-    def is_overdue(self, now: datetime) -> bool:
-        return self.is_pending and self.deadline <= now
 
 
 class RecordingPart(models.Model):

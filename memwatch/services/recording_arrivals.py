@@ -101,17 +101,16 @@ def _finish(recording: Recording, packed: bytes, now: datetime) -> None:
         result = None if recording.kind == RecordingKind.FLAMEGRAPH else _result(plain)
         if result is None and not plain.startswith(CAPTURE_BEGINS):
             raise ValueError("is no capture of memray")
+        fits = result is not None and len(plain) <= MAX_RESULT_BYTES
+        if not fits:
+            recording_files.keep(recording, packed)
     except ValueError as error:
         close(recording, Recording.State.FAILED, now, f"The outcome {error}.")
         return
     recording.size = len(plain)
-    if result is not None and len(plain) <= MAX_RESULT_BYTES:
-        recording.result = result
+    recording.result = result if fits else None
+    if fits or recording.artifact:
         RecordingPart.objects.filter(recording=recording).delete()
-    else:
-        recording_files.keep(recording, packed)
-        if recording.artifact:
-            RecordingPart.objects.filter(recording=recording).delete()
     recording.state, recording.finished_at = Recording.State.DONE, now
     recording.save(update_fields=["state", "finished_at", "result", "artifact", "size"])
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import zlib
-from pathlib import Path
 from typing import Any
 
 from django.core.files.base import ContentFile
@@ -28,8 +29,11 @@ def storage() -> Storage:
     settings = get_settings()
     if settings.recordings_storage:
         return storages[settings.recordings_storage]
-    folder = Path(settings.recordings_folder_path)
+    folder = settings.recordings_folder_path
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise PermissionError(f"the folder {folder} is not this user's alone: make it so (0700), or name another")
     return FileSystemStorage(folder, base_url=None, file_permissions_mode=0o600, directory_permissions_mode=0o700)
 
 
@@ -48,9 +52,16 @@ def unpack(packed: bytes) -> bytes:
 
 
 def keep(recording: Recording, packed: bytes) -> None:
-    """Leave it in the database as it came when it is small, else move it to the storage. Not saved."""
-    if len(packed) > get_settings().recordings_database_kb * 1024:
+    """Leave it in the database as it came when it is small, else move it to the storage. Not saved.
+
+    Raises :class:`ValueError` where the storage does not take it.
+    """
+    if len(packed) <= get_settings().recordings_database_kb * 1024:
+        return
+    try:
         recording.artifact = storage().save(f"{recording.wire_id}.z", ContentFile(packed))
+    except OSError as error:
+        raise ValueError(f"cannot be stored: {error}") from None
 
 
 def read(recording: Recording) -> bytes:
@@ -88,9 +99,8 @@ def result_of(recording: Recording) -> dict[str, Any] | None:
 
 def cached(name: str) -> bytes | None:
     """What was rendered before under this name."""
-    store = storage()
     try:
-        with store.open(name) as file:
+        with storage().open(name) as file:
             return bytes(file.read())
     except OSError:
         return None

@@ -153,6 +153,20 @@ def test_a_capture_lies_in_the_database_when_small_else_in_a_private_folder(
             recording_files.read(recording)
 
 
+def test_a_folder_that_others_may_read_is_not_used(
+    process: Process, who: ProcessInfo, tmp_path: Path, settings: Any
+) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir(mode=0o755)
+    settings.MEMWATCH = {"RECORDINGS_FOLDER": str(folder), "RECORDINGS_DATABASE_KB": 0}
+    recording = recordings.request(process, "flamegraph")
+    arrive(who, *split(recording.wire_id, b"memray" * 100, content_type=MEMRAY, measured={}))
+    recording_upkeep.keep_up()
+    recording.refresh_from_db()
+    assert recording.state == "failed"
+    assert "not this user's alone" in recording.error
+
+
 def test_one_recording_at_a_time_in_a_process(process: Process, hub: Hub) -> None:
     recordings.request(process, "heap_summary", hub=hub)
     with pytest.raises(ActionRefused, match="is being recorded"):
