@@ -15,6 +15,7 @@ BENCHMARKS = {
     "ingest": "reports into SQLite",
     "detect": "a pass of detection over 5,000 processes, on SQLite and PostgreSQL",
     "exporter": "the fleet exporter with 1,000 processes, against prometheus_client's own gauges",
+    "diagnosis": "recordings: the pauses of a referrers pass, requests before, during and after",
     "guest": "a Django view in gunicorn with the agent and without",
     "pages": "the admin's pages over a million snapshots in PostgreSQL, against Django's default change list",
     "leaks.lives": "fleets of recycled workers, against life by life",

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from functools import partial
 from itertools import compress, islice
 
-from memwatch.diagnosis.heap import OVERLAP, Objects, walk
+from memwatch.diagnosis.heap import OVERLAP, Objects, of_big_containers, walk
 from memwatch.diagnosis.host import Refused
 from memwatch.diagnosis.meter import Meter
 from memwatch.sampling.names import type_name
@@ -27,6 +27,8 @@ class Population:
     """Ids of at most as many instances as were asked for."""
     classes: tuple[type, ...]
     """Those of that name: there may be several, of modules loaded twice or of classes made by a function."""
+    big: frozenset[int]
+    """Ids of the big containers, which the same walk finds."""
 
 
 class _Pool:
@@ -65,12 +67,14 @@ def find(name: str, meter: Meter, *, most: int) -> Generator[float, None, Popula
     pool = _Pool()
     types: list[type] = []
     ids: list[int] = []
+    big: set[int] = set()
 
     def gather(objects: Objects, size: int) -> list[Step]:
         own = size - OVERLAP
         return [
             partial(types.extend, map(type, islice(objects(), own))),
             partial(ids.extend, map(id, islice(objects(), own))),
+            *of_big_containers(big, objects),
         ]
 
     def take() -> None:
@@ -89,7 +93,9 @@ def find(name: str, meter: Meter, *, most: int) -> Generator[float, None, Popula
     take()
     if not pool.count:
         raise Refused(_no_instance(name, set(names.values())))
-    return Population(pool.count, pool.evenly(most), tuple(of for of in classes if names[id(of)] == name))
+    return Population(
+        pool.count, pool.evenly(most), tuple(of for of in classes if names[id(of)] == name), frozenset(big)
+    )
 
 
 def _no_instance(name: str, known: set[str]) -> str:

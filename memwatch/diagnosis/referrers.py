@@ -6,7 +6,7 @@ import gc
 import sys
 from collections.abc import Generator, Iterable, Iterator
 from functools import partial
-from itertools import chain, compress, repeat
+from itertools import compress, repeat
 from operator import is_
 from types import ModuleType
 from typing import Any
@@ -23,7 +23,7 @@ from memwatch.figures import BigContainer
 from memwatch.sampling.census import OBSERVER
 from memwatch.sampling.look import look, module_level_names
 from memwatch.sampling.names import clean
-from memwatch.sampling.quiet import uninterrupted
+from memwatch.sampling.quiet import Step, uninterrupted
 
 NEEDS_MB = 32.0
 LONGEST_S = 75.0
@@ -60,7 +60,7 @@ class ReferrersRecording:
         found = yield from population.find(asked.type, meter, most=EXAMINED_EACH * asked.samples)
         baseline = self._host.baseline()
         new = None if baseline is None else max(0, found.count - baseline.get(asked.type, 0))
-        return (yield from self._explain(asked.type, found.sample, found.count, new, meter))
+        return (yield from self._explain(asked.type, found.sample, found.count, new=new, big=found.big, meter=meter))
 
     def _untracked(self, meter: Meter) -> Waits:
         """Its type is ``untracked``; the instances are the entries of the container."""
@@ -70,8 +70,10 @@ class ReferrersRecording:
             if container.holds
             else f"The {container.type} holds {container.length:,} entries."
         )
+        big = yield from heap.find_big_containers(meter)
+        sample = (container.token or 0,)
         return (
-            yield from self._explain(options.UNTRACKED, (container.token or 0,), 1, None, meter, container=container)
+            yield from self._explain(options.UNTRACKED, sample, 1, new=None, big=big, meter=meter, container=container)
         )
 
     def _container(self, meter: Meter) -> BigContainer:
@@ -101,14 +103,19 @@ class ReferrersRecording:
         ]
 
     def _explain(
-        self, name: str, sample: tuple[int, ...], count: int, new: int | None, meter: Meter,
-        *, container: BigContainer | None = None,
+        self, name: str, sample: tuple[int, ...], count: int, *,
+        new: int | None, big: frozenset[int], meter: Meter, container: BigContainer | None = None,
     ) -> Waits:  # fmt: skip
         climbed = Graph(name if container is None else f"{container.type}, {reading.counted(container.length)}")
-        yield from _Climb(climbed, self._host, meter, self._notes).up(sample, self._asked.depth)
+        yield from _Climb(climbed, big, self._host, meter, self._notes).up(sample, self._asked.depth)
         ways = {instance: climbed.ways(instance) for instance in sample}
         holder = yield from self._holder(climbed, ways, container, meter)
         samples = (yield from self._values(sample, meter)) if self._asked.values else ()
+        if frozen := gc.get_freeze_count():
+            self._notes.append(
+                f"{frozen:,} objects are frozen (gc.freeze): of them those are seen that modules lead to "
+                f"in {heap.FROZEN_STEPS} steps."
+            )
         if count > len(sample):
             self._notes.append(f"Counts are estimates from {len(sample)} of {count:,} instances, evenly spread.")
         return results.Referrers(
@@ -159,8 +166,9 @@ class ReferrersRecording:
 class _Climb:
     """Fills a graph from the instances up, one pass over the heap a level."""
 
-    def __init__(self, climbed: Graph, host: Host, meter: Meter, notes: list[str]) -> None:
+    def __init__(self, climbed: Graph, big: frozenset[int], host: Host, meter: Meter, notes: list[str]) -> None:
         self._graph = climbed
+        self._big = big
         self._host = host
         self._meter = meter
         self._notes = notes
@@ -210,18 +218,29 @@ class _Climb:
         examined = 0
         with held(self._host) as found:
             self._own.add(id(found))
-            for wait_s in chain(heap.walk(self._meter, partial(heap.referring_to, wanted, found, self._own)), (None,)):
+
+            def gather(objects: heap.Objects, size: int) -> list[Step]:
+                return heap.referring_to(wanted, self._big, found, self._own, objects=objects, size=size)
+
+            for wait_s in self._parts(gather):
                 for item in found:
                     if examined < MOST_EXAMINED and id(item) not in self._own:
                         examined += 1
                         above += self._take(item, wanted, modules)
                 item = None
                 put_back(found, self._host)
-                if wait_s is not None:
-                    yield wait_s
+                yield wait_s
         if examined >= MOST_EXAMINED:
             self._notes.append(f"Of one level the first {MOST_EXAMINED:,} holders were looked at.")
         return list(dict.fromkeys(above))
+
+    def _parts(self, gather: heap.Gather) -> Iterator[float]:
+        """Go through the heap, then through what the collector was told to leave alone, where there is any."""
+        yield from heap.walk(self._meter, gather, parts=heap.SEARCH_PARTS)
+        yield 0.0
+        if gc.get_freeze_count():
+            heap.walk_frozen(self._meter, gather)
+            yield 0.0
 
     def _take(self, item: Any, wanted: frozenset[int], modules: dict[int, str]) -> list[int]:
         """One holder into the graph; its id where it is to be climbed from."""
@@ -246,19 +265,9 @@ def _fetch(wanted: frozenset[int], found: list[Any], meter: Meter) -> Generator[
 
     yield from heap.walk(meter, gather)
     if not found:
-        with meter.pausing():
-            uninterrupted([partial(found.extend, _untracked_in_modules(wanted))])
+        heap.walk_frozen(meter, gather)
     unique = {id(item): item for item in found}
     found[:] = unique.values()
-
-
-def _untracked_in_modules(wanted: frozenset[int]) -> Iterator[Any]:
-    """Module-level values with these ids: a dict of texts, or a bytearray, is in no list of tracked objects."""
-
-    def values() -> Iterator[Any]:
-        return chain.from_iterable(map(dict.values, map(reading.module_dict_of, _plain_modules())))
-
-    return compress(values(), map(wanted.__contains__, map(id, values())))
 
 
 def _plain_modules() -> Iterator[Any]:

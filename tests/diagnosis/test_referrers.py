@@ -46,8 +46,8 @@ def test_a_container_too_large_for_one_list_of_referents_is_found_too(
     shop.BY_QUOTE = dict.fromkeys(shop.QUOTES)
     found = {tuple(path[:1]) for path in paths(referrers(QUOTE, samples=2))}
     assert found == {
-        ("shop_under_test.QUOTES (list, 10,001 entries)",),
-        ("shop_under_test.BY_QUOTE (dict, 10,001 entries)",),
+        ("shop_under_test.QUOTES (list, 50,001 entries)",),
+        ("shop_under_test.BY_QUOTE (dict, 50,001 entries)",),
     }
 
 
@@ -337,13 +337,30 @@ def test_a_pass_in_many_parts_finds_each_holder(
     shop: types.ModuleType, make_class: MakeClass, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(heap, "LEAST_PART", 5_000)
-    monkeypatch.setattr(heap, "PARTS", 40)
+    monkeypatch.setattr(heap, "SEARCH_PARTS", 40)
     quote = make_class("Quote")
     shop.QUOTES = [(number, quote()) for number in range(20_000)]  # type: ignore[attr-defined]
     result = referrers(QUOTE)
     assert result["instances"] == pytest.approx(20_000, rel=0.02)
     assert paths(result)[0][0] == "shop_under_test.QUOTES (list, 20,000 entries)"
     assert result["chains"][0]["count"] == pytest.approx(20_000, rel=0.05)
+
+
+def test_holders_that_were_frozen_before_a_fork_are_found(shop: types.ModuleType, make_class: MakeClass) -> None:
+    quote, cart = make_class("Quote"), make_class("Cart")
+    shop.QUOTES = []  # type: ignore[attr-defined]
+    shop.cart = cart()  # type: ignore[attr-defined]
+    shop.cart.quotes = []
+    gc.freeze()
+    shop.QUOTES.extend(quote() for _ in range(500))
+    shop.cart.quotes.extend(quote() for _ in range(500))
+    result = referrers(QUOTE)
+    assert {path[0] for path in paths(result)} == {
+        "shop_under_test.QUOTES (list, 500 entries)",
+        "shop_under_test.cart (shop_under_test.Cart)",
+    }
+    assert result["holder"]["retained_kb"] > 10
+    assert any("frozen" in note for note in result["notes"])
 
 
 def test_the_host_gets_its_turn_between_two_parts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,9 @@ import os
 import time
 
 from celery import Celery
+from celery.signals import worker_process_init
+
+from guest import leak
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "guest.settings")
 app = Celery("guest")
@@ -28,3 +31,6 @@ def keep(objects: int) -> None:
     _kept.extend(Kept() for _ in range(objects))
     time.sleep(0.1)
     keep.delay(objects)
+
+
+worker_process_init.connect(leak.start)

@@ -11,6 +11,8 @@ from pathlib import Path
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 
+from guest import leak as guest_leak
+
 _heap: list[object] = []
 _started: list[subprocess.Popen[bytes]] = []
 
@@ -54,6 +56,16 @@ def keep(request: HttpRequest) -> HttpResponse:
     return HttpResponse(str(len(_kept)))
 
 
+def leak(request: HttpRequest) -> HttpResponse:
+    """Keep some more objects."""
+    return HttpResponse(str(guest_leak.keep(int(request.GET["objects"]))))
+
+
+def tracing(request: HttpRequest) -> HttpResponse:
+    """Whether tracemalloc traces."""
+    return HttpResponse(str("tracemalloc" in sys.modules and sys.modules["tracemalloc"].is_tracing()))
+
+
 def latency(request: HttpRequest) -> HttpResponse:
     """The longest that a greenlet (or thread) that sleeps a millisecond at a time has overslept, in ms."""
     longest, until = 0.0, time.monotonic() + float(request.GET["seconds"])
@@ -76,5 +88,7 @@ urlpatterns = [
     path("grow", grow),
     path("keep", keep),
     path("latency", latency),
+    path("leak", leak),
+    path("tracing", tracing),
     path("threads", threads),
 ]
