@@ -22,6 +22,7 @@ QUESTIONS: dict[str, Promise] = {
     "warm_up": gettext_lazy("Does it still grow when the start is left out?"),
     "floor": gettext_lazy("Do its lowest points rise?"),
     "trend": gettext_lazy("Do they rise steadily?"),
+    "jumps": gettext_lazy("Is it more than a few jumps?"),
     "shape": gettext_lazy("Is it shaped like a leak?"),
     "still_growing": gettext_lazy("Does it grow to the end?"),
     "stopped": gettext_lazy("Has it not stopped?"),

@@ -14,6 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from memwatch.admin import runbooks
+from memwatch.admin.rule_account import QUESTIONS
+from memwatch.detection.rules import RULES
 from memwatch.models import Leak, LeakEvent, Process, Recording, Release
 from tests.admin.conftest import EVIL, Fleet
 
@@ -143,6 +145,10 @@ def test_the_rules_are_told_as_questions_with_what_each_found(fleet: Fleet, logi
     assert "it has stopped" in text
     assert "Has it not stopped?" in text
     assert "<b>xx" not in text
+
+
+def test_every_rule_of_detection_has_its_question() -> None:
+    assert [rule.__name__ for rule in RULES if rule.__name__ not in QUESTIONS] == []
 
 
 def test_a_resolved_leak_says_who_closed_it_and_why(fleet: Fleet, login: Login) -> None:
