@@ -60,6 +60,10 @@ def browser(program: str) -> Iterator[Browser]:
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
+WAIT_MS = 60_000
+"""For a page or a part of it, on a machine that others keep busy."""
+expect.set_options(timeout=WAIT_MS)
+
 AXE = {
     "resultTypes": ["violations"],
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
@@ -102,7 +106,7 @@ class Visitor:
 
     def wait_for_chart(self, canvas: str) -> None:
         # Not wait_for_function: the page's policy forbids the eval that it needs.
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + WAIT_MS / 1000
         while not self.page.evaluate(f"Boolean(window.Chart && Chart.getChart('{canvas}'))"):
             assert time.monotonic() < deadline, f"{canvas} is not drawn"
             self.page.wait_for_timeout(100)
@@ -125,7 +129,7 @@ def visit(browser: Browser, live_server: LiveServer, request: pytest.FixtureRequ
         locale="en-GB",
         timezone_id="Europe/Berlin",
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(WAIT_MS)
     # No favicon is served: the browser's asking for one is no error of the page.
     context.route("**/favicon.ico", lambda route: route.fulfill(status=204))
     visitor = Visitor(context, live_server.url)
