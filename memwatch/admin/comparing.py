@@ -52,7 +52,7 @@ LABELS = {
 }
 
 
-class NotThere(Exception):
+class NotThere(Exception):  # noqa: N818 - a state more than an error
     """What was asked for cannot be compared; the text says why and what to do."""
 
 
