@@ -1,8 +1,9 @@
 """What recordings cost: nothing before they are asked for, bounded pauses while they run, nothing afterwards.
 
-Ends with 1 when the longest pause of a referrers pass over a million objects, as another thread sees it, is over half
-of ``gc.collect()``'s or 0.3 of ``objgraph.find_backref_chain``'s, or when a request served after them costs more
-CPU than one before, measured against a second server that was not recorded, in turns.
+Ends with 1 when the longest time for which a referrers pass over a million objects holds the interpreter is over half
+of ``gc.collect()``'s or 0.3 of ``objgraph.find_backref_chain``'s, or when a request served after recordings costs more
+CPU than one before, measured against a second server that was not recorded, in turns. The hold is measured in CPU
+time: the pass has many, and the longest of many is else what other programs make of it.
 """
 
 from __future__ import annotations
@@ -51,10 +52,12 @@ def pauses() -> dict[str, list[float]]:
     """``{method: [CPU, longest pause]}`` in milliseconds, medians, on a heap of a million objects."""
     import objgraph
 
+    from benchmarks.diagnosis.held import HeldMeter
     from memwatch.diagnosis import options
     from memwatch.diagnosis.host import Host
-    from memwatch.diagnosis.meter import Meter
     from memwatch.diagnosis.referrers import ReferrersRecording
+
+    meter = HeldMeter()
 
     kept = [build(OBJECTS), [Leaked() for _ in range(5000)]]
     vars(sys.modules[__name__])["LEAKED"] = kept[1]
@@ -63,7 +66,7 @@ def pauses() -> dict[str, list[float]]:
     def referrers() -> None:
         gc.disable()
         try:
-            for wait_s in ReferrersRecording(options.referrers({"type": "__main__.Leaked"}), Host()).run(Meter()):
+            for wait_s in ReferrersRecording(options.referrers({"type": "__main__.Leaked"}), Host()).run(meter):
                 time.sleep(min(wait_s, 0.1))
         finally:
             gc.enable()
@@ -81,7 +84,9 @@ def pauses() -> dict[str, list[float]]:
         for _ in range(TURNS):
             for name, method in methods.items():
                 rows[name].append(probe.measure(method))
-    return {name: [statistics.median(column) for column in zip(*row, strict=True)] for name, row in rows.items()}
+    found = {name: [statistics.median(column) for column in zip(*row, strict=True)] for name, row in rows.items()}
+    # The peers hold the interpreter for the whole of their one call.
+    return {name: [*row, meter.longest_ms if name == "referrers" else row[0]] for name, row in found.items()}
 
 
 def report_pauses() -> bool:
@@ -89,14 +94,15 @@ def report_pauses() -> bool:
     command = [sys.executable, "-m", "benchmarks.diagnosis", "--pauses"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=900)
     found: dict[str, list[float]] = json.loads(done.stdout)
-    print(f"   {OBJECTS:,} objects: CPU ms / longest pause ms of a whole recording of referrers, median of {TURNS}")
-    for name, (cpu, pause) in found.items():
-        print(f"      {name:<30}{cpu:9.1f} /{pause:9.1f}")
-    pause = found["referrers"][1]
-    of_collect, of_objgraph = pause / found["gc.collect()"][1], pause / found["objgraph.find_backref_chain"][1]
-    print(f"      pause {of_collect:.2f} of gc.collect(), at most {OF_COLLECT}")
-    print(f"      pause {of_objgraph:.2f} of objgraph.find_backref_chain, at most {OF_OBJGRAPH}", flush=True)
-    return of_collect <= OF_COLLECT and of_objgraph <= OF_OBJGRAPH
+    print(f"   {OBJECTS:,} objects: CPU ms / longest pause ms as another thread sees it / CPU ms of the longest hold")
+    for name, (cpu, pause, hold) in found.items():
+        print(f"      {name:<30}{cpu:9.1f} /{pause:9.1f} /{hold:9.1f}")
+    within = True
+    for peer, limit in (("gc.collect()", OF_COLLECT), ("objgraph.find_backref_chain", OF_OBJGRAPH)):
+        seen, hold = (found["referrers"][which] / found[peer][which] for which in (1, 2))
+        print(f"      hold {hold:.2f} of {peer}, at most {limit} (the pause as it was seen: {seen:.2f})", flush=True)
+        within = within and hold <= limit
+    return within
 
 
 def report_requests(folder: Path, *, pairs: int, seconds: float) -> bool:
