@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from heapq import nlargest
 from itertools import chain
 from typing import Any
 
@@ -31,6 +32,9 @@ from memwatch.figures import Leak, MemorySnapshot
 
 DEFAULTS = Thresholds()
 
+MAX_JUDGED = 100
+"""Types: a judged one takes tens of milliseconds, and each is held against each for a common cause."""
+
 HIGH_CONFIDENCE_POINTS, HIGH_CONFIDENCE, FAIR_CONFIDENCE = 40, 0.99, 0.8
 """Enough points for buckets of three and more, and a probability that leaves the harmless shapes one in a hundred."""
 
@@ -47,7 +51,7 @@ def judge(history: History, *, thresholds: Thresholds = DEFAULTS, window: str = 
         return []
     if window == "given":
         history = made_comparable(history)
-    every = chain(object_series(history), _memory_series(history))
+    every = chain(_fastest(object_series(history)), _memory_series(history))
     judged = [_judge(series, history, thresholds, window) for series in every]
     verdicts = grouping.one_cause_one_leak(judged)
     told = fragmentation(history, window)
@@ -55,6 +59,11 @@ def judge(history: History, *, thresholds: Thresholds = DEFAULTS, window: str = 
         verdicts.append(told)
     verdicts.sort(key=lambda verdict: (not verdict.is_leak, -verdict.growth_count))
     return verdicts
+
+
+def _fastest(series: Iterable[Series]) -> list[Series]:
+    """Those that grew most, and no more than can be judged in seconds: one cause has its fastest type among them."""
+    return nlargest(MAX_JUDGED, series, key=lambda one: one.growth)
 
 
 def _memory_series(history: History) -> Iterable[Series]:

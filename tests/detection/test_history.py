@@ -97,3 +97,16 @@ def test_ten_thousand_snapshots_take_no_quadratic_time():
     begin = time.perf_counter()
     assert [leak.object_type for leak in detect_leaks(given)] == ["app.Thing"]
     assert time.perf_counter() - begin < 5
+
+
+def test_types_that_all_grow_are_judged_as_far_as_seconds_allow():
+    given = [snapshot(i, {f"app.T{n}": 100 + n * i for n in range(2000)}) for i in range(20)]
+    found = {leak.object_type for leak in detect_leaks(given)}
+    assert "app.T1999" in found
+    assert len(found) <= 100
+
+
+def test_a_negative_or_endless_timestamp_and_containers_of_nothing_are_refused():
+    for bad in ({"timestamp": float("nan")}, {"timestamp": None}, {"timestamp": START, "big_containers": [{"a": 1}]}):
+        with pytest.raises(ValueError, match=r"timestamp|lacks"):
+            detect_leaks([bad] * 3)
