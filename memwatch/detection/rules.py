@@ -28,6 +28,10 @@ DIRECT_LATE_SHARE, DIRECT_LAST_SHARE = 0.7, 0.5
 """The length of one container has no noise: a rate that falls is one that ends. The last step
 may be half a job short."""
 
+LET_GO_SHARE = 0.5
+"""Looks that are fewer than the snapshots may miss that a container is emptied; half of its growth in blocks let go
+between two snapshots is a sign of it."""
+
 WATCH_LOOKS = 6
 """Looks at containers are dearer than counts and come at every third to fifth."""
 
@@ -101,6 +105,8 @@ def _full_by_now(case: Case) -> Decision | None:
     if container is None or not takes_blocks(container):
         return None
     times, blocks = case.history.known("allocated_blocks")
+    if not case.watching and drawdown(blocks) > LET_GO_SHARE * case.growth:
+        return Decision("not enough data", "few_points", "blocks come and go by as much: it may be let go of")
     start = next((i for i, time in enumerate(times) if time >= case.times[-1]), len(times))
     overdue = times[-1] - case.times[-1] > median(b - a for a, b in pairwise(case.times)) if times else False
     if not overdue or len(times) - start < 4:

@@ -131,3 +131,15 @@ def test_the_contracts_plain_case_is_a_leak_of_low_confidence_with_its_counts(na
 def test_a_leak_of_plain_containers_is_told_with_the_counts_that_were_seen(name):
     (found,) = leaks([snapshot(i, {name: 1000 + 100 * i}, every_s=0.05) for i in range(30)])
     assert (found.initial_count, found.current_count) == (1000, 3900)
+
+
+def test_a_list_that_is_emptied_between_the_looks_at_it_is_no_leak():
+    given = [
+        kept(
+            i,
+            allocated_blocks=90_000 + 4000 * (i % 7),
+            big_containers=texts(2000 + 300 * i) if i % 4 == 0 else None,
+        )
+        for i in range(24)
+    ]
+    assert leaks(given) == []

@@ -2,7 +2,7 @@
 
 from benchmarks.leaks.case import Case
 
-CASE = Case(half="scoring", what="metrics gathered and flushed")
+CASE = Case(half="tuning", what="metrics gathered and flushed")
 _points: list[tuple[str, float]] = []
 
 
