@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tracemalloc
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,3 +88,21 @@ def test_the_debug_text_is_parsed(used: int, arenas: int) -> None:
 @given(st.binary(max_size=200))
 def test_another_text_gives_nothing(text: bytes) -> None:
     assert parse_pymalloc(text) is None
+
+
+def test_while_allocations_are_traced_pymallocs_bytes_are_told_by_its_blocks() -> None:
+    allocators = Allocators()
+    before = allocators.read().pymalloc_used_mb
+    tracemalloc.start()
+    try:
+        kept = [bytes(100) for _ in range(50_000)]
+        traced = allocators.read()
+    finally:
+        tracemalloc.stop()
+    after = allocators.read().pymalloc_used_mb
+    assert before is not None
+    assert after is not None
+    assert traced.pymalloc_used_mb is not None
+    assert not traced.pymalloc_off
+    assert before < traced.pymalloc_used_mb < 2 * after
+    assert len(kept) == 50_000
