@@ -94,6 +94,7 @@ class Visitor:
 
     def look(self, part: str = "#content") -> None:
         """Nothing sticks out of the page sideways, and nothing of it shuts somebody out (Django's own frame aside)."""
+        self.page.wait_for_load_state("load")  # the styles for narrow screens come last
         wide = self.page.evaluate("document.querySelector('#content-main').scrollWidth")
         assert wide <= self.page.evaluate("window.innerWidth"), self.page.url
         found = Axe().run(self.page, context=part, options=AXE).response["violations"]
@@ -180,17 +181,17 @@ def live(transactional_db: None) -> Iterator[Process]:
     command = [sys.executable, "-c", AGENT, settings.transport_url, settings.command_key]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         try:
-            yield _arrived(1)
+            yield _arrived(1, process.pid)
         finally:
             process.kill()
 
 
-def _arrived(count: int) -> Process:
-    """The process with the agent, once so many of its snapshots are stored."""
+def _arrived(count: int, pid: int) -> Process:
+    """The process with the agent, once so many of its snapshots are stored. Another test's may have left reports."""
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         ingest_reports()
-        found = Process.objects.filter(service__name="live", ended_at=None).first()
+        found = Process.objects.filter(service__name="live", pid=pid).first()
         if found is not None and Snapshot.objects.filter(process=found).count() >= count:
             return found
         time.sleep(0.2)
@@ -242,7 +243,7 @@ def test_an_operator_finds_a_leak_acts_on_it_and_measures_anew(visit: Visitor, s
     visit.go(f"/admin/memwatch/process/{live.pk}/change/")
     page.get_by_role("button", name="Snapshot now").click()
     expect(page.locator(".messagelist")).to_contain_text("1 process was asked for a snapshot.")
-    _arrived(2)
+    _arrived(2, live.pid)
     page.reload()
     page.get_by_role("link", name="Snapshots", exact=True).last.click()
     expect(page.locator("#result_list tbody tr")).to_have_count(2)
