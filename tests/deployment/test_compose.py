@@ -303,8 +303,12 @@ def test_the_whole_file_runs_and_the_web_commands_through_a_worker(
         wait_for(lambda: ask(f"{url}/readyz")[1] if b'"ok"' in ask(f"{url}/readyz")[1] else None, 30, logs)
     )
     assert ready["checks"]["broker"]["ok"]
-    metrics = wait_for(lambda: ask(f"http://127.0.0.1:{exporter}/metrics")[1], 30, logs)
-    assert b'service="shop"' in metrics
+
+    def shown() -> bytes:
+        page = ask(f"http://127.0.0.1:{exporter}/metrics")[1]
+        return page if b'service="shop"' in page else b""
+
+    metrics = wait_for(shown, 60, logs)
     assert b"memwatch_up 1" in metrics
     assert ask(f"{url}/metrics")[0] == 401
     bearer = f"Bearer {PASSWORDS['MEMWATCH_METRICS_TOKEN']}"
