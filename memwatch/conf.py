@@ -17,11 +17,11 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from memwatch import addresses
+from memwatch import addresses, setting_values
 from memwatch.agent.config import AgentConfig
+from memwatch.setting_values import HUB_BY_WORKER
 
-HUB_BY_WORKER = "worker"
-"""For ``HUB_TRANSPORT``: this process has no hub of its own."""
+__all__ = ["HUB_BY_WORKER", "SettingError", "Settings", "default_folder", "get_settings", "problems", "read_settings"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -138,131 +138,49 @@ class SettingError(ImproperlyConfigured):
     """A key of ``MEMWATCH`` that cannot be taken; the text names the key, the value and what would be right."""
 
 
-_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-
-
-def _flag(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in _TRUE + _FALSE:
-        return value.lower() in _TRUE
-    raise ValueError("give True or False (on or off in the environment)")
-
-
-def _number(value: Any, *, low: float, high: float, example: str) -> float:
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"give a number, e.g. {example}") from None
-    if not low <= number <= high:
-        raise ValueError(f"give a number from {low:g} to {high:g}, e.g. {example}")
-    return number
-
-
-def _between(low: float, high: float, example: str) -> Callable[[Any], float]:
-    return functools.partial(_number, low=low, high=high, example=example)
-
-
-def _whole(low: int, high: int, example: str) -> Callable[[Any], int]:
-    def parse(value: Any) -> int:
-        number = _number(value, low=low, high=high, example=example)
-        if number != int(number):
-            raise ValueError(f"give a whole number, e.g. {example}")
-        return int(number)
-
-    return parse
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("give a text")
-    return value
-
-
-def _name(value: Any) -> str | None:
-    if value in (None, ""):
-        return None
-    if not isinstance(value, str) or len(value) > 100 or not value.isprintable() or "/" in value:
-        raise ValueError('give a short name without "/", e.g. "web"')
-    return value
-
-
-def _optional_limit(value: Any) -> float | None:
-    return None if value in (None, "") else _number(value, low=1, high=1e9, example="2048")
-
-
-def _transport(value: Any) -> str:
-    if isinstance(value, str) and value.split(":", 1)[0] in ("local", "redis", "rediss", "unix"):
-        return value
-    raise ValueError('give "local:", "local:///a/folder" or "redis://host:6379/0"')
-
-
-def _hub_transport(value: Any) -> str:
-    if value in ("", HUB_BY_WORKER):
-        return str(value)
-    try:
-        return _transport(value)
-    except ValueError as error:
-        raise ValueError(f'{error}, or "worker"') from None
-
-
-def _page(value: Any) -> str:
-    if isinstance(value, str) and (not value or value.startswith(("https://", "http://", "/"))):
-        return value
-    raise ValueError('give the address of a folder, e.g. "https://wiki.example.org/runbooks/"')
-
-
-def _namespace(value: Any) -> str:
-    if isinstance(value, str) and value.isidentifier() and value.isascii():
-        return value
-    raise ValueError('give a Prometheus name prefix, e.g. "fogcompute"')
-
-
 _PARSERS: Mapping[str, Callable[[Any], Any]] = {
-    "agent": _flag,
-    "service": _name,
-    "host": _name,
-    "release": _text,
-    "snapshot_interval": _between(0.2, 86_400, "60"),
-    "top_objects_count": _whole(1, 200, "20"),
-    "enable_tracemalloc": _flag,
-    "pause_budget_ms": _between(1, 60_000, "50"),
-    "cpu_budget_percent": _between(0.01, 100, "0.5"),
-    "heap_limit_mb": _optional_limit,
-    "heap_warning_percent": _between(1, 100, "80"),
-    "heap_critical_percent": _between(1, 100, "90"),
-    "growth_rate_warning": _between(0.01, 1e6, "10"),
-    "gc_spike_threshold": _between(1, 1e6, "2.0"),
-    "leak_min_growth_percent": _between(0, 1e6, "50"),
-    "leak_min_growth_count": _whole(0, 10**9, "100"),
-    "drift_warning_percent": _between(0.01, 1e6, "50"),
-    "drift_critical_percent": _between(0.01, 1e6, "100"),
-    "drift_min_mb": _between(0, 1e9, "50"),
-    "transport": _transport,
-    "hub_transport": _hub_transport,
-    "command_key": _text,
-    "task_queue": _text,
-    "retention_snapshots_hours": _between(1, 1e6, "48"),
-    "retention_hourly_days": _between(1, 1e5, "30"),
-    "retention_daily_days": _between(1, 1e5, "400"),
-    "retention_findings_days": _between(1, 1e5, "400"),
-    "retention_recordings_days": _between(1, 1e5, "30"),
-    "recordings_per_service_hour": _whole(0, 10_000, "20"),
-    "recordings_database_kb": _whole(0, 102_400, "512"),
-    "recordings_storage": _text,
-    "recordings_folder": _text,
+    "agent": setting_values.flag,
+    "service": setting_values.name,
+    "host": setting_values.name,
+    "release": setting_values.text,
+    "snapshot_interval": setting_values.between(0.2, 86_400, "60"),
+    "top_objects_count": setting_values.whole(1, 200, "20"),
+    "enable_tracemalloc": setting_values.flag,
+    "pause_budget_ms": setting_values.between(1, 60_000, "50"),
+    "cpu_budget_percent": setting_values.between(0.01, 100, "0.5"),
+    "heap_limit_mb": setting_values.optional_limit,
+    "heap_warning_percent": setting_values.between(1, 100, "80"),
+    "heap_critical_percent": setting_values.between(1, 100, "90"),
+    "growth_rate_warning": setting_values.between(0.01, 1e6, "10"),
+    "gc_spike_threshold": setting_values.between(1, 1e6, "2.0"),
+    "leak_min_growth_percent": setting_values.between(0, 1e6, "50"),
+    "leak_min_growth_count": setting_values.whole(0, 10**9, "100"),
+    "drift_warning_percent": setting_values.between(0.01, 1e6, "50"),
+    "drift_critical_percent": setting_values.between(0.01, 1e6, "100"),
+    "drift_min_mb": setting_values.between(0, 1e9, "50"),
+    "transport": setting_values.transport,
+    "hub_transport": setting_values.hub_transport,
+    "command_key": setting_values.text,
+    "task_queue": setting_values.text,
+    "retention_snapshots_hours": setting_values.between(1, 1e6, "48"),
+    "retention_hourly_days": setting_values.between(1, 1e5, "30"),
+    "retention_daily_days": setting_values.between(1, 1e5, "400"),
+    "retention_findings_days": setting_values.between(1, 1e5, "400"),
+    "retention_recordings_days": setting_values.between(1, 1e5, "30"),
+    "recordings_per_service_hour": setting_values.whole(0, 10_000, "20"),
+    "recordings_database_kb": setting_values.whole(0, 102_400, "512"),
+    "recordings_storage": setting_values.text,
+    "recordings_folder": setting_values.text,
     "alert_channels": addresses.channels,
-    "channel_timeout": _between(0.1, 300, "10"),
-    "webhook_secret": _text,
+    "channel_timeout": setting_values.between(0.1, 300, "10"),
+    "webhook_secret": setting_values.text,
     "site_url": addresses.site,
-    "runbook_url": _page,
-    "metrics_token": _text,
-    "metrics_allow_loopback": _flag,
-    "metrics_enabled": _flag,
-    "metrics_namespace": _namespace,
-    "metrics_type_limit": _whole(1, 10_000, "100"),
+    "runbook_url": setting_values.page,
+    "metrics_token": setting_values.text,
+    "metrics_allow_loopback": setting_values.flag,
+    "metrics_enabled": setting_values.flag,
+    "metrics_namespace": setting_values.namespace,
+    "metrics_type_limit": setting_values.whole(1, 10_000, "100"),
 }
 
 
