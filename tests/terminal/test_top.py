@@ -62,7 +62,7 @@ def test_growth_is_told_by_floors_a_spike_is_none(db: None) -> None:
         return lambda minutes: {"rss_kib": minutes_from_begin(minutes - shift)}
 
     store_snapshots(steady, begin, now, at(lambda m: 100_000 + int(m * 1024)))
-    store_snapshots(spiky, begin, now, at(lambda m: 100_000 + (500_000 if int(m) % 5 == 2 else 0)))
+    store_snapshots(spiky, begin, now, at(lambda m: 100_000 + (500_000 if m > 30 and int(m) % 5 == 2 else 0)))
     found = growth_mb_per_hour(now)
     assert found[steady.pk] == pytest.approx(60, abs=3)
     assert found[spiky.pk] == pytest.approx(0, abs=1)
