@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+WITHIN_S = 60.0
 
 _FENCED = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
@@ -87,3 +88,11 @@ def start_fragments(folder: Path, blocks: list[str]) -> subprocess.Popen[str]:
         path.write_text(block)
         paths.append(str(path))
     return start(folder, _RUN_FRAGMENTS, *paths)
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """What it has written when it has ended."""
+    try:
+        return process.communicate(timeout=WITHIN_S)
+    finally:
+        process.kill()

@@ -10,18 +10,10 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.docs.examples import blocks_of, is_program, start, start_fragments
+from tests.docs.examples import WITHIN_S, blocks_of, finish, is_program, start, start_fragments
 from tests.servers import free_port
 
 API = "docs/MEMORY_PROFILING_API.md"
-WITHIN_S = 60.0
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
-    try:
-        return process.communicate(timeout=WITHIN_S)
-    finally:
-        process.kill()
 
 
 def test_the_fragments_of_the_api_page_run_one_after_the_other(tmp_path: Path) -> None:

@@ -1,0 +1,132 @@
+"""Every code block of the documents is run or read by a test, or says in its source why not."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import re
+import subprocess
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from memwatch.exposition import families
+from tests.docs import commandlines
+from tests.docs.blocks import NOT_RUN, PAGES, ROOT, RUN, RUN_BY, Block, all_blocks, commands_of, name_of, spans_of
+from tests.docs.examples import finish, start_fragments
+from tests.docs.settings_lines import check_settings
+from tests.monitoring.files import METRIC, RECORD, recordings, whole_observation
+
+BLOCKS = all_blocks()
+READ = ("console", "yaml", "toml", "ini", "json", "promql", "mermaid")
+"""Languages whose blocks are checked below without a word in the source; Python's are run."""
+
+
+def of(language: str) -> list[Block]:
+    return [block for block in BLOCKS if block.language == language and not block.marker]
+
+
+def each(blocks: list[Block]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("block", blocks, ids=str)
+
+
+@each(BLOCKS)
+def test_a_block_is_checked_or_says_why_not(block: Block) -> None:
+    if block.marker == NOT_RUN:
+        assert len(block.value.split()) >= 2, "give the reason"
+    elif block.marker == RUN_BY:
+        path, _, test = block.value.partition("::")
+        text = (ROOT / path).read_text()
+        assert f"def {test}(" in text
+        assert block.page.rpartition("/")[2] in text, "the test takes its text from somewhere else"
+    elif block.marker == RUN:
+        assert (block.language, block.value) == ("python", "settings")
+    else:
+        assert block.language in ("python", *READ), (
+            f"{block}: nothing checks a block of {block.language or 'no language'}: "
+            "see tests/docs/blocks.py for what to write before it"
+        )
+
+
+def test_no_mark_stands_alone() -> None:
+    """One that is not right before its block, or misspelt, would mean nothing."""
+    for page in PAGES:
+        marks = re.findall(r"^<!-- (?:not )?run\b.*$", page.read_text(), re.MULTILINE)
+        assert len(marks) == len([block for block in BLOCKS if block.page == name_of(page) and block.marker]), page
+
+
+@pytest.mark.parametrize("page", sorted({block.page for block in of("python")}))
+def test_the_python_of_a_page_runs_from_top_to_bottom(page: str, tmp_path: Path) -> None:
+    process = start_fragments(tmp_path, [block.text for block in of("python") if block.page == page])
+    _output, errors = finish(process)
+    assert (process.returncode, errors) == (0, "")
+
+
+@each([block for block in BLOCKS if (block.marker, block.value) == (RUN, "settings")])
+def test_lines_for_settings_make_a_site_that_starts(block: Block, tmp_path: Path) -> None:
+    check_settings(block.text, tmp_path)
+
+
+def lines() -> Iterator[tuple[str, str]]:
+    """Every command line: of console blocks, of units of systemd, and of inline code that begins like one."""
+    for block in of("console"):
+        yield from ((str(block), line) for line in commands_of(block))
+    for block in of("ini"):
+        yield from ((str(block), line) for line in re.findall(r"^Exec\w+=(?:\S*/)?(.+)$", block.text, re.MULTILINE))
+    begins = re.compile(rf"(?:manage\.py|make|celery -A|gunicorn|{'|'.join(commandlines.OURS)}) \S.*")
+    for page in PAGES:
+        for span in spans_of(page):
+            if begins.fullmatch(span) and "…" not in span:
+                yield name_of(page), span.replace("NAME", "default").replace("ID", "17")
+
+
+@pytest.mark.parametrize(("where", "line"), sorted(set(lines())))
+def test_a_command_line_is_one_that_its_program_takes(where: str, line: str) -> None:
+    commandlines.check(line)
+
+
+@each(of("console"))
+def test_a_console_block_has_something_to_type(block: Block) -> None:
+    assert list(commands_of(block))
+
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    "yaml": lambda text: list(yaml.safe_load_all(text)),
+    "toml": tomllib.loads,
+    "json": json.loads,
+    "ini": lambda text: _unit().read_string(text),
+}
+
+
+def _unit() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    return parser
+
+
+@each([block for block in BLOCKS if block.language in PARSERS and not block.marker])
+def test_what_is_written_in_a_format_is_in_it(block: Block) -> None:
+    PARSERS[block.language](block.text)
+
+
+@each(of("promql"))
+def test_a_query_asks_for_series_that_there_are(block: Block) -> None:
+    names = {sample.name for family in families(whole_observation()) for sample in family.samples}
+    assert set(METRIC.findall(block.text)) <= names
+    assert set(RECORD.findall(block.text)) <= {rule.name for rule in recordings()}
+
+
+@pytest.mark.prometheus
+def test_prometheus_takes_every_query(promtool: str, tmp_path: Path) -> None:
+    rules = [
+        {"record": f"query:{number}", "expr": expression}
+        for number, block in enumerate(of("promql"))
+        for expression in re.split(r"\n\s*\n", block.text.strip())
+    ]
+    file = tmp_path / "queries.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
+    done = subprocess.run([promtool, "check", "rules", file], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr + done.stdout

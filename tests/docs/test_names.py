@@ -1,0 +1,67 @@
+"""What the documents name is there: files, modules and what is in them, settings, environment variables."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands
+
+from memwatch import tasks
+from memwatch.conf import Settings
+from tests.docs.blocks import PAGES, ROOT, name_of, spans_of
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
+
+_PATH = re.compile(r"(?:memwatch|monitoring|tests|benchmarks|project|examples|docs|\.ci)/[\w./*-]*")
+_MODULE = re.compile(r"memwatch(?:\.\w+)+")
+_VARIABLE = re.compile(r"\bMEMWATCH_[A-Z]+(?:_[A-Z]+)*\b")
+
+SETTINGS = {f"MEMWATCH_{field.name.upper()}" for field in dataclasses.fields(Settings)}
+READERS = [*(ROOT / "project").rglob("*.py"), ROOT / "docker-compose.yml", ROOT / "Makefile", ROOT / "tests/servers.py"]
+MADE = ("docs/_build",)
+"""Folders that are there once something was run."""
+
+
+@each_page
+def test_files_that_a_page_names_are_there(page: Path) -> None:
+    paths = [span.partition("::")[0] for span in spans_of(page) if _PATH.fullmatch(span.partition("::")[0])]
+    gone = [path for path in paths if not path.startswith(MADE) and not list(ROOT.glob(path.rstrip("/") or "."))]
+    assert gone == []
+
+
+def exists(dotted: str) -> bool:
+    """Whether it is a module, something in one, or the name of a task."""
+    parts = dotted.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:length]))
+        except ModuleNotFoundError:
+            continue
+        for name in parts[length:]:
+            if not hasattr(found, name):
+                break
+            found = getattr(found, name)
+        else:
+            return True
+    return len(parts) == 2 and hasattr(tasks, parts[-1])
+
+
+@each_page
+def test_modules_and_what_is_in_them_are_there(page: Path) -> None:
+    assert [name for name in spans_of(page) if _MODULE.fullmatch(name) and not exists(name)] == []
+
+
+@each_page
+def test_environment_variables_that_a_page_names_are_read_by_something(page: Path) -> None:
+    read = {name for reader in READERS for name in _VARIABLE.findall(reader.read_text())}
+    assert set(_VARIABLE.findall(page.read_text())) - read - SETTINGS == set()
+
+
+@each_page
+def test_commands_that_a_page_names_are_there(page: Path) -> None:
+    spelt = {word for span in spans_of(page) for word in re.findall(r"manage\.py (\w+)", span)}
+    assert spelt <= set(get_commands())
