@@ -31,64 +31,91 @@ class Settings:
     agent: bool = True
     """``off`` starts no agent in this process."""
     service: str | None = None
-    """What the processes are grouped by; guessed from the program when not given."""
+    """What the process belongs to: ``web``, ``worker``, ``beat``, …; best set in each program's environment.
+    Guessed from the program when not given."""
     host: str = dataclasses.field(default_factory=socket.gethostname)
+    """The host's name when not given; give the node's or the deployment's where the names of pods churn."""
     release: str = ""
+    """The version of the code, to tell since when something grows."""
     snapshot_interval: float = 60.0
     """Seconds between two snapshots of a process."""
     top_objects_count: int = 20
+    """How many of the largest types are reported, beside those that grow most."""
     enable_tracemalloc: bool = False
+    """Trace allocations while ``get_memory_profiler()`` of a watched process runs: several times the CPU, for debugging
+    only. The agent itself never traces."""
     pause_budget_ms: float = 50.0
+    """The census is taken more rarely where it pauses the process for longer."""
     cpu_budget_percent: float = 0.5
     """Of one CPU, for looking at a process's heap, on average; beyond it the census is taken more rarely."""
     heap_limit_mb: float | None = None
+    """The ceiling of a process; without it the smallest of the container's limit, the rlimits and the host's memory."""
     heap_warning_percent: float = 80.0
+    """Of the limit: from here on a process's heap, or its container, is a warning."""
     heap_critical_percent: float = 90.0
+    """And from here on critical."""
     growth_rate_warning: float = 10.0
-    """Percent of the memory floor an hour."""
+    """Percent of the memory's floor an hour."""
     gc_spike_threshold: float = 2.0
+    """Times a process's own usual rate of collections."""
     leak_min_growth_percent: float = 50.0
+    """A type that grew by this and by the next opens the question whether it leaks."""
     leak_min_growth_count: int = 100
+    """Objects."""
     drift_warning_percent: float = 50.0
+    """Used heap above the baseline for half an hour: from here on a warning."""
     drift_critical_percent: float = 100.0
+    """And from here on critical."""
     drift_min_mb: float = 50.0
     """A drift of less is no news, whatever its percentage."""
     transport: str = "local:"
+    """Carries reports and commands: ``local:`` on one host, ``redis://`` (``rediss://``, ``unix://``) between hosts."""
     hub_transport: str = ""
     """What sends commands and takes in reports: a URL with more rights than ``transport``, or ``worker`` where this
     process has none and lets a Celery worker send its commands. Empty: ``transport``."""
     command_key: str = ""
-    """Signs commands; derived from ``SECRET_KEY`` when not given."""
+    """Signs commands to agents, the same for all processes; derived from Django's ``SECRET_KEY`` when not given."""
     task_queue: str = "memwatch"
+    """The Celery queue of memwatch's tasks."""
     retention_snapshots_hours: float = 48.0
+    """Raw snapshots."""
     retention_hourly_days: float = 30.0
+    """Hourly roll-ups."""
     retention_daily_days: float = 400.0
+    """Daily roll-ups."""
     retention_findings_days: float = 400.0
     """Closed leaks, cleared alerts, ended processes, old baselines, answered commands, rejected reports."""
     retention_recordings_days: float = 30.0
+    """Recordings, with what they brought."""
     recordings_per_service_hour: int = 20
     """Recordings of one service that are begun within an hour, by whoever asks."""
     recordings_database_kb: int = 512
-    """Outcomes of recordings up to this size, compressed, lie in the database; bigger ones in a storage."""
+    """Outcomes of recordings up to this size, compressed, lie in the database; bigger ones in a storage that web and
+    worker share."""
     recordings_storage: str = ""
-    """An alias of Django's ``STORAGES``; without one, files in ``recordings_folder``."""
+    """That storage: an alias of Django's ``STORAGES``, of one whose files no URL serves; without one, files in
+    ``recordings_folder``."""
     recordings_folder: str = ""
-    """Private to its user; without one, a folder beside that of a bare ``local:``."""
+    """Private to its user (0700); without one, a folder beside that of a bare ``local:``."""
     alert_channels: tuple[Any, ...] = ("memwatch.alerts.channels.log",)
-    """Who is told: ``mailto:``, ``https://`` (or ``http://``), dotted paths of callables, or callables."""
+    """Who is told: ``mailto:``, ``https://`` (or ``http://``), dotted paths of callables, or callables; by default the
+    log."""
     channel_timeout: float = 10.0
     """Seconds a channel may take for a message."""
     webhook_secret: str = ""
-    """Signs what goes to webhooks."""
+    """Signs what goes to webhooks; wanted where there is one."""
     site_url: str = ""
     """Where the admin is reached, for the links in messages."""
     runbook_url: str = ""
     """Where the pages of ``docs/runbooks`` are read, for links to them from the admin; empty: no links."""
     metrics_token: str = ""
+    """The bearer token of ``/metrics``. Without one, and without the next, nobody may scrape."""
     metrics_allow_loopback: bool = False
     """Let loopback scrape ``/metrics`` without a token, unless forwarding headers are present."""
     metrics_enabled: bool = True
+    """``off``: ``/metrics`` answers 404."""
     metrics_namespace: str = "fogcompute"
+    """Prefix of the reference's metric names."""
     metrics_type_limit: int = 100
     """Distinct ``object_type`` labels; the rest is ``other``."""
 
