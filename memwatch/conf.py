@@ -59,9 +59,9 @@ class Settings:
     gc_spike_threshold: float = 2.0
     """Times a process's own usual rate of collections."""
     leak_min_growth_percent: float = 50.0
-    """A type that grew by this and by the next opens the question whether it leaks."""
+    """A type that grew by more than this, and by more than the next, opens the question whether it leaks."""
     leak_min_growth_count: int = 100
-    """Objects."""
+    """The same in objects."""
     drift_warning_percent: float = 50.0
     """Used heap above the baseline for half an hour: from here on a warning."""
     drift_critical_percent: float = 100.0
