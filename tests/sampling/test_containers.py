@@ -167,3 +167,9 @@ def test_mean_sizes_of_builtin_types_are_sampled() -> None:
     assert watch.type_sizes["list"] >= 56
     assert not [name for name in watch.type_sizes if "." in name and not name.startswith("collections.")]
     assert kept
+
+
+def test_what_the_look_itself_gathers_is_none_of_what_it_finds() -> None:
+    seen = look(total=len(gc.get_objects()))
+    assert len(seen.sampled_types) >= module.BIG
+    assert not {id(seen.sampled_types), id(seen.sampled_sizes)} & {found.token for found in seen.containers}
