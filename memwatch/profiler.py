@@ -16,7 +16,7 @@ from memwatch import agent, detection
 from memwatch.figures import SEVERITIES, DriftReport, Leak, MemoryMetrics, MemorySnapshot
 from memwatch.profiler_alerts import AlertCallback, Announcer, LeakCallback, findings
 from memwatch.sampling import Sampler
-from memwatch.sampling.identity import started_at
+from memwatch.sampling.identity import extension_modules, started_at
 from memwatch.sampling.kept import KeptSnapshots
 
 logger = logging.getLogger(__name__)
@@ -183,15 +183,20 @@ class MemoryProfiler:
     async def detect_leaks(self, snapshots: Iterable[MemorySnapshot | Mapping[str, Any]] | None = None) -> list[Leak]:
         """Leaks in ``snapshots`` (or their dicts, as :meth:`get_snapshots` gives them), else in all that are kept.
 
-        They are remembered (:meth:`get_detected_leaks`), and callbacks are told of each that is new or has become
-        worse. Raises :class:`ValueError` for what is no snapshot.
+        Native growth names the extension modules that are loaded in this process. Leaks are remembered
+        (:meth:`get_detected_leaks`), and callbacks are told of each that is new or has become worse. Raises
+        :class:`ValueError` for what is no snapshot.
         """
         thresholds = detection.Thresholds(
             min_growth_percent=self.leak_min_growth_percent, min_growth_count=self.leak_min_growth_count
         )
         given = None if snapshots is None else list(snapshots)
         leaks = await self._in_thread(
-            lambda: detection.detect_leaks(self._kept.dicts() if given is None else given, thresholds=thresholds)
+            lambda: detection.detect_leaks(
+                self._kept.dicts() if given is None else given,
+                thresholds=thresholds,
+                extension_modules=extension_modules(),
+            )
         )
         self._active = frozenset((leak.kind, leak.object_type) for leak in leaks)
         for leak in leaks:

@@ -13,6 +13,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Coroutine, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -232,6 +233,17 @@ def test_leaks_are_found_in_snapshots_and_in_their_dicts(profiler: MemoryProfile
     json.dumps(profiler.get_detected_leaks())
     profiler.clear_detected_leaks()
     assert profiler.get_detected_leaks() == []
+
+
+def test_native_growth_names_the_extension_modules_of_this_process(profiler: MemoryProfiler) -> None:
+    rows = [
+        replace(snapshot, heap_used_mb=100 + number / 2, pymalloc_used_mb=60.0, malloc_used_mb=40 + number / 2)
+        for number, snapshot in enumerate(history(growth=0))
+    ]
+    (leak,) = run(profiler.detect_leaks(rows))
+    assert leak.kind == "native"
+    assert "psutil" in leak.evidence["extension_modules"]
+    assert "psutil" in leak.verdict
 
 
 def test_nothing_grows_and_nothing_leaks(profiler: MemoryProfiler) -> None:

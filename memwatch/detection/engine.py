@@ -166,14 +166,16 @@ def detect_leaks(
     snapshots: Iterable[MemorySnapshot | Mapping[str, Any]],
     *,
     thresholds: Thresholds = DEFAULTS,
+    extension_modules: Iterable[str] = (),
     now: datetime | None = None,
 ) -> list[Leak]:
     """The leaks in snapshots of one process or slot, given in any order; ``[]`` for fewer than three.
 
     Snapshots of several lives (restarts between them) are judged by the last life; where that is too short for a
-    verdict, the lives are pooled by age. Raises :class:`ValueError` for what is no snapshot.
+    verdict, the lives are pooled by age. ``extension_modules``: those the process has loaded, told beside native
+    growth. Raises :class:`ValueError` for what is no snapshot.
     """
-    lives = History.lives_from_snapshots(snapshots)
+    lives = History.lives_from_snapshots(snapshots, extension_modules=extension_modules)
     if not lives:
         return []
     verdicts = judge(lives[-1], thresholds=thresholds)
