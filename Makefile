@@ -3,7 +3,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 VENV = .venv/bin
 export DJANGO_SETTINGS_MODULE ?= project.settings
 
-.PHONY: run demo test soak bench bench-leaks bench-fleet lint docs lock screenshots clean
+.PHONY: run demo test soak bench bench-leaks bench-fleet lint docs reference lock screenshots clean
 
 run: .venv/.installed
 	@exec $(VENV)/python manage.py run_stack
@@ -40,6 +40,10 @@ bench-fleet: .venv/.installed-dev
 docs: .venv/.installed-dev
 	$(VENV)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 	@echo "docs/_build/index.html"
+
+# Writes the made parts of the reference pages: settings, commands, metrics, tables, API.
+reference: .venv/.installed-dev
+	@$(VENV)/python -m docs.make_reference
 
 # Makes docs/images/ from the demo; takes some minutes and Debian's chromium.
 screenshots: .venv/.installed-dev

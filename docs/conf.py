@@ -1,5 +1,8 @@
 """How Sphinx makes a site of these pages: ``make docs``."""
 
+from pygments.lexers.special import TextLexer
+from sphinx.highlighting import lexers
+
 from memwatch import __version__
 
 project = "memwatch"
@@ -7,6 +10,8 @@ version = release = __version__
 extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
+# Mermaid is drawn by whoever shows Markdown, not by pages that load nothing; of PromQL Pygments knows too little.
+lexers["mermaid"] = lexers["promql"] = TextLexer()
 html_theme = "furo"
 html_title = "memwatch"
 myst_heading_anchors = 3

@@ -175,6 +175,7 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "pytest": _files,
     "cp": _nothing,
     "cd": _nothing,
+    "head": _nothing,
     "git": _nothing,
     "celery": _celery,
     "gunicorn": _gunicorn,

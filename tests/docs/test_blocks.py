@@ -79,7 +79,7 @@ def lines() -> Iterator[tuple[str, str]]:
     begins = re.compile(rf"(?:manage\.py|make|celery -A|gunicorn|{'|'.join(commandlines.OURS)}) \S.*")
     for page in PAGES:
         for span in spans_of(page):
-            if begins.fullmatch(span) and "…" not in span:
+            if begins.fullmatch(span) and not set("…[{") & set(span):
                 yield name_of(page), span.replace("NAME", "default").replace("ID", "17")
 
 

@@ -10,6 +10,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.docs.examples import WITHIN_S, blocks_of, finish, is_program, start, start_fragments
 from tests.servers import free_port
 
@@ -114,3 +116,17 @@ def test_the_production_example_records_each_alert_once_of_one_process_and_of_a_
     (channel,) = configured(Settings(alert_channels=(namespace["report_to_aggregator"],))).values()
     channel.send([message()], timeout_s=5)
     assert recorded[-1] == ("memory_alerts", 1, message())
+
+
+@pytest.mark.django_db
+def test_the_query_of_the_tables_page_finds_what_leaks(capsys: pytest.CaptureFixture[str]) -> None:
+    from model_bakery import baker
+
+    from memwatch.models import Leak
+
+    (example,) = blocks_of("docs/models.md")
+    leak = baker.make(Leak, object_type="shop.Quote", severity="critical", verdict="It grows.", state="open")
+    baker.make(Leak, object_type="shop.Price", severity="critical", state="resolved")
+    baker.make(Leak, object_type="shop.Stock", severity="low", state="open")
+    exec(example, {})
+    assert capsys.readouterr().out == f"{leak.service} shop.Quote It grows.\n"
