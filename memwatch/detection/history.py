@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import partial
 from typing import Any
 
-from memwatch.figures import BigContainer, MemorySnapshot, parse_time
+from memwatch.detection.reading import FIGURES, Row
+from memwatch.figures import BigContainer, MemorySnapshot
 
 MAX_SNAPSHOTS = 100_000
 """More than a process can send in two months at one a minute; a longer list is a mistake of the caller."""
@@ -20,17 +19,6 @@ MAX_TYPES = 500
 
 MAX_NAME = 300
 """Characters of a type name that are kept, as everywhere in memwatch."""
-
-FIGURES = (
-    "heap_size_mb", "heap_used_mb", "heap_committed_mb", "pymalloc_used_mb", "malloc_used_mb", "rss_mb", "uss_mb",
-    "cgroup_used_mb", "cgroup_limit_mb", "total_objects", "allocated_blocks", "gc_collections_gen0",
-    "gc_collections_gen1", "gc_collections_gen2", "requests_handled", "tasks_handled",
-)  # fmt: skip
-"""The figures that are read, by the attribute of :class:`memwatch.figures.MemorySnapshot`."""
-
-BLOCKS_PER_SNAPSHOT, BLOCKS_PER_CONTAINER, SHARED_INTEGERS = 40, 5, 256
-"""Blocks of a snapshot's own fields and of an entry of ``big_containers``; each count is one more, unless it is small
-enough for the interpreter to share it."""
 
 _RESTARTS = ("gc_collections_gen0", "gc_collections_gen1", "gc_collections_gen2")
 
@@ -105,9 +93,9 @@ class History:
         cls, snapshots: Iterable[MemorySnapshot | Mapping[str, Any]], *, extension_modules: Iterable[str] = ()
     ) -> list[History]:
         """Every life in the list, oldest first."""
-        rows: dict[float, _Row] = {}
+        rows: dict[float, Row] = {}
         for snapshot in snapshots:
-            row = _Row.of(snapshot)
+            row = Row.of(snapshot)
             rows[row.time] = row
             if len(rows) > MAX_SNAPSHOTS:
                 raise ValueError(f"more than {MAX_SNAPSHOTS:,} snapshots: give a shorter window, or thin it out")
@@ -125,65 +113,7 @@ class History:
         return [_columns(ordered[a:b], modules) for a, b in zip(starts, ends, strict=True)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    time: float
-    figures: Mapping[str, float]
-    counts: Mapping[str, int] | None
-    backfill: Mapping[str, int]
-    containers: tuple[BigContainer, ...] | None
-    limit_source: str | None
-
-    @property
-    def own_blocks(self) -> int:
-        counts = sum(map(SHARED_INTEGERS.__lt__, self.counts.values())) if self.counts is not None else 0
-        return BLOCKS_PER_SNAPSHOT + counts + BLOCKS_PER_CONTAINER * len(self.containers or ())
-
-    @classmethod
-    def of(cls, snapshot: MemorySnapshot | Mapping[str, Any]) -> _Row:
-        get: Callable[[str], Any]
-        if isinstance(snapshot, MemorySnapshot):
-            get = partial(getattr, snapshot)
-        elif isinstance(snapshot, Mapping):
-            get = snapshot.get
-        else:
-            raise ValueError(f"a {type(snapshot).__name__} is no snapshot: give MemorySnapshots or their to_dict()")
-        when: datetime = parse_time("timestamp", get("timestamp"))
-        counts = get("top_objects")
-        containers = get("big_containers")
-        source = get("heap_limit_source")
-        return cls(
-            time=when.timestamp(),
-            figures={name: _number(name, value) for name in FIGURES if (value := get(name)) is not None},
-            counts=None if counts is None else _counts("top_objects", counts),
-            backfill=_counts("backfill", get("backfill") or {}),
-            containers=None if containers is None else tuple(map(_container, containers)),
-            limit_source=source if isinstance(source, str) else None,
-        )
-
-
-def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{name} is {str(value)[:40]}: give a finite number, or None for not measured")
-    return float(value)
-
-
-def _counts(name: str, counts: Any) -> Mapping[str, int]:
-    if not isinstance(counts, Mapping):
-        raise ValueError(f"{name} is a {type(counts).__name__}: give a mapping from type name to count")
-    for type_name, count in counts.items():
-        if not isinstance(type_name, str):
-            raise ValueError(f"{name} has the key {str(type_name)[:40]!r}: type names are text")
-        if isinstance(count, bool) or not isinstance(count, int | float) or not math.isfinite(count) or count < 0:
-            raise ValueError(f"{name}[{type_name[:60]!r}] is {str(count)[:40]}: counts are whole numbers from 0 up")
-    return counts
-
-
-def _container(value: Any) -> BigContainer:
-    return value if isinstance(value, BigContainer) else BigContainer.from_dict(value)
-
-
-def _columns(rows: Sequence[_Row], extension_modules: tuple[str, ...]) -> History:
+def _columns(rows: Sequence[Row], extension_modules: tuple[str, ...]) -> History:
     present = [name for name in FIGURES if any(name in row.figures for row in rows)]
     return History(
         times=tuple(row.time for row in rows),
@@ -196,7 +126,7 @@ def _columns(rows: Sequence[_Row], extension_modules: tuple[str, ...]) -> Histor
     )
 
 
-def _growing_counts(rows: Sequence[_Row]) -> dict[str, Sequence[int | None]]:
+def _growing_counts(rows: Sequence[Row]) -> dict[str, Sequence[int | None]]:
     """Dense columns of the ``MAX_TYPES`` types that grow most: 100,000 names must not become a dense table."""
     first: dict[str, int] = {}
     last: dict[str, int] = {}
