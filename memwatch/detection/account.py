@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from memwatch.detection import gates, rules
+from memwatch.detection import backing, enough, gates, growth, lasting, rules
 from memwatch.detection.case import Case, Decision
 from memwatch.detection.garbage import RISING_SHARE
 from memwatch.detection.verdict import Finding
@@ -81,21 +81,21 @@ def _gates(case: Case) -> str:
 
 
 def _few_points(case: Case) -> str:
-    least = rules.WATCH_LOOKS if case.series.unit == "entries" else gates.WATCH_POINTS
-    wanted = f"at least {least} over {rules.WATCH_SPAN_S:.0f} s" if case.watching else f"at least {rules.MIN_POINTS}"
+    least = enough.WATCH_LOOKS if case.series.unit == "entries" else gates.WATCH_POINTS
+    wanted = f"at least {least} over {enough.WATCH_SPAN_S:.0f} s" if case.watching else f"at least {enough.MIN_POINTS}"
     text = f"{len(case.values)} points over {case.span_s:,.0f} s ({wanted})"
     rising = case.found.get("rising_steps")
     if len(case.values) < gates.WATCH_POINTS and rising is not None:
-        text += f", {rising * 100:.0f} % of the steps rise (at least {rules.FEW_RISING * 100:.0f} %)"
+        text += f", {rising * 100:.0f} % of the steps rise (at least {enough.FEW_RISING * 100:.0f} %)"
     return text
 
 
 def _warm_up(case: Case) -> str | None:
-    growth = case.found.get("growth_after_warm_up")
-    if growth is None:
+    gained = case.found.get("growth_after_warm_up")
+    if gained is None:
         return None
-    least = rules.LEFT_OF_GATE * (case.thresholds.min_growth_count if case.gate == "contract" else case.least)
-    return f"without its first quarter it grows by {_n(growth)} (more than {_n(least)})"
+    least = growth.LEFT_OF_GATE * (case.thresholds.min_growth_count if case.gate == "contract" else case.least)
+    return f"without its first quarter it grows by {_n(gained)} (more than {_n(least)})"
 
 
 def _floor(case: Case) -> str | None:
@@ -104,10 +104,10 @@ def _floor(case: Case) -> str | None:
         return None
     text = f"the lowest points of {case.found['floors']} stretches rise by {_n(gain)}"
     if case.gate == "contract":
-        limits, share = case.thresholds, rules.FLOOR_OF_CONTRACT
+        limits, share = case.thresholds, growth.FLOOR_OF_CONTRACT
         return f"{text} (at least {_n(share * limits.min_growth_count)} and {share * limits.min_growth_percent:g} %)"
-    least, fall = rules.FLOOR_SIGMAS * case.sigma, case.found.get("fall_back", 0.0)
-    most = rules.MAX_FALL_BACK * gain
+    least, fall = growth.FLOOR_SIGMAS * case.sigma, case.found.get("fall_back", 0.0)
+    most = growth.MAX_FALL_BACK * gain
     return f"{text} (at least {_n(least)}, six times the noise), and fall back by {_n(fall)} (at most {_n(most)})"
 
 
@@ -116,7 +116,7 @@ def _trend(case: Case) -> str | None:
         return None
     p, tau, low = case.found["p"], case.found["tau"], case.found["slope_low"] * HOUR_S
     return (
-        f"Mann-Kendall p = {p:.2g} (below {rules.TREND_P}) and tau = {tau:.2f} (at least {rules.TREND_TAU}); "
+        f"Mann-Kendall p = {p:.2g} (below {growth.TREND_P}) and tau = {tau:.2f} (at least {growth.TREND_TAU}); "
         f"Theil-Sen's lower bound is {_n(low)} an hour (above 0)"
     )
 
@@ -125,14 +125,14 @@ def _jumps(case: Case) -> str | None:
     share = case.found.get("jumps_share")
     if share is None:
         return None
-    return f"the {rules.JUMPS} largest steps are {share * 100:.0f} % of it (under {rules.JUMPS_SHARE * 100:.0f} %)"
+    return f"the {growth.JUMPS} largest steps are {share * 100:.0f} % of it (under {growth.JUMPS_SHARE * 100:.0f} %)"
 
 
 def _shape(case: Case) -> str | None:
     found = case.found
     if "leak_probability" not in found:
         return None
-    least = rules.LEAKING_MEMORY if case.series.unit in ("blocks", "KiB") else rules.LEAKING
+    least = lasting.LEAKING_MEMORY if case.series.unit in ("blocks", "KiB") else lasting.LEAKING
     return (
         f"a {found['shape']} rather than a {found['harmless_shape']}: a leaking shape with probability "
         f"{found['leak_probability']:.3f} (at least {least})"
@@ -148,20 +148,18 @@ def _still_growing(case: Case) -> str | None:
 
 def _stopped(case: Case) -> str | None:
     if "stopped_p" in case.found:
-        return f"Mann-Whitney p = {case.found['stopped_p']:.2g} (below {rules.STOPPED_P})"
-    sure = case.shapes is not None and case.shapes.probability >= rules.SURE
+        return f"Mann-Whitney p = {case.found['stopped_p']:.2g} (below {lasting.STOPPED_P})"
+    sure = case.shapes is not None and case.shapes.probability >= lasting.SURE
     if case.sawtooth or sure or len(case.values) < 13:
         return None
-    return f"the last steps are not under {rules.STOPPED_SHARE * 100:.0f} % of those before"
+    return f"the last steps are not under {lasting.STOPPED_SHARE * 100:.0f} % of those before"
 
 
 def _paused(case: Case) -> str | None:
-    share = case.found.get("last_gain_share")
+    share, least = case.found.get("last_gain_share"), lasting.STOPPED_SHARE * 100
     if share is None:
         return None
-    return (
-        f"the last points gain {share * 100:.0f} % of what the trend says (at least {rules.STOPPED_SHARE * 100:.0f} %)"
-    )
+    return f"the last points gain {share * 100:.0f} % of what the trend says (at least {least:.0f} %)"
 
 
 def _memory_behind(case: Case) -> str | None:
@@ -171,7 +169,7 @@ def _memory_behind(case: Case) -> str | None:
     objects = case.found["late_objects_slope"]
     return (
         f"allocated blocks grow by {_n(case.found['late_blocks_slope'] * HOUR_S)} an hour of late, at most by "
-        f"{_n(high * HOUR_S)}; {_n(objects * HOUR_S)} objects need {_n(rules.BLOCKS_PER_OBJECT * objects * HOUR_S)}"
+        f"{_n(high * HOUR_S)}; {_n(objects * HOUR_S)} objects need {_n(backing.BLOCKS_PER_OBJECT * objects * HOUR_S)}"
     )
 
 
@@ -189,14 +187,14 @@ def _season(case: Case) -> str | None:
     gain = case.found.get("day_on_day")
     if gain is None:
         return None
-    return f"{gain * 100:.1f} % above the same hour of the day before (at least {rules.SEASON_GAIN * 100:.0f} %)"
+    return f"{gain * 100:.1f} % above the same hour of the day before (at least {lasting.SEASON_GAIN * 100:.0f} %)"
 
 
 def _n(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.3g}"
 
 
-_LATE = rules.LATE_SHARE * 100
+_LATE = lasting.LATE_SHARE * 100
 _RISING = RISING_SHARE * 100
 
 _SENTENCES: Mapping[str, Callable[[Case], str | None]] = {

@@ -43,7 +43,7 @@ class Verdict:
     object_type: str
     """The type name, or the kind."""
     rule: str
-    """The rule that decided, by the name of its function in ``memwatch.detection.rules``; ``all`` for a leak."""
+    """The rule that decided, by the name of its function in ``memwatch.detection.rules.RULES``; ``all`` for a leak."""
     sentence: str = ""
     """For the operator."""
     confidence: str = "low"

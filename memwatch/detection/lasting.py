@@ -1,0 +1,118 @@
+"""Does it go on? A plateau, a step, a day's curve end; a leak does not."""
+
+from __future__ import annotations
+
+from statistics import fmean, median
+
+from memwatch.detection.case import FLOOR_POINTS, Case, Decision
+from memwatch.detection.estimators import mann_whitney, thin
+from memwatch.detection.families import DAY_S
+
+HARMLESS, LEAKING, SURE = 0.25, 0.5, 0.99
+"""Probabilities of a leaking shape: below the first it is none, from the second it is one, from the third for sure."""
+LEAKING_MEMORY = 0.8
+"""The same for memory that no type and no container accounts for: every cache of the process that fills is in it."""
+LATE_SHARE = 0.6
+"""What the last part must be able to rise, of the whole's slope: a slowing leak still does, a plateau does not."""
+EVEN_WHEN_FLAT = frozenset({"daily curve on a line", "line along the work done"})
+"""Leaks whose last part may be flat: an evening, a pause."""
+
+PAUSE_PART, PAUSE_SIGMAS = 5, 4.5
+"""The last fifth of the steps, and a gap that the noise of two points makes once in two hundred times."""
+
+STOPPED_SHARE, STOPPED_P = 0.3, 0.002
+"""Last steps under a third of the earlier ones' mean, by three lengths that are tried: 1 in 500 for each."""
+
+SEASON_GAIN, SEASON_POINTS = 0.01, 200
+"""A leak of 2 % an hour gains 48 % a day; one that matters within a quarter gains 1 %."""
+
+
+def shape(case: Case) -> Decision | None:
+    """5. Is a leaking shape more likely than a harmless one?"""
+    shapes = case.shapes
+    if shapes is None:
+        return None
+    harmless, probability = shapes.harmless, shapes.probability
+    case.found |= {"shape": shapes.leaking.name, "harmless_shape": harmless.name, "leak_probability": probability}
+    least = LEAKING_MEMORY if case.series.unit in ("blocks", "KiB") else LEAKING
+    if probability >= least:
+        return None
+    if probability >= HARMLESS:
+        return Decision("not enough data", "shape", f"a leak or a {harmless.name}: more points will tell")
+    if harmless.name == "daily curve" and case.span_s < 2 * DAY_S:
+        return Decision("not enough data", "shape", "a daily curve fits as well: two days will tell")
+    if harmless.late > 2 * LATE_SHARE:
+        return Decision("not enough data", "shape", "it slows down, and has not levelled off yet")
+    return Decision("expected", "shape", f"{harmless.name}, which fits better than any leak")
+
+
+def still_growing(case: Case) -> Decision | None:
+    """6. Does the last part still rise, or can it at least?"""
+    if case.shapes is not None and case.shapes.leaking.name in EVEN_WHEN_FLAT:
+        return None
+    share, most = case.late_share
+    case.found |= {"late_share": share, "late_share_high": most}
+    if most >= LATE_SHARE:
+        return None
+    return Decision(
+        "expected",
+        "still_growing",
+        f"stopped growing (late slope is {max(0.0, share) * 100:.0f} % of the overall slope)",
+    )
+
+
+def stopped(case: Case) -> Decision | None:
+    """7. Are the last steps lower than those before?"""
+    sure = case.shapes is not None and case.shapes.probability >= SURE
+    if case.sawtooth or sure:
+        return None
+    rates = [
+        (b - a) / (u - t) for t, u, a, b in zip(case.times, case.times[1:], case.values, case.values[1:], strict=False)
+    ]
+    for share in (3, 5, 8):
+        m = len(rates) // share
+        if m < 4:
+            continue
+        late, early = rates[-m:], rates[:-m]
+        mean = fmean(early)
+        if mean > 0 and fmean(late) < STOPPED_SHARE * mean and (p := mann_whitney(late, early)) < STOPPED_P:
+            case.found["stopped_p"] = p
+            percent = max(0.0, fmean(late)) / mean * 100
+            reason = f"stopped growing (the last {m} steps rise {percent:.0f} % as fast as those before)"
+            return Decision("expected", "stopped", reason)
+    return None
+
+
+def paused(case: Case) -> Decision | None:
+    """7b. With few points: have the very last ones stopped, by more than noise? It may be full, or resting."""
+    n = len(case.values)
+    resting = case.shapes is not None and case.shapes.leaking.name in EVEN_WHEN_FLAT
+    if n >= FLOOR_POINTS or case.sawtooth or resting:
+        return None
+    tail = max(2, n // PAUSE_PART)
+    expected = case.raw_slope.slope * (case.times[-1] - case.times[-1 - tail])
+    gained = case.values[-1] - case.values[-1 - tail]
+    case.found["last_gain_share"] = gained / expected if expected > 0 else 0.0
+    if gained < STOPPED_SHARE * expected and expected - gained > PAUSE_SIGMAS * case.sigma:
+        return Decision("not enough data", "paused", f"the last {tail} steps hardly rose: full, or resting")
+    return None
+
+
+def season(case: Case) -> Decision | None:
+    """10. With two days and more: is it higher than at the same hour of the day before?"""
+    if case.span_s < 2 * DAY_S:
+        return None
+    times, values = thin(case.times, case.values, SEASON_POINTS)
+    points = list(zip(times, values, strict=True))
+    gains = []
+    for time, value in points:
+        before = [v for t, v in points if abs(time - DAY_S - t) <= 3600]
+        if before and median(before) > 0:
+            gains.append(value / median(before) - 1)
+    if len(gains) < 4:
+        return None
+    gain = median(gains)
+    case.found["day_on_day"] = gain
+    if gain < SEASON_GAIN:
+        return Decision("expected", "season", f"daily: {gain * 100:.1f} % above the same hour of the day before")
+    return None
