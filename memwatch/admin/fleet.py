@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils import timezone
@@ -23,7 +23,6 @@ from memwatch.admin.process_tables import process_row
 from memwatch.models import Baseline, Leak, ObjectType, Process, Release, Service
 from memwatch.queries.fleet import ProcessFigures
 
-ALIVE = Q(processes__ended_at__isnull=True)
 SHOWN_RELEASES = 5
 SHOWN_BASELINES = 5
 SHOWN_PROCESSES = 200
@@ -38,10 +37,12 @@ class ServiceAdmin(PageAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Service]:
         leaks = Leak.objects.active().filter(service=OuterRef("pk")).order_by().values("service")
+        alive = Process.objects.alive().filter(service=OuterRef("pk")).order_by().values("service")
         rows: QuerySet[Service] = super().get_queryset(request)
+        # Each a look at the living alone: a join would read the snapshots of all that ever lived.
         return rows.annotate(
-            alive_processes=Count("processes", filter=ALIVE),
-            alive_rss_kib=Sum("processes__last_snapshot__rss_kib", filter=ALIVE),
+            alive_processes=Coalesce(Subquery(alive.annotate(found=Count("pk")).values("found")), 0),
+            alive_rss_kib=Subquery(alive.annotate(found=Sum("last_snapshot__rss_kib")).values("found")),
             leaks_open=Coalesce(Subquery(leaks.annotate(found=Count("pk")).values("found")), 0),
         )
 

@@ -23,7 +23,7 @@ from memwatch.admin.base import ReadOnlyAdmin
 from memwatch.conf import get_settings
 from memwatch.figures import SEVERITIES
 from memwatch.models import Alert, Leak, Overview
-from memwatch.queries.fleet import ProcessFigures
+from memwatch.queries import Glance
 
 SHOWN_LEAKS = 20
 SHOWN_ALERTS = 10
@@ -65,18 +65,20 @@ class OverviewAdmin(ReadOnlyAdmin):
 
 def fleet_page(now: datetime) -> Mapping[str, Any]:
     """What the template shows. As many queries for a large fleet as for a small one."""
-    items = queries.fleet(brief=True)
-    leaks = leak_tables.worst_first(Leak.objects.active().select_related("service", "process__service"))
+    items = queries.glance()
+    leaks = _leaks()
     alerts = list(Alert.objects.raised().select_related("service", "process__service")[: SHOWN_ALERTS + 1])
     state = queries.stats(now)
     causes = _causes(leaks)
+    _load_evidence([*(cause[0] for cause in causes[:SHOWN_LEAKS]), *overview_tables.worst_of_services(leaks).values()])
     return {
         "now": formats.exact(now),
-        "headline": _headline(items, causes),
+        "headline": _headline(items, causes, now),
         "worst": leaks[0].severity if leaks else "",
         "tiles": _tiles(items, leaks, alerts, now),
-        "services": overview_tables.service_rows(items, leaks, queries.recent(items, now), now),
+        "services": overview_tables.service_rows(items, leaks, now),
         "leaks": [overview_tables.cause_row(cause, now) for cause in causes[:SHOWN_LEAKS]],
+        "more_leaks": max(0, len(causes) - SHOWN_LEAKS),
         "leaks_url": formats.changelist("leak"),
         "alerts": [
             {
@@ -94,6 +96,19 @@ def fleet_page(now: datetime) -> Mapping[str, Any]:
     }
 
 
+def _leaks() -> list[Leak]:
+    """Those open, worst first, without their evidence: it is some kilobytes of each."""
+    rows = Leak.objects.active().select_related("service", "process__service").defer("evidence", "verdict")
+    return leak_tables.worst_first(rows)
+
+
+def _load_evidence(leaks: Sequence[Leak]) -> None:
+    """Of these few in one query: it names what holds them."""
+    found = dict(Leak.objects.filter(pk__in={leak.pk for leak in leaks}).order_by().values_list("pk", "evidence"))
+    for leak in leaks:
+        leak.evidence = found.get(leak.pk, {})
+
+
 def _causes(leaks: Sequence[Leak]) -> list[list[Leak]]:
     """The same leak in several processes of a service together, in the order given."""
     found: dict[tuple[int, str, str], list[Leak]] = {}
@@ -102,7 +117,7 @@ def _causes(leaks: Sequence[Leak]) -> list[list[Leak]]:
     return list(found.values())
 
 
-def _headline(items: Sequence[ProcessFigures], causes: Sequence[Sequence[Leak]]) -> SafeString:
+def _headline(items: Sequence[Glance], causes: Sequence[Sequence[Leak]], now: datetime) -> SafeString:
     """How it is, in a sentence."""
     if not items:
         return SafeString("")
@@ -117,19 +132,17 @@ def _headline(items: Sequence[ProcessFigures], causes: Sequence[Sequence[Leak]])
     found = ngettext("%s leak is open.", "%s different leaks are open.", len(causes)) % formats.count(len(causes))
     left = worst.time_to_exhaustion_s
     return format_html(
-        _("{} The worst: {} in {}, since {}{}."),
+        _("{} The worst: {} in {}, which began {}{}."),
         found,
         formats.link(formats.page_url("leak", worst.pk), evidence.held_in(worst) or evidence.name_of(worst)),
         worst.service.name,
-        formats.exact(worst.started_at or worst.detected_at),
+        formats.when(worst.started_at or worst.detected_at, now),
         _("; memory runs out in %s") % formats.duration(left) if left is not None else "",
     )
 
 
-def _tiles(
-    items: Sequence[ProcessFigures], leaks: Sequence[Leak], alerts: Sequence[Alert], now: datetime
-) -> list[panels.Line]:
-    silent = [item for item in items if overview_tables.is_silent(item, now)]
+def _tiles(items: Sequence[Glance], leaks: Sequence[Leak], alerts: Sequence[Alert], now: datetime) -> list[panels.Line]:
+    silent = sum(overview_tables.is_silent(item, now) for item in items)
     by_severity = [
         f"{formats.SEVERITY_SHAPES[severity]} {found} {formats.severity_word(severity)}"
         for severity in reversed(SEVERITIES)
@@ -138,13 +151,13 @@ def _tiles(
     return [
         panels.Line(
             label=_("Services"),
-            value=formats.count(len({item.process.service_id for item in items})),
+            value=formats.count(len({item.service_id for item in items})),
             url=formats.changelist("service"),
         ),
         panels.Line(
             label=_("Processes alive"),
             value=formats.count(len(items)),
-            hint=_("%s silent") % formats.count(len(silent)) if silent else _("all report"),
+            hint=_("%s silent") % formats.count(silent) if silent else _("all report"),
             url=formats.changelist("process"),
             tone="medium" if silent else "",
         ),
@@ -165,24 +178,27 @@ def _tiles(
     ]
 
 
-def _memory_tile(items: Sequence[ProcessFigures]) -> panels.Line:
-    """RSS of all, of what containers and hosts allow: each limit counts once."""
-    rss = [item.figures.rss_mb for item in items if item.figures and item.figures.rss_mb is not None]
-    return panels.Line(label=_("RSS of all"), value=formats.megabytes(sum(rss) if rss else None))
+def _memory_tile(items: Sequence[Glance]) -> panels.Line:
+    """RSS of all, of what containers and hosts allow."""
+    rss, limit = [item.rss_kib for item in items if item.rss_kib is not None], queries.memory_limit_mb(items)
+    return panels.Line(
+        label=_("Memory used"),
+        value=formats.kib(sum(rss) if rss else None),
+        hint=_("RSS of all, of %s") % formats.megabytes(limit) if limit is not None else _("RSS of all"),
+    )
 
 
-def _fullest_tile(items: Sequence[ProcessFigures]) -> panels.Line:
-    known = [(item.figures.heap_percent, item) for item in items if item.figures and item.figures.heap_percent]
+def _fullest_tile(items: Sequence[Glance]) -> panels.Line:
+    known = [(share, item) for item in items if (share := item.heap_percent) is not None]
     if not known:
-        return panels.Line(label=_("Fullest"), value=formats.NOT_MEASURED)
+        return panels.Line(label=_("Fullest heap"), value=formats.NOT_MEASURED)
     share, item = max(known, key=lambda each: each[0])
     settings = get_settings()
     tone = "critical" if share >= settings.heap_critical_percent else ""
     return panels.Line(
-        label=_("Fullest heap, of its limit"),
+        label=_("Fullest heap"),
         value=formats.percent(share),
-        hint=_("%(slot)s, of %(limit)s")
-        % {"slot": item.process.slot, "limit": formats.megabytes(item.figures.heap_size_mb if item.figures else None)},
-        url=formats.page_url("process", item.process.pk),
+        hint=_("%(slot)s, of %(limit)s") % {"slot": item.slot, "limit": formats.kib(item.heap_limit_kib)},
+        url=formats.page_url("process", item.pk),
         tone=tone or ("medium" if share >= settings.heap_warning_percent else ""),
     )

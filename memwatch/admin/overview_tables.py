@@ -2,70 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from memwatch.admin import formats, leak_tables
+from memwatch import queries
+from memwatch.admin import evidence, formats, leak_tables
 from memwatch.admin.panels import Line
 from memwatch.admin.sparklines import sparkline
 from memwatch.conf import get_settings
-from memwatch.figures import SEVERITIES
+from memwatch.figures import KIB_PER_MB, SEVERITIES
 from memwatch.models import Leak
-from memwatch.queries import ProcessFigures, Recent
+from memwatch.queries import Candidate, Glance, Recent
 
 LAGGING_INTERVALS = 2
 
 
-def service_rows(
-    items: Sequence[ProcessFigures], leaks: Sequence[Leak], recent: Mapping[int, Recent], now: datetime
-) -> list[dict[str, Any]]:
+def service_rows(items: Sequence[Glance], leaks: Sequence[Leak], now: datetime) -> list[dict[str, Any]]:
     """Each service with its figures of now and its last hours; those that leak worst come first."""
-    rows = []
-    for service, group in groupby(items, key=lambda item: item.process.service):
-        members = list(group)
-        own = [leak for leak in leaks if leak.service_id == service.pk]
-        worst = max(own, key=lambda leak: SEVERITIES.index(leak.severity), default=None)
-        ends = [leak.time_to_exhaustion_s for leak in own if leak.time_to_exhaustion_s is not None]
-        drifts = [item.drift_percent for item in members if item.drift_percent is not None]
-        silent = sum(is_silent(item, now) for item in members)
-        past = recent.get(service.pk)
-        figures: dict[str, float | None] = {
-            "alive": len(members),
-            "worst": SEVERITIES.index(worst.severity) if worst else None,
-            "exhaustion": min(ends, default=None),
-            "rss": _total(members, "rss_mb"),
-            "growth": past.growth_mb_per_hour if past else None,
-            "heap": _total(members, "heap_used_mb"),
-            "share": max(_known(members, "heap_percent"), default=None),
-            "drift": max(drifts, default=None),
-        }
-        rows.append(
-            {
-                "rank": (-SEVERITIES.index(worst.severity) if worst else 1, min(ends, default=float("inf"))),
-                "sort": {name: "" if value is None else f"{value:.6g}" for name, value in figures.items()},
-                "url": formats.page_url("service", service.pk),
-                "name": service.name,
-                "alive": formats.count(len(members)),
-                "silent": _("%s silent") % formats.count(silent) if silent else "",
-                "rss": formats.megabytes(figures["rss"]),
-                "heap": formats.megabytes(figures["heap"]),
-                "share": formats.percent(figures["share"]),
-                "spark": spark(past, len(members)),
-                "growth": formats.signed_megabytes(figures["growth"]),
-                "drift": formats.signed_percent(figures["drift"]),
-                "leaks": formats.count(len(own)),
-                "worst": formats.severity_badge(worst.severity, worst.get_severity_display()) if worst else "",
-                "worst_url": formats.page_url("leak", worst.pk) if worst else "",
-                "exhaustion": _("in %s") % formats.duration(min(ends)) if ends else formats.NOT_MEASURED,
-            }
-        )
+    drifts = queries.heap_drifts(items)
+    recent = _recent(items, leaks, now)
+    members: dict[int, list[Glance]] = {}
+    for item in items:
+        members.setdefault(item.service_id, []).append(item)
+    own: dict[int, list[Leak]] = {}
+    for leak in leaks:
+        own.setdefault(leak.service_id, []).append(leak)
+    worst = worst_of_services(leaks)
+    rows = [
+        _service_row(group, own.get(pk, []), worst.get(pk), drifts=drifts, past=recent.get(pk), now=now)
+        for pk, group in members.items()
+    ]
     return sorted(rows, key=lambda row: (row["rank"], row["name"]))
+
+
+def worst_of_services(leaks: Sequence[Leak]) -> dict[int, Leak]:
+    """The first leak of each service, by its id; give them worst first."""
+    found: dict[int, Leak] = {}
+    for leak in leaks:
+        found.setdefault(leak.service_id, leak)
+    return found
+
+
+def _recent(items: Sequence[Glance], leaks: Sequence[Leak], now: datetime) -> Mapping[int, Recent]:
+    leaking = Counter(leak.process_id for leak in leaks)
+    return queries.recent_of(
+        (
+            Candidate(leaking[item.pk], item.rss_kib or 0.0, item.pk, item.service_id, item.started_at, item.last_seq)
+            for item in items
+            if not item.outside
+        ),
+        now,
+    )
+
+
+def _service_row(
+    members: Sequence[Glance],
+    leaks: Sequence[Leak],
+    worst: Leak | None,
+    *,
+    drifts: Mapping[int, float],
+    past: Recent | None,
+    now: datetime,
+) -> dict[str, Any]:
+    left = min((leak.time_to_exhaustion_s for leak in leaks if leak.time_to_exhaustion_s is not None), default=None)
+    silent = sum(is_silent(item, now) for item in members)
+    figures: dict[str, float | None] = {
+        "alive": len(members),
+        "worst": SEVERITIES.index(worst.severity) if worst else None,
+        "exhaustion": left,
+        "rss": _total(item.rss_kib for item in members),
+        "growth": past.growth_mb_per_hour if past else None,
+        "heap": _total(item.heap_used_kib for item in members),
+        "share": max((share for item in members if (share := item.heap_percent) is not None), default=None),
+        "drift": max((drifts[item.pk] for item in members if item.pk in drifts), default=None),
+    }
+    return {
+        "rank": (-SEVERITIES.index(worst.severity) if worst else 1, math.inf if left is None else left),
+        "sort": {name: "" if value is None else f"{value:.6g}" for name, value in figures.items()},
+        "url": formats.page_url("service", members[0].service_id),
+        "name": members[0].service,
+        "alive": formats.count(len(members)),
+        "silent": _("%s silent") % formats.count(silent) if silent else "",
+        "rss": formats.megabytes(figures["rss"]),
+        "heap": formats.megabytes(figures["heap"]),
+        "share": formats.percent(figures["share"]),
+        "spark": spark(past, len(members)),
+        "growth": formats.signed_megabytes(figures["growth"]),
+        "drift": formats.signed_percent(figures["drift"]),
+        "leaks": formats.count(len(leaks)),
+        "worst": formats.severity_badge(worst.severity, worst.get_severity_display()) if worst else "",
+        "worst_name": evidence.held_in(worst) or evidence.name_of(worst) if worst else "",
+        "worst_url": formats.page_url("leak", worst.pk) if worst else "",
+        "exhaustion": _("in %s") % formats.duration(left) if left is not None else formats.NOT_MEASURED,
+    }
 
 
 def cause_row(leaks: Sequence[Leak], now: datetime) -> dict[str, Any]:
@@ -78,9 +114,9 @@ def cause_row(leaks: Sequence[Leak], now: datetime) -> dict[str, Any]:
     return row
 
 
-def is_silent(item: ProcessFigures, now: datetime) -> bool:
+def is_silent(item: Glance, now: datetime) -> bool:
     """It has not reported for two intervals."""
-    return (now - item.process.last_seen_at).total_seconds() > 2 * get_settings().snapshot_interval
+    return (now - item.last_seen_at).total_seconds() > 2 * get_settings().snapshot_interval
 
 
 def cost_lines(state: Mapping[str, Any]) -> list[Line]:
@@ -154,11 +190,7 @@ def spark(past: Recent | None, members: int) -> SafeString:
     return sparkline(past.rss_mb, text)
 
 
-def _known(items: Sequence[ProcessFigures], name: str) -> list[float]:
-    values = (getattr(item.figures, name) for item in items if item.figures is not None)
-    return [value for value in values if value is not None]
-
-
-def _total(items: Sequence[ProcessFigures], name: str) -> float | None:
-    values = _known(items, name)
-    return sum(values) if values else None
+def _total(sizes: Iterable[int | None]) -> float | None:
+    """In MB, of those known."""
+    known = [size for size in sizes if size is not None]
+    return sum(known) / KIB_PER_MB if known else None

@@ -9,16 +9,16 @@ from django.utils.safestring import SafeString
 
 WIDTH, HEIGHT, MARGIN = 120, 28, 3
 LEAST_SHARE = 0.2
-"""The height stands for at least this share of the highest value: noise is drawn as noise."""
+"""The height stands for at least this share of the highest value: noise is drawn as noise, in the middle."""
 
 
 def sparkline(values: Sequence[float], text: str) -> SafeString:
     """A line through the values; empty for fewer than two."""
     if len(values) < 2:
         return SafeString("")
-    top = max(values)
-    bottom = min(*values, top * (1 - LEAST_SHARE))
-    reach = top - bottom or 1.0
+    low, top = min(values), max(values)
+    reach = max(top - low, top * LEAST_SHARE) or 1.0
+    bottom = (low + top - reach) / 2
     step = (WIDTH - 2 * MARGIN) / (len(values) - 1)
     spots = [
         (MARGIN + place * step, HEIGHT - MARGIN - (value - bottom) / reach * (HEIGHT - 2 * MARGIN))

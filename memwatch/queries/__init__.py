@@ -14,18 +14,21 @@ from memwatch.queries.comparison import (
 from memwatch.queries.events import Event, events
 from memwatch.queries.figures import figures_of, figures_of_many
 from memwatch.queries.fleet import ProcessFigures, figures_of_processes, fleet, metrics_of, open_leaks
+from memwatch.queries.glance import Glance, glance, heap_drifts, memory_limit_mb
 from memwatch.queries.history import history
 from memwatch.queries.judged import judged_histories, judged_history
 from memwatch.queries.newest import Cursor, SnapshotPage, newest_snapshots
-from memwatch.queries.recent import Recent, recent
+from memwatch.queries.recent import Candidate, Recent, recent, recent_of
 from memwatch.queries.stats import stats, transport_state
 
 __all__ = [
     "DAILY",
     "HOURLY",
+    "Candidate",
     "Comparison",
     "Cursor",
     "Event",
+    "Glance",
     "Point",
     "ProcessFigures",
     "Recent",
@@ -43,16 +46,20 @@ __all__ = [
     "figures_of_many",
     "figures_of_processes",
     "fleet",
+    "glance",
+    "heap_drifts",
     "history",
     "judged_histories",
     "judged_history",
     "last_census",
     "last_snapshot_of",
+    "memory_limit_mb",
     "metrics_of",
     "newest_snapshots",
     "notable_snapshots",
     "open_leaks",
     "recent",
+    "recent_of",
     "snapshot_at",
     "stats",
     "transport_state",

@@ -63,7 +63,12 @@ class _Candidate(Protocol):
 _C = TypeVar("_C", bound=_Candidate)
 
 
-def choose(process: Process, own: _C | None, service: _C | None) -> _C | None:
+class _Started(Protocol):
+    @property
+    def started_at(self) -> datetime: ...
+
+
+def choose(process: _Started, own: _C | None, service: _C | None) -> _C | None:
     """Which of the two counts; the rule of :func:`baseline_of`."""
     if own is None or service is None:
         return own or service

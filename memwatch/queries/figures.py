@@ -42,9 +42,6 @@ PLAIN_COLUMNS = (
 COLUMNS = tuple(field.name for field in FiguresColumns._meta.get_fields())
 """Every column of figures, as snapshots and baselines share them."""
 
-SIZE_COLUMNS = ("timestamp", "heap_limit_source", *KIB_COLUMNS)
-"""What :func:`figures_of_many` needs for sizes only."""
-
 _NAMED_EXTRAS = ("type_sizes", "backfill")
 _CONTAINER = tuple(field.name for field in dataclasses.fields(BigContainer))
 
@@ -82,13 +79,8 @@ def figures_of(row: Snapshot | Baseline) -> MemorySnapshot:
     return figures_of_many([row])[0]
 
 
-def figures_of_many(rows: Iterable[Snapshot | Baseline], *, sizes_only: bool = False) -> list[MemorySnapshot]:
-    """The same for many, with one look-up of type names for all.
-
-    With ``sizes_only`` the figures are those of ``SIZE_COLUMNS``, and the rows may have been loaded with these alone.
-    """
-    if sizes_only:
-        return [MemorySnapshot(**_sizes(row)) for row in rows]
+def figures_of_many(rows: Iterable[Snapshot | Baseline]) -> list[MemorySnapshot]:
+    """The same for many, with one look-up of type names for all."""
     rows = list(rows)
     ids: set[int] = set()
     for row in rows:

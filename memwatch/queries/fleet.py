@@ -8,15 +8,9 @@ from datetime import timedelta
 from django.db.models import Count, OuterRef, Subquery
 
 from memwatch.figures import MemoryMetrics, MemorySnapshot
-from memwatch.models import Leak, Process, Service, Snapshot
-from memwatch.models.fleet import ProcessQuerySet
+from memwatch.models import Leak, Process, Snapshot
 from memwatch.queries.baselines import heap_baselines_of, heap_drift_percent, last_snapshot_of
-from memwatch.queries.figures import SIZE_COLUMNS, figures_of_many
-
-_PLACE = (
-    "service", "host", "pid", "slot_number", "outside", "started_at", "last_seen_at", "ended_at", "end_reason",
-    "last_snapshot", "last_seq",
-)  # fmt: skip
+from memwatch.queries.figures import figures_of_many
 
 CENSUS_AGE = timedelta(hours=1)
 """A census older than this says nothing of now."""
@@ -38,31 +32,13 @@ class ProcessFigures:
     """The latest figures with a census: the last snapshot's own, or those of one before. Only where asked for."""
 
 
-def fleet(alive: bool = True, *, brief: bool = False) -> list[ProcessFigures]:
-    """Every process that is alive (or every ended one), by service, host and slot. Six queries at most.
-
-    ``brief`` is for thousands at once: of the figures sizes only, of the processes what their place is and when they
-    were seen; the rest of a process is loaded when it is asked for.
-    """
+def fleet(alive: bool = True) -> list[ProcessFigures]:
+    """Every process that is alive (or every ended one), by service, host and slot. Six queries at most."""
     rows = Process.objects.alive() if alive else Process.objects.ended()
-    if brief:
-        return figures_of_processes(_brief(rows), sizes_only=True)
     return figures_of_processes(list(rows.select_related("service", "release", "last_snapshot")))
 
 
-def _brief(rows: ProcessQuerySet) -> list[Process]:
-    """With each service made once, not once for each of its processes."""
-    sizes = [f"last_snapshot__{column}" for column in ("process", "seq", *SIZE_COLUMNS)]
-    processes = list(rows.select_related("last_snapshot").only(*_PLACE, *sizes))
-    services = Service.objects.in_bulk({process.service_id for process in processes})
-    for process in processes:
-        process.service = services[process.service_id]
-    return processes
-
-
-def figures_of_processes(
-    processes: list[Process], *, census: bool = False, sizes_only: bool = False
-) -> list[ProcessFigures]:
+def figures_of_processes(processes: list[Process], *, census: bool = False) -> list[ProcessFigures]:
     """The same for these processes, in their order; load them with ``service`` and ``last_snapshot``.
 
     With ``census`` also the latest census of those whose last snapshot had none, in two queries more for all.
@@ -71,7 +47,7 @@ def figures_of_processes(
     figures = dict(
         zip(
             (pk for pk, row in last.items() if row is not None),
-            figures_of_many([row for row in last.values() if row is not None], sizes_only=sizes_only),
+            figures_of_many([row for row in last.values() if row is not None]),
             strict=True,
         )
     )

@@ -9,12 +9,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from heapq import nlargest
 from statistics import fmean
+from typing import NamedTuple
 
 from django.db.models import Q
 
 from memwatch.conf import get_settings
 from memwatch.detection.estimators import theil_sen
+from memwatch.figures import KIB_PER_MB
 from memwatch.models import Snapshot
 from memwatch.queries.figures import megabytes
 from memwatch.queries.fleet import ProcessFigures
@@ -42,14 +45,44 @@ class Recent:
     """Processes."""
 
 
+class Candidate(NamedTuple):
+    """A process that may be looked at: the leaking and the largest come first."""
+
+    open_leaks: int
+    rss_kib: float
+    pk: int
+    service_id: int
+    started_at: datetime
+    last_seq: int
+
+
 def recent(items: Sequence[ProcessFigures], now: datetime) -> dict[int, Recent]:
     """By service id, of these processes with their figures. One query."""
-    chosen = _chosen(items)
+    return recent_of(
+        (
+            Candidate(
+                open_leaks=item.open_leaks,
+                rss_kib=((item.figures.rss_mb if item.figures else None) or 0.0) * KIB_PER_MB,
+                pk=item.process.pk,
+                service_id=item.process.service_id,
+                started_at=item.process.started_at,
+                last_seq=item.process.last_seq,
+            )
+            for item in items
+            if not item.process.outside
+        ),
+        now,
+    )
+
+
+def recent_of(candidates: Iterable[Candidate], now: datetime) -> dict[int, Recent]:
+    """The same of these, without those seen from outside: a parent does no work, and its snapshots have no numbers."""
+    chosen = _chosen(candidates)
     wanted = Q()
-    for item in chosen:
-        numbers = _numbers(item)
+    for each in chosen:
+        numbers = _numbers(each.last_seq)
         if numbers:
-            wanted |= Q(process=item.process.pk, seq__in=numbers)
+            wanted |= Q(process=each.pk, seq__in=numbers)
     if not wanted:
         return {}
     rows = Snapshot.objects.filter(wanted, timestamp__gte=now - LOOK_BACK, rss_kib__isnull=False).order_by("timestamp")
@@ -57,31 +90,23 @@ def recent(items: Sequence[ProcessFigures], now: datetime) -> dict[int, Recent]:
     for pk, at, kib in rows.values_list("process_id", "timestamp", "rss_kib"):
         series.setdefault(pk, []).append((at.timestamp(), megabytes(kib) or 0.0))
     by_service: dict[int, dict[int, list[tuple[float, float]]]] = {}
-    begins = {item.process.pk: item.process.started_at.timestamp() for item in chosen}
-    for item in chosen:
-        if item.process.pk in series:
-            by_service.setdefault(item.process.service_id, {})[item.process.pk] = series[item.process.pk]
+    begins = {each.pk: each.started_at.timestamp() for each in chosen}
+    for each in chosen:
+        if each.pk in series:
+            by_service.setdefault(each.service_id, {})[each.pk] = series[each.pk]
     return {service: _recent(own, begins) for service, own in by_service.items()}
 
 
-def _chosen(items: Iterable[ProcessFigures]) -> list[ProcessFigures]:
-    by_service: dict[int, list[ProcessFigures]] = {}
-    for item in items:
-        if item.process.outside:
-            # Its snapshots are numbered by the clock; it is a parent that does no work.
-            continue
-        by_service.setdefault(item.process.service_id, []).append(item)
+def _chosen(candidates: Iterable[Candidate]) -> list[Candidate]:
+    by_service: dict[int, list[Candidate]] = {}
+    for each in candidates:
+        by_service.setdefault(each.service_id, []).append(each)
     share = max(LEAST_OF_A_SERVICE, MOST_PROCESSES // max(1, len(by_service)))
-    return [item for own in by_service.values() for item in sorted(own, key=_interest, reverse=True)[:share]]
+    return [each for own in by_service.values() for each in nlargest(share, own)]
 
 
-def _interest(item: ProcessFigures) -> tuple[int, float]:
-    return item.open_leaks, (item.figures.rss_mb if item.figures else None) or 0.0
-
-
-def _numbers(item: ProcessFigures) -> list[int]:
-    """Evenly so many sequence numbers of the time looked back on."""
-    last = item.process.last_seq
+def _numbers(last: int) -> list[int]:
+    """Evenly so many sequence numbers of the time looked back on, up to the last."""
     if last < 0:
         return []
     first = max(0, last - round(LOOK_BACK.total_seconds() / get_settings().snapshot_interval))
