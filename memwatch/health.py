@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from django.db import DatabaseError, connection, transaction
-from django.db.migrations.executor import MigrationExecutor
+from django.db import DatabaseError, transaction
 from django.db.models import Max
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
@@ -17,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from memwatch.conf import HUB_BY_WORKER, get_settings
-from memwatch.models import Lease, Process
+from memwatch.models import Lease, Process, database
 from memwatch.queries import transport_state
 
 logger = logging.getLogger(__name__)
@@ -58,7 +57,7 @@ def readyz(_request: HttpRequest) -> JsonResponse:
         "ingest": {"ok": False},
     }
     try:
-        with connection.cursor() as cursor:
+        with database.connection().cursor() as cursor:
             cursor.execute("SELECT 1")
         checks["database"] = {"ok": True}
         checks["migrations"] = {"ok": _is_migrated()}
@@ -75,10 +74,9 @@ def readyz(_request: HttpRequest) -> JsonResponse:
 
 
 def _is_migrated() -> bool:
-    name = str(connection.settings_dict["NAME"])
+    name = str(database.connection().settings_dict["NAME"])
     if name not in _migrated:
-        executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes("memwatch")):
+        if database.missing_migrations():
             return False
         _migrated.add(name)
     return True

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from memwatch import queries
 from memwatch.admin import formats, panels
+from memwatch.admin.people import name_of
 from memwatch.admin.snapshots import FiguresAdmin
 from memwatch.models import Baseline
 
@@ -25,7 +26,7 @@ from memwatch.models import Baseline
 class BaselineAdmin(FiguresAdmin):
     list_display = ("set_at", "whose", "state_shown", "how", "rss", "heap", "objects", "reason")
     list_filter = ("active", "automatic", "service")
-    search_fields = ("service__name", "process__host", "reason", "created_by__username")
+    search_fields = ("service__name", "process__host", "reason", name_of("created_by"))
     search_help_text = gettext_lazy("Service, host, reason or who set it")
     page_template = "admin/memwatch/baseline/page.html"
     about = gettext_lazy(

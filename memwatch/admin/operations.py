@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from memwatch.admin import formats
 from memwatch.admin.base import BoundedPaginator, ReadOnlyAdmin
+from memwatch.admin.people import name_of
 from memwatch.models import Command, Counter, Lease, RejectedReport
 from memwatch.queries import counters
 
@@ -49,7 +50,7 @@ class CommandAdmin(ReadOnlyAdmin):
     list_display = ("asked_to", "whom", "state_shown", "detail", "sent", "took", "asked_by")
     list_filter = ("state", "name", "process__service")
     list_select_related = ("process__service", "created_by")
-    search_fields = ("process__host", "process__service__name", "created_by__username", "detail")
+    search_fields = ("process__host", "process__service__name", name_of("created_by"), "detail")
     search_help_text = gettext_lazy("Host, service, who asked, or words of the answer")
     paginator = BoundedPaginator
     fields = (
@@ -85,7 +86,7 @@ class CommandAdmin(ReadOnlyAdmin):
         seconds = (command.answered_at - command.created_at).total_seconds()
         return formats.number(_("%s s") % formats.decimal(max(0.0, seconds)), formats.exact(command.answered_at))
 
-    @admin.display(description=gettext_lazy("by"), ordering="created_by__username")
+    @admin.display(description=gettext_lazy("by"), ordering=name_of("created_by"))
     def asked_by(self, command: Command) -> str:
         return str(command.created_by or _("memwatch"))
 

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from memwatch.admin import formats, known_causes, recording_files, recording_pages
 from memwatch.admin.acts import Act, one_by_one
 from memwatch.admin.base import PageAdmin
+from memwatch.admin.people import name_of
 from memwatch.admin.recording_forms import CAUSE, OFFERS, RecordForm
 from memwatch.models import Leak, Process, Recording, RecordingKind
 from memwatch.queries import recordings as asked
@@ -41,7 +42,7 @@ CANCEL = Act(
 class RecordingAdmin(PageAdmin):
     list_display = ("what", "state_shown", "process_shown", "leak_shown", "requested", "requested_by", "took")
     list_filter = ("state", "kind", "process__service", "trigger")
-    search_fields = ("process__host", "process__service__name", "leak__object_type", "requested_by__username")
+    search_fields = ("process__host", "process__service__name", "leak__object_type", name_of("requested_by"))
     search_help_text = gettext_lazy("Service, host, type or user")
     acts = (CANCEL,)
     page_template = "admin/memwatch/recording/page.html"

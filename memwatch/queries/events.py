@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.contrib.auth import get_user_model
 from django.db.models import Q
 
 from memwatch.models import Baseline, Leak, Process, Recording, Release
@@ -36,10 +37,11 @@ def events(processes: Sequence[Process], *, since: datetime, until: datetime) ->
     found += [Event(at=process.ended_at, kind="end", row=process) for process in processes if process.ended_at]
     releases = Release.objects.filter(service=service, first_seen_at__range=(since, until)).order_by("-first_seen_at")
     found += [Event(at=row.first_seen_at, kind="release", row=row) for row in releases[:MOST_OF_A_KIND]]
+    name = get_user_model().USERNAME_FIELD
     resets = (
         Baseline.objects.filter(own, automatic=False, created_at__range=(since, until))
         .select_related("created_by")
-        .only("created_at", "reason", "process_id", "service_id", "created_by__username")
+        .only("created_at", "reason", "process_id", "service_id", f"created_by__{name}")
         .order_by("-created_at")
     )
     found += [Event(at=row.created_at, kind="baseline", row=row) for row in resets[:MOST_OF_A_KIND]]

@@ -6,10 +6,9 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
-from django.db import connection
 from django.db.models.signals import post_migrate
 
-from memwatch.models import ObjectType
+from memwatch.models import ObjectType, database
 
 MAX_CACHED = 50_000
 UNKNOWN = "?"
@@ -31,14 +30,15 @@ class _Cache:
             self._database: tuple[str, ...] = ()
 
     def maps(self) -> tuple[dict[int, str], dict[str, int]]:
-        database = tuple(str(connection.settings_dict.get(key)) for key in ("ENGINE", "HOST", "PORT", "NAME"))
-        if database != self._database or len(self._names) > MAX_CACHED:
+        settings = database.connection().settings_dict
+        which = tuple(str(settings.get(key)) for key in ("ENGINE", "HOST", "PORT", "NAME"))
+        if which != self._database or len(self._names) > MAX_CACHED:
             self.forget()
-            self._database = database
+            self._database = which
         return self._names, self._ids
 
     def keep(self, rows: Iterable[tuple[int, str]]) -> None:
-        if connection.in_atomic_block:
+        if database.connection().in_atomic_block:
             return
         names, ids = self.maps()
         with self._lock:

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from memwatch.detection import Verdict
 from memwatch.figures import SEVERITIES
-from memwatch.models import ExpectedGrowth, Leak, LeakEvent, Process
+from memwatch.models import ExpectedGrowth, Leak, LeakEvent, Process, database
 from memwatch.services import counters
 from memwatch.services.expected_growth import ExpectedRules
 from memwatch.services.leak_ends import snooze_of_predecessor
@@ -91,7 +91,7 @@ def apply(judgement: Judgement, rules: ExpectedRules) -> Counter[str]:
             _follow(work, key, row)
         LeakEvent.objects.bulk_create(work.events)
         for row in work.announced:
-            transaction.on_commit(partial(leak_detected.send_robust, sender=Leak, leak=row))
+            transaction.on_commit(partial(leak_detected.send_robust, sender=Leak, leak=row), using=database.alias())
     return work.counts
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from memwatch.models import Process, Release, Service
+from memwatch.models import Process, Release, Service, database
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
 from memwatch.services import hubs
 from memwatch.services.transactions import writing
@@ -169,7 +169,7 @@ def revive(process: Process) -> None:
             process.slot_number = _smallest_free(used)
         process.ended_at, process.end_reason = None, ""
         try:
-            with transaction.atomic():
+            with transaction.atomic(using=database.alias()):
                 process.save(update_fields=["slot_number", "ended_at", "end_reason"])
         except IntegrityError:
             continue

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db import connection, models
+from django.db import models
+
+from memwatch.models import database
 
 
 def save_columns(rows: Sequence[models.Model], names: Sequence[str]) -> None:
@@ -18,6 +20,7 @@ def save_columns(rows: Sequence[models.Model], names: Sequence[str]) -> None:
     meta = rows[0]._meta
     by_name = {field.name: field for field in meta.concrete_fields}
     fields = [by_name[name] for name in names]
+    connection = database.connection()
     quote = connection.ops.quote_name
     columns = ", ".join(f"{quote(str(field.column))} = %s" for field in fields)
     sql = f"UPDATE {quote(meta.db_table)} SET {columns} WHERE {quote(str(meta.pk.column))} = %s"  # noqa: S608 - names of ours

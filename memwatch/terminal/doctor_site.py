@@ -13,13 +13,13 @@ from django.conf import settings as django_settings
 from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core import checks
-from django.db import DatabaseError, connections, router
-from django.db.migrations.executor import MigrationExecutor
+from django.db import DatabaseError
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from memwatch import conf, permissions, words
 from memwatch.models import Command, Process
+from memwatch.models import database as tables
 from memwatch.queries import transport_state
 from memwatch.services import commands
 from memwatch.terminal.finding import Finding
@@ -46,19 +46,17 @@ def settings() -> Iterator[Finding]:
 
 def database() -> Iterator[Finding]:
     """Reachable, and with every table."""
-    alias = router.db_for_write(Process)
-    connection = connections[alias]
+    alias, connection = tables.alias(), tables.connection()
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        executor = MigrationExecutor(connection)
-        missing = executor.migration_plan(executor.loader.graph.leaf_nodes("memwatch"))
+        missing = tables.missing_migrations()
     except DatabaseError as error:
         yield Finding(False, f"database {alias!r}: {str(error).strip()[:200]}", f'See DATABASES["{alias}"].')
         return
     if missing:
-        remedy = "manage.py migrate" if alias == "default" else f"manage.py migrate --database {alias}"
-        yield Finding(False, f"database {alias!r} lacks {len(missing)} migration(s) of memwatch", f"Run {remedy}.")
+        text = f"database {alias!r} lacks {missing} migration(s) of memwatch"
+        yield Finding(False, text, f"Run {tables.remedy()}.")
     else:
         yield Finding(True, f"database {alias!r} ({connection.vendor}) answers and has every table")
 
