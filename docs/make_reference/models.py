@@ -9,9 +9,9 @@ from django.db.models import Field, Model, Q, UniqueConstraint
 from docs.make_reference.tables import code, plain, table
 from memwatch.figures import MemorySnapshot
 from memwatch.models import FiguresColumns, Overview
+from memwatch.queries.figures import KIB_COLUMNS, MICROSECOND_COLUMNS
 
 FIGURES = {field.name for field in FiguresColumns._meta.local_fields}
-_UNITS = {"_kib": ("_mb", "in KiB"), "_us": ("_ms", "in microseconds")}
 
 
 def _type(field: Field[object, object]) -> str:
@@ -80,15 +80,11 @@ def tables() -> str:
 
 def _figure(column: str) -> str:
     """What the column holds, as the figure is named elsewhere."""
-    for suffix, (instead, unit) in _UNITS.items():
-        name = column.removesuffix(suffix) + instead
-        if column.endswith(suffix):
-            name = {"heap_limit_mb": "heap_size_mb"}.get(name, name)
-            return f"{code(name)}, {unit}" if name in _KNOWN else ""
-    return code(column) if column in _KNOWN else ""
-
-
-_KNOWN = set(MemorySnapshot.__dataclass_fields__)
+    if column in KIB_COLUMNS:
+        return f"{code(KIB_COLUMNS[column])}, in KiB"
+    if column in MICROSECOND_COLUMNS:
+        return f"{code(MICROSECOND_COLUMNS[column])}, in microseconds"
+    return code(column) if column in MemorySnapshot.__dataclass_fields__ else ""
 
 
 def figure_columns() -> str:

@@ -12,6 +12,7 @@ from django.core.management import get_commands
 
 from memwatch import tasks
 from memwatch.conf import Settings
+from memwatch.detection.rules import RULES
 from tests.docs.blocks import PAGES, ROOT, name_of, spans_of
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -65,3 +66,10 @@ def test_environment_variables_that_a_page_names_are_read_by_something(page: Pat
 def test_commands_that_a_page_names_are_there(page: Path) -> None:
     spelt = {word for span in spans_of(page) for word in re.findall(r"manage\.py (\w+)", span)}
     assert spelt <= set(get_commands())
+
+
+def test_the_rules_of_detection_are_told_in_their_order() -> None:
+    text = (ROOT / "docs" / "verdicts.md").read_text()
+    items = re.findall(r"^\d+\. (.+?): ", text, re.MULTILINE)
+    told = [name for item in items for name in re.findall(r"\*\*(\w+)", item)]
+    assert told == [rule.__name__ for rule in RULES]
