@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from memwatch.diagnosis import heap, population, results, room
+from memwatch.diagnosis.big_containers import Objects, of_types
 from memwatch.diagnosis.host import Host, Refused
 from memwatch.diagnosis.meter import Meter
 from memwatch.diagnosis.options import AllocationsOptions
@@ -132,8 +133,8 @@ class AllocationsRecording:
         type_ids, read = frozenset(map(id, found.classes)), reader_of(found.classes)
         tracebacks: list[Any] = []
 
-        def gather(objects: heap.Objects, _size: int) -> list[Step]:
-            seen = filter(None, read(heap.of_types(type_ids, objects)))
+        def gather(objects: Objects, _size: int) -> list[Step]:
+            seen = filter(None, read(of_types(type_ids, objects)))
             return [partial(tracebacks.extend, islice(seen, _MOST_TRACED_INSTANCES))]
 
         yield from heap.walk(meter, gather)

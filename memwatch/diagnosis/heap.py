@@ -10,21 +10,22 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
 from itertools import chain, compress, islice, pairwise, repeat, starmap, tee
-from operator import is_, le, not_
+from operator import is_
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from memwatch.diagnosis.big_containers import BigContainers, Gather, Objects, hit, note_big
 from memwatch.diagnosis.meter import Meter
 from memwatch.diagnosis.reading import module_dict_of
-from memwatch.sampling.quiet import Step, uninterrupted
+from memwatch.sampling.quiet import Step, late, uninterrupted
 
-SEARCH_PARTS = 20
-"""Of a pass that asks every object what it refers to."""
-LEAST_PART = 50_000
+PARTS = 10
+SEARCH_PARTS = 25
+"""Of a pass that does more with every object: asks what it refers to, say."""
+LEAST_PART = 40_000
 _OLDEST, _YOUNGER = 2, (1, 0)
 FROZEN_STEPS = 3
 MOST_FROZEN = 2_000_000
@@ -32,26 +33,10 @@ OVERLAP = 2_000
 """Objects that one part shares with the next: the heap may shift meanwhile. Who counts must count by id."""
 CHUNK = 128
 """Objects asked at once for what they refer to."""
-BIG = 50_000
-"""Entries from which a container is gone through without a list of what it refers to."""
 MOST_FOUND = 1_000
 """Objects that one part may bring out."""
 
-Objects = Callable[[], Iterator[Any]]
-"""A new lazy iterator over the objects of a part, in C."""
-
-Gather = Callable[[Objects, int], list[Step]]
-"""Gives the steps for a part, from its objects and about how many they are."""
-
-_ITERATED: tuple[type, ...] = (list, tuple, set, frozenset, deque)
-_SIZED_IDS = frozenset(map(id, (*_ITERATED, dict)))
-_ITERATED_IDS = frozenset(map(id, _ITERATED))
-_DICT_IDS = frozenset((id(dict),))
-
-
-def of_types(type_ids: frozenset[int], objects: Objects) -> Iterator[Any]:
-    """Those of ``objects()`` whose exact type is one of these, lazily and in C."""
-    return compress(objects(), map(type_ids.__contains__, map(id, map(type, objects()))))
+Turns = Callable[[], Iterable[Gather]]
 
 
 def count_objects(meter: Meter, *, generation: int | None = None) -> int:
@@ -62,10 +47,11 @@ def count_objects(meter: Meter, *, generation: int | None = None) -> int:
     return lengths[0]
 
 
-def walk(meter: Meter, gather: Gather, *, parts: int = 10) -> Iterator[float]:
+def walk(meter: Meter, gather: Gather, *, parts: int = PARTS, turns: Turns = tuple) -> Iterator[float]:
     """Go through the heap once, part by part; ``gather(objects, size)`` gives the steps for a part of that size.
 
-    A large heap is gone through in about ``parts`` parts, a small one in fewer.
+    A large heap is gone through in about ``parts`` parts, a small one in fewer. ``turns()``, asked after each part,
+    tells what that part is to be gone through for again.
 
     Yields seconds to wait between two parts: as long as the last one took, so that the host gets its turn.
 
@@ -76,14 +62,23 @@ def walk(meter: Meter, gather: Gather, *, parts: int = 10) -> Iterator[float]:
     listed = _OLDEST if young < LEAST_PART else None
     total = count_objects(meter, generation=listed)
     size = max(LEAST_PART, total // parts)
+    took_s = None
     for start in range(0, max(total, 1), size):
-        last = start + size >= total
-        began = time.perf_counter()
-        if last:
-            _run(meter, gather, _Part(listed, start, None, () if listed is None else _YOUNGER, size + 2 * LEAST_PART))
+        if start + size >= total:
+            which = _Part(listed, start, None, () if listed is None else _YOUNGER, size + 2 * LEAST_PART)
         else:
-            _run(meter, gather, _Part(listed, start, start + size + OVERLAP, (), size + OVERLAP))
-            yield time.perf_counter() - began
+            which = _Part(listed, start, start + size + OVERLAP, (), size + OVERLAP)
+        for work in _all(gather, turns):
+            if took_s is not None:
+                yield took_s
+            began = time.perf_counter()
+            _run(meter, work, which)
+            took_s = time.perf_counter() - began
+
+
+def _all(gather: Gather, turns: Turns) -> Iterator[Gather]:
+    yield gather
+    yield from turns()
 
 
 class _Part(NamedTuple):
@@ -119,12 +114,19 @@ def _run(meter: Meter, gather: Gather, which: _Part) -> None:
         uninterrupted(steps)
 
 
-def walk_frozen(meter: Meter, gather: Gather) -> None:
+def walk_frozen(meter: Meter, gather: Gather, *, turns: Turns = tuple) -> Iterator[float]:
     """Go through what modules lead to in a few steps, in one part: objects that no list of tracked objects has.
 
-    Those are the objects that ``gc.freeze()`` has set apart (Celery and gunicorn sites call it before they fork), and
-    containers that are not tracked, such as a dict of texts.
+    Yields seconds to wait after each turn. Those are the objects that ``gc.freeze()`` has set apart (Celery and
+    gunicorn sites call it before they fork), and containers that are not tracked, such as a dict of texts.
     """
+    for work in _all(gather, turns):
+        began = time.perf_counter()
+        _run_frozen(meter, work)
+        yield time.perf_counter() - began
+
+
+def _run_frozen(meter: Meter, gather: Gather) -> None:
     layers: list[list[Any]] = [[] for _ in range(FROZEN_STEPS + 1)]
     once: dict[int, Any] = {}
     part: list[list[Any]] = []
@@ -136,7 +138,7 @@ def walk_frozen(meter: Meter, gather: Gather) -> None:
     def objects() -> Iterator[Any]:
         return chain.from_iterable(part)
 
-    steps: list[Step] = [partial(layers[0].extend, chain.from_iterable(map(dict.values, _namespaces())))]
+    steps: list[Step] = [partial(layers[0].extend, chain.from_iterable(map(dict.values, namespaces())))]
     for below, above in pairwise(layers):
         referents = tee(chain.from_iterable(map(gc.get_referents, below)))
         steps += [
@@ -158,87 +160,40 @@ def walk_frozen(meter: Meter, gather: Gather) -> None:
         uninterrupted(steps)
 
 
-def _namespaces() -> Iterator[Any]:
+def namespaces() -> Iterator[Any]:
     """Of the loaded plain modules, lazily and in C."""
-    plain = map(is_, map(type, sys.modules.values()), repeat(ModuleType))
-    return map(module_dict_of, compress(sys.modules.values(), plain))
+    plain = map(is_, map(type, late(dict.values, sys.modules)), repeat(ModuleType))
+    return map(module_dict_of, compress(late(dict.values, sys.modules), plain))
 
 
-def of_big_containers(ids: set[int], objects: Objects) -> list[Step]:
-    """Steps that put into ``ids`` those of the big containers of a part."""
-    sized: list[Any] = []
-    return [
-        partial(sized.extend, of_types(_SIZED_IDS, objects)),
-        partial(ids.update, map(id, compress(sized, map(le, repeat(BIG), map(len, sized))))),
-        sized.clear,
-    ]
-
-
-def find_big_containers(meter: Meter) -> Generator[float, None, frozenset[int]]:
-    """The ids of the big containers. Yields seconds to wait."""
-    ids: set[int] = set()
-    yield from walk(meter, lambda objects, _size: of_big_containers(ids, objects))
-    return frozenset(ids)
+def find_big_containers(meter: Meter) -> Generator[float, None, dict[int, int]]:
+    """The lengths of the big containers by id. Yields seconds to wait."""
+    lengths: dict[int, int] = {}
+    yield from walk(meter, lambda objects, _size: note_big(lengths, objects))
+    return lengths
 
 
 def referring_to(
-    wanted: frozenset[int], big: frozenset[int], found: list[Any], own: set[int], *, objects: Objects, size: int
+    wanted: frozenset[int], big: BigContainers, found: list[Any], own: set[int], *, objects: Objects, size: int
 ) -> list[Step]:
     """Steps that put into ``found`` the objects of a part that refer to one whose id is ``wanted``.
 
-    Those whose ids are in ``big`` are gone through entry by entry. Our own lists may be among what is found: their ids
-    are added to ``own``.
+    The big containers are left out: see :meth:`BigContainers.turns`. Our own lists may be among what is found: their
+    ids are added to ``own``.
     """
     chunks: list[tuple[Any, ...]] = []
     hits: list[tuple[Any, ...]] = []
     own.update(map(id, (found, chunks, hits)))
-
-    def hit(referents: Iterable[Iterable[Any]]) -> Iterator[bool]:
-        return map(not_, map(wanted.isdisjoint, map(map, repeat(id), referents)))
+    steps, rest = big.left_out(objects)
 
     def in_hits() -> Iterator[Any]:
         return chain.from_iterable(hits)
 
-    steps: list[Step] = []
-    rest = objects()
-    if big:
-        steps += _in_big_containers(hit, big, found, own, objects)
-        rest = compress(rest, map(not_, map(big.__contains__, map(id, objects()))))
     return [
         *steps,
         partial(chunks.extend, map(tuple, map(islice, repeat(rest), repeat(CHUNK, size // CHUNK + 2)))),
-        partial(hits.extend, compress(chunks, hit(starmap(gc.get_referents, chunks)))),
+        partial(hits.extend, compress(chunks, hit(wanted, starmap(gc.get_referents, chunks)))),
         chunks.clear,
-        partial(found.extend, islice(compress(in_hits(), hit(map(gc.get_referents, in_hits()))), MOST_FOUND)),
+        partial(found.extend, islice(compress(in_hits(), hit(wanted, map(gc.get_referents, in_hits()))), MOST_FOUND)),
         hits.clear,
     ]
-
-
-def _in_big_containers(
-    hit: Callable[[Iterable[Iterable[Any]]], Iterator[bool]],
-    big: frozenset[int],
-    found: list[Any],
-    own: set[int],
-    objects: Objects,
-) -> list[Step]:
-    containers: list[Any] = []
-    own.add(id(containers))
-
-    def dicts() -> Iterator[Any]:
-        return of_types(_DICT_IDS, lambda: iter(containers))
-
-    def others() -> Iterator[Any]:
-        return of_types(_ITERATED_IDS, lambda: iter(containers))
-
-    return [
-        *with_ids(big, containers, objects),
-        partial(found.extend, compress(dicts(), hit(map(dict.values, dicts())))),
-        partial(found.extend, compress(dicts(), hit(map(iter, dicts())))),
-        partial(found.extend, compress(others(), hit(map(iter, others())))),
-        containers.clear,
-    ]
-
-
-def with_ids(wanted: frozenset[int], found: list[Any], objects: Objects) -> list[Step]:
-    """Steps that put into ``found`` the objects of a part that have these ids."""
-    return [partial(found.extend, compress(objects(), map(wanted.__contains__, map(id, objects()))))]

@@ -14,6 +14,7 @@ from operator import not_
 from typing import Any
 
 from memwatch.diagnosis import heap, results
+from memwatch.diagnosis.big_containers import Objects
 from memwatch.diagnosis.frames import thread_names
 from memwatch.diagnosis.host import Host
 from memwatch.diagnosis.meter import Meter
@@ -75,7 +76,7 @@ class HeapSummaryRecording:
         sizes: list[int] = []
         spread = max(1, heap.count_objects(meter) // SAMPLED)
 
-        def gather(objects: heap.Objects, size: int) -> list[Step]:
+        def gather(objects: Objects, size: int) -> list[Step]:
             own = size - heap.OVERLAP
 
             def sample() -> Any:
@@ -102,7 +103,7 @@ class HeapSummaryRecording:
             for each in (types, sampled, sizes):
                 each.clear()
 
-        for wait_s in heap.walk(meter, gather):
+        for wait_s in heap.walk(meter, gather, parts=heap.SEARCH_PARTS):
             take()
             yield wait_s
         take()

@@ -94,7 +94,7 @@ class Examiner:
             edges += _dict_edges(item, wanted)
         elif base is not None and base is not bytearray:
             way = "entry" if base in (set, frozenset) else "index"
-            edges += [Edge(child, way) for child in reading.ids_among(reading.entries_of(item, base), wanted)]
+            edges += [Edge(child, way) for child in reading.ids_in(item, base, wanted)]
         if base is None or type(item) is not base:
             edges += self._attributes(item, wanted)
         known = {edge.child for edge in edges}
@@ -189,7 +189,7 @@ def cache_length(cache: Any) -> int | None:
 def _dict_edges(item: Any, wanted: frozenset[int]) -> Iterator[Edge]:
     for key, child in reading.keys_of(item, wanted):
         yield Edge(child, "key", key if type(key) is str else None)
-    for child in reading.ids_among(dict.__iter__(item), wanted):
+    for child in reading.ids_in(item, dict, wanted):
         yield Edge(child, "as a key")
 
 

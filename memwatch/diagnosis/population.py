@@ -8,7 +8,8 @@ from collections.abc import Generator
 from functools import partial
 from itertools import compress, islice
 
-from memwatch.diagnosis.heap import OVERLAP, Objects, of_big_containers, walk
+from memwatch.diagnosis.big_containers import Objects, note_big
+from memwatch.diagnosis.heap import OVERLAP, SEARCH_PARTS, walk
 from memwatch.diagnosis.host import Refused
 from memwatch.diagnosis.meter import Meter
 from memwatch.sampling.names import type_name
@@ -27,8 +28,8 @@ class Population:
     """Ids of at most as many instances as were asked for."""
     classes: tuple[type, ...]
     """Those of that name: there may be several, of modules loaded twice or of classes made by a function."""
-    big: frozenset[int]
-    """Ids of the big containers, which the same walk finds."""
+    big: dict[int, int]
+    """Lengths of the big containers by id, which the same walk finds."""
 
 
 class _Pool:
@@ -67,14 +68,14 @@ def find(name: str, meter: Meter, *, most: int) -> Generator[float, None, Popula
     pool = _Pool()
     types: list[type] = []
     ids: list[int] = []
-    big: set[int] = set()
+    big: dict[int, int] = {}
 
     def gather(objects: Objects, size: int) -> list[Step]:
         own = size - OVERLAP
         return [
             partial(types.extend, map(type, islice(objects(), own))),
             partial(ids.extend, map(id, islice(objects(), own))),
-            *of_big_containers(big, objects),
+            *note_big(big, objects),
         ]
 
     def take() -> None:
@@ -87,15 +88,13 @@ def find(name: str, meter: Meter, *, most: int) -> Generator[float, None, Popula
         types.clear()
         ids.clear()
 
-    for wait_s in walk(meter, gather):
+    for wait_s in walk(meter, gather, parts=SEARCH_PARTS):
         take()
         yield wait_s
     take()
     if not pool.count:
         raise Refused(_no_instance(name, set(names.values())))
-    return Population(
-        pool.count, pool.evenly(most), tuple(of for of in classes if names[id(of)] == name), frozenset(big)
-    )
+    return Population(pool.count, pool.evenly(most), tuple(of for of in classes if names[id(of)] == name), big)
 
 
 def _no_instance(name: str, known: set[str]) -> str:

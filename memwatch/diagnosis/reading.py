@@ -10,12 +10,12 @@ import gc
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
-from itertools import chain, compress
+from itertools import compress, islice
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any
 
 from memwatch.sampling.names import clean, type_name
-from memwatch.sampling.quiet import uninterrupted
+from memwatch.sampling.quiet import late, uninterrupted
 
 mro_of = type.__dict__["__mro__"].__get__
 namespace_of = type.__dict__["__dict__"].__get__
@@ -35,6 +35,8 @@ _LENGTHS: tuple[tuple[type, Any], ...] = (
 )
 """Called on the object itself, so that an overriding ``__len__`` of a subclass is not."""
 
+AT_ONCE = 100_000
+"""Entries of a container that are gone through in one C call: between two of them other threads may run."""
 MAX_SHOWN = 80
 _SHOWN: tuple[type, ...] = (str, bytes, int, float, bool, type(None), complex)
 
@@ -56,8 +58,7 @@ def length(item: Any) -> int | None:
 
 def entries_of(item: Any, base: Any) -> Iterator[Any]:
     """The entries (keys) of a container, by the built-in class that it is or derives from."""
-    found: Iterator[Any] = base.__iter__(item)
-    return found
+    return late(base.__iter__, item)
 
 
 def instance_dict(item: Any) -> dict[str, Any] | None:
@@ -92,21 +93,33 @@ def attribute(item: Any, name: str) -> Any:
 
 
 def keys_of(namespace: dict[Any, Any], wanted: frozenset[int]) -> list[tuple[Any, int]]:
-    """``(key, id of the value)`` of the entries whose value is wanted, within one C call."""
-    ids = map(wanted.__contains__, map(id, dict.values(namespace)))
-    return list(compress(zip(dict.keys(namespace), map(id, dict.values(namespace)), strict=False), ids))
+    """``(key, id of the value)`` of the entries whose value is wanted, ``AT_ONCE`` entries within one C call."""
+    found: list[tuple[Any, int]] = []
+    for start in range(0, dict.__len__(namespace), AT_ONCE):
+
+        def stretch(read: Any, start: int = start) -> Iterator[Any]:
+            return islice(late(read, namespace), start, start + AT_ONCE)
+
+        is_wanted = map(wanted.__contains__, map(id, stretch(dict.values)))
+        found += compress(zip(stretch(dict.keys), map(id, stretch(dict.values)), strict=False), is_wanted)
+    return found
 
 
-def ids_among(entries: Iterable[Any], wanted: frozenset[int]) -> list[int]:
-    """The ids of those entries that are wanted. ``entries`` must be iterated in C."""
+def ids_in(item: Any, base: Any, wanted: frozenset[int]) -> list[int]:
+    """The ids of those entries (keys) of a container that are wanted, ``AT_ONCE`` entries within one C call."""
     found: list[int] = []
-    uninterrupted([partial(found.extend, filter(wanted.__contains__, map(id, entries)))])
+    for start in range(0, length(item) or 0, AT_ONCE):
+        entries = islice(entries_of(item, base), start, start + AT_ONCE)
+        uninterrupted([partial(found.extend, filter(wanted.__contains__, map(id, entries)))])
+        del entries
     return found
 
 
 def referred_to(item: Any, wanted: frozenset[int]) -> list[int]:
     """The ids of those that an object refers to and that are wanted."""
-    return ids_among(chain.from_iterable(map(gc.get_referents, (item,))), wanted)
+    found: list[int] = []
+    uninterrupted([partial(found.extend, filter(wanted.__contains__, map(id, late(gc.get_referents, item))))])
+    return found
 
 
 def function_name(function: FunctionType) -> str:

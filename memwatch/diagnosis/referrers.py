@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from memwatch.diagnosis import graph, heap, options, population, reading, results
+from memwatch.diagnosis.big_containers import BigContainers, Gather, Objects, with_ids
 from memwatch.diagnosis.frames import local_variables
 from memwatch.diagnosis.graph import Graph, Way
 from memwatch.diagnosis.hands import held, put_back
@@ -23,7 +24,7 @@ from memwatch.figures import BigContainer
 from memwatch.sampling.census import OBSERVER
 from memwatch.sampling.look import look, module_level_names
 from memwatch.sampling.names import clean
-from memwatch.sampling.quiet import Step, uninterrupted
+from memwatch.sampling.quiet import Step, late, uninterrupted
 
 NEEDS_MB = 32.0
 LONGEST_S = 75.0
@@ -104,7 +105,7 @@ class ReferrersRecording:
 
     def _explain(
         self, name: str, sample: tuple[int, ...], count: int, *,
-        new: int | None, big: frozenset[int], meter: Meter, container: BigContainer | None = None,
+        new: int | None, big: dict[int, int], meter: Meter, container: BigContainer | None = None,
     ) -> Waits:  # fmt: skip
         climbed = Graph(name if container is None else f"{container.type}, {reading.counted(container.length)}")
         yield from _Climb(climbed, big, self._host, meter, self._notes).up(sample, self._asked.depth)
@@ -166,7 +167,7 @@ class ReferrersRecording:
 class _Climb:
     """Fills a graph from the instances up, one pass over the heap a level."""
 
-    def __init__(self, climbed: Graph, big: frozenset[int], host: Host, meter: Meter, notes: list[str]) -> None:
+    def __init__(self, climbed: Graph, big: dict[int, int], host: Host, meter: Meter, notes: list[str]) -> None:
         self._graph = climbed
         self._big = big
         self._host = host
@@ -218,13 +219,16 @@ class _Climb:
         examined = 0
         with held(self._host) as found:
             self._own.add(id(found))
+            big = BigContainers(self._big, wanted, found, self._own)
 
-            def gather(objects: heap.Objects, size: int) -> list[Step]:
-                return heap.referring_to(wanted, self._big, found, self._own, objects=objects, size=size)
+            def gather(objects: Objects, size: int) -> list[Step]:
+                return heap.referring_to(wanted, big, found, self._own, objects=objects, size=size)
 
-            for wait_s in self._parts(gather):
+            for wait_s in self._parts(gather, big):
+                known = set(self._own)
                 for item in found:
-                    if examined < MOST_EXAMINED and id(item) not in self._own:
+                    if examined < MOST_EXAMINED and id(item) not in known:
+                        known.add(id(item))
                         examined += 1
                         above += self._take(item, wanted, modules)
                 item = None
@@ -234,13 +238,12 @@ class _Climb:
             self._notes.append(f"Of one level the first {MOST_EXAMINED:,} holders were looked at.")
         return list(dict.fromkeys(above))
 
-    def _parts(self, gather: heap.Gather) -> Iterator[float]:
+    def _parts(self, gather: Gather, big: BigContainers) -> Iterator[float]:
         """Go through the heap, then through what the collector was told to leave alone, where there is any."""
-        yield from heap.walk(self._meter, gather, parts=heap.SEARCH_PARTS)
+        yield from heap.walk(self._meter, gather, parts=heap.SEARCH_PARTS, turns=big.turns)
         yield 0.0
         if gc.get_freeze_count():
-            heap.walk_frozen(self._meter, gather)
-            yield 0.0
+            yield from heap.walk_frozen(self._meter, gather, turns=big.turns)
 
     def _take(self, item: Any, wanted: frozenset[int], modules: dict[int, str]) -> list[int]:
         """One holder into the graph; its id where it is to be climbed from."""
@@ -260,29 +263,25 @@ class _Climb:
 def _fetch(wanted: frozenset[int], found: list[Any], meter: Meter) -> Generator[float, None, None]:
     """Put the objects with these ids into ``found``, where they still live."""
 
-    def gather(objects: heap.Objects, _size: int) -> list[Any]:
-        return heap.with_ids(wanted, found, objects)
+    def gather(objects: Objects, _size: int) -> list[Step]:
+        return with_ids(wanted, found, objects)
 
     yield from heap.walk(meter, gather)
     if not found:
-        heap.walk_frozen(meter, gather)
+        yield from heap.walk_frozen(meter, gather)
     unique = {id(item): item for item in found}
     found[:] = unique.values()
-
-
-def _plain_modules() -> Iterator[Any]:
-    return compress(sys.modules.values(), map(is_, map(type, sys.modules.values()), repeat(ModuleType)))
 
 
 def _module_namespaces() -> dict[int, str]:
     """Names of the loaded modules by the id of their namespace."""
     ids: list[int] = []
     names: list[Any] = []
-    plain = map(is_, map(type, sys.modules.values()), repeat(ModuleType))
+    plain = map(is_, map(type, late(dict.values, sys.modules)), repeat(ModuleType))
     uninterrupted(
         [
-            partial(ids.extend, map(id, map(reading.module_dict_of, _plain_modules()))),
-            partial(names.extend, compress(sys.modules, plain)),
+            partial(ids.extend, map(id, heap.namespaces())),
+            partial(names.extend, compress(late(iter, sys.modules), plain)),
         ]
     )
     return {key: clean(name) for key, name in zip(ids, names, strict=True) if type(name) is str}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections import deque
 from collections.abc import Generator, Iterator
 from functools import partial
 from itertools import chain, compress, islice, repeat
 from operator import and_, is_, not_, or_
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from memwatch.diagnosis.hands import held
 from memwatch.diagnosis.host import Host
@@ -19,7 +20,7 @@ from memwatch.sampling.quiet import Step, uninterrupted
 
 MOST_OBJECTS = 300_000
 AT_ONCE = 20_000
-"""Objects looked at in one uninterrupted call."""
+"""Objects looked at in one uninterrupted call, and entries of containers followed."""
 _basic_size_of = type.__dict__["__basicsize__"].__get__
 _flags_of = type.__dict__["__flags__"].__get__
 _IS_CLASS = 1 << 31
@@ -27,6 +28,7 @@ _IS_CLASS = 1 << 31
 _HEADERS = 32
 """Bytes before and beside an instance of a class that its basic size leaves out, at least."""
 _SHARED = frozenset(map(id, (ModuleType, FunctionType, BuiltinFunctionType, CodeType, FrameType)))
+_SIZED = frozenset(map(id, (list, tuple, dict, set, frozenset, deque)))
 
 
 def retained_bytes(root: list[Any], host: Host, meter: Meter) -> Generator[float, None, tuple[int, bool]]:
@@ -37,31 +39,87 @@ def retained_bytes(root: list[Any], host: Host, meter: Meter) -> Generator[float
     """
     sizes: list[int] = []
     seen = set(map(id, root))
-    done = 0
+    done, complete = 0, True
     with held(host) as queue:
         queue.extend(root)
-        while done < len(queue) and done < MOST_OBJECTS:
-            stop = min(done + AT_ONCE, len(queue))
+        while done < min(len(queue), MOST_OBJECTS):
             with meter.pausing():
-                uninterrupted(_steps(queue, slice(done, stop), seen, sizes))
-            done = stop
-            yield 0.002
-        complete = done >= len(queue)
+                stretch, entries = _next_stretch(queue, done)
+                uninterrupted(_sizing(queue, stretch, sizes))
+            for first in range(0, max(entries, 1), AT_ONCE):
+                if len(queue) > MOST_OBJECTS:
+                    complete = False
+                    break
+                part = None if entries <= AT_ONCE else slice(first, first + AT_ONCE)
+                with meter.pausing():
+                    uninterrupted(_following(queue, _Stretch(stretch.start, stretch.stop, part), seen))
+                yield 0.002
+            done = stretch.stop
+        complete = complete and done >= len(queue)
     return sum(sizes), complete
 
 
-def _steps(queue: list[Any], stretch: slice, seen: set[int], sizes: list[int]) -> list[Step]:
-    """Size a stretch of the queue, and queue what it refers to, is new and is its own."""
-    now: list[Any] = []
-    fresh: dict[int, Any] = {}
+class _Stretch(NamedTuple):
+    """Of the queue."""
+
+    start: int
+    stop: int
+    entries: slice | None = None
+    """Of a container with too many for one call, which is then alone in its stretch: those to follow."""
+
+
+def _next_stretch(queue: list[Any], start: int) -> tuple[_Stretch, int]:
+    """So many objects that their containers have at most ``AT_ONCE`` entries in all, and how many these have."""
+    stop = min(len(queue), start + AT_ONCE)
+    places: list[int] = []
+    lengths: list[int] = []
+
+    def sized() -> Iterator[bool]:
+        return map(_SIZED.__contains__, map(id, map(type, islice(queue, start, stop))))
+
+    uninterrupted(
+        [
+            partial(places.extend, compress(range(start, stop), sized())),
+            partial(lengths.extend, map(len, compress(islice(queue, start, stop), sized()))),
+        ]
+    )
+    entries = 0
+    for place, length in zip(places, lengths, strict=True):
+        if entries + length > AT_ONCE and place > start:
+            return _Stretch(start, place), entries
+        entries += length
+        if entries > AT_ONCE:
+            return _Stretch(start, place + 1), entries
+    return _Stretch(start, stop), entries
+
+
+def _sizing(queue: list[Any], stretch: _Stretch, sizes: list[int]) -> list[Step]:
+    def now() -> Iterator[Any]:
+        return islice(queue, stretch.start, stretch.stop)
 
     def plain() -> Iterator[bool]:
-        return map(PLAIN_IDS.__contains__, map(id, map(type, now)))
+        return map(PLAIN_IDS.__contains__, map(id, map(type, now())))
+
+    others = compress(now(), map(not_, plain()))
+    return [
+        partial(sizes.extend, map(sys.getsizeof, compress(now(), plain()))),
+        partial(sizes.extend, map(_HEADERS.__add__, map(_basic_size_of, map(type, others)))),
+    ]
+
+
+def _following(queue: list[Any], stretch: _Stretch, seen: set[int]) -> list[Step]:
+    """Queue what a stretch of the queue refers to, is new and is its own."""
+    now: list[Any] = []
+    fresh: dict[int, Any] = {}
 
     def dicts() -> Iterator[Any]:
         return compress(now, map(is_, map(type, now), repeat(dict)))
 
     def referents() -> Iterator[Any]:
+        if stretch.entries is not None:
+            containers = chain(map(iter, now), map(dict.values, dicts()))
+            bounds = repeat(stretch.entries.start), repeat(stretch.entries.stop)
+            return chain.from_iterable(map(islice, containers, *bounds))
         # The dicts again: one that is not tracked, of texts say, names no referents.
         entries = chain(map(iter, dicts()), map(dict.values, dicts()))
         return chain.from_iterable(chain(map(gc.get_referents, now), entries))
@@ -79,8 +137,6 @@ def _steps(queue: list[Any], stretch: slice, seen: set[int], sizes: list[int]) -
 
     return [
         partial(now.extend, islice(queue, stretch.start, stretch.stop)),
-        partial(sizes.extend, map(sys.getsizeof, compress(now, plain()))),
-        partial(sizes.extend, map(_HEADERS.__add__, map(_basic_size_of, map(type, compress(now, map(not_, plain())))))),
         partial(fresh.update, zip(map(id, referents()), referents(), strict=False)),
         now.clear,
         partial(queue.extend, compress(compress(new(), is_new()), map(not_, compress(is_shared(), is_new())))),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator, Iterator
 from functools import partial
+from itertools import islice
 from types import FunctionType
 from typing import Any
 
 from memwatch.diagnosis import heap, reading
+from memwatch.diagnosis.big_containers import Objects, of_types
 from memwatch.diagnosis.hands import held
 from memwatch.diagnosis.holders import LruCache, cache_length
 from memwatch.diagnosis.host import Host
@@ -39,11 +41,11 @@ class Suspects:
     def find(self) -> Generator[float, None, tuple[Suspect, ...]]:
         """Yields seconds to wait; returns those with a count, the suspicious first."""
         found = list(_handlers())
-        kinds = frozenset((*self._signals, *self._connections, id(LruCache)))
+        kinds = (self._signals | self._connections, frozenset((id(LruCache),)))
         with held(self._host) as objects:
 
-            def gather(of_part: heap.Objects, _size: int) -> list[Step]:
-                return [partial(objects.extend, heap.of_types(kinds, of_part))]
+            def gather(of_part: Objects, _size: int) -> list[Step]:
+                return [partial(objects.extend, islice(of_types(each, of_part), heap.MOST_FOUND)) for each in kinds]
 
             yield from heap.walk(self._meter, gather)
             names = module_level_names(map(id, objects))

@@ -19,7 +19,7 @@ from operator import call, is_, itemgetter, le, not_
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from memwatch.sampling.quiet import Step, uninterrupted
+from memwatch.sampling.quiet import Step, late, uninterrupted
 
 BIG = 1_000
 """Entries from which a container is big."""
@@ -91,14 +91,15 @@ _GROUPS: tuple[tuple[tuple[type, ...], Callable[[Iterable[Any]], Iterator[Iterat
 """Kinds that are read in the same way, and how: the newest entries first, where there is an order."""
 
 
-def _of_loaded(read: Callable[[], Iterable[Any]]) -> Iterator[Any]:
+def _of_loaded(read: Callable[[Any], Iterable[Any]]) -> Iterator[Any]:
     """``sys.modules``' keys or values where the value is a plain module, lazily and in C."""
-    return compress(read(), map(is_, map(type, sys.modules.values()), repeat(ModuleType)))
+    plain = map(is_, map(type, late(dict.values, sys.modules)), repeat(ModuleType))
+    return compress(late(read, sys.modules), plain)
 
 
 def _modules() -> Iterator[dict[str, Any]]:
     """The namespaces of the loaded modules, lazily and in C."""
-    return filter(None, map(_dict_of, _of_loaded(sys.modules.values)))
+    return filter(None, map(_dict_of, _of_loaded(dict.values)))
 
 
 class _Harvest:
@@ -226,7 +227,7 @@ def module_level_names(tokens: Iterable[int]) -> dict[int, str]:
         ids = map(list, map(compress, _each(id, map(dict.values, _modules())), is_wanted()))
         return filter(itemgetter(1), zip(modules, names, ids, strict=False))
 
-    uninterrupted([partial(modules.extend, _of_loaded(sys.modules.keys)), partial(hits.extend, hits_by_module())])
+    uninterrupted([partial(modules.extend, _of_loaded(dict.keys)), partial(hits.extend, hits_by_module())])
     best: dict[int, tuple[bool, bool, str]] = {}
     for module, keys, tokens_here in hits:
         for key, token in zip(keys, tokens_here, strict=True):

@@ -11,9 +11,9 @@ import gc
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import compress, repeat
+from itertools import chain, compress, repeat
 from operator import call
 from typing import Any
 
@@ -26,6 +26,14 @@ def possible() -> bool:
         return False
     with_lock: Callable[[], bool] | None = getattr(sys, "_is_gil_enabled", None)
     return with_lock is None or with_lock()
+
+
+def late(read: Callable[[Any], Iterable[Any]], container: Any) -> Iterator[Any]:
+    """``read(container)``, begun when it is pulled: within the C call that uses it.
+
+    An iterator over a dict or a set that was begun before is spoilt when another thread adds to it meanwhile.
+    """
+    return chain.from_iterable(map(read, (container,)))
 
 
 def uninterrupted(steps: list[Step]) -> None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import functools
 import gc
+import sys
 import threading
 import types
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from memwatch.diagnosis import heap
+from memwatch.diagnosis import big_containers, heap, reading, retained
 from memwatch.diagnosis import referrers as module
+from memwatch.diagnosis.heap_summary import HeapSummaryRecording
 from memwatch.diagnosis.host import Host, Refused
 from memwatch.diagnosis.meter import Meter
 from memwatch.figures import BigContainer
-from tests.diagnosis.conftest import paths, referrers
+from memwatch.sampling import look
+from memwatch.sampling.quiet import Step, uninterrupted
+from tests.diagnosis.conftest import HOST, paths, referrers, run_to_end
 
 MakeClass = Callable[..., Any]
 QUOTE = "shop_under_test.Quote"
@@ -42,13 +46,75 @@ def test_a_container_too_large_for_one_list_of_referents_is_found_too(
     shop: types.ModuleType, make_class: MakeClass
 ) -> None:
     quote = make_class("Quote")
-    shop.QUOTES = [quote() for _ in range(heap.BIG + 1)]  # type: ignore[attr-defined]
+    shop.QUOTES = [quote() for _ in range(big_containers.BIG + 1)]  # type: ignore[attr-defined]
     shop.BY_QUOTE = dict.fromkeys(shop.QUOTES)
     found = {tuple(path[:1]) for path in paths(referrers(QUOTE, samples=2))}
     assert found == {
         ("shop_under_test.QUOTES (list, 50,001 entries)",),
         ("shop_under_test.BY_QUOTE (dict, 50,001 entries)",),
     }
+
+
+def test_a_container_that_is_gone_through_in_slices_is_found_by_its_last_entries_too(
+    shop: types.ModuleType, make_class: MakeClass, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(big_containers, "BIG", 2_000)
+    monkeypatch.setattr(big_containers, "SLICE", 700)
+    monkeypatch.setattr(reading, "AT_ONCE", 900)
+    quote = make_class("Quote")
+    others = [str(number) for number in range(5_000)]
+
+    def entries() -> list[Any]:
+        return [*others, *(quote() for _ in range(3))]
+
+    shop.IN_LIST = entries()  # type: ignore[attr-defined]
+    shop.AS_KEYS = dict.fromkeys(entries())  # type: ignore[attr-defined]
+    shop.IN_DICT = dict(enumerate(entries()))  # type: ignore[attr-defined]
+    shop.IN_SET = set(entries())  # type: ignore[attr-defined]
+    shop.IN_DEQUE = deque(entries())  # type: ignore[attr-defined]
+    result = referrers(QUOTE)
+    assert {path[0].partition(" ")[0].removeprefix("shop_under_test.") for path in paths(result)} == {
+        "IN_LIST", "AS_KEYS", "IN_DICT", "IN_SET", "IN_DEQUE",
+    }  # fmt: skip
+    assert all(each["count"] == 3 for each in result["chains"])
+
+
+def test_a_holder_of_very_many_is_sized_within_bounds(
+    shop: types.ModuleType, make_class: MakeClass, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retained, "AT_ONCE", 1_000)
+    quote = make_class("Quote", __slots__=("price",))
+    shop.QUOTES = [quote() for _ in range(20_000)]  # type: ignore[attr-defined]
+    whole = referrers(QUOTE)["holder"]
+    assert not whole["retained_is_lower_bound"]
+    monkeypatch.setattr(retained, "MOST_OBJECTS", 5_000)
+    bounded = referrers(QUOTE)["holder"]
+    assert bounded["retained_is_lower_bound"]
+    assert 100 < bounded["retained_kb"] < whole["retained_kb"] / 2
+
+
+def test_a_host_that_imports_and_caches_meanwhile_does_not_end_the_pass(
+    shop: types.ModuleType, make_class: MakeClass, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another thread may do before each uninterrupted call, done here just before it."""
+    shop.QUOTES = {number: make_class("Quote")() for number in range(50)}  # type: ignore[attr-defined]
+    added: list[str] = []
+
+    def meanwhile(steps: list[Step]) -> None:
+        added.append(f"imported_meanwhile_{len(added)}")
+        sys.modules[added[-1]] = types.ModuleType(added[-1])
+        shop.QUOTES[len(added) + 1_000] = None  # type: ignore[attr-defined]
+        uninterrupted(steps)
+
+    for each in (module, heap, reading, look, retained):
+        monkeypatch.setattr(each, "uninterrupted", meanwhile)
+    try:
+        assert paths(referrers(QUOTE))[0][0].startswith("shop_under_test.QUOTES (dict, ")
+        assert run_to_end(HeapSummaryRecording(HOST).run(Meter())).types
+    finally:
+        for name in added:
+            del sys.modules[name]
+    assert len(added) > 10
 
 
 def test_receivers_lead_to_the_signal_that_they_are_connected_to(shop: types.ModuleType) -> None:
