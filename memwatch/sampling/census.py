@@ -18,7 +18,7 @@ from types import BuiltinFunctionType
 
 from memwatch.sampling.hashing import PlainHashes
 from memwatch.sampling.names import TypeNames
-from memwatch.sampling.quiet import uninterrupted
+from memwatch.sampling.quiet import breathe, uninterrupted
 
 SLICE = 32_768
 """Types counted in one C call: about a millisecond."""
@@ -46,6 +46,7 @@ def take_census(names: TypeNames, *, reserve: int = 0) -> Census:
     """Count the process's objects by type. ``reserve``: tuple iterators of the observer, left out."""
     types: list[type] = []
     marks: list[float] = []
+    breathe()
     uninterrupted(
         [
             partial(marks.extend, map(call, (time.perf_counter,))),

@@ -17,9 +17,9 @@ from functools import partial
 from itertools import chain, compress, islice, repeat
 from operator import call, is_, itemgetter, le, not_
 from types import CellType, FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
-from memwatch.sampling.quiet import Step, late, uninterrupted
+from memwatch.sampling.quiet import Step, breathe, late, uninterrupted
 
 BIG = 1_000
 """Entries from which a container is big."""
@@ -28,10 +28,16 @@ SAMPLED_ENTRIES = 50
 SAMPLED_OBJECTS = 2_000
 """Objects whose sizes are looked at, evenly spread over the heap."""
 
-PART = 250_000
-"""Objects gone through in one uninterrupted call; between two of them other threads may run."""
+PARTS = 4
+"""In which a heap is gone through, each in one uninterrupted call; between two of them other threads may run.
+
+Each part lists the tracked objects anew, so that more parts cost more time and, from here on, shorten the pause little.
+"""
+LEAST_PART = 50_000
+"""Objects of a part, but for the last: listing them costs as much as going through them."""
 OVERLAP = 2_000
-"""Objects that one part shares with the next: the heap may shift meanwhile."""
+"""Objects that one part shares with the next: those before it may die meanwhile."""
+_OLDEST, _YOUNGER = 2, (0, 1)
 
 KINDS: tuple[type, ...] = (list, dict, set, tuple, deque, bytearray)
 _KIND_IDS = frozenset(map(id, KINDS))
@@ -122,6 +128,7 @@ class _Harvest:
         steps: list[Step] = [partial(marks.extend, map(call, (time.perf_counter,))), *gather(big)]
         for kinds, entries_of in _GROUPS:
             steps += self._details(kinds, entries_of, big)
+        breathe()
         steps += [big.clear, partial(marks.extend, map(call, (time.perf_counter,)))]
         uninterrupted(steps)
         self.pause_ms = max(self.pause_ms, (marks[1] - marks[0]) * 1e3)
@@ -156,20 +163,45 @@ class _Harvest:
 def look(*, total: int) -> Look:
     """Find the big containers. ``total``: about how many objects are tracked."""
     harvest = _Harvest()
-    for start in range(0, max(total, 1), PART):
-        last = start + PART >= total
-        harvest.run(partial(_tracked_steps, harvest, start, None if last else start + PART + OVERLAP, total))
+    for part in _parts(total):
+        harvest.run(partial(_tracked_steps, harvest, part, max(1, total // SAMPLED_OBJECTS)))
     harvest.run(_module_steps)
     return Look(harvest.containers(), harvest.sampled_types, harvest.sampled_sizes, harvest.pause_ms)
 
 
-def _tracked_steps(harvest: _Harvest, start: int, stop: int | None, total: int, big: list[Any]) -> list[Step]:
-    """Gather among a part of the tracked objects, and sample the sizes there."""
+class _Part(NamedTuple):
+    listed: int | None
+    """The generation of which it is a part, ``None`` for all."""
+    start: int
+    stop: int | None
+    younger: tuple[int, ...] = ()
+    """Generations that it has as a whole."""
+
+
+def _parts(total: int) -> Iterator[_Part]:
+    """Of the oldest generation, whose order stays when younger objects join it, for they do so at its end.
+
+    The younger generations come with the last part. Where they are large the host has the collector off, and the list
+    of all objects keeps its order.
+    """
+    young: list[int] = []
+    uninterrupted([partial(young.extend, map(len, map(gc.get_objects, _YOUNGER)))])
+    by_age = sum(young) < LEAST_PART
+    listed, younger = (_OLDEST, _YOUNGER) if by_age else (None, ())
+    length = total - sum(young) if by_age else total
+    size = max(LEAST_PART, -(-length // PARTS))
+    last = max(0, length - 1) // size * size
+    for start in range(0, last, size):
+        yield _Part(listed, start, start + size + OVERLAP)
+    yield _Part(listed, last, None, younger)
+
+
+def _tracked_steps(harvest: _Harvest, which: _Part, spread: int, big: list[Any]) -> list[Step]:
+    """Gather among a part of the tracked objects, and look at the size of each ``spread``-th."""
     heap: list[list[Any]] = []
     part: list[list[Any]] = []
     containers: list[Any] = []
     cleared: list[None] = []
-    spread = max(1, total // SAMPLED_OBJECTS)
 
     def objects() -> Iterator[Any]:
         return chain.from_iterable(part)
@@ -178,11 +210,12 @@ def _tracked_steps(harvest: _Harvest, start: int, stop: int | None, total: int, 
         return _of_type(PLAIN_IDS, lambda: islice(objects(), 0, None, spread))
 
     return [
-        partial(heap.extend, map(gc.get_objects, (None,))),
-        partial(part.extend, map(list.__getitem__, heap, (slice(start, stop),))),
+        partial(heap.extend, map(gc.get_objects, (which.listed,))),
+        partial(part.extend, map(list.__getitem__, heap, (slice(which.start, which.stop),))),
         # Cleared in place: an iterator that has not reached the end still holds the list, and may be in it.
         partial(cleared.extend, map(list.clear, heap)),
         heap.clear,
+        partial(part.extend, map(gc.get_objects, which.younger)),
         partial(containers.extend, _of_type(_KIND_IDS, objects)),
         partial(harvest.sampled_types.extend, map(type, sample())),
         partial(harvest.sampled_sizes.extend, map(sys.getsizeof, sample())),

@@ -69,6 +69,19 @@ def native_lock() -> threading.Lock:
     return made
 
 
+_never = native_lock()
+_never.acquire()
+
+
+def breathe() -> None:
+    """Let the other threads go on, for a moment: before an uninterrupted call that takes milliseconds.
+
+    A thread that waits for the interpreter asks for it only after the switch interval (5 ms), and so would wait for
+    that and for the whole call. It is a native wait: gevent's would run other greenlets here.
+    """
+    _never.acquire(timeout=0.0002)
+
+
 class Headroom:
     """Room for our own allocations, so that the collection they would trigger happens in a thread of the host.
 

@@ -115,7 +115,8 @@ def test_a_new_container_at_an_old_address_has_not_grown() -> None:
 
 def test_a_big_heap_is_gone_through_in_parts(monkeypatch: pytest.MonkeyPatch, leaks: Any) -> None:
     leaks.MANY = [[str(number)] * 1500 for number in range(40)]
-    monkeypatch.setattr(module, "PART", 5_000)
+    monkeypatch.setattr(module, "LEAST_PART", 5_000)
+    monkeypatch.setattr(module, "PARTS", 20)
     monkeypatch.setattr(module, "OVERLAP", 500)
     found = look(total=len(gc.get_objects()))
     tokens = [container.token for container in found.containers]
