@@ -30,14 +30,16 @@ class Series:
     """One line, with a band around it where ``low`` and ``high`` are given. ``None`` interrupts it."""
 
     label: str
-    times: Sequence[datetime]
+    times: Sequence[datetime] = ()
+    positions: Sequence[float] = ()
+    """Instead of times in a chart with an :class:`Axis` of its own."""
     values: Sequence[float | None] = ()
     low: Sequence[float | None] = ()
     high: Sequence[float | None] = ()
     tone: str = "1"
     """``1`` to ``6`` for the colours of series; or ``quiet``, ``good``, ``low``, ``medium``, ``high``, ``critical``."""
     style: str = "line"
-    """``line``, ``dashed``, ``points``, or ``area``: the band alone."""
+    """``line``, ``thin``, ``dashed``, ``points``, or ``area``: the band alone."""
     tabled: bool = True
     """A column of the table under the charts."""
 
@@ -67,6 +69,22 @@ class Marker:
         return formats.exact(self.at)
 
 
+AGE, WORK = "age", "work"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Axis:
+    """What a chart goes along that does not go along the time."""
+
+    kind: str
+    """:data:`AGE`: seconds; :data:`WORK`: a count."""
+    label: str
+
+    def text(self, position: float) -> str:
+        """A place on it."""
+        return formats.duration(position) if self.kind == AGE else formats.count(position)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Chart:
     """One chart with its title."""
@@ -79,6 +97,8 @@ class Chart:
     levels: Sequence[Level] = ()
     note: str = ""
     """A sentence under the chart."""
+    axis: Axis | None = None
+    """``None``: the time, as in the other charts of the page."""
 
 
 def with_gaps(series: Series) -> Series:
@@ -124,11 +144,11 @@ def page_of_charts(
     shown = [
         dataclasses.replace(chart, series=series)
         for chart in charts
-        if (series := [each for each in chart.series if any(_known(each, at) for at in range(len(each.times)))])
+        if (series := [each for each in chart.series if any(_known(each, at) for at in range(_length(each)))])
     ]
     return {
         "available": apps.is_installed("chartkick.django"),
-        "points": max((len(each.times) for chart in shown for each in chart.series), default=0),
+        "points": max((_length(each) for chart in shown for each in chart.series), default=0),
         "charts": shown,
         "note": note,
         "markers": sorted(markers, key=lambda each: each.at),
@@ -143,13 +163,15 @@ def page_of_charts(
                 {
                     "id": chart.id,
                     "unit": chart.unit,
+                    "axis": dataclasses.asdict(chart.axis) if chart.axis else None,
                     "lines": [dataclasses.asdict(level) for level in chart.levels],
                     "series": [_series(each) for each in chart.series],
                 }
                 for chart in shown
             ],
         },
-        "table": table(shown),
+        "table": table([chart for chart in shown if chart.axis is None]),
+        "others": [_other_table(chart, chart.axis) for chart in shown if chart.axis is not None],
     }
 
 
@@ -169,6 +191,17 @@ def table(charts: Sequence[Chart]) -> dict[str, Any]:
             }
             for moment in reversed(moments)
         ],
+    }
+
+
+def _other_table(chart: Chart, axis: Axis) -> dict[str, Any]:
+    """A chart along an axis of its own as text: its first tabled series."""
+    series = next((each for each in chart.series if each.tabled), chart.series[0])
+    places = zip(series.positions, series.values, strict=True)
+    return {
+        "title": chart.title,
+        "heads": [axis.label, series.label],
+        "rows": [(axis.text(x), cell(value, chart.unit)) for x, value in places if value is not None],
     }
 
 
@@ -193,6 +226,10 @@ def _nearest(series: Series, moment: datetime, moments: Sequence[datetime]) -> f
     return None
 
 
+def _length(series: Series) -> int:
+    return len(series.positions) or len(series.times)
+
+
 def _known(series: Series, at: int) -> bool:
     value = series.values[at] if series.values else series.low[at]
     return value is not None
@@ -201,7 +238,7 @@ def _known(series: Series, at: int) -> bool:
 def _series(series: Series) -> dict[str, Any]:
     return {
         "label": series.label,
-        "times": [_ms(time) for time in series.times],
+        "times": list(series.positions) or [_ms(time) for time in series.times],
         "values": [_short(value) for value in series.values],
         "low": [_short(value) for value in series.low],
         "high": [_short(value) for value in series.high],

@@ -89,6 +89,8 @@ def _rss(leak: Leak, points: Sequence[Point]) -> Step:
         answer = _("Yes: RSS rose from %(first)s to %(last)s in %(time)s (%(gain)s).")
     rate = evidence.memory_rate(leak)
     lines = [Line(label=_("As it was judged"), value=rate)] if rate else []
+    if leak.process_id is None:
+        lines.append(Line(label=_("In which process"), value=_("in a typical one"), hint=_("by what RSS gained")))
     return Step(key="rss", title=title, answer=answer % words, lines=lines)
 
 
@@ -237,8 +239,8 @@ def _release(releases: Sequence[InRelease]) -> Step:
 def _nothing_shown(leak: Leak) -> str:
     if leak.process_id is None:
         return _(
-            "This leak was found over many short lives of the service's processes: no one of them lives long enough to "
-            "show a curve. Look at the processes of the service."
+            "This leak was found over many short lives of the service's processes, and none of them has figures in the "
+            "time shown: choose a longer one."
         )
     return _("There are fewer than two snapshots in the time shown: choose a longer one, or take a snapshot.")
 

@@ -141,7 +141,7 @@ def _growth(leak: Leak, points: Sequence[Point], entries: Sequence[MemorySnapsho
         line = charts.series(leak.object_type, [points], charts.counted(leak.object_type), tone="1")
         return [_chart("mw-chart-type", _("Objects of this type"), "", _with_trend(line, judged_trend(leak)))]
     if leak.kind == Leak.Kind.NATIVE:
-        line = charts.series(_("malloc"), [points], _malloc, tone="1", banded=False)
+        line = charts.series(_("malloc"), [points], malloc_mb, tone="1", banded=False)
         return [_chart("mw-chart-native", _("Allocated by malloc"), " MB", _with_trend(line))]
     if leak.kind == Leak.Kind.UNTRACKED:
         line = charts.series(_("Allocated blocks"), [points], charts.figure("allocated_blocks"), tone="1", banded=False)
@@ -149,7 +149,8 @@ def _growth(leak: Leak, points: Sequence[Point], entries: Sequence[MemorySnapsho
     return []
 
 
-def _malloc(point: Point) -> tuple[float, float, float] | None:
+def malloc_mb(point: Point) -> tuple[float, float, float] | None:
+    """What malloc holds: the heap in use without pymalloc's part."""
     used, small = point.figures.get("heap_used_mb"), point.figures.get("pymalloc_used_mb")
     if used is None or small is None:
         return None

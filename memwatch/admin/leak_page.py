@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from memwatch import queries
 from memwatch.admin import charts, drawing, evidence, formats, investigation, leak_charts, panels, ranges, runbooks
 from memwatch.admin.drawing import Marker
+from memwatch.admin.pooled_chart import pooled_chart
 from memwatch.admin.rule_account import rule_rows
 from memwatch.models import Leak, LeakEvent, Process
 from memwatch.queries import investigation as asked
@@ -31,7 +32,7 @@ def context(leak: Leak, query: Mapping[str, str], now: datetime) -> dict[str, An
     """What its template shows, for the range that the URL asks for."""
     raw = leak.evidence if isinstance(leak.evidence, Mapping) else {}
     chosen = _range(leak, query, now)
-    points = _points(leak, chosen)
+    points, lives = _points(leak, chosen), _lives(leak, chosen)
     projection = leak_charts.projection_of(leak, points)
     recordings = asked.recordings_of(leak)
     events = list(leak.events.select_related("by").order_by("-at", "-id")[:MOST_EVENTS])
@@ -49,13 +50,13 @@ def context(leak: Leak, query: Mapping[str, str], now: datetime) -> dict[str, An
         ],
         "facts": _facts(leak, now),
         "tiles": _tiles(leak, projection, now),
-        "charts": _charts(leak, points, chosen, projection),
+        "charts": _charts(leak, points, lives=lives, chosen=chosen, projection=projection),
         "range": chosen,
         "ranges": _links(chosen, query),
         "alive": leak.process is not None and leak.process.is_alive,
         "steps": investigation.steps(
             leak,
-            points,
+            points or _typical(lives),
             queries.figures_of(last) if last else None,
             releases=asked.releases_of(leak),
             recordings=recordings,
@@ -98,13 +99,13 @@ def _points(leak: Leak, chosen: ranges.TimeRange) -> list[queries.Point]:
 def _charts(
     leak: Leak,
     points: Sequence[queries.Point],
+    *,
+    lives: Mapping[str, leak_charts.Lives],
     chosen: ranges.TimeRange,
     projection: leak_charts.Projection | None,
 ) -> dict[str, Any]:
     if leak.process is None:
-        return drawing.page_of_charts(
-            leak_charts.charts_of_lives(leak, _lives(leak, chosen)), since=chosen.since, until=chosen.until
-        )
+        return _charts_of_lives(leak, lives, chosen)
     entries = []
     if evidence.token_of(leak) is not None:
         entries = queries.history(leak.process, since=chosen.since, until=chosen.until, limit=MOST_ENTRIES)
@@ -117,8 +118,22 @@ def _charts(
     return drawing.page_of_charts(drawn, since=chosen.since, until=max([chosen.until, *ends]), markers=marks)
 
 
+def _charts_of_lives(leak: Leak, lives: Mapping[str, leak_charts.Lives], chosen: ranges.TimeRange) -> dict[str, Any]:
+    """All lives laid over each other first, as they were judged; then one after the other."""
+    pooled = pooled_chart(leak, [life for slot in lives.values() for life in slot])
+    happened = queries.events_of_service(leak.service_id, since=chosen.since, until=chosen.until)
+    return drawing.page_of_charts(
+        [*([pooled] if pooled else []), *leak_charts.charts_of_lives(leak, lives)],
+        since=chosen.since,
+        until=chosen.until,
+        markers=charts.markers(happened),
+    )
+
+
 def _lives(leak: Leak, chosen: ranges.TimeRange) -> dict[str, list[list[queries.Point]]]:
-    """The newest processes of the service by slot, each slot's lives oldest first."""
+    """The newest processes of the service by slot, each slot's lives oldest first; none for a leak of one process."""
+    if leak.process_id is not None:
+        return {}
     rows = Process.objects.filter(service=leak.service_id, outside=False, started_at__lte=chosen.until)
     newest = list(rows.select_related("service").order_by("-started_at", "-pk")[:MOST_LIVES])
     types = [leak.object_type] if leak.kind == Leak.Kind.OBJECTS else []
@@ -128,6 +143,16 @@ def _lives(leak: Leak, chosen: ranges.TimeRange) -> dict[str, list[list[queries.
         if found.get(process.pk):
             slots.setdefault(process.slot, []).append(found[process.pk])
     return dict(sorted(slots.items()))
+
+
+def _typical(lives: Mapping[str, leak_charts.Lives]) -> Sequence[queries.Point]:
+    """The life whose RSS gained as much as the median of all."""
+    gains = []
+    for number, life in enumerate(life for slot in lives.values() for life in slot):
+        known = [point.figures["rss_mb"][1] for point in life if "rss_mb" in point.figures]
+        if len(known) > 1:
+            gains.append((known[-1] - known[0], number, life))
+    return sorted(gains)[len(gains) // 2][2] if gains else []
 
 
 def _subtitle(leak: Leak) -> str:

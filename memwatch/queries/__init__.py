@@ -11,7 +11,7 @@ from memwatch.queries.comparison import (
     notable_snapshots,
     snapshot_at,
 )
-from memwatch.queries.events import Event, events
+from memwatch.queries.events import Event, events, events_of_service
 from memwatch.queries.figures import figures_of, figures_of_many
 from memwatch.queries.fleet import ProcessFigures, figures_of_processes, fleet, metrics_of, open_leaks
 from memwatch.queries.glance import Glance, glance, heap_drifts, memory_limit_mb
@@ -42,6 +42,7 @@ __all__ = [
     "drift_between",
     "drift_of",
     "events",
+    "events_of_service",
     "figures_of",
     "figures_of_many",
     "figures_of_processes",

@@ -31,10 +31,20 @@ def events(processes: Sequence[Process], *, since: datetime, until: datetime) ->
     """
     if not processes:
         return []
-    ids, service = [process.pk for process in processes], processes[0].service_id
-    own = Q(process__in=ids) | Q(process=None, service=service)
     found = [Event(at=process.started_at, kind="start", row=process) for process in processes]
     found += [Event(at=process.ended_at, kind="end", row=process) for process in processes if process.ended_at]
+    found += _happened([process.pk for process in processes], processes[0].service_id, since, until)
+    return sorted((event for event in found if since <= event.at <= until), key=lambda event: event.at)
+
+
+def events_of_service(service: int, *, since: datetime, until: datetime) -> list[Event]:
+    """Releases, resets and leaks of the service as a whole, oldest first. Three queries."""
+    return sorted(_happened([], service, since, until), key=lambda event: event.at)
+
+
+def _happened(ids: Sequence[int], service: int, since: datetime, until: datetime) -> list[Event]:
+    own = Q(process__in=ids) | Q(process=None, service=service)
+    found: list[Event] = []
     releases = Release.objects.filter(service=service, first_seen_at__range=(since, until)).order_by("-first_seen_at")
     found += [Event(at=row.first_seen_at, kind="release", row=row) for row in releases[:MOST_OF_A_KIND]]
     name = get_user_model().USERNAME_FIELD
@@ -54,4 +64,4 @@ def events(processes: Sequence[Process], *, since: datetime, until: datetime) ->
         Event(at=row.requested_at, kind="recording", row=row)
         for row in recordings.order_by("-requested_at")[:MOST_OF_A_KIND]
     ]
-    return sorted((event for event in found if since <= event.at <= until), key=lambda event: event.at)
+    return found

@@ -228,20 +228,69 @@ def test_a_leak_of_an_ended_process_without_snapshots_has_a_page(kind: str, flee
     assert client.get(_url(leak, "?range=<script>")).status_code == 200
 
 
-def test_a_leak_of_recycled_workers_is_drawn_life_after_life(fleet: Fleet, login: Login) -> None:
+def _recycled(fleet: Fleet, **values: Any) -> Leak:
+    """A leak that four workers had, one after the other in a slot, each of nine minutes and ninety requests."""
     for life in range(4):
         ended = fleet.now - timedelta(minutes=10 * (3 - life))
         process = fleet.process(started_at=ended - timedelta(minutes=9), first_seen_at=ended, ended_at=ended)
         for minute in range(9):
-            fleet.snapshot(process, minutes_ago=10 * (3 - life) + 9 - minute, rss_mb=100.0 + minute)
-    leak = fleet.leak(process, started_at=fleet.now - timedelta(minutes=45))
+            fleet.snapshot(
+                process, minutes_ago=10 * (3 - life) + 9 - minute, rss_mb=100.0 + minute, heap_used_mb=50.0 + minute,
+                requests_handled=10 * minute, top_objects={"shop.leaks.PriceQuote": 1000 * life + 100 * minute},
+            )  # fmt: skip
+    leak = fleet.leak(process, started_at=fleet.now - timedelta(minutes=45), **values)
     Leak.objects.filter(pk=leak.pk).update(process=None)
+    return leak
+
+
+def test_a_leak_of_recycled_workers_is_drawn_life_after_life(fleet: Fleet, login: Login) -> None:
+    leak = _recycled(fleet)
+    Release.objects.create(service=leak.service, name="2.4", first_seen_at=fleet.now - timedelta(minutes=20))
     answer = login("viewer").get(_url(leak))
     memory = answer.context["charts"]["charts"][-1]
     assert [series.label for series in memory.series] == ["web-1"]
     assert sum(value is None for value in memory.series[0].values) == 3
-    assert "over many short lives" in answer.content.decode()
-    assert "recycling hides this leak" in answer.content.decode()
+    assert {"release"} <= {marker.kind for marker in answer.context["charts"]["markers"]}
+    text = answer.content.decode()
+    assert "Yes: RSS rose from 100.0 MB to 108.0 MB in 8 min (+8.0 MB)." in text
+    assert "in a typical one" in text
+    assert "recycling hides this leak" in text
+
+
+@pytest.mark.parametrize(("axis", "last", "along"), [("age", 480.0, "8 min"), ("work", 80.0, "80")])
+def test_pooled_lives_are_laid_over_each_other_with_the_trend_that_was_fitted(
+    axis: str, last: float, along: str, fleet: Fleet, login: Login
+) -> None:
+    slope = 6_000.0 if axis == "age" else 10.0
+    trend = {
+        "axis": axis, "unit": "objects", "start": [0.0, 1500.0], "end": last, "slope": slope, "low": slope * 0.9,
+        "high": slope * 1.1, "floors": [[last * part / 8, 1500.0 + 100 * part] for part in range(9)],
+    }  # fmt: skip
+    leak = _recycled(fleet, evidence={"trend": trend, "rule": "pooled"})
+    answer = login("viewer").get(_url(leak))
+    (drawn,) = (chart for chart in answer.context["charts"]["data"]["charts"] if chart["id"] == "mw-chart-pooled")
+    assert drawn["axis"]["kind"] == axis
+    lives, fitted, together = drawn["series"]
+    assert fitted["times"] == [0.0, last]
+    assert fitted["values"] == pytest.approx([1500.0, 2300.0])
+    assert fitted["low"][1] < fitted["values"][1] < fitted["high"][1]
+    assert together["values"][-1] == 2300.0
+    assert lives["values"].count(None) == 4
+    # Each life began at another level: laid over each other they coincide.
+    assert lives["values"][0] == pytest.approx(lives["values"][10])
+    assert max(lives["times"]) == last
+    text = answer.content.decode()
+    assert f'<tr><th scope="row">{along}</th><td class="mw-number">2,300</td></tr>' in text
+    assert "In every life it rises by" in text
+
+
+@pytest.mark.parametrize(
+    "trend", [{"axis": "age"}, {"axis": "work", "start": "x"}, {"axis": "age", "start": [0, None]}]
+)
+def test_a_pooled_trend_that_cannot_be_read_is_not_drawn(trend: Any, fleet: Fleet, login: Login) -> None:
+    answer = login("viewer").get(_url(_recycled(fleet, evidence={"trend": trend})))
+    assert answer.status_code == 200
+    assert "mw-chart-pooled" not in answer.content.decode()
 
 
 def test_the_page_takes_as_many_queries_for_much_as_for_little(fleet: Fleet, login: Login) -> None:

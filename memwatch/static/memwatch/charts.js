@@ -14,6 +14,7 @@
  *   "charts": [{
  *     "id": "mw-chart-memory",                the canvas
  *     "unit": " MB",                          after each value
+ *     "axis": null,                           null: time; {"kind": "age", "label": "…"}: seconds, {"kind": "work", …}: a count
  *     "lines": [{"label": "limit", "value": 512, "tone": "critical"}],
  *                                             horizontal lines
  *     "series": [{
@@ -21,7 +22,7 @@
  *       "times": [0, 1], "values": [1.5, null],    null interrupts the line
  *       "low": [1, null], "high": [2, null],       a faint band around it; "values" may then be []
  *       "tone": "1",                          --mw-series-1 … 6, or "quiet", "good", "low", "medium", "high", "critical"
- *       "style": "line"                       or "dashed", "points", "area" (the band alone)
+ *       "style": "line"                       or "thin", "dashed", "points", "area" (the band alone)
  *     }]
  *   }]
  * }
@@ -57,7 +58,7 @@
     }
 
     function ends() {
-        const times = data.charts.flatMap((chart) => chart.series.flatMap((series) => series.times));
+        const times = data.charts.filter((chart) => !chart.axis).flatMap((chart) => chart.series.flatMap((series) => series.times));
         const first = data.from ?? times.reduce((a, b) => Math.min(a, b), Infinity);
         const last = data.to ?? times.reduce((a, b) => Math.max(a, b), -Infinity);
         return first < last ? [first, last] : [first - 30000, first + 30000];
@@ -88,6 +89,23 @@
             found.push({ value: at });
         }
         return found;
+    }
+
+    // A place on an axis that is not the time: how old a process was, or how much it had done.
+    function place(value, axis, span) {
+        if (axis.kind !== "age") {
+            return short.format(value);
+        }
+        const [unit, seconds] = span < 300 ? ["second", 1] : span < 10800 ? ["minute", 60] : span < 259200 ? ["hour", 3600] : ["day", 86400];
+        return new Intl.NumberFormat(data.locale, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 1 }).format(value / seconds);
+    }
+
+    function reach(chart) {
+        if (!chart.axis) {
+            return [first, last];
+        }
+        const places = chart.series.flatMap((series) => series.times);
+        return [0, places.reduce((a, b) => Math.max(a, b), 1)];
     }
 
     // Every visible series' point that is nearest to the pointer, whatever times the others have.
@@ -138,10 +156,10 @@
                 data: series.times.map((time, at) => ({ x: time, y: series.values[at] })),
                 borderColor: paint,
                 backgroundColor: paint,
-                borderWidth: dots ? 0 : dashed ? 1.5 : 2,
+                borderWidth: dots ? 0 : series.style === "thin" ? 0.8 : dashed ? 1.5 : 2,
                 borderDash: dashed ? [6, 4] : [],
                 showLine: !dots,
-                pointRadius: dots ? 3 : dashed || known > 60 ? 0 : 2,
+                pointRadius: dots ? 3 : dashed || series.style === "thin" || known > 60 ? 0 : 2,
                 pointHoverRadius: 4,
                 spanGaps: false,
                 tension: 0,
@@ -171,7 +189,7 @@
                 ctx.fillText(line.label, area.right - 4, y < area.top + 16 ? y + 12 : y - 4);
             });
             ctx.textAlign = "center";
-            data.markers.forEach((marker) => {
+            (options.timed ? data.markers : []).forEach((marker) => {
                 const x = scales.x.getPixelForValue(marker.at);
                 if (x < area.left || x > area.right) {
                     return;
@@ -235,6 +253,8 @@
         }
         const ink = colour("--body-quiet-color");
         const line = colour("--hairline-color");
+        const timed = !chart.axis;
+        const [from, to] = reach(chart);
         const made = new Chart(canvas, {
             type: "line",
             data: { datasets: datasets(chart) },
@@ -243,27 +263,32 @@
                 animation: still ? false : { duration: 200 },
                 maintainAspectRatio: false,
                 parsing: false,
-                layout: { padding: { top: data.markers.length ? 4 : 0 } },
+                layout: { padding: { top: timed && data.markers.length ? 4 : 0 } },
                 interaction: { mode: "memwatch", intersect: false },
                 scales: {
                     x: {
                         type: "linear",
-                        min: first,
-                        max: last,
+                        min: from,
+                        max: to,
+                        title: { display: !timed, text: timed ? "" : chart.axis.label, color: ink },
                         afterBuildTicks: (axis) => {
-                            axis.ticks = ticks();
+                            axis.ticks = timed ? ticks() : axis.ticks;
                         },
-                        ticks: { color: ink, maxRotation: 0, autoSkip: true, autoSkipPadding: 16, callback: (value) => tick.format(value) },
+                        ticks: { color: ink, maxRotation: 0, autoSkip: true, autoSkipPadding: 16, callback: (value) => (timed ? tick.format(value) : place(value, chart.axis, to)) },
                         grid: { color: line },
                     },
                     y: {
+                        // Nothing here is ever less than nothing, only the bounds of a fitted line.
+                        afterDataLimits: (axis) => {
+                            axis.min = Math.max(0, axis.min);
+                        },
                         suggestedMax: Math.max(0, ...chart.lines.map((each) => each.value)) || undefined,
                         ticks: { color: ink, maxTicksLimit: 7, callback: (value) => (chart.unit ? amount(value, chart.unit) : short.format(value)) },
                         grid: { color: line },
                     },
                 },
                 plugins: {
-                    memwatchMarks: { lines: chart.lines },
+                    memwatchMarks: { lines: chart.lines, timed },
                     legend: {
                         labels: {
                             boxWidth: 14,
@@ -277,10 +302,13 @@
                     },
                     tooltip: {
                         callbacks: {
-                            title: (items) => (items.length ? full.format(items[0].parsed.x) : ""),
+                            title: (items) => (!items.length ? "" : timed ? full.format(items[0].parsed.x) : place(items[0].parsed.x, chart.axis, to)),
                             label: (item) => `${item.dataset.label}: ${amount(item.parsed.y, chart.unit)}`,
                             footer: (items) => {
                                 const x = items.length ? items[0].element.x : -99;
+                                if (!timed) {
+                                    return [];
+                                }
                                 const scale = items.length ? items[0].chart.scales.x : null;
                                 return data.markers.filter((marker) => Math.abs(scale?.getPixelForValue(marker.at) - x) < 8).map((marker) => marker.label);
                             },
@@ -291,7 +319,7 @@
         });
         drawn.push(made);
         canvas.dataset.drawn = "yes";
-        if (data.zoom) {
+        if (data.zoom && timed) {
             draggable(made);
         }
     }
