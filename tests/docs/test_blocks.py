@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import json
 import re
+import shlex
 import subprocess
 import tomllib
 from collections.abc import Callable, Iterator
@@ -76,11 +77,24 @@ def lines() -> Iterator[tuple[str, str]]:
         yield from ((str(block), line) for line in commands_of(block))
     for block in of("ini"):
         yield from ((str(block), line) for line in re.findall(r"^Exec\w+=(?:\S*/)?(.+)$", block.text, re.MULTILINE))
+    for block in of("yaml"):
+        yield from ((str(block), line) for line in commands_in(list(yaml.safe_load_all(block.text))))
     begins = re.compile(rf"(?:manage\.py|make|celery -A|gunicorn|{'|'.join(commandlines.OURS)}) \S.*")
     for page in PAGES:
         for span in spans_of(page):
             if begins.fullmatch(span) and not set("…[{") & set(span):
                 yield name_of(page), span.replace("NAME", "default").replace("ID", "17")
+
+
+def commands_in(found: object) -> Iterator[str]:
+    """Every ``command`` of a manifest or a compose file, a list of words."""
+    if isinstance(found, dict):
+        if isinstance(command := found.get("command"), list):
+            yield shlex.join(command)
+        found = list(found.values())
+    if isinstance(found, list):
+        for item in found:
+            yield from commands_in(item)
 
 
 @pytest.mark.parametrize(("where", "line"), sorted(set(lines())))
@@ -112,6 +126,33 @@ def test_what_is_written_in_a_format_is_in_it(block: Block) -> None:
     PARSERS[block.language](block.text)
 
 
+def with_key(key: str) -> list[Block]:
+    found = [(block, yaml.safe_load_all(block.text)) for block in of("yaml")]
+    return [block for block, parts in found if any(isinstance(part, dict) and key in part for part in parts)]
+
+
+@pytest.mark.prometheus
+@each(with_key("scrape_configs"))
+def test_prometheus_takes_its_configuration(block: Block, promtool: str, tmp_path: Path) -> None:
+    run(promtool, "check", "config", "--syntax-only", write(tmp_path / "prometheus.yml", block.text))
+
+
+@pytest.mark.prometheus
+@each(with_key("receivers"))
+def test_alertmanager_takes_its_configuration(block: Block, amtool: str, tmp_path: Path) -> None:
+    run(amtool, "check-config", write(tmp_path / "alertmanager.yml", block.text))
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def run(*command: str | Path) -> None:
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr + done.stdout
+
+
 @each(of("promql"))
 def test_a_query_asks_for_series_that_there_are(block: Block) -> None:
     names = {sample.name for family in families(whole_observation()) for sample in family.samples}
@@ -126,7 +167,5 @@ def test_prometheus_takes_every_query(promtool: str, tmp_path: Path) -> None:
         for number, block in enumerate(of("promql"))
         for expression in re.split(r"\n\s*\n", block.text.strip())
     ]
-    file = tmp_path / "queries.yml"
-    file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
-    done = subprocess.run([promtool, "check", "rules", file], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr + done.stdout
+    made = yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]})
+    run(promtool, "check", "rules", write(tmp_path / "queries.yml", made))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from tests.docs.examples import WITHIN_S, blocks_of, finish, is_program, start, start_fragments
 from tests.servers import free_port
@@ -130,3 +131,22 @@ def test_the_query_of_the_tables_page_finds_what_leaks(capsys: pytest.CaptureFix
     baker.make(Leak, object_type="shop.Stock", severity="low", state="open")
     exec(example, {})
     assert capsys.readouterr().out == f"{leak.service} shop.Quote It grows.\n"
+
+
+@pytest.mark.django_db
+def test_a_verdict_is_repeated_from_the_apis_snapshots(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from django.contrib.auth.models import User
+
+    from tests.services.stored import MINUTE, NOON, QUOTE, growing, store_process, store_snapshots
+
+    process = store_process()
+    store_snapshots(process, NOON - 59 * MINUTE, NOON, growing(-59, 100))
+    client.force_login(User.objects.create_superuser("ops"))
+    page = client.get(f"/api/v1/snapshots/?process={process.pk}&page_size=1000")
+    (tmp_path / "snapshots.json").write_bytes(page.content)
+    monkeypatch.chdir(tmp_path)
+    example = blocks_of("docs/how-to/false-alarms.md")[-1]
+    exec(example, {})
+    assert QUOTE in capsys.readouterr().out
