@@ -20,7 +20,7 @@ from django.utils import timezone
 from memwatch import urls
 from memwatch.models import Process
 from memwatch.permissions import OPERATORS, VIEWERS
-from tests.api.rows import store_alert, store_command, store_leak
+from tests.api.rows import store_alert, store_command, store_leak, store_notification
 from tests.services.conftest import transport_url
 from tests.services.stored import MINUTE, NOON, growing, store_process, store_snapshots
 
@@ -59,7 +59,7 @@ def addresses(transport_url: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     process = store_process("web", host=WATCHED)
     store_snapshots(process, NOON - 5 * MINUTE, NOON, growing(-5, 100))
     leak = store_leak(process)
-    store_alert(process, leak)
+    store_notification(store_alert(process, leak), payload={"host": WATCHED})
     store_command(process)
     keys = {model._meta.model_name: _first(model) for model in apps.get_app_config("memwatch").get_models()}
     own = {"name": "web", "service": process.service.pk, "host": WATCHED, "slot": 1, "slot_number": 1}
@@ -87,7 +87,8 @@ def _rows() -> dict[str, int]:
 def _states() -> list[Any]:
     tables = apps.get_app_config("memwatch")
     return [
-        list(tables.get_model(name)._default_manager.order_by("pk").values()) for name in ("Leak", "Process", "Alert")
+        list(tables.get_model(name)._default_manager.order_by("pk").values())
+        for name in ("Leak", "Process", "Alert", "Notification")
     ]
 
 

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin import formats, panels
+from memwatch.admin.acts import Act, one_by_one
 from memwatch.admin.base import BoundedPaginator, ReadOnlyAdmin
 from memwatch.models import Alert, Notification
+from memwatch.services import notifications
 
 SHAPES = {"waiting": "◌", "sent": "✓", "failed": "✗"}
+
+SEND_AGAIN = Act(
+    name="send-again",
+    label=gettext_lazy("Send again"),
+    permission="send_again",
+    run=one_by_one(lambda row, user, _values: notifications.send_again(row, by=user)),
+    done=lambda n: ngettext("%d notification is sent again.", "%d notifications are sent again.", n) % n,
+    state=lambda row: str(row.get_state_display()),
+    becomes=gettext_lazy("is sent within seconds, and tried for a day"),
+    consequence=gettext_lazy(
+        "The same message goes to the same channel, under the same id: a receiver that has seen it drops it. "
+        "It tells how things were when it was written."
+    ),
+)
 
 
 @admin.register(Notification)
@@ -21,12 +40,21 @@ class NotificationAdmin(ReadOnlyAdmin):
     list_filter = ("state", "event", "channel")
     list_select_related = ("alert",)
     search_fields = ("channel", "error", "alert__message")
+    acts = (SEND_AGAIN,)
+    change_form_template = "admin/memwatch/notification/form.html"
     paginator = BoundedPaginator
     fields = (
         "alert", "event", "channel", "state_shown", "attempts", "error", "created_at", "next_attempt_at", "sent_at",
-        "key", "payload_shown",
+        "again_at", "key", "payload_shown",
     )  # fmt: skip
     readonly_fields = ("state_shown", "payload_shown", "key")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        context = {"buttons": self.buttons(request, row) if row is not None else [], **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
 
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def state_shown(self, notification: Notification) -> SafeString:

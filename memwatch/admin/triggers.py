@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin import formats
-from memwatch.admin.base import ModelAdmin
+from memwatch.admin.guard import GuardedAdmin
 from memwatch.models import Alert, Process, RecordingKind, Service, Trigger
 from memwatch.services import triggers
 
@@ -30,12 +30,30 @@ _LEVELS = (Trigger.When.RSS, Trigger.When.HEAP, Trigger.When.GROWTH)
 class TriggerForm(TriggerModelForm):
     """Each occasion wants its own: a severity, a level, a type of alert."""
 
+    and_then = forms.MultipleChoiceField(
+        label=gettext_lazy("And then"),
+        choices=RecordingKind.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=gettext_lazy(
+            "Recorded of the same process after it, one after the other. One limit counts them all."
+        ),
+    )
+
     class Meta:
         model = Trigger
         fields = (
-            "name", "enabled", "when", "severity", "level", "alert_type", "services", "kind", "duration_s", "frames",
-            "mode", "native_traces", "per_process_day", "per_service_hour", "per_hour",
+            "name", "enabled", "when", "severity", "level", "alert_type", "services", "kind", "and_then", "duration_s",
+            "frames", "mode", "native_traces", "per_process_day", "per_service_hour", "per_hour",
         )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["and_then"] = list(filter(None, self.instance.and_then.split(",")))
+
+    def clean_and_then(self) -> str:
+        """As the row keeps it; what is recorded first is not recorded twice."""
+        return ",".join(kind for kind in self.cleaned_data["and_then"] if kind != self.cleaned_data.get("kind"))
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
@@ -47,18 +65,19 @@ class TriggerForm(TriggerModelForm):
         if when == Trigger.When.ALERT and not alert:
             self.add_error("alert_type", _("Say which alert."))
         of_a_leak = when == Trigger.When.LEAK or (when == Trigger.When.ALERT and alert == Alert.Type.LEAK)
-        if values.get("kind") == RecordingKind.REFERRERS and when and not of_a_leak:
-            text = _("Only a leak says whose referrers to look for: choose a heap summary, or allocation sites.")
-            self.add_error("kind", text)
+        text = _("Only a leak says whose referrers to look for: choose a heap summary, or allocation sites.")
+        for field in ("kind", "and_then"):
+            if RecordingKind.REFERRERS in str(values.get(field)).split(",") and when and not of_a_leak:
+                self.add_error(field, text)
         return values
 
 
 @admin.register(Trigger)
-class TriggerAdmin(ModelAdmin):
+class TriggerAdmin(GuardedAdmin):
     """One of the few things that people write themselves."""
 
     form = TriggerForm
-    list_display = ("name", "condition", "kind", "where", "limits", "enabled")
+    list_display = ("name", "condition", "records", "where", "limits", "enabled")
     list_filter = ("enabled", "when", "kind")
     search_fields = ("name", "services__name")
     filter_horizontal = ("services",)
@@ -66,7 +85,10 @@ class TriggerAdmin(ModelAdmin):
     fieldsets = (
         (None, {"fields": ("name", "enabled")}),
         (gettext_lazy("When"), {"fields": ("when", "severity", "level", "alert_type", "services")}),
-        (gettext_lazy("What to record"), {"fields": ("kind", "duration_s", "frames", "mode", "native_traces")}),
+        (
+            gettext_lazy("What to record"),
+            {"fields": ("kind", "and_then", "duration_s", "frames", "mode", "native_traces")},
+        ),
         (
             gettext_lazy("How often at most"),
             {
@@ -88,6 +110,10 @@ class TriggerAdmin(ModelAdmin):
     @admin.display(description=gettext_lazy("when"), ordering="when")
     def condition(self, trigger: Trigger) -> str:
         return condition_of(trigger)
+
+    @admin.display(description=gettext_lazy("records"), ordering="kind")
+    def records(self, trigger: Trigger) -> str:
+        return ", ".join(str(RecordingKind(kind).label) for kind in trigger.kinds)
 
     @admin.display(description=gettext_lazy("services"))
     def where(self, trigger: Trigger) -> str:

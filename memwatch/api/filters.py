@@ -8,7 +8,18 @@ from typing import Any
 import django_filters as filters
 from django.db.models import QuerySet
 
-from memwatch.models import Alert, Baseline, Leak, Process, Recording, RecordingKind, Service, Severity, Snapshot
+from memwatch.models import (
+    Alert,
+    Baseline,
+    Leak,
+    Notification,
+    Process,
+    Recording,
+    RecordingKind,
+    Service,
+    Severity,
+    Snapshot,
+)
 
 
 def _named(choices: Iterable[tuple[str, Any]]) -> dict[str, str]:
@@ -146,6 +157,20 @@ class AlertFilter(filters.FilterSet):
 
     def with_state(self, rows: QuerySet[Alert], _name: str, value: str) -> QuerySet[Alert]:
         return rows.filter(cleared_at__isnull=value == "raised")
+
+
+class NotificationFilter(filters.FilterSet):
+    service = _service("alert__service__name")
+    alert = filters.NumberFilter(field_name="alert_id", label="Id of the alert", min_value=1, max_value=2**63 - 1)
+    state = AnyOf(choices=Notification.State.choices, label="State")
+    event = AnyOf(choices=Notification.Event.choices, label="What it tells of the alert")
+    channel = filters.CharFilter(label="Name of the channel, e.g. mailto:ops@example.org")
+    since = _since("created_at")
+    until = _until("created_at")
+
+    class Meta:
+        model = Notification
+        fields: tuple[str, ...] = ()
 
 
 class BaselineFilter(filters.FilterSet):

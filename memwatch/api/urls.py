@@ -7,6 +7,7 @@ from memwatch.api.docs import DocsView, SchemaView
 from memwatch.api.views.figures import BaselineView, SnapshotView
 from memwatch.api.views.findings import AlertView, LeakView
 from memwatch.api.views.fleet import CommandView, ProcessView, ServiceView, StatsView
+from memwatch.api.views.notifications import NotificationView
 from memwatch.api.views.recordings import RecordingView
 from memwatch.api.views.token import TokenView
 
@@ -19,6 +20,7 @@ router.register("snapshots", SnapshotView, basename="snapshot")
 router.register("leaks", LeakView, basename="leak")
 router.register("baselines", BaselineView, basename="baseline")
 router.register("alerts", AlertView, basename="alert")
+router.register("notifications", NotificationView, basename="notification")
 router.register("commands", CommandView, basename="command")
 router.register("recordings", RecordingView, basename="recording")
 

@@ -41,11 +41,15 @@ class Notification(models.Model):
     created_at = models.DateTimeField(_("written"), default=timezone.now)
     next_attempt_at = models.DateTimeField(_("next attempt"), default=timezone.now)
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+    again_at = models.DateTimeField(
+        _("sent again"), null=True, blank=True, help_text=_("When somebody had it sent again, last.")
+    )
 
     class Meta:
         verbose_name = _("notification")
         verbose_name_plural = _("notifications")
         ordering = ("-id",)
+        permissions = (("send_again", _("Can send notifications again")),)
         constraints = (models.UniqueConstraint(fields=("alert", "event", "channel"), name="memwatch_told_once"),)
         indexes = (models.Index(fields=("id",), condition=Q(state="waiting"), name="memwatch_notification_waiting"),)
 

@@ -86,6 +86,9 @@ class Trigger(RecordingOptions):
         Service, blank=True, related_name="triggers", verbose_name=_("services"), help_text=_("None: in every service.")
     )
     kind = models.CharField(_("records"), max_length=12, choices=RecordingKind, default=RecordingKind.REFERRERS)
+    and_then = models.CharField(
+        _("and then"), max_length=60, blank=True, help_text=_("Kinds to record of the same process after it, in order.")
+    )
     per_process_day = models.PositiveSmallIntegerField(
         _("of one process, a day"), default=2, validators=(MinValueValidator(1),)
     )
@@ -102,6 +105,11 @@ class Trigger(RecordingOptions):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def kinds(self) -> list[str]:
+        """All that it records, in order."""
+        return [self.kind, *filter(None, self.and_then.split(","))]
 
     @property
     def options(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
@@ -25,7 +26,7 @@ from memwatch.alerts.values import episode_of
 from memwatch.conf import Settings, get_settings
 from memwatch.models import Alert, Leak, Notification
 from memwatch.queries.counters import NOTIFICATIONS_FAILED, NOTIFICATIONS_SENT
-from memwatch.services import counters
+from memwatch.services import ActionRefused, audit, counters
 from memwatch.services.transactions import writing
 
 logger = logging.getLogger(__name__)
@@ -150,6 +151,24 @@ def send(now: datetime | None = None) -> SendResult:
     return SendResult(sent=sent, failed=failed, given_up=given_up)
 
 
+@writing()
+def send_again(notification: Notification, *, by: Any, now: datetime | None = None) -> Notification:
+    """Let it be tried anew, at once and for a day, whatever became of it. Its id stays: receivers know it by that.
+
+    Raises :class:`ActionRefused` where nobody listens to its channel any more.
+    """
+    now = now or timezone.now()
+    if notification.channel not in channels.configured(get_settings()):
+        raise ActionRefused(f"{notification.channel} is no longer in ALERT_CHANNELS: add it there, then send again")
+    row = Notification.objects.select_for_update(of=("self",)).get(pk=notification.pk)
+    was = row.get_state_display()
+    row.state, row.attempts, row.error, row.sent_at = _State.WAITING, 0, "", None
+    row.next_attempt_at = row.again_at = now
+    row.save(update_fields=("state", "attempts", "error", "sent_at", "next_attempt_at", "again_at"))
+    audit.record(by, row, f"Sent again, was {was}.")
+    return row
+
+
 def known_channels() -> list[str]:
     """The names of the channels in the settings."""
     return list(channels.configured(get_settings()))
@@ -189,7 +208,8 @@ def _give_up(now: datetime, known: Mapping[str, channels.Channel]) -> int:
     """What is too old, and what was meant for a channel that is not there any more."""
     waiting = Notification.objects.filter(state=_State.WAITING)
     given_up = 0
-    for row in waiting.filter(created_at__lt=now - GIVE_UP_AFTER):
+    old = Q(created_at__lt=now - GIVE_UP_AFTER) & (Q(again_at=None) | Q(again_at__lt=now - GIVE_UP_AFTER))
+    for row in waiting.filter(old):
         given_up += _close(row, row.error or "not tried in time")
     for row in waiting.exclude(channel__in=known):
         given_up += _close(row, "the channel is no longer in ALERT_CHANNELS")

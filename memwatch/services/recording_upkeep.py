@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import logging
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
 
 from memwatch.models import Command, Recording, RecordingKind
-from memwatch.services import ActionRefused, commands, recording_arrivals, recordings
+from memwatch.services import ActionRefused, commands, investigations, recording_arrivals, recordings
 from memwatch.services.recording_options import fitting
 from memwatch.services.recording_states import close, settle
 from memwatch.services.transactions import writing
@@ -75,7 +76,7 @@ def _follow_up(now: datetime, hub: Hub | None) -> int:
                 leak=row.leak,
                 trigger=row.trigger,
                 follows=row.follows or row,
-                options=fitting(RecordingKind(kind), row.options),
+                options=_options(row, RecordingKind(kind)),
                 and_then=rest,
                 hub=hub,
                 now=now,
@@ -85,3 +86,10 @@ def _follow_up(now: datetime, hub: Hub | None) -> int:
             continue
         followed += 1
     return followed
+
+
+def _options(row: Recording, kind: RecordingKind) -> dict[str, Any]:
+    """Of what follows it: as it was asked for itself, as its leak wants it, as its trigger has it."""
+    of_trigger = row.trigger.options if row.trigger is not None else {}
+    of_leak = investigations.asked_for(row.leak) if row.leak is not None else {}
+    return fitting(kind, {**of_trigger, **of_leak, **row.options})

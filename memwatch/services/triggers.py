@@ -136,8 +136,9 @@ def _target(occasion: Occasion, now: datetime) -> Process | None:
 def _record(trigger: Trigger, occasion: Occasion, process: Process, hub: Hub | None) -> None:
     leak = Leak.objects.filter(pk=occasion.leak_id).first() if occasion.leak_id else None
     asked = {} if leak is None else investigations.asked_for(leak)
-    kind = trigger.kind
-    if kind == RecordingKind.REFERRERS and not asked:
-        kind = RecordingKind.HEAP_SUMMARY  # no type to ask for: the biggest containers tell most
+    kinds = list(trigger.kinds)
+    if not asked:  # no type to ask for: the biggest containers tell most
+        kinds = [RecordingKind.HEAP_SUMMARY if kind == RecordingKind.REFERRERS else kind for kind in kinds]
+    kind, *rest = dict.fromkeys(kinds)
     options = recording_options.fitting(kind, {**trigger.options, **asked})
-    recordings.request(process, kind, leak=leak, trigger=trigger, options=options, hub=hub)
+    recordings.request(process, kind, leak=leak, trigger=trigger, options=options, and_then=rest, hub=hub)

@@ -27,13 +27,15 @@ FORM: dict[str, Any] = {
         ({"when": "heap", "level": "101", "kind": "heap_summary"}, "more than 100"),
         ({"when": "alert", "kind": "heap_summary"}, "Say which alert"),
         ({"when": "growth", "level": "10", "kind": "referrers"}, "Only a leak says"),
+        ({"when": "growth", "level": "10", "kind": "allocations", "and_then": ["referrers"]}, "Only a leak says"),
+        ({"and_then": ["core_dump"]}, "core_dump is not one of the available choices"),
         ({"when": "rss", "level": "-1", "kind": "heap_summary"}, "0.01"),
         ({"duration_s": "301"}, "300"),
         ({"per_hour": "0"}, "greater than or equal to 1"),
         ({"when": "never"}, "Select a valid choice"),
     ],
 )
-def test_what_does_not_fit_together_is_named(fleet: Fleet, login: Login, values: dict[str, str], says: str) -> None:
+def test_what_does_not_fit_together_is_named(fleet: Fleet, login: Login, values: dict[str, Any], says: str) -> None:
     assert fleet
     answer = login("operator").post(reverse("admin:memwatch_trigger_add"), {**FORM, **values})
     assert answer.status_code == 200
@@ -58,6 +60,22 @@ def test_a_trigger_is_written_listed_and_rehearsed_before_it_is_in_use(fleet: Fl
     assert "1 recording within the last day" in shown
     assert "<script>alert" not in shown
     assert not Recording.objects.exists()
+
+
+def test_a_trigger_may_record_several_kinds_and_each_once(fleet: Fleet, login: Login) -> None:
+    client = login("operator")
+    assert fleet.process()
+    several = {**FORM, "and_then": ["referrers", "allocations", "heap_summary"]}
+    client.post(reverse("admin:memwatch_trigger_add"), several)
+    rule = Trigger.objects.get()
+    assert rule.kinds == ["referrers", "allocations", "heap_summary"]
+    listed = client.get(reverse("admin:memwatch_trigger_changelist")).content.decode()
+    assert "referrers, allocation sites, heap summary" in listed
+    page = client.get(reverse("admin:memwatch_trigger_change", args=(rule.pk,))).content.decode()
+    assert page.count("checked") >= 3
+    client.post(reverse("admin:memwatch_trigger_change", args=(rule.pk,)), FORM)
+    rule.refresh_from_db()
+    assert rule.kinds == ["referrers"]
 
 
 def test_the_rehearsal_says_what_held_it_back_or_that_nothing_happened(fleet: Fleet, login: Login) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from memwatch.models import Alert, Command, Leak, Process
+from memwatch.models import Alert, Command, Leak, Notification, Process
 from tests.services.stored import MINUTE, NOON, QUOTE
 
 
@@ -37,3 +37,12 @@ def store_command(process: Process, **values: Any) -> Command:
         "expires_at": now, "created_at": now - 10 * MINUTE, "state": "done", **values,
     }  # fmt: skip
     return Command.objects.create(**made)
+
+
+def store_notification(alert: Alert, **values: Any) -> Notification:
+    made: dict[str, Any] = {
+        "alert": alert, "event": "raised", "channel": "memwatch.alerts.channels.log", "episode": alert.subject,
+        "payload": {"message": alert.message, "type": alert.type}, "created_at": NOON, "next_attempt_at": NOON,
+        **values,
+    }  # fmt: skip
+    return Notification.objects.create(**made)

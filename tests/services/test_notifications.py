@@ -68,6 +68,14 @@ def heap_at(process: Process, minute: int, percent: float) -> None:
     notifications.send(now)
 
 
+def raised_heap() -> Notification:
+    """An alert that waits in the outbox."""
+    process = store_process(started=NOON - 9 * HOUR)
+    store_snapshots(process, NOON, NOON, heap(93))
+    alerts.check(NOON)
+    return Notification.objects.get()
+
+
 def states() -> list[tuple[str, str, int]]:
     rows = Notification.objects.order_by("id")
     return [(row.event, row.state, row.attempts) for row in rows]
@@ -298,3 +306,28 @@ def test_without_a_site_url_the_link_is_a_path(told: Any) -> None:
     told(listen, SITE_URL="")
     heap_at(store_process(started=NOON - 9 * HOUR), 0, 93)
     assert heard[0]["url"].startswith("/admin/memwatch/alert/")
+
+
+def test_what_was_given_up_is_sent_again_on_request_and_tried_for_another_day(told: Callable[..., None]) -> None:
+    row = raised_heap()
+    assert notifications.send(NOON + 2 * DAY).given_up == 1
+    later = NOON + 3 * DAY
+    notifications.send_again(row, by=None, now=later)
+    assert notifications.send(later) == SendResult(sent=1)
+    assert [message["id"] for message in heard] == [str(row.key)]
+    assert notifications.send(later + MINUTE) == SendResult()
+
+
+def test_what_does_not_arrive_the_second_time_either_is_given_up_a_day_later(told: Callable[..., None]) -> None:
+    def fail(_message: dict[str, Any]) -> None:
+        raise OSError("no line")
+
+    told(fail)
+    row = raised_heap()
+    later = NOON + 3 * DAY
+    notifications.send_again(row, by=None, now=later)
+    assert notifications.send(later).failed == 1
+    assert notifications.send(later + 23 * HOUR).given_up == 0
+    assert notifications.send(later + DAY + MINUTE).given_up == 1
+    row.refresh_from_db()
+    assert (row.state, "no line" in row.error) == ("failed", True)

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from memwatch.models import Leak, LeakEvent, Process, Recording, Trigger
-from memwatch.services import triggers
+from memwatch.services import recording_upkeep, triggers
 from memwatch.transport import Hub
 from tests.api.rows import store_alert, store_leak
 from tests.services.stored import MINUTE, end_process, store_process, store_snapshots
@@ -48,6 +48,37 @@ def test_a_leak_that_opens_is_recorded_once(workers: list[Process], now: datetim
     assert (recording.trigger, recording.leak, recording.process) == (rule, leak, workers[0])
     assert recording.options["type"] == leak.object_type
     assert triggers.fire(now + MINUTE, hub=hub) == 0
+
+
+def test_several_kinds_are_recorded_one_after_the_other_each_with_its_options(
+    workers: list[Process], now: datetime, hub: Hub
+) -> None:
+    rule = trigger(now, kind="heap_summary", and_then="referrers,allocations", duration_s=12, frames=5)
+    leak = opened(workers[0], now - MINUTE)
+    assert triggers.fire(now, hub=hub) == 1
+    for _ in range(3):
+        Recording.objects.pending().update(state="done")
+        recording_upkeep.keep_up(now, hub=hub)
+    found = Recording.objects.order_by("pk")
+    first = found[0]
+    assert [(each.kind, each.process, each.trigger, each.follows) for each in found] == [
+        ("heap_summary", workers[0], rule, None),
+        ("referrers", workers[0], rule, first),
+        ("allocations", workers[0], rule, first),
+    ]
+    assert [each.options for each in found] == [
+        {},
+        {"type": leak.object_type},
+        {"type": leak.object_type, "duration_s": 12, "frames": 5},
+    ]
+    assert triggers.fire(now + MINUTE, hub=hub) == 0
+
+
+def test_without_a_type_to_ask_for_nothing_is_recorded_twice(workers: list[Process], now: datetime, hub: Hub) -> None:
+    trigger(now, kind="heap_summary", and_then="referrers,allocations")
+    opened(workers[0], now - MINUTE, kind="native", object_type="native")
+    assert triggers.fire(now, hub=hub) == 1
+    assert Recording.objects.get().and_then == "allocations"
 
 
 def test_a_leak_below_the_severity_or_of_another_service_fires_nothing(

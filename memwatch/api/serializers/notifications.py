@@ -1,0 +1,31 @@
+"""Messages of alerts, to one channel each."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from memwatch.api.serializers.figures import Time
+from memwatch.models import Notification
+
+
+class NotificationSerializer(serializers.Serializer[Notification]):
+    """What is told of an alert, to whom, and whether it arrived."""
+
+    id = serializers.IntegerField()
+    key = serializers.UUIDField(help_text="The id that the receiver gets: the same in every attempt")
+    alert = serializers.IntegerField(source="alert_id", help_text="Id of the alert")
+    event = serializers.ChoiceField(choices=Notification.Event.choices)
+    channel = serializers.CharField(help_text="Its name, without secrets")
+    state = serializers.ChoiceField(choices=Notification.State.choices)
+    attempts = serializers.IntegerField()
+    error = serializers.CharField(help_text="Of the last attempt that failed")
+    created_at = Time(help_text="When it was written")
+    next_attempt_at = serializers.SerializerMethodField(help_text="Null unless it waits")
+    sent_at = Time(allow_null=True)
+    again_at = Time(allow_null=True, help_text="When somebody had it sent again, last")
+    message = serializers.DictField(source="payload", help_text="As it is sent, see docs/notifications.md")
+
+    def get_next_attempt_at(self, row: Notification) -> str | None:
+        """Of one that waits."""
+        waits = row.state == Notification.State.WAITING
+        return Time().to_representation(row.next_attempt_at) if waits else None

@@ -1,0 +1,45 @@
+"""The outbox: who was told of an alert, what did not arrive, and sending it again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema_view
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from memwatch.api.base import ReadView, documented
+from memwatch.api.filters import NotificationFilter
+from memwatch.api.serializers.errors import ErrorSerializer
+from memwatch.api.serializers.notifications import NotificationSerializer
+from memwatch.api.views.fleet import NUMBER
+from memwatch.models import Notification
+from memwatch.services import notifications
+
+
+@extend_schema_view(
+    list=documented(summary="Notifications, the newest first"), retrieve=documented(summary="One notification")
+)
+class NotificationView(ReadView):
+    """Messages of alerts to the channels of `ALERT_CHANNELS`."""
+
+    view_permission = "memwatch.view_notification"
+    action_permissions = {"send_again": ("memwatch.send_again",)}  # noqa: RUF012 - as in the base
+    serializer_class = NotificationSerializer
+    filterset_class = NotificationFilter
+    queryset = Notification.objects.all()
+    lookup_value_regex = NUMBER
+
+    @documented(
+        summary="Send it again",
+        request=None,
+        responses={
+            200: NotificationSerializer,
+            409: OpenApiResponse(ErrorSerializer, description="Its channel is no longer in `ALERT_CHANNELS`"),
+        },
+    )
+    @action(detail=True, methods=["post"], url_path="send-again")
+    def send_again(self, request: Request, **_kwargs: Any) -> Response:
+        """At once and for a day, under the same id, whatever became of it before."""
+        return self.shown(notifications.send_again(self.get_object(), by=request.user))
