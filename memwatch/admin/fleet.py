@@ -11,15 +11,15 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from memwatch import queries
-from memwatch.admin import fleet_acts, formats, leak_tables, overview_tables, panels
-from memwatch.admin.base import PageAdmin, ReadOnlyAdmin
+from memwatch.admin import fleet_acts, fleet_pages, formats, leak_tables, overview_tables, panels
+from memwatch.admin.base import BoundedPaginator, PageAdmin
 from memwatch.admin.process_tables import process_row
+from memwatch.admin.rows import RowAdmin, RowPage
 from memwatch.models import Baseline, Leak, ObjectType, Process, Release, Service
 from memwatch.queries.fleet import ProcessFigures
 
@@ -32,6 +32,12 @@ SHOWN_PROCESSES = 200
 class ServiceAdmin(PageAdmin):
     list_display = ("name", "alive", "rss", "open_leaks", "first_seen")
     search_fields = ("name",)
+    search_help_text = gettext_lazy("Part of the name")
+    about = gettext_lazy("A service is a group of processes that run the same thing: web, worker, beat.")
+    empty = gettext_lazy(
+        "Nothing is being watched yet. Add memwatch to the INSTALLED_APPS of the site and restart its processes; "
+        "MEMWATCH_SERVICE in their environment names the service."
+    )
     acts = (fleet_acts.SNAPSHOT_SERVICE, fleet_acts.RESET_SERVICE)
     page_template = "admin/memwatch/service/page.html"
 
@@ -129,29 +135,55 @@ class ServiceAdmin(PageAdmin):
 
 
 @admin.register(Release)
-class ReleaseAdmin(ReadOnlyAdmin):
-    list_display = ("name", "service", "first_seen")
+class ReleaseAdmin(RowAdmin):
+    list_display = ("name", "service", "first_seen", "alive")
     list_filter = ("service",)
-    list_select_related = ("service",)
     search_fields = ("name", "service__name")
-    fields = ("service", "name", "first_seen_at")
+    search_help_text = gettext_lazy("Release or service")
+    about = gettext_lazy(
+        "The versions that processes said they run. They are marked in the charts, and leaks name them."
+    )
+    empty = gettext_lazy(
+        "No process says which release it runs. Set MEMWATCH_RELEASE in their environment, e.g. to the tag or the "
+        "commit that is deployed: leaks then tell since which release they are there."
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Release]:
+        alive = Process.objects.alive().filter(release=OuterRef("pk"), outside=False).order_by().values("release")
+        rows: QuerySet[Release] = super().get_queryset(request).select_related("service")
+        return rows.annotate(running=Coalesce(Subquery(alive.annotate(found=Count("pk")).values("found")), 0))
 
     @admin.display(description=gettext_lazy("first seen"), ordering="first_seen_at")
     def first_seen(self, release: Release) -> SafeString:
         return formats.when(release.first_seen_at)
 
+    @admin.display(description=gettext_lazy("processes alive"), ordering="running")
+    def alive(self, release: Any) -> SafeString:
+        return formats.number(formats.count(release.running))
+
+    def row_page(self, obj: Release, now: datetime) -> RowPage:
+        return fleet_pages.release(obj, now)
+
 
 @admin.register(ObjectType)
-class ObjectTypeAdmin(ReadOnlyAdmin):
+class ObjectTypeAdmin(RowAdmin):
     """Only looked up: hidden from the index."""
 
     list_display = ("shown_name",)
     search_fields = ("name",)
-    fields = ("name",)
+    search_help_text = gettext_lazy("Part of the name")
+    paginator = BoundedPaginator
+    about = gettext_lazy(
+        "Every type that a process ever reported: its page tells who has most of it, and where it leaked."
+    )
+    empty = gettext_lazy("No process has counted its objects yet: the first census comes with the first snapshots.")
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return False
 
     @admin.display(description=gettext_lazy("type"), ordering="name")
     def shown_name(self, row: ObjectType) -> SafeString:
-        return format_html('<span class="mw-type">{}</span>', row.name)
+        return formats.type_name(row.name)
+
+    def row_page(self, obj: ObjectType, now: datetime) -> RowPage:
+        return fleet_pages.object_type(obj, now)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from memwatch.models import Severity
 from memwatch.words import (
     HOUR,
+    MINUTE,
     NOT_MEASURED,
     age,
     at_most,
@@ -37,9 +38,9 @@ from memwatch.words import (
 )
 
 __all__ = [
-    "HOUR", "NOT_MEASURED", "SEVERITY_SHAPES", "STATE_SHAPES",
+    "HOUR", "MINUTE", "NOT_MEASURED", "SEVERITY_SHAPES", "STATE_SHAPES",
     "age", "at_most", "badge", "changelist", "count", "decimal", "duration", "exact", "first_sentence", "kib",
-    "leak_amount", "leak_growth", "link", "megabytes", "milliseconds", "number", "page_url", "percent",
+    "leak_amount", "leak_growth", "link", "megabytes", "milliseconds", "moment", "number", "page_url", "percent",
     "preformatted", "severity_badge", "severity_word", "signed_count", "signed_megabytes", "signed_percent",
     "state_badge", "type_name", "when",
 ]  # fmt: skip
@@ -61,6 +62,11 @@ def when(moment: datetime | None, now: datetime | None = None) -> SafeString:
     if moment is None:
         return SafeString(NOT_MEASURED)
     return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exact(moment), age(moment, now))
+
+
+def moment(at: datetime) -> SafeString:
+    """The exact time itself, to the second; on hover how long ago."""
+    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), age(at), exact(at))
 
 
 def badge(kind: str, value: str, label: str | Promise, shape: str = "") -> SafeString:

@@ -2,26 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from memwatch.admin import formats, panels
-from memwatch.admin.base import BoundedPaginator, ReadOnlyAdmin
+from memwatch.admin import comparing, formats
+from memwatch.admin.base import BoundedPaginator
+from memwatch.admin.panels import Line
+from memwatch.admin.rows import Cell, RowAdmin, RowPage, Table, figure
 from memwatch.models import SnapshotRollup
+from memwatch.queries.figures import KIB_COLUMNS
+from memwatch.queries.types import names_of
+
+LENGTHS = {SnapshotRollup.Period.HOUR: timedelta(hours=1), SnapshotRollup.Period.DAY: timedelta(days=1)}
+MOST_TYPES = 60
+
+
+class PeriodFilter(admin.SimpleListFilter):
+    """Hours unless asked otherwise: each period has its own order in the index, both together have none."""
+
+    title = gettext_lazy("period")
+    parameter_name = "period"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(SnapshotRollup.Period.choices)
+
+    def _chosen(self) -> str:
+        value = self.value()
+        return value if value in SnapshotRollup.Period.values else SnapshotRollup.Period.HOUR
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        for key, title in self.lookup_choices:
+            query = changelist.get_query_string({self.parameter_name: key})
+            yield {"selected": self._chosen() == key, "query_string": query, "display": capfirst(title)}
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(period=self._chosen())
 
 
 @admin.register(SnapshotRollup)
-class SnapshotRollupAdmin(ReadOnlyAdmin):
-    list_display = ("begins", "period", "whose", "taken", "rss", "heap")
-    list_filter = ("period", "process__service")
+class SnapshotRollupAdmin(RowAdmin):
+    list_display = ("begins", "whose", "taken", "rss", "heap")
+    list_filter = (PeriodFilter, "process__service")
     list_select_related = ("process__service",)
     sortable_by = ()
     paginator = BoundedPaginator
-    fields = ("whose", "period", "start", "taken", "rss", "heap", "figures_raw")
-    readonly_fields = ("whose", "taken", "rss", "heap", "figures_raw")
     about = gettext_lazy(
         "Least, mean and most of every figure in an hour or a day of one process, and the least count of each type. "
         "The charts of long ranges and the verdicts over days are made of these."
@@ -32,8 +68,8 @@ class SnapshotRollupAdmin(ReadOnlyAdmin):
         return lookup == "process__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
 
     @admin.display(description=gettext_lazy("from"), ordering="start")
-    def begins(self, row: SnapshotRollup) -> str:
-        return formats.exact(row.start)
+    def begins(self, row: SnapshotRollup) -> SafeString:
+        return formats.moment(row.start)
 
     @admin.display(description=gettext_lazy("process"))
     def whose(self, row: SnapshotRollup) -> SafeString:
@@ -51,14 +87,101 @@ class SnapshotRollupAdmin(ReadOnlyAdmin):
     def heap(self, row: SnapshotRollup) -> SafeString:
         return _range(row, "heap_used_kib")
 
-    @admin.display(description=gettext_lazy("every figure"))
-    def figures_raw(self, row: SnapshotRollup) -> SafeString:
-        return formats.preformatted(panels.raw_json(row.figures))
+    def row_page(self, obj: SnapshotRollup, now: datetime) -> RowPage:
+        end = obj.start + LENGTHS.get(SnapshotRollup.Period(obj.period), timedelta(hours=1))
+        process_url = formats.page_url("process", obj.process_id)
+        return RowPage(
+            title=_("An hour of %s") % obj.process
+            if obj.period == SnapshotRollup.Period.HOUR
+            else _("A day of %s") % obj.process,
+            subtitle=_("%(since)s to %(until)s")
+            % {"since": formats.exact(obj.start), "until": formats.exact(end)},
+            facts=[
+                formats.link(process_url, str(obj.process)),
+                format_html(
+                    '<a href="{}?from={}&amp;to={}">{}</a>',
+                    process_url, obj.start.strftime("%Y-%m-%dT%H:%M:%SZ"), end.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                    _("its charts of this time"),
+                ),
+            ],
+            tiles=[
+                Line(label=_("Snapshots"), value=formats.count(obj.samples), hint=_("rolled up")),
+                Line(label=_("RSS, mean"), value=_mean(obj, "rss_kib")),
+                Line(label=_("Heap used, mean"), value=_mean(obj, "heap_used_kib")),
+            ],
+            tables=[
+                Table(
+                    title=_("Figures"),
+                    names=[_("Figure"), _("Least"), _("Mean"), _("Most")],
+                    cells=_figures(obj.figures),
+                    empty=_("None was measured."),
+                ),
+                Table(
+                    title=_("Types, at their lowest"),
+                    names=[_("Type"), _("Least objects")],
+                    cells=_floors(obj.floors),
+                    empty=_("No census was taken in this time."),
+                    note=_("A leak rises at its lowest points too; what only comes and goes does not."),
+                ),
+            ],
+        )  # fmt: skip
+
+
+def _figures(figures: Any) -> list[list[Cell | str | SafeString]]:
+    """A row for each, in the order that comparisons have."""
+    known = figures if isinstance(figures, Mapping) else {}
+    by_name = {str(KIB_COLUMNS.get(column, column)): (column, values) for column, values in known.items()}
+    ordered = [
+        *(name for name in comparing.LABELS if name in by_name),
+        *sorted(by_name.keys() - comparing.LABELS.keys()),
+    ]
+    return [
+        [str(_label(name)), *(figure(_shown(by_name[name][0], value), value) for value in by_name[name][1])]
+        for name in ordered
+        if isinstance(by_name[name][1], list) and len(by_name[name][1]) == 3
+    ]
+
+
+def _label(name: str) -> str | Promise:
+    return comparing.LABELS.get(name, name.replace("_", " "))
+
+
+def _shown(column: str, value: float | None) -> str:
+    if column in KIB_COLUMNS:
+        return formats.kib(None if value is None else round(value))
+    if column.endswith("_us"):
+        return formats.milliseconds(None if value is None else value / 1000)
+    return formats.count(value)
+
+
+def _floors(floors: Any) -> list[list[Cell | str | SafeString]]:
+    known = {int(key): count for key, count in floors.items()} if isinstance(floors, Mapping) else {}
+    names = names_of(known)
+    most = sorted(known.items(), key=lambda each: -each[1])[:MOST_TYPES]
+    return [
+        [
+            format_html(
+                '<a class="mw-type" href="{}">{}</a>', formats.page_url("objecttype", key), names[key]
+            ),
+            figure(formats.count(count), count),
+        ]
+        for key, count in most
+    ]  # fmt: skip
+
+
+def _values(row: SnapshotRollup, column: str) -> list[float] | None:
+    values = row.figures.get(column) if isinstance(row.figures, dict) else None
+    return values if isinstance(values, list) and len(values) == 3 else None
+
+
+def _mean(row: SnapshotRollup, column: str) -> str:
+    values = _values(row, column)
+    return formats.NOT_MEASURED if values is None else formats.kib(round(values[1]))
 
 
 def _range(row: SnapshotRollup, column: str) -> SafeString:
-    values = row.figures.get(column) if isinstance(row.figures, dict) else None
-    if not isinstance(values, list) or len(values) != 3:
+    values = _values(row, column)
+    if values is None:
         return formats.number(formats.NOT_MEASURED)
-    low, mean, high = (formats.kib(value) for value in values)
+    low, mean, high = (formats.kib(round(value)) for value in values)
     return formats.number(_("%(mean)s (%(low)s to %(high)s)") % {"mean": mean, "low": low, "high": high})
