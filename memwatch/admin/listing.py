@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpRequest, HttpResponse
 
 from memwatch.admin.acting import ActingAdmin
+from memwatch.admin.zone import ZonedAdmin
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as Text
 
 
-class ListedAdmin(ActingAdmin):
+class ListedAdmin(ZonedAdmin, ActingAdmin):
     """A list with a sentence above it, and one instead of it while it is empty."""
 
     change_list_template = "admin/memwatch/list.html"
