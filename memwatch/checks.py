@@ -9,9 +9,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings as django_settings
+from django.contrib.auth import get_user_model
 from django.core import checks
+from django.db import router
 
 from memwatch import conf, known_causes
+from memwatch.models import Process, database
+from memwatch.transport import open_uplink, redacted
 
 
 @checks.register(checks.Tags.compatibility)
@@ -32,6 +36,9 @@ def check_settings(**_kwargs: Any) -> Iterable[checks.CheckMessage]:
                 id="memwatch.E002",
             )
         ]
+    wrong_urls = list(_check_urls(conf.get_settings()))
+    if wrong_urls:
+        return wrong_urls
     alias = conf.get_settings().recordings_storage
     if alias and alias not in django_settings.STORAGES:
         return [
@@ -42,6 +49,20 @@ def check_settings(**_kwargs: Any) -> Iterable[checks.CheckMessage]:
             )
         ]
     return _check_messages(conf.get_settings())
+
+
+def _check_urls(settings: conf.Settings) -> Iterable[checks.CheckMessage]:
+    """Nothing is connected to."""
+    for key, url in (("TRANSPORT", settings.transport_url), ("HUB_TRANSPORT", settings.hub_url)):
+        try:
+            open_uplink(url, "check").close()
+        except ValueError as wrong:
+            yield checks.Error(
+                f'MEMWATCH["{key}"] is {redacted(url)}: {wrong}',
+                hint='Give "local:", "local:///a/folder" or "redis://host:6379/0".',
+                id="memwatch.E001",
+            )
+            return
 
 
 def _check_messages(settings: conf.Settings) -> list[checks.CheckMessage]:
@@ -55,6 +76,44 @@ def _check_messages(settings: conf.Settings) -> list[checks.CheckMessage]:
             id="memwatch.W010",
         )
     ]
+
+
+@checks.register(checks.Tags.compatibility)
+def check_site(**_kwargs: Any) -> Iterable[checks.CheckMessage]:
+    """What memwatch needs of the site around it."""
+    found: list[checks.CheckMessage] = []
+    if not django_settings.USE_TZ:
+        text, _, hint = database.WITHOUT_ZONES.partition(": ")
+        found.append(checks.Error(text, hint=f"{hint[0].upper()}{hint[1:]}.", id="memwatch.E004"))
+    if importlib.util.find_spec("celery") is None:
+        found.append(
+            checks.Warning(
+                "Celery is not installed: what the processes report is not stored, and nothing is judged",
+                hint='Install "memwatch[django]", and let beat and a worker run.',
+                id="memwatch.W004",
+            )
+        )
+    return [*found, *_check_routers()]
+
+
+def _check_routers() -> Iterable[checks.CheckMessage]:
+    """Rows of memwatch name users, and one task reads what another has just written."""
+    own, users = database.alias(), get_user_model()
+    if router.db_for_write(users) != own:
+        yield checks.Error(
+            f"memwatch's tables go to the database {own!r}, users to {router.db_for_write(users)!r}",
+            hint="Django relates no rows across databases: let the router send the application labels memwatch and "
+            f"{users._meta.app_label} to the same.",
+            id="memwatch.E005",
+        )
+    replica = router.db_for_read(Process)
+    if replica != own:
+        yield checks.Warning(
+            f"memwatch's rows are written to the database {own!r} and read from {replica!r}",
+            hint=f"One task reads at once what another has written, and a replica may lag: let the router's "
+            f"db_for_read answer {own!r} for the application label memwatch.",
+            id="memwatch.W003",
+        )
 
 
 @checks.register(checks.Tags.database)

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from celery import shared_task
+from django.conf import settings as django_settings
+from django.db import DatabaseError
 
 from memwatch.conf import get_settings
+from memwatch.models import database
 from memwatch.services import (
     alerts,
     commands,
@@ -92,11 +95,17 @@ def prune() -> None:
 
 def _alone(name: str, ttl_s: float, service: Callable[..., Any], **arguments: Any) -> None:
     """Run the service unless another worker does. A failure is logged in one line and shown by Celery."""
-    with leases.single_flight(name, ttl_s) as ours:
-        if not ours:
+    if not django_settings.USE_TZ:
+        log.error("memwatch: %s does nothing: %s", name, database.WITHOUT_ZONES)
+        return
+    try:
+        with leases.single_flight(name, ttl_s) as ours:
+            if ours:
+                service(**arguments)
+    except Exception as error:
+        obstacle = database.obstacle() if isinstance(error, DatabaseError) else None
+        if obstacle is not None:
+            log.error("memwatch: %s does nothing: %s", name, obstacle)
             return
-        try:
-            service(**arguments)
-        except Exception as error:
-            log.error("memwatch: %s failed: %s: %s", name, type(error).__name__, error)
-            raise
+        log.error("memwatch: %s failed: %s: %s", name, type(error).__name__, error)
+        raise

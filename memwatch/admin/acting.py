@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.admin import helpers
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.utils import unquote
@@ -21,11 +21,7 @@ from django.utils.translation import ngettext
 
 from memwatch.admin import formats
 from memwatch.admin.acts import Act, ConfirmForm, Outcome
-
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Any]
-else:
-    ModelAdmin = admin.ModelAdmin
+from memwatch.admin.guard import GuardedAdmin
 
 MOST_ROWS = 2_000
 """More rows than this are not acted on at once."""
@@ -35,7 +31,7 @@ MOST_NAMED = 10
 """More failures than this are counted, not named."""
 
 
-class ActingAdmin(ModelAdmin):
+class ActingAdmin(GuardedAdmin):
     """An admin whose rows can be acted on in the list and by a button on their page, each act by its own permission."""
 
     acts: Sequence[Act] = ()

@@ -6,11 +6,13 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
+from memwatch.models import database
 from memwatch.services import ActionRefused
 from memwatch.transport import TransportUnavailable
 
@@ -27,10 +29,10 @@ def handler(error: Exception, context: dict[str, Any]) -> Response | None:
         return Response(
             {"detail": str(error)}, status=status.HTTP_503_SERVICE_UNAVAILABLE, headers={"Retry-After": "5"}
         )
-    if isinstance(error, DatabaseError):
+    if isinstance(error, DatabaseError) or not settings.USE_TZ:
         logger.warning("the database failed a request: %s: %s", type(error).__name__, str(error)[:300])
         return Response(
-            {"detail": "the database cannot be used now: try again in a moment"},
+            {"detail": database.obstacle() or "the database cannot be used now: try again in a moment"},
             status=status.HTTP_503_SERVICE_UNAVAILABLE,
             headers={"Retry-After": "5"},
         )

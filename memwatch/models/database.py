@@ -1,12 +1,15 @@
-"""The database that the site's routers send memwatch's rows to."""
+"""The database that the site's routers send memwatch's rows to, and what may be wrong with it."""
 
 from __future__ import annotations
 
-from django.db import connections, router
+from django.conf import settings
+from django.db import DatabaseError, connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
 from memwatch.models.operations import Lease
+
+WITHOUT_ZONES = "USE_TZ is off, and memwatch's times have a zone: set USE_TZ = True"
 
 
 def alias() -> str:
@@ -22,10 +25,22 @@ def connection() -> BaseDatabaseWrapper:
 def missing_migrations() -> int:
     """How many of memwatch's migrations it has not seen. Reads all migrations: not for every request."""
     executor = MigrationExecutor(connection())
-    return len(executor.migration_plan(executor.loader.graph.leaf_nodes("memwatch")))
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes("memwatch"))
+    return sum(migration.app_label == "memwatch" for migration, _backwards in plan)
 
 
 def remedy() -> str:
     """The command that makes the tables."""
     where = alias()
     return "manage.py migrate" if where == "default" else f"manage.py migrate --database {where}"
+
+
+def obstacle() -> str | None:
+    """What has to be done before anything can be stored or read: asked when the database has refused something."""
+    if not settings.USE_TZ:
+        return WITHOUT_ZONES
+    try:
+        missing = missing_migrations()
+    except DatabaseError:
+        return None  # it is away, or the transaction is lost: that is another matter
+    return f"database {alias()!r} lacks {missing} migration(s) of memwatch: run {remedy()}" if missing else None

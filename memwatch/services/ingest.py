@@ -11,10 +11,11 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, ProgrammingError
 from django.utils import timezone
 
 from memwatch.conf import get_settings
+from memwatch.models import database
 from memwatch.services import hubs, rejects
 from memwatch.services.rejects import Reject
 from memwatch.services.storing import store
@@ -124,6 +125,8 @@ def _store_or_split(chunk: Sequence[tuple[Delivery, Report]], now: datetime) -> 
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
+        if isinstance(error, ProgrammingError) and database.obstacle():
+            raise  # no report's fault: they wait until the tables are there
         if len(chunk) > 1:
             return sum((_store_or_split([item], now) for item in chunk), IngestResult())
         ((delivery, report),) = chunk

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-import celery
 from django.apps import apps
 from django.db.models import Min
 from django.utils import timezone
@@ -19,6 +18,11 @@ from memwatch.schedule import beat_schedule
 from memwatch.terminal.finding import Finding
 from memwatch.transport import redacted
 
+try:
+    import celery
+except ModuleNotFoundError:
+    celery = None
+
 BROKER_S = 3
 WORKERS_S = 3.0
 """Brokers that are polled take a second to be answered through."""
@@ -29,10 +33,15 @@ LATE_S = 30.0
 
 def broker() -> Iterator[Finding]:
     """Whether the site's broker answers."""
+    if celery is None:
+        text = "Celery is not installed: what the processes report is not stored, and nothing is judged"
+        yield Finding(False, text, 'pip install "memwatch[django]", then let beat and a worker run.')
+        return
+    if not _is_loaded():
+        remedy = "Make celery.py and import its application in the project's __init__.py: see docs/how-to/install.md."
+        yield Finding(False, "the site's settings load no Celery application: broker and workers are not known", remedy)
+        return
     app = celery.current_app
-    if app.main in (None, "default"):
-        remedy = "Import your Celery application in the project's __init__.py, as Celery's Django guide has it."
-        yield Finding(None, "this process has loaded no Celery application of the site", remedy)
     try:
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, timeout=BROKER_S)
@@ -43,8 +52,15 @@ def broker() -> Iterator[Finding]:
     yield Finding(True, f"broker {url} answers")
 
 
+def _is_loaded() -> bool:
+    """Whether the site's own application is there, not the one that Celery makes up where there is none."""
+    return bool(celery.current_app.main != "default")
+
+
 def timetable() -> Iterator[Finding]:
     """Whether beat knows memwatch's tasks."""
+    if celery is None or not _is_loaded():
+        return
     wanted = {entry["task"] for entry in beat_schedule().values()}
     known = {entry.get("task") for entry in (celery.current_app.conf.beat_schedule or {}).values()}
     known |= set(_stored_timetable())
@@ -67,6 +83,8 @@ def _stored_timetable() -> list[str]:
 
 def queue() -> Iterator[Finding]:
     """Whether a worker serves memwatch's queue."""
+    if celery is None or not _is_loaded():
+        return
     name = get_settings().task_queue
     answers: dict[str, Any] | None = None
     with contextlib.suppress(Exception):  # the broker's own line says what is wrong with it

@@ -67,7 +67,8 @@ def transport() -> Iterator[Finding]:
     try:
         state = transport_state()
     except (TransportUnavailable, ValueError) as error:
-        yield Finding(False, f"transport {redacted(url)}: {error}", "Give TRANSPORT the same value everywhere.")
+        remedy = 'Is MEMWATCH["TRANSPORT"] right, and does it run where this user and host may reach it?'
+        yield Finding(False, f"transport {redacted(url)}: {error}", remedy)
         return
     backlog = f"{words.count(state.backlog)} reports wait"
     if state.oldest_s is not None and state.oldest_s > 2 * conf.get_settings().snapshot_interval + 30:

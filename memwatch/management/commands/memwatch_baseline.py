@@ -6,16 +6,17 @@ import getpass
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from memwatch import words
 from memwatch.models import Baseline
 from memwatch.queries import baselines_of, fleet
 from memwatch.services import ActionRefused, baselines
 from memwatch.terminal import selection
+from memwatch.terminal.command import TablesCommand
 
 
-class Command(BaseCommand):
+class Command(TablesCommand):
     help = (
         "Shows the baselines, or sets them anew. "
         "Examples: memwatch_baseline list; memwatch_baseline reset web-1 --reason deploy; "

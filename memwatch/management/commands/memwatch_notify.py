@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from memwatch.services import notifications
+from memwatch.terminal.command import TablesCommand
 
 
-class Command(BaseCommand):
+class Command(TablesCommand):
     help = (
         "Sends a test message to every channel of ALERT_CHANNELS, or to those named, and says whether it arrived. "
         "Nothing is kept. Examples: memwatch_notify; memwatch_notify mailto:ops@example.org. "

@@ -7,11 +7,12 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from memwatch.figures import MB
 from memwatch.services.retention import PruneResult, prune
 from memwatch.services.rollups import Progress
+from memwatch.terminal.command import TablesCommand
 
 _WORDS = {
     "hourly_written": "hourly roll-ups written",
@@ -29,7 +30,7 @@ _WORDS = {
 }
 
 
-class Command(BaseCommand):
+class Command(TablesCommand):
     help = "Rolls up complete hours and days, then deletes what is older than the settings RETENTION_* say."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from memwatch.figures import SEVERITIES
 from memwatch.models import Leak
+from memwatch.terminal.command import TablesCommand
 from memwatch.terminal.report import FORMATS, report, worst
 
 FOUND = 2
 """The exit code where ``--fail-on`` has found its severity."""
 
 
-class Command(BaseCommand):
+class Command(TablesCommand):
     help = (
         "Reports the leaks that are open or acknowledged, the worst first. "
         "Examples: memwatch_report; memwatch_report --format markdown --service web; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from memwatch import words
 from memwatch.models import Command as Asked
@@ -13,9 +13,10 @@ from memwatch.models import Snapshot
 from memwatch.queries import figures_of
 from memwatch.services import commands
 from memwatch.terminal import selection
+from memwatch.terminal.command import TablesCommand
 
 
-class Command(BaseCommand):
+class Command(TablesCommand):
     help = (
         "Asks processes for a snapshot now and prints the figures. "
         "Examples: memwatch_snapshot web-1; memwatch_snapshot --service worker --json; memwatch_snapshot --all. "

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import close_old_connections
 from django.utils import timezone
 
+from memwatch.terminal.command import TablesCommand
 from memwatch.terminal.table import SORTS, Row, arranged, heading, plain, rows
 
 
-class Command(BaseCommand):
+class Command(TablesCommand):
     help = (
         "Shows every process with its memory, growth, drift and worst leak, as top does; keys sort and filter. "
         "Where the output is no terminal, plain lines are printed once. "

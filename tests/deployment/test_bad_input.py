@@ -1,0 +1,254 @@
+"""Sites that are not as memwatch would like them: each works, or says in one line what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.deployment.life import LEAK, SNAPSHOTS, TASKS
+from tests.deployment.tiny import TinySite
+
+pytestmark = pytest.mark.deployment
+
+SET_UP = "import django; django.setup(); "
+TO_DO = "migration(s) of memwatch: run manage.py migrate"
+
+OPS_DATABASE = """
+DATABASES["ops"] = {**DATABASES["default"], "NAME": BASE_DIR / "ops.sqlite3"}
+DATABASE_ROUTERS = ["routing.Router"]
+"""
+OWN_USERS = '''\
+import uuid
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+
+
+class People(BaseUserManager):
+    def create_superuser(self, email, password):
+        person = self.model(email=email, is_staff=True, is_superuser=True)
+        person.set_password(password)
+        person.save()
+        return person
+
+
+class Person(AbstractBaseUser, PermissionsMixin):
+    """No username, and no number for a key."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    email = models.EmailField(unique=True)
+    is_staff = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    USERNAME_FIELD = "email"
+    objects = People()
+
+    class Meta:
+        app_label = "people"
+'''
+
+
+def assert_works(told: dict[str, Any]) -> None:
+    """Reports were stored, the leak was found, every page opened, an operator acted and was deleted."""
+    assert told["failed"] == []
+    assert (told["snapshots"], told["leaks"]) == (SNAPSHOTS, [LEAK])
+    wrong = {address: status for address, status in told["opened"].items() if status not in (200, 302, 405)}
+    assert wrong == {}
+    assert len(told["opened"]) > 50
+    assert set(told["acted"].values()) == {200}
+    assert "Traceback" not in told["stderr"]
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with all tables, to be copied."""
+    site = TinySite(tmp_path_factory.mktemp("migrated"))
+    assert site.manage("migrate", "-v0").stderr == ""
+    return site.folder / "db.sqlite3"
+
+
+def test_asserts_and_docstrings_may_be_left_out(tmp_path: Path, migrated: Path) -> None:
+    site = TinySite(tmp_path, database=migrated)
+    assert_works(site.live(optimize="-OO"))
+    assert site.manage("check", optimize="-O").stderr == ""
+
+
+def test_users_may_be_of_another_model_without_a_username(tmp_path: Path) -> None:
+    (tmp_path / "people").mkdir()
+    (tmp_path / "people" / "__init__.py").touch()
+    (tmp_path / "people" / "models.py").write_text(OWN_USERS)
+    site = TinySite(tmp_path, "INSTALLED_APPS += ['people']\nAUTH_USER_MODEL = 'people.Person'\n")
+    assert site.manage("makemigrations", "people").returncode == 0
+    assert site.manage("migrate", "-v0").stderr == ""
+    assert_works(site.live())
+
+
+def test_an_admin_site_of_ones_own_gets_the_pages_too(tmp_path: Path, migrated: Path) -> None:
+    lines = """
+from django.contrib.admin import AdminSite
+from memwatch.admin import register
+
+ops = AdminSite(name="ops")
+register(ops)
+urlpatterns[1] = path("ops/", ops.urls)
+"""
+    site = TinySite(tmp_path, urls=lines, database=migrated)
+    told = site.live()
+    assert_works(told)
+    assert told["opened"]["/ops/memwatch/overview/"] == 200
+    assert "✓ admin: /ops/memwatch/overview/" in site.manage("memwatch_doctor").stdout
+
+
+def test_a_router_may_send_everything_to_another_database(tmp_path: Path) -> None:
+    router = """
+class Router:
+    def db_for_read(self, model, **hints):
+        return "ops"
+
+    db_for_write = db_for_read
+
+    def allow_migrate(self, db, app_label, **hints):
+        return db == "ops"
+"""
+    site = TinySite(tmp_path, OPS_DATABASE, routing=router)
+    for alias in ("default", "ops"):
+        assert site.manage("migrate", "-v0", "--database", alias).stderr == ""
+    assert_works(site.live())
+
+
+def test_users_in_another_database_than_memwatch_stop_the_start(tmp_path: Path) -> None:
+    router = """
+class Router:
+    def db_for_read(self, model, **hints):
+        return "ops" if model._meta.app_label == "memwatch" else None
+
+    db_for_write = db_for_read
+"""
+    checked = TinySite(tmp_path, OPS_DATABASE, routing=router).manage("check")
+    assert checked.returncode == 1
+    assert "memwatch's tables go to the database 'ops', users to 'default'" in checked.stderr
+    assert "let the router send the application labels memwatch and auth to the same" in checked.stderr
+
+
+def test_reading_from_a_replica_is_warned_of(tmp_path: Path) -> None:
+    router = """
+class Router:
+    def db_for_read(self, model, **hints):
+        return "ops"
+
+    def db_for_write(self, model, **hints):
+        return "default"
+"""
+    checked = TinySite(tmp_path, OPS_DATABASE, routing=router).manage("check")
+    assert checked.returncode == 0
+    assert "memwatch's rows are written to the database 'default' and read from 'ops'" in checked.stderr
+    assert "let the router's db_for_read answer 'default' for the application label memwatch" in checked.stderr
+
+
+def test_without_its_tables_everything_says_which_command_makes_them(tmp_path: Path) -> None:
+    site = TinySite(tmp_path)
+    bare = "INSTALLED_APPS.remove('memwatch')\n"
+    (tmp_path / "before.py").write_text(f"from settings import *\n{bare}ROOT_URLCONF = 'before'\nurlpatterns = []\n")
+    assert site.manage("migrate", "-v0", environment={"DJANGO_SETTINGS_MODULE": "before"}).stderr == ""
+    _assert_told(site)
+    assert site.manage("migrate", "-v0").stderr == ""
+    assert site.run("-c", f"{SET_UP}from memwatch import tasks; tasks.ingest_reports()").stderr == ""
+    count = f"{SET_UP}from memwatch.models import Snapshot; print(Snapshot.objects.count())"
+    assert site.run("-c", count).stdout == f"{SNAPSHOTS}\n", "what had been reported before is stored now"
+
+
+def test_tables_of_an_older_version_are_told(tmp_path: Path, migrated: Path) -> None:
+    site = TinySite(tmp_path, database=migrated)
+    with contextlib.closing(sqlite3.connect(tmp_path / "db.sqlite3")) as database, database:
+        for table in ("leak", "process", "lease"):
+            database.execute(f"ALTER TABLE memwatch_{table} RENAME TO later_{table}")
+        newest = "SELECT max(id) FROM django_migrations WHERE app = 'memwatch'"
+        database.execute(f"DELETE FROM django_migrations WHERE id = ({newest})")
+    _assert_told(site)
+
+
+def _assert_told(site: TinySite) -> None:
+    told = site.live(arguments=("--without-tables",))
+    assert told["failed"] == []
+    assert told["opened"]["/admin/memwatch/overview/"] == told["opened"]["/api/v1/leaks/"] == 503
+    assert {status for status in told["opened"].values() if status >= 400} == {503}
+    for address, page in told["said"].items():
+        assert address == "/readyz" or TO_DO in page.replace("&#x27;", "'"), address
+    assert "Traceback" not in told["stderr"]
+    for task in TASKS:
+        line = rf"^memwatch: {task} does nothing: database 'default' lacks \d+ {re.escape(TO_DO)}$"
+        assert re.search(line, told["stderr"], re.MULTILINE)
+    top = site.manage("memwatch_top", "--once")
+    assert top.returncode == 1
+    assert re.fullmatch(rf"CommandError: Database 'default' lacks \d+ {re.escape(TO_DO)}\.\n", top.stderr)
+    doctor = site.manage("memwatch_doctor")
+    assert doctor.returncode == 1
+    assert "migration(s) of memwatch\n  → Run manage.py migrate." in doctor.stdout
+    assert list((site.folder / "transport").rglob("*")), "the reports wait"
+
+
+def test_without_celery_the_site_runs_and_is_told_what_lacks(tmp_path: Path, migrated: Path) -> None:
+    site = TinySite(tmp_path, database=migrated)
+    without = ("celery", "kombu")
+    checked = site.manage("check", without=without)
+    assert checked.returncode == 0
+    assert "Celery is not installed: what the processes report is not stored" in checked.stderr
+    assert 'Install "memwatch[django]"' in checked.stderr
+    doctor = site.manage("memwatch_doctor", without=without)
+    assert "✗ Celery is not installed" in doctor.stdout
+    assert 'pip install "memwatch[django]"' in doctor.stdout
+    assert "Traceback" not in doctor.stderr
+    page = f"{SET_UP}from django.test import Client; print(Client().get('/').status_code)"
+    assert site.run("-c", page, without=without).stdout == "200\n"
+
+
+def test_a_celery_application_that_is_not_imported_is_told(tmp_path: Path) -> None:
+    site = TinySite(tmp_path)
+    doctor = site.manage("memwatch_doctor")
+    assert "✗ the site's settings load no Celery application" in doctor.stdout
+    assert "broker" not in doctor.stdout.replace("broker and workers are not known", "")
+
+
+@pytest.mark.parametrize(
+    ("transport", "said"),
+    [
+        ("http://somewhere", 'MEMWATCH["TRANSPORT"] is "http://somewhere"'),
+        ("local://relative/folder", 'MEMWATCH["TRANSPORT"] is local://relative/folder'),
+        ("redis://host:port/0", 'MEMWATCH["TRANSPORT"] is redis://host:port/0'),
+        (7, 'MEMWATCH["TRANSPORT"] is 7'),
+    ],
+)
+def test_a_wrong_transport_stops_the_start_with_what_would_be_right(
+    tmp_path: Path, transport: object, said: str
+) -> None:
+    checked = TinySite(tmp_path, f"MEMWATCH = {{'TRANSPORT': {transport!r}}}\n").manage("check")
+    assert checked.returncode == 1
+    assert said in checked.stderr
+    assert '"local:///a/folder" or "redis://host:6379/0"' in checked.stderr
+    assert "Traceback" not in checked.stderr
+
+
+def test_a_transport_that_nobody_answers_fails_no_page(tmp_path: Path, migrated: Path) -> None:
+    site = TinySite(tmp_path, "MEMWATCH = {'TRANSPORT': 'redis://127.0.0.1:1/0'}\n", database=migrated)
+    told = site.live(arguments=("--without-reports",))
+    assert {status for status in told["opened"].values() if status not in (200, 302, 405)} == set()
+    assert all("127.0.0.1:1" in line for line in told["failed"]), told["failed"]
+    doctor = site.manage("memwatch_doctor")
+    assert "✗ transport redis://127.0.0.1:1/0" in doctor.stdout
+
+
+def test_times_without_zones_stop_the_start(tmp_path: Path, migrated: Path) -> None:
+    site = TinySite(tmp_path, "USE_TZ = False\n", database=migrated)
+    checked = site.manage("check")
+    assert checked.returncode == 1
+    assert "USE_TZ is off, and memwatch's times have a zone\n\tHINT: Set USE_TZ = True." in checked.stderr
+    told = site.live(arguments=("--without-tables",))
+    assert told["failed"] == []
+    assert "memwatch: detect_leaks does nothing: USE_TZ is off" in told["stderr"]
+    assert "set USE_TZ = True" in told["said"]["/admin/memwatch/overview/"]
+    assert "Traceback" not in told["stderr"]
