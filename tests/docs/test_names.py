@@ -73,3 +73,13 @@ def test_the_rules_of_detection_are_told_in_their_order() -> None:
     items = re.findall(r"^\d+\. (.+?): ", text, re.MULTILINE)
     told = [name for item in items for name in re.findall(r"\*\*(\w+)", item)]
     assert told == [rule.__name__ for rule in RULES]
+
+
+SOURCES = [path for folder in ("memwatch", "monitoring", "project") for path in (ROOT / folder).rglob("*")]
+SOURCES = [path for path in SOURCES if path.suffix in (".py", ".yml", ".html") and path.is_file()]
+
+
+def test_pages_that_the_program_names_are_there() -> None:
+    named = {page for path in SOURCES for page in re.findall(r"\bdocs/[\w/-]+\.md\b", path.read_text())}
+    assert len(named) > 10
+    assert [page for page in sorted(named) if not (ROOT / page).is_file()] == []
