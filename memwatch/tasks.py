@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import mmap
 from collections.abc import Callable
 from typing import Any
 
 from celery import shared_task
+from celery.signals import worker_shutting_down
 from django.conf import settings as django_settings
 from django.db import DatabaseError
 
@@ -37,6 +39,15 @@ _SENDING_TTL_S = 60.0
 """And the time limit of a channel."""
 _PRUNE_TTL_S = 1800.0
 
+_leaving = mmap.mmap(-1, 1)
+"""Set when the worker is asked to stop: shared with its pool's children, which are not told."""
+
+
+@worker_shutting_down.connect
+def _leave(**_kwargs: Any) -> None:
+    """A long backlog shall not hold up the stop: the ingest under way stores what it has read and ends."""
+    _leaving[0] = 1
+
 
 @shared_task(name="memwatch.take_snapshots", ignore_result=True)
 def take_snapshots() -> None:
@@ -51,7 +62,7 @@ def take_snapshots() -> None:
 @shared_task(name="memwatch.ingest_reports", ignore_result=True)
 def ingest_reports() -> None:
     """Store what has arrived, and finish the recordings that are complete with it; cheap when that is nothing."""
-    _alone("ingest_reports", _INGEST_TTL_S, ingest.ingest_reports, limit=INGEST_AT_ONCE)
+    _alone("ingest_reports", _INGEST_TTL_S, ingest.ingest_reports, limit=INGEST_AT_ONCE, leaving=_is_leaving)
     _alone("keep_up_recordings", _INGEST_TTL_S, recording_upkeep.keep_up)
 
 
@@ -91,6 +102,10 @@ def end_stale_processes() -> None:
 def prune() -> None:
     """Roll up and remove what is older than its retention."""
     _alone("prune", _PRUNE_TTL_S, retention.prune)
+
+
+def _is_leaving() -> bool:
+    return bool(_leaving[0])
 
 
 def _alone(name: str, ttl_s: float, service: Callable[..., Any], **arguments: Any) -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import Any
 
 import pytest
 from celery import current_app
+from celery.signals import worker_shutting_down
 from django.utils import timezone
 
 from memwatch import tasks
@@ -77,6 +79,27 @@ def test_a_task_that_fails_says_so_in_one_line_and_fails(
     assert record.getMessage() == "memwatch: ingest_reports failed: RuntimeError: the spool is gone"
     assert record.exc_info is None
     assert Lease.objects.get(name="ingest_reports").holder == ""
+
+
+@pytest.mark.django_db
+def test_a_worker_that_is_asked_to_stop_begins_no_further_batch(transport_url: str) -> None:
+    """The main process is asked; the pool's children, forked before, do the work."""
+    asked, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.read(asked, 1)
+        os._exit(7 if tasks._is_leaving() else 0)
+    uplink = open_uplink(transport_url, "sender")
+    uplink.send(report(snapshots={0: snapshot()}).encode())
+    try:
+        worker_shutting_down.send(sender="worker@host", sig="SIGTERM", how="Warm", exitcode=0)
+        os.write(told, b".")
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        tasks.ingest_reports.apply(throw=True)
+        assert Snapshot.objects.count() == 0
+    finally:
+        tasks._leaving[0] = 0
+        uplink.close()
 
 
 def test_the_timetable_follows_the_interval() -> None:

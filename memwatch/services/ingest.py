@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from django.db import InterfaceError, OperationalError, ProgrammingError
@@ -54,8 +54,14 @@ class IngestResult:
         )
 
 
-def ingest_reports(*, hub: Hub | None = None, limit: int = 500, now: datetime | None = None) -> IngestResult:
-    """Store what has arrived, ``limit`` reports at most.
+def ingest_reports(
+    *,
+    hub: Hub | None = None,
+    limit: int = 500,
+    now: datetime | None = None,
+    leaving: Callable[[], bool] = lambda: False,
+) -> IngestResult:
+    """Store what has arrived, ``limit`` reports at most; once ``leaving`` says so, only what was read already.
 
     Raises :class:`TransportUnavailable` or Django's ``OperationalError`` where either side is away: what was stored by
     then is acknowledged, the rest is delivered again.
@@ -65,7 +71,7 @@ def ingest_reports(*, hub: Hub | None = None, limit: int = 500, now: datetime | 
     try:
         result = IngestResult()
         taken = 0
-        while taken < limit:
+        while taken < limit and not leaving():
             deliveries = hub.read(limit=min(READ_AT_ONCE, limit - taken))
             if not deliveries:
                 break

@@ -13,7 +13,7 @@ from memwatch.queries import counters, figures_of, fleet
 from memwatch.queries.figures import columns_of
 from memwatch.sampling.identity import OutsideProcess
 from memwatch.services import ingest, processes, rejects, storing
-from memwatch.services.ingest import IngestResult, ingest_reports
+from memwatch.services.ingest import READ_AT_ONCE, IngestResult, ingest_reports
 from memwatch.transport import Hub
 from tests.reports import at, process, report, snapshot
 
@@ -320,6 +320,14 @@ def test_a_backlog_is_seen_and_drained_oldest_first(hub: Hub, send: Any) -> None
         assert stored == list(range(len(stored)))
         left.append(hub.state().backlog)
     assert left == [20, 10, 0]
+
+
+def test_who_leaves_stores_what_was_read_and_leaves_the_rest_to_others(hub: Hub, send: Any) -> None:
+    send(*(report(snapshots={seq: snapshot(60 * seq)}) for seq in range(2 * READ_AT_ONCE + 1)))
+    asked = iter((False, True))
+    assert ingest_reports(hub=hub, limit=5_000, leaving=lambda: next(asked)).snapshots == READ_AT_ONCE
+    assert hub.state().backlog == READ_AT_ONCE + 1
+    assert ingest_reports(hub=hub, limit=5_000).snapshots == READ_AT_ONCE + 1
 
 
 def test_names_are_interned_once(hub: Hub, send: Any) -> None:
