@@ -79,7 +79,7 @@ def _range(leak: Leak, query: Mapping[str, str], now: datetime) -> ranges.TimeRa
     first = min(since, process.first_seen_at, process.started_at) if process is not None else since
     if not {"range", "from", "to"} & query.keys():
         begin = min(since - (last - since) * BEFORE, last - LEAST_SHOWN)
-        return ranges.TimeRange(since=max(begin, first - LEAST_SHOWN), until=last, key="")
+        return ranges.TimeRange(since=max(begin, first - LEAST_SHOWN), until=last, key="", end=last)
     return ranges.asked(query, now=now, first=first, last=last)
 
 

@@ -36,6 +36,8 @@ class TimeRange:
     """Of :data:`LENGTHS`; empty for a stretch between two times."""
     problem: str = ""
     """What is wrong with what was asked for; the usual range is shown then."""
+    end: datetime | None = None
+    """Where there is nothing later to see: now, or when the process ended."""
 
     @property
     def links(self) -> list[dict[str, Any]]:
@@ -43,6 +45,21 @@ class TimeRange:
         return [
             {"label": label, "query": f"?range={key}", "current": key == self.key}
             for key, (label, _length) in LENGTHS.items()
+        ]
+
+    @property
+    def moves(self) -> list[dict[str, Any]]:
+        """Links to what lies before, after and around it."""
+        span, end = self.until - self.since, self.end or self.until
+        later = min(self.until + span, end)
+        found = [(_("← earlier"), self.since - span, self.since)]
+        if later > self.until:
+            found.append((_("later →"), later - span, later))
+        found.append((_("wider"), self.since - span / 2, min(self.until + span / 2, max(end, self.until))))
+        return [
+            {"label": label, "query": f"?{urlencode({'from': _stamp(since), 'to': _stamp(until)})}"}
+            for label, since, until in found
+            if since > _OLDEST
         ]
 
     @property
@@ -92,11 +109,11 @@ def asked(values: Mapping[str, str], *, now: datetime, first: datetime, last: da
             return _usual(first, end, str(error))
         if until - since < _LEAST:
             return _usual(first, end, _("The range ends before it begins: the usual one is shown."))
-        return TimeRange(since=max(since, _OLDEST), until=min(until, now + timedelta(days=1)))
+        return TimeRange(since=max(since, _OLDEST), until=min(until, now + timedelta(days=1)), end=end)
     key = values.get("range", DEFAULT)
     if key not in LENGTHS:
         return _usual(first, end, _("There is no range of that name: the usual one is shown."))
-    return TimeRange(since=_since(first, end, LENGTHS[key][1]), until=end, key=key)
+    return TimeRange(since=_since(first, end, LENGTHS[key][1]), until=end, key=key, end=end)
 
 
 def _since(first: datetime, end: datetime, length: timedelta | None) -> datetime:
@@ -106,7 +123,11 @@ def _since(first: datetime, end: datetime, length: timedelta | None) -> datetime
 
 
 def _usual(first: datetime, end: datetime, problem: str) -> TimeRange:
-    return TimeRange(since=_since(first, end, LENGTHS[DEFAULT][1]), until=end, key=DEFAULT, problem=problem)
+    return TimeRange(since=_since(first, end, LENGTHS[DEFAULT][1]), until=end, key=DEFAULT, problem=problem, end=end)
+
+
+def _stamp(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def moment(text: str) -> datetime:

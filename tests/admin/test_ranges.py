@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs
 
 import pytest
 from django.utils import timezone
@@ -66,3 +67,17 @@ def test_a_sparkline_draws_noise_as_noise_and_says_what_it_shows() -> None:
     assert "&lt;RSS&gt;" in flat
     assert sparklines.sparkline([1.0], "") == ""
     assert "polyline" in sparklines.sparkline([0.0, 0.0], "nothing")
+
+
+def test_one_can_look_before_after_and_around() -> None:
+    chosen = ranges.asked(
+        {"from": "2026-03-01T10:00:00Z", "to": "2026-03-01T11:00:00Z"}, now=NOW, first=NOW - timedelta(days=3)
+    )
+    found = {each["label"]: parse_qs(each["query"].removeprefix("?")) for each in chosen.moves}
+    assert found["← earlier"] == {"from": ["2026-03-01T09:00:00Z"], "to": ["2026-03-01T10:00:00Z"]}
+    assert found["later →"] == {"from": ["2026-03-01T11:00:00Z"], "to": ["2026-03-01T12:00:00Z"]}
+    assert found["wider"] == {"from": ["2026-03-01T09:30:00Z"], "to": ["2026-03-01T11:30:00Z"]}
+    newest = ranges.asked({"range": "6h"}, now=NOW, first=NOW - timedelta(days=3))
+    assert [each["label"] for each in newest.moves] == ["← earlier", "wider"]
+    ancient = ranges.asked({"from": "2000-01-01T00:00Z", "to": "2026-03-01T00:00Z"}, now=NOW, first=NOW)
+    assert [each["label"] for each in ancient.moves] == ["later →"]
