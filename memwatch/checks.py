@@ -17,6 +17,9 @@ from memwatch import conf, known_causes
 from memwatch.models import Process, database
 from memwatch.transport import open_uplink, redacted
 
+DATABASES = ("postgresql", "sqlite")
+"""Django's words for those that memwatch works on."""
+
 
 @checks.register(checks.Tags.compatibility)
 def check_settings(**_kwargs: Any) -> Iterable[checks.CheckMessage]:
@@ -93,7 +96,19 @@ def check_site(**_kwargs: Any) -> Iterable[checks.CheckMessage]:
                 id="memwatch.W004",
             )
         )
-    return [*found, *_check_routers()]
+    return [*found, *_check_routers(), *_check_engine()]
+
+
+def _check_engine() -> Iterable[checks.CheckMessage]:
+    """MySQL and MariaDB make the tables without the constraints that keep two writers apart."""
+    where = database.connection()
+    if where.vendor not in DATABASES:
+        yield checks.Error(
+            f"memwatch's tables go to {where.display_name}, on which it does not work",
+            hint="It has no unique constraints with conditions. Use PostgreSQL, or SQLite on one machine; a database "
+            "router may send memwatch's tables there.",
+            id="memwatch.E006",
+        )
 
 
 def _check_routers() -> Iterable[checks.CheckMessage]:

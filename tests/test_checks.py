@@ -4,6 +4,8 @@ import importlib.util
 from typing import Any
 
 import pytest
+from django.core.checks import ERROR
+from django.db import connections
 
 from memwatch import checks, conf
 
@@ -104,3 +106,12 @@ def test_messages_without_the_address_of_the_site_are_warned_of(settings: Any) -
 def test_sqlite_is_wanted_fit_for_writers(settings: Any, database: dict[str, Any], wanted: list[str]) -> None:
     found = checks.check_database(databases=["default"], configured={"default": database})
     assert [message.id for message in found] == wanted
+
+
+def test_a_database_it_does_not_work_on_is_refused_before_the_tables_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(checks.check_site()) == []
+    monkeypatch.setattr(connections["default"], "vendor", "mysql")
+    monkeypatch.setattr(connections["default"], "display_name", "MariaDB")
+    (refusal,) = checks.check_site()
+    assert (refusal.id, refusal.level) == ("memwatch.E006", ERROR)
+    assert refusal.msg == "memwatch's tables go to MariaDB, on which it does not work"
