@@ -77,6 +77,10 @@ TOTALS = {
 NOTIFICATIONS = {
     "sent": ("notifications_sent_total", "Messages of alerts that arrived, by channel."),
     "failed": ("notifications_failed_total", "Messages of alerts that were given up, by channel."),
+    "attempts": (
+        "notification_attempts_failed_total",
+        "Attempts to deliver a message that failed and are repeated, by channel.",
+    ),
 }
 
 _UP = "1 when memwatch's figures could be read, else 0."

@@ -57,6 +57,7 @@ COUNTED: dict[str, Promise] = {
     counters.LEAK_DETECTIONS: gettext_lazy("leaks opened, by severity"),
     counters.NOTIFICATIONS_SENT: gettext_lazy("messages of alerts that arrived"),
     counters.NOTIFICATIONS_FAILED: gettext_lazy("messages of alerts that were given up"),
+    counters.ATTEMPTS_FAILED: gettext_lazy("attempts to deliver a message that failed, and are repeated"),
 }
 WORK: dict[str, tuple[str, Promise]] = {
     "take_snapshots": ("take_snapshots", gettext_lazy("asks processes that have fallen silent for a snapshot")),

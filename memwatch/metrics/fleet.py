@@ -38,6 +38,7 @@ def observe() -> Observation:
         notifications={
             "sent": _by_label(totals, counters.NOTIFICATIONS_SENT, "channel"),
             "failed": _by_label(totals, counters.NOTIFICATIONS_FAILED, "channel"),
+            "attempts": _by_label(totals, counters.ATTEMPTS_FAILED, "channel"),
         },
         totals={key: sum(value for _labels, value in totals.get(name, ())) for key, name in _PLAIN_TOTALS.items()},
         backlog=_backlog(),

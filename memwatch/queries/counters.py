@@ -23,6 +23,8 @@ NOTIFICATIONS_SENT = "memwatch_notifications_sent"
 """Messages of alerts that arrived, by ``channel``."""
 NOTIFICATIONS_FAILED = "memwatch_notifications_failed"
 """Messages of alerts that were given up, by ``channel``."""
+ATTEMPTS_FAILED = "memwatch_notification_attempts_failed"
+"""Attempts to deliver a message that failed, and are repeated, by ``channel``."""
 
 LEAK_DETECTIONS = "leak_detections"
 """Leaks opened, by ``service`` and ``severity``."""

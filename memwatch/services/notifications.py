@@ -25,7 +25,7 @@ from memwatch.alerts.messages import UNITS
 from memwatch.alerts.values import episode_of
 from memwatch.conf import Settings, get_settings
 from memwatch.models import Alert, Leak, Notification
-from memwatch.queries.counters import NOTIFICATIONS_FAILED, NOTIFICATIONS_SENT
+from memwatch.queries.counters import ATTEMPTS_FAILED, NOTIFICATIONS_FAILED, NOTIFICATIONS_SENT
 from memwatch.services import ActionRefused, audit, counters
 from memwatch.services.transactions import writing
 
@@ -243,6 +243,7 @@ def _failed(row: Notification, outcome: Outcome, now: datetime) -> bool:
             error=(outcome.error or "")[:300],
             next_attempt_at=now + timedelta(seconds=wait_s),
         )
+        counters.add(ATTEMPTS_FAILED, 1, channel=row.channel)
     level = logging.WARNING if row.attempts == 0 else logging.INFO
     logger.log(level, "alert %s was not told to %s, tried again: %s", row.alert_id, row.channel, outcome.error)
     return True

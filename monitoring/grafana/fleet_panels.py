@@ -87,6 +87,10 @@ PANELS = (
             ("sum(increase(memwatch_transport_lost_total[1h]))", "reports lost in the transport"),
             ("sum by (reason) (increase(memwatch_reports_rejected_total[1h]))", "reports rejected: {{reason}}"),
             ("sum(increase(memwatch_sampling_failures_total[1h]))", "samplings failed"),
+            (
+                "sum by (channel) (increase(memwatch_notification_attempts_failed_total[1h]))",
+                "attempts failed: {{channel}}",
+            ),
             ("sum by (channel) (increase(memwatch_notifications_failed_total[1h]))", "messages not told: {{channel}}"),
         ],
     ),

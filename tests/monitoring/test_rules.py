@@ -31,6 +31,7 @@ OWN = {
     "MemoryContainerNearLimit",
     "MemwatchCollectorFailing",
     "MemwatchNoSnapshots",
+    "MemwatchNotificationsFailing",
     "MemwatchReportsDropped",
     "MemwatchSpoolNearlyFull",
 }

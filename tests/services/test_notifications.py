@@ -331,3 +331,14 @@ def test_what_does_not_arrive_the_second_time_either_is_given_up_a_day_later(tol
     assert notifications.send(later + DAY + MINUTE).given_up == 1
     row.refresh_from_db()
     assert (row.state, "no line" in row.error) == ("failed", True)
+
+
+def test_attempts_that_fail_are_counted_by_channel(told: Callable[..., None]) -> None:
+    def fail(_message: dict[str, Any]) -> None:
+        raise OSError("no line")
+
+    told(fail)
+    row = raised_heap()
+    notifications.send(NOON)
+    notifications.send(NOON + MINUTE)
+    assert counters.totals(counters.ATTEMPTS_FAILED) == [({"channel": row.channel}, 2)]
