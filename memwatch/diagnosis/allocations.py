@@ -6,6 +6,7 @@ While it traces, every allocation of the process costs several times as much. On
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator, Sequence
 from functools import partial
 from itertools import islice
@@ -20,7 +21,7 @@ from memwatch.diagnosis.options import AllocationsOptions
 from memwatch.diagnosis.sources import Sources
 from memwatch.diagnosis.tracebacks import reader_of
 from memwatch.figures import MB
-from memwatch.sampling.names import clean
+from memwatch.sampling.names import clean, type_name
 from memwatch.sampling.quiet import Step
 
 MOST_SITES = 40
@@ -55,6 +56,8 @@ class AllocationsRecording:
                 "tracemalloc is tracing already (PYTHONTRACEMALLOC, -X tracemalloc, or the program itself): "
                 "its traces would be lost; stop it there first"
             )
+        if _memray_tracks():
+            raise Refused("memray is tracking this process, and tracemalloc and it exclude each other: stop it first")
         self.needs_mb = asked.max_traced_mb + MOST_TABLES_MB
         self._asked = asked
         self._host = host
@@ -144,6 +147,14 @@ class AllocationsRecording:
         if not counts:
             self._notes.append(f"No instance of {name} was allocated during the recording and is still alive.")
         return counts
+
+
+def _memray_tracks() -> bool:
+    """While it tracks, new threads begin with a function of its own, written in Cython; no other one is asked."""
+    threading = sys.modules.get("threading")
+    profile = None if "memray" not in sys.modules or threading is None else threading.getprofile()
+    in_cython = type_name(type(profile)).endswith(".cython_function_or_method")
+    return in_cython and str(profile.__module__).startswith("memray")
 
 
 def _traces() -> Sequence[Any]:

@@ -120,6 +120,13 @@ def test_a_program_that_traces_itself_is_left_alone() -> None:
         tracemalloc.stop()
 
 
+def test_a_program_that_memray_follows_is_left_alone(tmp_path: Path) -> None:
+    memray = pytest.importorskip("memray")
+    with memray.Tracker(tmp_path / "capture"), pytest.raises(Refused, match="memray is tracking"):
+        AllocationsRecording(options.allocations({}), Host())
+    AllocationsRecording(options.allocations({}), Host())
+
+
 def test_traces_that_the_program_has_stopped_are_not_made_up() -> None:
     with pytest.raises(Refused, match="stopped by the program"):
         record(tracemalloc.stop)
