@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -16,8 +17,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from memwatch.admin import formats
 from memwatch.admin.acts import Act, one_by_one
 from memwatch.admin.listing import ListedAdmin
-from memwatch.models import ExpectedGrowth
+from memwatch.models import ExpectedGrowth, Leak
 from memwatch.services import leak_actions
+
+MOST_SHOWN = 20
 
 
 def _in_force(rule: ExpectedGrowth) -> bool:
@@ -62,11 +65,9 @@ class ExpectedGrowthAdmin(ListedAdmin):
     list_filter = (ForceFilter, "service")
     list_select_related = ("service", "created_by")
     search_fields = ("type_pattern", "reason", "service__name")
-    fields = (
-        "type_pattern", "service", "reason", "expires_at", "created_by", "created_at", "matches",
-        "suppressed_verdicts", "last_matched_at",
-    )  # fmt: skip
-    readonly_fields = ("created_by", "created_at", "matches", "suppressed_verdicts", "last_matched_at")
+    fields = ("type_pattern", "service", "reason", "expires_at")
+    readonly_fields = ("state_shown", "held_back", "suppressed", "last_held_back", "leaks_shown", "by")
+    search_help_text = gettext_lazy("Pattern, reason or service")
     acts = (END,)
     show_full_result_count = False
     about = gettext_lazy(
@@ -79,6 +80,13 @@ class ExpectedGrowthAdmin(ListedAdmin):
 
     class Media:
         css = {"all": ("memwatch/admin.css",)}  # noqa: RUF012 - Django reads a plain dict
+
+    def get_fieldsets(self, request: HttpRequest, obj: ExpectedGrowth | None = None) -> Any:
+        """What is asked for; of one that is there also what it did."""
+        asked = (None, {"fields": self.fields})
+        if obj is None:
+            return [asked]
+        return [asked, (_("What it did"), {"fields": self.readonly_fields})]
 
     def save_model(self, request: HttpRequest, obj: ExpectedGrowth, form: forms.ModelForm[Any], change: bool) -> None:
         if not change:
@@ -110,3 +118,15 @@ class ExpectedGrowthAdmin(ListedAdmin):
     @admin.display(description=gettext_lazy("last held back"), ordering="last_matched_at")
     def last_held_back(self, rule: ExpectedGrowth) -> SafeString:
         return formats.when(rule.last_matched_at)
+
+    @admin.display(description=gettext_lazy("leaks that it holds back now"))
+    def leaks_shown(self, rule: ExpectedGrowth) -> SafeString | str:
+        leaks = Leak.objects.filter(expected_growth=rule, state=Leak.State.SUPPRESSED)
+        rows = list(leaks.select_related("service", "process__service").order_by("-detected_at")[: MOST_SHOWN + 1])
+        shown = [(formats.page_url("leak", leak.pk), str(leak)) for leak in rows[:MOST_SHOWN]]
+        more = _(" and more") if len(rows) > MOST_SHOWN else ""
+        return format_html("{}{}", format_html_join(", ", '<a href="{}">{}</a>', shown), more) if shown else _("none")
+
+    @admin.display(description=gettext_lazy("set"))
+    def by(self, rule: ExpectedGrowth) -> SafeString:
+        return format_html(_("{} by {}"), formats.when(rule.created_at), rule.created_by or "memwatch")

@@ -245,6 +245,16 @@ def test_expected_growth_and_triggers_are_written_by_people(fleet: Fleet, login:
     assert Trigger.objects.count() == 1
 
 
+def test_the_page_of_expected_growth_names_the_leaks_that_it_holds_back(fleet: Fleet, login: Login) -> None:
+    rule = ExpectedGrowth.objects.create(type_pattern="shop.*", reason="it fills up", matches=3)
+    leak = fleet.leak(fleet.process(), state="suppressed", expected_growth=rule)
+    url = reverse("admin:memwatch_expectedgrowth_change", args=(rule.pk,))
+    for who in ("viewer", "operator"):
+        text = login(who).get(url).content.decode()
+        assert reverse("admin:memwatch_leak_change", args=(leak.pk,)) in text
+        assert ('name="reason"' in text) == (who == "operator")
+
+
 def test_a_comment_stands_in_the_history_and_changes_nothing_else(fleet: Fleet, login: Login) -> None:
     leak, client = fleet.leak(fleet.process()), login("operator")
     empty = client.post(_act("leak", leak.pk, "comment"), {"confirmed": "yes", "comment": ""})

@@ -37,8 +37,6 @@
     const data = JSON.parse(source.textContent);
     const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     const drawn = [];
-    const GLYPHS = { start: "▶", end: "■", release: "◆", baseline: "◇", leak: "▲", recording: "●", now: "" };
-    const PAINTS = { start: "good", end: "quiet", release: "series-3", baseline: "series-1", leak: "critical", recording: "series-5", now: "quiet" };
     const NEAR_PX = 24;
 
     function colour(name) {
@@ -168,49 +166,6 @@
         });
     }
 
-    const marks = {
-        id: "memwatchMarks",
-        afterDatasetsDraw(chart, _args, options) {
-            const { ctx, chartArea: area, scales } = chart;
-            ctx.save();
-            ctx.font = "11px sans-serif";
-            (options.lines || []).forEach((line) => {
-                const y = scales.y.getPixelForValue(line.value);
-                if (y < area.top || y > area.bottom) {
-                    return;
-                }
-                ctx.strokeStyle = ctx.fillStyle = paintOf(line.tone);
-                ctx.setLineDash([8, 4]);
-                ctx.beginPath();
-                ctx.moveTo(area.left, y);
-                ctx.lineTo(area.right, y);
-                ctx.stroke();
-                ctx.textAlign = "right";
-                ctx.fillText(line.label, area.right - 4, y < area.top + 16 ? y + 12 : y - 4);
-            });
-            ctx.textAlign = "center";
-            (options.timed ? data.markers : []).forEach((marker) => {
-                const x = scales.x.getPixelForValue(marker.at);
-                if (x < area.left || x > area.right) {
-                    return;
-                }
-                ctx.strokeStyle = ctx.fillStyle = paintOf(PAINTS[marker.kind] || "quiet");
-                ctx.setLineDash([2, 3]);
-                ctx.beginPath();
-                ctx.moveTo(x, area.top);
-                ctx.lineTo(x, area.bottom);
-                ctx.stroke();
-                ctx.fillText(GLYPHS[marker.kind] ?? "●", x, area.top - 3);
-            });
-            if (chart.mwDrag) {
-                const [a, b] = chart.mwDrag;
-                ctx.fillStyle = `${paintOf("1")}33`;
-                ctx.fillRect(Math.min(a, b), area.top, Math.abs(b - a), area.bottom - area.top);
-            }
-            ctx.restore();
-        },
-    };
-
     // Dragging over a chart asks the server for that stretch of time; the form below the buttons does the same by keyboard.
     function draggable(chart) {
         const canvas = chart.canvas;
@@ -258,7 +213,7 @@
         const made = new Chart(canvas, {
             type: "line",
             data: { datasets: datasets(chart) },
-            plugins: [marks],
+            plugins: [window.memwatchMarks(data, paintOf)],
             options: {
                 animation: still ? false : { duration: 200 },
                 maintainAspectRatio: false,

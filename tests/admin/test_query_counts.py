@@ -1,0 +1,102 @@
+"""How many queries each page takes: pinned, and the same for much as for little."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.db.models import Model
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from memwatch.models import Alert, Baseline, ExpectedGrowth, Leak, Process, Release, Service, Snapshot
+from tests.admin.conftest import Fleet
+
+Login = Callable[..., Client]
+
+MOST = {
+    "overview": 28, "service": 14, "process": 20, "slot": 14, "leak": 19, "pooled leak": 17, "snapshot": 12,
+    "baseline": 12, "alert": 7, "compare": 11, "expected growth": 8, "confirmation": 5,
+}  # fmt: skip
+"""With two of them for session and user."""
+
+
+def _url(row: Model) -> str:
+    return reverse(f"admin:memwatch_{row._meta.model_name}_change", args=(row.pk,))
+
+
+class Pages:
+    """A fleet that can be made larger, and the address of each page in it."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+        self.process = fleet.process("shop")
+        self.leak = fleet.leak(self.process)
+        self.pooled = fleet.leak(self.process, "shop.Pooled", started_at=fleet.now - timedelta(minutes=30))
+        Leak.objects.filter(pk=self.pooled.pk).update(process=None)
+        self.baseline = fleet.baseline(fleet.snapshot(self.process, minutes_ago=30))
+        self.rule = ExpectedGrowth.objects.create(type_pattern="shop.*", reason="x", service=self.process.service)
+        self.alert = self._alert(self.process)
+        self.grow(2)
+
+    def grow(self, count: int) -> None:
+        fleet, service = self.fleet, self.process.service
+        for number in range(count):
+            self.snapshot = fleet.snapshot(self.process, minutes_ago=20 - number)
+            other = fleet.process("shop", slot=Process.objects.count() + 1)
+            lives = {"started_at": fleet.now - timedelta(minutes=40 + number), "ended_at": fleet.now}
+            for each in (other, fleet.process("shop", **lives), fleet.process(f"s{Process.objects.count()}")):
+                fleet.baseline(fleet.snapshot(each, minutes_ago=9))
+                fleet.snapshot(each)
+                fleet.leak(each, f"shop.Type{number}", state="suppressed", expected_growth=self.rule)
+                fleet.leak(each)
+                self._alert(each)
+            release = Release.objects.create(service=service, name=f"2.{Release.objects.count()}")
+            Process.objects.filter(pk=other.pk).update(release=release)
+            Baseline.objects.create(service=service, timestamp=fleet.now, reason="after 2.4", active=False)
+
+    def _alert(self, process: Process) -> Alert:
+        cleared = self.fleet.now if process.pk % 2 else None
+        return Alert.objects.create(
+            type="leak", severity="high", service=process.service, process=process, cleared_at=cleared,
+            subject="same" if cleared else str(process.pk), message="It leaks.", value=8.0, threshold=5.0,
+        )  # fmt: skip
+
+    def address(self, page: str) -> str:
+        process = self.process
+        compare = reverse("admin:memwatch_snapshot_compare")
+        first = Snapshot.objects.filter(process=process).earliest("pk")
+        return {
+            "overview": reverse("admin:memwatch_overview_changelist"),
+            "service": _url(Service.objects.get(name="shop")),
+            "process": _url(process),
+            "slot": reverse("admin:memwatch_process_slot", args=(process.service_id, process.host, 1)),
+            "leak": _url(self.leak),
+            "pooled leak": _url(self.pooled),
+            "snapshot": _url(self.snapshot),
+            "baseline": _url(self.baseline),
+            "alert": _url(self.alert),
+            "compare": f"{compare}?process={process.pk}&from={first.pk}&to={self.snapshot.pk}",
+            "expected growth": _url(self.rule),
+            "confirmation": reverse("admin:memwatch_leak_act", args=(self.leak.pk, "acknowledge")),
+        }[page]
+
+
+@pytest.mark.parametrize("page", MOST)
+def test_a_page_takes_as_many_queries_for_much_as_for_little(page: str, fleet: Fleet, login: Login) -> None:
+    client, pages = login("operator"), Pages(fleet)
+
+    def queries() -> int:
+        address = pages.address(page)
+        client.get(address)
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get(address).status_code == 200
+        return len(captured)
+
+    few = queries()
+    pages.grow(8)
+    assert queries() == few
+    assert few <= MOST[page]
