@@ -63,6 +63,7 @@ class Agent:
         self._away = False
         self._latest: Numbered | None = None
         self._containers: tuple[BigContainer, ...] | None = None
+        self._total_objects: int | None = None
         self._reported = False
         self._seq = 0
         self._failures = 0
@@ -112,6 +113,7 @@ class Agent:
             heap_limit_mb=self.config.heap_limit_mb,
             baseline=self.sampler.baseline_counts,
             containers=lambda: self._containers,
+            total_objects=lambda: self._total_objects,
             requests_handled=activity.requests_handled,
             collects=lambda: self.thread.collector.taken or gc.isenabled(),
         )
@@ -188,6 +190,7 @@ class Agent:
         self._seq += 1
         self._latest = (self._seq, snapshot)
         self._containers = snapshot.big_containers or self._containers
+        self._total_objects = snapshot.total_objects or self._total_objects
         return self._latest
 
     def _deliver(self, uplink: Uplink) -> None:

@@ -58,7 +58,7 @@ class AllocationsRecording:
             )
         if _memray_tracks():
             raise Refused("memray is tracking this process, and tracemalloc and it exclude each other: stop it first")
-        self.needs_mb = asked.max_traced_mb + MOST_TABLES_MB
+        self.needs_mb = asked.max_traced_mb + MOST_TABLES_MB + host.listing_mb
         self._asked = asked
         self._host = host
         self._notes: list[str] = []

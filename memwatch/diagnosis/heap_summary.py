@@ -24,6 +24,7 @@ from memwatch.sampling.look import PLAIN_IDS, look, module_level_names
 from memwatch.sampling.names import clean, type_name
 from memwatch.sampling.quiet import Step
 
+NEEDS_MB = 32.0
 SAMPLED = 40_000
 """Objects of which the size is asked, evenly spread over the heap."""
 MOST_TYPES = 100
@@ -41,9 +42,8 @@ _NOTE = (
 class HeapSummaryRecording:
     """Counts every tracked object by type, sizes a sample, and looks at the usual suspects."""
 
-    needs_mb = 32.0
-
     def __init__(self, host: Host) -> None:
+        self.needs_mb = NEEDS_MB + host.listing_mb
         self._host = host
         self._counts: Counter[int] = Counter()
         self._names: dict[int, str] = {}

@@ -5,11 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 
-from memwatch.figures import BigContainer
+from memwatch.figures import MB, BigContainer
 
 
 class Refused(Exception):  # noqa: N818 - an answer more than an error
     """A recording that cannot be made, or not be brought to an end; the text says why and what to do."""
+
+
+LISTED_BYTES = 10
+"""For each tracked object, where all are listed: a pointer, and what the list grows by ahead."""
 
 
 def _nothing() -> None:
@@ -33,6 +37,13 @@ class Host:
     """Count by type name at the agent's baseline."""
     containers: Callable[[], tuple[BigContainer, ...] | None] = _nothing
     """The big containers of the agent's last look, the fastest growing first."""
+    total_objects: Callable[[], int | None] = _nothing
+    """How many the collector tracks, by the agent's last census."""
     requests_handled: Callable[[], int | None] = _nothing
     collects: Callable[[], bool] = _yes
     """Whether the host itself has the garbage collector on."""
+
+    @property
+    def listing_mb(self) -> float:
+        """What a list of all tracked objects takes, in MB; each part of a pass makes one for a moment."""
+        return (self.total_objects() or 0) * LISTED_BYTES / MB

@@ -42,9 +42,8 @@ Waits = Generator[float, None, results.Referrers]
 class ReferrersRecording:
     """One pass for each step up, in parts between which the host runs."""
 
-    needs_mb = NEEDS_MB
-
     def __init__(self, asked: options.ReferrersOptions, host: Host) -> None:
+        self.needs_mb = NEEDS_MB + host.listing_mb
         if asked.type in ("native", "fragmentation"):
             raise Refused(
                 f"{asked.type} memory belongs to no Python object: record a flame graph with native_traces instead"

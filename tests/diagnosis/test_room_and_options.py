@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from memwatch.diagnosis import options, room
-from memwatch.diagnosis.host import Refused
+from memwatch.diagnosis.host import Host, Refused
+from memwatch.diagnosis.recorder import Recorder
 from memwatch.sampling.limits import Limits
 
 
@@ -23,6 +24,19 @@ def test_a_full_container_or_machine_is_refused() -> None:
     assert "container" in (room.judge(full, rss_mb=100, available=None, needs_mb=64) or "")
     assert "machine" in (room.judge(Limits(), rss_mb=100, available=50, needs_mb=64) or "")
     assert room.judge(Limits(), rss_mb=100, available=None, needs_mb=64) is None
+
+
+@pytest.mark.parametrize("kind", ["referrers", "heap_summary", "allocations"])
+def test_a_heap_of_millions_needs_room_for_the_list_of_its_objects(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+
+    def refusal(needs_mb: float, **_limit: object) -> None:
+        asked.append(needs_mb)
+
+    monkeypatch.setattr(room, "refusal", refusal)
+    for objects in (None, 5 * 1024**2):
+        Recorder(kind, {"type": "shop.Quote"}, Host(total_objects=lambda objects=objects: objects))  # type: ignore[misc]
+    assert asked[1] - asked[0] == pytest.approx(50)
 
 
 def test_what_the_machine_has_left_is_read(tmp_path: Path) -> None:
