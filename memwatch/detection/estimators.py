@@ -143,60 +143,6 @@ def thin(times: Sequence[float], values: Sequence[float], limit: int) -> tuple[S
     return [median(times[a:b]) for a, b in runs], [median(values[a:b]) for a, b in runs]
 
 
-TAME_WINDOW = 7
-"""Neighbours that say what a point should be: three of them may be outliers."""
-TAME_SIGMAS = 2.5
-"""Huber's usual limit: a point further out counts as one this far out."""
-TAME_POINTS = 30
-"""Fewer do not tell an outlier from a bend, nor whether noise grows with the level: they are left as they are."""
-LEAST_LEVEL = 0.05
-"""Of the highest: keeps a start from nothing from outweighing all the rest."""
-
-
-def tame(times: Sequence[float], values: Sequence[float]) -> tuple[list[float], list[float]]:
-    """``(values, weights)``: outliers drawn in towards their neighbours, and weights where noise grows with the level.
-
-    Each point is held against a robust line (Theil-Sen) through its neighbours. Weights are 1 on average.
-    """
-    n, half = len(values), TAME_WINDOW // 2
-    if n < TAME_POINTS:
-        return list(values), [1.0] * n
-    smooth = []
-    for i in range(n):
-        a = max(0, min(i - half, n - TAME_WINDOW))
-        t, y = times[a : a + TAME_WINDOW], values[a : a + TAME_WINDOW]
-        slopes = [(y[k] - y[j]) / (t[k] - t[j]) for j in range(len(t)) for k in range(j + 1, len(t)) if t[k] != t[j]]
-        slope = median(slopes) if slopes else 0.0
-        smooth.append(median(v - slope * (x - times[i]) for x, v in zip(t, y, strict=True)))
-    top = max(*map(abs, smooth), 1e-12)
-    levels = [max(abs(level) / top, LEAST_LEVEL) for level in smooth]
-    rests = [value - level for value, level in zip(values, smooth, strict=True)]
-    power = _noise_power(levels, rests)
-    scales = [level**power for level in levels]
-    spread = GAUSSIAN_MAD * median(abs(rest) / scale for rest, scale in zip(rests, scales, strict=True))
-    if spread <= 0:
-        return list(values), [1.0] * n
-    limits = [TAME_SIGMAS * spread * scale for scale in scales]
-    tamed = [level + max(-limit, min(limit, rest)) for level, rest, limit in zip(smooth, rests, limits, strict=True)]
-    weights = [scale**-2 for scale in scales]
-    mean = sum(weights) / n
-    return tamed, [weight / mean for weight in weights]
-
-
-def _noise_power(levels: Sequence[float], rests: Sequence[float]) -> float:
-    """0 where the noise is the same everywhere, 1 where it grows as the level does."""
-    middle = median(levels)
-    low = [(level, abs(rest)) for level, rest in zip(levels, rests, strict=True) if level <= middle]
-    high = [(level, abs(rest)) for level, rest in zip(levels, rests, strict=True) if level > middle]
-    if not low or not high:
-        return 0.0
-    noise_low, noise_high = median(rest for _, rest in low), median(rest for _, rest in high)
-    ratio = median(level for level, _ in high) / median(level for level, _ in low)
-    if noise_low <= 0 or noise_high <= 0 or ratio < 1.2:
-        return 0.0
-    return max(0.0, min(1.0, math.log(noise_high / noise_low) / math.log(ratio)))
-
-
 def without_daily(times: Sequence[float], values: Sequence[float]) -> list[float]:
     """The values less a sine of 24 hours, as it fits best beside a line."""
     days = [(time - times[0]) / 86400 for time in times]

@@ -8,11 +8,12 @@ to a probability. Where the points do not tell, a probability near a half is wha
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from memwatch.detection.estimators import tame, thin
+from memwatch.detection.estimators import thin
 from memwatch.detection.families import Fit, Points, broken_lines, loads, ramps, records, seasons, warm_ups
+from memwatch.detection.weighing import weighed
 
 MAX_POINTS = 150
 """A longer series is thinned to medians before it is fitted: the shape stays, the cost is bounded."""
@@ -57,46 +58,54 @@ def compare(
     if work is not None:
         work = thin(times, work, MAX_POINTS)[1]
     times, values = thin(times, values, MAX_POINTS)
-    values, trust = tame(times, values)
+    values, weightings = weighed(times, values)
     low, high = min(values), max(values)
     if high <= low:
         return None
     t = [(time - start) / span_s for time in times]
     y = [(value - low) / (high - low) for value in values]
-    points = Points(t, y, trust)
-    fits = [
-        *ramps(points),
-        *broken_lines(points),
-        *warm_ups(points),
-        *records(points),
-    ]
+    floor = max(NOISE_FLOOR_SHARE, 0.3 / (high - low))
+    weighty: list[tuple[float, Fit]] = []
+    for weights in weightings:
+        fits = list(_fits(Points(t, y, weights), span_s, work))
+        weighty.extend(zip(_evidence(fits, weights, floor), fits, strict=True))
+    return _compared(weighty)
+
+
+def _fits(points: Points, span_s: float, work: Sequence[float] | None) -> Iterator[Fit]:
+    yield from ramps(points)
+    yield from broken_lines(points)
+    yield from warm_ups(points)
+    yield from records(points)
     if span_s >= SEASON_MIN_S:
-        fits.extend(seasons(points, span_s))
+        yield from seasons(points, span_s)
     if work is not None:
-        fits.extend(loads(points, work))
-    return _weigh(fits, len(t), max(NOISE_FLOOR_SHARE, 0.3 / (high - low)))
+        yield from loads(points, work)
 
 
-def _weigh(fits: Sequence[Fit], n: int, floor: float) -> Comparison:
+def _evidence(fits: Sequence[Fit], weights: Sequence[float], floor: float) -> Iterator[float]:
+    """Logarithms of how likely the points are under each, up to what is common to all weightings of them."""
+    n = len(weights)
     total = fits[0].residual + n * floor * floor
-
-    def evidence(fit: Fit) -> float:
+    free = n - 1
+    about_level = sum(map(math.log, weights)) / 2 - free / 2 * math.log(total)
+    for fit in fits:
         unexplained = min(1.0, (fit.residual + n * floor * floor) / total)
-        free = n - 1
         fitted = (free - (fit.parameters - 2)) / 2 * math.log(1 + n) - free / 2 * math.log(1 + n * unexplained)
-        return fitted - PLACES_POWER * math.log(fit.places)
+        yield about_level + fitted - PLACES_POWER * math.log(fit.places)
 
-    weights = [evidence(fit) for fit in fits]
-    best = max(weights)
+
+def _compared(weighty: Sequence[tuple[float, Fit]]) -> Comparison:
+    best = max(evidence for evidence, _ in weighty)
     leaking = harmless = 0.0
-    for fit, weight in zip(fits, weights, strict=True):
+    for evidence, fit in weighty:
         if fit.leaking:
-            leaking += LEAKING_ODDS * math.exp(weight - best)
+            leaking += LEAKING_ODDS * math.exp(evidence - best)
         else:
-            harmless += math.exp(weight - best)
-    ordered = sorted(zip(weights, range(len(fits)), strict=True), reverse=True)
+            harmless += math.exp(evidence - best)
+    ordered = [fit for _, fit in sorted(weighty, key=lambda pair: -pair[0])]
     return Comparison(
         leaking / (leaking + harmless),
-        next(fits[i] for _, i in ordered if fits[i].leaking),
-        next(fits[i] for _, i in ordered if not fits[i].leaking),
+        next(fit for fit in ordered if fit.leaking),
+        next(fit for fit in ordered if not fit.leaking),
     )

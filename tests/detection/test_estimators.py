@@ -15,7 +15,6 @@ from memwatch.detection.estimators import (
     mann_whitney,
     noise,
     solve,
-    tame,
     theil_sen,
     thin,
     without_daily,
@@ -70,23 +69,6 @@ def test_least_squares_find_the_line():
 
 def test_least_squares_refuse_columns_that_are_the_same():
     assert solve([[1.0] * 4, [1.0] * 4], [1.0, 2, 3, 4], [1.0] * 4) is None
-
-
-def test_an_outlier_is_drawn_in_and_its_neighbours_stay():
-    random = Random(2)
-    values = [100 + i + random.gauss(0, 1) for i in range(40)]
-    values[20] += 80
-    tamed, weights = tame([float(i) for i in range(40)], values)
-    assert tamed[20] < 130
-    assert tamed[10] == pytest.approx(values[10], abs=2)
-    assert sum(weights) == pytest.approx(40)
-
-
-def test_noise_that_grows_with_the_level_counts_for_less_there():
-    random = Random(3)
-    values = [level * (1 + random.gauss(0, 0.1)) for level in range(100, 1100, 10)]
-    _, weights = tame([float(i) for i in range(100)], values)
-    assert weights[5] > 4 * weights[-5]
 
 
 def test_a_long_series_is_thinned_to_medians():
