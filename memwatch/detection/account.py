@@ -162,6 +162,17 @@ def _paused(case: Case) -> str | None:
     return f"the last points gain {share * 100:.0f} % of what the trend says (at least {least:.0f} %)"
 
 
+def _slowing(case: Case) -> str | None:
+    share = case.found.get("rate_share")
+    if share is None:
+        return None
+    least, chance = lasting.SLOWING_MEMORY if case.series.unit in ("blocks", "KiB") else lasting.SLOWING
+    return (
+        f"its rate ends at {share * 100:.0f} % of what it was after the first quarter, p = {case.found['rate_p']:.2g} "
+        f"(at least {least * 100:.0f} %, or p from {chance} on)"
+    )
+
+
 def _memory_behind(case: Case) -> str | None:
     high = case.found.get("late_blocks_slope_high")
     if high is None:
@@ -208,6 +219,7 @@ _SENTENCES: Mapping[str, Callable[[Case], str | None]] = {
     "still_growing": _still_growing,
     "stopped": _stopped,
     "paused": _paused,
+    "slowing": _slowing,
     "memory_behind": _memory_behind,
     "full_collection": _full_collection,
     "season": _season,
@@ -220,6 +232,7 @@ _NOT_APPLICABLE = {
     "still_growing": "growth along the work done, or on top of a daily curve, may rest",
     "stopped": "its shape tells already, or the points are few",
     "paused": "there are points enough to see the last part",
+    "slowing": "too few steps, or ups and downs of a day or a saw-tooth",
     "memory_behind": "no objects, or the allocated blocks were not counted",
     "full_collection": "none was seen, and only the watch of the hour waits for one, of objects",
     "season": "under two days were seen",

@@ -18,17 +18,27 @@ def held_by_growing(history: History) -> set[str]:
 
 
 def gains(history: History) -> list[tuple[int, BigContainer]]:
-    """Each container that has gained entries, and how many. One that was not big at the first looks has grown."""
-    first: dict[tuple[str, object], int] = {}
-    last: dict[tuple[str, object], BigContainer] = {}
+    """Each container that has gained entries and is still there, and how many.
+
+    One that was not big at the first look has grown since: where it has a name, or was seen again. A nameless one
+    that was seen once may be of a request that was just under way.
+    """
     looks = [containers for containers in history.containers if containers is not None]
+    seen: dict[tuple[str, object], list[int]] = {}
+    last: dict[tuple[str, object], BigContainer] = {}
     for number, containers in enumerate(looks):
+        last = {}
         for container in containers:
             where = container.name or container.token
             if where is not None:
-                first.setdefault((container.type, where), container.length if number == 0 else 0)
-                last[container.type, where] = container
-    grown = [(container.length - first[key], container) for key, container in last.items()]
+                key: tuple[str, object] = (container.type, where)
+                seen.setdefault(key, [] if number == 0 else [0]).append(container.length)
+                last[key] = container
+    grown = [
+        (container.length - lengths[0], container)
+        for key, container in last.items()
+        if (lengths := seen[key]) and (container.name or lengths[0] or len(lengths) > 2)
+    ]
     return [item for item in grown if item[0] > 0]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from memwatch.detection.attribution import attribute
+from memwatch.detection.case import Case
 from memwatch.detection.containers import held_by_growing, holding
 from memwatch.detection.in_step import IN_STEP, Judged, correlation_of, holds_several
 from memwatch.detection.verdict import Verdict, describe
@@ -41,7 +42,7 @@ WAITS = "not enough data: objects grow too that may hold it, and are not judged 
 def one_cause_one_leak(judged: Sequence[Judged]) -> list[Verdict]:
     """The same verdicts, followers folded into their leaders and told as ``expected``."""
     leaks = [item for item in judged if item.verdict.is_leak]
-    open_ones = [item for item in judged if item.verdict.outcome == NOT_YET and item.case.watching]
+    open_ones = [item for item in judged if item.verdict.outcome == NOT_YET and _may_explain(item.case)]
     verdicts = [item.verdict for item in judged if not item.verdict.is_leak]
     objects = [item for item in leaks if item.case.series.kind == "objects"]
     leaders, followers = _objects(objects)
@@ -56,6 +57,11 @@ def one_cause_one_leak(judged: Sequence[Judged]) -> list[Verdict]:
     verdicts.extend(_folded(verdict, holder) for verdict in memory.explained if holder and verdict.kind not in told)
     verdicts.extend(replace(verdict, outcome=NOT_YET, rule=RULE, sentence=WAITS) for verdict in memory.waiting)
     return verdicts
+
+
+def _may_explain(case: Case) -> bool:
+    """Whether a watch is to wait for this series' verdict before it calls memory a leak of its own."""
+    return case.watching and "begun_late" not in case.found
 
 
 def _folded(verdict: Verdict, leader: str) -> Verdict:

@@ -14,6 +14,9 @@ FLOOR_OF_CONTRACT = 0.5
 FLOOR_SIGMAS, MAX_FALL_BACK = 6.0, 0.2
 """Where the contract's gate did not open: a gain that noise does not reach, and that is not given back again."""
 
+BEGUN_AFTER, BEGUN_SHARE = 0.6, 0.8
+"""All but a fifth of the gain came in the last two fifths, above all that was before: too late to tell a leak by."""
+
 WARM_UP_SHARE, LEFT_OF_GATE = 0.25, 0.4
 """Of the time seen, and what of the gate's growth must be left without it: a line keeps two thirds in percent."""
 
@@ -38,7 +41,9 @@ def warm_up(case: Case) -> Decision | None:
     case.found["growth_after_warm_up"] = growth
     if growth > LEFT_OF_GATE * _least(case, median(later[: len(later) // 4])):
         return None
-    return Decision("expected", "warm_up", "a warm-up: it grew at first, and little since")
+    return _just_begun(case, "warm_up") or Decision(
+        "expected", "warm_up", "a warm-up: it grew at first, and little since"
+    )
 
 
 def _least(case: Case, initial: float) -> float:
@@ -61,9 +66,11 @@ def floor(case: Case) -> Decision | None:
         base = max(0.0, low[0])
         limits, share = case.thresholds, FLOOR_OF_CONTRACT
         if gain < share * limits.min_growth_count or gain * 100 < share * limits.min_growth_percent * base:
-            return Decision("expected", "floor", "a saw-tooth or noise: its floor has not risen")
+            return _just_begun(case, "floor") or Decision(
+                "expected", "floor", "a saw-tooth or noise: its floor has not risen"
+            )
         return None
-    fall = drawdown(low)
+    fall = drawdown([max(value, low[0]) for value in low])  # what fell before it rose was none of the gain
     case.found["fall_back"] = fall
     if gain < FLOOR_SIGMAS * case.sigma or fall > MAX_FALL_BACK * gain:
         return Decision("expected", "floor", "ups and downs: its floor has not risen clearly")
@@ -76,7 +83,21 @@ def trend(case: Case) -> Decision | None:
     case.found |= {"p": found.p, "tau": found.tau, "slope": case.slope.slope, "slope_low": case.slope.low}
     if found.p < TREND_P and found.tau >= TREND_TAU and case.slope.low > 0:
         return None
-    return Decision("expected", "trend", "a saw-tooth or noise: no steady rise")
+    return _just_begun(case, "trend") or Decision("expected", "trend", "a saw-tooth or noise: no steady rise")
+
+
+def _just_begun(case: Case, rule: str) -> Decision | None:
+    """A rise of late alone, which still goes on: a batch under way, or a leak that has begun."""
+    cut = case.times[0] + BEGUN_AFTER * case.span_s
+    early = [value for time, value in zip(case.times, case.values, strict=True) if time < cut]
+    late = case.values[len(early) :]
+    gained = case.values[-1] - median(early)
+    if gained < BEGUN_SHARE * case.growth or case.values[-1] - max(early) < BEGUN_SHARE * gained:
+        return None
+    if drawdown(late) > MAX_FALL_BACK * gained:
+        return None
+    case.found["begun_late"] = True
+    return Decision("not enough data", rule, "it has only just begun to rise: more points will tell")
 
 
 def jumps(case: Case) -> Decision | None:

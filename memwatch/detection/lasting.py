@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from statistics import fmean, median
 
 from memwatch.detection.case import FLOOR_POINTS, Case, Decision
-from memwatch.detection.estimators import mann_whitney, thin
-from memwatch.detection.families import DAY_S
+from memwatch.detection.estimators import mann_kendall, mann_whitney, theil_sen, thin
+from memwatch.detection.families import DAY_S, JUST_BEGUN
+from memwatch.detection.shapes import SEASON_MIN_S
 
 HARMLESS, LEAKING, SURE = 0.25, 0.5, 0.99
 """Probabilities of a leaking shape: below the first it is none, from the second it is one, from the third for sure."""
 LEAKING_MEMORY = 0.8
 """The same for memory that no type and no container accounts for: every cache of the process that fills is in it."""
+NOT_LEVEL = 0.1
+"""A harmless curve that rises at its end by more of its mean slope is no plateau yet."""
 LATE_SHARE = 0.6
 """What the last part must be able to rise, of the whole's slope: a slowing leak still does, a plateau does not."""
 EVEN_WHEN_FLAT = frozenset({"daily curve on a line", "line along the work done"})
@@ -22,6 +26,13 @@ PAUSE_PART, PAUSE_SIGMAS = 5, 4.5
 
 STOPPED_SHARE, STOPPED_P = 0.3, 0.002
 """Last steps under a third of the earlier ones' mean, by three lengths that are tried: 1 in 500 for each."""
+
+SLOWING_FROM, SLOWING_STEPS = 0.25, 8
+"""The first quarter is a warm-up; a falling rate takes eight steps to show."""
+SLOWING, SLOWING_MEMORY = (0.65, 0.01), (0.75, 0.05)
+"""What the rate must keep from there to the end, and the chance that it falls so steadily all the same: of what is
+counted one by one, and of memory that nothing names. Among n requests, keys that come by popularity are n to the power
+of .4 to .7 (Heaps' law): their rate ends at .44 to .66 of what it was after the first quarter."""
 
 SEASON_GAIN, SEASON_POINTS = 0.01, 200
 """A leak of 2 % an hour gains 48 % a day; one that matters within a quarter gains 1 %."""
@@ -41,8 +52,9 @@ def shape(case: Case) -> Decision | None:
         return Decision("not enough data", "shape", f"a leak or a {harmless.name}: more points will tell")
     if harmless.name == "daily curve" and case.span_s < 2 * DAY_S:
         return Decision("not enough data", "shape", "a daily curve fits as well: two days will tell")
-    if harmless.late > 2 * LATE_SHARE:
-        return Decision("not enough data", "shape", "it slows down, and has not levelled off yet")
+    if harmless.late > NOT_LEVEL:
+        so_far = "has only just begun to rise" if harmless.late > JUST_BEGUN else "slows down, and is not level yet"
+        return Decision("not enough data", "shape", f"it {so_far}: more points will tell")
     return Decision("expected", "shape", f"{harmless.name}, which fits better than any leak")
 
 
@@ -96,6 +108,40 @@ def paused(case: Case) -> Decision | None:
     if gained < STOPPED_SHARE * expected and expected - gained > PAUSE_SIGMAS * case.sigma:
         return Decision("not enough data", "paused", f"the last {tail} steps hardly rose: full, or resting")
     return None
+
+
+def slowing(case: Case) -> Decision | None:
+    """7c. Does its rate fall? A leak of every request goes on, a cache meets ever fewer keys that are new.
+
+    The rate is by the work done where that is counted. Of memory that nothing names only a steady rate speaks for a
+    leak; in a window of hours, that of a count may fall with the day's load.
+    """
+    memory = case.series.unit in ("blocks", "KiB")
+    resting = case.shapes is not None and case.shapes.leaking.name in EVEN_WHEN_FLAT
+    if case.sawtooth or resting or (case.span_s >= SEASON_MIN_S and not memory):
+        return None
+    start = case.times[0] + SLOWING_FROM * case.span_s
+    rates = [(time, rate) for time, rate in _rates(case) if time >= start]
+    if len(rates) < SLOWING_STEPS:
+        return None
+    times, values = [time for time, _ in rates], [rate for _, rate in rates]
+    trend, mean = mann_kendall(values), fmean(values)
+    bend = theil_sen(times, values).slope * (times[-1] - times[0]) / 2
+    share = (mean + bend) / (mean - bend) if bend < mean else 1.0
+    case.found |= {"rate_share": share, "rate_p": trend.p / 2 if trend.s < 0 else 1 - trend.p / 2}
+    least, chance = SLOWING_MEMORY if memory else SLOWING
+    if share >= least or case.found["rate_p"] >= chance:
+        return None
+    reason = f"its rate falls, to {max(0.0, share) * 100:.0f} % so far, as that of a cache which fills does"
+    return Decision("not enough data", "slowing", reason)
+
+
+def _rates(case: Case) -> list[tuple[float, float]]:
+    """Growth by the second, or by the request and task where they are counted, and when."""
+    work = case.history.work()
+    done = dict(zip(case.history.times, case.history.times if work is None else work, strict=True))
+    points = [(time, done[time], value) for time, value in zip(case.times, case.values, strict=True)]
+    return [(time, (b - a) / (u - x)) for (_, x, a), (time, u, b) in pairwise(points) if u > x]
 
 
 def season(case: Case) -> Decision | None:

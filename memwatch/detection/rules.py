@@ -8,7 +8,7 @@ from memwatch.detection.enough import few_points
 from memwatch.detection.garbage import full_collection
 from memwatch.detection.gates import gates
 from memwatch.detection.growth import floor, jumps, trend, warm_up
-from memwatch.detection.lasting import paused, season, shape, still_growing, stopped
+from memwatch.detection.lasting import paused, season, shape, slowing, still_growing, stopped
 
 RULES: tuple[Rule, ...] = (
     gates,
@@ -21,6 +21,7 @@ RULES: tuple[Rule, ...] = (
     still_growing,
     stopped,
     paused,
+    slowing,
     memory_behind,
     full_collection,
     season,

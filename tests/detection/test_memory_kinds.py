@@ -139,3 +139,38 @@ def test_free_lists_that_fill_are_below_what_a_watch_asks_for():
         for i in range(60)
     ]
     assert [verdict.outcome for verdict in judge(History.from_snapshots(rows), window="hour")] == ["quiet"]
+
+
+def test_memory_alone_whose_rate_falls_may_be_a_cache_that_fills():
+    given = [quiet(i, allocated_blocks=90_000 + round(900 * i**0.7), pymalloc_used_mb=25 + i / 10) for i in range(30)]
+    (found,) = (v for v in judge(History.from_snapshots(given)) if v.statistics.get("unit") == "blocks")
+    assert (found.outcome, found.rule) == ("not enough data", "slowing")
+
+
+def test_memory_that_follows_a_falling_load_leaks_with_every_request():
+    done, given = 0.0, []
+    for i in range(30):
+        blocks = 90_000 + round(9 * done)
+        given.append(quiet(i, requests_handled=round(done), allocated_blocks=blocks, pymalloc_used_mb=25 + done / 1000))
+        done += 200 - 3.5 * i
+    assert [found.kind for found in leaks(given)] == ["untracked"]
+
+
+def test_what_fell_before_memory_began_to_rise_is_not_given_back():
+    fell = [quiet(0, rss_mb=90.0, heap_committed_mb=50.0)]
+    given = fell + [quiet(i, rss_mb=88.0 + 0.25 * i, heap_committed_mb=50.0) for i in range(1, 24)]
+    assert [found.kind for found in leaks(given)] == ["native"]
+
+
+def test_a_container_of_one_passing_request_is_not_where_memory_grows():
+    given = [
+        quiet(
+            i,
+            allocated_blocks=90_000 + 400 * i,
+            pymalloc_used_mb=25 + 0.04 * i,
+            big_containers=(BigContainer(type="list", length=9000, holds="type", token=i),) if i % 3 == 0 else None,
+        )
+        for i in range(31)
+    ]
+    (found,) = leaks(given)
+    assert found.container is None

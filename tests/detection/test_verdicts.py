@@ -102,6 +102,21 @@ def test_a_plateau_not_yet_reached_cannot_be_told():
     assert found.outcome in ("not enough data", "expected")
 
 
+def test_keys_that_come_by_popularity_are_not_enough_data():
+    found = verdict_of(lambda i: 500 + 300 * i**0.6, 40)
+    assert (found.outcome, found.rule) == ("not enough data", "slowing")
+
+
+def test_a_leak_that_slows_with_its_load_is_one_all_the_same():
+    assert verdict_of(lambda i: 500 + 300 * i**0.8, 40).is_leak
+
+
+def test_a_rise_that_has_only_just_begun_says_so():
+    found = verdict_of(lambda i: 1000 + 90 * max(0, i - 32), 40)
+    assert found.outcome == "not enough data"
+    assert "only just begun" in found.sentence
+
+
 def test_a_warm_up_with_little_growth_after_it_is_no_leak():
     found = verdict_of(noisy(3, lambda i: 20 if i == 0 else 640 + 0.5 * i, 0.02), 120, window="hour", every_s=2)
     assert found.outcome == "expected"
