@@ -1,0 +1,27 @@
+"""The tests with other Pythons and Djangos: ``nox``, or ``nox -- tests/models`` for some. What lacks is skipped."""
+
+from __future__ import annotations
+
+import nox
+
+PAIRS = [
+    ("3.11", "5.2"),
+    ("3.12", "5.2"), ("3.12", "6.0"), ("3.12", "6.1"),
+    ("3.13", "5.2"), ("3.13", "6.0"), ("3.13", "6.1"),
+]  # fmt: skip
+"""Django 6 wants Python 3.12."""
+EXTRAS = ".[django,api,prometheus,redis,postgres,flamegraph,terminal]"
+
+nox.needs_version = ">=2025.2"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_missing_interpreters = False
+
+
+@nox.session
+@nox.parametrize(("python", "django"), PAIRS)
+def tests(session: nox.Session, django: str) -> None:
+    """The suite, with what pyproject.toml asks for and this Django; not with the locked requirements."""
+    groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "project", "dev")
+    session.install("-e", EXTRAS, *groups, f"django~={django}.0")
+    session.run("python", "-m", "django", "--version")
+    session.run("python", "-m", "pytest", *session.posargs, env={"DJANGO_SETTINGS_MODULE": "tests.settings"})
