@@ -52,12 +52,13 @@ _WHOLE_SERVERS = ("deployment", "project", "monitoring", "agent", "transport", "
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Such a test may be run a second time; the summary then says so. Every other test gets one try.
 
-    What takes long is left to ``make soak``.
+    What takes long is left to ``make soak``, what installs other people's projects to ``make test-sites``.
     """
-    if not os.environ.get("MEMWATCH_SOAK"):
-        long = [item for item in items if item.get_closest_marker("soak")]
-        items[:] = [item for item in items if item not in long]
-        config.hook.pytest_deselected(items=long)
+    for switch, marker in (("MEMWATCH_SOAK", "soak"), ("MEMWATCH_SITES", "sites")):
+        if not os.environ.get(switch):
+            left = [item for item in items if item.get_closest_marker(marker)]
+            items[:] = [item for item in items if item not in left]
+            config.hook.pytest_deselected(items=left)
     for item in items:
         if item.path.relative_to(Path(__file__).parent).as_posix().startswith(_WHOLE_SERVERS):
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))

@@ -1,0 +1,1 @@
+"""memwatch in sites that its authors did not write: ``make test-sites``."""
