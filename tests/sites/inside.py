@@ -6,15 +6,15 @@ Knows nothing of memwatch but its models' names: the site has the wheel, not thi
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import django
 
-NOT_OPENED = (
+NOT_OPENED = r"/(act|add|delete|flamegraph|download|difference|rehearsal|token|compare)/|_id>/$|admin.*/\d+/$"
     r"/(act|add|delete|flamegraph|download|difference|rehearsal)/|_id>/$|admin.*/\d+/$|/api/.*/[a-z-]+/$(?<!s/)"
 )
 """What acts, redirects or wants more than a row."""
@@ -91,7 +91,7 @@ def watched() -> list[list[Any]]:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, os.getcwd())
+    sys.path.insert(0, str(Path.cwd()))
     django.setup()
     told = {name: globals()[name]() for name in sys.argv[1:]}
     json.dump(told, sys.stdout)

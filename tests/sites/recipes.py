@@ -98,9 +98,12 @@ MIDDLEWARE += [
 ]
 TEMPLATES[0]["OPTIONS"]["context_processors"] += [
     "oscar.apps.search.context_processors.search_form", "oscar.apps.checkout.context_processors.checkout",
-    "oscar.apps.communication.notifications.context_processors.notifications", "oscar.core.context_processors.metadata",
+    "oscar.apps.communication.notifications.context_processors.notifications",
+    "oscar.core.context_processors.metadata",
 ]
-AUTHENTICATION_BACKENDS = ("oscar.apps.customer.auth_backends.EmailBackend", "django.contrib.auth.backends.ModelBackend")
+AUTHENTICATION_BACKENDS = [
+    "oscar.apps.customer.auth_backends.EmailBackend", "django.contrib.auth.backends.ModelBackend",
+]
 HAYSTACK_CONNECTIONS = {"default": {"ENGINE": "haystack.backends.simple_backend.SimpleEngine"}}
 """,
     )
