@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from fnmatch import fnmatchcase
 
@@ -27,14 +28,11 @@ class ExpectedRules:
                 return rule
         return None
 
-    def held_back(self, rule: ExpectedGrowth) -> None:
-        """Count a leak that the rule kept from opening, and its verdict."""
-        self._held_back[rule.pk] += 1
-        self.suppressed(rule)
-
-    def suppressed(self, rule: ExpectedGrowth) -> None:
-        """Count a verdict of leak on what the rule holds back already."""
-        self._suppressed[rule.pk] += 1
+    def count(self, *, held_back: Iterable[ExpectedGrowth], suppressed: Iterable[ExpectedGrowth]) -> None:
+        """Count a rule for each leak that it kept from opening, and for each verdict on what it holds back already."""
+        opened = Counter(rule.pk for rule in held_back)
+        self._held_back += opened
+        self._suppressed += opened + Counter(rule.pk for rule in suppressed)
 
     def save(self, now: datetime) -> None:
         """Write what was counted."""

@@ -12,6 +12,9 @@ from memwatch.models import Process, Service
 Key = tuple[str, str]
 """Kind and object type: with the process (or the service), the identity of a leak."""
 
+Owner = tuple[int, int | None]
+"""Service and process by id, ``None`` for the whole service."""
+
 WINDOWS = ("hour", "day", "week", "lives")
 """From narrow to wide. Lives are those of a service's recycled workers; no process is judged by them."""
 
@@ -37,6 +40,11 @@ class Judgement:
     hold: timedelta = timedelta(hours=1)
     """How long a leak found in the raw snapshots (or in lives) must not grow before it is resolved."""
     min_growth_count: int = 100
+
+    @property
+    def owner(self) -> Owner:
+        """Whose leaks these are."""
+        return self.service.pk, None if self.process is None else self.process.pk
 
     def leaking(self) -> set[Key]:
         """What leaks in one window at least."""

@@ -1,13 +1,15 @@
-"""From verdicts to rows: opens, follows, resolves and reopens the leaks of one process or service, in a transaction."""
+"""From verdicts to rows: opens, follows, resolves and reopens leaks of processes and services, in a transaction."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
 from django.db import transaction
+from django.db.models import Q
 
 from memwatch.detection import Verdict
 from memwatch.figures import SEVERITIES
@@ -15,7 +17,7 @@ from memwatch.models import ExpectedGrowth, Leak, LeakEvent, Process, database
 from memwatch.services import counters
 from memwatch.services.expected_growth import ExpectedRules
 from memwatch.services.leak_ends import snooze_of_predecessor
-from memwatch.services.leak_judgement import WINDOWS, Judgement, Key, window_of
+from memwatch.services.leak_judgement import WINDOWS, Judgement, Key, Owner, window_of
 from memwatch.services.leak_states import (
     close,
     follow_up,
@@ -41,13 +43,17 @@ _State, _Event = Leak.State, LeakEvent.Kind
 
 @dataclasses.dataclass(slots=True)
 class _Pass:
-    """The work of one transaction."""
+    """The work on one process or service."""
 
     judgement: Judgement
     rules: ExpectedRules
     counts: Counter[str] = dataclasses.field(default_factory=Counter)
     events: list[LeakEvent] = dataclasses.field(default_factory=list)
     announced: list[Leak] = dataclasses.field(default_factory=list)
+    held_back: list[ExpectedGrowth] = dataclasses.field(default_factory=list)
+    """A rule for each leak that it kept from opening."""
+    suppressed: list[ExpectedGrowth] = dataclasses.field(default_factory=list)
+    """A rule for each verdict of leak on what it holds back already."""
 
     def event(self, row: Leak, kind: str, comment: str) -> None:
         self.events.append(LeakEvent(leak=row, kind=kind, comment=comment, at=self.judgement.now))
@@ -57,11 +63,10 @@ class _Pass:
         self.event(row, kind, comment)
         self.counts["opened" if kind == _Event.DETECTED else "reopened"] += 1
         self.announced.append(row)
-        counters.add("leak_detections", 1, service=row.service.name, severity=row.severity)
 
     def suppress(self, row: Leak, rule: ExpectedGrowth) -> None:
         row.state, row.snoozed_until, row.expected_growth = _State.SUPPRESSED, None, rule
-        self.rules.held_back(rule)
+        self.held_back.append(rule)
         self.counts["suppressed"] += 1
         self.event(row, _Event.SUPPRESSED, f"expected: {rule.reason}")
 
@@ -71,28 +76,59 @@ class _Pass:
         self.event(row, _Event.RESOLVED, comment)
 
 
-def apply(judgement: Judgement, rules: ExpectedRules) -> Counter[str]:
-    """Bring the rows of the process (or of the service) up to the verdicts.
+def apply(judgements: Sequence[Judgement], rules: ExpectedRules) -> Counter[str]:
+    """Bring the rows of these processes (or services) up to the verdicts, all of them or, where it raises, none.
 
-    Repeating it changes nothing but the time last seen. Nothing happens when the process ended or disappeared in the
+    Repeating it changes nothing but the time last seen. Nothing happens to a process that ended or disappeared in the
     meantime. Raises what the database raises.
     """
-    work, process = _Pass(judgement, rules), judgement.process
+    passes = [_Pass(judgement, rules) for judgement in judgements]
     with writing():
-        if process is not None and not Process.objects.alive().filter(pk=process.pk).exists():
-            return work.counts
-        own = Leak.objects.select_for_update(of=("self",)).filter(service=judgement.service, process=process)
-        rows = {(row.kind, row.object_type): row for row in own}
-        for row in rows.values():
-            row.service, row.process = judgement.service, process
-        for key in sorted(judgement.leaking() - rows.keys() - judgement.covered):
-            _open(work, key, judgement.worst(key))
-        for key, row in rows.items():
-            _follow(work, key, row)
-        LeakEvent.objects.bulk_create(work.events)
-        for row in work.announced:
+        passes = _still_there(passes)
+        rows = _rows_of(passes)
+        for work in passes:
+            _bring_up(work, rows.get(work.judgement.owner, {}))
+        LeakEvent.objects.bulk_create(event for work in passes for event in work.events)
+        announced = [row for work in passes for row in work.announced]
+        for (service, severity), times in sorted(
+            Counter((row.service.name, row.severity) for row in announced).items()
+        ):
+            counters.add("leak_detections", times, service=service, severity=severity)
+        for row in announced:
             transaction.on_commit(partial(leak_detected.send_robust, sender=Leak, leak=row), using=database.alias())
-    return work.counts
+    for work in passes:
+        rules.count(held_back=work.held_back, suppressed=work.suppressed)
+    return sum((work.counts for work in passes), Counter[str]())
+
+
+def _still_there(passes: list[_Pass]) -> list[_Pass]:
+    wanted = [work.judgement.process.pk for work in passes if work.judgement.process is not None]
+    alive = set(Process.objects.alive().filter(pk__in=wanted).values_list("pk", flat=True)) if wanted else set()
+    return [work for work in passes if work.judgement.process is None or work.judgement.process.pk in alive]
+
+
+def _rows_of(passes: list[_Pass]) -> dict[Owner, dict[Key, Leak]]:
+    """Their leaks, locked until the transaction ends."""
+    owners = [work.judgement.owner for work in passes]
+    services = {service for service, process in owners}
+    whole = Q(process=None, service__in=[service for service, process in owners if process is None])
+    found = Leak.objects.select_for_update(of=("self",)).filter(
+        Q(process__in=[process for _service, process in owners if process is not None]) | whole, service__in=services
+    )
+    rows: dict[Owner, dict[Key, Leak]] = {}
+    for row in found.order_by("pk"):
+        rows.setdefault((row.service_id, row.process_id), {})[row.kind, row.object_type] = row
+    return rows
+
+
+def _bring_up(work: _Pass, rows: dict[Key, Leak]) -> None:
+    judgement = work.judgement
+    for row in rows.values():
+        row.service, row.process = judgement.service, judgement.process
+    for key in sorted(judgement.leaking() - rows.keys() - judgement.covered):
+        _open(work, key, judgement.worst(key))
+    for key, row in rows.items():
+        _follow(work, key, row)
 
 
 def _open(work: _Pass, key: Key, verdict: Verdict | None) -> None:
@@ -183,7 +219,7 @@ def _still_leaking(work: _Pass, row: Leak, verdict: Verdict) -> None:
     if rule is not None:
         if row.state == _State.SUPPRESSED:
             row.expected_growth = rule
-            work.rules.suppressed(rule)
+            work.suppressed.append(rule)
         else:
             work.suppress(row, rule)
         return

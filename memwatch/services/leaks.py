@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 
 from django.db import DatabaseError
 from django.db.models import Min
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 MIN_POINTS = 8
 """A day or a week with fewer hours is not judged."""
+AT_ONCE = 20
+"""Processes whose leaks are brought up to date in one transaction: they are locked for some 50 ms."""
 FEWEST_POINTS = 4
 """Fewer raw snapshots are not judged, and under ``WATCH_POINTS`` only for leaks that the service is known for."""
 LONG_WINDOWS = {"day": timedelta(days=1), "week": timedelta(days=7)}
@@ -84,38 +87,70 @@ def detect(now: datetime | None = None) -> DetectResult:
     }
     long_verdicts, long_due = _long_verdicts(processes, thresholds, now)
     wanted = _wanted(processes, now, settings, thresholds) | long_verdicts.keys()
-    known, whole = _known(now), covered_by_services()
-    for process, history in _histories([processes[pk] for pk in sorted(wanted & processes.keys())], now - window):
-        counts["judged"] += 1
-        try:
-            verdicts = dict(long_verdicts.get(process.pk, {}))
-            few = len(history) < WATCH_POINTS
-            if len(history) >= FEWEST_POINTS:
-                verdicts["hour"] = _by_key(judge(history, thresholds=thresholds, window="given" if few else "hour"))
-            age_s = (now - process.started_at).total_seconds()
-            judgement = Judgement(
-                service=process.service,
-                process=process,
-                now=now,
-                verdicts=verdicts,
-                reported=frozenset(history.counts),
-                few_points=few,
-                known=known.get(process.service_id, frozenset()),
-                covered=frozenset(key for key, up_to_s in whole.get(process.service_id, ()) if age_s <= up_to_s),
-                hold=window,
-                min_growth_count=settings.leak_min_growth_count,
-            )
-            counts.update(apply(judgement, rules))
-        except DatabaseError as error:
-            logger.warning("leaks of %s were not kept, the next run tries again: %s", process, error)
-            counts["failed"] += 1
-        except ValueError:
-            logger.exception("series of %s could not be judged", process)
-            counts["failed"] += 1
+    chosen = [processes[pk] for pk in sorted(wanted & processes.keys())]
+    judgements = _judgements(
+        _histories(chosen, now - window),
+        long_verdicts,
+        thresholds=thresholds,
+        settings=settings,
+        now=now,
+        counts=counts,
+    )
+    while some := list(islice(judgements, AT_ONCE)):
+        counts.update(_keep(some, rules))
     rules.save(now)
     if long_due:
         Lease.objects.update_or_create(name=LONG_LEASE, defaults={"expires_at": now, "last_finished_at": now})
     return DetectResult(processes=len(processes), **counts)
+
+
+def _judgements(
+    histories: Iterable[tuple[Process, History]],
+    long_verdicts: Mapping[int, Mapping[str, Verdicts]],
+    *,
+    thresholds: Thresholds,
+    settings: Settings,
+    now: datetime,
+    counts: Counter[str],
+) -> Iterator[Judgement]:
+    """What there is to say of each; ``counts`` gets those judged and those that could not be."""
+    known, whole = _known(now), covered_by_services()
+    for process, history in histories:
+        counts["judged"] += 1
+        verdicts = dict(long_verdicts.get(process.pk, {}))
+        few = len(history) < WATCH_POINTS
+        try:
+            if len(history) >= FEWEST_POINTS:
+                verdicts["hour"] = _by_key(judge(history, thresholds=thresholds, window="given" if few else "hour"))
+        except ValueError:
+            logger.exception("series of %s could not be judged", process)
+            counts["failed"] += 1
+            continue
+        age_s = (now - process.started_at).total_seconds()
+        yield Judgement(
+            service=process.service,
+            process=process,
+            now=now,
+            verdicts=verdicts,
+            reported=frozenset(history.counts),
+            few_points=few,
+            known=known.get(process.service_id, frozenset()),
+            covered=frozenset(key for key, up_to_s in whole.get(process.service_id, ()) if age_s <= up_to_s),
+            hold=raw_window(settings),
+            min_growth_count=settings.leak_min_growth_count,
+        )
+
+
+def _keep(judgements: Sequence[Judgement], rules: ExpectedRules) -> Counter[str]:
+    """Bring their rows up to date in one transaction; where that fails, in one for each."""
+    try:
+        return apply(judgements, rules)
+    except DatabaseError as error:
+        if len(judgements) > 1:
+            return sum((_keep([judgement], rules) for judgement in judgements), Counter[str]())
+        process = judgements[0].process
+        logger.warning("leaks of %s were not kept, the next run tries again: %s", process, error)
+        return Counter(failed=1)
 
 
 def _by_key(verdicts: Iterable[Verdict]) -> Verdicts:

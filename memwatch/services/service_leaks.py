@@ -62,7 +62,7 @@ def judge_services(
             if len(lives) < WATCH_LIVES:
                 counts["resolved"] += _no_longer_recycled(service, now)
             elif service.pk in followed or _worth_loading(lives, thresholds):
-                counts.update(apply(_judgement(service, lives, now, settings, thresholds), rules))
+                counts.update(apply([_judgement(service, lives, now, settings, thresholds)], rules))
         except DatabaseError as error:
             logger.warning("leaks of the service %s were not kept, the next run tries again: %s", service, error)
             counts["failed"] += 1

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from memwatch.models import Counter, ExpectedGrowth, Leak, LeakEvent, SnapshotRollup
 from memwatch.queries.stats import stats
-from memwatch.services import leaks
+from memwatch.services import leak_rows, leaks
 from memwatch.signals import leak_detected
 from tests.services.stored import (
     MINUTE,
@@ -349,3 +350,42 @@ def test_a_shared_container_is_judged_as_one_and_an_own_limit_as_its_own(source,
     leak = Leak.objects.get()
     assert (leak.severity, leak.evidence["statistics"]["limit_source"]) == (severity, source)
     assert leak.time_to_exhaustion_s == pytest.approx(hours * 3600, rel=0.3)
+
+
+def test_where_the_rows_of_one_process_fail_the_others_are_kept(monkeypatch, heard, caplog):
+    processes = [leaking_process(slot=number) for number in range(3)]
+    expected = ExpectedGrowth.objects.create(type_pattern="no.such.*", reason="none")
+    bring_up = leak_rows._bring_up
+
+    def fail(work, rows):
+        if work.judgement.process == processes[1]:
+            raise OperationalError("deadlock detected")
+        bring_up(work, rows)
+
+    monkeypatch.setattr(leak_rows, "_bring_up", fail)
+    result = leaks.detect(NOON)
+    assert (result.opened, result.judged, result.failed) == (2, 3, 1)
+    assert set(Leak.objects.values_list("process", flat=True)) == {processes[0].pk, processes[2].pk}
+    assert detections() == 2
+    assert f"leaks of {processes[1]} were not kept, the next run tries again: deadlock detected" in caplog.text
+    expected.refresh_from_db()
+    assert expected.matches == 0
+    monkeypatch.setattr(leak_rows, "_bring_up", bring_up)
+    assert leaks.detect(NOON).opened == 1
+    assert detections() == 3
+
+
+def test_a_failed_transaction_counts_nothing_on_a_rule(monkeypatch):
+    processes = [leaking_process(slot=number) for number in range(2)]
+    rule = ExpectedGrowth.objects.create(type_pattern=QUOTE, reason="warms up")
+    bring_up = leak_rows._bring_up
+
+    def fail(work, rows):
+        bring_up(work, rows)
+        if work.judgement.process == processes[1]:
+            raise OperationalError("deadlock detected")
+
+    monkeypatch.setattr(leak_rows, "_bring_up", fail)
+    assert leaks.detect(NOON).suppressed == 1
+    rule.refresh_from_db()
+    assert (rule.matches, rule.suppressed_verdicts) == (1, 1)
