@@ -46,6 +46,10 @@ def broker() -> Iterator[Finding]:
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, timeout=BROKER_S)
             url = redacted(connection.as_uri(include_password=False).replace("guest:**@", ""))
+    except ImportError as error:
+        remedy = 'Install it, e.g. pip install "memwatch[redis]" for redis://.'
+        yield Finding(False, f"what the broker is spoken to with is not installed: {error}", remedy)
+        return
     except Exception as error:  # noqa: BLE001 - every transport of kombu has errors of its own
         yield Finding(False, f"the broker does not answer: {type(error).__name__}: {error}", "See CELERY_BROKER_URL.")
         return

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import Celery
 from django.contrib.auth.models import Group
 from django.utils import timezone
 
@@ -60,6 +61,14 @@ def test_a_database_without_the_tables_says_which_command_makes_them(tmp_path: P
     assert "migration(s) of memwatch\n  → Run manage.py migrate." in done.stdout
     assert "no such table" not in done.stdout
     assert "✗ no Celery worker answers" in done.stdout
+
+
+def test_a_broker_whose_client_is_not_installed_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = Celery("site", broker="redis://localhost/0", set_as_current=False)
+    monkeypatch.setattr(doctor_celery.celery, "current_app", app)
+    monkeypatch.delitem(sys.modules, "kombu.transport.redis", raising=False)
+    monkeypatch.setitem(sys.modules, "kombu.transport.redis", None)
+    assert "memwatch[redis]" in texts(doctor_celery.broker(), ok=False)
 
 
 @pytest.mark.django_db
