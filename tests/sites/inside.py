@@ -15,8 +15,6 @@ from typing import Any
 import django
 
 NOT_OPENED = r"/(act|add|delete|flamegraph|download|difference|rehearsal|token|compare)/|_id>/$|admin.*/\d+/$"
-    r"/(act|add|delete|flamegraph|download|difference|rehearsal)/|_id>/$|admin.*/\d+/$|/api/.*/[a-z-]+/$(?<!s/)"
-)
 """What acts, redirects or wants more than a row."""
 
 
