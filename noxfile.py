@@ -22,6 +22,6 @@ nox.options.error_on_missing_interpreters = False
 def tests(session: nox.Session, django: str) -> None:
     """The suite, with what pyproject.toml asks for and this Django; not with the locked requirements."""
     groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "project", "dev")
-    session.install("-e", EXTRAS, *groups, f"django~={django}.0")
+    session.install("-e", EXTRAS, *groups, "pip", f"django~={django}.0")
     session.run("python", "-m", "django", "--version")
     session.run("python", "-m", "pytest", *session.posargs, env={"DJANGO_SETTINGS_MODULE": "tests.settings"})
