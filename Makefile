@@ -3,7 +3,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 VENV = .venv/bin
 export DJANGO_SETTINGS_MODULE ?= project.settings
 
-.PHONY: run demo test soak bench bench-leaks bench-fleet lint docs reference lock screenshots clean
+.PHONY: run demo test test-sites matrix soak bench bench-leaks bench-fleet lint docs reference lock screenshots clean
 
 run: .venv/.installed
 	@exec $(VENV)/python manage.py run_stack
@@ -14,8 +14,18 @@ demo: .venv/.installed
 test: .venv/.installed-dev
 	@DJANGO_SETTINGS_MODULE=tests.settings $(VENV)/python -m pytest
 
+# memwatch in sites of others (Wagtail, Oscar, ...), from the package index into MEMWATCH_SITES_CACHE; SITE=wagtail for one.
+test-sites: .venv/.installed-dev
+	@DJANGO_SETTINGS_MODULE=tests.settings MEMWATCH_SITES=1 $(VENV)/python -m pytest -m sites tests/sites $(if $(SITE),-k $(SITE))
+
+# The suite with other Pythons and Djangos, as far as they are installed; ARGS go to pytest.
+matrix: .venv/.installed-dev
+	$(VENV)/python -m nox $(if $(ARGS),-- $(ARGS))
+
+# A million hostile inputs, long recordings, and every outage: about 40 minutes. Writes the table of docs/reliability.md.
 soak: .venv/.installed-dev
 	@DJANGO_SETTINGS_MODULE=tests.settings MEMWATCH_SOAK=1 $(VENV)/python -m pytest -m soak
+	@$(VENV)/python -m benchmarks.outages $(OUTAGES)
 
 lint: .venv/.installed-dev
 	$(VENV)/ruff check .
