@@ -6,7 +6,7 @@ for each slice. As everywhere no reference is held between two of these turns.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import compress, islice, repeat
@@ -30,8 +30,9 @@ _SEQUENCES: tuple[type, ...] = (list, tuple)
 _ITERATED: tuple[type, ...] = (set, frozenset, deque)
 _SEQUENCE_IDS = frozenset(map(id, _SEQUENCES))
 _ITERATED_IDS = frozenset(map(id, _ITERATED))
-_DICT_IDS = frozenset((id(dict),))
-_SIZED_IDS = _SEQUENCE_IDS | _ITERATED_IDS | _DICT_IDS
+DICT_IDS = frozenset(map(id, (dict, defaultdict, OrderedDict, Counter)))
+"""Of those of the standard library: their length and their iterators are C code too."""
+SIZED_IDS = _SEQUENCE_IDS | _ITERATED_IDS | DICT_IDS
 
 
 def of_types(type_ids: frozenset[int], objects: Objects) -> Iterator[Any]:
@@ -55,7 +56,7 @@ def note_big(lengths: dict[int, int], objects: Objects) -> list[Step]:
     sized: list[Any] = []
     of_each = zip(map(id, sized), map(len, sized), strict=False)
     return [
-        partial(sized.extend, of_types(_SIZED_IDS, objects)),
+        partial(sized.extend, of_types(SIZED_IDS, objects)),
         partial(lengths.update, compress(of_each, map(le, repeat(BIG), map(len, sized)))),
         sized.clear,
     ]
@@ -104,8 +105,8 @@ class BigContainers:
 
         ways: list[tuple[frozenset[int], Iterable[Iterable[Any]]]] = [
             (_SEQUENCE_IDS, map(getitem, those(_SEQUENCE_IDS), slices(_SEQUENCE_IDS))),
-            (_DICT_IDS, stretch(dict.values, _DICT_IDS)),
-            (_DICT_IDS, stretch(iter, _DICT_IDS)),
+            (DICT_IDS, stretch(dict.values, DICT_IDS)),
+            (DICT_IDS, stretch(dict.__iter__, DICT_IDS)),
             (_ITERATED_IDS, stretch(iter, _ITERATED_IDS)),
         ]
         return [

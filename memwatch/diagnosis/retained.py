@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections import deque
 from collections.abc import Generator, Iterator
 from functools import partial
 from itertools import chain, compress, islice, repeat
-from operator import and_, is_, not_, or_
+from operator import and_, not_, or_
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
+from memwatch.diagnosis.big_containers import DICT_IDS, SIZED_IDS
 from memwatch.diagnosis.hands import held
 from memwatch.diagnosis.host import Host
 from memwatch.diagnosis.meter import Meter
@@ -28,7 +28,6 @@ _IS_CLASS = 1 << 31
 _HEADERS = 32
 """Bytes before and beside an instance of a class that its basic size leaves out, at least."""
 _SHARED = frozenset(map(id, (ModuleType, FunctionType, BuiltinFunctionType, CodeType, FrameType)))
-_SIZED = frozenset(map(id, (list, tuple, dict, set, frozenset, deque)))
 
 
 def retained_bytes(root: list[Any], host: Host, meter: Meter) -> Generator[float, None, tuple[int, bool]]:
@@ -75,7 +74,7 @@ def _next_stretch(queue: list[Any], start: int) -> tuple[_Stretch, int]:
     lengths: list[int] = []
 
     def sized() -> Iterator[bool]:
-        return map(_SIZED.__contains__, map(id, map(type, islice(queue, start, stop))))
+        return map(SIZED_IDS.__contains__, map(id, map(type, islice(queue, start, stop))))
 
     uninterrupted(
         [
@@ -113,15 +112,18 @@ def _following(queue: list[Any], stretch: _Stretch, seen: set[int]) -> list[Step
     fresh: dict[int, Any] = {}
 
     def dicts() -> Iterator[Any]:
-        return compress(now, map(is_, map(type, now), repeat(dict)))
+        return compress(now, map(DICT_IDS.__contains__, map(id, map(type, now))))
+
+    def others() -> Iterator[Any]:
+        return compress(now, map(not_, map(DICT_IDS.__contains__, map(id, map(type, now)))))
 
     def referents() -> Iterator[Any]:
         if stretch.entries is not None:
-            containers = chain(map(iter, now), map(dict.values, dicts()))
+            containers = chain(map(dict.__iter__, dicts()), map(dict.values, dicts()), map(iter, others()))
             bounds = repeat(stretch.entries.start), repeat(stretch.entries.stop)
             return chain.from_iterable(map(islice, containers, *bounds))
         # The dicts again: one that is not tracked, of texts say, names no referents.
-        entries = chain(map(iter, dicts()), map(dict.values, dicts()))
+        entries = chain(map(dict.__iter__, dicts()), map(dict.values, dicts()))
         return chain.from_iterable(chain(map(gc.get_referents, now), entries))
 
     def new() -> Iterator[Any]:

@@ -7,7 +7,7 @@ import gc
 import sys
 import threading
 import types
-from collections import OrderedDict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -71,20 +71,23 @@ def test_a_container_that_is_gone_through_in_slices_is_found_by_its_last_entries
     shop.AS_KEYS = dict.fromkeys(entries())  # type: ignore[attr-defined]
     shop.IN_DICT = dict(enumerate(entries()))  # type: ignore[attr-defined]
     shop.IN_SET = set(entries())  # type: ignore[attr-defined]
+    shop.IN_CACHE = OrderedDict(enumerate(entries()))  # type: ignore[attr-defined]
+    shop.IN_GROUPS = defaultdict(list, enumerate(entries()))  # type: ignore[attr-defined]
     shop.IN_DEQUE = deque(entries())  # type: ignore[attr-defined]
     result = referrers(QUOTE)
     assert {path[0].partition(" ")[0].removeprefix("shop_under_test.") for path in paths(result)} == {
-        "IN_LIST", "AS_KEYS", "IN_DICT", "IN_SET", "IN_DEQUE",
+        "IN_LIST", "AS_KEYS", "IN_DICT", "IN_SET", "IN_DEQUE", "IN_CACHE", "IN_GROUPS",
     }  # fmt: skip
     assert all(each["count"] == 3 for each in result["chains"])
 
 
+@pytest.mark.parametrize("kind", [dict, list, OrderedDict])
 def test_a_holder_of_very_many_is_sized_within_bounds(
-    shop: types.ModuleType, make_class: MakeClass, monkeypatch: pytest.MonkeyPatch
+    kind: Any, shop: types.ModuleType, make_class: MakeClass, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retained, "AT_ONCE", 1_000)
     quote = make_class("Quote", __slots__=("price",))
-    shop.QUOTES = [quote() for _ in range(20_000)]  # type: ignore[attr-defined]
+    shop.QUOTES = kind(enumerate(quote() for _ in range(20_000)))  # type: ignore[attr-defined]
     whole = referrers(QUOTE)["holder"]
     assert not whole["retained_is_lower_bound"]
     monkeypatch.setattr(retained, "MOST_OBJECTS", 5_000)
