@@ -8,6 +8,9 @@ from memwatch.detection.estimators import theil_sen
 BLOCKS_LATE_SHARE, BLOCKS_CONFIDENCE, BLOCKS_PER_OBJECT = 0.35, 0.8, 0.5
 """Over the last third, as imports allocate before it; half a block for an object, since an object is one at least."""
 
+OWN_UNSURE = 0.5
+"""What a kept snapshot takes is an estimate: half of it more or less, by how many names and numbers are shared."""
+
 
 def memory_behind(case: Case) -> Decision | None:
     """8. Objects need blocks: a count can climb alone, when the collector starts to track what was there.
@@ -25,7 +28,13 @@ def memory_behind(case: Case) -> Decision | None:
     objects = theil_sen(case.times[own:], case.values[own:]).slope
     late = theil_sen(times[start:], blocks[start:], BLOCKS_CONFIDENCE)
     case.found |= {"late_objects_slope": objects, "late_blocks_slope": late.slope, "late_blocks_slope_high": late.high}
-    still = BLOCKS_PER_OBJECT * objects
+    still = BLOCKS_PER_OBJECT * objects - _unsure(case)
     if -still < late.low and late.high < still:
         return Decision("expected", "memory_behind", "no memory behind it: the allocated blocks stand still")
     return None
+
+
+def _unsure(case: Case) -> float:
+    """Blocks a second by which the late slope may be wrong, where those of kept snapshots were taken off."""
+    own = case.history.own_blocks
+    return 0.0 if case.watching or not own else OWN_UNSURE * sum(own) / case.history.span_s

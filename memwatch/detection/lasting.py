@@ -29,10 +29,11 @@ STOPPED_SHARE, STOPPED_P = 0.3, 0.002
 
 SLOWING_FROM, SLOWING_STEPS = 0.25, 8
 """The first quarter is a warm-up; a falling rate takes eight steps to show."""
-SLOWING, SLOWING_MEMORY = (0.65, 0.01), (0.75, 0.05)
+SLOWING, SLOWING_MEMORY = (0.65, 0.01), (0.7, 0.02)
 """What the rate must keep from there to the end, and the chance that it falls so steadily all the same: of what is
-counted one by one, and of memory that nothing names. Among n requests, keys that come by popularity are n to the power
-of .4 to .7 (Heaps' law): their rate ends at .44 to .66 of what it was after the first quarter."""
+counted one by one, where a lower load is the likelier reason, and of memory that nothing names. Among n requests, keys
+that come by popularity are n to the power of .4 to .7 (Heaps' law): their rate ends at .44 to .66 of what it was after
+the first quarter."""
 
 SEASON_GAIN, SEASON_POINTS = 0.01, 200
 """A leak of 2 % an hour gains 48 % a day; one that matters within a quarter gains 1 %."""

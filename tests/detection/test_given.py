@@ -143,3 +143,18 @@ def test_a_list_that_is_emptied_between_the_looks_at_it_is_no_leak():
         for i in range(24)
     ]
     assert leaks(given) == []
+
+
+def test_few_objects_a_snapshot_are_not_lost_in_what_the_snapshots_take():
+    """Ten sockets between two snapshots, which take some sixty blocks themselves."""
+    given = [
+        snapshot(
+            i,
+            {"dict": 9000, "socket.socket": 10 * i} | {f"app.T{n}": 300 + n for n in range(20)},
+            every_s=0.05,
+            total_objects=60_000 + 13 * i,
+            allocated_blocks=90_000 + 59 * i,
+        )
+        for i in range(30)
+    ]
+    assert [verdict.object_type for verdict in leaks(given)] == ["socket.socket"]
