@@ -178,7 +178,14 @@ def page_of_charts(
 def table(charts: Sequence[Chart]) -> dict[str, Any]:
     """The same as text: some two dozen times, newest first, with what each series had last known by then."""
     columns = [(each, chart.unit) for chart in charts for each in chart.series if each.tabled and each.values]
-    moments = sorted({time for each, _unit in columns for time in each.times})
+    moments = sorted(
+        {
+            time
+            for each, _unit in columns
+            for time, value in zip(each.times, each.values, strict=True)
+            if value is not None
+        }
+    )
     if len(moments) > TABLE_ROWS:
         step = (len(moments) - 1) / (TABLE_ROWS - 1)
         moments = [moments[round(place * step)] for place in range(TABLE_ROWS)]

@@ -89,7 +89,11 @@ class ServiceAdmin(PageAdmin):
             "all_leaks_url": formats.changelist("leak", service__id__exact=obj.pk),
             "baselines": self._baselines(obj, now),
             "releases": [
-                {"name": release.name, "seen": formats.when(release.first_seen_at, now)}
+                {
+                    "url": formats.page_url("release", release.pk),
+                    "name": release.name,
+                    "seen": formats.when(release.first_seen_at, now),
+                }
                 for release in obj.releases.all()[:SHOWN_RELEASES]
             ],
         }

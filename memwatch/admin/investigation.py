@@ -209,6 +209,7 @@ def _release(releases: Sequence[InRelease]) -> Step:
     rows = [
         {
             "name": each.name,
+            "url": formats.page_url("release", each.pk),
             "seen": formats.when(each.first_seen_at),
             "processes": formats.count(each.processes),
             "leaking": formats.count(each.leaking),

@@ -165,10 +165,11 @@ def _facts(leak: Leak, now: datetime) -> list[str | SafeString]:
     if leak.process:
         facts.append(formats.link(formats.page_url("process", leak.process.pk), str(leak.process)))
         if leak.process.release:
-            facts.append(_("release %s") % leak.process.release.name)
+            name = _("release %s") % leak.process.release.name
+            facts.append(formats.link(formats.page_url("release", leak.process.release.pk), name))
         if leak.process.ended_at:
             facts.append(format_html(_("the process ended {}"), formats.when(leak.process.ended_at, now)))
-    facts.append(leak.get_kind_display())
+    facts += _lives_judged(leak)
     facts.append(format_html(_("detected {}"), formats.when(leak.detected_at, now)))
     facts.append(format_html(_("last judged a leak {}"), formats.when(leak.last_seen_at, now)))
     if leak.snoozed_until and leak.state == Leak.State.SNOOZED:
@@ -177,6 +178,17 @@ def _facts(leak: Leak, now: datetime) -> list[str | SafeString]:
         url = formats.page_url("expectedgrowth", leak.expected_growth_id)
         facts.append(formats.link(url, _("suppressed as expected growth")))
     return facts
+
+
+def _lives_judged(leak: Leak) -> list[str]:
+    """Of a leak of the service: how many lives show it, and how long they are."""
+    statistics = leak.evidence.get("statistics") if isinstance(leak.evidence, Mapping) else None
+    kept = statistics if isinstance(statistics, Mapping) else {}
+    lives, longest = kept.get("lives"), kept.get("life_s")
+    if leak.process_id is not None or not isinstance(lives, int) or not isinstance(longest, int | float):
+        return []
+    words = {"lives": formats.count(lives), "time": formats.duration(longest)}
+    return [_("seen over %(lives)s lives of up to %(time)s") % words]
 
 
 def _closed(leak: Leak, events: Sequence[LeakEvent], now: datetime) -> SafeString | str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
 
 from memwatch.admin.acting import ActingAdmin
@@ -11,6 +12,15 @@ from memwatch.admin.zone import ZonedAdmin
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as Text
+
+
+class Listed(ChangeList):
+    """Says how many rows match where something was asked for, and nothing of others where nothing was."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not self.query and not self.has_active_filters:
+            self.full_result_count = self.result_count
 
 
 class ListedAdmin(ZonedAdmin, ActingAdmin):
@@ -21,6 +31,9 @@ class ListedAdmin(ZonedAdmin, ActingAdmin):
     """What the rows are."""
     empty: Text | str = ""
     """Why there may be none, and what to do first."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return Listed
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"about": self.about, "empty": self.empty, **(extra_context or {})})

@@ -151,7 +151,8 @@ def _facts(process: Process, now: datetime) -> list[str | SafeString]:
         format_html(_("last seen {}"), formats.when(process.last_seen_at, now)),
     ]
     if process.release:
-        facts.insert(1, _("release %s") % process.release.name)
+        name = _("release %s") % process.release.name
+        facts.insert(1, formats.link(formats.page_url("release", process.release.pk), name))
     if process.ended_at:
         facts.append(format_html("{} {}", process.get_end_reason_display(), formats.when(process.ended_at, now)))
     return facts

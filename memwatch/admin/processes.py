@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy
 from memwatch import queries
 from memwatch.admin import fleet_acts, formats, process_page, slots
 from memwatch.admin.base import PageAdmin
+from memwatch.admin.listing import Listed
 from memwatch.admin.process_tables import counted_objects, process_state
 from memwatch.models import Leak, Process
 
@@ -74,7 +75,7 @@ class LeakingFilter(admin.SimpleListFilter):
         return queryset.exclude(pk__in=leaking) if self.value() == "no" else queryset
 
 
-class ProcessList(ChangeList):
+class ProcessList(Listed):
     """The list's rows with their figures, looked up once for the page."""
 
     def get_results(self, request: HttpRequest) -> None:

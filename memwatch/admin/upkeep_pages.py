@@ -232,7 +232,7 @@ def lease(row: Lease, now: datetime) -> RowPage:
             ),
         ],
         advice=[
-            _("Does beat run, and only once? “celery -A yoursite inspect scheduled” and its log tell."),
+            _("Does beat run, and only once? “manage.py memwatch_doctor” tells."),
             _("Does a worker serve the queue? “celery -A yoursite worker -Q celery,memwatch”."),
             _("Does it fail? The worker's log has a line “memwatch: %s failed” with the reason.") % row.name,
         ]

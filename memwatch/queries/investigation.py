@@ -17,6 +17,7 @@ MOST_RECORDINGS = 10
 class InRelease:
     """The same leak in the processes of one release of the service."""
 
+    pk: int
     name: str
     first_seen_at: datetime
     processes: int
@@ -46,6 +47,7 @@ def releases_of(leak: Leak) -> list[InRelease]:
     }
     return [
         InRelease(
+            pk=release.pk,
             name=release.name,
             first_seen_at=release.first_seen_at,
             processes=processes.get(release.pk, 0),

@@ -149,6 +149,7 @@ def test_the_rules_are_told_as_questions_with_what_each_found(fleet: Fleet, logi
 
 def test_every_rule_of_detection_has_its_question() -> None:
     assert [rule.__name__ for rule in RULES if rule.__name__ not in QUESTIONS] == []
+    assert {"few_lives", "in_most_lives", "load", "newest_lives", "pooled"} <= QUESTIONS.keys()
 
 
 def test_a_resolved_leak_says_who_closed_it_and_why(fleet: Fleet, login: Login) -> None:

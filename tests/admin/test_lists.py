@@ -44,6 +44,14 @@ def test_an_empty_list_says_what_to_do_first(model: str, login: Login) -> None:
     assert "Nothing matches these filters" in filtered or model == "lease"
 
 
+def test_a_list_of_everything_does_not_offer_to_show_all(fleet: Fleet, login: Login) -> None:
+    fleet.leak(fleet.process())
+    client = login("viewer")
+    for model in ("leak", "process", "service"):
+        assert "Show all" not in client.get(_list(model)).content.decode(), model
+    assert "1 result (" in client.get(_list("leak", "?q=PriceQuote")).content.decode()
+
+
 def test_raised_alerts_come_first_and_cleared_ones_when_asked_for(fleet: Fleet, login: Login) -> None:
     _alert(fleet, 1)
     _alert(fleet, 2, cleared_at=fleet.now, raised_at=fleet.now - timedelta(hours=2))
