@@ -10,6 +10,7 @@ A block is checked by its language. What differs stands in a comment of its own 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,7 @@ def name_of(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
+@functools.cache
 def tokens_of(page: Path) -> list[Token]:
     return MarkdownIt().enable("table").parse(page.read_text())
 
