@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from memwatch.diagnosis import heap_summary
+from memwatch.diagnosis import heap, heap_summary
 from memwatch.diagnosis.heap_summary import HeapSummaryRecording
 from memwatch.diagnosis.meter import Meter
+from memwatch.diagnosis.suspects import Suspects
 from tests.diagnosis.conftest import HOST, run_to_end
 
 
@@ -95,3 +96,12 @@ def test_queries_that_a_connection_keeps_are_counted() -> None:
     finally:
         connection.queries_log.clear()
         connection.queries_log.extend(kept)
+
+
+def test_of_very_many_caches_a_part_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[int] = []
+    monkeypatch.setattr(Suspects, "_suspect", lambda _self, item, _name: looked_at.append(id(item)))
+    monkeypatch.setattr(heap, "MOST_FOUND", 10)
+    kept = [functools.cache(lambda: None) for _ in range(500)]
+    summary()
+    assert 10 <= len(looked_at) <= 20 * heap.PARTS < len(kept)
