@@ -28,13 +28,13 @@ def memory_behind(case: Case) -> Decision | None:
     objects = theil_sen(case.times[own:], case.values[own:]).slope
     late = theil_sen(times[start:], blocks[start:], BLOCKS_CONFIDENCE)
     case.found |= {"late_objects_slope": objects, "late_blocks_slope": late.slope, "late_blocks_slope_high": late.high}
-    still = BLOCKS_PER_OBJECT * objects - _unsure(case)
-    if -still < late.low and late.high < still:
+    still, kept = BLOCKS_PER_OBJECT * objects, _taken_off(case)
+    if -still - kept < late.low and late.high + OWN_UNSURE * kept < still:
         return Decision("expected", "memory_behind", "no memory behind it: the allocated blocks stand still")
     return None
 
 
-def _unsure(case: Case) -> float:
-    """Blocks a second by which the late slope may be wrong, where those of kept snapshots were taken off."""
+def _taken_off(case: Case) -> float:
+    """Blocks a second that were taken off for snapshots, which the caller may keep in the process, or not."""
     own = case.history.own_blocks
-    return 0.0 if case.watching or not own else OWN_UNSURE * sum(own) / case.history.span_s
+    return 0.0 if case.watching or not own else sum(own) / case.history.span_s
