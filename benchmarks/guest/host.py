@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -20,24 +21,28 @@ START_S = 30.0
 class Host:
     """One gunicorn with one worker; ``has``: ``nothing``, memwatch switched ``off``, or ``on``."""
 
-    def __init__(self, folder: Path, has: str, *, interval_s: float = 60.0) -> None:
+    def __init__(
+        self, folder: Path, has: str, *, interval_s: float = 60.0, environment: Mapping[str, str] | None = None
+    ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("MEMWATCH", "DJANGO"))}
-        environment |= {
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MEMWATCH", "DJANGO"))}
+        chosen = {
+            **inherited,
             "DJANGO_SETTINGS_MODULE": "host_settings",
             "PYTHONPATH": f"{SITE}:{Path(__file__).parents[2]}",
             "HOST_HAS": has,
             "MEMWATCH_AGENT": "on" if has == "on" else "off",
             "MEMWATCH_TRANSPORT": f"local://{folder}/transport",
             "MEMWATCH_SNAPSHOT_INTERVAL": str(interval_s),
+            **(environment or {}),
         }
         kind = ("--workers", "1", "--worker-class", "gthread", "--threads", "2", "--keep-alive", "60")
         quiet = ("--log-level", "error", "--no-control-socket")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "host", "--bind", f"127.0.0.1:{self.port}", *kind, *quiet],
-            env=environment,
+            env=chosen,
         )
         self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         deadline = time.monotonic() + START_S

@@ -1,0 +1,95 @@
+"""Outages of a whole deployment: ``python -m benchmarks.outages``; some: ``python -m benchmarks.outages redis clock``.
+
+PostgreSQL, Redis, `run_stack`, ten simulated agents and a watched Django view under load stand side by side; one thing
+after the other is stopped, killed, frozen, filled or slowed down. Prints what each did and writes it into
+``docs/reliability.md``. Ends with 1 where anything was lost, stored twice or not counted, or made requests wait.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.outages.catalogue import OUTAGES, SECONDS, Outage
+from benchmarks.outages.disk import can_mount
+from benchmarks.outages.found import HEAD, Found, known, remember, write_page
+from benchmarks.outages.latency import change
+from benchmarks.outages.stand import Stand
+
+CALM_S = 15.0
+
+
+def undergo(stand: Stand, outage: Outage, seconds: float) -> Found:
+    """One outage, with calm before and after."""
+    before = stand.settle()
+    calm_from = time.monotonic()
+    time.sleep(CALM_S)
+    begin = time.monotonic()
+    outage.befall(stand, seconds)
+    end = time.monotonic()
+    stand.wait_until_current()
+    current = time.monotonic()
+    after = stand.settle()
+    settled = time.monotonic()
+    time.sleep(CALM_S)
+    requests = stand.requests()
+    during = requests.between(begin, settled)
+    calm = requests.between(calm_from, begin) + requests.between(settled, settled + CALM_S)
+    ratio, low, high = change(during, calm)
+    return Found.between(
+        before, after,
+        name=outage.name, lasted_s=end - begin, current_s=current - end, settled_s=settled - end,
+        requests=sum(len(side) for block in during for side in block), p99_change=ratio, p99_low=low, p99_high=high,
+    )  # fmt: skip
+
+
+def main() -> int:
+    """Those chosen; 1 when something is not as it should be."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.outages", description=__doc__)
+    parser.add_argument("words", nargs="*", help="parts of names, e.g. redis or 'clock back' (default: all)")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="each lasts (default: %(default)s)")
+    parser.add_argument("--no-write", action="store_true", help="leave docs/reliability.md as it is")
+    chosen = parser.parse_args()
+    wanted = [o for o in OUTAGES if not chosen.words or any(word.lower() in o.name.lower() for word in chosen.words)]
+    if not wanted:
+        parser.error(f"no outage is called so; there are: {', '.join(outage.name for outage in OUTAGES)}")
+    well = True
+    print(HEAD, flush=True)
+    for transport in ("redis", "local"):
+        these = [outage for outage in wanted if outage.transport == transport]
+        if these:
+            well &= _run(transport, these, chosen.seconds, write=not chosen.no_write)
+    if not chosen.no_write:
+        write_page()
+    if not chosen.words:
+        missing = [outage.name for outage in OUTAGES if outage.name not in known()]
+        if missing:
+            print(f"not measured here: {', '.join(missing)}")
+    return 0 if well else 1
+
+
+def _run(transport: str, outages: list[Outage], seconds: float, *, write: bool) -> bool:
+    well = True
+    with (
+        tempfile.TemporaryDirectory(prefix="memwatch-outages-") as made,
+        Stand(Path(made), transport=transport) as stand,
+    ):
+        for outage in outages:
+            if outage.fills_a_disk and not can_mount():
+                print(f"{outage.name}: not run, it takes the right to mount a small disk", flush=True)
+                continue
+            found = undergo(stand, outage, seconds)
+            print(found.line(outage), flush=True)
+            for fault in found.faults:
+                print(f"   ! {fault}", flush=True)
+                well = False
+            if write:
+                remember(found)
+    return well
+
+
+if __name__ == "__main__":
+    sys.exit(main())
