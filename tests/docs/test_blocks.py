@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import configparser
+import contextlib
+import io
 import json
 import re
 import shlex
@@ -13,13 +15,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from django.core.management import call_command
 
 from memwatch.exposition import families
+from tests.api.rows import store_leak
 from tests.docs import commandlines
 from tests.docs.blocks import NOT_RUN, PAGES, ROOT, RUN, RUN_BY, Block, all_blocks, commands_of, name_of, spans_of
 from tests.docs.examples import finish, start_fragments
 from tests.docs.settings_lines import check_settings
 from tests.monitoring.files import METRIC, RECORD, recordings, whole_observation
+from tests.services.stored import store_process
 
 BLOCKS = all_blocks()
 READ = ("console", "yaml", "toml", "ini", "json", "promql", "mermaid")
@@ -100,6 +105,25 @@ def commands_in(found: object) -> Iterator[str]:
 @pytest.mark.parametrize(("where", "line"), sorted(set(lines())))
 def test_a_command_line_is_one_that_its_program_takes(where: str, line: str) -> None:
     commandlines.check(line)
+
+
+READING = re.compile(r"python manage\.py (memwatch_report|memwatch_top|memwatch_baseline list|check)\b(.*)")
+"""Commands that change nothing and wait for nobody."""
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("line", sorted({line for _where, line in lines() if READING.fullmatch(line)}))
+def test_a_command_that_only_reads_runs_as_it_is_written(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = store_process()
+    store_leak(process, pk=17)
+    monkeypatch.chdir(tmp_path)
+    name, *arguments = shlex.split(line, comments=True)[2:]
+    said = io.StringIO()
+    with contextlib.suppress(SystemExit):  # an exit code is an answer too
+        call_command(name, *arguments, stdout=said, stderr=said)
+    assert said.getvalue()
 
 
 @each(of("console"))
