@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import stat
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core import checks
 from django.db import DatabaseError
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 from django.utils import timezone
 
 from memwatch import conf, permissions, words
@@ -153,15 +154,33 @@ def groups() -> Iterator[Finding]:
 
 
 def pages() -> Iterator[Finding]:
-    """Admin, API and metrics."""
-    for name, what, remedy in (
-        ("admin:memwatch_overview_changelist", "admin", 'path("admin/", admin.site.urls) in urls.py'),
-        ("memwatch-metrics", "metrics", 'path("", include("memwatch.urls")) in urls.py'),
-    ):
-        try:
-            yield Finding(True, f"{what}: {reverse(name)}")
-        except NoReverseMatch:
-            yield Finding(False, f"{what} has no URL", f"Add {remedy}.")
+    """Admin, API and metrics: whether they have a route, and whether no other route of the site's takes it."""
+    include = 'path("", include("memwatch.urls")) in urls.py'
+    own_site = (
+        'path("admin/", admin.site.urls) in urls.py; for an admin site of your own call memwatch.admin.register(it)'
+    )
+    yield _page("admin:memwatch_overview_changelist", "admin", own_site)
+    yield _page("memwatch-metrics", "metrics", include)
+    if apps.is_installed("rest_framework"):
+        yield _page("memwatch-api:stats", "API", include)
+    else:
+        yield Finding(None, "no API", 'For one add "rest_framework" and "django_filters" to INSTALLED_APPS.')
+
+
+def _page(name: str, what: str, remedy: str) -> Finding:
+    try:
+        url = reverse(name)
+    except NoReverseMatch:
+        return Finding(False, f"{what} has no URL", f"Add {remedy}.")
+    try:
+        match = resolve(f"/{url.removeprefix(get_script_prefix())}")
+    except Resolver404:
+        return Finding(True, f"{what}: {url}")  # such as below a host of its own: not for us to say
+    if match.url_name != name.rpartition(":")[2]:
+        taken_by = match.view_name or getattr(match.func, "__name__", "another route")
+        text = f"{what}: {url} is taken by another route of the site, {taken_by}"
+        return Finding(False, text, 'Put path("", include("memwatch.urls")) before it in urls.py.')
+    return Finding(True, f"{what}: {url}")
 
 
 def static_files() -> Iterator[Finding]:
@@ -175,7 +194,8 @@ def static_files() -> Iterator[Finding]:
     else:
         yield Finding(True, "static files are found")
     if not apps.is_installed("chartkick.django"):
-        yield Finding(None, "no charts in the admin", 'pip install chartkick; INSTALLED_APPS += ["chartkick.django"]')
+        first = "" if importlib.util.find_spec("chartkick") else "pip install chartkick; "
+        yield Finding(None, "no charts in the admin", f'{first}INSTALLED_APPS += ["chartkick.django"]')
 
 
 def _wanted_static() -> list[str]:

@@ -207,6 +207,18 @@ def test_without_celery_the_site_runs_and_is_told_what_lacks(tmp_path: Path, mig
     assert site.run("-c", page, without=without).stdout == "200\n"
 
 
+def test_a_route_that_takes_everything_before_memwatch_is_told(tmp_path: Path) -> None:
+    everything = """
+from django.urls import re_path
+
+urlpatterns.insert(2, re_path("", lambda request: HttpResponse("a page of the site's"), name="any-page"))
+"""
+    doctor = TinySite(tmp_path, urls=everything).manage("memwatch_doctor").stdout
+    assert "✗ API: /api/v1/stats/ is taken by another route of the site, any-page" in doctor
+    assert '→ Put path("", include("memwatch.urls")) before it in urls.py.' in doctor
+    assert "✓ admin: /admin/memwatch/overview/" in doctor
+
+
 def test_a_celery_application_that_is_not_imported_is_told(tmp_path: Path) -> None:
     site = TinySite(tmp_path)
     doctor = site.manage("memwatch_doctor")
