@@ -107,6 +107,21 @@ def test_a_command_line_is_one_that_its_program_takes(where: str, line: str) -> 
     commandlines.check(line)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "make nothing", "frobnicate", "python manage.py memwatch_tip", "python manage.py memwatch_top --nope",
+        "manage.py memwatch_report --format pdf", "pip install 'memwatch[nope]'", "python -m benchmarks nope",
+        "curl https://ops.example.org/api/v1/nope/", "curl -X POST https://ops.example.org/api/v1/leaks/",
+        "celery -A yoursite worker --nope", "celery yoursite worker", "gunicorn --nope site", "uvicorn --nope site",
+        "pytest tests/nope.py", "docker compose up nope", "promtool check rules monitoring/nope.yml",
+    ],
+)  # fmt: skip
+def test_a_command_line_that_its_program_would_refuse_is_found(line: str) -> None:
+    with pytest.raises(AssertionError):
+        commandlines.check(line)
+
+
 READING = re.compile(r"python manage\.py (memwatch_report|memwatch_top|memwatch_baseline list|check)\b(.*)")
 """Commands that change nothing and wait for nobody."""
 
