@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psutil
+import psycopg
 import redis
 
 from benchmarks.outages.stand import Stand, frozen
@@ -89,6 +90,15 @@ def _postgres_full(stand: Stand, seconds: float) -> None:
     with stand.postgres_disk.full():
         time.sleep(seconds)
     stand.restart_if_down(stand.postgres)
+
+
+def _postgres_read_only(stand: Stand, seconds: float) -> None:
+    with psycopg.connect(stand.postgres.url, autocommit=True) as connection:
+        for value in ("on", "off"):
+            connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
+            connection.execute("SELECT pg_reload_conf()")
+            if value == "on":
+                time.sleep(seconds)
 
 
 def _spool_full(stand: Stand, seconds: float) -> None:
@@ -186,6 +196,7 @@ OUTAGES = [
     Outage(name="Redis full", how="at `maxmemory`, refuses writes", befall=_redis_full),
     *_server("PostgreSQL", "postgres"),
     Outage(name="PostgreSQL full", how="not a byte left on its disk", befall=_postgres_full, fills_a_disk=True),
+    Outage(name="PostgreSQL read-only", how="refuses writes, answers reads", befall=_postgres_read_only),
     *_program("Celery worker", "worker"),
     Outage(name="Celery worker OOM-killed", how="SIGKILL during an ingest, twice", befall=_oom_killed),
     *_program("Beat", "beat"),

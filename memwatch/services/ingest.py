@@ -30,6 +30,8 @@ SNAPSHOTS_AT_ONCE = 200
 UNSTORABLE = "unstorable"
 """Reason for a report that is well-formed and still cannot be stored."""
 _ATTEMPTS = 3
+_TRANSACTION_STATE = "25"
+"""PostgreSQL's class of errors of a server that has become read-only, as providers make one whose disk is full."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,17 +130,24 @@ def _store_or_split(chunk: Sequence[tuple[Delivery, Report]], now: datetime) -> 
     """Store them together; where one of them cannot be stored, each alone, and that one is set aside."""
     try:
         return _store([report for _delivery, report in chunk], now)
-    except (OperationalError, InterfaceError):
-        raise
     except Exception as error:
-        if isinstance(error, ProgrammingError) and database.obstacle():
-            raise  # no report's fault: they wait until the tables are there
+        if _is_no_reports_fault(error):
+            raise
         if len(chunk) > 1:
             return sum((_store_or_split([item], now) for item in chunk), IngestResult())
         ((delivery, report),) = chunk
         log.exception("memwatch: a report of %s cannot be stored", report.process.key[:200])
         detail = f"{type(error).__name__}: {error}"
         return IngestResult(rejected=rejects.set_aside([_reject(delivery, UNSTORABLE, detail)], now))
+
+
+def _is_no_reports_fault(error: Exception) -> bool:
+    """Whether the database can store none now, so that they have to wait: away, read-only, without its tables."""
+    if isinstance(error, OperationalError | InterfaceError):
+        return True
+    if str(getattr(error.__cause__, "sqlstate", None) or "").startswith(_TRANSACTION_STATE):
+        return True
+    return isinstance(error, ProgrammingError) and database.obstacle() is not None
 
 
 def _store(reports: Sequence[Report], now: datetime) -> IngestResult:

@@ -5,7 +5,9 @@ import time
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
+from django.db import InternalError
 
 from memwatch.figures import MemorySnapshot
 from memwatch.models import Baseline, ObjectType, Process, RejectedReport, Service, Snapshot
@@ -107,6 +109,22 @@ def test_a_report_that_cannot_be_stored_does_not_stop_the_others(
     assert (result.snapshots, result.rejected) == (2, 1)
     assert RejectedReport.objects.get().reason == "unstorable"
     assert hub.state().backlog == 0
+
+
+def test_reports_wait_while_the_database_is_read_only(hub: Hub, send: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: Any, **_kwargs: Any) -> None:
+        try:
+            raise psycopg.errors.ReadOnlySqlTransaction("cannot execute INSERT in a read-only transaction")
+        except psycopg.Error as error:
+            raise InternalError(*error.args) from error
+
+    send(report(snapshots={0: snapshot()}), report(process(7), {0: snapshot()}))
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, "store", refuse)
+        with pytest.raises(InternalError):
+            ingest_reports(hub=hub)
+    assert RejectedReport.objects.count() == 0
+    assert hub.state().backlog == 2
 
 
 def test_only_the_last_rejects_are_kept(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
