@@ -154,13 +154,14 @@ class ForeignSite:
                 )
             )  # fmt: skip
 
-    def start_all(self) -> None:
+    def start_all(self, beat: Sequence[str] = ()) -> None:
         """Two web workers, a Celery worker with one child, and beat."""
         where = f"127.0.0.1:{self.port}"
         self.start("gunicorn", f"{self.package}.wsgi", "-b", where, "-w", "2", "--access-logfile", "/dev/null")
         worker = ("-Q", "celery,memwatch", "-c", "1", "-l", "warning")
         self.start("celery", "-A", self.package, "worker", *worker)
-        self.start("celery", "-A", self.package, "beat", "-l", "warning", "-s", str(self.folder.parent / "beat"))
+        own = ("-l", "warning", "-s", str(self.folder.parent / "beat"))
+        self.start("celery", "-A", self.package, "beat", *own, *beat)
 
     def get(self, path: str, session: str = "", accept: str = "text/html") -> tuple[int, str]:
         """Status and page."""

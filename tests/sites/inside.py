@@ -51,7 +51,8 @@ def addresses() -> list[str]:
     }  # fmt: skip
     found = set()
     for pattern in _patterns(get_resolver().url_patterns):
-        model = next((key for key in sorted(keys, key=len, reverse=True) if f"/{key}" in pattern), "process")
+        where = pattern.replace("^", "")
+        model = next((key for key in sorted(keys, key=len, reverse=True) if f"/{key}" in where), "process")
         values = {**dict.fromkeys(("object_id", "pk", "id"), keys[model]), **(own or {})}
         text = re.sub(
             r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)|<(?:\w+:)?(\w+)>",

@@ -22,6 +22,8 @@ class Recipe:
     admin: str = "/admin/"
     pages: tuple[str, ...] = ("/",)
     """Of the site's own, that answer 200 to anybody."""
+    beat: tuple[str, ...] = ()
+    """What beat is told besides."""
     catch_all: bool = False
     """The last of the site's routes takes every address."""
 
@@ -33,7 +35,7 @@ def wagtail(site: ForeignSite) -> None:
 
 
 def cms(site: ForeignSite) -> None:
-    """django CMS, as ``djangocms`` makes it, without asking."""
+    """django CMS, installed by hand as its guide has it."""
     site.run("django-admin", "startproject", "mysite", str(site.folder))
     site.write(
         "settings.py",
@@ -144,6 +146,19 @@ TEMPLATES[0]["OPTIONS"]["context_processors"] += [
     )
 
 
+def unfold(site: ForeignSite) -> None:
+    """A new project with the theme django-unfold for its admin and django-celery-beat for its timetable."""
+    site.run("django-admin", "startproject", "mysite", str(site.folder))
+    site.write(
+        "settings.py",
+        SERVED
+        + """
+INSTALLED_APPS = ["unfold", *INSTALLED_APPS, "django_celery_beat"]
+STATIC_ROOT = BASE_DIR / "static"
+""",
+    )
+
+
 RECIPES = {
     "wagtail": Recipe(
         packages=("wagtail",), make=wagtail, settings="mysite.settings.dev", settings_file="settings/base.py",
@@ -153,5 +168,9 @@ RECIPES = {
         packages=("django-oscar", "sorl-thumbnail"), make=oscar, pages=("/catalogue/", "/basket/", "/search/?q=x"),
     ),
     "cms": Recipe(packages=("django-cms",), make=cms, pages=("/admin/login/",), catch_all=True),
+    "unfold": Recipe(
+        packages=("django-unfold", "django-celery-beat"), make=unfold, pages=("/admin/login/",),
+        beat=("--scheduler", "django_celery_beat.schedulers:DatabaseScheduler"),
+    ),
     "wiki": Recipe(packages=("wiki", "sorl-thumbnail"), make=wiki, pages=("/_accounts/login/",), catch_all=True),
 }  # fmt: skip

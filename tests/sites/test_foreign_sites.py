@@ -60,7 +60,7 @@ def test_a_site_of_others_is_watched_and_disturbed_in_nothing(site: ForeignSite,
     site.add_memwatch(recipe.settings_file, catch_all=recipe.catch_all)
     site.manage("migrate", "-v0")
     site.manage("collectstatic", "--noinput", "-v0")
-    site.start_all()
+    site.start_all(recipe.beat)
     site.wait(lambda: site.get("/healthz")[0] == 200)
     answers = load(site, recipe.pages)
     assert len(answers) > CLIENTS
