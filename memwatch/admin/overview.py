@@ -68,7 +68,7 @@ def fleet_page(now: datetime) -> Mapping[str, Any]:
     items = queries.glance()
     leaks = _leaks()
     alerts = list(Alert.objects.raised().select_related("service", "process__service")[: SHOWN_ALERTS + 1])
-    state = queries.stats(now)
+    state = queries.stats(now, seen=items)
     causes = _causes(leaks)
     _load_evidence([*(cause[0] for cause in causes[:SHOWN_LEAKS]), *overview_tables.worst_of_services(leaks).values()])
     return {

@@ -13,7 +13,7 @@ from memwatch.queries.baselines import choose, heap_drift_percent
 _COLUMNS = (
     "pk", "service_id", "service__name", "host", "slot_number", "outside", "started_at", "last_seen_at", "last_seq",
     "last_snapshot__rss_kib", "last_snapshot__heap_used_kib", "last_snapshot__heap_limit_kib",
-    "last_snapshot__heap_limit_source",
+    "last_snapshot__heap_limit_source", "last_snapshot__census_pause_us", "last_snapshot__snapshot_cpu_us",
 )  # fmt: skip
 _BASELINE = ("service_id", "process_id", "created_at", "automatic", "heap_used_kib")
 OF_A_PROCESS = frozenset({"setting", "rlimit"})
@@ -36,6 +36,8 @@ class Glance(NamedTuple):
     heap_used_kib: int | None
     heap_limit_kib: int | None
     limit_source: str | None
+    census_pause_us: int | None
+    snapshot_cpu_us: int | None
 
     @property
     def slot(self) -> str:

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from statistics import fmean
 from typing import Any
 
-from django.db.models import Avg, Count, Max, Q, Sum
+from django.db.models import Count, Max, Q, Sum
 from django.utils import timezone
 
 from memwatch.conf import HUB_BY_WORKER, get_settings
-from memwatch.models import Alert, ExpectedGrowth, Leak, Process, Service, Severity, Snapshot
+from memwatch.models import Alert, ExpectedGrowth, Leak, Process, Service, Severity
 from memwatch.queries import counters
+from memwatch.queries.glance import Glance, glance
 from memwatch.transport import HubState, TransportUnavailable, open_hub
 
 
-def stats(now: datetime | None = None) -> dict[str, Any]:
+def stats(now: datetime | None = None, *, seen: Sequence[Glance] | None = None) -> dict[str, Any]:
     """JSON-ready: the fleet, what was stored and lost, open leaks by severity, lag, transport, costs.
 
-    A process is silent when its last report is older than two intervals; lag is the age of the newest report.
+    A process is silent when its last report is older than two intervals; lag is the age of the newest report. Who has
+    had a glance at all that are alive gives it as ``seen``, and they are not read again.
     """
     now = now or timezone.now()
     settings = get_settings()
-    alive = Process.objects.alive()
+    alive = glance() if seen is None else seen
     silent_before = now - timedelta(seconds=2 * settings.snapshot_interval)
-    newest = alive.aggregate(Max("last_seen_at"))["last_seen_at__max"]
+    newest = max((process.last_seen_at for process in alive), default=None)
     return {
         "services": Service.objects.count(),
         "processes": Process.objects.count(),
-        "processes_alive": alive.count(),
-        "processes_silent": alive.filter(last_seen_at__lt=silent_before).count(),
+        "processes_alive": len(alive),
+        "processes_silent": sum(process.last_seen_at < silent_before for process in alive),
         "reports": counters.total(counters.REPORTS),
         "reports_rejected": counters.total(counters.REJECTED),
         "rejected_by_reason": {labels.get("reason", ""): n for labels, n in counters.totals(counters.REJECTED)},
@@ -44,7 +48,7 @@ def stats(now: datetime | None = None) -> dict[str, Any]:
         "last_report_at": newest.isoformat() if newest else None,
         "lag_s": max(0.0, (now - newest).total_seconds()) if newest else None,
         "transport": _transport(settings.transport_url),
-        "cost": _cost(),
+        "cost": _cost(alive),
     }
 
 
@@ -98,18 +102,15 @@ def _transport(url: str) -> dict[str, Any]:
     }
 
 
-def _cost() -> dict[str, float | None]:
+def _cost(alive: Sequence[Glance]) -> dict[str, float | None]:
     """What watching costs, over the last snapshots of the processes that are alive."""
-    last = Snapshot.objects.filter(pk__in=Process.objects.alive().values("last_snapshot"))
-    found = last.aggregate(
-        pause=Avg("census_pause_us"), pause_max=Max("census_pause_us"), cpu=Avg("snapshot_cpu_us"),
-        cpu_max=Max("snapshot_cpu_us"),
-    )  # fmt: skip
+    pauses = [process.census_pause_us for process in alive if process.census_pause_us is not None]
+    cpu = [process.snapshot_cpu_us for process in alive if process.snapshot_cpu_us is not None]
     return {
-        "census_pause_ms_mean": _ms(found["pause"]),
-        "census_pause_ms_max": _ms(found["pause_max"]),
-        "snapshot_cpu_ms_mean": _ms(found["cpu"]),
-        "snapshot_cpu_ms_max": _ms(found["cpu_max"]),
+        "census_pause_ms_mean": _ms(fmean(pauses) if pauses else None),
+        "census_pause_ms_max": _ms(max(pauses, default=None)),
+        "snapshot_cpu_ms_mean": _ms(fmean(cpu) if cpu else None),
+        "snapshot_cpu_ms_max": _ms(max(cpu, default=None)),
     }
 
 

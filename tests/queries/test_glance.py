@@ -19,7 +19,7 @@ def _glance(**values: Any) -> Glance:
     known = {
         "pk": 1, "service_id": 1, "service": "web", "host": "a", "slot_number": 1, "outside": False, "started_at": NOW,
         "last_seen_at": NOW, "last_seq": 0, "rss_kib": 1024, "heap_used_kib": 512, "heap_limit_kib": 2 * GIB,
-        "limit_source": "cgroup",
+        "limit_source": "cgroup", "census_pause_us": 3000, "snapshot_cpu_us": 9000,
     }  # fmt: skip
     return Glance(**{**known, **values})
 
