@@ -154,10 +154,13 @@ class _Harvest:
         ]
 
     def containers(self) -> list[Found]:
-        """Each container once, since the parts of the heap overlap; the lists of this very look are none."""
+        """Each container once, since the parts of the heap overlap.
+
+        The lists of this very look are none: those that bring things home, and those that it had emptied by the time.
+        """
         own = frozenset(map(id, vars(self).values()))
         rows = zip(self.tokens, self.kinds, self.lengths, self.types, self.sizes, strict=True)
-        return list({row[0]: Found(*row) for row in rows if row[0] not in own}.values())
+        return list({row[0]: Found(*row) for row in rows if row[0] not in own and row[2] >= BIG}.values())
 
 
 def look(*, total: int) -> Look:

@@ -173,4 +173,5 @@ def test_mean_sizes_of_builtin_types_are_sampled() -> None:
 def test_what_the_look_itself_gathers_is_none_of_what_it_finds() -> None:
     seen = look(total=len(gc.get_objects()))
     assert len(seen.sampled_types) >= module.BIG
+    assert all(found.length >= module.BIG for found in seen.containers)
     assert not {id(seen.sampled_types), id(seen.sampled_sizes)} & {found.token for found in seen.containers}
