@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from itertools import pairwise
 from statistics import fmean, median
 
 from memwatch.detection.case import FLOOR_POINTS, Case, Decision
-from memwatch.detection.estimators import mann_kendall, mann_whitney, theil_sen, thin
+from memwatch.detection.estimators import mann_kendall, mann_whitney, solve, theil_sen, thin
 from memwatch.detection.families import DAY_S, JUST_BEGUN
-from memwatch.detection.shapes import SEASON_MIN_S
+from memwatch.detection.shapes import NOISE_FLOOR_SHARE, SEASON_MIN_S
 
 HARMLESS, LEAKING, SURE = 0.25, 0.5, 0.99
 """Probabilities of a leaking shape: below the first it is none, from the second it is one, from the third for sure."""
@@ -131,10 +133,27 @@ def slowing(case: Case) -> Decision | None:
     share = (mean + bend) / (mean - bend) if bend < mean else 1.0
     case.found |= {"rate_share": share, "rate_p": trend.p / 2 if trend.s < 0 else 1 - trend.p / 2}
     least, chance = SLOWING_MEMORY if memory else SLOWING
-    if share >= least or case.found["rate_p"] >= chance:
+    if share >= least or case.found["rate_p"] >= chance or _fell_once(times, values):
         return None
     reason = f"its rate falls, to {max(0.0, share) * 100:.0f} % so far, as that of a cache which fills does"
     return Decision("not enough data", "slowing", reason)
+
+
+def _fell_once(times: Sequence[float], rates: Sequence[float]) -> bool:
+    """Whether two levels tell the rates better than a line: a part was full, or the load fell, and the rest goes on."""
+    n = len(rates)
+    line = solve(([1.0] * n, [(time - times[0]) / (times[-1] - times[0]) for time in times]), rates, [1.0] * n)
+    if line is None:
+        return False
+    apart = min(_spread(rates[:k]) + _spread(rates[k:]) for k in range(2, n - 1))
+    noise = n * (NOISE_FLOOR_SHARE * fmean(rates)) ** 2
+    return n * math.log((apart + noise) / (line[1] + noise)) + math.log(n) < 0
+
+
+def _spread(values: Sequence[float]) -> float:
+    """Squares about the mean."""
+    mean = fmean(values)
+    return sum((value - mean) ** 2 for value in values)
 
 
 def _rates(case: Case) -> list[tuple[float, float]]:

@@ -147,6 +147,14 @@ def test_memory_alone_whose_rate_falls_may_be_a_cache_that_fills():
     assert (found.outcome, found.rule) == ("not enough data", "slowing")
 
 
+def test_a_leak_beside_a_cache_that_fills_is_one_when_the_cache_is_full():
+    given = [
+        quiet(i, allocated_blocks=90_000 + 350 * i + 120 * min(i, 16) + i % 3, pymalloc_used_mb=25 + i / 20)
+        for i in range(30)
+    ]
+    assert [found.kind for found in leaks(given)] == ["untracked"]
+
+
 def test_memory_that_follows_a_falling_load_leaks_with_every_request():
     done, given = 0.0, []
     for i in range(30):
