@@ -98,6 +98,11 @@ def _own(built: dict[str, Any]) -> list[tuple[str, str, int]]:
         ("compare two", f"{reverse('admin:memwatch_snapshot_compare')}?from={before}&to={after}", LIST_MS),
         ("overview", "/admin/memwatch/overview/", PAGE_MS),
         ("list of processes", "/admin/memwatch/process/", LIST_MS),
+        ("list of services", "/admin/memwatch/service/", LIST_MS),
+        ("list of roll-ups", "/admin/memwatch/snapshotrollup/", LIST_MS),
+        ("service", reverse("admin:memwatch_service_change", args=(built["service"],)), PAGE_MS),
+        ("type", reverse("admin:memwatch_objecttype_change", args=(built["type"],)), PAGE_MS),
+        ("snapshot", reverse("admin:memwatch_snapshot_change", args=(after,)), PAGE_MS),
     ]
     for name, pk in (("process", built["first"]), ("busy process", built["busy"])):
         page = reverse("admin:memwatch_process_change", args=(pk,))

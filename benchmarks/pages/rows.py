@@ -14,6 +14,7 @@ BUSY_ROWS = 86_400
 HISTORIC = 50
 """Processes with roll-ups of a month and of more; the others have those of two days."""
 DAYS = 200
+LEAKS = 300
 FIGURES = ("rss_kib", "heap_used_kib", "heap_committed_kib", "heap_limit_kib", "total_objects", "allocated_blocks")
 
 _SNAPSHOTS = """
@@ -63,6 +64,7 @@ def build(rows: int, now: datetime) -> dict[str, Any]:
         batch_size=1000,
     )
     first, busy = fleet[0].pk, fleet[-1].pk
+    _find(fleet)
     packed = [
         pack_counts({str(each.pk): 60_000 // (at + 1) + variant for at, each in enumerate(types)})
         for variant in range(VARIANTS)
@@ -98,9 +100,34 @@ def build(rows: int, now: datetime) -> dict[str, Any]:
     middle = Snapshot.objects.filter(process=first + 7, seq=MINUTES // 2).get()
     return {
         "snapshots": count, "mb": size / 1024**2, "rollups": rollups, "processes": processes, "first": first,
-        "busy": busy, "service": services[3].pk, "middle": middle, "slot": fleet[0],
+        "busy": busy, "service": services[3].pk, "middle": middle, "slot": fleet[0], "type": types[0].pk,
         "pair": list(Snapshot.objects.filter(process=first, seq__in=(10, 2000)).values_list("pk", flat=True)),
     }  # fmt: skip
+
+
+def _find(fleet: list[Any]) -> None:
+    """A baseline of each process, and open leaks in some."""
+    from memwatch.models import Baseline, Leak
+
+    Baseline.objects.bulk_create(
+        (
+            Baseline(
+                service_id=each.service_id, process=each, timestamp=each.started_at, automatic=True,
+                heap_used_kib=90_000,
+            )
+            for each in fleet
+        ),
+        batch_size=1000,
+    )  # fmt: skip
+    Leak.objects.bulk_create(
+        Leak(
+            service_id=each.service_id, process=each, object_type=f"application.module{number % 7}.Class{number % 12}",
+            severity=("low", "medium", "high", "critical")[number % 4], initial_count=10, current_count=10_010,
+            growth_count=10_000, growth_percent=100_000.0, growth_per_hour=2_500.0, verdict="It grows.",
+            evidence={"container": {"type": "dict", "name": f"application.CACHE{number % 12}"}, "padding": "x" * 4000},
+        )
+        for number, each in enumerate(fleet[:LEAKS])
+    )  # fmt: skip
 
 
 def _roll_up(fleet: list[Any], now: datetime, floors: str) -> int:

@@ -23,7 +23,7 @@ from typing import TextIO
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -90,12 +90,11 @@ def photograph(program: str, url: str, password: str, into: Path) -> int:
             overview = f"{url}/admin/memwatch/overview/"
             page.goto(overview)
             _picture(page, into / f"overview{suffix}.png", height=900)
-            page.get_by_role("row", name=re.compile(LEAK)).first.locator("th a").click()
+            _row_of_the_leak(page).locator("th a").click()
             _charts(page)
             _picture(page, into / f"leak{suffix}.png", height=1500)
             page.goto(overview)
-            row = page.get_by_role("row", name=re.compile(LEAK)).first
-            row.locator(".mw-where a").first.click()
+            _row_of_the_leak(page).locator(".mw-where a").first.click()
             page.get_by_role("link", name="1 h", exact=True).click()
             _charts(page)
             _picture(page, into / f"process{suffix}.png", height=1500)
@@ -126,6 +125,12 @@ def _log_in(browser: Browser, url: str, password: str, scheme: str, width: int) 
     page.click("input[type=submit]")
     page.wait_for_selector("#user-tools")
     return page
+
+
+def _row_of_the_leak(page: Page) -> Locator:
+    """On the overview."""
+    leaks = page.locator("section[aria-labelledby=mw-leaks]")
+    return leaks.get_by_role("row", name=re.compile(LEAK)).first
 
 
 def _charts(page: Page) -> None:
