@@ -76,10 +76,15 @@
         return `${number.format(value)}${unit}`;
     }
 
+    const STEPS_S = [1, 2, 5, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000];
+
+    function roundStep(seconds) {
+        return STEPS_S.find((each) => seconds / each <= 8) || 7776000;
+    }
+
     // Round times on the axis, in the zone of the page: whole hours there may be half hours in UTC.
     function ticks() {
-        const steps = [5, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000].map((each) => each * 1000);
-        const step = steps.find((each) => (last - first) / each <= 8) || 7776000000;
+        const step = roundStep((last - first) / 1000) * 1000;
         const parts = Object.fromEntries(clock({ hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric" }).formatToParts(first).map((part) => [part.type, Number(part.value)]));
         const shift = Date.UTC(parts.year, parts.month - 1, parts.day, parts.hour, parts.minute, parts.second) - Math.floor(first / 1000) * 1000;
         const found = [];
@@ -96,6 +101,11 @@
         }
         const [unit, seconds] = span < 300 ? ["second", 1] : span < 10800 ? ["minute", 60] : span < 259200 ? ["hour", 3600] : ["day", 86400];
         return new Intl.NumberFormat(data.locale, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 1 }).format(value / seconds);
+    }
+
+    function agesUpTo(end) {
+        const step = roundStep(end);
+        return Array.from({ length: Math.floor(end / step) + 1 }, (_each, at) => ({ value: at * step }));
     }
 
     function reach(chart) {
@@ -227,7 +237,7 @@
                         max: to,
                         title: { display: !timed, text: timed ? "" : chart.axis.label, color: ink },
                         afterBuildTicks: (axis) => {
-                            axis.ticks = timed ? ticks() : axis.ticks;
+                            axis.ticks = timed ? ticks() : chart.axis.kind === "age" ? agesUpTo(to) : axis.ticks;
                         },
                         ticks: { color: ink, maxRotation: 0, autoSkip: true, autoSkipPadding: 16, callback: (value) => (timed ? tick.format(value) : place(value, chart.axis, to)) },
                         grid: { color: line },
@@ -285,7 +295,8 @@
     }
 
     redraw();
-    // The admin's theme button changes data-theme; the system's setting may change too.
-    new MutationObserver(redraw).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+    // The admin's theme button changes data-theme, other themes' a class; the system's setting may change too.
+    const told = { attributes: true, attributeFilter: ["class", "data-theme", "data-bs-theme"] };
+    new MutationObserver(redraw).observe(document.documentElement, told);
     window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 }());
