@@ -33,8 +33,11 @@
         });
     }
 
+    // How each table of the page was sorted last: one that is renewed is sorted so again.
+    const chosen = new Map();
+
     function prepare() {
-        document.querySelectorAll("table.mw-sortable").forEach((table) => {
+        document.querySelectorAll("table.mw-sortable").forEach((table, place) => {
             [...table.tHead.rows[0].cells].forEach((head, column) => {
                 if ("unsorted" in head.dataset || head.querySelector("button")) {
                     return;
@@ -48,9 +51,13 @@
                     const first = head.classList.contains("mw-number") ? "descending" : "ascending";
                     const next = now === "descending" ? "ascending" : now === "ascending" ? "descending" : first;
                     sort(table, column, next === "ascending" ? 1 : -1);
+                    chosen.set(place, [column, next === "ascending" ? 1 : -1]);
                 });
                 head.append(button);
             });
+            if (chosen.has(place) && !table.tHead.querySelector("[aria-sort]")) {
+                sort(table, ...chosen.get(place));
+            }
         });
     }
 
