@@ -29,6 +29,8 @@ POLL_S = 0.2
 MOST_TABLES_MB = 12.0
 """What tracemalloc may need for itself: about 250,000 blocks, so that a snapshot, one pause, stays short."""
 _MOST_TRACED_INSTANCES = 50_000
+_NEWEST = 1_000_000
+"""Objects among which instances are looked for that were allocated meanwhile: new ones come at the end of the heap."""
 _OUR_FOLDERS = tuple(
     f"{Path(__file__).parents[1] / name}{os.sep}" for name in ("agent", "diagnosis", "sampling", "transport")
 )
@@ -62,12 +64,15 @@ class AllocationsRecording:
         self._asked = asked
         self._host = host
         self._notes: list[str] = []
+        self._without_instance = ""
 
     def run(self, meter: Meter) -> Generator[float, None, results.Allocations]:
         """Yields seconds to wait; returns the result. However it ends, tracing is off afterwards."""
         global _tracing_in  # noqa: PLW0603 - one recording a process
         import tracemalloc  # noqa: PLC0415
 
+        # Before it traces: then our own look would cost several times as much, and the host with it.
+        classes = yield from self._classes(meter)
         if tracemalloc.is_tracing():
             raise Refused("tracemalloc was started by the program meanwhile: its traces are left alone")
         pid = os.getpid()
@@ -76,7 +81,7 @@ class AllocationsRecording:
         try:
             began = meter.elapsed_s
             middle, middle_s = yield from self._trace(meter)
-            of_type = yield from self._traced_instances(meter)
+            of_type = yield from self._traced_instances(classes, meter)
             if not tracemalloc.is_tracing():
                 raise Refused("tracemalloc was stopped by the program during the recording: nothing is left to show")
             traced, seconds = tracemalloc.get_traced_memory()[0], meter.elapsed_s - began
@@ -123,24 +128,34 @@ class AllocationsRecording:
             return f"the traces took {tables:.0f} MB themselves, {MOST_TABLES_MB:g} are allowed"
         return room.refusal(0, heap_limit_mb=self._host.heap_limit_mb)
 
-    def _traced_instances(self, meter: Meter) -> Generator[float, None, dict[Frames, int]]:
-        """How many instances of the type were allocated by which frames, as far as they were traced."""
+    def _classes(self, meter: Meter) -> Generator[float, None, tuple[type, ...]]:
+        """Those of the type's name that have instances; where there is none, it is noted why."""
         name = self._asked.type
         if not name or name in (*population.UNTRACKED_TYPES, "untracked", "native", "fragmentation"):
-            return {}
+            return ()
         try:
             found = yield from population.find(name, meter, most=1)
         except Refused as nothing:
-            self._notes.append(f"No site is marked: {nothing}.")
+            self._without_instance = f"No site is marked: {nothing}."
+            return ()
+        self._without_instance = ""
+        return found.classes
+
+    def _traced_instances(self, classes: tuple[type, ...], meter: Meter) -> Generator[float, None, dict[Frames, int]]:
+        """How many instances of the type were allocated by which frames, as far as they were traced."""
+        name = self._asked.type
+        classes = classes or (yield from self._classes(meter))
+        if not classes:
+            self._notes += filter(None, (self._without_instance,))
             return {}
-        type_ids, read = frozenset(map(id, found.classes)), reader_of(found.classes)
+        type_ids, read = frozenset(map(id, classes)), reader_of(classes)
         tracebacks: list[Any] = []
 
         def gather(objects: Objects, _size: int) -> list[Step]:
             seen = filter(None, read(of_types(type_ids, objects)))
             return [partial(tracebacks.extend, islice(seen, _MOST_TRACED_INSTANCES))]
 
-        yield from heap.walk(meter, gather)
+        yield from heap.walk(meter, gather, parts=heap.SEARCH_PARTS, newest=_NEWEST)
         counts: dict[Frames, int] = {}
         for frames in tracebacks:
             counts[frames] = counts.get(frames, 0) + 1

@@ -47,11 +47,14 @@ def count_objects(meter: Meter, *, generation: int | None = None) -> int:
     return lengths[0]
 
 
-def walk(meter: Meter, gather: Gather, *, parts: int = PARTS, turns: Turns = tuple) -> Iterator[float]:
+def walk(
+    meter: Meter, gather: Gather, *, parts: int = PARTS, turns: Turns = tuple, newest: int | None = None
+) -> Iterator[float]:
     """Go through the heap once, part by part; ``gather(objects, size)`` gives the steps for a part of that size.
 
     A large heap is gone through in about ``parts`` parts, a small one in fewer. ``turns()``, asked after each part,
-    tells what that part is to be gone through for again.
+    tells what that part is to be gone through for again. Only about as many of the ``newest`` objects, where that is
+    given, are gone through; all of them in a process that has the collector off.
 
     Yields seconds to wait between two parts: as long as the last one took, so that the host gets its turn.
 
@@ -61,9 +64,10 @@ def walk(meter: Meter, gather: Gather, *, parts: int = PARTS, turns: Turns = tup
     young = sum(count_objects(meter, generation=number) for number in _YOUNGER)
     listed = _OLDEST if young < LEAST_PART else None
     total = count_objects(meter, generation=listed)
-    size = max(LEAST_PART, total // parts)
+    first = max(0, total - newest) if newest is not None and listed is not None else 0
+    size = max(LEAST_PART, (total - first) // parts)
     took_s = None
-    for start in range(0, max(total, 1), size):
+    for start in range(first, max(total, 1), size):
         if start + size >= total:
             which = _Part(listed, start, None, () if listed is None else _YOUNGER, size + 2 * LEAST_PART)
         else:

@@ -9,6 +9,7 @@ import threading
 import types
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -430,6 +431,21 @@ def test_holders_that_were_frozen_before_a_fork_are_found(shop: types.ModuleType
     }
     assert result["holder"]["retained_kb"] > 10
     assert any("frozen" in note for note in result["notes"])
+
+
+def test_the_newest_objects_of_a_large_heap_can_be_gone_through_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heap, "LEAST_PART", 1_500)
+    old = [[number] for number in range(10_000)]
+    gc.collect()
+    new = [[number] for number in range(1_000)]
+    seen: list[int] = []
+
+    def gather(objects: Callable[[], Iterator[Any]], _size: int) -> list[Step]:
+        return [partial(seen.extend, map(id, objects()))]
+
+    assert list(heap.walk(Meter(), gather, newest=3_000))
+    assert set(map(id, new)) <= set(seen)
+    assert len(set(seen) & set(map(id, old))) < len(old) / 2
 
 
 def test_the_host_gets_its_turn_between_two_parts(monkeypatch: pytest.MonkeyPatch) -> None:
