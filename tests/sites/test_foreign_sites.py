@@ -18,7 +18,7 @@ pytestmark = pytest.mark.sites
 
 LOAD_S = 10.0
 CLIENTS = 4
-WATCHED = [["beat", "celery beat"], ["web", "gunicorn"], ["web", "gunicorn"], ["worker", "celery child"],
+WATCHED = [["beat", "celery beat"], ["web", "gunicorn worker"], ["web", "gunicorn worker"], ["worker", "celery child"],
            ["worker", "celery main"]]  # fmt: skip
 TROUBLE = ("Traceback", "ERROR", "CRITICAL", "database is locked", "memwatch:")
 
