@@ -21,7 +21,7 @@ from memwatch.transport import redacted
 try:
     import celery
 except ModuleNotFoundError:
-    celery = None
+    celery = None  # type: ignore[assignment]
 
 BROKER_S = 3
 WORKERS_S = 3.0
