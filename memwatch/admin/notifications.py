@@ -80,8 +80,17 @@ def told(alert: Alert) -> SafeString | str:
         return _("Nobody: it went on from an alert that was told of before, or ALERT_CHANNELS is empty.")
     body = format_html_join(
         "",
-        "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-        ((row.channel, row.get_event_display(), _state(row), _what_became(row)) for row in rows),
+        "<tr><td><a href='{}'>{}</a></td><td>{}</td><td>{}</td><td>{}</td></tr>",
+        (
+            (
+                formats.page_url("notification", row.pk),
+                row.channel,
+                row.get_event_display(),
+                _state(row),
+                _what_became(row),
+            )
+            for row in rows
+        ),
     )
     return format_html(
         "<table><thead><tr><th scope='col'>{}</th><th scope='col'>{}</th><th scope='col'>{}</th><th scope='col'>{}</th>"

@@ -39,6 +39,8 @@ def test_the_page_of_an_alert_says_who_was_told_and_why_others_were_not(admin_cl
     page = admin_client.get(reverse("admin:memwatch_alert_change", args=(alert.pk,))).content.decode()
     for text in ("mailto:ops@example.org", "answered 500 &lt;b&gt; (attempt 3); again", "given up", "no line"):
         assert text in page
+    for row in Notification.objects.all():
+        assert reverse("admin:memwatch_notification_change", args=(row.pk,)) in page, "where it can be sent again"
 
 
 def test_the_outbox_can_be_searched_for_what_failed(admin_client: Client, alert: Alert) -> None:
