@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -41,13 +40,16 @@ class ActingAdmin(GuardedAdmin):
         """May this user do it, and see the rows at all?"""
         return request.user.has_perm(f"memwatch.{act.permission}") and self.has_view_permission(request)
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        found: dict[str, Any] = super().get_actions(request)
-        if self.actions is None or IS_POPUP_VAR in request.GET:
+    def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
+        """For the list; Django from 6.1 on asks for the page of a row too, which has buttons."""
+        where = {} if action_location is None else {"action_location": action_location}
+        found: dict[str, Any] = super().get_actions(request, **where)
+        on_a_list = getattr(action_location, "name", "CHANGE_LIST") == "CHANGE_LIST"
+        if self.actions is None or IS_POPUP_VAR in request.GET or not on_a_list:
             return found
         for act in self.acts:
             if act.listed and self.may(request, act):
-                found[act.action_name] = (_action(act), act.action_name, act.label)
+                found[act.action_name] = self.get_action(_action(act))
         return found
 
     def get_urls(self) -> list[URLPattern]:
@@ -158,7 +160,12 @@ def tell(request: HttpRequest, act: Act, outcome: Outcome) -> None:
 
 
 def _action(act: Act) -> Callable[[ActingAdmin, HttpRequest, QuerySet[Any]], HttpResponse | None]:
-    return partial(ActingAdmin.act_on_selected, act=act)
+    def action(admin: ActingAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        return admin.act_on_selected(request, queryset, act)
+
+    action.__name__ = act.action_name
+    action.short_description = act.label  # type: ignore[attr-defined]
+    return action
 
 
 def _row(act: Act, row: Any) -> dict[str, Any]:
