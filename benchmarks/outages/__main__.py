@@ -15,35 +15,43 @@ from pathlib import Path
 
 from benchmarks.outages.catalogue import OUTAGES, SECONDS, Outage
 from benchmarks.outages.disk import can_mount
-from benchmarks.outages.found import HEAD, Found, known, remember, write_page
+from benchmarks.outages.found import HEAD, Found, known, remember, summary, write_page
 from benchmarks.outages.latency import change
 from benchmarks.outages.stand import Stand
 
-CALM_S = 15.0
+CALM_S = 10.0
 
 
-def undergo(stand: Stand, outage: Outage, seconds: float) -> Found:
-    """One outage, with calm before and after."""
-    before = stand.settle()
-    calm_from = time.monotonic()
-    time.sleep(CALM_S)
-    begin = time.monotonic()
-    outage.befall(stand, seconds)
-    end = time.monotonic()
-    stand.wait_until_current()
-    current = time.monotonic()
-    after = stand.settle()
-    settled = time.monotonic()
-    time.sleep(CALM_S)
-    requests = stand.requests()
-    during = requests.between(begin, settled)
-    calm = requests.between(calm_from, begin) + requests.between(settled, settled + CALM_S)
-    ratio, low, high = change(during, calm)
-    return Found.between(
-        before, after,
-        name=outage.name, lasted_s=end - begin, current_s=current - end, settled_s=settled - end,
-        requests=sum(len(side) for block in during for side in block), p99_change=ratio, p99_low=low, p99_high=high,
-    )  # fmt: skip
+class Day:
+    """One outage after the other, with calm before, between and after."""
+
+    def __init__(self, stand: Stand, seconds: float) -> None:
+        self._stand, self._seconds = stand, seconds
+        self._counts = stand.settle()
+        self._settled = time.monotonic()
+        time.sleep(CALM_S)
+
+    def undergo(self, outage: Outage) -> Found:
+        """The calm before it is the one after the last."""
+        stand, before, calm_from = self._stand, self._counts, self._settled
+        begin = time.monotonic()
+        outage.befall(stand, self._seconds)
+        end = time.monotonic()
+        stand.wait_until_current()
+        current = time.monotonic()
+        self._counts = stand.settle()
+        settled = self._settled = time.monotonic()
+        time.sleep(CALM_S)
+        requests = stand.requests()
+        during = requests.between(begin, settled)
+        calm = requests.between(calm_from, begin) + requests.between(settled, settled + CALM_S)
+        ratio, low, high = change(during, calm)
+        return Found.between(
+            before, self._counts,
+            name=outage.name, lasted_s=end - begin, current_s=current - end, settled_s=settled - end,
+            requests=sum(len(side) for block in during for side in block),
+            p99_change=ratio, p99_low=low, p99_high=high,
+        )  # fmt: skip
 
 
 def main() -> int:
@@ -64,6 +72,7 @@ def main() -> int:
             well &= _run(transport, these, chosen.seconds, write=not chosen.no_write)
     if not chosen.no_write:
         write_page()
+        print(summary())
     if not chosen.words:
         missing = [outage.name for outage in OUTAGES if outage.name not in known()]
         if missing:
@@ -77,11 +86,12 @@ def _run(transport: str, outages: list[Outage], seconds: float, *, write: bool) 
         tempfile.TemporaryDirectory(prefix="memwatch-outages-") as made,
         Stand(Path(made), transport=transport) as stand,
     ):
+        day = Day(stand, seconds)
         for outage in outages:
             if outage.fills_a_disk and not can_mount():
                 print(f"{outage.name}: not run, it takes the right to mount a small disk", flush=True)
                 continue
-            found = undergo(stand, outage, seconds)
+            found = day.undergo(outage)
             print(found.line(outage), flush=True)
             for fault in found.faults:
                 print(f"   ! {fault}", flush=True)

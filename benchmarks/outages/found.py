@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Collection
 from datetime import date
+from math import exp, log, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,26 @@ def table() -> str:
     return "\n".join([HEAD, *(found[outage.name].line(outage) for outage in OUTAGES if outage.name in found)])
 
 
+def together(found: Collection[Found]) -> tuple[float, float, float]:
+    """The changes of all, each with the weight that its precision gives it, and where that lies (95 %)."""
+    weighed = [(1 / (log(one.p99_high / one.p99_low) / 3.92) ** 2, log(one.p99_change)) for one in found]
+    weight = sum(weight for weight, _change in weighed)
+    middle, error = sum(weight * change for weight, change in weighed) / weight, 1.96 / sqrt(weight)
+    return exp(middle), exp(middle - error), exp(middle + error)
+
+
+def summary() -> str:
+    """All that was measured, in a sentence."""
+    found = known().values()
+    change, low, high = together(found)
+    lost = sum(one.lost + one.host_lost for one in found)
+    return (
+        f"{len(found)} outages, {sum(one.taken + one.host_taken for one in found):,} snapshots, {lost} lost, "
+        f"{sum(one.twice for one in found)} stored twice; {sum(one.requests for one in found):,} requests meanwhile, "
+        f"p99 of the watched page {change:.3f} ({low:.3f} to {high:.3f}) of what it was in calm."
+    )
+
+
 def write_page() -> None:
     """Put the table between the markers of ``docs/reliability.md``."""
     text = PAGE.read_text()
@@ -128,4 +150,4 @@ def write_page() -> None:
     _, _, after = rest.partition(END)
     days = sorted({found.on for found in known().values()})
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    PAGE.write_text(f"{before}{BEGIN}\nMeasured {when}.\n\n{table()}\n{END}{after}")
+    PAGE.write_text(f"{before}{BEGIN}\nMeasured {when}: {summary()}\n\n{table()}\n{END}{after}")

@@ -7,7 +7,7 @@ from array import array
 from pathlib import Path
 
 from benchmarks.outages.catalogue import OUTAGES
-from benchmarks.outages.found import Found
+from benchmarks.outages.found import Found, together
 from benchmarks.outages.latency import LIMIT, Requests, change
 from benchmarks.outages.stand import Counts
 
@@ -63,6 +63,13 @@ def test_only_what_is_lost_twice_uncounted_or_slower_is_a_fault() -> None:
     assert found(QUIET, after(), p99=(1.2, 1.01, 1.4)).faults == []
     (fault,) = found(QUIET, after(), p99=(1.2, 1.1, 1.3)).faults
     assert "slower" in fault
+
+
+def test_many_uncertain_figures_make_a_more_certain_one() -> None:
+    one = found(QUIET, QUIET, p99=(1.02, 0.92, 1.13))
+    change, low, high = together([one] * 25)
+    assert abs(change - 1.02) < 0.001
+    assert 1.0 < low < change < high < 1.05
 
 
 def test_every_outage_has_a_name_of_its_own() -> None:
