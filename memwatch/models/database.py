@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 from django.conf import settings
 from django.db import DatabaseError, connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -40,7 +43,19 @@ def obstacle() -> str | None:
     if not settings.USE_TZ:
         return WITHOUT_ZONES
     try:
-        missing = missing_migrations()
+        # After an error an open transaction answers nothing more; another thread has a connection of its own.
+        missing = _elsewhere(missing_migrations) if connection().in_atomic_block else missing_migrations()
     except DatabaseError:
-        return None  # it is away, or the transaction is lost: that is another matter
+        return None  # it is away: that is another matter
     return f"database {alias()!r} lacks {missing} migration(s) of memwatch: run {remedy()}" if missing else None
+
+
+def _elsewhere(ask: Callable[[], int]) -> int:
+    def asked() -> int:
+        try:
+            return ask()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asked).result()
