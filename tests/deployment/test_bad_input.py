@@ -7,7 +7,9 @@ import re
 import sqlite3
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from tests.deployment.life import LEAK, SNAPSHOTS, TASKS
@@ -152,14 +154,34 @@ class Router:
 
 def test_without_its_tables_everything_says_which_command_makes_them(tmp_path: Path) -> None:
     site = TinySite(tmp_path)
-    bare = "INSTALLED_APPS.remove('memwatch')\n"
-    (tmp_path / "before.py").write_text(f"from settings import *\n{bare}ROOT_URLCONF = 'before'\nurlpatterns = []\n")
-    assert site.manage("migrate", "-v0", environment={"DJANGO_SETTINGS_MODULE": "before"}).stderr == ""
+    _migrate_without_memwatch(site)
     _assert_told(site)
     assert site.manage("migrate", "-v0").stderr == ""
     assert site.run("-c", f"{SET_UP}from memwatch import tasks; tasks.ingest_reports()").stderr == ""
     count = f"{SET_UP}from memwatch.models import Snapshot; print(Snapshot.objects.count())"
     assert site.run("-c", count).stdout == f"{SNAPSHOTS}\n", "what had been reported before is stored now"
+
+
+@pytest.mark.postgres
+def test_without_its_tables_it_says_so_inside_a_request_s_transaction_too(tmp_path: Path, postgres_url: str) -> None:
+    """PostgreSQL answers nothing more in a transaction after an error."""
+    parts = urlsplit(postgres_url)
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS bad_input")
+        connection.execute("CREATE DATABASE bad_input")
+    database = {
+        "ENGINE": "django.db.backends.postgresql", "NAME": "bad_input", "USER": parts.username or "",
+        "HOST": parts.hostname or "", "PORT": str(parts.port or ""), "ATOMIC_REQUESTS": True,
+    }  # fmt: skip
+    site = TinySite(tmp_path, f"DATABASES = {{'default': {database!r}}}\n")
+    _migrate_without_memwatch(site)
+    _assert_told(site)
+
+
+def _migrate_without_memwatch(site: TinySite) -> None:
+    bare = "INSTALLED_APPS.remove('memwatch')\nROOT_URLCONF = 'before'\nurlpatterns = []\n"
+    (site.folder / "before.py").write_text(f"from settings import *\n{bare}")
+    assert site.manage("migrate", "-v0", environment={"DJANGO_SETTINGS_MODULE": "before"}).stderr == ""
 
 
 def test_tables_of_an_older_version_are_told(tmp_path: Path, migrated: Path) -> None:
