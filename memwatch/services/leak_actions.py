@@ -82,16 +82,16 @@ def suppress(
         raise ActionRefused("say why this growth is expected: the next operator will ask")
     if until is not None:
         _check_future("until", until, now)
-    expected = ExpectedGrowth.objects.create(
-        type_pattern=pattern_of(row.object_type),
-        service=row.service,
-        reason=reason[:300],
-        expires_at=until,
-        created_at=now,
-        created_by=by,
-        matches=1,
-        last_matched_at=now,
-    )
+    said = {
+        "type_pattern": pattern_of(row.object_type), "service": row.service, "reason": reason[:300], "expires_at": until,
+    }  # fmt: skip
+    # The same leak in several processes is suppressed at once: that is one rule.
+    expected = ExpectedGrowth.objects.filter(**said).order_by("-pk").first()
+    if expected is None:
+        expected = ExpectedGrowth(**said, created_at=now, created_by=by)
+    expected.matches += 1
+    expected.last_matched_at = now
+    expected.save()
     row.state, row.snoozed_until, row.expected_growth = _State.SUPPRESSED, None, expected
     audit.record(by, expected, f"Expected from now on: {reason}")
     _done(leak, row, LeakEvent.Kind.SUPPRESSED, by, reason, now)

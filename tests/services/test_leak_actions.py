@@ -69,6 +69,15 @@ def test_suppressing_expects_just_this_type_in_just_this_service(leak, operator)
     assert history(leak) == [("suppressed", "olga", "the price cache fills up")]
 
 
+def test_the_same_leak_in_two_processes_is_suppressed_by_one_rule(leak, operator):
+    other = Leak.objects.get()
+    other.pk, other.process = None, store_process(slot=2)
+    other.save()
+    rules = [leaks.suppress(each, by=operator, reason="a cache", now=NOON) for each in (leak, other)]
+    assert rules[0] == rules[1]
+    assert ExpectedGrowth.objects.get().matches == 2
+
+
 def test_reopening_what_is_suppressed_takes_its_rule_back(leak, operator):
     rule = leaks.suppress(leak, by=operator, reason="a cache", now=NOON)
     leaks.reopen(leak, by=operator, now=NOON)
