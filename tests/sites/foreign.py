@@ -175,13 +175,14 @@ class ForeignSite:
         except OSError as error:
             return 0, str(error)
 
-    def wait(self, condition: Callable[[], object]) -> None:
-        """Until it holds."""
+    def wait(self, look: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:
+        """What is seen once it is as wanted."""
         deadline = time.monotonic() + WITHIN_S
-        while not condition():
+        while not wanted(seen := look()):
             assert all(program.poll() is None for program in self._started), self.log.read_text()[-4000:]
-            assert time.monotonic() < deadline, self.log.read_text()[-4000:]
+            assert time.monotonic() < deadline, f"{seen}\n{self.log.read_text()[-4000:]}"
             time.sleep(0.5)
+        return seen
 
     def stop(self) -> None:
         """In order, then for certain: each program leads a session of its own."""
