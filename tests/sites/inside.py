@@ -80,12 +80,12 @@ def _is_ours(view: Any, where: str) -> bool:
 
 
 def watched() -> list[list[Any]]:
-    """Service, program and number of snapshots of each process that is watched."""
+    """Service, program and number of snapshots of each process whose objects have been counted."""
     from django.apps import apps
-    from django.db.models import Count
+    from django.db.models import Count, Max
 
     rows = apps.get_model("memwatch", "Process")._default_manager.filter(ended_at=None, outside=False)
-    rows = rows.annotate(stored=Count("snapshots")).filter(last_snapshot__total_objects__gt=10_000)
+    rows = rows.annotate(stored=Count("snapshots"), counted=Max("snapshots__total_objects")).filter(counted__gt=10_000)
     return sorted([list(row) for row in rows.values_list("service__name", "program", "stored")])
 
 
