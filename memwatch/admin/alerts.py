@@ -139,9 +139,10 @@ def _lasted(alert: Alert) -> str:
 
 
 def _tiles(alert: Alert) -> list[panels.Line]:
-    tiles = [panels.Line(label=_("For"), value=_lasted(alert))]
+    tiles = [panels.Line(label=_("Raised for"), value=_lasted(alert))]
     if alert.value is not None:
-        tiles.insert(0, panels.Line(label=_("Measured"), value=_measure(alert, alert.value)))
+        label = _("Growth") if alert.type == Alert.Type.LEAK else _("Measured")
+        tiles.insert(0, panels.Line(label=label, value=_measure(alert, alert.value)))
     # A leak may be noticed for other reasons than this threshold: the leak's page tells.
     if alert.threshold is not None and alert.type != Alert.Type.LEAK:
         tiles.insert(1, panels.Line(label=_("Threshold"), value=_measure(alert, alert.threshold)))

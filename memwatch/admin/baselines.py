@@ -22,10 +22,32 @@ from memwatch.admin.snapshots import FiguresAdmin
 from memwatch.models import Baseline
 
 
+class StateFilter(admin.SimpleListFilter):
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("force", gettext_lazy("In force")), ("replaced", gettext_lazy("Replaced"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(active=self.value() == "force") if self.value() in ("force", "replaced") else queryset
+
+
+class HowFilter(admin.SimpleListFilter):
+    title = gettext_lazy("how")
+    parameter_name = "how"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("itself", gettext_lazy("By itself")), ("reset", gettext_lazy("Reset by somebody"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(automatic=self.value() == "itself") if self.value() in ("itself", "reset") else queryset
+
+
 @admin.register(Baseline)
 class BaselineAdmin(FiguresAdmin):
     list_display = ("set_at", "whose", "state_shown", "how", "rss", "heap", "objects", "reason")
-    list_filter = ("active", "automatic", "service")
+    list_filter = (StateFilter, HowFilter, "service")
     search_fields = ("service__name", "process__host", "reason", name_of("created_by"))
     search_help_text = gettext_lazy("Service, host, reason or who set it")
     page_template = "admin/memwatch/baseline/page.html"

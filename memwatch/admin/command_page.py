@@ -84,7 +84,11 @@ def page(command: Command, now: datetime) -> RowPage:
         ],
         tiles=[
             Line(label=_("Answered after"), value=seconds(took_s(command))),
-            Line(label=_("Good until"), value=formats.when(command.expires_at, now)),
+            *(
+                []
+                if command.answered_at
+                else [Line(label=_("Good until"), value=formats.when(command.expires_at, now))]
+            ),
             *_came_of_it(command),
         ],
         advice=[str(each) for each in _ADVICE.get(command.state, ())],

@@ -88,6 +88,14 @@ class ExpectedGrowthAdmin(ListedAdmin):
             return [asked]
         return [asked, (_("What it did"), {"fields": self.readonly_fields})]
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Date and time say what they are for: their labels say only which is which."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "expires_at" and field is not None:
+            for part, words in zip(field.widget.widgets, (_("Until: date"), _("Until: time")), strict=True):
+                part.attrs["aria-label"] = words
+        return field
+
     def save_model(self, request: HttpRequest, obj: ExpectedGrowth, form: forms.ModelForm[Any], change: bool) -> None:
         if not change:
             obj.created_by = request.user  # type: ignore[assignment]

@@ -115,4 +115,4 @@ def changelist(model: str, **filters: str | int) -> str:
 
 
 def preformatted(text: str) -> SafeString:
-    return format_html('<pre class="mw-raw">{}</pre>', text)
+    return format_html('<pre class="mw-raw" tabindex="0">{}</pre>', text)

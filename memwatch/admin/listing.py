@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
 
+from memwatch.admin import formats
 from memwatch.admin.acting import ActingAdmin
 from memwatch.admin.zone import ZonedAdmin
 
@@ -27,6 +28,7 @@ class ListedAdmin(ZonedAdmin, ActingAdmin):
     """A list with a sentence above it, and one instead of it while it is empty."""
 
     change_list_template = "admin/memwatch/list.html"
+    empty_value_display = formats.NOT_MEASURED
     about: Text | str = ""
     """What the rows are."""
     empty: Text | str = ""

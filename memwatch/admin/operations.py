@@ -113,7 +113,8 @@ class CounterAdmin(RowAdmin):
 
 @admin.register(Lease)
 class LeaseAdmin(RowAdmin):
-    list_display = ("name", "does", "state_shown", "holder", "until", "finished")
+    list_display = ("name", "does", "state_shown", "held_by", "until", "finished")
+    search_help_text = gettext_lazy("Name or holder")
     search_fields = ("name", "holder")
     about = gettext_lazy("The work that only one worker may do at a time: who does it now, and when it was last done.")
     empty = gettext_lazy("No task has run yet: start beat and a worker that serves memwatch's queue.")
@@ -125,6 +126,10 @@ class LeaseAdmin(RowAdmin):
     @admin.display(description=gettext_lazy("what it does"))
     def does(self, lease: Lease) -> str:
         return str(upkeep_pages.WORK[lease.name][1]) if lease.name in upkeep_pages.WORK else ""
+
+    @admin.display(description=gettext_lazy("holder"), ordering="holder")
+    def held_by(self, lease: Lease) -> str:
+        return lease.holder or formats.NOT_MEASURED
 
     @admin.display(description=gettext_lazy("held until"), ordering="expires_at")
     def until(self, lease: Lease) -> SafeString | str:

@@ -134,7 +134,7 @@ def cost_lines(state: Mapping[str, Any]) -> list[Line]:
         Line(
             label=_("CPU of a process"),
             value=_share(mean, interval_ms),
-            hint=_("at most %s") % _share(most, interval_ms),
+            hint=_("at most %s") % formats.percent(None if most is None else most / interval_ms * 100),
         ),
         Line(label=_("Lag"), value=formats.duration(state["lag_s"]), hint=_("since the newest report")),
         Line(

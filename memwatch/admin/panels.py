@@ -157,9 +157,9 @@ def _triple(values: tuple[int, int, int] | None) -> str:
 
 
 def type_rows(comparison: queries.Comparison, leaking: Iterable[str] = ()) -> list[TypeRow]:
-    """The types reported now, the leaking ones first, then those that grew most."""
+    """The types reported now, the leaking ones first, then those that grew most; none that there are none of."""
     suspects = frozenset(leaking)
-    rows = [row for row in comparison.types if row.after is not None]
+    rows = [row for row in comparison.types if row.after is not None and (row.after or row.before)]
     rows.sort(key=lambda row: row.name not in suspects)
     return [_type_row(row, leaking=row.name in suspects) for row in rows[:SHOWN_TYPES]]
 
@@ -188,8 +188,8 @@ def _type_row(row: queries.Row, *, leaking: bool = False) -> TypeRow:
 
 
 def every_type(comparison: queries.Comparison) -> list[TypeRow]:
-    """Every type reported on either side, the largest growth first."""
-    return [_type_row(row) for row in comparison.types]
+    """Every type reported on either side, the largest growth first; none that there are none of."""
+    return [_type_row(row) for row in comparison.types if row.before or row.after]
 
 
 def sortable(row: queries.Row) -> dict[str, str]:

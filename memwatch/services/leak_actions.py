@@ -83,7 +83,8 @@ def suppress(
     if until is not None:
         _check_future("until", until, now)
     said = {
-        "type_pattern": pattern_of(row.object_type), "service": row.service, "reason": reason[:300], "expires_at": until,
+        "type_pattern": pattern_of(row.object_type), "service": row.service, "reason": reason[:300],
+        "expires_at": until,
     }  # fmt: skip
     # The same leak in several processes is suppressed at once: that is one rule.
     expected = ExpectedGrowth.objects.filter(**said).order_by("-pk").first()

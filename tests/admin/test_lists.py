@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from memwatch.models import Alert, Command, Counter, ExpectedGrowth, Lease, RejectedReport, SnapshotRollup
+from memwatch.models import Alert, Baseline, Command, Counter, ExpectedGrowth, Lease, RejectedReport, SnapshotRollup
 from tests.admin.conftest import EVIL, Fleet
 
 Login = Callable[..., Client]
@@ -122,6 +122,21 @@ def test_a_baseline_is_compared_with_the_process_now(fleet: Fleet, login: Login)
     text = login("viewer").get(reverse("admin:memwatch_baseline_change", args=(row.pk,))).content.decode()
     for shown in ("after 2.4", "in force", "+4,000", "The process now"):
         assert shown in text, shown
+
+
+def test_baselines_are_found_by_state_and_by_how_they_were_set(fleet: Fleet, login: Login) -> None:
+    row = fleet.snapshot(fleet.process())
+    made = fleet.baseline(row, active=False), fleet.baseline(row), fleet.baseline(row)
+    Baseline.objects.filter(pk=made[2].pk).update(automatic=False)
+    client = login("viewer")
+
+    def listed(query: str) -> set[int]:
+        return {found.pk for found in client.get(_list("baseline", query)).context["cl"].result_list}
+
+    assert listed("?state=replaced") == {made[0].pk}
+    assert listed("?state=force") == {made[1].pk, made[2].pk}
+    assert listed("?how=reset") == {made[2].pk}
+    assert listed("?how=<script>") == {each.pk for each in made}
 
 
 @pytest.mark.parametrize("model", MINE)
