@@ -14,5 +14,7 @@ exclude_patterns = ["_build"]
 lexers["mermaid"] = lexers["promql"] = TextLexer()
 html_theme = "furo"
 html_title = "memwatch"
+html_static_path = ["static"]
+html_css_files = ["tables.css"]
 myst_heading_anchors = 3
 myst_links_external_new_tab = True

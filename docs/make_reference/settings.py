@@ -58,5 +58,5 @@ def settings() -> str:
     for field in dataclasses.fields(Settings):
         key = KEYS[field.name]
         meaning = re.sub(r"`(\w+)`", lambda found: code(KEYS.get(found[1], found[1])), plain(said[field.name]))
-        rows.append((code(key), default(field), meaning, may_be(key)))
-    return table(("key", "default", "meaning", "give"), rows)
+        rows.append((code(key), default(field), f"{meaning} Give {may_be(key)}."))
+    return table(("key", "default", "meaning"), rows)

@@ -27,4 +27,5 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
+TIME_ZONE = "UTC"
 MEMWATCH = {"SERVICE": "shop"}

@@ -161,6 +161,10 @@ def pages() -> Iterator[Finding]:
     )
     yield _page("admin:memwatch_overview_changelist", "admin", own_site)
     yield _page("memwatch-metrics", "metrics", include)
+    own = conf.get_settings()
+    if own.metrics_enabled and not own.metrics_token and not own.metrics_allow_loopback:
+        remedy = 'Give MEMWATCH["METRICS_TOKEN"], and to Prometheus the same; memwatch_exporter wants none.'
+        yield Finding(None, "nobody may scrape the metrics of the web: there is no token", remedy)
     if apps.is_installed("rest_framework"):
         yield _page("memwatch-api:stats", "API", include)
     else:

@@ -82,6 +82,14 @@ def test_a_silent_process_and_one_that_refuses_commands_are_named(answering: str
     assert "SECRET_KEY" in texts(doctor_site.commands_are_obeyed(), ok=False)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"), [({}, True), ({"METRICS_TOKEN": "t"}, False), ({"METRICS_ALLOW_LOOPBACK": True}, False)]
+)
+def test_metrics_that_nobody_may_scrape_are_told(settings: Any, given: dict[str, Any], said: bool) -> None:
+    settings.MEMWATCH = given
+    assert ("METRICS_TOKEN" in texts(doctor_site.pages(), ok=None)) is said
+
+
 @pytest.mark.django_db
 def test_no_process_at_all_says_what_to_start() -> None:
     assert "Start web, worker and beat" in texts(doctor_site.agents(), ok=False)
