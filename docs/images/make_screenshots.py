@@ -39,7 +39,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", help="of a demo that runs, e.g. http://127.0.0.1:8000")
     parser.add_argument("--password", default=os.environ.get("MEMWATCH_ADMIN_PASSWORD", ""), help="of its user admin")
-    parser.add_argument("--minutes", type=float, default=8, help="to let a demo of its own run (8)")
+    parser.add_argument("--minutes", type=float, default=5, help="to let a demo of its own run (5)")
     parser.add_argument("--into", type=Path, default=HERE)
     options = parser.parse_args()
     program = next((path for path in PROGRAMS if Path(path).exists()), None)

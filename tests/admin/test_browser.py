@@ -2,166 +2,85 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from django.contrib.auth.models import Group, User
 from django.db import connection
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from pytest_django.live_server_helper import LiveServer
+from django.utils import timezone
+from playwright.sync_api import Page, expect
 
 from memwatch.conf import get_settings
-from memwatch.models import Leak, Process, Snapshot
-from memwatch.permissions import OPERATORS, VIEWERS, create_groups
+from memwatch.models import (
+    Command,
+    Counter,
+    ExpectedGrowth,
+    Leak,
+    Lease,
+    Process,
+    RejectedReport,
+    Release,
+    Snapshot,
+    SnapshotRollup,
+)
 from memwatch.services.ingest import ingest_reports
 from tests.admin.conftest import EVIL, Fleet
+from tests.admin.visitor import Visitor, browser, program, shop, visit
 
+__all__ = ["browser", "program", "shop", "visit"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-PROGRAMS = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
-
-@pytest.fixture(scope="session")
-def program() -> str:
-    found = next((path for path in PROGRAMS if Path(path).exists()), None)
-    if found is None:
-        sentence = "Chromium is missing: install it with the system's packages, e.g. apt-get install chromium"
-        if "browser" in os.environ.get("MEMWATCH_TEST_REQUIRE", "").split(","):
-            pytest.fail(sentence)
-        pytest.skip(sentence)
-    return found
-
-
-@pytest.fixture(scope="module")
-def browser(program: str) -> Iterator[Browser]:
-    # Playwright's loop lives in this thread, and Django would take that for asynchronous code.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-            yield browser
-            browser.close()
-    finally:
-        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
-
-
-WAIT_MS = 60_000
-"""For a page or a part of it, on a machine that others keep busy."""
-expect.set_options(timeout=WAIT_MS)
-
-AXE = {
-    "resultTypes": ["violations"],
-    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
-    "preload": False,
-}
-"""WCAG, levels A and AA. Without fetching the style sheets anew: inline copies are what the page's policy forbids."""
-
-
-class Visitor:
-    """A person at a browser. Notes what must not happen: console errors, requests to elsewhere."""
-
-    def __init__(self, context: BrowserContext, server: str) -> None:
-        self.server = server
-        self.complaints: list[str] = []
-        self.page: Page = context.new_page()
-        self.page.on("console", lambda message: self._note(message.type == "error", message.text))
-        self.page.on("pageerror", lambda error: self._note(True, str(error)))
-        self.page.on("dialog", lambda dialog: self._note(True, f"dialog {dialog.message}"))
-        self.page.on("request", lambda request: self._note(not request.url.startswith(server), request.url))
-
-    def _note(self, wrong: bool, text: str) -> None:
-        if wrong and "favicon.ico" not in text:
-            self.complaints.append(f"{self.page.url}: {text}")
-
-    def go(self, path: str) -> Page:
-        self.page.goto(f"{self.server}{path}")
-        return self.page
-
-    def look(self, part: str = "#content") -> None:
-        """Nothing sticks out of the page sideways, and nothing of it shuts somebody out (Django's own frame aside)."""
-        self.page.wait_for_load_state("load")  # the styles for narrow screens come last
-        wide = self.page.evaluate("document.querySelector('#content-main').scrollWidth")
-        assert wide <= self.page.evaluate("window.innerWidth"), self.page.url
-        found = Axe().run(self.page, context=part, options=AXE).response["violations"]
-        serious = [
-            (each["id"], [node["html"] for node in each["nodes"][:3]])
-            for each in found
-            if each["impact"] in ("serious", "critical")
-        ]
-        assert not serious, f"{self.page.url}: {serious}"
-
-    def wait_for_chart(self, canvas: str) -> None:
-        # Not wait_for_function: the page's policy forbids the eval that it needs.
-        deadline = time.monotonic() + WAIT_MS / 1000
-        while not self.page.evaluate(f"Boolean(window.Chart && Chart.getChart('{canvas}'))"):
-            assert time.monotonic() < deadline, f"{canvas} is not drawn"
-            self.page.wait_for_timeout(100)
-
-    def log_in(self, who: str) -> None:
-        page = self.go("/admin/")
-        page.fill("#id_username", who)
-        page.fill("#id_password", who)
-        page.click("input[type=submit]")
-        expect(page.locator("#user-tools")).to_contain_text(who, ignore_case=True)
-
 
 @pytest.fixture
-def visit(browser: Browser, live_server: LiveServer, request: pytest.FixtureRequest) -> Iterator[Visitor]:
-    scheme, width = getattr(request, "param", ("light", 1280))
-    context = browser.new_context(
-        color_scheme=scheme,
-        viewport={"width": width, "height": 900},
-        reduced_motion="reduce",
-        locale="en-GB",
-        timezone_id="Europe/Berlin",
+def upkeep(shop: Leak) -> tuple[str, ...]:
+    """A row of everything that keeps memwatch running, and the names of these tables."""
+    process, now = shop.process, timezone.now()
+    assert process is not None
+    Process.objects.update(release=Release.objects.create(service=process.service, name="2.4"))
+    Command.objects.create(wire_id="1" * 32, name="snapshot", process=process, state="expired", expires_at=now)
+    ExpectedGrowth.objects.create(type_pattern=EVIL, reason="a cache")
+    Lease.objects.create(name="detect_leaks", expires_at=now, last_finished_at=now - timedelta(hours=2))
+    Counter.objects.create(name="memwatch_snapshots_stored", labels="service=shop", value=30)
+    RejectedReport.objects.create(reason="malformed", detail=EVIL, excerpt=EVIL * 40, size=99, fingerprint="1")
+    figures = {"rss_kib": [1024, 2048, 4096]}
+    SnapshotRollup.objects.create(process=process, period="hour", start=now, samples=60, figures=figures, floors={})
+    return (
+        "release",
+        "command",
+        "expectedgrowth",
+        "lease",
+        "counter",
+        "rejectedreport",
+        "objecttype",
+        "snapshotrollup",
     )
-    context.set_default_timeout(WAIT_MS)
-    # No favicon is served: the browser's asking for one is no error of the page.
-    context.route("**/favicon.ico", lambda route: route.fulfill(status=204))
-    visitor = Visitor(context, live_server.url)
-    yield visitor
-    context.close()
-    assert visitor.complaints == []
 
 
-@pytest.fixture
-def shop(transactional_db: None) -> Leak:
-    """A service with a history and a leak, and two people."""
-    from django.apps import apps
-
-    create_groups(apps.get_app_config("memwatch"), verbosity=0)
-    for who, group in (("viewer", VIEWERS), ("operator", OPERATORS)):
-        user = User.objects.create_user(who, password=who, is_staff=True)
-        user.groups.add(Group.objects.get(name=group))
-    fleet = Fleet()
-    process = fleet.process("shop")
-    for minutes in range(30, 0, -1):
-        row = fleet.snapshot(
-            process,
-            minutes_ago=minutes,
-            rss_mb=200.0 - minutes,
-            heap_committed_mb=180.0 - minutes,
-            top_objects={"dict": 9_000, "shop.leaks.PriceQuote": 4_200 - 100 * minutes, EVIL: 5},
-        )
-        if minutes == 30:
-            fleet.baseline(row)
-    fleet.leak(process, EVIL, severity="low")
-    return fleet.leak(process)
+def test_the_lives_of_recycled_workers_are_drawn_over_each_other(visit: Visitor, shop: Leak) -> None:
+    dots = [[60.0 * part, 100.0 + 10 * part] for part in range(9)]
+    line = {
+        "axis": "age",
+        "unit": "objects",
+        "start": dots[0],
+        "end": 480.0,
+        "slope": 600.0,
+        "low": 500.0,
+        "high": 700.0,
+    }
+    Leak.objects.filter(pk=shop.pk).update(process=None, evidence={"trend": {**line, "floors": dots}})
+    visit.log_in("viewer")
+    page = visit.go(f"/admin/memwatch/leak/{shop.pk}/change/")
+    visit.wait_for_chart("mw-chart-pooled")
+    drawn = "Chart.getChart('mw-chart-pooled')"
+    assert page.evaluate(f"{drawn}.scales.x.max") == 480
+    assert "2 mins" in page.evaluate(f"{drawn}.scales.x.ticks.map(each => each.label)")
+    assert page.evaluate(f"{drawn}.scales.y.min") >= 0
+    page.get_by_text("As a table: All lives").click()
+    expect(page.get_by_role("cell", name="180", exact=True)).to_be_visible()
+    visit.look()
 
 
 AGENT = """
@@ -225,6 +144,19 @@ def _change_the_range(visit: Visitor) -> None:
     expect(page.locator(".mw-range [aria-current]")).to_have_text("1 h")
     assert "range=1h" in page.url
     visit.wait_for_chart("mw-chart-memory")
+    canvas = page.locator("#mw-chart-memory")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.4, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.9, middle, steps=4)
+    page.mouse.up()
+    page.wait_for_url("**from=*to=*")
+    visit.wait_for_chart("mw-chart-memory")
+    page.get_by_role("link", name="← earlier").click()
+    expect(page.get_by_role("link", name="later →")).to_be_visible()
 
 
 @pytest.mark.parametrize("visit", [("light", 1280), ("dark", 400)], indirect=True)
@@ -261,7 +193,7 @@ def test_an_operator_finds_a_leak_acts_on_it_and_measures_anew(visit: Visitor, s
 
 
 @pytest.mark.parametrize("visit", [("dark", 1280), ("light", 400)], indirect=True)
-def test_a_viewer_sees_all_of_it_and_no_button(visit: Visitor, shop: Leak) -> None:
+def test_a_viewer_sees_all_of_it_and_no_button(visit: Visitor, shop: Leak, upkeep: tuple[str, ...]) -> None:
     visit.log_in("viewer")
     page = _walk_to_the_leak(visit)
     expect(page.locator("[data-act]")).to_have_count(0)
@@ -272,11 +204,15 @@ def test_a_viewer_sees_all_of_it_and_no_button(visit: Visitor, shop: Leak) -> No
     expect(page.locator("[data-act]")).to_have_count(0)
     page.get_by_role("link", name="Compare", exact=True).click()
     expect(page.get_by_role("heading", name="Types", exact=True)).to_be_visible()
-    for model in ("leak", "alert", "baseline", "command", "expectedgrowth", "lease"):
+    for model in ("leak", "alert", "baseline", *upkeep):
         visit.go(f"/admin/memwatch/{model}/")
         expect(page.locator("select[name=action]")).to_have_count(0)
         expect(page.locator("#content .addlink")).to_have_count(0)
         visit.look("#result_list tbody, .mw-about, .mw-nothing")
+        if model in upkeep:
+            page.locator("#result_list tbody a").first.click()
+            expect(page.locator("#content input:not([type=hidden]), #content textarea")).to_have_count(0)
+            visit.look()
 
 
 def test_a_leak_is_acknowledged_without_a_mouse(visit: Visitor, shop: Leak) -> None:
@@ -303,6 +239,30 @@ def test_an_operator_snoozes_several_leaks_from_the_list(visit: Visitor, shop: L
     expect(page.locator(".messagelist")).to_contain_text("2 leaks were snoozed.")
     connection.close()
     assert set(Leak.objects.values_list("state", flat=True)) == {Leak.State.SNOOZED}
+
+
+def test_a_refresh_keeps_the_order_the_focus_and_what_is_scrolled(visit: Visitor, shop: Leak) -> None:
+    visit.log_in("viewer")
+    for slot, rss in ((1, 900.0), (2, 100.0)):
+        Fleet().snapshot(Fleet().process(f"s{slot}", slot=slot), rss_mb=rss)
+    page = visit.go("/admin/memwatch/overview/")
+    page.evaluate("document.getElementById('mw-refresh').dataset.seconds = '1'")
+    heading = page.locator(".mw-services").get_by_role("button", name="RSS")
+    heading.click()
+    heading.click()
+    first = page.locator(".mw-services tbody tr").first
+    expect(first).to_contain_text("s2")
+    before = page.locator("#mw-live").evaluate_handle("each => each")
+    page.locator("#mw-refresh").uncheck()
+    page.locator("#mw-refresh").check()
+    heading.focus()
+    deadline = time.monotonic() + 60
+    while before.evaluate("each => each.isConnected"):
+        assert time.monotonic() < deadline, "it was not renewed"
+        page.wait_for_timeout(100)
+    expect(first).to_contain_text("s2")
+    expect(page.locator(".mw-services [aria-sort=ascending]")).to_have_text("RSS")
+    assert page.evaluate("document.activeElement.textContent") == "RSS"
 
 
 def test_the_overview_stops_refreshing_when_paused(visit: Visitor, shop: Leak) -> None:

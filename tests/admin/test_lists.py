@@ -126,7 +126,8 @@ def test_a_baseline_is_compared_with_the_process_now(fleet: Fleet, login: Login)
 
 def test_baselines_are_found_by_state_and_by_how_they_were_set(fleet: Fleet, login: Login) -> None:
     row = fleet.snapshot(fleet.process())
-    made = fleet.baseline(row, active=False), fleet.baseline(row), fleet.baseline(row)
+    other = fleet.snapshot(fleet.process(slot=2))
+    made = fleet.baseline(row, active=False), fleet.baseline(row), fleet.baseline(other)
     Baseline.objects.filter(pk=made[2].pk).update(automatic=False)
     client = login("viewer")
 

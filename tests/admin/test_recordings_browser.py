@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from memwatch.models import Leak, LeakEvent, Trigger
 from tests.admin.conftest import EVIL
-from tests.admin.test_browser import Visitor, browser, program, shop, visit
+from tests.admin.visitor import Visitor, browser, program, shop, visit
 from tests.services.recorded import store_recording
 
 __all__ = ["browser", "program", "shop", "visit"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.admin.test_browser import Visitor, browser, program
+from tests.admin.visitor import Visitor, browser, program
 from tests.project.stack import PASSWORD, Stack
 
 __all__ = ["browser", "program"]
