@@ -6,7 +6,7 @@ import gc
 import sys
 from collections.abc import Generator, Iterable, Iterator
 from functools import partial
-from itertools import compress, repeat
+from itertools import chain, compress, repeat
 from operator import is_
 from types import ModuleType
 from typing import Any
@@ -265,7 +265,13 @@ def _fetch(wanted: frozenset[int], found: list[Any], meter: Meter) -> Generator[
     def gather(objects: Objects, _size: int) -> list[Step]:
         return with_ids(wanted, found, objects)
 
-    yield from heap.walk(meter, gather)
+    def named() -> Iterator[Any]:
+        return chain.from_iterable(map(dict.values, heap.namespaces()))
+
+    with meter.pausing():
+        uninterrupted(with_ids(wanted, found, named))  # a holder mostly has a name, and then no pass is needed
+    if len(found) < len(wanted):
+        yield from heap.walk(meter, gather)
     if not found:
         yield from heap.walk_frozen(meter, gather)
     unique = {id(item): item for item in found}
