@@ -208,11 +208,12 @@ def test_a_viewer_sees_all_of_it_and_no_button(visit: Visitor, shop: Leak, upkee
         visit.go(f"/admin/memwatch/{model}/")
         expect(page.locator("select[name=action]")).to_have_count(0)
         expect(page.locator("#content .addlink")).to_have_count(0)
-        visit.look("#result_list tbody, .mw-about, .mw-nothing")
-        if model in upkeep:
-            page.locator("#result_list tbody a").first.click()
-            expect(page.locator("#content input:not([type=hidden]), #content textarea")).to_have_count(0)
-            visit.look()
+        if model not in upkeep:
+            visit.look("#result_list tbody, .mw-about, .mw-nothing")
+            continue
+        page.locator("#result_list tbody a").first.click()
+        expect(page.locator("#content input:not([type=hidden]), #content textarea")).to_have_count(0)
+        visit.look()
 
 
 def test_a_leak_is_acknowledged_without_a_mouse(visit: Visitor, shop: Leak) -> None:
