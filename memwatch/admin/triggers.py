@@ -100,6 +100,9 @@ class TriggerAdmin(GuardedAdmin):
         ),
     )
 
+    class Media:
+        css = {"all": ("memwatch/admin.css",)}  # noqa: RUF012 - Django reads a plain dict
+
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.rehearsal_view)
         return [path("<int:pk>/rehearsal/", view, name="memwatch_trigger_rehearsal"), *super().get_urls()]

@@ -163,7 +163,7 @@ class ForeignSite:
         own = ("-l", "warning", "-s", str(self.folder.parent / "beat"))
         self.start("celery", "-A", self.package, "beat", *own, *beat)
 
-    def get(self, path: str, session: str = "", accept: str = "text/html") -> tuple[int, str]:
+    def get(self, path: str, session: str = "", accept: str = "*/*") -> tuple[int, str]:
         """Status and page."""
         headers = {"Cookie": f"sessionid={session}", "Accept": accept} if session else {}
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
