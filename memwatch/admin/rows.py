@@ -88,4 +88,7 @@ class RowAdmin(PageAdmin):
 
     def page(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
         found = self.row_page(obj, timezone.now())
-        return {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+        return {
+            "crumb": found.title,
+            **{field.name: getattr(found, field.name) for field in dataclasses.fields(found)},
+        }

@@ -123,6 +123,7 @@ class SnapshotAdmin(FiguresAdmin):
         baseline = queries.baseline_of(obj.process)
         return {
             "title": _("Snapshot of %s") % obj.process,
+            "crumb": _("%(process)s, %(at)s") % {"process": obj.process, "at": formats.exact(obj.timestamp)},
             "subtitle": formats.exact(obj.timestamp),
             "facts": [
                 formats.link(formats.page_url("process", obj.process_id), str(obj.process)),
