@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from memwatch.models.brin import BlockRangeIndex
 from memwatch.models.fleet import Process, Service
 from memwatch.models.packed import PackedCounts, PackedExtras, PackedInts
 
@@ -75,7 +75,7 @@ class Snapshot(FiguresColumns):
         indexes = (
             # Rising, like the rows arrive: PostgreSQL then fills its pages, and reads it backwards as fast.
             models.Index(fields=("process", "timestamp"), name="memwatch_snapshot_latest"),
-            BrinIndex(fields=("timestamp",), name="memwatch_snapshot_brin"),
+            BlockRangeIndex(fields=("timestamp",), name="memwatch_snapshot_brin"),
         )
 
     def __str__(self) -> str:
