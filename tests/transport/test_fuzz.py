@@ -84,17 +84,20 @@ class Tally:
     inputs: int = 0
     refused: int = 0
     slowest_s: float = 0.0
+    """CPU time."""
 
     def decode(self, payload: bytes, decode: Callable[[bytes], Any]) -> None:
         self.inputs += 1
         refusal: WireError | None = None
         value = None
-        began = time.perf_counter()
+        gc.disable()  # a collection walks all that the library remembers, which is not the decoder's time
+        began = time.thread_time()
         try:
             value = decode(payload)
         except WireError as error:
             refusal = error
-        self.slowest_s = max(self.slowest_s, time.perf_counter() - began)
+        self.slowest_s = max(self.slowest_s, time.thread_time() - began)
+        gc.enable()
         if refusal is not None:
             self.refused += 1
             assert refusal.reason in REASONS
@@ -185,7 +188,7 @@ def test_a_million_spoilt_inputs_are_taken_or_refused_with_a_reason(
     with capsys.disabled():
         print(  # noqa: T201 - the figures are what a soak is for
             f"\n{kind}: {tally.inputs:,} inputs in {took:.0f} s, {tally.refused:,} refused, "
-            f"the slowest took {tally.slowest_s * 1e3:.1f} ms"
+            f"the slowest took {tally.slowest_s * 1e3:.1f} ms of CPU"
         )
     assert tally.inputs >= 500_000
     assert 0 < tally.refused < tally.inputs
