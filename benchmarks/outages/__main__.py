@@ -40,7 +40,7 @@ class Day:
         stand.wait_until_current()
         current = time.monotonic()
         self._counts = stand.settle()
-        settled = self._settled = time.monotonic()
+        settled = self._settled = stand.whole_at
         time.sleep(CALM_S)
         requests = stand.requests()
         during = requests.between(begin, settled)

@@ -65,6 +65,8 @@ class Stand:
         self.postgres = PostgresServer(postgres_program(), durable=True)
         self.redis = RedisServer(redis_program(), "--appendonly", "yes", "--appendfsync", "always")
         self.clock = folder / "clock"
+        self.whole_at = 0.0
+        """When everything sent was stored (monotonic seconds), as the last :meth:`settle` found."""
         self._exit = contextlib.ExitStack()
         self._hosts: list[Host] = []
 
@@ -177,6 +179,7 @@ class Stand:
         """Let the simulated agents deliver everything, wait until all of it is stored, count, and let them go on."""
         self.senders.say("pause")
         self.wait(lambda: self._backlog() == 0, "the last report")
+        self.whole_at = time.monotonic()
         counts = self._count()
         self.senders.say("go")
         return counts
