@@ -229,6 +229,30 @@ def test_a_leak_of_an_ended_process_without_snapshots_has_a_page(kind: str, flee
     assert client.get(_url(leak, "?range=<script>")).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("kind", "chart", "first", "last"),
+    [
+        ("native", "mw-chart-native", 20.0, 29.0),
+        ("fragmentation", "mw-chart-unused", 10.0, 19.0),
+        ("untracked", "mw-chart-blocks", 1000.0, 1009.0),
+    ],
+)
+def test_memory_without_a_type_is_drawn_as_what_grows(
+    kind: str, chart: str, first: float, last: float, fleet: Fleet, login: Login
+) -> None:
+    process = fleet.process()
+    for minute in range(10):
+        fleet.snapshot(
+            process, minutes_ago=10 - minute, heap_used_mb=50.0 + minute, pymalloc_used_mb=30.0, rss_mb=90.0 + minute,
+            heap_committed_mb=60.0 + 2 * minute, allocated_blocks=1000 + minute,
+        )  # fmt: skip
+    leak = fleet.leak(process, kind, kind=kind, started_at=fleet.now - timedelta(minutes=10))
+    drawn = {each["id"]: each for each in login("viewer").get(_url(leak)).context["charts"]["data"]["charts"]}
+    fitted, line, _floor = drawn[chart]["series"]
+    assert (line["values"][0], line["values"][-1]) == (first, last)
+    assert fitted["values"][1] > fitted["values"][0]
+
+
 def _recycled(fleet: Fleet, **values: Any) -> Leak:
     """A leak that four workers had, one after the other in a slot, each of nine minutes and ninety requests."""
     for life in range(4):
