@@ -56,7 +56,7 @@ class Found:
 
         return cls(
             taken=grown("taken"),
-            lost=grown("taken") - grown("stored") - grown("dropped"),
+            lost=grown("lost"),
             twice=after.twice,
             again=grown("again"),
             dropped=grown("dropped"),

@@ -173,11 +173,11 @@ class Senders:
             for sender in self.all:
                 sender.versions = word == "versions"
 
-    def counts(self) -> dict[str, int]:
-        """What was taken, and what could not be kept."""
+    def counts(self) -> dict[str, Any]:
+        """What each, by its pid, took and could not keep."""
         return {
-            "taken": sum(sender.taken for sender in self.all),
-            "dropped": sum(sender.outbox.dropped for sender in self.all),
+            "taken": {sender.pid: sender.taken for sender in self.all},
+            "dropped": {sender.pid: sender.outbox.dropped for sender in self.all},
             "poisoned": self.poisoned,
         }
 

@@ -40,6 +40,8 @@ class Counts:
     """What was taken by everybody, and what became of it."""
 
     taken: int
+    lost: int
+    """Neither stored nor counted as dropped. One that arrived although its sender heard no answer may be both."""
     stored: int
     twice: int
     counted: int
@@ -187,10 +189,12 @@ class Stand:
     def _count(self) -> Counts:
         told = self.senders.told
         rows = (
-            "SELECT count(*), count(*) - count(DISTINCT (s.process_id, s.seq)) FROM memwatch_snapshot s "
-            "JOIN memwatch_process p ON p.id = s.process_id WHERE p.host = 'outages'"
+            "SELECT p.pid, count(*), count(*) - count(DISTINCT s.seq) FROM memwatch_snapshot s "
+            "JOIN memwatch_process p ON p.id = s.process_id WHERE p.host = 'outages' GROUP BY p.pid"
         )
-        ((stored, twice),) = self._ask(rows)
+        found = {str(pid): (stored, twice) for pid, stored, twice in self._ask(rows)}
+        taken, dropped = told["taken"], told["dropped"]
+        lost = sum(max(0, taken[pid] - dropped[pid] - found.get(pid, (0, 0))[0]) for pid in taken)
         host = (
             "SELECT coalesce(max(s.seq), 0), count(*) FROM memwatch_snapshot s JOIN memwatch_process p "
             "ON p.id = s.process_id JOIN memwatch_service v ON v.id = p.service_id "
@@ -198,9 +202,10 @@ class Stand:
         )
         numbers = self._ask(host) if self._with_hosts else []
         return Counts(
-            taken=told["taken"], stored=stored, twice=twice, counted=self._counter("memwatch_snapshots_stored"),
-            again=self._counter("memwatch_snapshots_duplicate"), dropped=told["dropped"],
-            dropped_shown=self._dropped_shown(told["dropped"]), poisoned=told["poisoned"],
+            taken=sum(taken.values()), lost=lost, stored=sum(stored for stored, _twice in found.values()),
+            twice=sum(twice for _stored, twice in found.values()), counted=self._counter("memwatch_snapshots_stored"),
+            again=self._counter("memwatch_snapshots_duplicate"), dropped=sum(dropped.values()),
+            dropped_shown=self._dropped_shown(sum(dropped.values())), poisoned=told["poisoned"],
             set_aside=self._ask("SELECT count(DISTINCT excerpt) FROM memwatch_rejectedreport")[0][0],
             host_taken=sum(row[0] for row in numbers), host_stored=sum(row[1] for row in numbers),
         )  # fmt: skip
@@ -256,7 +261,7 @@ class _Program:
             [sys.executable, "-m", module, *arguments],
             cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-        self.told: dict[str, int] = {}
+        self.told: dict[str, Any] = {}
 
     def __enter__(self) -> _Program:
         return self
