@@ -41,7 +41,7 @@ class Day:
         current = time.monotonic()
         self._counts = stand.settle()
         settled = self._settled = stand.whole_at
-        time.sleep(CALM_S)
+        time.sleep(max(0.0, settled + CALM_S - time.monotonic()))
         requests = stand.requests()
         during = requests.between(begin, settled)
         calm = requests.between(calm_from, begin) + requests.between(settled, settled + CALM_S)
