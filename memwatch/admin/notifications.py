@@ -40,6 +40,12 @@ class NotificationAdmin(ReadOnlyAdmin):
     list_filter = ("state", "event", "channel")
     list_select_related = ("alert",)
     search_fields = ("channel", "error", "alert__message")
+    search_help_text = gettext_lazy("Channel, error, or words of the alert")
+    about = gettext_lazy("What was to be told of alerts: through which channel, and whether it arrived.")
+    empty = gettext_lazy(
+        "Nobody was told of anything yet. The setting ALERT_CHANNELS says whom to tell; “manage.py memwatch_notify” "
+        "sends a test through each channel."
+    )
     acts = (SEND_AGAIN,)
     change_form_template = "admin/memwatch/notification/form.html"
     paginator = BoundedPaginator

@@ -44,6 +44,14 @@ class RecordingAdmin(PageAdmin):
     list_filter = ("state", "kind", "process__service", "trigger")
     search_fields = ("process__host", "process__service__name", "leak__object_type", name_of("requested_by"))
     search_help_text = gettext_lazy("Service, host, type or user")
+    about = gettext_lazy(
+        "What processes were asked to record of themselves: what refers to the objects that leak, and which lines "
+        "allocate them."
+    )
+    empty = gettext_lazy(
+        "Nothing was recorded yet. “Find the cause” on the page of a leak begins a recording, and so do the buttons on "
+        "the page of a process."
+    )
     acts = (CANCEL,)
     page_template = "admin/memwatch/recording/page.html"
     change_list_template = "admin/memwatch/recording/list.html"

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin import formats
-from memwatch.admin.guard import GuardedAdmin
+from memwatch.admin.listing import ListedAdmin
 from memwatch.models import Alert, Process, RecordingKind, Service, Trigger
 from memwatch.services import triggers
 
@@ -73,14 +73,20 @@ class TriggerForm(TriggerModelForm):
 
 
 @admin.register(Trigger)
-class TriggerAdmin(GuardedAdmin):
+class TriggerAdmin(ListedAdmin):
     """One of the few things that people write themselves."""
 
     form = TriggerForm
     list_display = ("name", "condition", "records", "where", "limits", "enabled")
     list_filter = ("enabled", "when", "kind")
     search_fields = ("name", "services__name")
+    search_help_text = gettext_lazy("Name or service")
     filter_horizontal = ("services",)
+    about = gettext_lazy("When memwatch records without being asked, and how often at most.")
+    empty = gettext_lazy(
+        "Nothing is recorded without being asked. Add a trigger: its rehearsal shows what it would have done within "
+        "the last day."
+    )
     change_form_template = "admin/memwatch/trigger/form.html"
     fieldsets = (
         (None, {"fields": ("name", "enabled")}),

@@ -34,7 +34,7 @@ def _alert(fleet: Fleet, number: int = 0, **values: object) -> Alert:
     return Alert.objects.create(**made)
 
 
-@pytest.mark.parametrize("model", MINE)
+@pytest.mark.parametrize("model", [*MINE, "recording", "trigger", "notification", "release", "service", "process"])
 def test_an_empty_list_says_what_to_do_first(model: str, login: Login) -> None:
     client = login("viewer")
     text = client.get(_list(model)).content.decode()
