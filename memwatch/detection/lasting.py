@@ -8,9 +8,10 @@ from itertools import pairwise
 from statistics import fmean, median
 
 from memwatch.detection.case import FLOOR_POINTS, Case, Decision
-from memwatch.detection.estimators import mann_kendall, mann_whitney, solve, theil_sen, thin
+from memwatch.detection.estimators import GAUSSIAN_MAD, mann_kendall, mann_whitney, solve, theil_sen, thin
 from memwatch.detection.families import DAY_S, JUST_BEGUN
 from memwatch.detection.shapes import NOISE_FLOOR_SHARE, SEASON_MIN_S
+from memwatch.detection.weighing import OUTLIER_SIGMAS
 
 HARMLESS, LEAKING, SURE = 0.25, 0.5, 0.99
 """Probabilities of a leaking shape: below the first it is none, from the second it is one, from the third for sure."""
@@ -140,14 +141,22 @@ def slowing(case: Case) -> Decision | None:
 
 
 def _fell_once(times: Sequence[float], rates: Sequence[float]) -> bool:
-    """Whether two levels tell the rates better than a line: a part was full, or the load fell, and the rest goes on."""
-    n = len(rates)
-    line = solve(([1.0] * n, [(time - times[0]) / (times[-1] - times[0]) for time in times]), rates, [1.0] * n)
-    if line is None:
+    """Whether two levels tell the rates better than a line: a part was full, or the load fell, and the rest goes on.
+
+    By Schwarz's criterion, where the place of the fall counts as two parameters; single steps far out are drawn in.
+    """
+    n, slope = len(rates), theil_sen(times, rates).slope
+    base = median(rate - slope * time for time, rate in zip(times, rates, strict=True))
+    line = [base + slope * time for time in times]
+    rests = [rate - level for rate, level in zip(rates, line, strict=True)]
+    limit = OUTLIER_SIGMAS * GAUSSIAN_MAD * median(map(abs, rests))
+    tamed = [level + max(-limit, min(limit, rest)) for level, rest in zip(line, rests, strict=True)]
+    solved = solve(([1.0] * n, [(time - times[0]) / (times[-1] - times[0]) for time in times]), tamed, [1.0] * n)
+    if solved is None:
         return False
-    apart = min(_spread(rates[:k]) + _spread(rates[k:]) for k in range(2, n - 1))
+    apart = min(_spread(tamed[:k]) + _spread(tamed[k:]) for k in range(2, n - 1))
     noise = n * (NOISE_FLOOR_SHARE * fmean(rates)) ** 2
-    return n * math.log((apart + noise) / (line[1] + noise)) + math.log(n) < 0
+    return n * math.log((apart + noise) / (solved[1] + noise)) + 2 * math.log(n) < 0
 
 
 def _spread(values: Sequence[float]) -> float:

@@ -20,6 +20,9 @@ SOMETIMES_UNTRACKED = frozenset({"tuple", "dict"})
 SHARED_ENTRIES = frozenset({"int", "bool", "NoneType"})
 """Of these there may be one object for many entries."""
 
+JUDGED_ENTRIES = 1_000
+"""A container of fewer may be any cache's: it is heard as a witness, and no leak of its own."""
+
 SMALL_BYTES = 512
 """What pymalloc takes; larger objects are malloc's, and in no count of blocks."""
 
@@ -95,7 +98,7 @@ def container_series(history: History) -> Iterator[Series]:
                 seen[key].append((time, float(container.length)))
                 latest[key] = container
     for key, points in seen.items():
-        if len(points) > 1 and points[-1][1] > points[0][1]:
+        if len(points) > 1 and points[-1][1] > points[0][1] and points[-1][1] >= JUDGED_ENTRIES:
             times, values = [time for time, _ in points], [value for _, value in points]
             yield Series("untracked", "untracked", times, values, "entries", "big_containers", latest[key])
 

@@ -9,6 +9,8 @@ from memwatch.figures import BigContainer
 from memwatch.sampling.look import Found, look, module_level_names
 from memwatch.sampling.names import TypeNames, clean
 
+TOLD = 1_000
+"""Entries from which a container is reported; a smaller one only when it has grown."""
 MAX_CONTAINERS = 20
 """Containers that one snapshot reports."""
 EVERY = 5
@@ -55,6 +57,7 @@ class BigContainers:
         self._censuses, self._blocks, self.pause_ms = 0, blocks, seen.pause_ms
         found = [container for container in seen.containers if container.token not in own]
         self._remember(found)
+        found = [container for container in found if container.length >= TOLD or self._growth(container) > 0]
         found.sort(key=lambda container: (self._growth(container), container.length), reverse=True)
         del found[MAX_CONTAINERS:]
         self._find_names(found)

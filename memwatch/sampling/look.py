@@ -1,6 +1,6 @@
 """A look at the heap for big built-in containers, in one uninterrupted C call.
 
-It finds the exact ``list``, ``dict``, ``set``, ``tuple`` and ``deque`` objects with at least 1,000 entries among
+It finds the exact ``list``, ``dict``, ``set``, ``tuple`` and ``deque`` objects with at least 250 entries among
 the tracked objects, and among the values of modules also the dicts and bytearrays that the collector does not track
 (a dict of texts, say). Out of the call come only numbers, texts and types.
 """
@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 
 from memwatch.sampling.quiet import Step, breathe, late, uninterrupted
 
-BIG = 1_000
-"""Entries from which a container is big."""
+BIG = 250
+"""Entries from which a container is looked at: a few hundred rendered pages are megabytes."""
 SAMPLED_ENTRIES = 50
 """Entries of which type and size are looked at."""
 SAMPLED_OBJECTS = 2_000

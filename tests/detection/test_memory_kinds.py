@@ -182,3 +182,14 @@ def test_a_container_of_one_passing_request_is_not_where_memory_grows():
     ]
     (found,) = leaks(given)
     assert found.container is None
+
+
+def test_a_container_of_a_few_hundred_is_a_witness_and_no_leak_of_its_own():
+    assert leaks([quiet(i, big_containers=texts(300 + 20 * i)) for i in range(30)]) == []
+    given = [
+        quiet(i, heap_used_mb=40 + 0.3 * i, big_containers=texts(300 + 20 * i, entry_bytes=9e3)) for i in range(30)
+    ]
+    (found,) = leaks(given)
+    assert found.kind == "untracked"
+    assert found.container is not None
+    assert found.container.name == "shop.leaks.FRAGMENTS"

@@ -175,3 +175,14 @@ def test_what_the_look_itself_gathers_is_none_of_what_it_finds() -> None:
     assert len(seen.sampled_types) >= module.BIG
     assert all(found.length >= module.BIG for found in seen.containers)
     assert not {id(seen.sampled_types), id(seen.sampled_sizes)} & {found.token for found in seen.containers}
+
+
+def test_a_container_of_a_few_hundred_is_told_when_it_has_grown(leaks: Any) -> None:
+    leaks.PAGES = ["<p>" * 2000 for _ in range(300)]
+    leaks.CODES = [f"code {number}" for number in range(300)]
+    watch = BigContainers(TypeNames())
+    first = {container.name for container in observe(watch)}
+    leaks.PAGES.extend("<p>" * 2000 for _ in range(50))
+    second = {container.name for container in observe(watch)}
+    assert "shop_of_this_test.leaks.PAGES" in second - first
+    assert "shop_of_this_test.leaks.CODES" not in first | second
