@@ -168,7 +168,7 @@ class MemorySnapshot(_Figures):
     type_sizes: Mapping[str, int] | None = None
     """Sampled mean shallow size in bytes per reported type, exact built-in types only."""
     big_containers: tuple[BigContainer, ...] | None = None
-    """Exact built-in containers with at least 1,000 entries, or 250 and growing; the fastest growing and largest first."""
+    """Exact built-in containers with at least 1,000 entries, or 250 and growing; fastest growing and largest first."""
     allocated_blocks: int | None = None
     """``sys.getallocatedblocks()`` less the observer's own: rises when untracked objects pile up."""
 
