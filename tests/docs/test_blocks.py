@@ -71,7 +71,11 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page: str, tmp_path: Path)
     assert (process.returncode, errors) == (0, "")
 
 
-@each([block for block in BLOCKS if (block.marker, block.value) == (RUN, "settings")])
+FOR_SETTINGS = {block.text: block for block in BLOCKS if (block.marker, block.value) == (RUN, "settings")}
+"""The same lines, on several pages, are run once."""
+
+
+@each(list(FOR_SETTINGS.values()))
 def test_lines_for_settings_make_a_site_that_starts(block: Block, tmp_path: Path) -> None:
     check_settings(block.text, tmp_path)
 
