@@ -115,3 +115,49 @@ def test_a_database_it_does_not_work_on_is_refused_before_the_tables_are_made(mo
     (refusal,) = checks.check_site()
     assert (refusal.id, refusal.level) == ("memwatch.E006", ERROR)
     assert refusal.msg == "memwatch's tables go to MariaDB, on which it does not work"
+
+
+@pytest.mark.parametrize(
+    ("transport", "said"),
+    [
+        ("http://somewhere", 'MEMWATCH["TRANSPORT"] is "http://somewhere"'),
+        ("local://relative/folder", 'MEMWATCH["TRANSPORT"] is local://relative/folder'),
+        ("redis://user:secret@host:port/0", 'MEMWATCH["TRANSPORT"] is redis://***@host:port/0'),
+        (7, 'MEMWATCH["TRANSPORT"] is 7'),
+    ],
+)
+def test_a_wrong_transport_is_told_before_the_start(settings: Any, transport: object, said: str) -> None:
+    text = texts(settings, TRANSPORT=transport)[0]
+    assert said in text
+    assert "secret" not in text
+
+
+class _Router:
+    """Sends memwatch where it is told to."""
+
+    def __init__(self, *, read: str, write: str) -> None:
+        self._read, self._write = read, write
+
+    def db_for_read(self, model: Any, **_hints: Any) -> str | None:
+        return self._read if model._meta.app_label == "memwatch" else None
+
+    def db_for_write(self, model: Any, **_hints: Any) -> str | None:
+        return self._write if model._meta.app_label == "memwatch" else None
+
+
+def test_users_in_another_database_than_memwatch_stop_the_start(settings: Any) -> None:
+    settings.DATABASE_ROUTERS = [_Router(read="ops", write="ops")]
+    (found,) = checks._check_routers()
+    assert (found.id, found.msg) == (
+        "memwatch.E005",
+        "memwatch's tables go to the database 'ops', users to 'default'",
+    )
+    assert "let the router send the application labels memwatch and auth to the same" in str(found.hint)
+
+
+def test_reading_from_a_replica_is_warned_of(settings: Any) -> None:
+    settings.DATABASE_ROUTERS = [_Router(read="replica", write="default")]
+    (found,) = checks._check_routers()
+    assert found.id == "memwatch.W003"
+    assert "written to the database 'default' and read from 'replica'" in found.msg
+    assert "db_for_read answer 'default' for the application label memwatch" in str(found.hint)
