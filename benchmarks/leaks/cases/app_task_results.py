@@ -5,7 +5,7 @@ from typing import Any
 from benchmarks.leaks.case import Case
 
 CASE = Case(
-    half="scoring",
+    half="tuning",
     what="Celery results kept in memory",
     leaks="untracked",
 )

@@ -5,7 +5,7 @@ from collections import OrderedDict
 
 from benchmarks.leaks.case import Case
 
-CASE = Case(half="scoring", what="4,000 pages by path, the popular first")
+CASE = Case(half="tuning", what="4,000 pages by path, the popular first")
 _random = random.Random(31)
 _pages: OrderedDict[int, str] = OrderedDict()
 
