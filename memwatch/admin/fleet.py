@@ -21,11 +21,12 @@ from memwatch.admin.base import BoundedPaginator, PageAdmin
 from memwatch.admin.process_tables import process_row
 from memwatch.admin.rows import RowAdmin, RowPage
 from memwatch.models import Baseline, Leak, ObjectType, Process, Release, Service
-from memwatch.queries.fleet import ProcessFigures
+from memwatch.queries import LeakGlance, ProcessFigures
 
 SHOWN_RELEASES = 5
 SHOWN_BASELINES = 5
 SHOWN_PROCESSES = 200
+SHOWN_LEAKS = 30
 
 
 @admin.register(Service)
@@ -76,7 +77,9 @@ class ServiceAdmin(PageAdmin):
         rows = alive.select_related("service", "release", "last_snapshot")[: SHOWN_PROCESSES + 1]
         items = queries.figures_of_processes(list(rows), census=True)
         past = queries.recent(items, now).get(obj.pk)
-        leaks = leak_tables.worst_first(obj.leaks.active().select_related("service", "process__service"))
+        leaks = leak_tables.worst_first(queries.leaks_at_a_glance(obj.pk))
+        causes = leak_tables.causes_of(leaks)
+        whole = leak_tables.whole(cause[0].pk for cause in causes[:SHOWN_LEAKS])
         return {
             "title": obj.name,
             "subtitle": _("service"),
@@ -85,7 +88,8 @@ class ServiceAdmin(PageAdmin):
             "processes": [process_row(item, now) for item in items[:SHOWN_PROCESSES]],
             "more_processes": len(items) > SHOWN_PROCESSES,
             "processes_url": formats.changelist("process", service__id__exact=obj.pk),
-            "leaks": [leak_tables.leak_row(leak, now) for leak in leaks],
+            "leaks": leak_tables.cause_rows(causes[:SHOWN_LEAKS], whole, now),
+            "more_leaks": max(0, len(causes) - SHOWN_LEAKS),
             "all_leaks_url": formats.changelist("leak", service__id__exact=obj.pk),
             "baselines": self._baselines(obj, now),
             "releases": [
@@ -99,7 +103,7 @@ class ServiceAdmin(PageAdmin):
         }
 
     def _tiles(
-        self, items: Sequence[ProcessFigures], leaks: Sequence[Leak], past: queries.Recent | None
+        self, items: Sequence[ProcessFigures], leaks: Sequence[LeakGlance], past: queries.Recent | None
     ) -> list[panels.Line]:
         known = [item.figures for item in items if item.figures is not None]
         rss = [figures.rss_mb for figures in known if figures.rss_mb is not None]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Case, IntegerField, Value, When
+from django.utils.translation import ngettext
 
 from memwatch.admin import evidence, formats
 from memwatch.figures import SEVERITIES
 from memwatch.models import Leak
+from memwatch.queries import LeakGlance
 
 SEVERITY_RANK = Case(
     *(When(severity=severity, then=Value(rank)) for rank, severity in enumerate(SEVERITIES)),
@@ -22,18 +24,52 @@ SEVERITY_RANK = Case(
 """Severity in order, not by the alphabet."""
 
 
-def worst_first(leaks: Iterable[Leak]) -> list[Leak]:
+L = TypeVar("L", Leak, LeakGlance)
+
+
+def worst_first(leaks: Iterable[L]) -> list[L]:
     """By severity, then by how soon memory runs out; the same leak in several processes of a service stays together."""
     groups = [list(group) for _key, group in groupby(sorted(leaks, key=_cause), key=_cause)]
     groups.sort(key=lambda group: min(map(_urgency, group)))
     return [leak for group in groups for leak in sorted(group, key=_urgency)]
 
 
-def _cause(leak: Leak) -> tuple[int, str, str]:
+def causes_of(leaks: Iterable[LeakGlance]) -> list[list[LeakGlance]]:
+    """The same leak in several processes of a service together, in the order given."""
+    found: dict[tuple[int, str, str], list[LeakGlance]] = {}
+    for leak in leaks:
+        found.setdefault(_cause(leak), []).append(leak)
+    return list(found.values())
+
+
+def whole(keys: Iterable[int]) -> dict[int, Leak]:
+    """These few leaks with what tables tell of them, by their ids. One may have gone meanwhile."""
+    rows = Leak.objects.filter(pk__in=set(keys)).select_related("service", "process__service").defer("verdict")
+    return {leak.pk: leak for leak in rows}
+
+
+def cause_rows(
+    causes: Sequence[Sequence[LeakGlance]], known: Mapping[int, Leak], now: datetime
+) -> list[dict[str, Any]]:
+    """A row for each cause: its worst leak, and in how many processes more it is. ``known``: the worst ones whole."""
+    rows = []
+    for cause in causes:
+        leak, more = known.get(cause[0].pk), len(cause) - 1
+        if leak is None:
+            continue
+        row = leak_row(leak, now)
+        if more:
+            row["also"] = ngettext("and %s process more", "and %s processes more", more) % formats.count(more)
+            row["also_url"] = formats.changelist("leak", service__id__exact=leak.service_id, q=leak.object_type)
+        rows.append(row)
+    return rows
+
+
+def _cause(leak: Leak | LeakGlance) -> tuple[int, str, str]:
     return leak.service_id, leak.kind, leak.object_type
 
 
-def _urgency(leak: Leak) -> tuple[int, float, float]:
+def _urgency(leak: Leak | LeakGlance) -> tuple[int, float, float]:
     left = math.inf if leak.time_to_exhaustion_s is None else leak.time_to_exhaustion_s
     return -SEVERITIES.index(leak.severity), left, -leak.detected_at.timestamp()
 

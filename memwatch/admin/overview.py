@@ -23,7 +23,7 @@ from memwatch.admin.base import ReadOnlyAdmin
 from memwatch.conf import get_settings
 from memwatch.figures import SEVERITIES
 from memwatch.models import Alert, Leak, Overview
-from memwatch.queries import Glance
+from memwatch.queries import Glance, LeakGlance
 
 SHOWN_LEAKS = 20
 SHOWN_ALERTS = 10
@@ -66,18 +66,21 @@ class OverviewAdmin(ReadOnlyAdmin):
 def fleet_page(now: datetime) -> Mapping[str, Any]:
     """What the template shows. As many queries for a large fleet as for a small one."""
     items = queries.glance()
-    leaks = _leaks()
+    leaks = leak_tables.worst_first(queries.leaks_at_a_glance())
     alerts = list(Alert.objects.raised().select_related("service", "process__service")[: SHOWN_ALERTS + 1])
     state = queries.stats(now, seen=items)
-    causes = _causes(leaks)
-    _load_evidence([*(cause[0] for cause in causes[:SHOWN_LEAKS]), *overview_tables.worst_of_services(leaks).values()])
+    causes = leak_tables.causes_of(leaks)
+    worst = overview_tables.worst_of_services(leaks)
+    whole = leak_tables.whole([*(cause[0].pk for cause in causes[:SHOWN_LEAKS]), *worst.values()])
     return {
         "now": formats.exact(now),
-        "headline": _headline(items, causes, now),
+        "headline": _headline(items, [whole.get(cause[0].pk) for cause in causes], now),
         "worst": leaks[0].severity if leaks else "",
         "tiles": _tiles(items, leaks, alerts, now),
-        "services": overview_tables.service_rows(items, leaks, now),
-        "leaks": [overview_tables.cause_row(cause, now) for cause in causes[:SHOWN_LEAKS]],
+        "services": overview_tables.service_rows(
+            items, leaks, {service: whole.get(pk) for service, pk in worst.items()}, now
+        ),
+        "leaks": leak_tables.cause_rows(causes[:SHOWN_LEAKS], whole, now),
         "more_leaks": max(0, len(causes) - SHOWN_LEAKS),
         "leaks_url": formats.changelist("leak"),
         "alerts": [
@@ -96,29 +99,8 @@ def fleet_page(now: datetime) -> Mapping[str, Any]:
     }
 
 
-def _leaks() -> list[Leak]:
-    """Those open, worst first, without their evidence: it is some kilobytes of each."""
-    rows = Leak.objects.active().select_related("service", "process__service").defer("evidence", "verdict")
-    return leak_tables.worst_first(rows)
-
-
-def _load_evidence(leaks: Sequence[Leak]) -> None:
-    """Of these few in one query: it names what holds them."""
-    found = dict(Leak.objects.filter(pk__in={leak.pk for leak in leaks}).order_by().values_list("pk", "evidence"))
-    for leak in leaks:
-        leak.evidence = found.get(leak.pk, {})
-
-
-def _causes(leaks: Sequence[Leak]) -> list[list[Leak]]:
-    """The same leak in several processes of a service together, in the order given."""
-    found: dict[tuple[int, str, str], list[Leak]] = {}
-    for leak in leaks:
-        found.setdefault((leak.service_id, leak.kind, leak.object_type), []).append(leak)
-    return list(found.values())
-
-
-def _headline(items: Sequence[Glance], causes: Sequence[Sequence[Leak]], now: datetime) -> SafeString:
-    """How it is, in a sentence."""
+def _headline(items: Sequence[Glance], causes: Sequence[Leak | None], now: datetime) -> SafeString:
+    """How it is, in a sentence. ``causes``: the worst leak of each, worst first."""
     if not items:
         return SafeString("")
     if not causes:
@@ -128,8 +110,10 @@ def _headline(items: Sequence[Glance], causes: Sequence[Sequence[Leak]], now: da
             len(items),
         ) % formats.count(len(items))
         return format_html("{}", text)
-    worst = causes[0][0]
     found = ngettext("%s leak is open.", "%s different leaks are open.", len(causes)) % formats.count(len(causes))
+    worst = causes[0]
+    if worst is None:
+        return format_html("{}", found)
     left = worst.time_to_exhaustion_s
     return format_html(
         _("{} The worst: {} in {}, which began {}{}."),
@@ -141,7 +125,9 @@ def _headline(items: Sequence[Glance], causes: Sequence[Sequence[Leak]], now: da
     )
 
 
-def _tiles(items: Sequence[Glance], leaks: Sequence[Leak], alerts: Sequence[Alert], now: datetime) -> list[panels.Line]:
+def _tiles(
+    items: Sequence[Glance], leaks: Sequence[LeakGlance], alerts: Sequence[Alert], now: datetime
+) -> list[panels.Line]:
     silent = sum(overview_tables.is_silent(item, now) for item in items)
     by_severity = [
         f"{formats.SEVERITY_SHAPES[severity]} {found} {formats.severity_word(severity)}"

@@ -10,31 +10,34 @@ from typing import Any
 
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from memwatch import queries
-from memwatch.admin import evidence, formats, leak_tables
+from memwatch.admin import evidence, formats
 from memwatch.admin.panels import Line
 from memwatch.admin.sparklines import sparkline
 from memwatch.conf import get_settings
 from memwatch.figures import KIB_PER_MB, SEVERITIES
 from memwatch.models import Leak
-from memwatch.queries import Candidate, Glance, Recent
+from memwatch.queries import Candidate, Glance, LeakGlance, Recent
 
 LAGGING_INTERVALS = 2
 
 
-def service_rows(items: Sequence[Glance], leaks: Sequence[Leak], now: datetime) -> list[dict[str, Any]]:
-    """Each service with its figures of now and its last hours; those that leak worst come first."""
+def service_rows(
+    items: Sequence[Glance], leaks: Sequence[LeakGlance], worst: Mapping[int, Leak | None], now: datetime
+) -> list[dict[str, Any]]:
+    """Each service with its figures of now and its last hours; those that leak worst come first.
+
+    ``worst``: the worst leak of each service that has one, by the service's id.
+    """
     drifts = queries.heap_drifts(items)
     recent = _recent(items, leaks, now)
     members: dict[int, list[Glance]] = {}
     for item in items:
         members.setdefault(item.service_id, []).append(item)
-    own: dict[int, list[Leak]] = {}
+    own: dict[int, list[LeakGlance]] = {}
     for leak in leaks:
         own.setdefault(leak.service_id, []).append(leak)
-    worst = worst_of_services(leaks)
     rows = [
         _service_row(group, own.get(pk, []), worst.get(pk), drifts=drifts, past=recent.get(pk), now=now)
         for pk, group in members.items()
@@ -42,15 +45,15 @@ def service_rows(items: Sequence[Glance], leaks: Sequence[Leak], now: datetime) 
     return sorted(rows, key=lambda row: (row["rank"], row["name"]))
 
 
-def worst_of_services(leaks: Sequence[Leak]) -> dict[int, Leak]:
-    """The first leak of each service, by its id; give them worst first."""
-    found: dict[int, Leak] = {}
+def worst_of_services(leaks: Sequence[LeakGlance]) -> dict[int, int]:
+    """The id of the first leak of each service, by the service's; give them worst first."""
+    found: dict[int, int] = {}
     for leak in leaks:
-        found.setdefault(leak.service_id, leak)
+        found.setdefault(leak.service_id, leak.pk)
     return found
 
 
-def _recent(items: Sequence[Glance], leaks: Sequence[Leak], now: datetime) -> Mapping[int, Recent]:
+def _recent(items: Sequence[Glance], leaks: Sequence[LeakGlance], now: datetime) -> Mapping[int, Recent]:
     leaking = Counter(leak.process_id for leak in leaks)
     return queries.recent_of(
         (
@@ -64,7 +67,7 @@ def _recent(items: Sequence[Glance], leaks: Sequence[Leak], now: datetime) -> Ma
 
 def _service_row(
     members: Sequence[Glance],
-    leaks: Sequence[Leak],
+    leaks: Sequence[LeakGlance],
     worst: Leak | None,
     *,
     drifts: Mapping[int, float],
@@ -102,16 +105,6 @@ def _service_row(
         "worst_url": formats.page_url("leak", worst.pk) if worst else "",
         "exhaustion": _("in %s") % formats.duration(left) if left is not None else formats.NOT_MEASURED,
     }
-
-
-def cause_row(leaks: Sequence[Leak], now: datetime) -> dict[str, Any]:
-    """The same leak in one process or several: its worst, and how many more there are."""
-    row = leak_tables.leak_row(leaks[0], now)
-    more = len(leaks) - 1
-    if more:
-        row["also"] = ngettext("and %s process more", "and %s processes more", more) % formats.count(more)
-        row["also_url"] = formats.changelist("leak", service__id__exact=leaks[0].service_id, q=leaks[0].object_type)
-    return row
 
 
 def is_silent(item: Glance, now: datetime) -> bool:

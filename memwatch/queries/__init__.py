@@ -14,7 +14,7 @@ from memwatch.queries.comparison import (
 from memwatch.queries.events import Event, events, events_of_service
 from memwatch.queries.figures import figures_of, figures_of_many
 from memwatch.queries.fleet import ProcessFigures, figures_of_processes, fleet, metrics_of, open_leaks
-from memwatch.queries.glance import Glance, glance, heap_drifts, memory_limit_mb
+from memwatch.queries.glance import Glance, LeakGlance, glance, heap_drifts, leaks_at_a_glance, memory_limit_mb
 from memwatch.queries.history import history
 from memwatch.queries.judged import judged_histories, judged_history
 from memwatch.queries.newest import Cursor, SnapshotPage, newest_snapshots
@@ -29,6 +29,7 @@ __all__ = [
     "Cursor",
     "Event",
     "Glance",
+    "LeakGlance",
     "Point",
     "ProcessFigures",
     "Recent",
@@ -54,6 +55,7 @@ __all__ = [
     "judged_history",
     "last_census",
     "last_snapshot_of",
+    "leaks_at_a_glance",
     "memory_limit_mb",
     "metrics_of",
     "newest_snapshots",

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from memwatch.figures import KIB_PER_MB
-from memwatch.models import Baseline, Process
+from memwatch.models import Baseline, Leak, Process
 from memwatch.queries.baselines import choose, heap_drift_percent
 
 _COLUMNS = (
@@ -52,6 +52,19 @@ class Glance(NamedTuple):
         return self.heap_used_kib / self.heap_limit_kib * 100
 
 
+class LeakGlance(NamedTuple):
+    """One open or acknowledged leak, without what only its own page tells."""
+
+    pk: int
+    service_id: int
+    process_id: int | None
+    kind: str
+    object_type: str
+    severity: str
+    detected_at: datetime
+    time_to_exhaustion_s: float | None
+
+
 class _Baseline(NamedTuple):
     service_id: int
     process_id: int | None
@@ -64,6 +77,15 @@ def glance() -> list[Glance]:
     """Every process that is alive. One query."""
     rows = Process.objects.alive().order_by().values_list(*_COLUMNS)
     return list(map(Glance._make, rows))
+
+
+def leaks_at_a_glance(service: int | None = None) -> list[LeakGlance]:
+    """Every leak that is open or acknowledged, or those of a service. One query.
+
+    There may be thousands: a release that leaks does so in each of its processes.
+    """
+    rows = Leak.objects.active() if service is None else Leak.objects.active().filter(service=service)
+    return list(map(LeakGlance._make, rows.order_by().values_list(*LeakGlance._fields)))
 
 
 def heap_drifts(processes: Sequence[Glance]) -> dict[int, float]:
