@@ -14,7 +14,7 @@ BUSY_ROWS = 86_400
 HISTORIC = 50
 """Processes with roll-ups of a month and of more; the others have those of two days."""
 DAYS = 200
-LEAKS = 300
+LEAKS = 3_000
 FIGURES = ("rss_kib", "heap_used_kib", "heap_committed_kib", "heap_limit_kib", "total_objects", "allocated_blocks")
 
 _SNAPSHOTS = """
