@@ -115,10 +115,7 @@ def takes_blocks(container: BigContainer) -> bool:
 
 
 def residual_blocks(history: History) -> Series | None:
-    """Allocated blocks less those of the tracked objects that came and went; ``None`` where either was not counted.
-
-    The blocks of a tracked object are the median of blocks over objects in the larger half of the steps.
-    """
+    """Allocated blocks less those of the tracked objects that came and went; ``None`` where either was not counted."""
     rows = [
         (time, blocks, objects)
         for time, blocks, objects in zip(
@@ -128,14 +125,29 @@ def residual_blocks(history: History) -> Series | None:
     ]
     if len(rows) < 3:
         return None
-    steps = [(b[1] - a[1], b[2] - a[2]) for a, b in pairwise(rows)]
-    steps.sort(key=lambda step: -abs(step[1]))
-    ratios = [blocks / objects for blocks, objects in steps[: (len(steps) + 1) // 2] if objects]
-    low, high = BLOCKS_PER_OBJECT
-    share = min(high, max(low, median(ratios))) if ratios else low
+    share = _blocks_per_object([(b[1] - a[1], b[2] - a[2]) for a, b in pairwise(rows)])
     first = rows[0][2]
     values = [blocks - share * (objects - first) for _, blocks, objects in rows]
     return Series("untracked", "untracked", [row[0] for row in rows], values, "blocks", "allocated_blocks")
+
+
+def _blocks_per_object(steps: Sequence[tuple[float, float]]) -> float:
+    """From steps of blocks and of tracked objects.
+
+    Where objects come and go, by least squares about the usual step: what leaks all the while is in that, and objects
+    that the collector merely stops to track take no blocks with them. Where they grow steadily, the median ratio of
+    the larger half of the steps.
+    """
+    low, high = BLOCKS_PER_OBJECT
+    usual = median(objects for _, objects in steps)
+    spread = sum((objects - usual) ** 2 for _, objects in steps)
+    if spread > len(steps) * usual**2:
+        level = median(blocks for blocks, _ in steps)
+        together = sum((blocks - level) * (objects - usual) for blocks, objects in steps)
+        return min(high, max(0.0, together / spread))
+    larger = sorted(steps, key=lambda step: -abs(step[1]))[: (len(steps) + 1) // 2]
+    ratios = [blocks / objects for blocks, objects in larger if objects]
+    return min(high, max(low, median(ratios))) if ratios else low
 
 
 def malloc_kib(history: History) -> Series | None:

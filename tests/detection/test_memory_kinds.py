@@ -193,3 +193,20 @@ def test_a_container_of_a_few_hundred_is_a_witness_and_no_leak_of_its_own():
     assert found.kind == "untracked"
     assert found.container is not None
     assert found.container.name == "shop.leaks.FRAGMENTS"
+
+
+def test_objects_that_the_collector_stops_to_track_take_no_memory_with_them():
+    def given(leak):
+        return [
+            quiet(
+                i,
+                total_objects=60_000 + 2 * i - 3000 * (i >= 9),
+                allocated_blocks=90_000 + leak * i,
+                pymalloc_used_mb=25 + leak * i / 4000,
+            )
+            for i in range(20)
+        ]
+
+    assert [found.kind for found in leaks(given(130))] == ["untracked"]
+    assert leaks(given(50)) == []
+    assert all(verdict.outcome == "quiet" for verdict in judge(History.from_snapshots(given(50))))
