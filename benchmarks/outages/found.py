@@ -82,7 +82,7 @@ class Found:
             ("twice", "snapshots stored twice"),
             ("uncounted", "snapshots or reports not told by the counters"),
         ):
-            if getattr(self, name):
+            if getattr(self, name) > 0:
                 wrong.append(f"{getattr(self, name)} {text}")
         if self.p99_low > LIMIT:
             wrong.append(f"requests to the watched host slower: {self.p99_change:.2f} ({self.p99_low:.2f} at least)")
@@ -135,7 +135,7 @@ def summary() -> str:
     """All that was measured, in a sentence."""
     found = known().values()
     change, low, high = together(found)
-    lost = sum(one.lost + one.host_lost for one in found)
+    lost = sum(max(0, one.lost) + one.host_lost for one in found)
     return (
         f"{len(found)} outages, {sum(one.taken + one.host_taken for one in found):,} snapshots, {lost} lost, "
         f"{sum(one.twice for one in found)} stored twice; {sum(one.requests for one in found):,} requests meanwhile, "
@@ -150,4 +150,6 @@ def write_page() -> None:
     _, _, after = rest.partition(END)
     days = sorted({found.on for found in known().values()})
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    PAGE.write_text(f"{before}{BEGIN}\nMeasured {when}: {summary()}\n\n{table()}\n{END}{after}")
+    missing = [outage.name for outage in OUTAGES if outage.name not in known()]
+    rest = f"\n\nNot measured yet: {', '.join(missing)}." if missing else ""
+    PAGE.write_text(f"{before}{BEGIN}\nMeasured {when}: {summary()}\n\n{table()}{rest}\n{END}{after}")
