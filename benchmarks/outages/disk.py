@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,8 @@ _CHUNK = 64 * 1024
 
 def can_mount() -> bool:
     """Whether this process may mount file systems."""
-    return subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode == 0
+    unshare = shutil.which("unshare")
+    return unshare is not None and subprocess.run([unshare, "--mount", "true"], capture_output=True).returncode == 0
 
 
 class SmallDisk:
@@ -25,6 +27,7 @@ class SmallDisk:
         self._mounted = False
 
     def __enter__(self) -> SmallDisk:
+        self.folder.mkdir(exist_ok=True)
         if can_mount():
             subprocess.run(["mount", "-t", "tmpfs", "-o", self._options, "tmpfs", self.folder], check=True)
             self._mounted = True
