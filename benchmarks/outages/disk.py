@@ -15,7 +15,9 @@ _CHUNK = 64 * 1024
 def can_mount() -> bool:
     """Whether this process may mount file systems."""
     unshare = shutil.which("unshare")
-    return unshare is not None and subprocess.run([unshare, "--mount", "true"], capture_output=True).returncode == 0
+    if unshare is None:
+        return False
+    return subprocess.run([unshare, "--mount", "true"], capture_output=True, check=False).returncode == 0
 
 
 class SmallDisk:
