@@ -99,6 +99,7 @@ def photograph(program: str, url: str, password: str, into: Path) -> int:
             _charts(page)
             _picture(page, into / f"process{suffix}.png", height=1500)
             page.get_by_role("link", name="Compare", exact=True).click()
+            page.wait_for_url("**/compare/**")
             _picture(page, into / f"compare{suffix}.png", height=1000)
             page.context.close()
         page = _log_in(browser, url, password, "dark", 400)
@@ -140,6 +141,7 @@ def _charts(page: Page) -> None:
 
 def _picture(page: Page, path: Path, *, height: int) -> None:
     """The top of the page, down to a height."""
+    page.wait_for_load_state("load")
     whole = page.evaluate("document.documentElement.scrollHeight")
     width = page.viewport_size["width"] if page.viewport_size else 1280
     page.set_viewport_size({"width": width, "height": min(height, whole)})
