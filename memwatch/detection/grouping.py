@@ -33,6 +33,8 @@ FRAMEWORKS = frozenset(
 PARTS_PER_OBJECT = 20
 """Containers and cells that one leaked object may bring; growth beyond that has another cause."""
 
+FEW_HOLDERS = 10
+"""Objects of a class that hold all that leaks: fewer grow in step with anything by chance."""
 
 NOT_YET = "not enough data"
 RULE = "grouping"
@@ -48,7 +50,11 @@ def one_cause_one_leak(judged: Sequence[Judged]) -> list[Verdict]:
     leaders, followers = _objects(objects)
     names = {item.case.series.name for item in objects}
     memory = attribute([item for item in leaks if item.case.series.kind != "objects"], leaders, names, open_ones)
-    verdicts.extend(_lead(leader, followers.get(i, []), memory.explained) for i, leader in enumerate(leaders))
+    few = [item for item in judged if item.verdict.outcome == "quiet" and item.case.growth >= FEW_HOLDERS]
+    verdicts.extend(
+        _lead(leader, [*followers.get(i, []), *_few_holders(leader, few)], memory.explained)
+        for i, leader in enumerate(leaders)
+    )
     verdicts.extend(memory.leaks)
     for i, found in followers.items():
         verdicts.extend(_folded(item.verdict, leaders[i].verdict.object_type) for item in found)
@@ -125,6 +131,15 @@ def _leader_of(item: Judged, leaders: Sequence[Judged]) -> int | None:
         if rank(leader.case.series.name) == own and holds_several(leader.case, item.case):
             return i
     return None
+
+
+def _few_holders(leader: Judged, few: Sequence[Judged]) -> list[Judged]:
+    """Types of more meaning than a plain leader's that grow in step with it, too few of them to be looked at alone."""
+    own = rank(leader.case.series.name)
+    if own > 1:
+        return []
+    better = [item for item in few if item.case.series.kind == "objects" and rank(item.case.series.name) > max(1, own)]
+    return [item for item in better if correlation_of(item.case, leader.case) >= IN_STEP]
 
 
 def _lead(leader: Judged, followers: Sequence[Judged], memory: Sequence[Verdict]) -> Verdict:

@@ -64,3 +64,12 @@ def test_of_built_ins_alone_the_most_telling_leads():
 def test_the_hosts_classes_rank_over_frameworks_library_and_built_ins():
     names = ["dict", "function", "weakref.ReferenceType", "logging.LogRecord", "django.http.HttpRequest", "shop.Quote"]
     assert [rank(name) for name in names] == [0, 1, 1, 2, 3, 4]
+
+
+def test_a_few_objects_that_hold_all_the_lists_are_told_with_them():
+    found = leaks(
+        {"list": lambda i: 5000 + 240 * i, "shop.Report": lambda i: 4 * i, "shop.Idle": lambda i: 20 + i % 3}, 20
+    )
+    assert set(found) == {"list"}
+    assert found["list"].grows_with == ("shop.Report",)
+    assert "shop.Report" in found["list"].sentence
