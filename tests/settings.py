@@ -1,8 +1,16 @@
-"""The deployment's settings for the tests: a database and a transport folder of their own, no agent."""
+"""The deployment's settings for the tests: a database and a transport folder of their own, no agent.
+
+Each of pytest-xdist's workers has its own as well; the processes that its tests start share them with it.
+"""
 
 import os
 import tempfile
 
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+if os.environ.get("MEMWATCH_TESTS_OF", _worker) != _worker:
+    for _name in ("MEMWATCH_VAR", "MEMWATCH_TRANSPORT"):
+        os.environ.pop(_name, None)
+os.environ["MEMWATCH_TESTS_OF"] = _worker
 _folder = tempfile.mkdtemp(prefix="memwatch-tests-")
 os.environ.setdefault("MEMWATCH_VAR", _folder)
 os.environ.setdefault("MEMWATCH_TRANSPORT", f"local://{_folder}/transport")
@@ -18,3 +26,6 @@ STORAGES = {
 WHITENOISE_AUTOREFRESH = True
 CELERY_TASK_ALWAYS_EAGER = True
 CELERY_TASK_EAGER_PROPAGATES = True
+if "sqlite" in DATABASES["default"]["ENGINE"]:  # noqa: F405
+    # Said, as pytest-django does not know django-prometheus' backend for SQLite and would make a file of it.
+    DATABASES["default"]["TEST"] = {"NAME": ":memory:"}  # noqa: F405

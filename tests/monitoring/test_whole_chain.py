@@ -71,7 +71,7 @@ def test_a_leak_in_the_demo_wakes_somebody(
     stack = Stack(
         tmp_path,
         "--demo",
-        MEMWATCH_SNAPSHOT_INTERVAL="2",
+        MEMWATCH_SNAPSHOT_INTERVAL="1",
         MEMWATCH_METRICS_TOKEN=TOKEN,
         MEMWATCH_METRICS_ALLOW_LOOPBACK="off",
         MEMWATCH_ALERT_CHANNELS=f"memwatch.alerts.channels.log,{receiver.url}/memwatch",
