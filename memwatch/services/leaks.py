@@ -26,6 +26,7 @@ from memwatch.services.leak_gates import open_by_rollups, open_by_snapshots
 from memwatch.services.leak_judgement import Judgement, Key
 from memwatch.services.leak_rows import apply
 from memwatch.services.service_leaks import covered_by_services, judge_services
+from memwatch.services.transactions import writing
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +101,8 @@ def detect(now: datetime | None = None) -> DetectResult:
         counts.update(_keep(some, rules))
     rules.save(now)
     if long_due:
-        Lease.objects.update_or_create(name=LONG_LEASE, defaults={"expires_at": now, "last_finished_at": now})
+        with writing():
+            Lease.objects.update_or_create(name=LONG_LEASE, defaults={"expires_at": now, "last_finished_at": now})
     return DetectResult(processes=len(processes), **counts)
 
 

@@ -69,7 +69,8 @@ def judge_services(
         except ValueError:
             logger.exception("the lives of %s could not be judged", service)
             counts["failed"] += 1
-    Lease.objects.update_or_create(name=LEASE, defaults={"expires_at": now, "last_finished_at": now})
+    with writing():
+        Lease.objects.update_or_create(name=LEASE, defaults={"expires_at": now, "last_finished_at": now})
     return counts
 
 

@@ -37,6 +37,8 @@ app = Celery("{package}")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 """
+SQLITE = re.findall(r"^DATABASES.+?^}$", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE | re.DOTALL)
+"""What the settings' page wants of SQLite."""
 MORE_APPS = """
 INSTALLED_APPS += [
     app for app in (
@@ -117,7 +119,7 @@ class ForeignSite:
         self.write("celery.py", CELERY.format(settings=self.settings, package=self.package), append=False)
         self.write("__init__.py", f"from {self.package}.celery import app as celery_app")
         self.write(settings, f'CELERY_BROKER_URL = "{self.broker}"\nfrom memwatch.schedule import beat_schedule')
-        self.write(settings, "\n".join(line for line, where in LINES if where == "settings") + MORE_APPS)
+        self.write(settings, "\n".join([*SQLITE, *(line for line, where in LINES if where == "settings"), MORE_APPS]))
         (line,) = [line for line, where in LINES if where == "urls"]
         if catch_all:  # as the install guide has it
             line = 'urlpatterns = [path("", include("memwatch.urls")), *urlpatterns]'
