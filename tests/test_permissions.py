@@ -14,7 +14,13 @@ def test_operators_may_act_and_viewers_may_look() -> None:
     assert "view_snapshot" in viewers
     assert not any(name for name in viewers if not name.startswith("view_"))
     assert operators >= viewers | set(permissions.ACTIONS) | {"add_expectedgrowth"}
-    assert set(permissions.ACTIONS) == {"reset_baseline", "take_snapshot", "act_on_leak", "record_process"}
+    assert set(permissions.ACTIONS) == {
+        "reset_baseline",
+        "take_snapshot",
+        "act_on_leak",
+        "record_process",
+        "send_again",
+    }
     assert not operators & {"delete_snapshot", "change_snapshot", "delete_leak", "delete_process"}
 
 
