@@ -33,7 +33,7 @@ class _Clock:
     def set(self, wrong_by: float) -> None:
         if wrong_by == self._wrong_by:
             return
-        import time_machine  # not before it is needed: every program of the stack runs this file
+        import time_machine
 
         if self._traveller is not None:
             self._traveller.stop()
@@ -57,6 +57,9 @@ def _follow(path: str) -> None:
 def _start() -> None:
     path = os.environ.get("OUTAGE_CLOCK")
     if path:
+        # Now, while there is one thread: a child that is forked during the import would have half of it for ever.
+        import time_machine  # noqa: F401
+
         threading.Thread(target=_follow, args=(path,), name="clock", daemon=True).start()
 
 
