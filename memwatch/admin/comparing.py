@@ -146,11 +146,29 @@ def page(query: Mapping[str, str], now: datetime) -> dict[str, Any]:
         "after": _described(found.after, now) if found else "",
         "figures": [_figure_row(row) for row in comparison.figures] if comparison else [],
         "types": panels.every_type(comparison) if comparison else [],
-        "types_missing": bool(comparison and not comparison.types),
+        "uncounted": _uncounted(found) if comparison and comparison.types else [],
         "download": f"?{found.query}&format=" if found else "",
         "swap": f"?{Pair(before=found.after, after=found.before).query}" if found else "",
         "list_url": formats.changelist("snapshot"),
     }
+
+
+def _uncounted(found: Pair) -> list[dict[str, str]]:
+    """The sides that counted nothing, with the comparison that takes the latest census before instead."""
+    rows = []
+    for name, row in (("before", found.before), ("after", found.after)):
+        if not isinstance(row, Snapshot) or row.total_objects is not None:
+            continue
+        counted = queries.last_census(row)
+        other = dataclasses.replace(found, **{name: counted}) if counted else None
+        rows.append(
+            {
+                "at": formats.exact(row.timestamp),
+                "url": f"?{other.query}" if other else "",
+                "counted": formats.exact(counted.timestamp) if counted else "",
+            }
+        )
+    return rows
 
 
 def download(found: Pair, kind: str) -> HttpResponse:

@@ -69,7 +69,7 @@ def context(process: Process, query: Mapping[str, str], now: datetime) -> dict[s
         "neighbours": slots.neighbours(process, now),
         "slot_url": slots.url(process),
         "snapshots_url": formats.changelist("snapshot", process__id__exact=process.pk),
-        "compare_url": compare_url(process, baseline, last),
+        "compare_url": compare_url(process, baseline, counted or last),
     }
 
 
@@ -83,11 +83,11 @@ def _with_census(last: Snapshot | None, counted: Snapshot | None) -> MemorySnaps
     return dataclasses.replace(figures, total_objects=census.total_objects, top_objects=census.top_objects)
 
 
-def compare_url(process: Process, baseline: Baseline | None, last: Snapshot | None) -> str:
-    """The comparison of the last snapshot with the baseline, with the choice of others on its page."""
+def compare_url(process: Process, baseline: Baseline | None, after: Snapshot | None) -> str:
+    """The comparison of a snapshot, the last that counted, with the baseline; its page offers the choice of others."""
     values: dict[str, Any] = {"process": process.pk}
-    if last is not None:
-        values["to"] = last.pk
+    if after is not None:
+        values["to"] = after.pk
         if baseline is not None:
             values["from"] = f"baseline-{baseline.pk}"
     try:

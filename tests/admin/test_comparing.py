@@ -124,6 +124,24 @@ def test_snapshots_without_any_figure_have_a_comparison(fleet: Fleet, login: Log
     assert "no census was taken" in text
 
 
+def test_a_process_whose_last_snapshot_took_no_census_is_compared_by_the_last_that_did(
+    fleet: Fleet, login: Login
+) -> None:
+    process = fleet.process()
+    fleet.baseline(fleet.snapshot(process, minutes_ago=60, top_objects={"dict": 9_000}))
+    counted = fleet.snapshot(process, minutes_ago=2, top_objects={"dict": 9_777})
+    last = fleet.snapshot(process, total_objects=None, top_objects=None)
+    client = login("viewer")
+    page = client.get(reverse("admin:memwatch_process_change", args=(process.pk,)))
+    offered = page.context["compare_url"]
+    assert f"to={counted.pk}" in offered
+    assert "+777" in client.get(offered).content.decode()
+    asked = client.get(offered.replace(f"to={counted.pk}", f"to={last.pk}"))
+    assert "took no census" in asked.content.decode()
+    (side,) = asked.context["uncounted"]
+    assert "+777" in client.get(reverse("admin:memwatch_snapshot_compare") + side["url"]).content.decode()
+
+
 def test_comparing_takes_few_queries_and_the_permission_to_see_snapshots(fleet: Fleet, login: Login) -> None:
     process = fleet.process()
     first, last = fleet.snapshot(process, minutes_ago=60), fleet.snapshot(process)
