@@ -148,7 +148,7 @@ def healthy_workers(service_id: int, now: datetime) -> QuerySet[Process]:
     return rows.exclude(pk__in=Recording.objects.pending().values("process"))
 
 
-def workers_at(service_id: int, moment: datetime) -> int:
-    """How many processes with an agent a service had then."""
+def workers_at(service_id: int, moment: datetime) -> QuerySet[Process]:
+    """The processes with an agent that a service had then."""
     rows = Process.objects.filter(service=service_id, outside=False, started_at__lte=moment)
-    return rows.filter(Q(ended_at=None) | Q(ended_at__gt=moment)).count()
+    return rows.filter(Q(ended_at=None) | Q(ended_at__gt=moment))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db.models import F
@@ -54,7 +54,7 @@ def rehearse(trigger: Trigger, now: datetime | None = None) -> list[Rehearsed]:
     found = []
     for occasion in occasions(trigger, now - DAY, now):
         reason = held_back(trigger, occasion, history)
-        if not reason and workers_at(occasion.service_id, occasion.at) < 2:
+        if not reason and _was_alone(occasion):
             reason = "it was the last worker of its service"
         if not reason:
             history.append(_fired(occasion))
@@ -122,15 +122,28 @@ def _fire(trigger: Trigger, now: datetime, hub: Hub | None) -> int:
 
 
 def _target(occasion: Occasion, now: datetime) -> Process | None:
-    """The process that is meant, else the biggest of its service; ``None`` where no other worker would be left."""
+    """The process that is meant, else the biggest worker of its service; ``None`` where no other would be left."""
     healthy = healthy_workers(occasion.service_id, now).select_related("service")
-    wanted = healthy
+    biggest_first = list(healthy.order_by(F("last_snapshot__rss_kib").desc(nulls_last=True), "pk"))
+    workers = _that_work(biggest_first)
+    wanted = workers
     if occasion.process_id is not None:
-        wanted = healthy.filter(pk=occasion.process_id)
-    process = wanted.order_by(F("last_snapshot__rss_kib").desc(nulls_last=True), "pk").first()
-    if process is None or not healthy.exclude(pk=process.pk).exists():
+        wanted = [process for process in biggest_first if process.pk == occasion.process_id]
+    if not wanted or all(worker.pk == wanted[0].pk for worker in workers):
         return None
-    return process
+    return wanted[0]
+
+
+def _was_alone(occasion: Occasion) -> bool:
+    workers = {worker.pk for worker in _that_work(workers_at(occasion.service_id, occasion.at))}
+    if occasion.process_id is not None:
+        workers.add(occasion.process_id)
+    return len(workers) < 2
+
+
+def _that_work(processes: Iterable[Process]) -> list[Process]:
+    """Without the mains: they serve no request and run no task."""
+    return [process for process in processes if not recording_options.forks(process)]
 
 
 def _record(trigger: Trigger, occasion: Occasion, process: Process, hub: Hub | None) -> None:

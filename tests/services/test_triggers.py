@@ -101,6 +101,34 @@ def test_the_last_healthy_worker_of_a_service_is_never_recorded(
     assert not Recording.objects.exists()
 
 
+CELERY_MAIN = {"program": "celery main", "command_line": "celery -A project worker -c 1"}
+
+
+def test_a_main_that_only_forks_is_no_second_worker(now: datetime, transport_url: str, hub: Hub) -> None:
+    assert transport_url
+    store_process("worker", slot=1, started=now - HOUR, **CELERY_MAIN)
+    child = store_process("worker", slot=2, started=now - HOUR, program="celery child")
+    rule = trigger(now)
+    leak = opened(child, now - MINUTE)
+    (rehearsed,) = triggers.rehearse(rule, now)
+    assert rehearsed.held_back == "it was the last worker of its service"
+    assert triggers.fire(now, hub=hub) == 0
+    store_process("worker", slot=3, started=now - HOUR, program="celery child")
+    assert not triggers.rehearse(rule, now)[0].held_back
+    assert triggers.fire(now, hub=hub) == 1
+    recording = Recording.objects.get()
+    assert (recording.process, recording.leak) == (child, leak)
+
+
+def test_a_worker_that_is_its_own_main_counts(now: datetime, transport_url: str, hub: Hub) -> None:
+    assert transport_url
+    alone = {**CELERY_MAIN, "command_line": "celery -A project worker -P solo"}
+    workers = [store_process("worker", slot=slot, started=now - HOUR, **alone) for slot in (1, 2)]
+    trigger(now)
+    opened(workers[0], now - MINUTE)
+    assert triggers.fire(now, hub=hub) == 1
+
+
 def test_a_silent_worker_does_not_count_as_healthy(workers: list[Process], now: datetime, hub: Hub) -> None:
     trigger(now)
     Process.objects.filter(pk=workers[1].pk).update(lease_expires_at=now - MINUTE)
