@@ -49,4 +49,7 @@ def _sentences(detail: Mapping[str, Any]) -> Iterator[str]:
     for name, problems in detail.items():
         texts = problems if isinstance(problems, list) else [problems]
         for text in texts:
-            yield str(text) if name == "non_field_errors" else f"{name}: {text}"
+            if isinstance(text, Mapping):  # of a serializer within
+                yield from (f"{name}.{sentence}" for sentence in _sentences(text))
+            else:
+                yield str(text) if name == "non_field_errors" else f"{name}: {text}"

@@ -99,6 +99,7 @@ def test_a_leak_of_a_process_that_ended_is_recorded_in_its_successor(operator: A
         ({"process": "PK", "kind": "allocations", "options": {"native_traces": True}}, "means nothing"),
         ({"process": "PK", "kind": "allocations", "options": {"forever": True}}, "forever is no option"),
         ({"process": "PK", "kind": "allocations", "options": [1]}, "dictionary"),
+        ({"process": "PK", "kind": "flamegraph", "options": {"mode": "x"}}, 'options.mode: "x" is not a valid choice.'),
         ({"leak": "PK", "kind": None, "options": {"frames": 3}}, "where you give a process or options"),
     ],
 )
