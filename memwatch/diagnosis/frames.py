@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from inspect import CO_OPTIMIZED
 from itertools import compress, repeat
-from operator import and_, attrgetter, eq
+from operator import and_, attrgetter, call, eq
 from types import FrameType
 from typing import Any
 
@@ -23,6 +23,7 @@ _UNSHARED = 3
 """References to the dict of a frame's locals that only the frame, and we, refer to."""
 _COPIES = sys.version_info < (3, 13)
 """Before Python 3.13 reading a frame's locals leaves copies of the references with the frame."""
+_locals_of, _globals_of = attrgetter("f_locals"), attrgetter("f_globals")
 
 
 def local_variables(wanted: frozenset[int], host: Host, meter: Meter) -> dict[int, tuple[str, str]]:
@@ -33,9 +34,8 @@ def local_variables(wanted: frozenset[int], host: Host, meter: Meter) -> dict[in
     places: dict[int, tuple[str, str]] = {}
     with held(host) as frames:
         _gather(frames, of_thread, names)
-        optimized = [bool(frame.f_code.co_flags & CO_OPTIMIZED) for frame in frames]
         with meter.pausing():
-            uninterrupted(_steps(frames, optimized, wanted, hits))
+            uninterrupted(_steps(frames, wanted, hits))
         for number, found in enumerate(hits):
             for name, child in found:
                 where = _where(frames[number])
@@ -44,27 +44,46 @@ def local_variables(wanted: frozenset[int], host: Host, meter: Meter) -> dict[in
     return places
 
 
+def variables(frame: FrameType, wanted: frozenset[int]) -> list[tuple[Any, int]]:
+    """``(name, id)`` of those local variables of one frame, which the caller holds, whose values are wanted."""
+    hits: list[list[tuple[Any, int]]] = []
+    if _is_readable(frame):
+        uninterrupted(_steps([frame], wanted, hits))
+    return [found for each in hits for found in each]
+
+
 def _gather(frames: list[Any], of_thread: list[str], names: dict[int, str]) -> None:
     """Every thread's frames, ours left out."""
     for ident, top in sys._current_frames().items():
         frame: FrameType | None = top
         while frame is not None and len(frames) < MOST_FRAMES:
-            frames.append(frame)
-            of_thread.append(names.get(ident, f"thread {ident}"))
-            if _is_own(frame):
-                frames.pop()
-                of_thread.pop()
+            if _is_readable(frame) and not _is_own(frame):
+                frames.append(frame)
+                of_thread.append(names.get(ident, f"thread {ident}"))
             frame = frame.f_back
+
+
+def _is_readable(frame: FrameType) -> bool:
+    """Whether its variables can be read in C alone.
+
+    Those of a function can. The body of a class, and what ``exec`` runs, may have a mapping written in Python for its
+    locals, which is not to be asked: of a module's code the globals are read instead, the same dict but for ``exec``.
+    """
+    return _is_of_function(frame) or (frame.f_code.co_name == "<module>" and type(frame.f_globals) is dict)
+
+
+def _is_of_function(frame: FrameType) -> bool:
+    return bool(frame.f_code.co_flags & CO_OPTIMIZED)
 
 
 def _where(frame: FrameType) -> str:
     return f"{frame.f_code.co_qualname} ({frame.f_code.co_filename}:{frame.f_lineno})"
 
 
-def _steps(
-    frames: list[Any], optimized: list[bool], wanted: frozenset[int], hits: list[list[tuple[Any, int]]]
-) -> list[Step]:
+def _steps(frames: list[Any], wanted: frozenset[int], hits: list[list[tuple[Any, int]]]) -> list[Step]:
     """Read all locals, note names and ids, and take back the copies where nobody else can have seen them."""
+    of_functions = list(map(_is_of_function, frames))
+    readers = [_locals_of if of_function else _globals_of for of_function in of_functions]
     live: list[Any] = []
     copies: list[dict[str, Any]] = []
     counts: list[int] = []
@@ -75,19 +94,19 @@ def _steps(
 
     named = map(zip, map(dict.keys, copies), ids())
     steps: list[Step] = [
-        partial(live.extend, map(attrgetter("f_locals"), frames)),
+        partial(live.extend, map(call, readers, frames)),
         partial(copies.extend, map(dict, live)),
         partial(hits.extend, map(list, map(compress, named, map(map, repeat(wanted.__contains__), ids())))),
         partial(counts.extend, map(sys.getrefcount, live)),
     ]
     if _COPIES:
         unshared = map(eq, counts, repeat(_UNSHARED))
-        steps.append(partial(cleared.extend, map(dict.clear, compress(live, map(and_, unshared, optimized)))))
+        steps.append(partial(cleared.extend, map(dict.clear, compress(live, map(and_, unshared, of_functions)))))
     return [*steps, copies.clear, live.clear]
 
 
 def _is_own(frame: FrameType) -> bool:
-    name = frame.f_globals.get("__name__")
+    name = dict.get(frame.f_globals, "__name__")  # the dict may be of a class of the program's own
     return type(name) is str and name.startswith("memwatch.")
 
 

@@ -6,6 +6,9 @@ import dataclasses
 import functools
 import gc
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import compress, repeat
+from operator import is_, is_not
 from types import (
     AsyncGeneratorType,
     CellType,
@@ -19,8 +22,9 @@ from types import (
 )
 from typing import Any
 
-from memwatch.diagnosis import reading
+from memwatch.diagnosis import frames, reading
 from memwatch.sampling.names import clean, type_name
+from memwatch.sampling.quiet import late, uninterrupted
 
 LruCache: type = type(functools.lru_cache(lambda: None))
 _closure_of = FunctionType.__dict__["__closure__"].__get__
@@ -160,8 +164,8 @@ class Examiner:
         return Node(id(item), name, title, None, None, self._locals(item, wanted))
 
     def _locals(self, frame: FrameType | None, wanted: frozenset[int]) -> tuple[Edge, ...]:
-        namespace = {} if frame is None else dict(frame.f_locals)
-        named = [Edge(child, f"local variable '{_word(key)}'") for key, child in reading.keys_of(namespace, wanted)]
+        found = [] if frame is None else frames.variables(frame, wanted)
+        named = [Edge(child, f"local variable '{_word(key)}'") for key, child in found]
         return tuple(named) or tuple(Edge(child, "inside") for child in wanted)
 
 
@@ -182,8 +186,20 @@ _LOOKS: tuple[tuple[type, Callable[[Examiner, Any, str, frozenset[int]], Node]],
 def cache_length(cache: Any) -> int | None:
     """The entries of an ``lru_cache``, from the dict within it; asked of the cache itself it would run Python code."""
     own = reading.instance_dict(cache)
-    dicts = [item for item in gc.get_referents(cache) if type(item) is dict and item is not own]
-    return len(dicts[0]) if dicts else None
+    dicts: list[Any] = []
+    lengths: list[int] = []
+
+    def referents() -> Iterator[Any]:
+        return late(gc.get_referents, cache)
+
+    uninterrupted(
+        [
+            partial(dicts.extend, compress(referents(), map(is_, map(type, referents()), repeat(dict)))),
+            partial(lengths.extend, map(dict.__len__, compress(dicts, map(is_not, dicts, repeat(own))))),
+            dicts.clear,
+        ]
+    )
+    return lengths[0] if lengths else None
 
 
 def _dict_edges(item: Any, wanted: frozenset[int]) -> Iterator[Edge]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from memwatch.sampling.procmem import ProcessMemory
+from memwatch.sampling.quiet import breathe
 
 
 class Meter:
@@ -47,7 +48,8 @@ class Meter:
 
     @contextlib.contextmanager
     def pausing(self) -> Iterator[None]:
-        """Around each call during which no other thread can run."""
+        """Around each call during which no other thread can run. Those that wait already have their turn first."""
+        breathe()
         before = time.perf_counter()
         try:
             yield

@@ -82,9 +82,10 @@ class Recorder:
         """Go on for some milliseconds; the outcome when it is over. Raises nothing."""
         try:
             with self._meter.working():
-                wait_s = next(self._run)
-        except StopIteration as end:
-            return self._done(end.value)
+                try:
+                    wait_s = next(self._run)
+                except StopIteration as end:
+                    return self._done(end.value)
         except Refused as refusal:
             return Outcome("failed", self._meter.figures(), error=str(refusal))
         except Exception as error:  # noqa: BLE001 - said on the recording's page

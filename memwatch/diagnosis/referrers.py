@@ -158,9 +158,19 @@ class ReferrersRecording:
 
     def _values(self, sample: tuple[int, ...], meter: Meter) -> Generator[float, None, tuple[dict[str, str], ...]]:
         chosen = frozenset(sample[:: max(1, len(sample) // self._asked.samples)][: self._asked.samples])
+        values: dict[int, dict[str, str]] = {}
         with held(self._host) as objects:
-            yield from _fetch(chosen, objects, meter)
-            return tuple([reading.own_values(item) for item in objects])
+
+            def gather(of_part: Objects, _size: int) -> list[Step]:
+                return with_ids(chosen, objects, of_part)
+
+            for walked in (heap.walk, heap.walk_frozen):
+                for wait_s in walked(meter, gather) if not values else ():
+                    values |= {id(item): reading.own_values(item) for item in objects}
+                    put_back(objects, self._host)
+                    yield wait_s
+                values |= {id(item): reading.own_values(item) for item in objects}
+        return tuple(values.values())
 
 
 class _Climb:

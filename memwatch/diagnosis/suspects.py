@@ -11,7 +11,7 @@ from typing import Any
 
 from memwatch.diagnosis import heap, reading
 from memwatch.diagnosis.big_containers import Objects, of_types
-from memwatch.diagnosis.hands import held
+from memwatch.diagnosis.hands import held, put_back
 from memwatch.diagnosis.holders import LruCache, cache_length
 from memwatch.diagnosis.host import Host
 from memwatch.diagnosis.meter import Meter
@@ -42,22 +42,30 @@ class Suspects:
         """Yields seconds to wait; returns those with a count, the suspicious first."""
         found = list(_handlers())
         kinds = (self._signals | self._connections, frozenset((id(LruCache),)))
+        seen: set[int] = set()
         with held(self._host) as objects:
 
             def gather(of_part: Objects, _size: int) -> list[Step]:
                 return [partial(objects.extend, islice(of_types(each, of_part), heap.MOST_FOUND)) for each in kinds]
 
-            yield from heap.walk(self._meter, gather)
-            names = module_level_names(map(id, objects))
-            seen: set[int] = set()
-            for item in objects:
-                if id(item) not in seen:
-                    seen.add(id(item))
-                    suspect = self._suspect(item, names.get(id(item)))
-                    found += [suspect] if suspect else []
-            item = None
+            for wait_s in heap.walk(self._meter, gather):
+                found += self._told(objects, seen)
+                put_back(objects, self._host)
+                yield wait_s
+            found += self._told(objects, seen)
         found.sort(key=lambda each: (not each.advice, -each.count))
         return tuple(found[:MOST])
+
+    def _told(self, objects: list[Any], seen: set[int]) -> list[Suspect]:
+        """Of those that one part has brought out; each but once."""
+        names = module_level_names(map(id, objects)) if objects else {}
+        found = []
+        for item in objects:
+            if id(item) not in seen:
+                seen.add(id(item))
+                suspect = self._suspect(item, names.get(id(item)))
+                found += [suspect] if suspect else []
+        return found
 
     def _suspect(self, item: Any, name: str | None) -> Suspect | None:
         kind = id(type(item))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import logging
+import sys
 import types
 from typing import Any
 
@@ -105,3 +106,27 @@ def test_of_very_many_caches_a_part_is_looked_at(monkeypatch: pytest.MonkeyPatch
     kept = [functools.cache(lambda: None) for _ in range(500)]
     summary()
     assert 10 <= len(looked_at) <= 20 * heap.PARTS < len(kept)
+
+
+def test_no_suspect_is_held_between_two_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heap, "LEAST_PART", 1_000)
+    kept = functools.lru_cache(maxsize=3)(abs)
+    for number in range(5):
+        kept(number)
+    others: list[list[Any]] = [[] for _ in range(20_000)]
+    gc.collect()
+    before, counts = sys.getrefcount(kept), []
+    work = HeapSummaryRecording(HOST).run(Meter())
+    gc.disable()
+    try:
+        while True:
+            next(work)
+            counts.append(sys.getrefcount(kept))
+    except StopIteration as end:
+        result = end.value
+    finally:
+        gc.enable()
+    assert [each.count for each in result.suspects if each.name.startswith("entries of the lru_cache of ?")] == [3]
+    assert others
+    assert len(counts) > 10
+    assert set(counts) == {before}

@@ -7,6 +7,7 @@ import gc
 import sys
 import threading
 import types
+import weakref
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -310,6 +311,117 @@ def test_a_name_that_comes_near_is_suggested(shop: types.ModuleType, make_class:
 def test_native_memory_is_sent_to_the_flame_graph() -> None:
     with pytest.raises(Refused, match="native_traces"):
         referrers("native")
+
+
+def test_looking_at_what_a_generator_or_a_traceback_holds_keeps_nothing_alive(make_class: MakeClass) -> None:
+    quote = make_class("Quote")
+
+    def work() -> Iterator[Any]:
+        waiting = quote()
+        yield weakref.ref(waiting)
+        del waiting
+        yield None
+
+    def fail() -> None:
+        failed = quote()
+        refs.append(weakref.ref(failed))
+        raise ValueError
+
+    generator, refs = work(), []
+    refs.append(next(generator))
+    try:
+        fail()
+    except ValueError as error:
+        kept = error
+    last = [path[-1] for path in paths(referrers(QUOTE))]
+    assert any(element.startswith("local variable 'waiting'") for element in last)
+    assert any(element.startswith("local variable 'failed'") for element in last)
+    next(generator)
+    kept.__traceback__ = None
+    assert [ref() for ref in refs] == [None, None]
+
+
+@pytest.mark.parametrize("locals_are", ["of a class of their own", "the globals"])
+def test_namespaces_of_running_code_that_are_classes_of_the_host_are_not_asked(
+    locals_are: str, make_class: MakeClass
+) -> None:
+    called: list[str] = []
+
+    class Globals(dict[str, Any]):
+        def get(self, *_arguments: Any) -> Any:
+            called.append("get")
+
+    class Locals:
+        """No dict at all."""
+
+        def __init__(self) -> None:
+            self.own: dict[str, Any] = {}
+
+        def __getitem__(self, name: str) -> Any:
+            called.append("__getitem__")
+            return self.own[name]
+
+        def __setitem__(self, name: str, value: Any) -> None:
+            self.own[name] = value
+
+        def __delitem__(self, name: str) -> None:
+            called.append("__delitem__")
+            del self.own[name]
+
+        def keys(self) -> Any:
+            called.append("keys")
+            return self.own.keys()
+
+    quote, ready, end = make_class("Quote"), threading.Event(), threading.Event()
+    given = {"quote": quote, "ready": ready, "end": end}
+    code = "hidden = quote()\nready.set()\nend.wait()"
+
+    def work() -> None:
+        if locals_are == "the globals":
+            exec(code, Globals(given))
+        else:
+            found = Locals()
+            found.own.update(given)
+            exec(code, dict(given), found)  # type: ignore[arg-type]
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    ready.wait()
+    called.clear()
+    try:
+        assert referrers(QUOTE)["instances"] == 1
+        assert called == []
+    finally:
+        end.set()
+        thread.join()
+
+
+def test_values_are_read_without_holding_an_instance_between_two_parts(
+    shop: types.ModuleType, make_class: MakeClass, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heap, "LEAST_PART", 1_000)
+    quote = make_class("Quote")()
+    quote.total = 7
+    shop.KEPT = {"only": quote}  # type: ignore[attr-defined]
+    shop.OTHERS = [[] for _ in range(20_000)]  # type: ignore[attr-defined]
+    gc.collect()
+    asked = module.options.referrers({"type": QUOTE, "values": True})
+    work = module.ReferrersRecording(asked, Host()).run(Meter())
+    before = sys.getrefcount(quote)
+    counts = []
+    gc.disable()
+    try:
+        while True:
+            next(work)
+            counts.append(sys.getrefcount(quote))
+    except StopIteration as end:
+        result = end.value
+    finally:
+        gc.enable()
+    assert result.samples == ({"total": "7"},)
+    assert len(counts) > 10
+    held = [count > before for count in counts]
+    assert sum(held) <= 2, "only while the holder is sized"
 
 
 def test_no_line_of_the_hosts_code_runs(shop: types.ModuleType) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from memwatch.diagnosis import options, room
+from memwatch.diagnosis import meter, options, room
 from memwatch.diagnosis.host import Host, Refused
 from memwatch.diagnosis.recorder import Recorder
 from memwatch.sampling.limits import Limits
@@ -79,3 +79,27 @@ def test_flags_and_modes_are_checked() -> None:
             options.flamegraph(given)
     with pytest.raises(Refused, match="type is missing"):
         options.referrers({"values": True})
+
+
+def test_threads_that_wait_have_their_turn_before_each_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(meter, "breathe", lambda: order.append("turn"))
+    measured = meter.Meter()
+    for _ in range(2):
+        with measured.pausing():
+            order.append("pause")
+    assert order == ["turn", "pause", "turn", "pause"]
+
+
+def test_an_outcome_that_cannot_be_written_ends_the_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Recorder("heap_summary", {}, Host())
+
+    def run() -> Any:
+        yield 0.0
+        return object()
+
+    monkeypatch.setattr(made, "_run", run())
+    assert made.step() is None
+    outcome = made.step()
+    assert outcome is not None
+    assert (outcome.state, "it failed: AttributeError" in outcome.error) == ("failed", True)
