@@ -17,6 +17,8 @@ EVERY = 5
 """A look comes at least every fifth census, where the budget allows."""
 MIN_SPACING = 3
 """And at most every third."""
+OVERDUE = 10
+"""Censuses after which a look comes although the budget is used up: it then pays with those that follow."""
 GROWN_BLOCKS = 500
 """Blocks of memory allocated since the last look that make another worth while."""
 NAME_TRIES = 3
@@ -46,6 +48,11 @@ class BigContainers:
         self._censuses += 1
         grown = blocks - self._blocks >= GROWN_BLOCKS
         return self._censuses >= (MIN_SPACING if grown else EVERY)
+
+    @property
+    def overdue(self) -> bool:
+        """Whether none has come for long: censuses alone use up a tight budget as fast as it grows."""
+        return self._censuses >= OVERDUE
 
     def reset_baseline(self) -> None:
         """Count growth from the next look on."""

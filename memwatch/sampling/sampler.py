@@ -180,7 +180,8 @@ class Sampler:
             "backfill": backfill,
             "census_pause_ms": census.pause_ms,
         }
-        if self._containers.due(blocks) and self._budget.allows(reserve=2 * cpu_ms / 1e3):
+        affordable = self._budget.allows(reserve=2 * cpu_ms / 1e3)
+        if self._containers.due(blocks) and (affordable or self._containers.overdue):
             figures.update(self._part("big containers", self._look_for_containers, _NOTHING, census.total, blocks))
             figures["census_pause_ms"] = max(census.pause_ms, self._containers.pause_ms)
         return figures

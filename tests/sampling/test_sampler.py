@@ -112,6 +112,14 @@ def test_a_slow_read_of_them_is_not_repeated_soon(monkeypatch: pytest.MonkeyPatc
     assert measured == [True] + [False] * 49 + [True]
 
 
+def test_a_budget_that_censuses_use_up_still_leaves_a_look_for_big_containers_now_and_then() -> None:
+    moments = iter(range(0, 70_000, 700))  # the deepest debt is paid after ten minutes
+    sampler = Sampler(cpu_share_budget=1e-9, pause_budget_ms=0.001, monotonic=lambda: float(next(moments)))
+    snapshots = [sampler.sample() for _ in range(30)]
+    assert all(snapshot.total_objects is not None for snapshot in snapshots)
+    assert 2 <= sum(snapshot.big_containers is not None for snapshot in snapshots) <= 4
+
+
 def test_cheap_figures_go_on_when_the_census_is_not_affordable() -> None:
     moments = iter(range(1000))
     sampler = Sampler(cpu_share_budget=1e-9, pause_budget_ms=0.001, monotonic=lambda: float(next(moments)))
