@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from memwatch.conf import get_settings, read_settings
+from memwatch.conf import SettingError, Settings, get_settings, read_settings
 
 QUICK_INTERVAL_S = 5.0
 """Below this interval between snapshots, reports are fetched every 2 seconds."""
@@ -15,9 +15,11 @@ def beat_schedule(given: Mapping[str, Any] | None = None) -> dict[str, dict[str,
     """Every task with its interval in seconds, on memwatch's own queue; one not begun by its next turn expires.
 
     In a settings module give it the ``MEMWATCH`` dict, since Django's settings are not there yet; elsewhere nothing.
+    Where that dict is wrong, this is the timetable of the defaults: the system check and the start of each program say
+    what is wrong, and a traceback out of the settings module would keep that check from being run.
     Judging keeps pace with short intervals: five snapshots bring news, but never more often than every 5 seconds.
     """
-    settings = get_settings() if given is None else read_settings(given)
+    settings = get_settings() if given is None else _settings(given)
     interval = settings.snapshot_interval
     judging = min(60.0, max(5.0, 5 * interval))
     every = {
@@ -37,3 +39,10 @@ def beat_schedule(given: Mapping[str, Any] | None = None) -> dict[str, dict[str,
         }
         for name, seconds in every.items()
     }
+
+
+def _settings(given: Mapping[str, Any]) -> Settings:
+    try:
+        return read_settings(given)
+    except SettingError:
+        return Settings()

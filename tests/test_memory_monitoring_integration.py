@@ -256,6 +256,19 @@ def test_a_transport_that_is_none_is_said_in_one_plain_line(arguments: list[str]
     assert said in done.stderr.splitlines()[-1]
 
 
+def test_started_without_prometheus_client_it_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "prometheus_client.py").write_text("raise ModuleNotFoundError('no prometheus_client')")
+    done = subprocess.run(
+        [sys.executable, "memory_exporter.py", "--port", "0"],
+        cwd=EXPORTERS, capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        'memory_exporter: prometheus_client is not installed: pip install "memwatch[prometheus]"'
+    ]
+
+
 def test_started_where_the_port_is_taken_it_says_one_plain_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -126,6 +126,10 @@ def test_the_timetable_follows_the_interval() -> None:
     assert (usual["send_notifications"], demo["send_notifications"]) == (15, 10)
 
 
+def test_a_wrong_setting_leaves_the_timetable_whole_so_that_the_check_can_say_it() -> None:
+    assert beat_schedule({"SNAPSHOT_INTERVAL": "a minute"}) == beat_schedule({})
+
+
 def test_tasks_wait_on_their_own_queue_and_not_for_long() -> None:
     for entry in beat_schedule({"TASK_QUEUE": "watching"}).values():
         assert entry["options"] == {"queue": "watching", "expires": entry["schedule"]}

@@ -101,7 +101,8 @@ def queue() -> Iterator[Finding]:
     if serving:
         yield Finding(True, f"the queue {name!r} is served by {', '.join(sorted(serving)[:3])}")
     else:
-        yield Finding(False, f"{len(answers)} workers answer, none serves the queue {name!r}", remedy)
+        text = f"no worker serves the queue {name!r}, those that answer have others: {', '.join(sorted(answers)[:3])}"
+        yield Finding(False, text, remedy)
 
 
 def ticks() -> Iterator[Finding]:

@@ -71,7 +71,7 @@ def transport() -> Iterator[Finding]:
         remedy = 'Is MEMWATCH["TRANSPORT"] right, and does it run where this user and host may reach it?'
         yield Finding(False, f"transport {redacted(url)}: {error}", remedy)
         return
-    backlog = f"{words.count(state.backlog)} reports wait"
+    backlog = "1 report waits" if state.backlog == 1 else f"{words.count(state.backlog)} reports wait"
     if state.oldest_s is not None and state.oldest_s > 2 * conf.get_settings().snapshot_interval + 30:
         oldest = words.duration(state.oldest_s)
         yield Finding(False, f"transport: {backlog}, the oldest for {oldest}", "Does a worker serve the queue?")
@@ -128,7 +128,7 @@ def agents() -> Iterator[Finding]:
 def commands_are_obeyed() -> Iterator[Finding]:
     """A sign of life of some processes."""
     alive = list(Process.objects.alive().filter(outside=False).select_related("service")[:ASKED])
-    if not alive:
+    if not alive or not django_settings.USE_TZ or not _transport_answers():
         return
     rows = commands.ask("ping", alive, wait_s=ANSWER_S)
     for process, row in zip(alive, rows, strict=True):
@@ -137,6 +137,15 @@ def commands_are_obeyed() -> Iterator[Finding]:
         else:
             remedy = "Are SECRET_KEY (or COMMAND_KEY) and TRANSPORT the same there? Its log says what it refuses."
             yield Finding(False, f"{process} does not answer: {row.detail or row.get_state_display()}", remedy)
+
+
+def _transport_answers() -> bool:
+    """Where it does not, a line of its own says so: not one more for each process."""
+    try:
+        transport_state()
+    except (TransportUnavailable, ValueError):
+        return False
+    return True
 
 
 def groups() -> Iterator[Finding]:

@@ -6,13 +6,16 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
+from django.utils import timezone
 
 from memwatch.agent.occasion import occasion
 from memwatch.conf import get_settings
-from memwatch.models import Process
+from memwatch.models import Lease, Process
+from memwatch.sampling.identity import arguments_of
 from memwatch.sampling.program import guess_program
 from memwatch.terminal.finding import Finding
 from memwatch.transport import redacted
@@ -29,7 +32,8 @@ def processes() -> Iterator[Finding]:
         text = f"HOST is {host!r}, not this machine's name: its processes are not compared with those reported"
         yield Finding(None, text)
     watched = set(Process.objects.alive().filter(host=host).values_list("pid", flat=True))
-    found = [finding for process in _of_the_site() if process.pid not in watched for finding in _why(process)]
+    taken_in = _reports_are_taken_in()
+    found = [finding for process in _of_the_site() if process.pid not in watched for finding in _why(process, taken_in)]
     yield from found[:SHOWN]
     if len(found) > SHOWN:
         yield Finding(None, f"and {len(found) - SHOWN} more processes that are not watched")
@@ -54,20 +58,28 @@ def _of_the_site() -> Iterator[psutil.Process]:
             continue  # gone, or another user's: not ours to read
 
 
-def _why(process: psutil.Process) -> Iterator[Finding]:
+def _reports_are_taken_in() -> bool:
+    """Whether a worker has stored reports of late: else those of a new process may still be on their way."""
+    since = timezone.now() - timedelta(seconds=YOUNG_S)
+    return Lease.objects.filter(name="ingest_reports", last_finished_at__gte=since).exists()
+
+
+def _why(process: psutil.Process, taken_in: bool) -> Iterator[Finding]:
     try:
-        environ, arguments = process.environ(), process.cmdline()
+        environ, arguments, parent = process.environ(), process.cmdline(), arguments_of(process.ppid())
         age_s = time.time() - process.create_time()
     except psutil.Error:
         return
-    program = guess_program(arguments)
+    # A forked child has the arguments of its parent: so has one of Celery's pool.
+    pool_worker = "PoolWorker" if parent == arguments else ""
+    program = guess_program(arguments, worker_name=pool_worker, parent_arguments=parent)
     name = f"{program or Path(arguments[0]).name} (pid {process.pid})"
-    reason, remedy = _reason(arguments, environ, age_s)
+    reason, remedy = _reason(arguments, environ, age_s, taken_in)
     if reason is not None:
         yield Finding(False if remedy else None, f"{name} is not watched: {reason}", remedy)
 
 
-def _reason(arguments: list[str], environ: Mapping[str, str], age_s: float) -> tuple[str | None, str]:
+def _reason(arguments: list[str], environ: Mapping[str, str], age_s: float, taken_in: bool) -> tuple[str | None, str]:
     settings = get_settings()
     if environ.get("MEMWATCH_AGENT", "").lower() in ("off", "0", "no", "false"):
         return "MEMWATCH_AGENT is off in its environment", ""
@@ -78,4 +90,6 @@ def _reason(arguments: list[str], environ: Mapping[str, str], age_s: float) -> t
         return f"it reports to {redacted(other)}", "Give TRANSPORT the same value everywhere."
     if age_s < YOUNG_S:
         return "it has only just started", ""
+    if not taken_in:
+        return "no worker takes in reports, its own may be waiting", ""
     return "it does not report", "Was it started before memwatch was installed? Restart it; its log may say more."

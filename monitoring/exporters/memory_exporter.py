@@ -34,7 +34,15 @@ if importlib.util.find_spec("memwatch") is None:  # run from a checkout, where t
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import psutil
-from prometheus_client.core import Metric
+
+try:
+    from prometheus_client.core import Metric
+except ModuleNotFoundError:
+    if __name__ != "__main__":
+        raise
+    raise SystemExit(
+        'memory_exporter: prometheus_client is not installed: pip install "memwatch[prometheus]"'
+    ) from None
 
 from memwatch.exposition import families
 from memwatch.figures import Leak, MemorySnapshot

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import CommandError
+from django.core.management import CommandError, load_command_class
 
+from memwatch.management import commands
 from memwatch.models import Baseline
 from tests.services.stored import MINUTE, NOON, store_process, store_snapshots
 from tests.terminal.conftest import Ran
+
+
+@pytest.mark.parametrize("name", [module.name for module in pkgutil.iter_modules(commands.__path__)])
+def test_the_help_of_a_command_has_examples_and_its_exit_codes(name: str) -> None:
+    told = load_command_class("memwatch", name).help
+    assert f"Examples: {name}" in told
+    assert "Exit code: 0" in told
 
 
 def test_a_process_that_does_not_answer_is_named_and_the_command_fails(run: Callable[..., Ran]) -> None:

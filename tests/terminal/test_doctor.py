@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from memwatch.models import Lease, Process
 from memwatch.terminal import doctor_celery, doctor_site, unwatched
 from memwatch.terminal.doctor import examine
 from memwatch.terminal.finding import Finding
+from memwatch.transport import TransportUnavailable
 from tests.services.stored import store_process
 from tests.terminal.conftest import Ran
 
@@ -167,6 +169,49 @@ def test_a_process_of_the_site_that_is_not_watched_is_named_with_the_reason(
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.django_db
+def test_a_forked_worker_is_named_as_one_and_not_blamed_while_nobody_takes_in_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "site_of_this_test.settings")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(unwatched, "YOUNG_S", 0.0)
+    (tmp_path / "gunicorn").write_text(
+        "import os, time; os.fork(); os.write(1, b'%d\\n' % os.getpid()); time.sleep(60)"
+    )
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MEMWATCH_")}
+    master = subprocess.Popen([sys.executable, "gunicorn", "site.wsgi"], env=kept, stdout=subprocess.PIPE, text=True)
+    assert master.stdout is not None
+    pids = {int(master.stdout.readline()), int(master.stdout.readline())}
+    (worker,) = pids - {master.pid}
+    try:
+        waiting = list(unwatched.processes())
+        named = f"gunicorn worker (pid {worker}) is not watched: no worker takes in reports"
+        assert any(finding.text.startswith(named) and finding.ok is None for finding in waiting)
+        now = timezone.now()
+        Lease.objects.create(name="ingest_reports", expires_at=now, last_finished_at=now + timedelta(minutes=1))
+        assert f"gunicorn worker (pid {worker}) is not watched: it does not report" in texts(
+            unwatched.processes(), ok=False
+        )
+    finally:
+        os.kill(worker, signal.SIGKILL)
+        master.kill()
+        master.communicate()
+
+
+@pytest.mark.django_db
+def test_a_transport_that_is_away_is_told_once_and_not_for_each_process(
+    answering: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> Any:
+        raise TransportUnavailable("Redis at redis://r:6379/0: Connection refused")
+
+    Process.objects.update(last_seen_at=timezone.now())
+    monkeypatch.setattr(doctor_site, "transport_state", away)
+    assert "Connection refused" in texts(doctor_site.transport(), ok=False)
+    assert list(doctor_site.commands_are_obeyed()) == []
 
 
 @pytest.mark.django_db

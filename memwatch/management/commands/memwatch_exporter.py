@@ -16,7 +16,11 @@ from memwatch.metrics.server import DEFAULT_PORT, ListenError, MetricsServer
 
 
 class Command(BaseCommand):
-    help = "Serves the fleet's metrics to Prometheus until it is stopped with SIGINT or SIGTERM."
+    help = (
+        "Serves the fleet's metrics to Prometheus until it is stopped with SIGINT or SIGTERM. "
+        "Examples: memwatch_exporter; memwatch_exporter --address 0.0.0.0 --port 9202. "
+        "Exit code: 0 when it was stopped, 1 when it cannot listen."
+    )
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:

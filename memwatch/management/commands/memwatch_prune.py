@@ -31,7 +31,11 @@ _WORDS = {
 
 
 class Command(TablesCommand):
-    help = "Rolls up complete hours and days, then deletes what is older than the settings RETENTION_* say."
+    help = (
+        "Rolls up complete hours and days, then deletes what is older than the settings RETENTION_* say. "
+        "Examples: memwatch_prune --dry-run; memwatch_prune. "
+        "Exit code: 0; 1 where the tables are not there."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="count what would be deleted, and change nothing")

@@ -46,7 +46,7 @@ class Command(TablesCommand):
         try:
             from memwatch.terminal.live import View, show  # noqa: PLC0415 - rich is an extra
         except ImportError:
-            self.stderr.write('The live table needs rich: pip install "memwatch[terminal]". Here is the plain one.')
+            self.stderr.write('The live table needs rich: pip install "memwatch[django]". Here is the plain one.')
             self._stream(options)
             return
         try:
