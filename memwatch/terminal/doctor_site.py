@@ -19,6 +19,7 @@ from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve,
 from django.utils import timezone
 
 from memwatch import conf, permissions, words
+from memwatch.checks import check_database
 from memwatch.models import Command, Process
 from memwatch.models import database as tables
 from memwatch.queries import transport_state
@@ -60,6 +61,8 @@ def database() -> Iterator[Finding]:
         yield Finding(False, text, f"Run {tables.remedy()}.")
     else:
         yield Finding(True, f"database {alias!r} ({connection.vendor}) answers and has every table")
+        for message in check_database([alias]):  # Django asks these only of migrate and check --database
+            yield Finding(None, f"{message.id}: {message.msg}", message.hint or "")
 
 
 def transport() -> Iterator[Finding]:

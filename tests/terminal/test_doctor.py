@@ -202,6 +202,13 @@ def test_a_forked_worker_is_named_as_one_and_not_blamed_while_nobody_takes_in_re
 
 
 @pytest.mark.django_db
+def test_an_sqlite_database_on_which_writers_would_fail_is_told(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.sqlite3")
+    monkeypatch.setitem(settings.DATABASES["default"], "OPTIONS", {})
+    assert "transaction_mode" in texts(doctor_site.database(), ok=None)
+
+
+@pytest.mark.django_db
 def test_a_transport_that_is_away_is_told_once_and_not_for_each_process(
     answering: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
