@@ -66,6 +66,7 @@ class OverviewAdmin(ReadOnlyAdmin):
 def fleet_page(now: datetime) -> Mapping[str, Any]:
     """What the template shows. As many queries for a large fleet as for a small one."""
     items = queries.glance()
+    silent = sum(overview_tables.is_silent(item, now) for item in items)
     leaks = leak_tables.worst_first(queries.leaks_at_a_glance())
     alerts = list(Alert.objects.raised().select_related("service", "process__service")[: SHOWN_ALERTS + 1])
     state = queries.stats(now, seen=items)
@@ -74,9 +75,9 @@ def fleet_page(now: datetime) -> Mapping[str, Any]:
     whole = leak_tables.whole([*(cause[0].pk for cause in causes[:SHOWN_LEAKS]), *worst.values()])
     return {
         "now": formats.exact(now),
-        "headline": _headline(items, [whole.get(cause[0].pk) for cause in causes], now),
-        "worst": leaks[0].severity if leaks else "",
-        "tiles": _tiles(items, leaks, alerts, now),
+        "headline": _headline(items, silent, [whole.get(cause[0].pk) for cause in causes], now),
+        "tone": leaks[0].severity if leaks else "good" if silent < len(items) else "",
+        "tiles": _tiles(items, silent, leaks, alerts),
         "services": overview_tables.service_rows(
             items, leaks, {service: whole.get(pk) for service, pk in worst.items()}, now
         ),
@@ -99,10 +100,12 @@ def fleet_page(now: datetime) -> Mapping[str, Any]:
     }
 
 
-def _headline(items: Sequence[Glance], causes: Sequence[Leak | None], now: datetime) -> SafeString:
+def _headline(items: Sequence[Glance], silent: int, causes: Sequence[Leak | None], now: datetime) -> SafeString:
     """How it is, in a sentence. ``causes``: the worst leak of each, worst first."""
     if not items:
         return SafeString("")
+    if not causes and silent == len(items):
+        return format_html("{}", _("Whether anything leaks is not known: no process reports."))
     if not causes:
         text = ngettext(
             "Nothing leaks: %s process is watched and no leak is open.",
@@ -126,9 +129,8 @@ def _headline(items: Sequence[Glance], causes: Sequence[Leak | None], now: datet
 
 
 def _tiles(
-    items: Sequence[Glance], leaks: Sequence[LeakGlance], alerts: Sequence[Alert], now: datetime
+    items: Sequence[Glance], silent: int, leaks: Sequence[LeakGlance], alerts: Sequence[Alert]
 ) -> list[panels.Line]:
-    silent = sum(overview_tables.is_silent(item, now) for item in items)
     by_severity = [
         f"{formats.SEVERITY_SHAPES[severity]} {found} {formats.severity_word(severity)}"
         for severity in reversed(SEVERITIES)

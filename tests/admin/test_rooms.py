@@ -65,6 +65,9 @@ def test_the_overview_says_what_is_wrong_when_no_report_arrives(fleet: Fleet, lo
     fleet.process(last_seen_at=fleet.now - timedelta(hours=2))
     text = login("viewer").get(reverse(OVERVIEW)).content.decode()
     assert "No process has reported for 2 h" in text
+    assert "is not known: no process reports" in text
+    assert "Nothing leaks" not in text
+    assert "mw-verdict-good" not in text
 
 
 def test_the_overview_opens_when_the_transport_is_away(
