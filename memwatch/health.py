@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from django.db import DatabaseError, transaction
+from django.db import Error, transaction
 from django.db.models import Max
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
@@ -23,7 +23,8 @@ logger = logging.getLogger(__name__)
 
 BEAT_LIMIT_S = 90.0
 """The slowest of beat's frequent tasks comes every minute."""
-BROKER_TIMEOUT_S = 2
+ANSWER_S = 2
+"""How long a part may take to answer: one that is frozen takes the connection and says nothing."""
 OUTSIDE_EVERY_S = 10.0
 """Broker and transport are asked no more often."""
 
@@ -56,21 +57,31 @@ def readyz(_request: HttpRequest) -> JsonResponse:
         "beat": {"ok": False},
         "ingest": {"ok": False},
     }
+    for part in _PARTS.values():
+        part.begin()
     try:
+        _look_into_database(checks)
+    except Error as error:
+        logger.warning("not ready: %s: %s", type(error).__name__, str(error)[:300])
+    for name in ("broker", "transport"):
+        checks[name] = {"ok": _PARTS[name].is_well()}
+    ready = checks["database"]["ok"] and checks["migrations"]["ok"]
+    well = all(check["ok"] for check in checks.values())
+    status = "unavailable" if not ready else "ok" if well else "degraded"
+    return JsonResponse({"status": status, "checks": checks}, status=200 if ready else 503)
+
+
+def _look_into_database(checks: dict[str, dict[str, Any]]) -> None:
+    if not _PARTS["database"].is_well():
+        return
+    with database.impatient(ANSWER_S):
         with database.connection().cursor() as cursor:
             cursor.execute("SELECT 1")
         checks["database"] = {"ok": True}
         checks["migrations"] = {"ok": _is_migrated()}
         if checks["migrations"]["ok"]:
-            checks["ingest"] = _ingest()
             checks["beat"] = _beat()
-    except DatabaseError as error:
-        logger.warning("not ready: %s: %s", type(error).__name__, str(error)[:300])
-    checks["broker"], checks["transport"] = _outside.checks()
-    ready = checks["database"]["ok"] and checks["migrations"]["ok"]
-    well = all(check["ok"] for check in checks.values())
-    status = "unavailable" if not ready else "ok" if well else "degraded"
-    return JsonResponse({"status": status, "checks": checks}, status=200 if ready else 503)
+            checks["ingest"] = _ingest()
 
 
 def _is_migrated() -> bool:
@@ -101,46 +112,66 @@ def _beat() -> dict[str, Any]:
     return {"ok": age_s <= BEAT_LIMIT_S, "age_s": round(age_s, 1), "limit_s": BEAT_LIMIT_S}
 
 
-class _Outside:
-    """Whether broker and transport answer, asked once in a while however often somebody wants to know."""
+class _Part:
+    """Whether something answers, asked once in a while however often somebody wants to know.
 
-    def __init__(self) -> None:
+    By a thread of its own, so that what is frozen, takes the connection and never answers holds up nobody: it counts as
+    away, and is asked no second time, until it does.
+    """
+
+    def __init__(self, name: str, ask: Callable[[], object], *, every_s: float) -> None:
+        self._name, self._ask, self._every_s = name, ask, every_s
         self._lock = threading.Lock()
-        self._found: tuple[dict[str, Any], dict[str, Any]] | None = None
-        self._asked = 0.0
-
-    def checks(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Of the broker and of the transport."""
-        with self._lock:
-            if self._found is None or time.monotonic() - self._asked > OUTSIDE_EVERY_S:
-                self._found = {"ok": _answers("broker", _ask_broker)}, {"ok": _answers("transport", _ask_transport)}
-                self._asked = time.monotonic()
-            return self._found
+        self.forget()
 
     def forget(self) -> None:
         """Ask anew the next time."""
-        self._found = None
+        self._thread: threading.Thread | None = None
+        self._asked = 0.0
+        self._well = False
 
+    def begin(self) -> None:
+        """Ask, where what is known is too old."""
+        with self._lock:
+            thread = self._thread
+            if thread is not None and (thread.is_alive() or time.monotonic() - self._asked <= self._every_s):
+                return
+            self._asked = time.monotonic()
+            self._thread = threading.Thread(target=self._find_out, name=f"memwatch-asks-{self._name}", daemon=True)
+            self._thread.start()
 
-_outside = _Outside()
+    def is_well(self) -> bool:
+        """After :meth:`begin`; lasts no longer than the answer may."""
+        thread = self._thread
+        if thread is None:
+            return False
+        thread.join(max(0.0, self._asked + ANSWER_S - time.monotonic()))
+        return self._well and not thread.is_alive()
 
-
-def _answers(name: str, ask: Callable[[], object]) -> bool:
-    try:
-        ask()
-    except Exception as error:  # noqa: BLE001 - each kind of broker and transport has errors of its own
-        logger.warning("the %s does not answer: %s: %s", name, type(error).__name__, str(error)[:300])
-        return False
-    return True
+    def _find_out(self) -> None:
+        try:
+            self._ask()
+        except Exception as error:  # noqa: BLE001 - each kind of broker and transport has errors of its own
+            logger.warning("the %s does not answer: %s: %s", self._name, type(error).__name__, str(error)[:300])
+            self._well = False
+        else:
+            self._well = True
 
 
 def _ask_broker() -> None:
     import celery  # noqa: PLC0415 - a site without it still has the other checks
 
     with celery.current_app.connection_for_write() as connection:
-        connection.ensure_connection(max_retries=1, timeout=BROKER_TIMEOUT_S)
+        connection.ensure_connection(max_retries=1, timeout=ANSWER_S)
 
 
 def _ask_transport() -> None:
     if get_settings().hub_transport != HUB_BY_WORKER:  # else only a worker can tell
         transport_state()
+
+
+_PARTS = {
+    "database": _Part("database", lambda: database.knock(ANSWER_S), every_s=1.0),
+    "broker": _Part("broker", _ask_broker, every_s=OUTSIDE_EVERY_S),
+    "transport": _Part("transport", _ask_transport, every_s=OUTSIDE_EVERY_S),
+}

@@ -45,7 +45,15 @@ def postgres_url(postgres_server: PostgresServer) -> str:
     return postgres_server.url
 
 
-_WHOLE_SERVERS = ("deployment", "project", "monitoring", "agent", "transport", "admin/test_browser")
+_WHOLE_SERVERS = (
+    "deployment",
+    "project",
+    "monitoring",
+    "agent",
+    "transport",
+    "admin/test_browser",
+    "test_health_outages",
+)
 """Suites whose tests start servers, browsers and interpreters, which a loaded machine may starve for a moment."""
 
 

@@ -24,16 +24,21 @@ class Noted(SteadyScheduler):
         self.sent.append(entry.name)
 
 
-@pytest.fixture
-def scheduler(tmp_path: Path) -> Noted:
+def started(folder: Path) -> Noted:
+    """A beat that reads its schedule's file."""
     app = Celery("beat", broker="memory://", set_as_current=False)
     app.conf.update(
         timezone="UTC", beat_schedule={name: {"task": name, "schedule": seconds} for name, seconds in EVERY.items()}
     )
-    with time_machine.travel(START, tick=False):
-        made = Noted(app=app, schedule_filename=str(tmp_path / "schedule"), lazy=False)
+    made = Noted(app=app, schedule_filename=str(folder / "schedule"), lazy=False)
     made.sent = []
     return made
+
+
+@pytest.fixture
+def scheduler(tmp_path: Path) -> Noted:
+    with time_machine.travel(START, tick=False):
+        return started(tmp_path)
 
 
 def run(scheduler: Noted, clock: Any, seconds: float) -> list[str]:
@@ -54,6 +59,31 @@ def test_a_clock_set_back_by_an_hour_stops_no_task(scheduler: Noted, caplog: pyt
     assert sent.count("ingest") in (25, 26)
     assert sent.count("detect") == 2
     assert caplog.text.count("the clock was set back") == 1
+
+
+def test_a_beat_started_after_the_clock_was_set_back_stops_no_task(
+    scheduler: Noted, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with time_machine.travel(START, tick=False) as clock, caplog.at_level(logging.WARNING, "memwatch"):
+        run(scheduler, clock, 130)
+        scheduler.close()
+        clock.shift(timedelta(hours=-1))
+        sent = run(started(tmp_path), clock, 130)
+    assert sent.count("ingest") in (25, 26)
+    assert sent.count("detect") == 2
+    assert caplog.text.count("the clock was set back") == 1
+
+
+def test_a_beat_started_again_keeps_its_timetable(
+    scheduler: Noted, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with time_machine.travel(START, tick=False) as clock, caplog.at_level(logging.WARNING, "memwatch"):
+        run(scheduler, clock, 45)
+        scheduler.close()
+        clock.shift(timedelta(seconds=10))
+        sent = run(started(tmp_path), clock, 10)
+    assert sent.count("detect") == 1
+    assert not caplog.text
 
 
 def test_otherwise_it_keeps_time_as_celerys_own(scheduler: Noted) -> None:

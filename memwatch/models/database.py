@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from django.conf import settings
-from django.db import DatabaseError, connections, router
+from django.db import DatabaseError, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
@@ -23,6 +24,30 @@ def alias() -> str:
 def connection() -> BaseDatabaseWrapper:
     """This thread's connection to it."""
     return connections[alias()]
+
+
+def knock(within_s: int) -> None:
+    """Raise a database error where the server gives no new connection within this time, as one that is frozen does.
+
+    The connections that are there would wait for its answer for ever. Only PostgreSQL is asked: the rest is a file.
+    """
+    wrapper = connection()
+    if wrapper.vendor != "postgresql":
+        return
+    with wrapper.wrap_database_errors:
+        wrapper.Database.connect(**{**wrapper.get_connection_params(), "connect_timeout": within_s}).close()  # type: ignore[attr-defined]  # each backend has it
+
+
+@contextmanager
+def impatient(within_s: int) -> Iterator[None]:
+    """Let what is asked inside fail where it takes longer, as behind a migration's lock. PostgreSQL only."""
+    wrapper = connection()
+    if wrapper.vendor != "postgresql":
+        yield
+        return
+    with transaction.atomic(using=wrapper.alias), wrapper.cursor() as cursor:
+        cursor.execute(f"SET LOCAL statement_timeout = {int(within_s) * 1000}")
+        yield
 
 
 def missing_migrations() -> int:

@@ -6,21 +6,37 @@ import re
 from collections.abc import Iterable
 
 MAX_COMMAND_LINE = 300
+MAX_ARGUMENT = 4000
+"""A longer one (a whole script, a picture) is left out: looking through it would hold up the process."""
 HIDDEN = "***"
 
-_SECRET = r"(?:pass(?:w(?:or)?d|phrase)?|pwd|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credential|auth)"  # noqa: S105 - names, no secret
-_NAME = re.compile(rf"(?i)^-{{0,2}}[\w.\[\]\"'-]*{_SECRET}[\w.\[\]\"'-]*$")
+_HIDING = (
+    r"(?:pass(?:w(?:or)?d|phrase|code)?|pwd|secret|token|credential|auth|cookie|signature|session[-_]?id"
+    r"|(?:api|access|account|private|signing|encryption|shared)[-_]?key)"
+)
+_NAME = re.compile(rf"(?i)^-{{0,2}}[\w.\[\]\"'-]*{_HIDING}[\w.\[\]\"'-]*$")
 """``--db-password``, ``API_KEY``, ``secret``: what follows it is secret."""
-_ASSIGNMENT = re.compile(rf"(?is)([\w.-]*{_SECRET}[\w.\"'-]*\s*[=:]\s*)(\"[^\"]*\"?|'[^']*'?|[^\s&;,]+)")
+_ASSIGNMENT = re.compile(rf"(?is)({_HIDING}[\w.\"'-]{{0,100}}\s*[=:]\s*)(\"[^\"]*\"?|'[^']*'?|[^\s&;,]+)")
 """``TOKEN=…``, ``?password=…&``, ``secret: …`` anywhere in an argument."""
-_DSN = re.compile(r"(?s)([a-zA-Z][\w+.-]*://)([^/\s?#]*)@")
+_DSN = re.compile(r"(?s)(?<=[\w+.-])(://)([^/\s?#]*)@")
 """``scheme://user:password@host``; also where the password holds an @."""
+_UNQUOTED_DSN = re.compile(r"(?s)(?<=[\w+.-])(://)([^/\s?#:@\[]*:(?!\d{1,5}(?:[/?#]|$))[^\s@]*)@")
+"""The same with a password that should have been quoted: it holds a / or a # or a ?. What is a port is none."""
+_TELLING = re.compile(
+    r"\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|xox[abeoprs]-[\w-]{10,}|[sr]k_live_\w{10,}"
+    r"|sk-[\w-]{20,}|AKIA[0-9A-Z]{16}|AIza[\w-]{35}|eyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*)"
+)
+"""Tokens that are known by how they look, wherever they stand."""
 _HEADER = re.compile(r"(?is)((?:proxy-)?authorization\s*[=:]\s*)(.+)|\b(bearer|basic)(\s+)\S+")
 
 
 def redact(argument: str) -> str:
     """One argument (or any text) without passwords, tokens and the credentials of URLs."""
+    if len(argument) > MAX_ARGUMENT:
+        return "…"
     argument = _DSN.sub(_without_password, argument)
+    argument = _UNQUOTED_DSN.sub(_without_password, argument)
+    argument = _TELLING.sub(HIDDEN, argument)
     argument = _HEADER.sub(lambda match: (match[1] or match[3] + match[4]) + HIDDEN, argument)
     return _ASSIGNMENT.sub(lambda match: match[1] + HIDDEN, argument)
 
@@ -34,12 +50,16 @@ def command_line(arguments: Iterable[str]) -> str:
     """The arguments joined by blanks, redacted, printable, at most 300 characters."""
     shown: list[str] = []
     hide_next = False
+    length = 0
     for argument in arguments:
+        if length > MAX_COMMAND_LINE:
+            break
         if hide_next and not argument.startswith("--"):
             shown.append(HIDDEN)
             hide_next = False
-            continue
-        hide_next = bool(_NAME.match(argument)) and argument.startswith("-")
-        shown.append(redact(argument))
+        else:
+            hide_next = argument.startswith("-") and bool(_NAME.match(argument[:MAX_ARGUMENT]))
+            shown.append(redact(argument))
+        length += len(shown[-1]) + 1
     text = "".join(character if character.isprintable() else " " for character in " ".join(shown))
     return text if len(text) <= MAX_COMMAND_LINE else text[: MAX_COMMAND_LINE - 1] + "…"

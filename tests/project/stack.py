@@ -57,7 +57,7 @@ class Stack:
                 start_new_session=True,
             )
         try:
-            self.wait_for(self.sign_in, 90)
+            self.wait_for(self.sign_in, 240)
         except BaseException:
             self.__exit__()
             raise

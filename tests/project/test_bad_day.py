@@ -9,7 +9,7 @@ import pytest
 from benchmarks.outages.catalogue import OUTAGES
 from benchmarks.outages.stand import Stand
 
-pytestmark = [pytest.mark.deployment, pytest.mark.postgres, pytest.mark.redis, pytest.mark.soak]
+pytestmark = [pytest.mark.deployment, pytest.mark.postgres, pytest.mark.redis]
 
 DAY = {
     "Two beats": 1.0,

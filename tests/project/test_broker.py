@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from kombu import Connection
 
 from project.broker import Transport
+from tests.servers import RedisServer, redis_program
 
 ROOT = Path(__file__).parents[2]
 MESSAGES = 300
@@ -69,3 +72,45 @@ def test_a_reader_beside_a_writer_gets_every_message_whole(tmp_path: Path) -> No
         sender.wait()
     assert got == set(range(MESSAGES))
     assert not list(folder.iterdir())
+
+
+WAITS_FOR_NO_ANSWER = """
+import celery
+import django
+
+django.setup()
+celery.current_app.send_task("first", retry=False)
+print("sent", flush=True)
+input()
+try:
+    celery.current_app.send_task("second", retry=False)
+except Exception as error:
+    print(type(error).__name__)
+"""
+
+
+@pytest.mark.redis
+def test_a_frozen_redis_keeps_nobody_waiting_for_ever(tmp_path: Path) -> None:
+    server = RedisServer(redis_program())
+    server.start()
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "project.settings",
+        "MEMWATCH_VAR": str(tmp_path / "var"),
+        "MEMWATCH_AGENT": "off",
+        "CELERY_BROKER_URL": server.url,
+    }
+    sender = subprocess.Popen(
+        [sys.executable, "-c", WAITS_FOR_NO_ANSWER],
+        cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert sender.stdout is not None
+        assert sender.stdout.readline() == "sent\n"
+        server.pause()
+        said, _ = sender.communicate("go on\n", timeout=120)
+        assert said.strip() == "OperationalError"
+    finally:
+        sender.kill()
+        sender.communicate()
+        server.stop()

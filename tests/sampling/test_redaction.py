@@ -37,6 +37,11 @@ SECRET = "hunter2-S3cr3t"
         ["app", f"passphrase = {SECRET}"],
         ["app", f'{{"password": "{SECRET}"}}'],
         ["app", f"{{'client_secret': '{SECRET}'}}"],
+        ["app", f"postgres://me:a/{SECRET}@db:5432/shop"],
+        ["app", f"redis://:a?{SECRET}#b@cache:6379/0"],
+        ["app", f"DefaultEndpointsProtocol=https;AccountName=me;AccountKey={SECRET};"],
+        ["app", "--signing-key", SECRET],
+        ["app", f"Cookie: {SECRET}"],
     ],
 )
 def test_secrets_are_hidden(arguments: list[str]) -> None:
@@ -52,6 +57,8 @@ def test_secrets_are_hidden(arguments: list[str]) -> None:
         ["gunicorn", "shop.wsgi", "--workers", "2", "--bind", "127.0.0.1:8000"],
         ["celery", "-A", "shop", "worker", "-l", "info", "--pool=prefork"],
         ["app", "--url", "https://host:8080/path@version?q=1"],
+        ["app", "--url", "https://[::1]:8080/path@version?q=1"],
+        ["app", "--monkey", "banana", "sk-learn", "eyJ.txt"],
         ["app", "a@example.org"],
     ],
 )
@@ -64,12 +71,31 @@ def test_what_follows_a_secret_is_shown_again() -> None:
     assert redact("postgres://me:x@db:5432/shop?sslmode=on") == "postgres://me:***@db:5432/shop?sslmode=on"
 
 
+@pytest.mark.parametrize(
+    "token",
+    [
+        "ghp_" + "a1" * 18, "xoxb-123456789-abcdef", "sk_live_" + "4e" * 12, "AKIA" + "AB12" * 4,
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-_DEF",
+    ],
+)  # fmt: skip
+def test_tokens_that_are_known_by_their_looks_are_hidden_without_a_name(token: str) -> None:
+    assert token not in command_line(["app", token, f"run:{token}"])
+
+
 @given(st.lists(st.text(max_size=100), max_size=12))
 def test_any_arguments_give_one_short_printable_line(arguments: list[str]) -> None:
     shown = command_line(arguments)
     assert len(shown) <= MAX_COMMAND_LINE
     assert shown.isprintable()
     shown.encode("utf-8")
+
+
+@pytest.mark.parametrize("unit", ["a", "a.-", "a://", "a://b:c/", "://b:", "auth", "eyJ", "token ", "-", '"'])
+def test_a_huge_command_line_holds_up_nobody(unit: str) -> None:
+    """Python's regular expressions keep the lock that every thread of the watched program needs."""
+    huge = unit * (10_000_000 // len(unit))
+    assert command_line(["app", huge, "--port", "80"]) == "app … --port 80"
+    assert len(command_line([*"app", *[unit * 1000] * 10_000])) == MAX_COMMAND_LINE
 
 
 PASSWORDS = st.from_regex(r"[A-Za-z0-9!$%*+._~-]{9,30}", fullmatch=True)

@@ -72,8 +72,9 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         call_command("collectstatic", verbosity=0, interactive=False)
         # What a dead run left in the embedded broker would be done late, or never answered.
-        for folder in getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {}).values():
-            _empty(Path(folder))
+        if settings.CELERY_BROKER_URL.startswith("filesystem:"):
+            for folder in settings.CELERY_BROKER_TRANSPORT_OPTIONS.values():
+                _empty(Path(folder))
         _empty(settings.VAR_DIR / "prometheus")
 
     def _admin(self) -> str | None:
