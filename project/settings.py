@@ -163,7 +163,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULER = "memwatch.beat:SteadyScheduler"
+CELERY_BEAT_SCHEDULER = "project.beat:TickingScheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 if CELERY_BROKER_URL.startswith(("redis", "sentinel")):
     # Without these, web, worker and beat wait for ever for an answer of a Redis that is frozen or has vanished.

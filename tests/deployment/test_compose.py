@@ -67,7 +67,7 @@ def test_nothing_is_open_to_the_network_and_no_program_has_rights() -> None:
         assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", ())), name
         assert "no-new-privileges:true" in service["security_opt"], name
         assert "mem_limit" in service, name
-        assert "healthcheck" in service or service.get("build"), name
+        assert "test" in service.get("healthcheck", ()) or name in ("migrate", "web"), name
         if service.get("build"):
             assert service["read_only"] is True
             assert service["cap_drop"] == ["ALL"]
@@ -102,6 +102,7 @@ class Program:
             "MEMWATCH_SNAPSHOT_INTERVAL": "3", "MEMWATCH_RECORDINGS_FOLDER": str(folder / "recordings"),
         }  # fmt: skip
         self.command = service.get("command") or dockerfile_command()
+        self.health: list[str] = service.get("healthcheck", {}).get("test", ["CMD"])[1:]
         self.process: subprocess.Popen[bytes] | None = None
 
     @staticmethod
@@ -122,6 +123,12 @@ class Program:
         self.start()
         assert self.process is not None
         assert self.process.wait(120) == 0, self.log.read_text()
+
+    def check_health(self, port: str = "", here: str | int = "") -> subprocess.CompletedProcess[str]:
+        """The container's own check, with the port that the program has here."""
+        places = {"/var/lib/memwatch": self.environment["MEMWATCH_VAR"], f"127.0.0.1:{port}": f"127.0.0.1:{here}"}
+        command = [self._placed(part, places) for part in self.health]
+        return subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False)
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -199,8 +206,8 @@ def test_nobody_without_a_name_comes_in(redis_with_users: RedisServer) -> None:
 @pytest.fixture(scope="module")
 def programs(
     redis_with_users: RedisServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[dict[str, Program], int, int]]:
-    """Every program of ours, started in compose's order; the ports of web and exporter."""
+) -> Iterator[tuple[dict[str, Program], int, int, int]]:
+    """Every program of ours, started in compose's order; the ports of web, exporter and shop."""
     folder = tmp_path_factory.mktemp("compose")
     postgres = PostgresServer(postgres_program())
     postgres.start()
@@ -228,7 +235,7 @@ def programs(
         found["migrate"].run()
         for name in ("web", "worker", "beat", "memory-exporter", "shop"):
             found[name].start()
-        yield found, web, exporter
+        yield found, web, exporter, shop
     finally:
         for program in found.values():
             program.stop()
@@ -262,9 +269,9 @@ def wait_for(look: Callable[[], Any], seconds: float, what: Callable[[], str]) -
 @pytest.mark.redis
 @pytest.mark.postgres
 def test_the_whole_file_runs_and_the_web_commands_through_a_worker(
-    programs: tuple[dict[str, Program], int, int],
+    programs: tuple[dict[str, Program], int, int, int],
 ) -> None:
-    found, web, exporter = programs
+    found, web, exporter, shop = programs
     url = f"http://127.0.0.1:{web}"
 
     def logs() -> str:
@@ -313,6 +320,10 @@ def test_the_whole_file_runs_and_the_web_commands_through_a_worker(
     assert ask(f"{url}/metrics")[0] == 401
     bearer = f"Bearer {PASSWORDS['MEMWATCH_METRICS_TOKEN']}"
     assert b'service="shop"' in ask(f"{url}/metrics", token=bearer)[1]
+    ports = {"memory-exporter": ("9202", exporter), "shop": ("8000", shop)}
+    for name in ("beat", "memory-exporter", "shop"):
+        done = found[name].check_health(*map(str, ports.get(name, ())))
+        assert done.returncode == 0, (name, done.stderr)
     for name in ("web", "worker", "beat", "memory-exporter"):
         for line in found[name].log.read_text().splitlines():
             if line.startswith("{"):
