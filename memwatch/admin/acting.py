@@ -52,14 +52,18 @@ class ActingAdmin(GuardedAdmin):
                 found[act.action_name] = self.get_action(_action(act))
         return found
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], action_location: Any = None
+    ) -> HttpResponse | None:
         """Django's own, without what no row can be called: it would ask the database for that."""
         sent = request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)
         known = [pk for pk in sent if _is_id(pk)]
         if known != sent and isinstance(self.opts.pk, IntegerField):
-            request.POST = request.POST.copy()
-            request.POST.setlist(helpers.ACTION_CHECKBOX_NAME, known)
-        found: HttpResponse | None = super().response_action(request, queryset)
+            posted = request.POST.copy()
+            posted.setlist(helpers.ACTION_CHECKBOX_NAME, known)
+            request.POST = posted  # type: ignore[assignment]
+        where = {} if action_location is None else {"action_location": action_location}
+        found: HttpResponse | None = super().response_action(request, queryset, **where)
         return found
 
     def get_urls(self) -> list[URLPattern]:
