@@ -11,7 +11,7 @@ from django.contrib.admin import helpers
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
+from django.db.models import IntegerField, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -52,6 +52,20 @@ class ActingAdmin(GuardedAdmin):
                 found[act.action_name] = self.get_action(_action(act))
         return found
 
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], action_location: Any = None
+    ) -> HttpResponse | None:
+        """Django's own, without what no row can be called: it would ask the database for that."""
+        sent = request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)
+        known = [pk for pk in sent if _is_id(pk)]
+        if known != sent and isinstance(self.opts.pk, IntegerField):
+            posted = request.POST.copy()
+            posted.setlist(helpers.ACTION_CHECKBOX_NAME, known)
+            request.POST = posted  # type: ignore[assignment]
+        where = {} if action_location is None else {"action_location": action_location}
+        found: HttpResponse | None = super().response_action(request, queryset, **where)
+        return found
+
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_act"
         view = self.admin_site.admin_view(self.act_view)
@@ -63,8 +77,11 @@ class ActingAdmin(GuardedAdmin):
         obj = self.get_object(request, unquote(object_id))
         if not self.has_view_permission(request, obj) or (known and not self.may(request, known)):
             raise PermissionDenied
-        if obj is None or known is None:
+        if obj is None:
             return self.gone(request, object_id)
+        if known is None:
+            self.message_user(request, _("There is no action of the name “%s”.") % act, messages.WARNING)
+            return HttpResponseRedirect(self._page_of(obj))
         return self._act_on_one(request, obj, known)
 
     def gone(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -84,8 +101,11 @@ class ActingAdmin(GuardedAdmin):
     def act_url(self, obj: Model, act: Act) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_act", args=(obj.pk, act.name))
 
+    def _page_of(self, obj: Model) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=(obj.pk,))
+
     def _act_on_one(self, request: HttpRequest, obj: Any, act: Act) -> HttpResponse:
-        back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=(obj.pk,))
+        back = self._page_of(obj)
         if request.method not in ("GET", "HEAD", "POST"):
             return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
         form = _form(request, act)
@@ -98,7 +118,7 @@ class ActingAdmin(GuardedAdmin):
         """The list's action: the confirmation page first, then exactly the rows it showed."""
         shown = request.POST.get("rows")
         if shown is not None:
-            queryset = self.get_queryset(request).filter(pk__in=[pk for pk in shown.split(",") if pk.isdecimal()])
+            queryset = self.get_queryset(request).filter(pk__in=filter(_is_id, shown.split(",")))
         rows = list(queryset[: MOST_ROWS + 1])
         if len(rows) > MOST_ROWS:
             text = _("More than %(most)s rows are selected: narrow the list down by filters and act on fewer at once.")
@@ -178,6 +198,10 @@ def _row(act: Act, row: Any) -> dict[str, Any]:
         "becomes": (act.becomes or "") if applies else _("is left as it is"),
         "applies": applies,
     }
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 18
 
 
 def _form(request: HttpRequest, act: Act) -> ConfirmForm:

@@ -13,7 +13,6 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from memwatch.admin.listing import ListedAdmin
@@ -46,8 +45,6 @@ class BoundedPaginator(AnyPaginator):
 class ReadOnlyAdmin(ListedAdmin):
     """Rows that are looked at, and acted on by name, but edited and deleted by nobody."""
 
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
     actions_on_bottom = False
     list_per_page = 50
 
@@ -62,10 +59,6 @@ class ReadOnlyAdmin(ListedAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        context = {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})}
-        return super().changelist_view(request, context)
 
 
 class PageAdmin(ReadOnlyAdmin):

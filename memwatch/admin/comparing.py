@@ -237,7 +237,9 @@ def _choices(process: Process, found: Pair | None, now: datetime) -> list[dict[s
     if found:
         for row in (found.before, found.after):
             options.setdefault(key_of(row), formats.exact(row.timestamp))
-    chosen = [key_of(found.before), key_of(found.after)] if found else [next(iter(options), ""), [*options, ""][-1]]
+    chosen = (
+        [key_of(found.before), key_of(found.after)] if found else [next(iter(options), ""), next(reversed(options), "")]
+    )
     return [
         {
             "name": name,

@@ -69,7 +69,6 @@ class ExpectedGrowthAdmin(ListedAdmin):
     readonly_fields = ("state_shown", "held_back", "suppressed", "last_held_back", "leaks_shown", "by")
     search_help_text = gettext_lazy("Pattern, reason or service")
     acts = (END,)
-    show_full_result_count = False
     about = gettext_lazy(
         "Growth that is meant: types that match are judged and counted, but open no leak and alert nobody."
     )

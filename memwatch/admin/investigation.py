@@ -6,13 +6,12 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from memwatch.admin import evidence, formats
+from memwatch.admin import evidence, formats, recorded
 from memwatch.admin.panels import Line
 from memwatch.figures import MemorySnapshot
 from memwatch.models import Leak, Recording
@@ -23,7 +22,6 @@ STILL_MB = 1.0
 """A change of memory below this is told as none."""
 MOST, LITTLE = 0.7, 0.3
 """Shares of the growth of RSS that make heap its cause, and that rule it out."""
-LONGEST = 200
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,13 +54,17 @@ def steps(
     *,
     releases: Sequence[InRelease],
     recordings: Sequence[Recording],
+    beside: Sequence[Leak] = (),
 ) -> list[Step]:
-    """From the process's memory down to the line of code. ``points``: those shown; ``figures``: the last snapshot."""
+    """From the process's memory down to the line of code. ``points``: those shown; ``figures``: the last snapshot.
+
+    ``beside``: the other leaks of its process.
+    """
     return [
         _rss(leak, points),
         _heap(points),
         _types(leak, figures),
-        _grows_with(leak),
+        _grows_with(leak, beside),
         _allocations(leak, recordings),
         _referrers(leak, recordings),
         _release(releases),
@@ -146,7 +148,7 @@ def _types(leak: Leak, figures: MemorySnapshot | None) -> Step:
     return Step(key="types", title=title, answer=answer, lines=lines, by_snapshot=True)
 
 
-def _grows_with(leak: Leak) -> Step:
+def _grows_with(leak: Leak, beside: Sequence[Leak]) -> Step:
     title = _("What grows with it, and what holds it?")
     held, held_hint = evidence.held(leak)
     names = evidence.grows_with(leak)
@@ -155,16 +157,21 @@ def _grows_with(leak: Leak) -> Step:
         lines.append(Line(label=_("Held in"), value=held, hint=held_hint))
     if names:
         lines.append(Line(label=_("Grows with it"), value=names, hint=_("probably for the same reason")))
+    if beside:
+        lines.append(Line(label=_("Leaks beside it"), value=_links(beside), hint=_("in the same process")))
     if not lines:
         return Step(
             key="grows-with", title=title,
             missing=_(
                 "No other type grows in step with it, and no big container was seen to hold it. What refers to it "
-                "tells a recording, below."
+                "tells a recording."
             ),
+            by_recording=("referrers",) if leak.kind == Leak.Kind.OBJECTS else ("heap_summary",),
         )  # fmt: skip
     name = evidence.held_in(leak)
     answer: str | SafeString = _("Other types grow in step with it.")
+    if not names:
+        answer = _("It has leaks beside it: what grows by nearly as much has probably the same cause.")
     if name:
         answer = format_html(_("It is held in {}."), formats.type_name(name))
     elif held:
@@ -172,34 +179,49 @@ def _grows_with(leak: Leak) -> Step:
     return Step(key="grows-with", title=title, answer=answer, lines=lines)
 
 
+def _links(leaks: Sequence[Leak]) -> SafeString:
+    """With how much each has grown, to be compared with this one."""
+    return format_html_join(
+        ", ",
+        "{} ({})",
+        (
+            (
+                formats.link(formats.page_url("leak", each.pk), evidence.name_of(each)),
+                formats.leak_growth(each.kind, each.growth_count),
+            )
+            for each in leaks
+        ),
+    )
+
+
 def _allocations(leak: Leak, recordings: Sequence[Recording]) -> Step:
     title = _("Where is it allocated?")
     made = [each for each in recordings if each.kind in ("allocations", "flamegraph")]
-    site = next((found for each in made if (found := _first_site(each))), "")
+    site = next((found for each in made if (found := recorded.first_site(each))), "")
     return Step(
         key="allocations",
         title=title,
-        answer=site or (_("There is a recording: open it.") if any(_is_done(each) for each in made) else ""),
+        answer=site or (_("There is a recording: open it.") if any(recorded.is_done(each) for each in made) else ""),
         missing=_("Nobody has recorded it yet: the recording names file, line and function of what allocates."),
         by_recording=("flamegraph", "allocations") if leak.kind == Leak.Kind.NATIVE else ("allocations", "flamegraph"),
-        recordings=[_recording(each) for each in made],
+        recordings=[recorded.row(each) for each in made],
     )
 
 
 def _referrers(leak: Leak, recordings: Sequence[Recording]) -> Step:
     title = _("What refers to it?")
     made = [each for each in recordings if each.kind in ("referrers", "heap_summary")]
-    holder = next((found for each in made if (found := _holder(each))), "")
+    holder = next((found for each in made if (found := recorded.holder(each))), "")
     missing = _("Nobody has recorded it yet: the recording shows the chain of references up to a name in a module.")
     if leak.kind != Leak.Kind.OBJECTS:
         missing = _("Nobody has recorded it yet. What grows has no type: begin with the allocation sites.")
     return Step(
         key="referrers",
         title=title,
-        answer=holder or (_("There is a recording: open it.") if any(_is_done(each) for each in made) else ""),
+        answer=holder or (_("There is a recording: open it.") if any(recorded.is_done(each) for each in made) else ""),
         missing=missing,
         by_recording=("referrers", "heap_summary"),
-        recordings=[_recording(each) for each in made],
+        recordings=[recorded.row(each) for each in made],
     )
 
 
@@ -244,56 +266,3 @@ def _nothing_shown(leak: Leak) -> str:
             "time shown: choose a longer one."
         )
     return _("There are fewer than two snapshots in the time shown: choose a longer one, or take a snapshot.")
-
-
-def _is_done(recording: Recording) -> bool:
-    return recording.state == "done"
-
-
-def _recording(recording: Recording) -> dict[str, Any]:
-    return {
-        "url": formats.page_url("recording", recording.pk),
-        "kind": recording.get_kind_display(),
-        "state": formats.state_badge(recording.state, recording.get_state_display()),
-        "at": formats.when(recording.requested_at),
-        "by": str(recording.requested_by or _("memwatch")),
-        "error": recording.error,
-    }
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _entries(value: Any) -> list[Mapping[str, Any]]:
-    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
-
-
-def _first_site(recording: Recording) -> SafeString | str:
-    """The first allocation site of a finished recording, those of the type itself before others."""
-    sites = _entries(_mapping(recording.result).get("sites")) if _is_done(recording) else []
-    site = next((each for each in sites if each.get("of_type")), sites[0] if sites else None)
-    if site is None or not site.get("file"):
-        return ""
-    place = _short(f"{site.get('file')}:{site.get('line', '?')}")
-    if site.get("function"):
-        function = formats.type_name(_short(site["function"]))
-        return format_html(_("In {}, function {}."), formats.type_name(place), function)
-    return format_html(_("In {}."), formats.type_name(place))
-
-
-def _holder(recording: Recording) -> SafeString | str:
-    """The name that a finished recording found at the end of the references."""
-    result = _mapping(recording.result) if _is_done(recording) else {}
-    name = _mapping(result.get("holder")).get("name")
-    if name:
-        return format_html(_("It is held by {}."), formats.type_name(_short(name)))
-    chains = _entries(result.get("chains"))
-    path = chains[0].get("path") if chains else None
-    if isinstance(path, list) and path:
-        return format_html(_("The commonest chain begins at {}."), formats.type_name(_short(path[0])))
-    return ""
-
-
-def _short(value: Any) -> str:
-    return Truncator(str(value)).chars(LONGEST)

@@ -60,6 +60,7 @@ def context(leak: Leak, query: Mapping[str, str], now: datetime) -> dict[str, An
             queries.figures_of(last) if last else None,
             releases=asked.releases_of(leak),
             recordings=recordings,
+            beside=asked.leaks_beside(leak),
         ),
         "figures_lines": evidence.readable(leak, now),
         "rules": rule_rows(raw),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
 
 from memwatch.admin import formats
 from memwatch.admin.acting import ActingAdmin
@@ -29,6 +31,8 @@ class ListedAdmin(ZonedAdmin, ActingAdmin):
 
     change_list_template = "admin/memwatch/list.html"
     empty_value_display = formats.NOT_MEASURED
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     about: Text | str = ""
     """What the rows are."""
     empty: Text | str = ""
@@ -38,4 +42,5 @@ class ListedAdmin(ZonedAdmin, ActingAdmin):
         return Listed
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return super().changelist_view(request, {"about": self.about, "empty": self.empty, **(extra_context or {})})
+        own = {"title": capfirst(self.opts.verbose_name_plural), "about": self.about, "empty": self.empty}
+        return super().changelist_view(request, {**own, **(extra_context or {})})

@@ -122,7 +122,9 @@ def cost_lines(state: Mapping[str, Any]) -> list[Line]:
         Line(
             label=_("Census pause"),
             value=formats.milliseconds(cost["census_pause_ms_max"]),
-            hint=_("the longest; %s on average") % formats.milliseconds(cost["census_pause_ms_mean"]),
+            hint=_("the longest; %s on average") % formats.milliseconds(cost["census_pause_ms_mean"])
+            if cost["census_pause_ms_max"] is not None
+            else _("none of the last snapshots took a census"),
         ),
         Line(
             label=_("CPU of a process"),

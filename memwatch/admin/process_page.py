@@ -84,12 +84,10 @@ def _with_census(last: Snapshot | None, counted: Snapshot | None) -> MemorySnaps
 
 
 def compare_url(process: Process, baseline: Baseline | None, after: Snapshot | None) -> str:
-    """The comparison of a snapshot, the last that counted, with the baseline; its page offers the choice of others."""
+    """The comparison of a snapshot, the last that counted, with the baseline; the choice alone where one is missing."""
     values: dict[str, Any] = {"process": process.pk}
-    if after is not None:
-        values["to"] = after.pk
-        if baseline is not None:
-            values["from"] = f"baseline-{baseline.pk}"
+    if after is not None and baseline is not None:
+        values |= {"from": f"baseline-{baseline.pk}", "to": after.pk}
     try:
         return f"{reverse('admin:memwatch_snapshot_compare')}?{urlencode(values)}"
     except NoReverseMatch:

@@ -109,7 +109,10 @@ def asked(values: Mapping[str, str], *, now: datetime, first: datetime, last: da
             return _usual(first, end, str(error))
         if until - since < _LEAST:
             return _usual(first, end, _("The range ends before it begins: the usual one is shown."))
-        return TimeRange(since=max(since, _OLDEST), until=min(until, now + timedelta(days=1)), end=end)
+        newest = now + timedelta(days=1)
+        if until - _LEAST < _OLDEST or since + _LEAST > newest:
+            return _usual(first, end, _("Nothing can be known of that time: the usual range is shown."))
+        return TimeRange(since=max(since, _OLDEST), until=min(until, newest), end=end)
     key = values.get("range", DEFAULT)
     if key not in LENGTHS:
         return _usual(first, end, _("There is no range of that name: the usual one is shown."))

@@ -154,7 +154,7 @@ class RecordingAdmin(PageAdmin):
         process = _row(Process.objects.select_related("service"), given.get("process"))
         offer = OFFERS.get(given.get("kind") or (CAUSE if leak is not None else ""))
         if offer is None or (leak is None and process is None):
-            return self.gone(request, given.get("leak") or given.get("process") or "?")
+            return self._nothing_to_record(request, given, leak or process)
         subject = leak or process
         back = subject.get_absolute_url() if subject is not None else ""
         confirmed = request.method == "POST" and "confirmed" in request.POST
@@ -181,6 +181,21 @@ class RecordingAdmin(PageAdmin):
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/memwatch/recording/record.html", context)
 
+    def _nothing_to_record(
+        self, request: HttpRequest, given: Mapping[str, str], subject: Leak | Process | None
+    ) -> HttpResponse:
+        if subject is not None:
+            messages.warning(request, _("There is no recording of that kind: choose one of the buttons."))
+            return HttpResponseRedirect(subject.get_absolute_url())
+        for name, kind in (("leak", _("leak")), ("process", _("process"))):
+            if given.get(name):
+                words = {"kind": kind, "key": given[name]}
+                text = _("There is nothing to record of the %(kind)s %(key)s: it may have been pruned.") % words
+                messages.warning(request, text)
+                return HttpResponseRedirect(reverse(f"admin:memwatch_{name}_changelist"))
+        messages.warning(request, _("Begin a recording by a button on the page of a leak or of a process."))
+        return HttpResponseRedirect(reverse("admin:memwatch_recording_changelist"))
+
     def known_causes_view(self, request: HttpRequest) -> HttpResponse:
         """What can be said without recording."""
         if request.method not in ("GET", "HEAD"):
@@ -191,11 +206,14 @@ class RecordingAdmin(PageAdmin):
 
     def flamegraph_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The page that memray made, in a sandbox: it may run its own scripts, and neither see nor reach anything."""
-        return recording_files.flamegraph(self._allowed(request, pk))
+        recording = self._allowed(request, pk)
+        return self.gone(request, str(pk)) if recording is None else recording_files.flamegraph(recording)
 
     def download_view(self, request: HttpRequest, pk: int, form: str) -> HttpResponse:
         """The outcome as a file."""
         recording = self._allowed(request, pk)
+        if recording is None:
+            return self.gone(request, str(pk))
         try:
             return recording_files.download(recording, form)
         except (ActionRefused, outcomes.OutcomeMissing) as error:
@@ -235,14 +253,11 @@ class RecordingAdmin(PageAdmin):
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/memwatch/recording/difference.html", context)
 
-    def _allowed(self, request: HttpRequest, pk: int) -> Recording:
-        """Outcomes may hold values and file names: they are for those who may record."""
+    def _allowed(self, request: HttpRequest, pk: int) -> Recording | None:
+        """Outcomes may hold values and file names: they are for those who may record. ``None``: it is not there."""
         if not self.has_record_permission(request):
             raise PermissionDenied
-        recording = self.page_object(request, str(pk))
-        if recording is None:
-            raise PermissionDenied
-        return recording
+        return self.page_object(request, str(pk))
 
     def _result(self, recording: Recording) -> tuple[dict[str, Any] | None, str]:
         try:

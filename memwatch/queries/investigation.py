@@ -11,6 +11,7 @@ from memwatch.models import Leak, Process, Recording, Release
 
 MOST_RELEASES = 8
 MOST_RECORDINGS = 10
+MOST_BESIDE = 8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,3 +63,12 @@ def recordings_of(leak: Leak) -> list[Recording]:
     """The newest recordings that were made of this leak, newest first."""
     rows = Recording.objects.filter(leak=leak).select_related("requested_by", "process__service")
     return list(rows.order_by("-pk")[:MOST_RECORDINGS])
+
+
+def leaks_beside(leak: Leak) -> list[Leak]:
+    """The other leaks of its process that are not over, those that grow most like it first; none without a process."""
+    if leak.process_id is None:
+        return []
+    rows = Leak.objects.unresolved().filter(process=leak.process_id).exclude(pk=leak.pk).defer("evidence", "verdict")
+    own = leak.growth_count
+    return sorted(rows, key=lambda each: (each.kind != leak.kind, abs(each.growth_count - own), each.pk))[:MOST_BESIDE]

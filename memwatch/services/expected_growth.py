@@ -22,11 +22,7 @@ class ExpectedRules:
 
     def match(self, object_type: str, service_id: int, now: datetime) -> ExpectedGrowth | None:
         """The first rule in force that expects this type's growth in this service."""
-        for rule in self._rules:
-            here = rule.service_id is None or rule.service_id == service_id
-            if here and rule.is_active(now) and fnmatchcase(object_type, rule.type_pattern):
-                return rule
-        return None
+        return next((rule for rule in self._rules if expects(rule, object_type, service_id, now)), None)
 
     def count(self, *, held_back: Iterable[ExpectedGrowth], suppressed: Iterable[ExpectedGrowth]) -> None:
         """Count a rule for each leak that it kept from opening, and for each verdict on what it holds back already."""
@@ -42,3 +38,9 @@ class ExpectedRules:
                 suppressed_verdicts=F("suppressed_verdicts") + verdicts,
                 last_matched_at=now,
             )
+
+
+def expects(rule: ExpectedGrowth, object_type: str, service_id: int, now: datetime) -> bool:
+    """Is it in force, and does it expect this type's growth in this service?"""
+    here = rule.service_id is None or rule.service_id == service_id
+    return here and rule.is_active(now) and fnmatchcase(object_type, rule.type_pattern)

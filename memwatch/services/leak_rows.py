@@ -15,7 +15,7 @@ from memwatch.detection import Verdict
 from memwatch.figures import SEVERITIES
 from memwatch.models import ExpectedGrowth, Leak, LeakEvent, Process, database
 from memwatch.services import counters
-from memwatch.services.expected_growth import ExpectedRules
+from memwatch.services.expected_growth import ExpectedRules, expects
 from memwatch.services.leak_ends import snooze_of_predecessor
 from memwatch.services.leak_judgement import WINDOWS, Judgement, Key, Owner, window_of
 from memwatch.services.leak_states import (
@@ -216,6 +216,9 @@ def _still_leaking(work: _Pass, row: Leak, verdict: Verdict) -> None:
     take_severity(row, verdict.severity, now, work.judgement.hold, lower=row.state != _State.SNOOZED)
     work.counts["seen"] += 1
     rule = work.rules.match(row.object_type, row.service_id, now)
+    if rule is None and row.state == _State.SUPPRESSED:
+        own = row.expected_growth  # somebody may have made it since the run began
+        rule = own if own is not None and expects(own, row.object_type, row.service_id, now) else None
     if rule is not None:
         if row.state == _State.SUPPRESSED:
             row.expected_growth = rule

@@ -115,6 +115,20 @@ def test_a_bulk_action_works_on_the_whole_filtered_set(fleet: Fleet, login: Logi
     assert Leak.objects.get(object_type="shop.Worker").state == Leak.State.OPEN
 
 
+@pytest.mark.parametrize("key", ["abc", "9" * 40, "1.5", "\x00", "-1", "٣"])
+def test_rows_that_cannot_be_are_not_acted_on(key: str, fleet: Fleet, login: Login) -> None:
+    client, leak = login("root"), fleet.leak(fleet.process())
+    for model, action in (
+        ("leak", "acknowledge"), ("process", "snapshot"), ("service", "reset_baseline"), ("snapshot", "compare_two"),
+        ("expectedgrowth", "delete_selected"), ("trigger", "delete_selected"), ("recording", "cancel"),
+        ("notification", "send_again"),
+    ):  # fmt: skip
+        url = reverse(f"admin:memwatch_{model}_changelist")
+        assert client.post(url, {"action": action, "_selected_action": key, "index": 0}).status_code == 302, model
+    asked = {"action": "acknowledge", "_selected_action": leak.pk, "rows": f"{key},{leak.pk}", "confirmed": "yes"}
+    assert _told(client.post(reverse(LEAKS), asked)).endswith("1 leak was acknowledged.")
+
+
 def test_baselines_of_many_processes_are_reset_once_however_often_it_is_confirmed(fleet: Fleet, login: Login) -> None:
     processes, client = _watched(fleet, 2), login("operator")
     ended = fleet.process(slot=9, ended_at=fleet.now)
@@ -226,7 +240,9 @@ def test_strangers_are_sent_to_the_login(fleet: Fleet) -> None:
 
 def test_an_unknown_act_or_row_leads_back(fleet: Fleet, login: Login) -> None:
     leak, client = fleet.leak(fleet.process()), login("root")
-    assert client.post(_act("leak", leak.pk, "explode")).status_code == 302
+    exploded = client.post(_act("leak", leak.pk, "explode"))
+    assert exploded.headers["Location"] == reverse("admin:memwatch_leak_change", args=(leak.pk,))
+    assert _told(exploded) == "There is no action of the name “explode”."
     assert client.post(_act("leak", 9_999, "resolve"), {"confirmed": "yes"}).status_code == 302
 
 

@@ -152,3 +152,27 @@ def test_comparing_takes_few_queries_and_the_permission_to_see_snapshots(fleet: 
     assert len(captured) <= 11
     assert login("staff").get(url).status_code == 403
     assert client.post(url).status_code == 405
+
+
+def test_the_page_of_a_process_compares_the_last_census_with_its_baseline(fleet: Fleet, login: Login) -> None:
+    process, client = fleet.process(), login("viewer")
+    page = reverse("admin:memwatch_process_change", args=(process.pk,))
+    fleet.snapshot(process, minutes_ago=9)
+    assert client.get(page).context["compare_url"] == _url(process=process.pk)
+    offered = client.get(_url(process=process.pk))
+    assert offered.context["problem"] == ""
+    baseline = fleet.baseline(process.last_snapshot)
+    counted = fleet.snapshot(process, minutes_ago=1)
+    fleet.snapshot(process, total_objects=None, top_objects=None)
+    url = client.get(page).context["compare_url"]
+    assert url == _url(process=process.pk, **{"from": f"baseline-{baseline.pk}", "to": counted.pk})
+    assert client.get(url).context["types"]
+
+
+def test_the_newest_snapshot_is_offered_to_be_compared_with_the_first_baseline(fleet: Fleet, login: Login) -> None:
+    process = fleet.process()
+    baseline = fleet.baseline(fleet.snapshot(process, minutes_ago=9))
+    last = fleet.snapshot(process)
+    sides = login("viewer").get(_url(process=process.pk)).context["choices"]
+    chosen = [option["key"] for side in sides for option in side["options"] if option["chosen"]]
+    assert chosen == [f"baseline-{baseline.pk}", str(last.pk)]

@@ -80,6 +80,34 @@ def test_what_holds_it_and_grows_with_it_is_named(fleet: Fleet, login: Login) ->
     assert "shop.leaks.QUOTES" in said["Held in"]
 
 
+def test_leaks_beside_it_are_named_those_that_grow_most_like_it_first(fleet: Fleet, login: Login) -> None:
+    process, elsewhere = fleet.process(), fleet.process(slot=2)
+    leak = fleet.leak(process)
+    client = login("operator")
+    assert "No other type grows in step" in _steps(client, leak)["grows-with"].missing
+    fleet.leak(process, "shop.Far", growth_count=9)
+    near = fleet.leak(process, "shop.Near", growth_count=4_001)
+    fleet.leak(process, "shop.Over", state="resolved")
+    fleet.leak(elsewhere, "shop.Elsewhere")
+    step = _steps(client, leak)["grows-with"]
+    assert step.answer == "It has leaks beside it: what grows by nearly as much has probably the same cause."
+    (line,) = step.lines
+    assert line.value.index("shop.Near</a> (+4,001)") < line.value.index("shop.Far")
+    assert _url(near) in line.value
+    assert "shop.Over" not in line.value
+    assert "shop.Elsewhere" not in line.value
+
+
+def test_what_holds_it_has_a_button_that_measures_it(fleet: Fleet, login: Login) -> None:
+    client = login("operator")
+    for slot, kind, button in ((1, "objects", "record-referrers"), (2, "native", "record-heap_summary")):
+        leak = fleet.leak(fleet.process(slot=slot), "x.Y", kind=kind)
+        page = client.get(_url(leak)).content.decode()
+        step = page[page.index('id="step-grows-with"') : page.index('id="step-allocations"')]
+        assert "not measured yet" in step
+        assert f'data-act="{button}"' in step
+
+
 def test_a_finished_recording_answers_its_step_and_is_linked(fleet: Fleet, login: Login) -> None:
     process = fleet.process()
     leak = fleet.leak(process)

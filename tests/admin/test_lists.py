@@ -34,6 +34,13 @@ def _alert(fleet: Fleet, number: int = 0, **values: object) -> Alert:
     return Alert.objects.create(**made)
 
 
+@pytest.mark.parametrize(("model", "title"), [("expectedgrowth", "Expected growth"), ("trigger", "Triggers")])
+def test_a_list_is_headed_by_what_it_holds_and_offers_no_counting(model: str, title: str, login: Login) -> None:
+    text = login("operator").get(_list(model)).content.decode()
+    assert f"<h1>{title}</h1>" in text
+    assert "_facets" not in text
+
+
 @pytest.mark.parametrize("model", [*MINE, "recording", "trigger", "notification", "release", "service", "process"])
 def test_an_empty_list_says_what_to_do_first(model: str, login: Login) -> None:
     client = login("viewer")

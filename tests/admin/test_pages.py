@@ -307,14 +307,19 @@ def test_a_process_with_no_snapshot_one_or_a_pruned_one_has_a_page(fleet: Fleet,
         "from=9999-12-31T23:59:59%2B00:00",
         "from=2026-01-01T00:00:00Z",
         "to=%00",
+        "from=2099-01-01&to=2099-02-01",
+        "from=1990-01-01&to=1991-01-01",
     ],
 )
 def test_any_range_in_the_url_gives_a_page(query: str, fleet: Fleet, login: Login) -> None:
-    process = fleet.process()
+    process, client = fleet.process(), login("viewer")
     fleet.snapshot(process)
-    answer = login("viewer").get(f"{_page('process', process.pk)}?{query}")
-    assert answer.status_code == 200
-    assert b"<script>&" not in answer.content
+    leak = fleet.leak(process)
+    slot = reverse("admin:memwatch_process_slot", args=(process.service_id, process.host, process.slot_number))
+    for url in (_page("process", process.pk), _page("leak", leak.pk), _page("service", process.service_id), slot):
+        answer = client.get(f"{url}?{query}")
+        assert answer.status_code == 200, url
+        assert b"<script>&" not in answer.content
 
 
 def test_the_page_of_a_leak_begins_with_the_verdict(fleet: Fleet, login: Login) -> None:

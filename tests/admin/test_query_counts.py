@@ -18,7 +18,7 @@ from tests.admin.conftest import Fleet
 Login = Callable[..., Client]
 
 MOST = {
-    "overview": 24, "service": 15, "process": 20, "slot": 14, "leak": 19, "pooled leak": 17, "snapshot": 12,
+    "overview": 24, "service": 15, "process": 20, "slot": 14, "leak": 20, "pooled leak": 17, "snapshot": 12,
     "baseline": 12, "alert": 7, "compare": 11, "expected growth": 8, "confirmation": 5,
 }  # fmt: skip
 """With two of them for session and user."""

@@ -52,6 +52,9 @@ def test_the_last_hours_of_what_has_ended_are_those_before_its_end() -> None:
         {"from": "yesterday"},
         {"to": "0001-01-01T00:00:00+14:00"},
         {"to": "\x00"},
+        {"from": "2099-01-01", "to": "2099-02-01"},
+        {"from": "1990-01-01", "to": "1991-01-01"},
+        {"from": "1999-12-31T00:00:00Z", "to": "2000-01-01T00:00:00Z"},
     ],
 )
 def test_a_range_that_makes_no_sense_is_the_usual_one_with_the_problem_named(query: dict[str, str]) -> None:

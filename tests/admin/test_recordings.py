@@ -189,6 +189,16 @@ def test_what_is_not_there_leads_back(fleet: Fleet, login: Login) -> None:
     for query in ({}, {"leak": "9999"}, {"process": "x"}, {"process": process.pk, "kind": "cause" * 9}):
         assert client.get(reverse(RECORD), query).status_code == 302, query
     assert client.get(reverse("admin:memwatch_recording_change", args=(9999,))).status_code == 302
+    for query, said in (
+        ({"leak": "9999"}, "nothing to record of the leak 9999: it may have been pruned"),
+        ({"process": "x", "kind": "referrers"}, "nothing to record of the process x"),
+        ({"process": process.pk, "kind": "bogus"}, "no recording of that kind"),
+        ({}, "by a button on the page of a leak or of a process"),
+    ):
+        assert said in client.post(reverse(RECORD), query, follow=True).content.decode()
+    for gone in (reverse("admin:memwatch_recording_flamegraph", args=(9999,)),
+                 reverse("admin:memwatch_recording_download", args=(9999, "json"))):  # fmt: skip
+        assert "There is no recording 9999" in client.get(gone, follow=True).content.decode()
     recording = store_recording(process)
     bad = client.get(reverse("admin:memwatch_recording_download", args=(recording.pk, "exe")), follow=True)
     assert "as json only" in bad.content.decode()

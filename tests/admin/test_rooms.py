@@ -70,6 +70,15 @@ def test_the_overview_says_what_is_wrong_when_no_report_arrives(fleet: Fleet, lo
     assert "mw-verdict-good" not in text
 
 
+def test_the_cost_of_watching_says_when_no_census_was_taken(fleet: Fleet, login: Login) -> None:
+    process, client = fleet.process(), login("viewer")
+    fleet.snapshot(process)
+    text = client.get(reverse(OVERVIEW)).content.decode()
+    assert "none of the last snapshots took a census" in text
+    fleet.snapshot(process, census_pause_ms=12.0)
+    assert "the longest; 12.0 ms on average" in client.get(reverse(OVERVIEW)).content.decode()
+
+
 def test_the_overview_opens_when_the_transport_is_away(
     fleet: Fleet, login: Login, monkeypatch: pytest.MonkeyPatch
 ) -> None:

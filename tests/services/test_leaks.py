@@ -11,6 +11,7 @@ from django.utils import timezone
 from memwatch.models import Counter, ExpectedGrowth, Leak, LeakEvent, SnapshotRollup
 from memwatch.queries.stats import stats
 from memwatch.services import leak_rows, leaks
+from memwatch.services.expected_growth import ExpectedRules
 from memwatch.signals import leak_detected
 from tests.services.stored import (
     MINUTE,
@@ -222,6 +223,19 @@ def test_expected_growth_holds_a_leak_back_counts_it_once_and_lets_it_go_when_it
     leaks.detect(NOON + 61 * MINUTE)
     leak.refresh_from_db()
     assert (leak.state, leak.expected_growth, detections()) == ("open", None, 1)
+
+
+def test_what_is_suppressed_while_a_run_is_under_way_stays_suppressed(monkeypatch):
+    leaking_process()
+    leaks.detect(NOON)
+    leak, read_before = Leak.objects.get(), ExpectedRules()
+    rule = leaks.suppress(leak, by=None, reason="a cache", now=NOON)
+    monkeypatch.setattr(leaks, "ExpectedRules", lambda: read_before)
+    leaks.detect(NOON + timedelta(seconds=1))
+    leak.refresh_from_db()
+    assert (leak.state, leak.expected_growth, events(leak)) == ("suppressed", rule, ["detected", "suppressed"])
+    rule.refresh_from_db()
+    assert rule.suppressed_verdicts == 1
 
 
 def test_expected_growth_of_another_service_holds_nothing_back():

@@ -1,0 +1,69 @@
+"""What the recordings made of a leak say: the line that allocates it, the name that holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+
+from memwatch.admin import formats
+from memwatch.models import Recording
+
+LONGEST = 200
+
+
+def is_done(recording: Recording) -> bool:
+    return recording.state == "done"
+
+
+def row(recording: Recording) -> dict[str, Any]:
+    return {
+        "url": formats.page_url("recording", recording.pk),
+        "kind": recording.get_kind_display(),
+        "state": formats.state_badge(recording.state, recording.get_state_display()),
+        "at": formats.when(recording.requested_at),
+        "by": str(recording.requested_by or _("memwatch")),
+        "error": recording.error,
+    }
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _entries(value: Any) -> list[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
+
+
+def first_site(recording: Recording) -> SafeString | str:
+    """The first allocation site of a finished recording, those of the type itself before others."""
+    sites = _entries(_mapping(recording.result).get("sites")) if is_done(recording) else []
+    site = next((each for each in sites if each.get("of_type")), sites[0] if sites else None)
+    if site is None or not site.get("file"):
+        return ""
+    place = _short(f"{site.get('file')}:{site.get('line', '?')}")
+    if site.get("function"):
+        function = formats.type_name(_short(site["function"]))
+        return format_html(_("In {}, function {}."), formats.type_name(place), function)
+    return format_html(_("In {}."), formats.type_name(place))
+
+
+def holder(recording: Recording) -> SafeString | str:
+    """The name that a finished recording found at the end of the references."""
+    result = _mapping(recording.result) if is_done(recording) else {}
+    name = _mapping(result.get("holder")).get("name")
+    if name:
+        return format_html(_("It is held by {}."), formats.type_name(_short(name)))
+    chains = _entries(result.get("chains"))
+    path = chains[0].get("path") if chains else None
+    if isinstance(path, list) and path:
+        return format_html(_("The commonest chain begins at {}."), formats.type_name(_short(path[0])))
+    return ""
+
+
+def _short(value: Any) -> str:
+    return Truncator(str(value)).chars(LONGEST)
