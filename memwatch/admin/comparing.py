@@ -146,7 +146,7 @@ def page(query: Mapping[str, str], now: datetime) -> dict[str, Any]:
         "after": _described(found.after, now) if found else "",
         "figures": [_figure_row(row) for row in comparison.figures] if comparison else [],
         "types": panels.every_type(comparison) if comparison else [],
-        "uncounted": _uncounted(found) if comparison and comparison.types else [],
+        "uncounted": _uncounted(found) if found and comparison and comparison.types else [],
         "download": f"?{found.query}&format=" if found else "",
         "swap": f"?{Pair(before=found.after, after=found.before).query}" if found else "",
         "list_url": formats.changelist("snapshot"),

@@ -16,7 +16,7 @@ class Command(BaseCommand):
     help = (
         "Examines the installation line by line: ✓ works, ✗ does not (with the remedy), · is worth knowing. "
         "Run it as the user of web and workers, while they run. "
-        "Examples: memwatch_doctor; memwatch_doctor --json; memwatch_doctor && echo well. "
+        "Examples: memwatch_doctor; memwatch_doctor --json; memwatch_doctor && memwatch_snapshot web-1. "
         "Exit code: 0 when all is well, 1 when something needs a remedy."
     )
     requires_system_checks = ()
