@@ -45,11 +45,13 @@ def first_site(recording: Recording) -> SafeString | str:
     site = next((each for each in sites if each.get("of_type")), sites[0] if sites else None)
     if site is None or not site.get("file"):
         return ""
-    place = _short(f"{site.get('file')}:{site.get('line', '?')}")
+    place = formats.type_name(_short(f"{site.get('file')}:{site.get('line', '?')}"))
+    if site.get("called_from"):
+        caller = formats.type_name(_short(site["called_from"]))
+        return format_html(_("In {}, a line of a library, called from {}."), place, caller)
     if site.get("function"):
-        function = formats.type_name(_short(site["function"]))
-        return format_html(_("In {}, function {}."), formats.type_name(place), function)
-    return format_html(_("In {}."), formats.type_name(place))
+        return format_html(_("In {}, function {}."), place, formats.type_name(_short(site["function"])))
+    return format_html(_("In {}."), place)
 
 
 def holder(recording: Recording) -> SafeString | str:

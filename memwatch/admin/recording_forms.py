@@ -43,7 +43,8 @@ OFFERS = {
             cost=gettext_lazy(
                 "Records who refers to the objects, then, for half a minute, which lines allocate them. The first goes "
                 "through the heap in pieces and holds some sampled objects for milliseconds; the second slows down "
-                "code that allocates, by up to a few times, and takes at most 64 MB. Both stop by themselves."
+                "code that allocates, by up to a few times, and takes at most 64 MB. Where a library's line allocates, "
+                "it goes on for six seconds with whole call stacks, which cost more. Both stop by themselves."
             ),
         ),
         Offer(

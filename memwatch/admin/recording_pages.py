@@ -35,6 +35,8 @@ def conclusion(group: list[Recording]) -> list[Line]:
         lines.append(Line(label=_("Held by"), value=found.held_by))
     if found.allocated_at:
         lines.append(Line(label=_("Allocated at"), value=found.allocated_at, hint=found.code))
+    if found.called_from:
+        lines.append(Line(label=_("Called from"), value=found.called_from, hint=found.caller_code))
     return lines
 
 
@@ -138,6 +140,8 @@ def _allocations(result: Mapping[str, Any]) -> dict[str, Any]:
             {
                 "place": place(site),
                 "code": str(site.get("code") or ""),
+                "called_from": str(site.get("called_from") or ""),
+                "caller_code": str(site.get("caller_code") or ""),
                 "growth": size(number(site.get("size_growth_kb_per_min"))),
                 "size": size(number(site.get("size_kb"))),
                 "count": formats.count(int(number(site.get("count")))),

@@ -5,46 +5,50 @@ While it traces, every allocation of the process costs several times as much. On
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from collections.abc import Generator, Sequence
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
-from memwatch.diagnosis import heap, population, results, room
+from memwatch.diagnosis import heap, population, results, room, sites
 from memwatch.diagnosis.big_containers import Objects, of_types
 from memwatch.diagnosis.host import Host, Refused
 from memwatch.diagnosis.meter import Meter
-from memwatch.diagnosis.options import AllocationsOptions
-from memwatch.diagnosis.sources import Sources
+from memwatch.diagnosis.options import MAX_FRAMES, AllocationsOptions
+from memwatch.diagnosis.sites import Frames, Sizes
 from memwatch.diagnosis.tracebacks import reader_of
 from memwatch.figures import MB
-from memwatch.sampling.names import clean, type_name
+from memwatch.sampling.names import type_name
 from memwatch.sampling.quiet import Step
 
-MOST_SITES = 40
 POLL_S = 0.2
 MOST_TABLES_MB = 12.0
 """What tracemalloc may need for itself: about 250,000 blocks, so that a snapshot, one pause, stays short."""
 _MOST_TRACED_INSTANCES = 50_000
 _NEWEST = 1_000_000
 """Objects among which instances are looked for that were allocated meanwhile: new ones come at the end of the heap."""
-_OUR_FOLDERS = tuple(
-    f"{Path(__file__).parents[1] / name}{os.sep}" for name in ("agent", "diagnosis", "sampling", "transport")
-)
-_SLICE = 20_000
-_LEAST_SHARE = 0.001
-"""Of all that was traced: sites with less are left out."""
-
-Frames = tuple[tuple[str, int], ...]
-"""``(file, line)`` of an allocation, the innermost first."""
-Sizes = dict[Frames, list[int]]
-"""``[bytes, blocks]`` by the frames that allocated them."""
+CALLERS_S = 6.0
+"""How long it goes on with deep stacks where a library's line allocates: these cost several times as much."""
 
 _tracing_in = 0
 """The process in which a recording traces now."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class _Traced:
+    """What one stretch of tracing has seen."""
+
+    traces: Sequence[Any]
+    of_type: dict[Frames, int]
+    """Instances of the type by the frames that allocated them."""
+    bytes: int
+    seconds: float
+    middle: Sizes
+    """Sizes in the middle; empty where nobody looked."""
+    middle_s: float
 
 
 class AllocationsRecording:
@@ -68,53 +72,86 @@ class AllocationsRecording:
 
     def run(self, meter: Meter) -> Generator[float, None, results.Allocations]:
         """Yields seconds to wait; returns the result. However it ends, tracing is off afterwards."""
+        # Before it traces: then our own look would cost several times as much, and the host with it.
+        classes = yield from self._classes(meter)
+        traced = yield from self._traced(self._asked.frames, self._asked.duration_s, classes, meter)
+        sizes = yield from sites.by_frames(traced.traces)
+        grown = sites.grown_since(traced.middle, sizes)
+        minutes = (traced.seconds - traced.middle_s) / 60
+        found = sites.listed(sizes, grown, minutes, traced.of_type, self._asked.type)
+        seconds, traced_mb = round(traced.seconds, 2), round(traced.bytes / MB, 2)
+        del traced, sizes, grown  # a second one may follow
+        if self._asked.callers and (lines := sites.to_be_asked(found)):
+            found = yield from self._with_callers(found, lines, classes, meter)
+        return results.Allocations(
+            seconds=seconds,
+            traced_mb=traced_mb,
+            frames=self._asked.frames,
+            sites=found,
+            notes=tuple(self._notes),
+        )
+
+    def _with_callers(
+        self,
+        found: tuple[results.Site, ...],
+        lines: frozenset[tuple[str, int]],
+        classes: tuple[type, ...],
+        meter: Meter,
+    ) -> Generator[float, None, tuple[results.Site, ...]]:
+        """A library's line allocates: for some seconds, with deep stacks, who of the program's own calls it."""
+        notes = tuple(self._notes)  # what this second look notes is about itself
+        try:
+            traced = yield from self._traced(MAX_FRAMES, min(CALLERS_S, self._asked.duration_s), classes, meter)
+        except Refused as reason:
+            self._notes = [*notes, f"Who calls the library was not looked for: {reason}"]
+            return found
+        self._notes = list(notes)
+        sizes = yield from sites.by_frames(traced.traces)
+        of_instances = {frames[0] for frames in traced.of_type}
+        weights = {frames: entry[0] for frames, entry in sizes.items() if frames[0] not in of_instances}
+        weights |= traced.of_type
+        return sites.with_callers(found, lines, weights)
+
+    def _traced(
+        self, frames: int, duration_s: float, classes: tuple[type, ...], meter: Meter
+    ) -> Generator[float, None, _Traced]:
+        """Trace for so long. However it ends, tracing is off afterwards."""
         global _tracing_in  # noqa: PLW0603 - one recording a process
         import tracemalloc  # noqa: PLC0415
 
-        # Before it traces: then our own look would cost several times as much, and the host with it.
-        classes = yield from self._classes(meter)
         if tracemalloc.is_tracing():
             raise Refused("tracemalloc was started by the program meanwhile: its traces are left alone")
         pid = os.getpid()
-        tracemalloc.start(self._asked.frames)
+        tracemalloc.start(frames)
         _tracing_in = pid
         try:
             began = meter.elapsed_s
-            middle, middle_s = yield from self._trace(meter)
+            middle, middle_s = yield from self._trace(duration_s, meter, halves=frames == self._asked.frames)
             of_type = yield from self._traced_instances(classes, meter)
             if not tracemalloc.is_tracing():
                 raise Refused("tracemalloc was stopped by the program during the recording: nothing is left to show")
-            traced, seconds = tracemalloc.get_traced_memory()[0], meter.elapsed_s - began
+            size, seconds = tracemalloc.get_traced_memory()[0], meter.elapsed_s - began
             with meter.pausing():
                 traces = _traces()
         finally:
             if os.getpid() == pid:
                 _stop()
-        sizes = yield from _by_frames(traces)
-        grown = _grown(sizes, middle)
-        seconds_grown = seconds - middle_s
-        return results.Allocations(
-            seconds=round(seconds, 2),
-            traced_mb=round(traced / MB, 2),
-            frames=self._asked.frames,
-            sites=_sites(sizes, grown, seconds_grown / 60, of_type, self._asked),
-            notes=tuple(self._notes),
-        )
+        return _Traced(traces=traces, of_type=of_type, bytes=size, seconds=seconds, middle=middle, middle_s=middle_s)
 
-    def _trace(self, meter: Meter) -> Generator[float, None, tuple[Sizes, float]]:
-        """Wait until the time or the room is used up; the sizes in the middle, and when that was."""
+    def _trace(self, duration_s: float, meter: Meter, *, halves: bool) -> Generator[float, None, tuple[Sizes, float]]:
+        """Wait until the time or the room is used up; with ``halves`` the sizes in the middle, and when that was."""
         began, middle, middle_s = meter.elapsed_s, Sizes(), 0.0
-        while (elapsed := meter.elapsed_s - began) < self._asked.duration_s:
+        while (elapsed := meter.elapsed_s - began) < duration_s:
             reason = self._limit_reached()
             if reason:
                 self._notes.append(f"It was ended after {elapsed:.1f} s: {reason}.")
                 break
-            if not middle_s and elapsed >= self._asked.duration_s / 2:
+            if halves and not middle_s and elapsed >= duration_s / 2:
                 with meter.pausing():
                     traces = _traces()
                 middle_s = elapsed
-                middle = yield from _by_frames(traces)
-            yield min(POLL_S, max(0.0, self._asked.duration_s - elapsed))
+                middle = yield from sites.by_frames(traces)
+            yield min(POLL_S, max(0.0, duration_s - elapsed))
         return middle, middle_s
 
     def _limit_reached(self) -> str | None:
@@ -194,63 +231,3 @@ def _stop_in_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_stop_in_child)
-
-
-def _by_frames(traces: Sequence[Any]) -> Generator[float, None, Sizes]:
-    """Add up the traces, in slices between which other threads run; our own allocations are left out."""
-    sizes: Sizes = {}
-    for start in range(0, len(traces), _SLICE):
-        for _domain, size, frames, *_cut in traces[start : start + _SLICE]:
-            entry = sizes.get(frames)
-            if entry is None:
-                sizes[frames] = [size, 1]
-            else:
-                entry[0] += size
-                entry[1] += 1
-        yield 0.001
-    return {frames: entry for frames, entry in sizes.items() if not _is_ours(frames)}
-
-
-def _is_ours(frames: Frames) -> bool:
-    return any(file.startswith(_OUR_FOLDERS) for file, _line in frames)
-
-
-def _grown(sizes: Sizes, middle: Sizes) -> dict[Frames, int]:
-    """Bytes more than in the middle."""
-    nothing = [0, 0]
-    return {frames: entry[0] - middle.get(frames, nothing)[0] for frames, entry in sizes.items()}
-
-
-def _sites(
-    sizes: Sizes, grown: dict[Frames, int], minutes: float, of_type: dict[Frames, int], asked: AllocationsOptions
-) -> tuple[results.Site, ...]:
-    """The sites that grew most; those of the type asked for are never left out."""
-    sources = Sources()
-    least = _LEAST_SHARE * sum(entry[0] for entry in sizes.values())
-    ordered = sorted(sizes, key=lambda frames: (grown[frames], sizes[frames][0]), reverse=True)
-    chosen = [frames for frames in ordered if sizes[frames][0] >= least][:MOST_SITES]
-    chosen += [frames for frames in ordered if frames in of_type and frames not in chosen][:10]
-    found = []
-    for frames in chosen:
-        file, line = frames[0]
-        function = sources.function(file, line)
-        found.append(
-            results.Site(
-                file=clean(file),
-                line=line,
-                function=function,
-                size_kb=round(sizes[frames][0] / 1024, 1),
-                count=sizes[frames][1],
-                size_growth_kb_per_min=round(grown[frames] / 1024 / max(minutes, 1e-3), 1),
-                code=sources.code(file, line),
-                traceback=tuple(clean(f"{caller}:{number}") for caller, number in frames[1:]),
-                of_type=frames in of_type or _makes(function, asked.type),
-            )
-        )
-    return tuple(found)
-
-
-def _makes(function: str, type_name: str | None) -> bool:
-    """Whether the function is the type's ``__init__`` or ``__new__``."""
-    owner, _, method = function.rpartition(".")
-    return bool(type_name and owner and method in ("__init__", "__new__") and f".{type_name}".endswith(f".{owner}"))

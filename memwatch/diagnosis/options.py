@@ -38,6 +38,8 @@ class AllocationsOptions:
     """The type whose allocations are to be marked."""
     duration_s: float = 30.0
     frames: int = 1
+    callers: bool = True
+    """Where a library's line allocates, look for some seconds, with deep stacks, who of the program's own calls it."""
     max_traced_mb: float = 64.0
     """It ends when so much is traced."""
 
@@ -74,6 +76,7 @@ def allocations(given: Mapping[str, Any]) -> AllocationsOptions:
         type=_text(given, "type", "") or None,
         duration_s=_number(given, "duration_s", 30, 0.1, MAX_DURATION_S),
         frames=int(_number(given, "frames", 1, 1, MAX_FRAMES)),
+        callers=given.get("frames") is None,
         max_traced_mb=_number(given, "max_traced_mb", 64, 0.001, 1024),
     )
 

@@ -88,9 +88,13 @@ class Site(_Result):
     code: str
     """The line of source; empty where it cannot be read."""
     traceback: tuple[str, ...]
-    """``file:line`` of the callers, the nearest first; empty with one frame."""
+    """``file:line`` of the callers, the nearest first; empty where one frame was traced."""
     of_type: bool
     """Whether instances of the type asked for were allocated here, or in its ``__init__`` or ``__new__``."""
+    called_from: str = ""
+    """``file:line in function`` of the nearest caller outside of libraries, where a library's line allocates."""
+    caller_code: str = ""
+    """That line of source."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,11 +21,16 @@ class Conclusion:
     """``file:line in function``."""
     code: str = ""
     """The line."""
+    called_from: str = ""
+    """Where that is a library's: the nearest line of the program's own that leads there, ``file:line in function``."""
+    caller_code: str = ""
+    """The line."""
 
 
 def conclude(recordings: Iterable[Recording], container: str = "") -> Conclusion:
     """Of recordings that belong together. ``container`` is the one that the leak's evidence names, if it does."""
-    held_by = allocated_at = code = ""
+    held_by = ""
+    allocated: dict[str, str] = {}
     for recording in recordings:
         result = recording.result
         if not isinstance(result, Mapping):
@@ -35,8 +40,9 @@ def conclude(recordings: Iterable[Recording], container: str = "") -> Conclusion
         elif recording.kind == RecordingKind.HEAP_SUMMARY:
             held_by = held_by or _named(result, container)
         elif recording.kind == RecordingKind.ALLOCATIONS and (site := site_of(result)):
-            allocated_at, code = place(site), str(site.get("code", ""))
-    return Conclusion(held_by=held_by, allocated_at=allocated_at, code=code)
+            allocated = {name: str(site.get(name) or "") for name in ("code", "called_from", "caller_code")}
+            allocated["allocated_at"] = place(site)
+    return Conclusion(held_by=held_by, **allocated)
 
 
 def chain_of(result: Mapping[str, Any]) -> str:

@@ -106,6 +106,24 @@ def test_recordings_that_belong_together_are_summed_up_on_each_page(fleet: Fleet
         assert "leaks.py:27 in quote" in shown
 
 
+def test_a_librarys_line_is_shown_with_the_programs_line_that_called_it(fleet: Fleet, login: Login) -> None:
+    process = fleet.process()
+    leak = fleet.leak(process)
+    site = {
+        "file": "/venv/site-packages/django/db/models/base.py", "line": 584, "of_type": True,
+        "function": "Model.from_db",
+        "called_from": "/srv/shop/views.py:38 in order", "caller_code": "customer = Customer.objects.get(pk=1)",
+        "traceback": ["/venv/site-packages/django/db/models/query.py:123", "/srv/shop/views.py:38"],
+    }  # fmt: skip
+    recording = store_recording(process, "allocations", leak=leak, result={"sites": [site]})
+    client = login("viewer")
+    shown = client.get(page(recording)).content.decode()
+    assert shown.count("/srv/shop/views.py:38 in order") == 2, "in the conclusion and in the table"
+    assert "customer = Customer.objects.get(pk=1)" in shown
+    step = client.get(reverse("admin:memwatch_leak_change", args=(leak.pk,))).content.decode()
+    assert "/srv/shop/views.py:38 in order" in step
+
+
 def test_hostile_names_and_shapes_are_only_text(fleet: Fleet, login: Login) -> None:
     client, process = login("operator"), fleet.process()
     evil = copy.deepcopy(REFERRERS)

@@ -46,6 +46,8 @@ def test_from_a_leak_one_call_leads_to_who_holds_it_and_which_line_allocates_it(
         "held_by": f"shop.leaks.QUOTES (dict, 20,001 entries) → {QUOTE}",
         "allocated_at": "/srv/shop/leaks.py:27 in quote",
         "code": "QUOTES[request_id] = PriceQuote(basket)",
+        "called_from": "",
+        "caller_code": "",
     }
     assert operator.get(f"{URL}{second}/").json()["conclusion"] == told["conclusion"]
     assert told["measured"]["longest_pause_ms"] == 8.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import sys
 import tracemalloc
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from memwatch.diagnosis import options
+from memwatch.diagnosis import options, sites
 from memwatch.diagnosis.allocations import AllocationsRecording
 from memwatch.diagnosis.host import Host, Refused
 from memwatch.diagnosis.meter import Meter
@@ -168,3 +169,55 @@ def test_the_hosts_memory_of_source_files_is_left_as_it_was() -> None:
     record(lambda: kept.extend([number] for number in range(100)))
     assert dict(linecache.cache) == before
     assert sys.modules["linecache"] is linecache
+
+
+def test_a_librarys_line_is_told_with_the_line_of_the_program_that_leads_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "lib" / "site-packages" / "orm_under_test.py"
+    package.parent.mkdir(parents=True)
+    package.write_text(
+        "class Row:\n    def __init__(self):\n        self.values = [0] * 20\n\n"
+        "def made():\n    return Row()\n\ndef get():\n    return made()\n"
+    )
+    monkeypatch.syspath_prepend(str(package.parent))
+    orm = importlib.import_module("orm_under_test")
+    kept: list[Any] = []
+
+    def leak() -> None:
+        kept.extend(orm.get() for _ in range(50))  # the program's own call
+
+    result = record(leak, type="orm_under_test.Row", duration_s=0.6)
+    made = next(site for site in result["sites"] if site["of_type"])
+    assert made["file"] == str(package)
+    assert made["called_from"].startswith(f"{HERE}:{line_of('# the program' + chr(39) + 's own call')} in ")
+    assert "kept.extend(orm.get()" in made["caller_code"]
+    assert result["frames"] == 1
+    assert len(made["traceback"]) > 1
+    assert not result["notes"]
+    plain = record(leak, type="orm_under_test.Row", frames=1)
+    assert {site["called_from"] for site in plain["sites"]} == {""}, "one frame was asked for"
+
+
+def test_the_programs_own_line_is_not_traced_a_second_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Quote] = []
+    depths: list[int] = []
+    start = tracemalloc.start
+    monkeypatch.setattr(tracemalloc, "start", lambda depth: depths.append(depth) or start(depth))
+    record(lambda: kept.extend(Quote(number) for number in range(100)), type=QUOTE)
+    assert depths == [1]
+
+
+@pytest.mark.parametrize(
+    ("file", "library"),
+    [
+        ("/opt/venv/lib/python3.11/site-packages/django/db/models/base.py", True),
+        ("/usr/lib/python3/dist-packages/yaml/__init__.py", True),
+        ("/usr/lib/python3.11/json/decoder.py", True),
+        ("<frozen importlib._bootstrap>", True),
+        ("/srv/shop/views.py", False),
+        ("/srv/library/python_shop/models.py", False),
+    ],
+)
+def test_what_a_library_is_is_told_by_where_its_file_lies(file: str, library: bool) -> None:
+    assert sites.is_library(file) is library

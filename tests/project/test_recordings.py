@@ -23,7 +23,7 @@ CAUSES = {
     "shop.models.Customer": ("shop.models.Customer.discount", "base.py"),
     "untracked": ("shop.leaks.FRAGMENTS", "leaks.py"),
 }
-"""What refers to each leak of the demo, and where it is allocated: customers come from the database."""
+"""What refers to each leak of the demo, and where it is allocated: customers by Django, which a view calls."""
 
 
 def worker(stack: Stack) -> dict[str, Any]:
@@ -105,4 +105,5 @@ def test_one_call_for_each_leak_of_the_demo_names_who_holds_it_and_which_line_al
             holder, line = CAUSES[object_type]
             assert holder in told["held_by"], (object_type, told)
             assert line in told["allocated_at"], (object_type, told)
+            assert ("views.py" in told["called_from"]) == (line == "base.py"), (object_type, told)
             assert took < 90, f"{object_type}: {took:.0f} s"

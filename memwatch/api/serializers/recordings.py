@@ -48,6 +48,8 @@ class ConclusionSerializer(serializers.Serializer[Any]):
     held_by = serializers.CharField(help_text="The way from a name to the objects")
     allocated_at = serializers.CharField(help_text="file:line in function")
     code = serializers.CharField(help_text="That line")
+    called_from = serializers.CharField(help_text="Where it is a library's: the program's own line that leads there")
+    caller_code = serializers.CharField(help_text="That line")
 
 
 class RecordingDetailSerializer(RecordingSerializer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from types import MappingProxyType
 from typing import Any
@@ -158,7 +159,7 @@ class RecordingView(ReadView):
         values["result"] = result if allowed else asked.without_values(result)
         values["followed_by"] = [row.pk for row in group if row.follows_id == recording.pk]
         found = conclude(group, asked.container_of(recording.leak))
-        values["conclusion"] = {"held_by": found.held_by, "allocated_at": found.allocated_at, "code": found.code}
+        values["conclusion"] = dataclasses.asdict(found)
         return Response(values)
 
 
