@@ -71,5 +71,3 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         path = item.path.relative_to(Path(__file__).parent).as_posix()
         if path.startswith(_WHOLE_SERVERS):
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))
-        # With `-n 2 --dist loadgroup` they have a worker for themselves, one after the other; the other has the rest.
-        item.add_marker(pytest.mark.xdist_group("servers" if path.startswith(_WHOLE_SERVERS) else path))
