@@ -43,7 +43,7 @@ def _timed(name: str, task: Any) -> None:
     from memwatch.models import Snapshot
 
     last = Snapshot.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    started, cpu = time.monotonic(), time.process_time()
+    began, started, cpu = time.time(), time.monotonic(), time.process_time()
     task()
     seconds, cpu = time.monotonic() - started, time.process_time() - cpu
     finished = time.time()
@@ -51,7 +51,7 @@ def _timed(name: str, task: Any) -> None:
     if name in ("ingest_reports", "take_snapshots"):
         taken = Snapshot.objects.filter(pk__gt=last).values_list("timestamp", flat=True)
         lags = [round(finished - moment.timestamp(), 2) for moment in taken]
-    print(json.dumps({"task": name, "seconds": seconds, "cpu": cpu, "lags": lags}), flush=True)
+    print(json.dumps({"task": name, "began": began, "seconds": seconds, "cpu": cpu, "lags": lags}), flush=True)
 
 
 def _drain() -> None:
