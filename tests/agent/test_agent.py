@@ -63,6 +63,7 @@ def test_a_flood_of_right_commands_costs_one_census_a_second(make_watched: MakeW
 
 def test_growth_is_counted_from_a_reset_on(make_watched: MakeWatched) -> None:
     watched = make_watched(snapshot_interval=60.0).listens()
+    watched.wait(lambda reports: any(report.snapshots for report in reports))  # what growth is counted from so far
 
     class Quote:
         pass
