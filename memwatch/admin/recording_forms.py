@@ -42,7 +42,7 @@ OFFERS = {
             label=gettext_lazy("Find the cause"),
             cost=gettext_lazy(
                 "Records who refers to the objects, then, for half a minute, which lines allocate them. The first goes "
-                "through the heap in pieces and holds some sampled objects for milliseconds; the second slows down "
+                "through the heap in pieces and holds the objects for up to a second meanwhile; the second slows down "
                 "code that allocates, by up to a few times, and takes at most 64 MB. Where a library's line allocates, "
                 "it goes on for six seconds with whole call stacks, which cost more. Both stop by themselves."
             ),
@@ -52,8 +52,9 @@ OFFERS = {
             label=gettext_lazy("What refers to it"),
             of_process=gettext_lazy("What refers to a type"),
             cost=gettext_lazy(
-                "Goes through the heap in pieces, between which the process works on, and holds some sampled objects "
-                "for milliseconds: one that dies meanwhile may be finalised in memwatch's thread."
+                "Goes through the heap in pieces, between which the process works on, and holds its objects for up to a "
+                "second meanwhile. One that dies in that time is finalised later, by the garbage collector; by "
+                "memwatch's thread where the process has switched the collector off."
             ),
         ),
         Offer(
@@ -78,7 +79,10 @@ OFFERS = {
         Offer(
             kind=RecordingKind.HEAP_SUMMARY,
             label=gettext_lazy("Heap summary"),
-            cost=gettext_lazy("Goes through the heap a few times, in pieces; each pause is about that of a snapshot."),
+            cost=gettext_lazy(
+                "Goes through the heap a few times, in pieces, and holds its objects for up to a second meanwhile; "
+                "each pause is about that of a snapshot."
+            ),
         ),
     )
 }

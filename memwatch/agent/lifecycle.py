@@ -91,6 +91,7 @@ def _before_fork() -> None:
     agent = current()
     if agent is not None and agent.thread.pause(FORK_WAIT_S):
         _paused[_ident()] = agent
+    recordings.release_objects()
 
 
 def _after_in_parent() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -98,6 +99,13 @@ class RecordingDesk:
 
     def _fail(self, state: str, error: str, measured: Mapping[str, float]) -> None:
         self.parts.append(RecordingPart(recording=self._id, state=state, error=error, measured=measured))
+
+
+def release_objects() -> None:
+    """Before a fork: what a recording holds of the program must not live on in the child, where nobody records."""
+    listing = sys.modules.get("memwatch.diagnosis.listing")
+    if listing is not None and hasattr(listing, "release"):
+        listing.release()
 
 
 def begin_anew() -> None:

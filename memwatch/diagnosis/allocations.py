@@ -171,7 +171,7 @@ class AllocationsRecording:
         if not name or name in (*population.UNTRACKED_TYPES, "untracked", "native", "fragmentation"):
             return ()
         try:
-            found = yield from population.find(name, meter, most=1)
+            found = yield from population.find(name, self._host, meter, most=1)
         except Refused as nothing:
             self._without_instance = f"No site is marked: {nothing}."
             return ()
@@ -192,7 +192,7 @@ class AllocationsRecording:
             seen = filter(None, read(of_types(type_ids, objects)))
             return [partial(tracebacks.extend, islice(seen, _MOST_TRACED_INSTANCES))]
 
-        yield from heap.walk(meter, gather, parts=heap.SEARCH_PARTS, newest=_NEWEST)
+        yield from heap.walk(self._host, meter, gather, parts=heap.SEARCH_PARTS, newest=_NEWEST)
         counts: dict[Frames, int] = {}
         for frames in tracebacks:
             counts[frames] = counts.get(frames, 0) + 1

@@ -9,17 +9,42 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain, compress, repeat
 from operator import eq
 from typing import Any
 
 from memwatch.diagnosis.host import Host
-from memwatch.sampling.quiet import uninterrupted
+from memwatch.sampling.quiet import Step, uninterrupted
 
 _ONLY_OURS = 2
-"""References to an object that one dict holds and a ``map`` has just taken from it."""
+"""References to an object that one container holds and a ``map`` has just taken from it."""
+
+
+class Dying:
+    """Those of some objects that nobody but we hold any more."""
+
+    def __init__(self) -> None:
+        self._counts: list[int] = []
+        self._objects: list[Any] = []
+
+    def steps(self, each: Callable[[], Iterator[Any]]) -> list[Step]:
+        """Steps that find them. ``each()`` gives the objects anew each time, out of one container that holds each once.
+
+        What else of ours holds them must be gone by then.
+        """
+        ours = map(eq, self._counts, repeat(_ONLY_OURS))
+        return [
+            partial(self._counts.extend, map(sys.getrefcount, each())),
+            partial(self._objects.extend, compress(each(), ours)),
+        ]
+
+    def leave(self, host: Host) -> None:
+        """Leave them to the host's collector, where it is on."""
+        if self._objects and host.collects():
+            self._objects.append(self._objects)
+        self._objects = []
 
 
 @contextlib.contextmanager
@@ -35,20 +60,13 @@ def held(host: Host) -> Iterator[list[Any]]:
 def put_back(objects: list[Any], host: Host) -> None:
     """Empty the list; what dies by that is left to the host's collector."""
     once: dict[int, Any] = {}
-    counts: list[int] = []
-    dying: list[Any] = []
-
-    def each() -> Iterator[Any]:
-        return chain.from_iterable(map(dict.values, (once,)))
-
+    dying = Dying()
     uninterrupted(
         [
             partial(once.update, zip(map(id, objects), objects, strict=False)),
             objects.clear,
-            partial(counts.extend, map(sys.getrefcount, each())),
-            partial(dying.extend, compress(each(), map(eq, counts, repeat(_ONLY_OURS)))),
+            *dying.steps(lambda: chain.from_iterable(map(dict.values, (once,)))),
             once.clear,
         ]
     )
-    if dying and host.collects():
-        dying.append(dying)
+    dying.leave(host)

@@ -1,8 +1,7 @@
-"""Passes over the heap of the host, part by part. No reference to an object of it is held between two parts.
+"""Passes over the heap of the host, part by part, between which the host runs.
 
-Each part is one uninterrupted C call: the tracked objects are listed, a part of the list is gone through, and only
+Each part is one uninterrupted C call: a part of the listed objects is gone through (see :mod:`listing`), and only
 numbers, texts and types come out; or, where that is the question, a few objects to look at (see :mod:`hands`).
-Listing again for each part costs about as much as looking through it, and is the price for holding nothing.
 """
 
 from __future__ import annotations
@@ -15,22 +14,24 @@ from functools import partial
 from itertools import chain, compress, islice, pairwise, repeat, starmap, tee
 from operator import is_
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 from memwatch.diagnosis.big_containers import BigContainers, Gather, Objects, hit, note_big
+from memwatch.diagnosis.host import Host
+from memwatch.diagnosis.listing import Listing
 from memwatch.diagnosis.meter import Meter
 from memwatch.diagnosis.reading import module_dict_of
 from memwatch.sampling.quiet import Step, late, uninterrupted
 
-PARTS = 10
-SEARCH_PARTS = 25
+PARTS = 20
+SEARCH_PARTS = 50
 """Of a pass that does more with every object: asks what it refers to, say."""
-LEAST_PART = 40_000
+LEAST_PART = 20_000
+MOST_YOUNG = 40_000
+"""Objects of a younger generation that are gone through at once."""
 _OLDEST, _YOUNGER = 2, (1, 0)
 FROZEN_STEPS = 3
 MOST_FROZEN = 2_000_000
-OVERLAP = 2_000
-"""Objects that one part shares with the next: the heap may shift meanwhile. Who counts must count by id."""
 CHUNK = 128
 """Objects asked at once for what they refer to."""
 MOST_FOUND = 1_000
@@ -48,9 +49,9 @@ def count_objects(meter: Meter, *, generation: int | None = None) -> int:
 
 
 def walk(
-    meter: Meter, gather: Gather, *, parts: int = PARTS, turns: Turns = tuple, newest: int | None = None
+    host: Host, meter: Meter, gather: Gather, *, parts: int = PARTS, turns: Turns = tuple, newest: int | None = None
 ) -> Iterator[float]:
-    """Go through the heap once, part by part; ``gather(objects, size)`` gives the steps for a part of that size.
+    """Go through the heap once, the newest part first; ``gather(objects, size)`` gives the steps for one of that size.
 
     A large heap is gone through in about ``parts`` parts, a small one in fewer. ``turns()``, asked after each part,
     tells what that part is to be gone through for again. Only about as many of the ``newest`` objects, where that is
@@ -59,63 +60,35 @@ def walk(
     Yields seconds to wait between two parts: as long as the last one took, so that the host gets its turn.
 
     The parts are of the oldest generation, whose order stays when younger objects join it: they do so at its end. The
-    younger generations come with the last part; where they are large the host has the collector off, and nothing moves.
+    younger generations come with the first part; but a large one, as of a host that has the collector off, in parts.
     """
-    young = sum(count_objects(meter, generation=number) for number in _YOUNGER)
-    listed = _OLDEST if young < LEAST_PART else None
-    total = count_objects(meter, generation=listed)
-    first = max(0, total - newest) if newest is not None and listed is not None else 0
-    size = max(LEAST_PART, (total - first) // parts)
-    took_s = None
-    for start in range(first, max(total, 1), size):
-        if start + size >= total:
-            which = _Part(listed, start, None, () if listed is None else _YOUNGER, size + 2 * LEAST_PART)
-        else:
-            which = _Part(listed, start, start + size + OVERLAP, (), size + OVERLAP)
-        for work in _all(gather, turns):
-            if took_s is not None:
-                yield took_s
-            began = time.perf_counter()
-            _run(meter, work, which)
-            took_s = time.perf_counter() - began
+    young = {number: count_objects(meter, generation=number) for number in _YOUNGER}
+    large = [number for number in _YOUNGER if young[number] >= MOST_YOUNG]
+    younger = tuple(number for number in _YOUNGER if number not in large)
+    room = 2 * sum(young[number] for number in younger) + MOST_YOUNG
+    began = time.perf_counter()
+    for generation in (_OLDEST, *large):
+        listing = Listing(host, meter, generation, newest=None if large else newest)
+        try:
+            size = max(LEAST_PART, -(-listing.remaining // parts))
+            while True:
+                for again, work in enumerate(_all(gather, turns)):
+                    yield time.perf_counter() - began
+                    began = time.perf_counter()
+                    if not again:
+                        listing.begin_part(size)
+                    listing.run(work, younger, room)
+                listing.end_part()
+                younger, room = (), 0
+                if not listing.remaining:
+                    break
+        finally:
+            listing.close()
 
 
 def _all(gather: Gather, turns: Turns) -> Iterator[Gather]:
     yield gather
     yield from turns()
-
-
-class _Part(NamedTuple):
-    listed: int | None
-    """The generation that is listed, ``None`` for all."""
-    start: int
-    stop: int | None
-    younger: tuple[int, ...]
-    """Generations that are gone through as well."""
-    size: int
-    """Objects in it, at most."""
-
-
-def _run(meter: Meter, gather: Gather, which: _Part) -> None:
-    heap: list[list[Any]] = []
-    part: list[list[Any]] = []
-    cleared: list[None] = []
-
-    def objects() -> Iterator[Any]:
-        return chain.from_iterable(part)
-
-    steps: list[Step] = [
-        partial(heap.extend, map(gc.get_objects, (which.listed,))),
-        partial(part.extend, map(list.__getitem__, heap, (slice(which.start, which.stop),))),
-        partial(cleared.extend, map(list.clear, heap)),
-        heap.clear,
-        partial(part.extend, map(gc.get_objects, which.younger)),
-        *gather(objects, which.size),
-        partial(cleared.extend, map(list.clear, part)),
-        part.clear,
-    ]
-    with meter.pausing():
-        uninterrupted(steps)
 
 
 def walk_frozen(meter: Meter, gather: Gather, *, turns: Turns = tuple) -> Iterator[float]:
@@ -170,10 +143,10 @@ def namespaces() -> Iterator[Any]:
     return map(module_dict_of, compress(late(dict.values, sys.modules), plain))
 
 
-def find_big_containers(meter: Meter) -> Generator[float, None, dict[int, int]]:
+def find_big_containers(host: Host, meter: Meter) -> Generator[float, None, dict[int, int]]:
     """The lengths of the big containers by id. Yields seconds to wait."""
     lengths: dict[int, int] = {}
-    yield from walk(meter, lambda objects, _size: note_big(lengths, objects))
+    yield from walk(host, meter, lambda objects, _size: note_big(lengths, objects))
     return lengths
 
 

@@ -76,18 +76,16 @@ class HeapSummaryRecording:
         sizes: list[int] = []
         spread = max(1, heap.count_objects(meter) // SAMPLED)
 
-        def gather(objects: Objects, size: int) -> list[Step]:
-            own = size - heap.OVERLAP
-
+        def gather(objects: Objects, _size: int) -> list[Step]:
             def sample() -> Any:
-                return islice(objects(), 0, own, spread)
+                return islice(objects(), 0, None, spread)
 
             def plain() -> Any:
                 return map(PLAIN_IDS.__contains__, map(id, map(type, sample())))
 
             others = compress(sample(), map(not_, plain()))
             return [
-                partial(types.extend, map(type, islice(objects(), own))),
+                partial(types.extend, map(type, objects())),
                 partial(sampled.extend, map(type, compress(sample(), plain()))),
                 partial(sizes.extend, map(sys.getsizeof, compress(sample(), plain()))),
                 partial(sampled.extend, map(type, others)),
@@ -103,7 +101,7 @@ class HeapSummaryRecording:
             for each in (types, sampled, sizes):
                 each.clear()
 
-        for wait_s in heap.walk(meter, gather, parts=heap.SEARCH_PARTS):
+        for wait_s in heap.walk(self._host, meter, gather, parts=heap.SEARCH_PARTS):
             take()
             yield wait_s
         take()

@@ -6,11 +6,11 @@ import dataclasses
 import difflib
 from collections.abc import Generator
 from functools import partial
-from itertools import compress, islice
+from itertools import compress
 
 from memwatch.diagnosis.big_containers import Objects, note_big
-from memwatch.diagnosis.heap import OVERLAP, SEARCH_PARTS, walk
-from memwatch.diagnosis.host import Refused
+from memwatch.diagnosis.heap import SEARCH_PARTS, walk
+from memwatch.diagnosis.host import Host, Refused
 from memwatch.diagnosis.meter import Meter
 from memwatch.sampling.names import type_name
 from memwatch.sampling.quiet import Step
@@ -52,7 +52,7 @@ class _Pool:
         return tuple(kept[number * len(kept) // most] for number in range(most)) if len(kept) > most else tuple(kept)
 
 
-def find(name: str, meter: Meter, *, most: int) -> Generator[float, None, Population]:
+def find(name: str, host: Host, meter: Meter, *, most: int) -> Generator[float, None, Population]:
     """Count the instances of the type called ``name``; yields seconds to wait, returns a :class:`Population`.
 
     Raises :class:`Refused` where there is none, with the names that come near.
@@ -70,11 +70,10 @@ def find(name: str, meter: Meter, *, most: int) -> Generator[float, None, Popula
     ids: list[int] = []
     big: dict[int, int] = {}
 
-    def gather(objects: Objects, size: int) -> list[Step]:
-        own = size - OVERLAP
+    def gather(objects: Objects, _size: int) -> list[Step]:
         return [
-            partial(types.extend, map(type, islice(objects(), own))),
-            partial(ids.extend, map(id, islice(objects(), own))),
+            partial(types.extend, map(type, objects())),
+            partial(ids.extend, map(id, objects())),
             *note_big(big, objects),
         ]
 
@@ -88,7 +87,7 @@ def find(name: str, meter: Meter, *, most: int) -> Generator[float, None, Popula
         types.clear()
         ids.clear()
 
-    for wait_s in walk(meter, gather, parts=SEARCH_PARTS):
+    for wait_s in walk(host, meter, gather, parts=SEARCH_PARTS):
         take()
         yield wait_s
     take()

@@ -57,7 +57,7 @@ class ReferrersRecording:
         asked = self._asked
         if asked.type == options.UNTRACKED:
             return (yield from self._untracked(meter))
-        found = yield from population.find(asked.type, meter, most=EXAMINED_EACH * asked.samples)
+        found = yield from population.find(asked.type, self._host, meter, most=EXAMINED_EACH * asked.samples)
         baseline = self._host.baseline()
         new = None if baseline is None else max(0, found.count - baseline.get(asked.type, 0))
         return (yield from self._explain(asked.type, found.sample, found.count, new=new, big=found.big, meter=meter))
@@ -70,7 +70,7 @@ class ReferrersRecording:
             if container.holds
             else f"The {container.type} holds {container.length:,} entries."
         )
-        big = yield from heap.find_big_containers(meter)
+        big = yield from heap.find_big_containers(self._host, meter)
         sample = (container.token or 0,)
         return (
             yield from self._explain(options.UNTRACKED, sample, 1, new=None, big=big, meter=meter, container=container)
@@ -145,7 +145,7 @@ class ReferrersRecording:
             held_as = climbed.nodes[token]
         size, complete = 0, False
         with held(self._host) as objects:
-            yield from _fetch(frozenset((token,)), objects, meter)
+            yield from _fetch(frozenset((token,)), objects, self._host, meter)
             if objects:
                 size, complete = yield from retained_bytes(objects, self._host, meter)
         return results.Holder(
@@ -164,7 +164,7 @@ class ReferrersRecording:
             def gather(of_part: Objects, _size: int) -> list[Step]:
                 return with_ids(chosen, objects, of_part)
 
-            for walked in (heap.walk, heap.walk_frozen):
+            for walked in (partial(heap.walk, self._host), heap.walk_frozen):
                 for wait_s in walked(meter, gather) if not values else ():
                     values |= {id(item): reading.own_values(item) for item in objects}
                     put_back(objects, self._host)
@@ -249,7 +249,7 @@ class _Climb:
 
     def _parts(self, gather: Gather, big: BigContainers) -> Iterator[float]:
         """Go through the heap, then through what the collector was told to leave alone, where there is any."""
-        yield from heap.walk(self._meter, gather, parts=heap.SEARCH_PARTS, turns=big.turns)
+        yield from heap.walk(self._host, self._meter, gather, parts=heap.SEARCH_PARTS, turns=big.turns)
         yield 0.0
         if gc.get_freeze_count():
             yield from heap.walk_frozen(self._meter, gather, turns=big.turns)
@@ -269,7 +269,7 @@ class _Climb:
         return [] if node.root is not None else [node.id]
 
 
-def _fetch(wanted: frozenset[int], found: list[Any], meter: Meter) -> Generator[float, None, None]:
+def _fetch(wanted: frozenset[int], found: list[Any], host: Host, meter: Meter) -> Generator[float, None, None]:
     """Put the objects with these ids into ``found``, where they still live."""
 
     def gather(objects: Objects, _size: int) -> list[Step]:
@@ -281,7 +281,7 @@ def _fetch(wanted: frozenset[int], found: list[Any], meter: Meter) -> Generator[
     with meter.pausing():
         uninterrupted(with_ids(wanted, found, named))  # a holder mostly has a name, and then no pass is needed
     if len(found) < len(wanted):
-        yield from heap.walk(meter, gather)
+        yield from heap.walk(host, meter, gather)
     if not found:
         yield from heap.walk_frozen(meter, gather)
     unique = {id(item): item for item in found}

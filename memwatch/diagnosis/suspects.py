@@ -48,7 +48,7 @@ class Suspects:
             def gather(of_part: Objects, _size: int) -> list[Step]:
                 return [partial(objects.extend, islice(of_types(each, of_part), heap.MOST_FOUND)) for each in kinds]
 
-            for wait_s in heap.walk(self._meter, gather):
+            for wait_s in heap.walk(self._host, self._meter, gather):
                 found += self._told(objects, seen)
                 put_back(objects, self._host)
                 yield wait_s

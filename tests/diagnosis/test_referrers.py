@@ -420,8 +420,9 @@ def test_values_are_read_without_holding_an_instance_between_two_parts(
         gc.enable()
     assert result.samples == ({"total": "7"},)
     assert len(counts) > 10
-    held = [count > before for count in counts]
-    assert sum(held) <= 2, "only while the holder is sized"
+    held = [count > before + 1 for count in counts]
+    assert sum(held) <= 2, "besides by the list of a pass, only while the holder is sized"
+    assert sys.getrefcount(quote) == before
 
 
 def test_no_line_of_the_hosts_code_runs(shop: types.ModuleType) -> None:
@@ -555,7 +556,7 @@ def test_the_newest_objects_of_a_large_heap_can_be_gone_through_alone(monkeypatc
     def gather(objects: Callable[[], Iterator[Any]], _size: int) -> list[Step]:
         return [partial(seen.extend, map(id, objects()))]
 
-    assert list(heap.walk(Meter(), gather, newest=3_000))
+    assert list(heap.walk(Host(), Meter(), gather, newest=3_000))
     assert set(map(id, new)) <= set(seen)
     assert len(set(seen) & set(map(id, old))) < len(old) / 2
 
@@ -563,7 +564,8 @@ def test_the_newest_objects_of_a_large_heap_can_be_gone_through_alone(monkeypatc
 def test_the_host_gets_its_turn_between_two_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heap, "LEAST_PART", 500)
     kept = [[number] for number in range(3000)]
-    waits = list(heap.walk(Meter(), lambda _objects, _size: []))
+    gc.collect()
+    waits = list(heap.walk(Host(), Meter(), lambda _objects, _size: []))
     assert len(waits) >= 5
     assert all(wait_s > 0 for wait_s in waits)
     assert len(kept) == 3000
