@@ -10,9 +10,7 @@ target is missed. What shares the machine with it shares the figures.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +26,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmarks import servers
+from benchmarks.fleet.children import Child
 from benchmarks.simulated import RESTARTING, Simulated
 from tests.servers import Server
 
@@ -153,12 +152,12 @@ class Fleet:
         rate = self.options.processes / self.options.interval
         print(f"{self.options.processes:,} processes, one snapshot every {self.options.interval:g} s ({rate:.0f}/s):")
         agents = [
-            _start("agents", *self._agents(first, min(first + AGENTS_EACH, self.options.processes)))
+            Child("agents", *self._agents(first, min(first + AGENTS_EACH, self.options.processes)))
             for first in range(0, self.options.processes, AGENTS_EACH)
         ]
         whole = str(seconds + self.options.interval)
-        ingester = _start("worker", whole, "ingest_reports", "take_snapshots")
-        judge = _start("worker", whole, "detect_leaks", "check_alerts", "end_stale_processes")
+        ingester = Child("worker", whole, "ingest_reports", "take_snapshots")
+        judge = Child("worker", whole, "detect_leaks", "check_alerts", "end_stale_processes")
         time.sleep(self.options.interval)
         counted_from = time.time()
         before = {name: _cpu(server) for name, server in self.servers.items()}
@@ -167,8 +166,8 @@ class Fleet:
             for _second in range(int(seconds)):
                 time.sleep(1)
                 progress.advance(task)
-        runs = [run for run in (*_lines(ingester), *_lines(judge)) if run["began"] >= counted_from]
-        sent = [line for process in agents for line in _lines(process)]
+        runs = [run for run in (*ingester.lines(), *judge.lines()) if run["began"] >= counted_from]
+        sent = [line for process in agents for line in process.lines()]
         self._tell_steady(runs, sent, before)
 
     def _agents(self, first: int, last: int) -> list[str]:
@@ -203,8 +202,8 @@ class Fleet:
         for workers in (1, 2):
             seq = self._fill(seq)
             before = {name: _cpu(server) for name, server in self.servers.items()}
-            drains = [_start("worker", "drain") for _ in range(workers)]
-            results = [line for process in drains for line in _lines(process)]
+            drains = [Child("worker", "drain") for _ in range(workers)]
+            results = [line for process in drains for line in process.lines()]
             seconds = max(result["seconds"] for result in results)
             rate = sum(result["snapshots"] for result in results) / seconds
             target = (f"{CEILING:,.0f}/s", rate >= CEILING) if workers == 1 else ("", True)
@@ -274,18 +273,6 @@ def _progress() -> Iterator[Progress]:
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         yield progress
-
-
-def _start(module: str, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", f"benchmarks.fleet.{module}", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-
-def _lines(process: subprocess.Popen[str]) -> list[Any]:
-    output, _ = process.communicate()
-    if process.returncode:
-        raise SystemExit(f"{process.args!r} failed")
-    return [json.loads(line) for line in output.splitlines()]
 
 
 def _cpu(server: Server) -> float:
