@@ -52,8 +52,8 @@ OFFERS = {
             label=gettext_lazy("What refers to it"),
             of_process=gettext_lazy("What refers to a type"),
             cost=gettext_lazy(
-                "Goes through the heap in pieces, between which the process works on, and holds its objects for up to a "
-                "second meanwhile. One that dies in that time is finalised later, by the garbage collector; by "
+                "Goes through the heap in pieces, between which the process works on, and holds its objects for up to "
+                "a second meanwhile. One that dies in that time is finalised later, by the garbage collector; by "
                 "memwatch's thread where the process has switched the collector off."
             ),
         ),

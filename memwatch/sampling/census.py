@@ -1,24 +1,23 @@
 """The census: how many gc-tracked objects of each type the process holds.
 
 The list of objects must not outlive one C call: otherwise it may hold the last reference to an object of the host,
-whose destructor would then run in our thread. So the objects become their types inside one uninterrupted C call;
-the types are counted afterwards, in slices between which other threads may run.
+whose destructor would then run in our thread. So the objects become their types inside uninterrupted C calls (see
+:mod:`tracked`); the types are counted afterwards, in slices between which other threads may run.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import gc
-import time
 from collections import Counter, _count_elements  # type: ignore[attr-defined]
 from functools import partial
 from itertools import chain, compress, islice
-from operator import call, length_hint, not_
+from operator import length_hint, not_
 from types import BuiltinFunctionType
 
 from memwatch.sampling.hashing import PlainHashes
 from memwatch.sampling.names import TypeNames
-from memwatch.sampling.quiet import breathe, uninterrupted
+from memwatch.sampling.quiet import uninterrupted
+from memwatch.sampling.tracked import types_of_tracked
 
 SLICE = 32_768
 """Types counted in one C call: about a millisecond."""
@@ -39,21 +38,15 @@ class Census:
     counts: dict[str, int]
     """The same by type name; types of the same name are summed."""
     pause_ms: float
-    """How long the uninterrupted part held the interpreter."""
+    """How long the interpreter was held at a time, at most."""
 
 
-def take_census(names: TypeNames, *, reserve: int = 0) -> Census:
-    """Count the process's objects by type. ``reserve``: tuple iterators of the observer, left out."""
-    types: list[type] = []
-    marks: list[float] = []
-    breathe()
-    uninterrupted(
-        [
-            partial(marks.extend, map(call, (time.perf_counter,))),
-            partial(types.extend, map(type, chain.from_iterable(map(gc.get_objects, (None,))))),
-            partial(marks.extend, map(call, (time.perf_counter,))),
-        ]
-    )
+def take_census(names: TypeNames, *, reserve: int = 0, expected: int = 0) -> Census:
+    """Count the process's objects by type.
+
+    ``reserve``: tuple iterators of the observer, left out. ``expected``: how many objects the census before has found.
+    """
+    types, pause_ms = types_of_tracked(expected)
     total = len(types)
     known = names.known()
     by_type: Counter[type] = Counter()
@@ -73,7 +66,7 @@ def take_census(names: TypeNames, *, reserve: int = 0) -> Census:
         counts["tuple_iterator"] = counts.get("tuple_iterator", 0) - reserve
         if counts["tuple_iterator"] <= 0:
             del counts["tuple_iterator"]
-    return Census(total=total, counts=counts, pause_ms=(marks[1] - marks[0]) * 1e3)
+    return Census(total=total, counts=counts, pause_ms=pause_ms)
 
 
 def _count_by_type(types: list[type], by_type: Counter[type]) -> int:

@@ -28,12 +28,12 @@ SAMPLED_ENTRIES = 50
 SAMPLED_OBJECTS = 2_000
 """Objects whose sizes are looked at, evenly spread over the heap."""
 
-PARTS = 4
+PARTS = 8
 """In which a heap is gone through, each in one uninterrupted call; between two of them other threads may run.
 
 Each part lists the tracked objects anew, so that more parts cost more time and, from here on, shorten the pause little.
 """
-LEAST_PART = 50_000
+LEAST_PART = 25_000
 """Objects of a part, but for the last: listing them costs as much as going through them."""
 OVERLAP = 2_000
 """Objects that one part shares with the next: those before it may die meanwhile."""

@@ -32,6 +32,8 @@ SHARED_SLOW_S = 0.05
 
 CHEAP_OBJECTS, CENSUS_OBJECTS, LOOK_OBJECTS = 60, 150, 400
 """gc-tracked objects that each part makes, about."""
+BLOCKS_AN_OBJECT = 2
+"""Blocks of the allocator for each tracked object, about: how large the first census will be."""
 
 _T = TypeVar("_T")
 _NOTHING: dict[str, Any] = {}
@@ -73,6 +75,8 @@ class Sampler:
         self._now = now
         self._monotonic = monotonic
         self._snapshots = 0
+        self._objects = 0
+        """By the last census."""
         self._shared_at = 0
         self._failed: set[str] = set()
         self._pid = os.getpid()
@@ -170,7 +174,9 @@ class Sampler:
         """The census, and the look for big containers when it is worth while and affordable."""
         self._headroom.ask(CENSUS_OBJECTS)
         start = time.thread_time()
-        census = take_census(self._names, reserve=len(self._headroom))
+        expected = self._objects or blocks // BLOCKS_AN_OBJECT
+        census = take_census(self._names, reserve=len(self._headroom), expected=expected)
+        self._objects = census.total
         top_objects, backfill = self._reported.choose(census.counts, reader)
         cpu_ms = (time.thread_time() - start) * 1e3
         self._budget.charge(cpu_ms=cpu_ms, pause_ms=census.pause_ms)
