@@ -34,6 +34,8 @@ LAG_P95_S, CPU_SHARE, CEILING = 10.0, 0.60, 1_000.0
 DETECT_S, OVERVIEW_MS, PROCESSES_MS = 15.0, 300.0, 200.0
 AGENTS_EACH = 1_700
 """Simulated agents in one process: each has three files open, at times four."""
+HALVES = (0, 1)
+"""Of the fleet: one for each core, to write its history."""
 COMMAND_KEY = "bench"
 
 
@@ -116,36 +118,34 @@ class Fleet:
         """The first and the last snapshots go through the ingest, which enrols; those between straight into rows."""
         from django.db import connection
 
-        from memwatch.models import Process, Snapshot
-        from memwatch.queries.figures import columns_of, type_names
+        from memwatch.models import Snapshot
         from memwatch.services import ingest
-        from memwatch.services.types import intern
 
+        count = self.options.history
         living = [process for process in self.processes if process.kind != RESTARTING]
         with _progress() as progress:
-            task = progress.add_task("history", total=self.options.history)
+            task = progress.add_task("history", total=2 + len(HALVES) * max(0, count - 2))
             _take(ingest, [process.report(0).encode() for process in living])
             progress.advance(task)
-            ids = dict(Process.objects.values_list("key", "pk"))
-            types = intern({name for process in living for name in type_names(process.snapshot(0))})
-            for seq in range(1, self.options.history - 1):
-                rows = [
-                    Snapshot(
-                        process_id=ids[process.info().key],
-                        seq=seq,
-                        timestamp=process.when(seq),
-                        received_at=process.when(seq),
-                        **columns_of(process.snapshot(seq), types),
-                    )
-                    for process in living
-                ]
-                Snapshot.objects.bulk_create(rows, batch_size=500)
-                progress.advance(task)
-            _take(ingest, [process.report(self.options.history - 1).encode() for process in living])
+            writers = [Child("history", *self._part_of_history(half)) for half in HALVES]
+            while any(writer.runs() for writer in writers):
+                time.sleep(1)
+                progress.update(task, completed=1 + sum(writer.lines_so_far() for writer in writers))
+            for writer in writers:
+                writer.lines()
+            _take(ingest, [process.report(count - 1).encode() for process in living])
             progress.advance(task)
             with connection.cursor() as cursor:
                 cursor.execute("ANALYZE")
         print(f"history: {Snapshot.objects.count():,} snapshots of {len(living):,} processes", flush=True)
+
+    def _part_of_history(self, half: int) -> list[str]:
+        numbers = (
+            self.options.interval,
+            self.options.history,
+            *(self.options.processes * edge // len(HALVES) for edge in (half, half + 1)),
+        )
+        return [self.begin.isoformat(), *map(str, numbers)]
 
     def _steady(self) -> None:
         seconds = self.options.seconds

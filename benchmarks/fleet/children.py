@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,15 @@ class Child:
         self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed when it has been read
         command = [sys.executable, "-m", f"benchmarks.fleet.{module}", *arguments]
         self._process = subprocess.Popen(command, stdout=self._output, text=True)
+
+    def runs(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
+
+    def lines_so_far(self) -> int:
+        """How many it has printed by now. Read at a place of its own: the child writes at the file's."""
+        number = self._output.fileno()
+        return os.pread(number, os.fstat(number).st_size, 0).count(b"\n")
 
     def lines(self) -> list[Any]:
         """Wait for its end; what it printed, a line of JSON each."""
