@@ -7,21 +7,18 @@ numbers, texts and types come out; or, where that is the question, a few objects
 from __future__ import annotations
 
 import gc
-import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
-from itertools import chain, compress, islice, pairwise, repeat, starmap, tee
-from operator import is_
-from types import ModuleType
+from itertools import chain, compress, islice, repeat, starmap
 from typing import Any
 
 from memwatch.diagnosis.big_containers import BigContainers, Gather, Objects, hit, note_big
 from memwatch.diagnosis.host import Host
-from memwatch.diagnosis.listing import Listing
+from memwatch.diagnosis.listing import Held, Listing
 from memwatch.diagnosis.meter import Meter
-from memwatch.diagnosis.reading import module_dict_of
-from memwatch.sampling.quiet import Step, late, uninterrupted
+from memwatch.diagnosis.reached import Reached
+from memwatch.sampling.quiet import Step, uninterrupted
 
 PARTS = 20
 SEARCH_PARTS = 50
@@ -30,8 +27,6 @@ LEAST_PART = 20_000
 MOST_YOUNG = 40_000
 """Objects of a younger generation that are gone through at once."""
 _OLDEST, _YOUNGER = 2, (1, 0)
-FROZEN_STEPS = 3
-MOST_FROZEN = 2_000_000
 CHUNK = 128
 """Objects asked at once for what they refer to."""
 MOST_FOUND = 1_000
@@ -66,81 +61,49 @@ def walk(
     large = [number for number in _YOUNGER if young[number] >= MOST_YOUNG]
     younger = tuple(number for number in _YOUNGER if number not in large)
     room = 2 * sum(young[number] for number in younger) + MOST_YOUNG
-    began = time.perf_counter()
     for generation in (_OLDEST, *large):
+        began = time.perf_counter()
         listing = Listing(host, meter, generation, newest=None if large else newest)
         try:
-            size = max(LEAST_PART, -(-listing.remaining // parts))
-            while True:
-                for again, work in enumerate(_all(gather, turns)):
-                    yield time.perf_counter() - began
-                    began = time.perf_counter()
-                    if not again:
-                        listing.begin_part(size)
-                    listing.run(work, younger, room)
-                listing.end_part()
-                younger, room = (), 0
-                if not listing.remaining:
-                    break
+            yield time.perf_counter() - began
+            yield from _through(listing, parts, gather, turns, younger=younger, room=room)
         finally:
             listing.close()
+        younger, room = (), 0
 
 
-def _all(gather: Gather, turns: Turns) -> Iterator[Gather]:
-    yield gather
-    yield from turns()
+def walk_frozen(
+    host: Host, meter: Meter, gather: Gather, *, turns: Turns = tuple, big: dict[int, int] | None = None
+) -> Iterator[float]:
+    """Go through what modules lead to in a few steps (see :mod:`reached`), in parts as well.
 
-
-def walk_frozen(meter: Meter, gather: Gather, *, turns: Turns = tuple) -> Iterator[float]:
-    """Go through what modules lead to in a few steps, in one part: objects that no list of tracked objects has.
-
-    Yields seconds to wait after each turn. Those are the objects that ``gc.freeze()`` has set apart (Celery and
-    gunicorn sites call it before they fork), and containers that are not tracked, such as a dict of texts.
+    ``big`` is given the lengths of its big containers, by id. Yields seconds to wait between two parts.
     """
-    for work in _all(gather, turns):
+    found = Reached(host, meter)
+    try:
+        yield from found.reach({} if big is None else big)
+        yield from _through(found, SEARCH_PARTS, gather, turns)
+    finally:
+        found.close()
+
+
+def _through(
+    objects: Held, parts: int, gather: Gather, turns: Turns, *, younger: tuple[int, ...] = (), room: int = 0
+) -> Iterator[float]:
+    size = max(LEAST_PART, -(-objects.remaining // parts))
+    while True:
         began = time.perf_counter()
-        _run_frozen(meter, work)
+        objects.begin_part(size)
+        objects.run(gather, younger, room)
+        for again in turns():
+            yield time.perf_counter() - began
+            began = time.perf_counter()
+            objects.run(again, younger, room)
+        objects.end_part()
+        younger, room = (), 0
         yield time.perf_counter() - began
-
-
-def _run_frozen(meter: Meter, gather: Gather) -> None:
-    layers: list[list[Any]] = [[] for _ in range(FROZEN_STEPS + 1)]
-    once: dict[int, Any] = {}
-    part: list[list[Any]] = []
-    cleared: list[None] = []
-
-    def every() -> Iterator[Any]:
-        return chain.from_iterable(layers)
-
-    def objects() -> Iterator[Any]:
-        return chain.from_iterable(part)
-
-    steps: list[Step] = [partial(layers[0].extend, chain.from_iterable(map(dict.values, namespaces())))]
-    for below, above in pairwise(layers):
-        referents = tee(chain.from_iterable(map(gc.get_referents, below)))
-        steps += [
-            partial(once.update, zip(map(id, referents[0]), referents[1], strict=False)),
-            partial(above.extend, chain.from_iterable(map(dict.values, (once,)))),
-            once.clear,
-        ]
-    del referents
-    steps += [
-        partial(once.update, zip(map(id, every()), every(), strict=False)),
-        partial(part.extend, map(list, map(dict.values, (once,)))),
-        once.clear,
-        partial(cleared.extend, map(list.clear, layers)),
-        *gather(objects, MOST_FROZEN),
-        partial(cleared.extend, map(list.clear, part)),
-        part.clear,
-    ]
-    with meter.pausing():
-        uninterrupted(steps)
-
-
-def namespaces() -> Iterator[Any]:
-    """Of the loaded plain modules, lazily and in C."""
-    plain = map(is_, map(type, late(dict.values, sys.modules)), repeat(ModuleType))
-    return map(module_dict_of, compress(late(dict.values, sys.modules), plain))
+        if not objects.remaining:
+            return
 
 
 def find_big_containers(host: Host, meter: Meter) -> Generator[float, None, dict[int, int]]:

@@ -30,15 +30,15 @@ HELD_S = 1.0
 """After which the rest is let go of and listed anew."""
 AT_ONCE = 50_000
 """Objects let go of in one uninterrupted call."""
-_listed: list[list[Any]] = []
+LISTED: list[list[Any]] = []
 """The list of the recording that runs. Of this module, so that it can be emptied before a fork."""
 
 
 def release() -> None:
     """Before a fork: let go of all at once, in the host's thread, for the child would hold them for ever."""
-    for objects in _listed:
+    for objects in LISTED:
         objects.clear()
-    _listed.clear()
+    LISTED.clear()
 
 
 def _untrackers() -> tuple[Callable[[object], None], ...]:
@@ -50,59 +50,28 @@ def _untrackers() -> tuple[Callable[[object], None], ...]:
     return (cast("Callable[[object], None]", function),)
 
 
-_untrack = _untrackers()
+UNTRACK = _untrackers()
+"""What takes a list out of the collector's sight, where the platform has it."""
 
 
-class Listing:
+class Held:
     """Objects yet to be gone through. One at a time; what is left of it is let go of by :meth:`close`."""
 
-    def __init__(self, host: Host, meter: Meter, generation: int, *, newest: int | None = None) -> None:
-        """List a generation; of it so many of the ``newest``, where that is given."""
+    def __init__(self, host: Host, meter: Meter) -> None:
         self._host = host
         self._meter = meter
-        self._generation = generation
         self._start = 0
-        self._first = 0
-        """The place in the generation of the first that is listed."""
-        total = self._list(slice(0, -newest) if newest is not None else None)
-        self._first = total - self.remaining
-
-    def _list(self, *unwanted: slice | None) -> int:
-        """All but the ``unwanted``; how many there were in all."""
-        lengths: list[int] = []
-        done: list[None] = []
-        steps: list[Step] = [
-            partial(_listed.extend, map(gc.get_objects, (self._generation,))),
-            *(partial(done.extend, map(untrack, _listed)) for untrack in _untrack),
-            partial(lengths.extend, map(len, _listed)),
-            *(partial(done.extend, map(delitem, _listed, (part,))) for part in filter(None, unwanted)),
-            partial(lengths.extend, map(len, _listed)),
-        ]
-        release()
-        with self._meter.pausing():
-            uninterrupted(steps)
-        self._since = time.monotonic()
-        total, self.remaining = lengths
-        return total
-
-    def _list_again(self) -> None:
-        """What remains, and what has taken the place of those among it that died. New objects join at the end."""
-        self._list(slice(self._first + self.remaining, None), slice(0, self._first))
+        self.remaining = 0
 
     def begin_part(self, size: int) -> None:
         """Choose the newest so many of those that remain."""
-        if time.monotonic() - self._since > HELD_S:
-            self._let_go(0)
-            self._list_again()
         self._start = max(0, self.remaining - size)
 
-    def run(self, gather: Gather, younger: tuple[int, ...], room: int) -> None:
-        """Go through the chosen part, and through all of the ``younger`` generations, which have at most ``room``."""
-        if not self._run(gather, younger, room):  # the process forked meanwhile
-            self._list_again()
-            self._run(gather, younger, room)
+    def run(self, gather: Gather, younger: tuple[int, ...] = (), room: int = 0) -> bool:
+        """Go through the chosen part, and through all of the ``younger`` generations, which have at most ``room``.
 
-    def _run(self, gather: Gather, younger: tuple[int, ...], room: int) -> bool:
+        Whether there was anything: before a fork all is let go of.
+        """
         part: list[list[Any]] = []
         there: list[int] = []
         cleared: list[None] = []
@@ -111,8 +80,8 @@ class Listing:
             return chain.from_iterable(part)
 
         steps: list[Step] = [
-            partial(there.extend, map(len, _listed)),
-            partial(part.extend, map(list.__getitem__, _listed, (slice(self._start, None),))),
+            partial(there.extend, map(len, LISTED)),
+            partial(part.extend, map(list.__getitem__, LISTED, (slice(self._start, None),))),
             partial(part.extend, map(gc.get_objects, younger)),
             *gather(objects, self.remaining - self._start + room),
             partial(cleared.extend, map(list.clear, part)),
@@ -134,7 +103,7 @@ class Listing:
 
     def _let_go(self, start: int) -> None:
         """Of those from ``start`` on, the newest first."""
-        length = sum(map(len, _listed))
+        length = sum(map(len, LISTED))
         while length > start:
             length = max(start, length - AT_ONCE)
             self._let_go_from(length)
@@ -145,8 +114,8 @@ class Listing:
         dying = Dying()
         from_here = slice(start, None)
         steps: list[Step] = [
-            partial(part.extend, map(list.__getitem__, _listed, (from_here,))),
-            partial(done.extend, map(delitem, _listed, (from_here,))),
+            partial(part.extend, map(list.__getitem__, LISTED, (from_here,))),
+            partial(done.extend, map(delitem, LISTED, (from_here,))),
             *dying.steps(lambda: chain.from_iterable(part)),
             partial(done.extend, map(list.clear, part)),
             part.clear,
@@ -154,3 +123,52 @@ class Listing:
         with self._meter.pausing():
             uninterrupted(steps)
         dying.leave(self._host)
+
+
+class Listing(Held):
+    """Those of a generation."""
+
+    def __init__(self, host: Host, meter: Meter, generation: int, *, newest: int | None = None) -> None:
+        """List them; so many of the ``newest``, where that is given."""
+        super().__init__(host, meter)
+        self._generation = generation
+        self._first = 0
+        """The place in the generation of the first that is listed."""
+        total = self._list(slice(0, -newest) if newest is not None else None)
+        self._first = total - self.remaining
+
+    def begin_part(self, size: int) -> None:
+        """Choose the newest so many of those that remain; listed anew when that was long ago."""
+        if time.monotonic() - self._since > HELD_S:
+            self._let_go(0)
+            self._list_again()
+        super().begin_part(size)
+
+    def run(self, gather: Gather, younger: tuple[int, ...] = (), room: int = 0) -> bool:
+        """The same; listed anew after a fork."""
+        if super().run(gather, younger, room):
+            return True
+        self._list_again()
+        return super().run(gather, younger, room)
+
+    def _list(self, *unwanted: slice | None) -> int:
+        """All but the ``unwanted``; how many there were in all."""
+        lengths: list[int] = []
+        done: list[None] = []
+        steps: list[Step] = [
+            partial(LISTED.extend, map(gc.get_objects, (self._generation,))),
+            *(partial(done.extend, map(untrack, LISTED)) for untrack in UNTRACK),
+            partial(lengths.extend, map(len, LISTED)),
+            *(partial(done.extend, map(delitem, LISTED, (part,))) for part in filter(None, unwanted)),
+            partial(lengths.extend, map(len, LISTED)),
+        ]
+        release()
+        with self._meter.pausing():
+            uninterrupted(steps)
+        self._since = time.monotonic()
+        total, self.remaining = lengths
+        return total
+
+    def _list_again(self) -> None:
+        """What remains, and what has taken the place of those among it that died. New objects join at the end."""
+        self._list(slice(self._first + self.remaining, None), slice(0, self._first))

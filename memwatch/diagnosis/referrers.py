@@ -11,7 +11,7 @@ from operator import is_
 from types import ModuleType
 from typing import Any
 
-from memwatch.diagnosis import graph, heap, options, population, reading, results
+from memwatch.diagnosis import graph, heap, options, population, reached, reading, results
 from memwatch.diagnosis.big_containers import BigContainers, Gather, Objects, with_ids
 from memwatch.diagnosis.frames import local_variables
 from memwatch.diagnosis.graph import Graph, Way
@@ -20,7 +20,7 @@ from memwatch.diagnosis.holders import Examiner, Node
 from memwatch.diagnosis.host import Host, Refused
 from memwatch.diagnosis.meter import Meter
 from memwatch.diagnosis.retained import retained_bytes
-from memwatch.figures import BigContainer
+from memwatch.figures import MB, BigContainer
 from memwatch.sampling.census import OBSERVER
 from memwatch.sampling.look import look, module_level_names
 from memwatch.sampling.names import clean
@@ -43,7 +43,8 @@ class ReferrersRecording:
     """One pass for each step up, in parts between which the host runs."""
 
     def __init__(self, asked: options.ReferrersOptions, host: Host) -> None:
-        self.needs_mb = NEEDS_MB + host.listing_mb
+        frozen = min(gc.get_freeze_count(), reached.MOST)
+        self.needs_mb = NEEDS_MB + host.listing_mb + frozen * reached.BYTES_EACH / MB
         if asked.type in ("native", "fragmentation"):
             raise Refused(
                 f"{asked.type} memory belongs to no Python object: record a flame graph with native_traces instead"
@@ -114,7 +115,7 @@ class ReferrersRecording:
         if frozen := gc.get_freeze_count():
             self._notes.append(
                 f"{frozen:,} objects are frozen (gc.freeze): of them those are seen that modules lead to "
-                f"in {heap.FROZEN_STEPS} steps."
+                f"in {reached.STEPS} steps."
             )
         if count > len(sample):
             self._notes.append(f"Counts are estimates from {len(sample)} of {count:,} instances, evenly spread.")
@@ -164,8 +165,8 @@ class ReferrersRecording:
             def gather(of_part: Objects, _size: int) -> list[Step]:
                 return with_ids(chosen, objects, of_part)
 
-            for walked in (partial(heap.walk, self._host), heap.walk_frozen):
-                for wait_s in walked(meter, gather) if not values else ():
+            for walked in (heap.walk, heap.walk_frozen):
+                for wait_s in walked(self._host, meter, gather) if not values else ():
                     values |= {id(item): reading.own_values(item) for item in objects}
                     put_back(objects, self._host)
                     yield wait_s
@@ -252,7 +253,7 @@ class _Climb:
         yield from heap.walk(self._host, self._meter, gather, parts=heap.SEARCH_PARTS, turns=big.turns)
         yield 0.0
         if gc.get_freeze_count():
-            yield from heap.walk_frozen(self._meter, gather, turns=big.turns)
+            yield from heap.walk_frozen(self._host, self._meter, gather, turns=big.turns, big=self._big)
 
     def _take(self, item: Any, wanted: frozenset[int], modules: dict[int, str]) -> list[int]:
         """One holder into the graph; its id where it is to be climbed from."""
@@ -276,14 +277,14 @@ def _fetch(wanted: frozenset[int], found: list[Any], host: Host, meter: Meter) -
         return with_ids(wanted, found, objects)
 
     def named() -> Iterator[Any]:
-        return chain.from_iterable(map(dict.values, heap.namespaces()))
+        return chain.from_iterable(map(dict.values, reached.namespaces()))
 
     with meter.pausing():
         uninterrupted(with_ids(wanted, found, named))  # a holder mostly has a name, and then no pass is needed
     if len(found) < len(wanted):
         yield from heap.walk(host, meter, gather)
     if not found:
-        yield from heap.walk_frozen(meter, gather)
+        yield from heap.walk_frozen(host, meter, gather)
     unique = {id(item): item for item in found}
     found[:] = unique.values()
 
@@ -295,7 +296,7 @@ def _module_namespaces() -> dict[int, str]:
     plain = map(is_, map(type, late(dict.values, sys.modules)), repeat(ModuleType))
     uninterrupted(
         [
-            partial(ids.extend, map(id, heap.namespaces())),
+            partial(ids.extend, map(id, reached.namespaces())),
             partial(names.extend, compress(late(iter, sys.modules), plain)),
         ]
     )

@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import threading
+import types
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from memwatch.agent import recordings
-from memwatch.diagnosis import heap, listing
+from memwatch.diagnosis import following, heap, listing, reached
 from memwatch.diagnosis.host import Host
 from memwatch.diagnosis.meter import Meter
 from memwatch.sampling.look import look
@@ -70,7 +71,7 @@ def passed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Passes]:
 
 def test_the_collector_and_snapshots_do_not_see_the_list(passed: Passes) -> None:
     passed.go(3)
-    (listed,) = listing._listed
+    (listed,) = listing.LISTED
     assert len(listed) > 20_000
     assert not gc.is_tracked(listed)
     assert id(listed) not in {each.token for each in look(total=len(gc.get_objects())).containers}
@@ -111,7 +112,7 @@ def test_a_pass_that_is_given_up_lets_go_of_all(passed: Passes) -> None:
     assert sys.getrefcount(kept) == before + 1
     passed.steps.close()
     assert sys.getrefcount(kept) == before
-    assert listing._listed == []
+    assert listing.LISTED == []
 
 
 @pytest.mark.parametrize("held_s", [0.0, 1e9])
@@ -150,6 +151,38 @@ def test_a_child_holds_nothing_of_a_pass_of_its_parent(passed: Passes) -> None:
     recordings.release_objects()  # as the agent does before each fork
     pid = os.fork()
     if not pid:
-        os._exit(0 if sys.getrefcount(kept[0]) == before - 1 and not listing._listed else 1)
+        os._exit(0 if sys.getrefcount(kept[0]) == before - 1 and not listing.LISTED else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert set(map(id, kept)) <= passed.end()
+
+
+def test_a_frozen_heap_is_gone_through_in_parts_and_our_own_list_is_no_way_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(heap, "LEAST_PART", 500)
+    monkeypatch.setattr(heap, "SEARCH_PARTS", 1_000_000)
+    monkeypatch.setattr(following, "AT_ONCE", 1_000)
+    monkeypatch.setattr(reached, "BIG", 2_000)
+    shop: Any = types.ModuleType("frozen_shop")
+    shop.KEPT = {number: [number] for number in range(3_000)}
+    shop.DEEP = [[[[]]]]
+    monkeypatch.setitem(sys.modules, "frozen_shop", shop)
+    seen: list[int] = []
+    sizes: list[int] = []
+    big: dict[int, int] = {}
+
+    def gather(objects: Callable[[], Iterator[Any]], size: int) -> list[Step]:
+        sizes.append(size)
+        return [partial(seen.extend, map(id, objects()))]
+
+    before = sys.getrefcount(shop.KEPT)
+    waits = sum(1 for _ in heap.walk_frozen(Host(), Meter(), gather, big=big))
+    assert waits > len(sizes) > 10
+    assert max(sizes) <= 500
+    wanted = {id(shop.KEPT), *map(id, shop.KEPT.values()), id(shop.DEEP[0][0])}
+    assert wanted <= set(seen)
+    assert id(listing.LISTED) not in seen
+    assert len(seen) == len(set(seen)), "each once"
+    assert big[id(shop.KEPT)] == 3_000
+    after = sys.getrefcount(shop.KEPT)
+    assert after == before

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from memwatch.diagnosis import big_containers, heap, reading, retained
+from memwatch.diagnosis import big_containers, following, heap, reading, retained
 from memwatch.diagnosis import referrers as module
 from memwatch.diagnosis.heap_summary import HeapSummaryRecording
 from memwatch.diagnosis.host import Host, Refused
@@ -87,7 +87,7 @@ def test_a_container_that_is_gone_through_in_slices_is_found_by_its_last_entries
 def test_a_holder_of_very_many_is_sized_within_bounds(
     kind: Any, shop: types.ModuleType, make_class: MakeClass, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retained, "AT_ONCE", 1_000)
+    monkeypatch.setattr(following, "AT_ONCE", 1_000)
     quote = make_class("Quote", __slots__=("price",))
     shop.QUOTES = kind(enumerate(quote() for _ in range(20_000)))  # type: ignore[attr-defined]
     whole = referrers(QUOTE)["holder"]
