@@ -20,6 +20,7 @@ from memwatch.diagnosis.big_containers import BIG
 from memwatch.diagnosis.following import Stretch, between, entries_of, next_stretch
 from memwatch.diagnosis.listing import LISTED, UNTRACK, Held, release
 from memwatch.diagnosis.reading import module_dict_of
+from memwatch.sampling.names import clean
 from memwatch.sampling.quiet import Step, late, uninterrupted
 
 STEPS = 3
@@ -31,10 +32,27 @@ _ATOMS = frozenset(map(id, (str, bytes, int, float, complex, bool, type(None))))
 """They refer to nothing, and nobody asks for them."""
 
 
+def _is_plain() -> Iterator[bool]:
+    """Of each of the loaded modules whether nothing about it is of the program's own making."""
+    return map(is_, map(type, late(dict.values, sys.modules)), repeat(ModuleType))
+
+
 def namespaces() -> Iterator[Any]:
     """Of the loaded plain modules, lazily and in C."""
-    plain = map(is_, map(type, late(dict.values, sys.modules)), repeat(ModuleType))
-    return map(module_dict_of, compress(late(dict.values, sys.modules), plain))
+    return map(module_dict_of, compress(late(dict.values, sys.modules), _is_plain()))
+
+
+def module_names() -> dict[int, str]:
+    """Names of the loaded plain modules by the id of their namespace."""
+    ids: list[int] = []
+    names: list[Any] = []
+    uninterrupted(
+        [
+            partial(ids.extend, map(id, namespaces())),
+            partial(names.extend, compress(late(iter, sys.modules), _is_plain())),
+        ]
+    )
+    return {key: clean(name) for key, name in zip(ids, names, strict=True) if type(name) is str}
 
 
 class Reached(Held):

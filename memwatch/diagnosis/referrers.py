@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Generator, Iterable, Iterator
-from functools import partial
-from itertools import chain, compress, repeat
-from operator import is_
-from types import ModuleType
+from itertools import chain
 from typing import Any
 
 from memwatch.diagnosis import graph, heap, options, population, reached, reading, results
@@ -24,7 +20,7 @@ from memwatch.figures import MB, BigContainer
 from memwatch.sampling.census import OBSERVER
 from memwatch.sampling.look import look, module_level_names
 from memwatch.sampling.names import clean
-from memwatch.sampling.quiet import Step, late, uninterrupted
+from memwatch.sampling.quiet import Step, uninterrupted
 
 NEEDS_MB = 32.0
 LONGEST_S = 75.0
@@ -224,7 +220,7 @@ class _Climb:
     def _pass(self, wanted: frozenset[int]) -> Generator[float, None, list[int]]:
         if not wanted:
             return []
-        modules = _module_namespaces()
+        modules = reached.module_names()
         above: list[int] = []
         examined = 0
         with held(self._host) as found:
@@ -287,17 +283,3 @@ def _fetch(wanted: frozenset[int], found: list[Any], host: Host, meter: Meter) -
         yield from heap.walk_frozen(host, meter, gather)
     unique = {id(item): item for item in found}
     found[:] = unique.values()
-
-
-def _module_namespaces() -> dict[int, str]:
-    """Names of the loaded modules by the id of their namespace."""
-    ids: list[int] = []
-    names: list[Any] = []
-    plain = map(is_, map(type, late(dict.values, sys.modules)), repeat(ModuleType))
-    uninterrupted(
-        [
-            partial(ids.extend, map(id, reached.namespaces())),
-            partial(names.extend, compress(late(iter, sys.modules), plain)),
-        ]
-    )
-    return {key: clean(name) for key, name in zip(ids, names, strict=True) if type(name) is str}
