@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import struct
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from operator import itemgetter
+from operator import itemgetter, neg
 from typing import Any
 
 _JSON, _COMPACT = b"\x00", b"\x01"
@@ -24,6 +25,7 @@ _ODD = (struct.error, KeyError, TypeError, ValueError, OverflowError, AttributeE
 
 text_of = lru_cache(maxsize=70_000)(str)
 """The text of a type's id: counts are keyed by it, as in JSON."""
+_id_of = lru_cache(maxsize=70_000)(int)
 
 
 def pack_ints(values: Sequence[int]) -> bytes:
@@ -88,14 +90,13 @@ def _width(most: int) -> str:
 def _counts(counts: Mapping[str, int]) -> bytes:
     """How many there are of each width; the ids; the numbers, the widest first."""
     items = sorted(counts.items(), key=itemgetter(1), reverse=True)
+    ids = [_id_of(key) for key, _count in items]
     numbers = [count for _key, count in items]
-    sizes = dict.fromkeys("QIHB", 0)
-    for number in numbers:
-        sizes["B" if number < 256 else "H" if number < 65_536 else "I" if number < 2**32 else "Q"] += 1
-    ids = [int(key) for key, _count in items]
+    q, i, h = (bisect_left(numbers, 1 - bound, key=neg) for bound in (2**32, 65_536, 256))
+    sizes = q, i - q, h - i, len(numbers) - h
     code = _width(max(ids, default=0))
-    form = f"<{len(ids)}{code}" + "".join(f"{size}{width}" for width, size in sizes.items())
-    return _SEGMENTS.pack(*sizes.values()) + code.encode() + struct.pack(form, *ids, *numbers)
+    form = f"<{len(ids)}{code}{sizes[0]}Q{sizes[1]}I{sizes[2]}H{sizes[3]}B"
+    return _SEGMENTS.pack(*sizes) + code.encode() + struct.pack(form, *ids, *numbers)
 
 
 def _counted(data: bytes, at: int) -> tuple[dict[str, int], int]:
