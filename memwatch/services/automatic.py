@@ -33,9 +33,11 @@ def keep_up(stored: Mapping[Process, Sequence[Snapshot]], interval_s: float) -> 
     created: list[Baseline] = []
     moved: list[Baseline] = []
     learning: dict[int, dict[str, int]] = {}
+    youth = warm_up(interval_s)
     for process, rows in stored.items():
         ordered = sorted(rows, key=lambda row: row.seq)
-        fair = _fair(process, ordered, interval_s)
+        warm_at = process.started_at + youth
+        fair = next((row for row in ordered if row.timestamp >= warm_at), None)
         if process.pk not in known:
             chosen = fair or ordered[0]
             baseline = Baseline(service_id=process.service_id, process=process, automatic=True)
@@ -46,7 +48,7 @@ def keep_up(stored: Mapping[Process, Sequence[Snapshot]], interval_s: float) -> 
             created.append(baseline)
             continue
         pk, since, is_automatic = known[process.pk]
-        if fair is not None and is_automatic and since < process.started_at + warm_up(interval_s):
+        if fair is not None and is_automatic and since < warm_at:
             moved.append(copy_figures(fair, Baseline(pk=pk)))
             since = fair.timestamp
         late = _backfill(ordered, since=since)
@@ -58,12 +60,6 @@ def keep_up(stored: Mapping[Process, Sequence[Snapshot]], interval_s: float) -> 
     for baseline in learnt:
         baseline.counts = {**learning[baseline.pk], **(baseline.counts or {})}
     save_columns(learnt, ("counts",))
-
-
-def _fair(process: Process, ordered: Sequence[Snapshot], interval_s: float) -> Snapshot | None:
-    """The first of these snapshots that was taken after warm-up."""
-    warm_at = process.started_at + warm_up(interval_s)
-    return next((row for row in ordered if row.timestamp >= warm_at), None)
 
 
 def copy_figures(row: Snapshot, baseline: Baseline) -> Baseline:

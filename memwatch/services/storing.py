@@ -115,12 +115,12 @@ class _Writer:
         ]
         insert(rows)
         by_process: dict[Process, list[Snapshot]] = {}
-        for row in rows:
-            by_process.setdefault(row.process, []).append(row)
-            if row.seq > row.process.last_seq:
-                row.process.last_seq = row.seq
+        for row, (process, _snapshot) in zip(rows, self._snapshots.values(), strict=True):
+            by_process.setdefault(process, []).append(row)
+            if row.seq > process.last_seq:
+                process.last_seq = row.seq
                 # By id: an object would close a cycle with row.process, garbage that waits for a full collection.
-                row.process.last_snapshot_id = row.pk
+                process.last_snapshot_id = row.pk
         if by_process:
             automatic.keep_up(by_process, self._interval_s)
         self._save_processes()
