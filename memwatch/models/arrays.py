@@ -21,7 +21,13 @@ def placeholder(field: models.Field[Any, Any], connection: BaseDatabaseWrapper) 
 
 
 def array(field: models.Field[Any, Any], values: Iterable[Any]) -> str:
-    """These values of the field; :class:`TypeError` for a kind of field that nobody has needed yet."""
+    """These values of the field; :class:`TypeError` for a kind of field that nobody has needed yet.
+
+    Nulls fit every field: a key of the site's own user model may be of any kind.
+    """
+    values = list(values)
+    if all(value is None for value in values):
+        return "{" + ",".join(["NULL"] * len(values)) + "}"
     write = _writer(field.target_field if isinstance(field, models.ForeignKey) else field)
     return "{" + ",".join(["NULL" if value is None else write(value) for value in values]) + "}"
 

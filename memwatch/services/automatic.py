@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from memwatch.models import Baseline, Process, Snapshot
 from memwatch.queries.figures import COLUMNS
-from memwatch.services.updates import save_columns
+from memwatch.services.updates import insert, save_columns
 
 WARM_UP_INTERVALS = 5
 WARM_UP_AT_MOST = timedelta(minutes=5)
@@ -54,7 +54,7 @@ def keep_up(stored: Mapping[Process, Sequence[Snapshot]], interval_s: float) -> 
         late = _backfill(ordered, since=since)
         if late:
             learning[pk] = late
-    Baseline.objects.bulk_create(created)
+    insert(created)
     save_columns(moved, ("timestamp", *COLUMNS))
     learnt = list(Baseline.objects.filter(pk__in=list(learning)).only("counts"))
     for baseline in learnt:

@@ -138,3 +138,7 @@ def test_a_text_that_is_too_long_for_its_column_is_refused_not_cut(place: Place)
 def test_a_field_whose_look_in_an_array_nobody_knows_is_named() -> None:
     with pytest.raises(TypeError, match="FloatField"):
         array(models.FloatField(), [1.5])
+
+
+def test_nulls_fit_a_field_of_any_kind() -> None:
+    assert array(models.UUIDField(), [None, None]) == "{NULL,NULL}"
