@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import struct
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter, neg
 from typing import Any
 
 _JSON, _COMPACT = b"\x00", b"\x01"
-_WIDTHS = {"B": 2**8, "H": 2**16, "I": 2**32, "Q": 2**64}
-"""Codes of :mod:`struct` and what each is too small for."""
 _SEGMENTS = struct.Struct("<4H")
 _KINDS = ("list", "dict", "set", "tuple", "deque", "bytearray")
 _CONTAINER = ("type", "length", "holds", "token", "name", "entry_bytes")
@@ -25,6 +25,7 @@ _ODD = (struct.error, KeyError, TypeError, ValueError, OverflowError, AttributeE
 
 text_of = lru_cache(maxsize=70_000)(str)
 """The text of a type's id: counts are keyed by it, as in JSON."""
+_id_of = lru_cache(maxsize=70_000)(int)
 
 
 def pack_ints(values: Sequence[int]) -> bytes:
@@ -82,20 +83,20 @@ def unpack_extras(data: bytes) -> dict[str, Any]:
 
 
 def _width(most: int) -> str:
-    return next(code for code, bound in _WIDTHS.items() if most < bound)
+    """The code of :mod:`struct` for the least width that holds the number; what none holds, ``Q`` refuses."""
+    return "B" if most < 256 else "H" if most < 65_536 else "I" if most < 2**32 else "Q"
 
 
 def _counts(counts: Mapping[str, int]) -> bytes:
     """How many there are of each width; the ids; the numbers, the widest first."""
-    items = sorted(((int(key), count) for key, count in counts.items()), key=lambda item: -item[1])
+    items = sorted(counts.items(), key=itemgetter(1), reverse=True)
+    ids = [_id_of(key) for key, _count in items]
     numbers = [count for _key, count in items]
-    sizes = dict.fromkeys("QIHB", 0)
-    for number in numbers:
-        sizes["B" if number < 256 else "H" if number < 65_536 else "I" if number < 2**32 else "Q"] += 1
-    ids = [key for key, _count in items]
+    q, i, h = (bisect_left(numbers, 1 - bound, key=neg) for bound in (2**32, 65_536, 256))
+    sizes = q, i - q, h - i, len(numbers) - h
     code = _width(max(ids, default=0))
-    form = f"<{len(ids)}{code}" + "".join(f"{size}{width}" for width, size in sizes.items())
-    return _SEGMENTS.pack(*sizes.values()) + code.encode() + struct.pack(form, *ids, *numbers)
+    form = f"<{len(ids)}{code}{sizes[0]}Q{sizes[1]}I{sizes[2]}H{sizes[3]}B"
+    return _SEGMENTS.pack(*sizes) + code.encode() + struct.pack(form, *ids, *numbers)
 
 
 def _counted(data: bytes, at: int) -> tuple[dict[str, int], int]:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from memwatch.models import Baseline, Process, Snapshot
 from memwatch.queries.figures import COLUMNS
+from memwatch.services.updates import insert, save_columns
 
 WARM_UP_INTERVALS = 5
 WARM_UP_AT_MOST = timedelta(minutes=5)
@@ -30,10 +31,13 @@ def keep_up(stored: Mapping[Process, Sequence[Snapshot]], interval_s: float) -> 
     active = Baseline.objects.filter(active=True, process__in=[process.pk for process in stored]).order_by()
     known = {row[0]: row[1:] for row in active.values_list("process_id", "pk", "timestamp", "automatic")}
     created: list[Baseline] = []
+    moved: list[Baseline] = []
     learning: dict[int, dict[str, int]] = {}
+    youth = warm_up(interval_s)
     for process, rows in stored.items():
         ordered = sorted(rows, key=lambda row: row.seq)
-        fair = _fair(process, ordered, interval_s)
+        warm_at = process.started_at + youth
+        fair = next((row for row in ordered if row.timestamp >= warm_at), None)
         if process.pk not in known:
             chosen = fair or ordered[0]
             baseline = Baseline(service_id=process.service_id, process=process, automatic=True)
@@ -44,33 +48,26 @@ def keep_up(stored: Mapping[Process, Sequence[Snapshot]], interval_s: float) -> 
             created.append(baseline)
             continue
         pk, since, is_automatic = known[process.pk]
-        if fair is not None and is_automatic and since < process.started_at + warm_up(interval_s):
-            _move(pk, fair)
+        if fair is not None and is_automatic and since < warm_at:
+            moved.append(copy_figures(fair, Baseline(pk=pk)))
             since = fair.timestamp
         late = _backfill(ordered, since=since)
         if late:
             learning[pk] = late
-    Baseline.objects.bulk_create(created)
-    for baseline in Baseline.objects.filter(pk__in=list(learning)).only("counts"):
+    insert(created)
+    save_columns(moved, ("timestamp", *COLUMNS))
+    learnt = list(Baseline.objects.filter(pk__in=list(learning)).only("counts"))
+    for baseline in learnt:
         baseline.counts = {**learning[baseline.pk], **(baseline.counts or {})}
-        baseline.save(update_fields=["counts"])
+    save_columns(learnt, ("counts",))
 
 
-def _fair(process: Process, ordered: Sequence[Snapshot], interval_s: float) -> Snapshot | None:
-    """The first of these snapshots that was taken after warm-up."""
-    warm_at = process.started_at + warm_up(interval_s)
-    return next((row for row in ordered if row.timestamp >= warm_at), None)
-
-
-def _move(pk: int, row: Snapshot) -> None:
-    Baseline.objects.filter(pk=pk).update(timestamp=row.timestamp, **{name: getattr(row, name) for name in COLUMNS})
-
-
-def copy_figures(row: Snapshot, baseline: Baseline) -> None:
-    """The snapshot's figures and time into the baseline. Not saved."""
+def copy_figures(row: Snapshot, baseline: Baseline) -> Baseline:
+    """The snapshot's figures and time into the baseline, which is returned. Not saved."""
     baseline.timestamp = row.timestamp
     for column in COLUMNS:
         setattr(baseline, column, getattr(row, column))
+    return baseline
 
 
 def _backfill(rows: Iterable[Snapshot], *, since: datetime) -> dict[str, int]:

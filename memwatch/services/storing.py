@@ -19,7 +19,7 @@ from memwatch.services import automatic, counters, processes, recording_arrivals
 from memwatch.services.processes import Sighting
 from memwatch.services.transactions import writing
 from memwatch.services.types import intern
-from memwatch.services.updates import save_columns
+from memwatch.services.updates import insert, save_columns
 from memwatch.transport.wire import Answer, RecordingPart, Report
 
 _SEEN = ("last_seen_at", "lease_expires_at", "last_snapshot", "last_seq")
@@ -113,14 +113,14 @@ class _Writer:
             )
             for (_pk, seq), (process, snapshot) in self._snapshots.items()
         ]
-        Snapshot.objects.bulk_create(rows, batch_size=500)
+        insert(rows)
         by_process: dict[Process, list[Snapshot]] = {}
-        for row in rows:
-            by_process.setdefault(row.process, []).append(row)
-            if row.seq > row.process.last_seq:
-                row.process.last_seq = row.seq
+        for row, (process, _snapshot) in zip(rows, self._snapshots.values(), strict=True):
+            by_process.setdefault(process, []).append(row)
+            if row.seq > process.last_seq:
+                process.last_seq = row.seq
                 # By id: an object would close a cycle with row.process, garbage that waits for a full collection.
-                row.process.last_snapshot_id = row.pk
+                process.last_snapshot_id = row.pk
         if by_process:
             automatic.keep_up(by_process, self._interval_s)
         self._save_processes()
@@ -194,8 +194,11 @@ class _Writer:
             command.save(update_fields=["state", "detail", "answered_at", "snapshot"])
 
     def _count(self, stored: dict[Process, list[Snapshot]]) -> None:
+        new = Tally[str]()
         for process, rows in stored.items():
-            self._counted[SNAPSHOTS, label_text(service=self._service[process.service_id])] += len(rows)
+            new[self._service[process.service_id]] += len(rows)
+        for service, n in new.items():
+            self._counted[SNAPSHOTS, label_text(service=service)] += n
         for service, n in self._repeated.items():
             self._counted[DUPLICATES, label_text(service=service)] += n
         counters.add_many({**self._counted})

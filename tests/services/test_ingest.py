@@ -363,3 +363,24 @@ def test_a_batch_costs_few_queries(hub: Hub, send: Any, django_assert_max_num_qu
         ingest_reports(hub=hub)
     with django_assert_max_num_queries(5):
         assert len(fleet()) == 50
+
+
+def test_a_batch_that_moves_baselines_and_teaches_them_costs_few_queries(
+    hub: Hub, send: Any, django_assert_max_num_queries: Any
+) -> None:
+    def counted(pid: int, **more: int) -> dict[str, int]:
+        return {"dict": 9_000 + pid, **more}
+
+    send(*(report(process(pid), {0: snapshot(counts=counted(pid))}) for pid in range(1, 51)))
+    ingest_reports(hub=hub)
+    late = {"dict": 1, "shop.Quote": 500}
+    for pid in range(1, 51):
+        warm = snapshot(300, counts=counted(2 * pid), rss_mb=float(pid))
+        send(report(process(pid), {1: warm, 2: snapshot(360, counts=late, backfill={"shop.Quote": pid})}))
+    with django_assert_max_num_queries(20):
+        ingest_reports(hub=hub)
+    assert Baseline.objects.count() == 50
+    for baseline in Baseline.objects.select_related("process"):
+        figures, pid = figures_of(baseline), baseline.process.pid
+        assert (baseline.timestamp, figures.rss_mb) == (at(300), pid)
+        assert figures.top_objects == counted(2 * pid, **{"shop.Quote": pid})
