@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from memwatch.figures import KIB_PER_MB
 from memwatch.models import Baseline, Leak, Process
@@ -69,6 +69,19 @@ class LeakGlance(NamedTuple):
     time_to_exhaustion_s: float | None
 
 
+class Drifting(Protocol):
+    """A process with the last size of its heap."""
+
+    @property
+    def pk(self) -> int: ...
+    @property
+    def service_id(self) -> int: ...
+    @property
+    def started_at(self) -> datetime: ...
+    @property
+    def heap_used_kib(self) -> int | None: ...
+
+
 class _Baseline(NamedTuple):
     heap_used_kib: int | None
     automatic: bool
@@ -90,8 +103,8 @@ def leaks_at_a_glance(service: int | None = None) -> list[LeakGlance]:
     return list(map(LeakGlance._make, rows.order_by().values_list(*_LEAK)))
 
 
-def heap_drifts(processes: Sequence[Glance]) -> dict[int, float]:
-    """Heap used against the baseline that counts for each, in percent, by process id. Two queries."""
+def heap_drifts(processes: Sequence[Drifting]) -> dict[int, float]:
+    """Heap used against the baseline that counts for each of these living, in percent, by process id. Two queries."""
     active = Baseline.objects.filter(active=True).order_by()
     columns = ("heap_used_kib", "automatic", Moment("created_at"))
     own = active.filter(process__isnull=False, process__ended_at=None)
@@ -104,7 +117,7 @@ def heap_drifts(processes: Sequence[Glance]) -> dict[int, float]:
     return _drifts(processes, {pk: baseline.heap_used_kib for pk, baseline in chosen if baseline is not None})
 
 
-def _drifts(processes: Sequence[Glance], heaps: Mapping[int, int | None]) -> dict[int, float]:
+def _drifts(processes: Sequence[Drifting], heaps: Mapping[int, int | None]) -> dict[int, float]:
     """``heaps``: heap used in KiB by the baseline that counts for each, by process id."""
     found = {}
     for process in processes:
