@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from memwatch import models
-from memwatch.models import Leak, Process
+from memwatch.models import Leak
 from memwatch.observation import FLEET, Backlog, Observation, Observed, OpenLeak
 from memwatch.queries import counters
 from memwatch.queries.figures import KIB_COLUMNS, MICROSECOND_COLUMNS, PLAIN_COLUMNS, figures_of_many
-from memwatch.queries.glance import heap_drifts
+from memwatch.queries.glance import alive_with_last, heap_drifts
 from memwatch.queries.moments import Moment
 from memwatch.queries.stats import transport_state
 from memwatch.transport import TransportUnavailable
@@ -121,7 +121,7 @@ Totals = Mapping[str, list[tuple[Mapping[str, str], int]]]
 def _processes() -> list[_Process]:
     """A pruned snapshot counts as none."""
     own, found = len(_PROCESS), []
-    for row in Process.objects.alive().values_list(*_PROCESS, *_LAST):
+    for row in alive_with_last().values_list(*_PROCESS, *_LAST):
         last = None if row[own] is None else _Last(*row[own:])
         found.append(_Process._make((*row[:own], last)))
     return found

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from django.db.models import FilteredRelation, Min, Q, QuerySet, Subquery
+
 from memwatch.figures import KIB_PER_MB
 from memwatch.models import Baseline, Leak, Process
 from memwatch.queries.baselines import choose, heap_drift_percent
@@ -14,8 +16,8 @@ from memwatch.queries.moments import Moment
 _COLUMNS = (
     "pk", "service_id", "service__name", "host", "slot_number", "outside", Moment("started_at"),
     Moment("last_seen_at"), "last_seq",
-    "last_snapshot__rss_kib", "last_snapshot__heap_used_kib", "last_snapshot__heap_limit_kib",
-    "last_snapshot__heap_limit_source", "last_snapshot__census_pause_us", "last_snapshot__snapshot_cpu_us",
+    "last__rss_kib", "last__heap_used_kib", "last__heap_limit_kib", "last__heap_limit_source", "last__census_pause_us",
+    "last__snapshot_cpu_us",
 )  # fmt: skip
 _LEAK = (
     "pk", "service_id", "process_id", "kind", "object_type", "severity", Moment("detected_at"), "time_to_exhaustion_s",
@@ -88,10 +90,21 @@ class _Baseline(NamedTuple):
     created_at: datetime
 
 
+def alive_with_last() -> QuerySet[Process]:
+    """Every process that is alive, with the columns of its last snapshot as ``last__…``.
+
+    The last snapshots are among the newest, which PostgreSQL is told: else it reads the whole table of snapshots for
+    them, until that has become so large that thousands of single look-ups seem less.
+    """
+    alive = Process.objects.alive()
+    oldest = alive.order_by().values("ended_at").annotate(oldest=Min("last_snapshot_id")).values("oldest")
+    newest = Q(last_snapshot__pk__gte=Subquery(oldest))
+    return alive.annotate(last=FilteredRelation("last_snapshot", condition=newest))
+
+
 def glance() -> list[Glance]:
     """Every process that is alive. One query."""
-    rows = Process.objects.alive().order_by().values_list(*_COLUMNS)
-    return list(map(Glance._make, rows))
+    return list(map(Glance._make, alive_with_last().order_by().values_list(*_COLUMNS)))
 
 
 def leaks_at_a_glance(service: int | None = None) -> list[LeakGlance]:
