@@ -106,11 +106,25 @@ class _Families:
         return family
 
 
+_Labelled = tuple[Mapping[str, str], float | None]
+
+
 def _add(family: Metric, labels: Mapping[str, str], value: float | None) -> None:
-    if value is None:
-        return
-    name = f"{family.name}_total" if family.type == "counter" else family.name
-    family.samples.append(Sample(name, labels, value))  # type: ignore[arg-type]  # it reads them only
+    if value is not None:
+        family.samples.append(Sample(_sample_name(family), labels, value))  # type: ignore[arg-type]  # it reads them only
+
+
+def _add_all(family: Metric, values: Iterable[_Labelled], factor: float = 1) -> None:
+    name = _sample_name(family)
+    family.samples += [
+        Sample(name, labels, value * factor)  # type: ignore[arg-type]  # it reads them only
+        for labels, value in values
+        if value is not None
+    ]
+
+
+def _sample_name(family: Metric) -> str:
+    return f"{family.name}_total" if family.type == "counter" else family.name
 
 
 def families(
@@ -140,20 +154,23 @@ def down() -> list[Metric]:
 
 
 def _add_process_series(made: _Families, observation: Observation) -> None:
-    measured = [(observed, observed.figures) for observed in observation.processes if observed.figures is not None]
+    measured = [(each.labels, each.figures) for each in observation.processes if each.figures is not None]
     columns = [(made.reference(name, text), name, 1.0) for name, text in REFERENCE_FIGURES.items()]
     columns += [(made.own(name, text), attribute, factor) for name, attribute, factor, text in OWN_FIGURES]
     for family, attribute, factor in columns:
-        for observed, figures in measured:
-            value = getattr(figures, attribute)
-            _add(family, observed.labels, value if value is None else value * factor)
+        _add_all(family, ((labels, getattr(figures, attribute)) for labels, figures in measured), factor)
     taken = made.own("last_snapshot_timestamp_seconds", "When the figures were taken, by the process's own clock.")
     collections = made.reference("gc_collections_total", "Total GC collections by generation.")
-    for observed, figures in measured:
-        _add(taken, observed.labels, figures.timestamp.timestamp())
-        for generation in "012":
-            value = getattr(figures, f"gc_collections_gen{generation}")
-            _add(collections, {**observed.labels, "generation": generation}, value)
+    _add_all(taken, ((labels, figures.timestamp.timestamp()) for labels, figures in measured))
+    by_generation = [(number, f"gc_collections_gen{number}") for number in "012"]
+    _add_all(
+        collections,
+        (
+            ({**labels, "generation": number}, getattr(figures, attribute))
+            for labels, figures in measured
+            for number, attribute in by_generation
+        ),
+    )
     _add_known_process_series(made, observation.processes)
 
 
@@ -166,13 +183,13 @@ def _add_known_process_series(made: _Families, processes: Sequence[Observed]) ->
     )
     info = made.own("process_info", "1, with what runs: the release of the code and Python's version.")
     kept = [(made.own(name, text), attribute) for name, attribute, text in KEPT_TOTALS]
-    for observed in processes:
-        _add(info, {**observed.labels, "release": observed.release, "python": observed.python}, 1)
-        _add(leaks, observed.labels, None if observed.leaks is None else sum(observed.leaks.values()))
-        _add(drift, observed.labels, observed.drift_percent)
-        _add(started, observed.labels, None if observed.started_at is None else observed.started_at.timestamp())
-        for family, attribute in kept:
-            _add(family, observed.labels, getattr(observed, attribute))
+    shared = [(observed.labels, observed) for observed in processes]
+    _add_all(info, (({**labels, "release": each.release, "python": each.python}, 1) for labels, each in shared))
+    _add_all(leaks, ((labels, sum(each.leaks.values())) for labels, each in shared if each.leaks is not None))
+    _add_all(drift, ((labels, each.drift_percent) for labels, each in shared))
+    _add_all(started, ((labels, each.started_at.timestamp()) for labels, each in shared if each.started_at is not None))
+    for family, attribute in kept:
+        _add_all(family, ((labels, getattr(each, attribute)) for labels, each in shared))
 
 
 def _add_object_counts(made: _Families, observation: Observation, limit: int) -> None:
@@ -183,15 +200,21 @@ def _add_object_counts(made: _Families, observation: Observation, limit: int) ->
         if observed.figures is not None and observed.figures.top_objects
     ]
     named = shown_types((counts for _labels, counts in reported), limit, observation.leaking_types)
+    _add_all(family, _counts(reported, named - {OTHER_TYPES}))
+
+
+def _counts(
+    reported: Iterable[tuple[Mapping[str, str], Mapping[str, int]]], named: Collection[str]
+) -> Iterator[_Labelled]:
     for labels, counts in reported:
         other, beyond = 0, False
         for name, count in counts.items():
-            if name in named and name != OTHER_TYPES:
-                _add(family, {**labels, "object_type": name}, count)
+            if name in named:
+                yield {**labels, "object_type": name}, count
             else:
                 other, beyond = other + count, True
         if beyond:
-            _add(family, {**labels, "object_type": OTHER_TYPES}, other)
+            yield {**labels, "object_type": OTHER_TYPES}, other
 
 
 def shown_types(counts: Iterable[Mapping[str, int]], limit: int, first: Collection[str] = ()) -> frozenset[str]:

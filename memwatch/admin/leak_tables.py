@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from django.db.models import Case, IntegerField, Value, When
@@ -25,13 +25,15 @@ SEVERITY_RANK = Case(
 
 
 L = TypeVar("L", Leak, LeakGlance)
+_FIRST_TWO = itemgetter(0, 1)
 
 
 def worst_first(leaks: Iterable[L]) -> list[L]:
     """By severity, then by how soon memory runs out; the same leak in several processes of a service stays together."""
-    groups = [list(group) for _key, group in groupby(sorted(leaks, key=_cause), key=_cause)]
-    groups.sort(key=lambda group: min(map(_urgency, group)))
-    return [leak for group in groups for leak in sorted(group, key=_urgency)]
+    found: dict[tuple[int, str, str], list[L]] = {}
+    for _urgency_of_it, cause, leak in sorted(((_urgency(leak), _cause(leak), leak) for leak in leaks), key=_FIRST_TWO):
+        found.setdefault(cause, []).append(leak)
+    return [leak for group in found.values() for leak in group]
 
 
 def causes_of(leaks: Iterable[LeakGlance]) -> list[list[LeakGlance]]:

@@ -66,9 +66,12 @@ class OverviewAdmin(ReadOnlyAdmin):
 def fleet_page(now: datetime) -> Mapping[str, Any]:
     """What the template shows. As many queries for a large fleet as for a small one."""
     items = queries.glance()
-    silent = sum(overview_tables.is_silent(item, now) for item in items)
+    silent_of = overview_tables.silent_of(items, now)
+    silent = silent_of.total()
     leaks = leak_tables.worst_first(queries.leaks_at_a_glance())
-    alerts = list(Alert.objects.raised().select_related("service", "process__service")[: SHOWN_ALERTS + 1])
+    # First the few, then what belongs to them: thousands may be raised.
+    newest = Alert.objects.raised().values("pk")[: SHOWN_ALERTS + 1]
+    alerts = list(Alert.objects.filter(pk__in=newest).select_related("service", "process__service"))
     state = queries.stats(now, seen=items)
     causes = leak_tables.causes_of(leaks)
     worst = overview_tables.worst_of_services(leaks)
@@ -79,7 +82,7 @@ def fleet_page(now: datetime) -> Mapping[str, Any]:
         "tone": leaks[0].severity if leaks else "good" if silent < len(items) else "",
         "tiles": _tiles(items, silent, leaks, alerts),
         "services": overview_tables.service_rows(
-            items, leaks, {service: whole.get(pk) for service, pk in worst.items()}, now
+            items, leaks, {service: whole.get(pk) for service, pk in worst.items()}, silent=silent_of, now=now
         ),
         "leaks": leak_tables.cause_rows(causes[:SHOWN_LEAKS], whole, now),
         "more_leaks": max(0, len(causes) - SHOWN_LEAKS),

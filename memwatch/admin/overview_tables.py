@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils.safestring import SafeString
@@ -24,11 +24,16 @@ LAGGING_INTERVALS = 2
 
 
 def service_rows(
-    items: Sequence[Glance], leaks: Sequence[LeakGlance], worst: Mapping[int, Leak | None], now: datetime
+    items: Sequence[Glance],
+    leaks: Sequence[LeakGlance],
+    worst: Mapping[int, Leak | None],
+    *,
+    silent: Mapping[int, int],
+    now: datetime,
 ) -> list[dict[str, Any]]:
     """Each service with its figures of now and its last hours; those that leak worst come first.
 
-    ``worst``: the worst leak of each service that has one, by the service's id.
+    ``worst``: the worst leak of each service that has one, by the service's id; ``silent``: see :func:`silent_of`.
     """
     drifts = queries.heap_drifts(items)
     recent = _recent(items, leaks, now)
@@ -39,7 +44,7 @@ def service_rows(
     for leak in leaks:
         own.setdefault(leak.service_id, []).append(leak)
     rows = [
-        _service_row(group, own.get(pk, []), worst.get(pk), drifts=drifts, past=recent.get(pk), now=now)
+        _service_row(group, own.get(pk, []), worst.get(pk), silent=silent[pk], drifts=drifts, past=recent.get(pk))
         for pk, group in members.items()
     ]
     return sorted(rows, key=lambda row: (row["rank"], row["name"]))
@@ -70,12 +75,11 @@ def _service_row(
     leaks: Sequence[LeakGlance],
     worst: Leak | None,
     *,
+    silent: int,
     drifts: Mapping[int, float],
     past: Recent | None,
-    now: datetime,
 ) -> dict[str, Any]:
     left = min((leak.time_to_exhaustion_s for leak in leaks if leak.time_to_exhaustion_s is not None), default=None)
-    silent = sum(is_silent(item, now) for item in members)
     figures: dict[str, float | None] = {
         "alive": len(members),
         "worst": SEVERITIES.index(worst.severity) if worst else None,
@@ -107,9 +111,10 @@ def _service_row(
     }
 
 
-def is_silent(item: Glance, now: datetime) -> bool:
-    """It has not reported for two intervals."""
-    return (now - item.last_seen_at).total_seconds() > 2 * get_settings().snapshot_interval
+def silent_of(items: Iterable[Glance], now: datetime) -> Counter[int]:
+    """How many have not reported for two intervals, by their service's id."""
+    before = now - timedelta(seconds=2 * get_settings().snapshot_interval)
+    return Counter(item.service_id for item in items if item.last_seen_at < before)
 
 
 def cost_lines(state: Mapping[str, Any]) -> list[Line]:

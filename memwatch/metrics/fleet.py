@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from memwatch import models
-from memwatch.models import Leak, Process
+from memwatch.models import Leak
 from memwatch.observation import FLEET, Backlog, Observation, Observed, OpenLeak
 from memwatch.queries import counters
-from memwatch.queries.baselines import baselines_of, heap_drift_percent
-from memwatch.queries.figures import figures_of_many
+from memwatch.queries.figures import KIB_COLUMNS, MICROSECOND_COLUMNS, PLAIN_COLUMNS, figures_of_many
+from memwatch.queries.glance import alive_with_last, heap_drifts
+from memwatch.queries.moments import Moment
 from memwatch.queries.stats import transport_state
 from memwatch.transport import TransportUnavailable
 
@@ -20,12 +23,74 @@ logger = logging.getLogger(__name__)
 Severities = Mapping[str, int]
 
 
+_PROCESS: tuple[str | Moment, ...] = (
+    "pk", "service_id", "service__name", "host", "slot_number", "release__name", "python", Moment("started_at"),
+    "dropped_snapshots", "sampling_failures", "refused_commands",
+)  # fmt: skip
+_SHOWN = (*KIB_COLUMNS, *MICROSECOND_COLUMNS, *PLAIN_COLUMNS, "counts")
+_LAST: tuple[str | Moment, ...] = (
+    Moment("last_snapshot__timestamp"),
+    *(f"last_snapshot__{column}" for column in _SHOWN),
+)
+
+
+class _Last:
+    """What is shown of a last snapshot: the rest is neither read nor unpacked."""
+
+    heap_limit_source = ""
+    gc_count = gc_threshold = extras = None
+    timestamp: datetime
+    heap_used_kib: int | None
+    counts: Any
+
+    def __init__(self, timestamp: datetime, *values: object) -> None:
+        self.timestamp = timestamp
+        self.__dict__.update(zip(_SHOWN, values, strict=True))
+
+
+class _Process(NamedTuple):
+    """One that is alive."""
+
+    pk: int
+    service_id: int
+    service: str
+    host: str
+    slot_number: int
+    release: str | None
+    python: str
+    started_at: datetime
+    dropped_snapshots: int
+    sampling_failures: int
+    refused_commands: int
+    last: _Last | None
+
+    @property
+    def heap_used_kib(self) -> int | None:
+        return None if self.last is None else self.last.heap_used_kib
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return {"service": self.service, "host": self.host, "slot": f"{self.service}-{self.slot_number}"}
+
+
+class _Leak(NamedTuple):
+    """One that is open."""
+
+    service_id: int
+    process_id: int | None
+    kind: str
+    object_type: str
+    severity: str
+    time_to_exhaustion_s: float | None
+    growth_per_hour: float | None
+
+
 def observe() -> Observation:
     """Read everything the exposition shows. Raises what the database raises when it does not answer."""
-    processes = list(Process.objects.alive().select_related("service", "release", "last_snapshot"))
-    leaks = list(Leak.objects.active().select_related(None).only(*_LEAK_COLUMNS))
-    labels = {process.pk: _labels(process) for process in processes}
-    services = {process.service_id: process.service.name for process in processes}
+    processes = _processes()
+    leaks = list(map(_Leak._make, Leak.objects.active().values_list(*_Leak._fields)))
+    labels = {process.pk: process.labels for process in processes}
+    services = {process.service_id: process.service for process in processes}
     totals = _totals()
     return Observation(
         source=FLEET,
@@ -45,9 +110,6 @@ def observe() -> Observation:
     )
 
 
-_LEAK_COLUMNS = (
-    "service_id", "process_id", "kind", "object_type", "severity", "time_to_exhaustion_s", "growth_per_hour",
-)  # fmt: skip
 _PLAIN_TOTALS = {
     "reports": counters.REPORTS,
     "snapshots": counters.SNAPSHOTS,
@@ -56,48 +118,47 @@ _PLAIN_TOTALS = {
 Totals = Mapping[str, list[tuple[Mapping[str, str], int]]]
 
 
-def _labels(process: Process) -> dict[str, str]:
-    return {"service": process.service.name, "host": process.host, "slot": process.slot}
+def _processes() -> list[_Process]:
+    """A pruned snapshot counts as none."""
+    own, found = len(_PROCESS), []
+    for row in alive_with_last().values_list(*_PROCESS, *_LAST):
+        last = None if row[own] is None else _Last(*row[own:])
+        found.append(_Process._make((*row[:own], last)))
+    return found
 
 
-def _observed(processes: list[Process], labels: Mapping[int, Mapping[str, str]], leaks: list[Leak]) -> list[Observed]:
-    measured = [(process, process.last_snapshot) for process in processes if process.last_snapshot is not None]
-    figures = dict(
-        zip((process.pk for process, _row in measured), figures_of_many(row for _process, row in measured), strict=True)
-    )
-    baselines = baselines_of(processes, columns=("heap_used_kib",))
+def _observed(
+    processes: Sequence[_Process], labels: Mapping[int, Mapping[str, str]], leaks: Sequence[_Leak]
+) -> list[Observed]:
+    measured = [(process.pk, process.last) for process in processes if process.last is not None]
+    figures = dict(zip((pk for pk, _row in measured), figures_of_many(row for _pk, row in measured), strict=True))
+    drifts = heap_drifts(processes)
     severities: dict[int, Counter[str]] = defaultdict(Counter)
     for leak in leaks:
         if leak.process_id is not None:
             severities[leak.process_id][leak.severity] += 1
-    found = []
-    for process in processes:
-        baseline, row = baselines.get(process.pk), process.last_snapshot
-        drift = None
-        if baseline is not None and row is not None:
-            drift = heap_drift_percent(baseline.heap_used_kib, row.heap_used_kib)
-        found.append(
-            Observed(
-                labels=labels[process.pk],
-                started_at=process.started_at,
-                release=process.release.name if process.release else "",
-                python=process.python,
-                figures=figures.get(process.pk),
-                drift_percent=drift,
-                leaks=severities.get(process.pk, {}),
-                dropped_snapshots=process.dropped_snapshots,
-                sampling_failures=process.sampling_failures,
-                refused_commands=process.refused_commands,
-            )
+    return [
+        Observed(
+            labels=labels[process.pk],
+            started_at=process.started_at,
+            release=process.release or "",
+            python=process.python,
+            figures=figures.get(process.pk),
+            drift_percent=drifts.get(process.pk),
+            leaks=severities.get(process.pk, {}),
+            dropped_snapshots=process.dropped_snapshots,
+            sampling_failures=process.sampling_failures,
+            refused_commands=process.refused_commands,
         )
-    return found
+        for process in processes
+    ]
 
 
 def _service_labels(service: str) -> dict[str, str]:
     return {"service": service, "host": "", "slot": ""}
 
 
-def _service_leaks(services: Mapping[int, str], leaks: list[Leak]) -> list[tuple[Mapping[str, str], Severities]]:
+def _service_leaks(services: Mapping[int, str], leaks: Sequence[_Leak]) -> list[tuple[Mapping[str, str], Severities]]:
     found: dict[int, Counter[str]] = defaultdict(Counter)
     for leak in leaks:
         if leak.process_id is None and leak.service_id in services:
@@ -106,7 +167,7 @@ def _service_leaks(services: Mapping[int, str], leaks: list[Leak]) -> list[tuple
 
 
 def _open_leaks(
-    labels: Mapping[int, Mapping[str, str]], services: Mapping[int, str], leaks: list[Leak]
+    labels: Mapping[int, Mapping[str, str]], services: Mapping[int, str], leaks: Sequence[_Leak]
 ) -> list[OpenLeak]:
     """Those of living processes and services."""
     found = []

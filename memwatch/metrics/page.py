@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import gzip
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Sequence
 
 from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import Collector
+
+from memwatch.metrics.lines import encode
 
 MAX_FORMATS = 8
 """Formats kept of one page; a scraper that invents more gets them made each time."""
-
-
-class _Collected(Collector):
-    """What prometheus_client's encoders want: something to collect from."""
-
-    def __init__(self, metrics: Iterable[Metric]) -> None:
-        self._metrics = metrics
-
-    def collect(self) -> Iterator[Metric]:
-        yield from self._metrics
 
 
 Form = tuple[str, bool]
@@ -48,7 +39,7 @@ class Page:
         with self._lock:
             if (body := self._bodies.get(form)) is not None:
                 return body, content_type
-            body = encoder(_Collected(self._metrics))
+            body = encode(self._metrics, encoder, content_type)
             if compressed:
                 body = gzip.compress(body, compresslevel=1)
             if len(self._bodies) < MAX_FORMATS:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from memwatch.figures import KIB_PER_MB, BigContainer, MemorySnapshot
 from memwatch.models import Baseline, FiguresColumns, Snapshot
@@ -74,12 +75,29 @@ def columns_of(snapshot: MemorySnapshot, ids: Mapping[str, int]) -> dict[str, An
     return values
 
 
+class FiguresRow(Protocol):
+    """A snapshot, a baseline, or as much of one as was read: beside these, every column of numbers."""
+
+    @property
+    def timestamp(self) -> datetime: ...
+    @property
+    def heap_limit_source(self) -> str: ...
+    @property
+    def gc_count(self) -> Any: ...
+    @property
+    def gc_threshold(self) -> Any: ...
+    @property
+    def counts(self) -> Any: ...
+    @property
+    def extras(self) -> Any: ...
+
+
 def figures_of(row: Snapshot | Baseline) -> MemorySnapshot:
     """The figures kept in a snapshot's or a baseline's row."""
     return figures_of_many([row])[0]
 
 
-def figures_of_many(rows: Iterable[Snapshot | Baseline]) -> list[MemorySnapshot]:
+def figures_of_many(rows: Iterable[FiguresRow]) -> list[MemorySnapshot]:
     """The same for many, with one look-up of type names for all."""
     rows = list(rows)
     ids: set[int] = set()
@@ -110,7 +128,7 @@ def megabytes(kib: float | None) -> float | None:
     return None if kib is None else kib / KIB_PER_MB
 
 
-def _sizes(row: Snapshot | Baseline) -> dict[str, Any]:
+def _sizes(row: FiguresRow) -> dict[str, Any]:
     values: dict[str, Any] = {name: megabytes(getattr(row, column)) for column, name in KIB_COLUMNS.items()}
     for column in NOUGHT_COLUMNS:
         values[KIB_COLUMNS[column]] = values[KIB_COLUMNS[column]] or 0.0
@@ -118,7 +136,7 @@ def _sizes(row: Snapshot | Baseline) -> dict[str, Any]:
     return {"timestamp": row.timestamp, "heap_limit_source": row.heap_limit_source or None, **values}
 
 
-def _rest(row: Snapshot | Baseline, names: Mapping[int, str]) -> dict[str, Any]:
+def _rest(row: FiguresRow, names: Mapping[int, str]) -> dict[str, Any]:
     """What is not a size."""
     values: dict[str, Any] = {name: getattr(row, name) for name in PLAIN_COLUMNS}
     for column, name in MICROSECOND_COLUMNS.items():

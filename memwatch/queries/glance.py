@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
+
+from django.db.models import FilteredRelation, Min, Q, QuerySet, Subquery
 
 from memwatch.figures import KIB_PER_MB
 from memwatch.models import Baseline, Leak, Process
 from memwatch.queries.baselines import choose, heap_drift_percent
+from memwatch.queries.moments import Moment
 
 _COLUMNS = (
-    "pk", "service_id", "service__name", "host", "slot_number", "outside", "started_at", "last_seen_at", "last_seq",
-    "last_snapshot__rss_kib", "last_snapshot__heap_used_kib", "last_snapshot__heap_limit_kib",
-    "last_snapshot__heap_limit_source", "last_snapshot__census_pause_us", "last_snapshot__snapshot_cpu_us",
+    "pk", "service_id", "service__name", "host", "slot_number", "outside", Moment("started_at"),
+    Moment("last_seen_at"), "last_seq",
+    "last__rss_kib", "last__heap_used_kib", "last__heap_limit_kib", "last__heap_limit_source", "last__census_pause_us",
+    "last__snapshot_cpu_us",
 )  # fmt: skip
-_BASELINE = ("service_id", "process_id", "created_at", "automatic", "heap_used_kib")
+_LEAK = (
+    "pk", "service_id", "process_id", "kind", "object_type", "severity", Moment("detected_at"), "time_to_exhaustion_s",
+)  # fmt: skip
 OF_A_PROCESS = frozenset({"setting", "rlimit"})
 """Sources of a limit that each process has for itself; the others are shared by those of a host."""
 
@@ -65,18 +71,40 @@ class LeakGlance(NamedTuple):
     time_to_exhaustion_s: float | None
 
 
+class Drifting(Protocol):
+    """A process with the last size of its heap."""
+
+    @property
+    def pk(self) -> int: ...
+    @property
+    def service_id(self) -> int: ...
+    @property
+    def started_at(self) -> datetime: ...
+    @property
+    def heap_used_kib(self) -> int | None: ...
+
+
 class _Baseline(NamedTuple):
-    service_id: int
-    process_id: int | None
-    created_at: datetime
-    automatic: bool
     heap_used_kib: int | None
+    automatic: bool
+    created_at: datetime
+
+
+def alive_with_last() -> QuerySet[Process]:
+    """Every process that is alive, with the columns of its last snapshot as ``last__…``.
+
+    The last snapshots are among the newest, which PostgreSQL is told: else it reads the whole table of snapshots for
+    them, until that has become so large that thousands of single look-ups seem less.
+    """
+    alive = Process.objects.alive()
+    oldest = alive.order_by().values("ended_at").annotate(oldest=Min("last_snapshot_id")).values("oldest")
+    newest = Q(last_snapshot__pk__gte=Subquery(oldest))
+    return alive.annotate(last=FilteredRelation("last_snapshot", condition=newest))
 
 
 def glance() -> list[Glance]:
     """Every process that is alive. One query."""
-    rows = Process.objects.alive().order_by().values_list(*_COLUMNS)
-    return list(map(Glance._make, rows))
+    return list(map(Glance._make, alive_with_last().order_by().values_list(*_COLUMNS)))
 
 
 def leaks_at_a_glance(service: int | None = None) -> list[LeakGlance]:
@@ -85,20 +113,28 @@ def leaks_at_a_glance(service: int | None = None) -> list[LeakGlance]:
     There may be thousands: a release that leaks does so in each of its processes.
     """
     rows = Leak.objects.active() if service is None else Leak.objects.active().filter(service=service)
-    return list(map(LeakGlance._make, rows.order_by().values_list(*LeakGlance._fields)))
+    return list(map(LeakGlance._make, rows.order_by().values_list(*_LEAK)))
 
 
-def heap_drifts(processes: Sequence[Glance]) -> dict[int, float]:
-    """Heap used against the baseline that counts for each, in percent, by process id. Two queries."""
+def heap_drifts(processes: Sequence[Drifting]) -> dict[int, float]:
+    """Heap used against the baseline that counts for each of these living, in percent, by process id. Two queries."""
     active = Baseline.objects.filter(active=True).order_by()
-    of_processes = active.filter(process__isnull=False, process__ended_at=None).values_list(*_BASELINE)
-    of_services = active.filter(process=None).values_list(*_BASELINE)
-    own: Mapping[Any, _Baseline] = {row[1]: _Baseline._make(row) for row in of_processes}
-    shared: Mapping[int, _Baseline] = {row[0]: _Baseline._make(row) for row in of_services}
+    columns = ("heap_used_kib", "automatic", Moment("created_at"))
+    own = active.filter(process__isnull=False, process__ended_at=None)
+    of_services = active.filter(process=None).values_list("service_id", *columns)
+    shared = {pk: _Baseline(*row) for pk, *row in of_services}
+    if not shared:
+        return _drifts(processes, dict(own.values_list("process_id", "heap_used_kib")))
+    of_processes = {pk: _Baseline(*row) for pk, *row in own.values_list("process_id", *columns)}
+    chosen = ((item.pk, choose(item, of_processes.get(item.pk), shared.get(item.service_id))) for item in processes)
+    return _drifts(processes, {pk: baseline.heap_used_kib for pk, baseline in chosen if baseline is not None})
+
+
+def _drifts(processes: Sequence[Drifting], heaps: Mapping[int, int | None]) -> dict[int, float]:
+    """``heaps``: heap used in KiB by the baseline that counts for each, by process id."""
     found = {}
     for process in processes:
-        chosen = choose(process, own.get(process.pk), shared.get(process.service_id))
-        drift = heap_drift_percent(chosen.heap_used_kib, process.heap_used_kib) if chosen is not None else None
+        drift = heap_drift_percent(heaps.get(process.pk), process.heap_used_kib)
         if drift is not None:
             found[process.pk] = drift
     return found

@@ -21,6 +21,7 @@ from memwatch.figures import KIB_PER_MB
 from memwatch.models import Snapshot
 from memwatch.queries.figures import megabytes
 from memwatch.queries.fleet import ProcessFigures
+from memwatch.queries.moments import Moment
 
 LOOK_BACK = timedelta(hours=6)
 TIMES = 24
@@ -78,16 +79,20 @@ def recent(items: Sequence[ProcessFigures], now: datetime) -> dict[int, Recent]:
 def recent_of(candidates: Iterable[Candidate], now: datetime) -> dict[int, Recent]:
     """The same of these, without those seen from outside: a parent does no work, and its snapshots have no numbers."""
     chosen = _chosen(candidates)
-    wanted = Q()
+    alike: dict[tuple[int, ...], list[int]] = {}
     for each in chosen:
-        numbers = _numbers(each.last_seq)
-        if numbers:
-            wanted |= Q(process=each.pk, seq__in=numbers)
+        if numbers := _numbers(each.last_seq):
+            alike.setdefault(numbers, []).append(each.pk)
+    wanted = Q()
+    for numbers, pks in alike.items():
+        wanted |= Q(process__in=pks, seq__in=numbers)
     if not wanted:
         return {}
-    rows = Snapshot.objects.filter(wanted, timestamp__gte=now - LOOK_BACK, rss_kib__isnull=False).order_by("timestamp")
+    # That they are these processes' is said once more: of a long OR, PostgreSQL would rather read the whole table.
+    mine = Snapshot.objects.filter(process__in=[pk for pks in alike.values() for pk in pks])
+    rows = mine.filter(wanted, timestamp__gte=now - LOOK_BACK, rss_kib__isnull=False).order_by("timestamp")
     series: dict[int, list[tuple[float, float]]] = {}
-    for pk, at, kib in rows.values_list("process_id", "timestamp", "rss_kib"):
+    for pk, at, kib in rows.values_list("process_id", Moment("timestamp"), "rss_kib"):
         series.setdefault(pk, []).append((at.timestamp(), megabytes(kib) or 0.0))
     by_service: dict[int, dict[int, list[tuple[float, float]]]] = {}
     begins = {each.pk: each.started_at.timestamp() for each in chosen}
@@ -105,13 +110,13 @@ def _chosen(candidates: Iterable[Candidate]) -> list[Candidate]:
     return [each for own in by_service.values() for each in nlargest(share, own)]
 
 
-def _numbers(last: int) -> list[int]:
+def _numbers(last: int) -> tuple[int, ...]:
     """Evenly so many sequence numbers of the time looked back on, up to the last."""
     if last < 0:
-        return []
+        return ()
     first = max(0, last - round(LOOK_BACK.total_seconds() / get_settings().snapshot_interval))
     count = min(TIMES, last - first + 1)
-    return sorted({first + round((last - first) * place / max(1, count - 1)) for place in range(count)})
+    return tuple(sorted({first + round((last - first) * place / max(1, count - 1)) for place in range(count)}))
 
 
 def _recent(series: dict[int, list[tuple[float, float]]], begins: dict[int, float]) -> Recent:

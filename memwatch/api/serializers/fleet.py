@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -52,6 +53,11 @@ class ProcessSerializer(serializers.Serializer[ProcessFigures]):
     baseline_drift_percent = serializers.FloatField(source="drift_percent", allow_null=True)
     last_snapshot = serializers.SerializerMethodField()
 
+    @cached_property
+    def _figures(self) -> LastSnapshotSerializer:
+        """One for all rows: each that is made copies every one of its fields."""
+        return LastSnapshotSerializer()
+
     @extend_schema_field(LastSnapshotSerializer(allow_null=True))
     def get_last_snapshot(self, item: ProcessFigures) -> dict[str, Any] | None:
         """The figures of the last snapshot, what only a census tells as of the latest one; null before the first."""
@@ -61,7 +67,7 @@ class ProcessSerializer(serializers.Serializer[ProcessFigures]):
         if item.census is not None and item.census.total_objects is not None:
             values |= {name: getattr(item.census, name) for name in CENSUS_FIGURES}
             values["census_at"] = item.census.timestamp
-        return dict(LastSnapshotSerializer(values).data)
+        return self._figures.to_representation(values)
 
 
 class CommandSerializer(serializers.Serializer[Command]):
