@@ -156,13 +156,14 @@ def _contained(data: bytes, at: int) -> list[dict[str, Any]]:
         at += 1 + n * struct.calcsize(f"<{code}")
     found = []
     for kind, holds, name, length, token, tenths in zip(*columns, strict=True):
-        box = {
-            "type": _KINDS[kind],
-            "length": length,
-            "holds": texts[holds],
-            "token": token + lowest - 1 if token else None,
-            "name": texts[name],
-            "entry_bytes": (tenths - 1) / 10 if tenths else None,
-        }
-        found.append({key: value for key, value in box.items() if value is not None})
+        box: dict[str, Any] = {"type": _KINDS[kind], "length": length}
+        if holds:
+            box["holds"] = texts[holds]
+        if token:
+            box["token"] = token + lowest - 1
+        if name:
+            box["name"] = texts[name]
+        if tenths:
+            box["entry_bytes"] = (tenths - 1) / 10
+        found.append(box)
     return found

@@ -11,6 +11,7 @@ from typing import Any
 from memwatch.detection import History
 from memwatch.models import Process, Snapshot
 from memwatch.queries.figures import KIB_COLUMNS, containers_of, megabytes
+from memwatch.queries.moments import Moment
 from memwatch.queries.types import names_of
 
 _PROCESSES_AT_ONCE = 20
@@ -25,6 +26,7 @@ _PLAIN = (
     "requests_handled", "tasks_handled",
 )  # fmt: skip
 _COLUMNS = ("process_id", "timestamp", "counts", "extras", "heap_limit_source", *_KIB, *_PLAIN)
+_READ = tuple(Moment(name) if name == "timestamp" else name for name in _COLUMNS)
 
 
 def judged_history(process: Process, *, since: datetime, until: datetime | None = None) -> History:
@@ -54,7 +56,7 @@ def judged_histories(
         rows = Snapshot.objects.filter(process__in=list(by_id), timestamp__gte=since)
         if until is not None:
             rows = rows.filter(timestamp__lte=until)
-        read = list(rows.order_by("process_id", "timestamp", "seq").values_list(*_COLUMNS))
+        read = list(rows.order_by("process_id", "timestamp", "seq").values_list(*_READ))
         for pk, group in groupby(read, key=itemgetter(0)):
             begin = (begins or {}).get(pk, since)
             own = _rising(row for row in group if row[1] >= begin)
