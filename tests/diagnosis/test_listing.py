@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from memwatch.agent import recordings
+from memwatch.agent import lifecycle, recordings
 from memwatch.diagnosis import following, heap, listing, reached
 from memwatch.diagnosis.host import Host
 from memwatch.diagnosis.meter import Meter
@@ -148,7 +148,7 @@ def test_a_child_holds_nothing_of_a_pass_of_its_parent(passed: Passes) -> None:
     gc.collect()
     passed.go(2)
     before = sys.getrefcount(kept[0])
-    recordings.release_objects()  # as the agent does before each fork
+    lifecycle._hook()  # as every agent does when it starts
     pid = os.fork()
     if not pid:
         os._exit(0 if sys.getrefcount(kept[0]) == before - 1 and not listing.LISTED else 1)
