@@ -8,7 +8,7 @@ from typing import Any
 
 from memwatch.detection import backing, enough, gates, growth, lasting, rules
 from memwatch.detection.case import Case, Decision
-from memwatch.detection.garbage import RISING_SHARE
+from memwatch.detection.garbage import RISING_SHARE, SURVIVED_SHARE
 from memwatch.detection.verdict import Finding
 
 OUTCOMES = {"leak": "passed", "expected": "failed", "quiet": "failed", "not enough data": "undecided"}
@@ -185,6 +185,10 @@ def _memory_behind(case: Case) -> str | None:
 
 
 def _full_collection(case: Case) -> str | None:
+    teeth = case.found.get("teeth")
+    if teeth is not None:
+        left = case.found["kept_share_of_teeth"] * 100
+        return f"after {teeth} collections {left:.0f} % of the rate between them is left (at least {_SURVIVED:.0f} %)"
     kept = case.found.get("kept_by_full_collection")
     if kept is not None:
         return f"{_n(kept)} of what had grown were still there after a full collection"
@@ -207,6 +211,7 @@ def _n(value: float) -> str:
 
 _LATE = lasting.LATE_SHARE * 100
 _RISING = RISING_SHARE * 100
+_SURVIVED = SURVIVED_SHARE * 100
 
 _SENTENCES: Mapping[str, Callable[[Case], str | None]] = {
     "gates": _gates,
