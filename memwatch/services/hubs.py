@@ -70,8 +70,8 @@ def ask_worker(payloads: Mapping[str, bytes], *, wait_s: float) -> None:
 def checked(payloads: Mapping[str, str], *, longest_s: float, most_a_minute: int) -> dict[str, bytes]:
     """Those that an operator may ask for, one running process each.
 
-    Signed, known, not expired and not for long, for the process that they are sent to; what leaves a row has it, and the
-    process was not asked more than ``most_a_minute`` times for the same.
+    Signed, known, not expired and not for long, for the process that they are sent to; what leaves a row has it, and
+    the process was not asked more than ``most_a_minute`` times for the same.
     """
     key, now = get_settings().command_key, datetime.now(UTC)
     found: dict[str, tuple[wire.Command, bytes]] = {}
