@@ -30,6 +30,8 @@ SNAPSHOTS_AT_ONCE = 200
 UNSTORABLE = "unstorable"
 """Reason for a report that is well-formed and still cannot be stored."""
 _ATTEMPTS = 3
+_OF_THE_WORKER = ("billiard", "celery")
+"""What a worker is interrupted with: a time limit that is over, a task that is revoked."""
 _TRANSACTION_STATE = "25"
 """PostgreSQL's class of errors of a server that has become read-only, as providers make one whose disk is full."""
 
@@ -142,8 +144,12 @@ def _store_or_split(chunk: Sequence[tuple[Delivery, Report]], now: datetime) -> 
 
 
 def _is_no_reports_fault(error: Exception) -> bool:
-    """Whether the database can store none now, so that they have to wait: away, read-only, without its tables."""
-    if isinstance(error, OperationalError | InterfaceError):
+    """Whether none can be stored now, so that they have to wait: the database is away or read-only or without its
+    tables, there is no memory, the worker has run out of time.
+    """
+    if isinstance(error, OperationalError | InterfaceError | MemoryError):
+        return True
+    if type(error).__module__.partition(".")[0] in _OF_THE_WORKER:
         return True
     if str(getattr(error.__cause__, "sqlstate", None) or "").startswith(_TRANSACTION_STATE):
         return True

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import InternalError
 
 from memwatch.figures import MemorySnapshot
@@ -125,6 +126,22 @@ def test_reports_wait_while_the_database_is_read_only(hub: Hub, send: Any, monke
             ingest_reports(hub=hub)
     assert RejectedReport.objects.count() == 0
     assert hub.state().backlog == 2
+
+
+@pytest.mark.parametrize("interruption", [MemoryError(), SoftTimeLimitExceeded()], ids=["memory", "time limit"])
+def test_reports_wait_when_the_worker_itself_can_go_no_further(
+    hub: Hub, send: Any, monkeypatch: pytest.MonkeyPatch, interruption: Exception
+) -> None:
+    def interrupted(*_args: Any, **_kwargs: Any) -> None:
+        raise interruption
+
+    send(report(snapshots={0: snapshot()}))
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, "store", interrupted)
+        with pytest.raises(type(interruption)):
+            ingest_reports(hub=hub)
+    assert RejectedReport.objects.count() == 0
+    assert hub.state().backlog == 1
 
 
 def test_only_the_last_rejects_are_kept(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
