@@ -252,7 +252,7 @@ def _read(given: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[dict[st
     if hooks and not values.get("webhook_secret"):
         sentence = (
             'MEMWATCH["ALERT_CHANNELS"] has a webhook, and MEMWATCH["WEBHOOK_SECRET"] is not set: give both sides a '
-            "secret, e.g. of python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+            "secret, e.g. of python -c 'import secrets; print(secrets.token_urlsafe(48))'"
         )
         wrong.append(("WEBHOOK_SECRET", sentence))
     return values, wrong

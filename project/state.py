@@ -10,7 +10,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 def state_folder(folder: Path) -> Path:
-    """Make the folder, 0700. :class:`ImproperlyConfigured` says what to do where it cannot be made or written."""
+    """Make the folder, 0700; one of this user's that others may look into is made so.
+
+    :class:`ImproperlyConfigured` says what to do where it cannot be made or written.
+    """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -21,6 +24,9 @@ def state_folder(folder: Path) -> Path:
         raise ImproperlyConfigured(
             f"{folder} is not writable: set MEMWATCH_VAR to a folder that this user may write to, or change its owner"
         )
+    found = folder.stat()
+    if found.st_uid == os.geteuid() and found.st_mode & 0o077:
+        folder.chmod(0o700)
     return folder
 
 

@@ -59,7 +59,11 @@ _SHORT_COMMANDS = frozenset(
 """Done in a moment, interactive, or a supervisor of processes that are watched themselves."""
 _CELERY_LONG = ("main", "child", "beat", "flower")
 _INTERACTIVE = ("python", "ipython", "bpython", "ptpython", "jupyter", "jupyter-lab", "ipykernel_launcher")
-_TEST_RUNNERS = ("pytest", "py.test", "unittest", "tox", "nox")
+_TOOLS = (
+    *("pytest", "py.test", "unittest", "tox", "nox"),
+    *("mypy", "dmypy", "pylint", "sphinx-build", "sphinx-autobuild"),
+)
+"""Runners of tests, and what loads a site's settings only to look at its code."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +83,7 @@ LATER = Occasion(delay_s=UNKNOWN_DELAY_S)
 def occasion(arguments: Sequence[str], *, environ: Mapping[str, str], modules: Mapping[str, object]) -> Occasion | None:
     """How to watch the process with these arguments, environment and loaded modules; ``None``: not at all."""
     kind, _, command = guess_program(arguments).partition(" ")
-    if "_pytest" in modules or kind in _TEST_RUNNERS or (kind in _INTERACTIVE and command != "-c"):
+    if "_pytest" in modules or kind in _TOOLS or (kind in _INTERACTIVE and command != "-c"):
         return None
     if "uwsgi" in modules or "mod_wsgi" in modules or kind in (*WEB_SERVERS, *_OTHER_WEB_SERVERS):
         return WEB

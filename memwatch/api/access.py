@@ -60,5 +60,7 @@ class AccountThrottle(_TokenThrottle):
 
     def get_cache_key(self, request: Request, view: APIView) -> str:
         username = request.data.get("username", "") if isinstance(request.data, dict) else ""
-        typed = hashlib.sha256(str(username).lower().encode("utf-8", "replace")).hexdigest()  # fit for a cache key
+        typed = hashlib.sha256(
+            str(username).strip().lower().encode("utf-8", "replace")
+        ).hexdigest()  # fit for a cache key
         return self._key(request.META.get("REMOTE_ADDR", ""), typed)

@@ -98,8 +98,10 @@ class Held:
 
     def close(self) -> None:
         """Let go of all."""
-        self._let_go(0)
-        release()
+        try:
+            self._let_go(0)
+        finally:
+            release()  # also where there is no memory to do it part by part
 
     def _let_go(self, start: int) -> None:
         """Of those from ``start`` on, the newest first."""
@@ -163,8 +165,12 @@ class Listing(Held):
             partial(lengths.extend, map(len, LISTED)),
         ]
         release()
-        with self._meter.pausing():
-            uninterrupted(steps)
+        try:
+            with self._meter.pausing():
+                uninterrupted(steps)
+        except BaseException:
+            release()
+            raise
         self._since = time.monotonic()
         total, self.remaining = lengths
         return total

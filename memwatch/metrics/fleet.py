@@ -29,8 +29,8 @@ _PROCESS: tuple[str | Moment, ...] = (
 )  # fmt: skip
 _SHOWN = (*KIB_COLUMNS, *MICROSECOND_COLUMNS, *PLAIN_COLUMNS, "counts")
 _LAST: tuple[str | Moment, ...] = (
-    Moment("last_snapshot__timestamp"),
-    *(f"last_snapshot__{column}" for column in _SHOWN),
+    Moment("last__timestamp"),
+    *(f"last__{column}" for column in _SHOWN),
 )
 
 

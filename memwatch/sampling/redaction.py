@@ -12,12 +12,17 @@ HIDDEN = "***"
 
 _HIDING = (
     r"(?:pass(?:w(?:or)?d|phrase|code)?|pwd|secret|token|credential|auth|cookie|signature|session[-_]?id"
-    r"|(?:api|access|account|private|signing|encryption|shared)[-_]?key)"
+    r"|(?:api|access|account|private|signing|encryption|shared|license|master|service|client)[-_]?key)"
 )
 _NAME = re.compile(rf"(?i)^-{{0,2}}[\w.\[\]\"'-]*{_HIDING}[\w.\[\]\"'-]*$")
 """``--db-password``, ``API_KEY``, ``secret``: what follows it is secret."""
 _ASSIGNMENT = re.compile(rf"(?is)({_HIDING}[\w.\"'-]{{0,100}}\s*[=:]\s*)(\"[^\"]*\"?|'[^']*'?|[^\s&;,]+)")
 """``TOKEN=…``, ``?password=…&``, ``secret: …`` anywhere in an argument."""
+_WHOLE = re.compile(rf"(?is)^(-{{0,2}}[\w.-]*{_HIDING}[\w.-]*=).+$")
+"""An argument that is one assignment: all of it is the secret, blanks and commas too."""
+_SIGNED_URL = re.compile(r"(?i)([?&]sig=)[^\s&]+")
+_LOGIN = ("-u", "-U", "--user", "--proxy-user")
+"""Options that a ``name:password`` may follow."""
 _DSN = re.compile(r"(?s)(?<=[\w+.-])(://)([^/\s?#]*)@")
 """``scheme://user:password@host``; also where the password holds an @."""
 _UNQUOTED_DSN = re.compile(r"(?s)(?<=[\w+.-])(://)([^/\s?#:@\[]*:(?!\d{1,5}(?:[/?#]|$))[^\s@]*)@")
@@ -34,6 +39,8 @@ def redact(argument: str) -> str:
     """One argument (or any text) without passwords, tokens and the credentials of URLs."""
     if len(argument) > MAX_ARGUMENT:
         return "…"
+    argument = _WHOLE.sub(lambda match: match[1] + HIDDEN, argument)
+    argument = _SIGNED_URL.sub(lambda match: match[1] + HIDDEN, argument)
     argument = _DSN.sub(_without_password, argument)
     argument = _UNQUOTED_DSN.sub(_without_password, argument)
     argument = _TELLING.sub(HIDDEN, argument)
@@ -49,7 +56,7 @@ def _without_password(match: re.Match[str]) -> str:
 def command_line(arguments: Iterable[str]) -> str:
     """The arguments joined by blanks, redacted, printable, at most 300 characters."""
     shown: list[str] = []
-    hide_next = False
+    hide_next = is_login = False
     length = 0
     for argument in arguments:
         if length > MAX_COMMAND_LINE:
@@ -59,7 +66,9 @@ def command_line(arguments: Iterable[str]) -> str:
             hide_next = False
         else:
             hide_next = argument.startswith("-") and bool(_NAME.match(argument[:MAX_ARGUMENT]))
-            shown.append(redact(argument))
+            name, colon, _ = argument.partition(":")
+            shown.append(f"{redact(name)}:{HIDDEN}" if is_login and colon else redact(argument))
+        is_login = argument in _LOGIN
         length += len(shown[-1]) + 1
     text = "".join(character if character.isprintable() else " " for character in " ".join(shown))
     return text if len(text) <= MAX_COMMAND_LINE else text[: MAX_COMMAND_LINE - 1] + "…"

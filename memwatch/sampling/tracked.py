@@ -34,6 +34,8 @@ class Types:
         self.all: list[type] = []
         self.pause_ms = 0.0
         """The longest call."""
+        self.lost_count = False
+        """Whether more died between two calls than the window shows: where the next part begins is unknown then."""
         self._before: list[int] = []
 
     def list_all(self) -> None:
@@ -72,6 +74,7 @@ class Types:
         ]
         self._run(steps)
         known = frozenset(self._before)
+        self.lost_count |= bool(known) and known.isdisjoint(ids)
         self.all += [of for number, of in zip(ids, types, strict=True) if number not in known]
         self._before = ahead
 
@@ -94,7 +97,7 @@ def types_of_tracked(expected: int) -> tuple[list[type], float]:
     size = -(-expected // PARTS)
     for number in range(PARTS):
         found.list_part(number * size, None if number == PARTS - 1 else (number + 1) * size)
-    if _full_collections() != before:  # it has put them into another order
+    if found.lost_count or _full_collections() != before:  # which has put them into another order
         found.all = []
         found.list_all()
     return found.all, found.pause_ms

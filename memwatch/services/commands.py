@@ -114,7 +114,7 @@ def deliver(payloads: Mapping[str, str], *, wait_s: float, hub: Hub | None = Non
     if hub is None and hubs.is_lent():
         log.error("memwatch: HUB_TRANSPORT is worker in a worker too: give workers a URL that may send commands")
         return
-    good = hubs.checked(payloads)
+    good = hubs.checked(payloads, longest_s=LIFETIME_S, most_a_minute=MOST_PER_MINUTE)
     if len(good) < len(payloads):
         log.warning("memwatch: %d of %d commands to deliver are not right", len(payloads) - len(good), len(payloads))
     if good and (problem := _send(good, wait_s=min(wait_s, MOST_WAIT_S), hub=hub)):

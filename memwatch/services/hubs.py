@@ -8,17 +8,22 @@ go to a Celery worker as a task. The worker checks each as an agent would before
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+
+from django.db import connections
 
 from memwatch.conf import HUB_BY_WORKER, get_settings
-from memwatch.models import Command
+from memwatch.models import Command, Process
 from memwatch.transport import Hub, TransportUnavailable, open_hub, wire
 
 DELIVER = "memwatch.deliver_commands"
 """The task that sends commands for processes which may not."""
 MOST_DELIVERED = 500
 """Commands in one task."""
+WITHOUT_ROW = frozenset({"reset_baseline", "cancel_recording"})
+"""Commands that cost a process nothing, and are sent without a row of their own."""
 _LOOK_EVERY_S = 0.1
 
 
@@ -62,16 +67,35 @@ def ask_worker(payloads: Mapping[str, bytes], *, wait_s: float) -> None:
         time.sleep(_LOOK_EVERY_S)
 
 
-def checked(payloads: Mapping[str, str]) -> dict[str, bytes]:
-    """Those that an agent would obey: signed, known, not expired, for the process that they are sent to."""
+def checked(payloads: Mapping[str, str], *, longest_s: float, most_a_minute: int) -> dict[str, bytes]:
+    """Those that an operator may ask for, one running process each.
+
+    Signed, known, not expired and not for long, for the process that they are sent to; what leaves a row has it, and
+    the process was not asked more than ``most_a_minute`` times for the same.
+    """
     key, now = get_settings().command_key, datetime.now(UTC)
-    good = {}
+    found: dict[str, tuple[wire.Command, bytes]] = {}
     for target, text in list(payloads.items())[:MOST_DELIVERED]:
         payload = text.encode("utf-8", "surrogatepass")
         try:
             command = wire.Command.decode(payload, key, now=now)
         except wire.WireError:
             continue
-        if command.target == target:
-            good[target] = payload
-    return good
+        if command.target == target and command.expires_at - now <= timedelta(seconds=longest_s):
+            found[target] = command, payload
+    running = Process.objects.filter(key__in=found, outside=False, ended_at=None)
+    rows = Command.objects.filter(process__in=running.values("pk"), created_at__gt=now - timedelta(minutes=1))
+    rows = rows.exclude(state=Command.State.REFUSED)
+    asked = Counter(rows.values_list("process__key", "name"))
+    known = set(rows.filter(state=Command.State.SENT).values_list("process__key", "name", "wire_id"))
+    return {
+        target: found[target][1]
+        for target in running.values_list("key", flat=True)
+        if _may_be_sent(found[target][0], known, asked[target, found[target][0].name], most_a_minute)
+    }
+
+
+def _may_be_sent(command: wire.Command, known: Collection[tuple[str, str, str]], asked: int, most: int) -> bool:
+    if command.name in WITHOUT_ROW or connections[Command.objects.db].settings_dict.get("ATOMIC_REQUESTS"):
+        return True  # a row of a request that is atomic is not to be seen before the request is over
+    return asked <= most and (command.target, command.name, command.id) in known

@@ -27,9 +27,13 @@ log = logging.getLogger("memwatch")
 READ_AT_ONCE = 200
 SNAPSHOTS_AT_ONCE = 200
 """In one transaction: short, so that a page that writes does not wait long on SQLite."""
+BYTES_AT_ONCE = 16 * 1024 * 1024
+"""Of reports that are decoded together."""
 UNSTORABLE = "unstorable"
 """Reason for a report that is well-formed and still cannot be stored."""
 _ATTEMPTS = 3
+_OF_THE_WORKER = ("billiard", "celery")
+"""What a worker is interrupted with: a time limit that is over, a task that is revoked."""
 _TRANSACTION_STATE = "25"
 """PostgreSQL's class of errors of a server that has become read-only, as providers make one whose disk is full."""
 
@@ -78,9 +82,10 @@ def ingest_reports(
             if not deliveries:
                 break
             taken += len(deliveries)
-            for done, part in _take(deliveries, now or timezone.now()):
-                hub.acknowledge(done)
-                result += part
+            for some in _of_bounded_size(deliveries):
+                for done, part in _take(some, now or timezone.now()):
+                    hub.acknowledge(done)
+                    result += part
         return result
     finally:
         if own:
@@ -91,6 +96,19 @@ def take(payloads: Sequence[bytes], *, now: datetime | None = None) -> IngestRes
     """Store reports that came another way (as answers); they may arrive through the transport as well."""
     deliveries = [Delivery(id="", payload=payload) for payload in payloads]
     return sum((part for _done, part in _take(deliveries, now or timezone.now())), IngestResult())
+
+
+def _of_bounded_size(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:
+    """Reports that are decoded together: a large one takes four times its size then."""
+    some: list[Delivery] = []
+    size = 0
+    for delivery in deliveries:
+        if some and size + len(delivery.payload) > BYTES_AT_ONCE:
+            yield some
+            some, size = [], 0
+        some.append(delivery)
+        size += len(delivery.payload)
+    yield some
 
 
 def _take(deliveries: Sequence[Delivery], now: datetime) -> Iterator[tuple[list[Delivery], IngestResult]]:
@@ -142,8 +160,12 @@ def _store_or_split(chunk: Sequence[tuple[Delivery, Report]], now: datetime) -> 
 
 
 def _is_no_reports_fault(error: Exception) -> bool:
-    """Whether the database can store none now, so that they have to wait: away, read-only, without its tables."""
-    if isinstance(error, OperationalError | InterfaceError):
+    """Whether none can be stored now, so that they have to wait: the database is away or read-only or without its
+    tables, there is no memory, the worker has run out of time.
+    """
+    if isinstance(error, OperationalError | InterfaceError | MemoryError):
+        return True
+    if type(error).__module__.partition(".")[0] in _OF_THE_WORKER:
         return True
     if str(getattr(error.__cause__, "sqlstate", None) or "").startswith(_TRANSACTION_STATE):
         return True

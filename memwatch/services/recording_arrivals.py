@@ -14,7 +14,7 @@ from memwatch.services import recording_files
 from memwatch.services.recording_states import close
 from memwatch.services.transactions import writing
 from memwatch.transport import schema, wire
-from memwatch.transport.recordings import JSON, MEMRAY
+from memwatch.transport.recordings import JSON, MAX_ARTIFACT_BYTES, MAX_JSON_BYTES, MEMRAY
 
 MAX_RESULT_BYTES = 1024 * 1024
 """Of a result that lies in the database, ready for a page; a bigger one stays packed beside it."""
@@ -97,8 +97,9 @@ def complete(now: datetime) -> int:
 
 def _finish(recording: Recording, packed: bytes, now: datetime) -> None:
     try:
-        plain = recording_files.unpack(packed)
-        result = None if recording.kind == RecordingKind.FLAMEGRAPH else _result(plain)
+        is_capture = recording.kind == RecordingKind.FLAMEGRAPH
+        plain = recording_files.unpack(packed, MAX_ARTIFACT_BYTES if is_capture else MAX_JSON_BYTES)
+        result = None if is_capture else _result(plain)
         if result is None and not plain.startswith(CAPTURE_BEGINS):
             raise ValueError("is no capture of memray")
         fits = result is not None and len(plain) <= MAX_RESULT_BYTES

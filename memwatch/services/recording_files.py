@@ -37,15 +37,15 @@ def storage() -> Storage:
     return FileSystemStorage(folder, base_url=None, file_permissions_mode=0o600, directory_permissions_mode=0o700)
 
 
-def unpack(packed: bytes) -> bytes:
+def unpack(packed: bytes, most: int = MAX_ARTIFACT_BYTES) -> bytes:
     """Decompress, within the size that agents may send. Raises :class:`ValueError` for what is broken or bigger."""
     engine = zlib.decompressobj()
     try:
-        plain = engine.decompress(packed, MAX_ARTIFACT_BYTES + 1)
+        plain = engine.decompress(packed, most + 1)
     except zlib.error as error:
         raise ValueError(f"cannot be unpacked: {error}") from None
-    if len(plain) > MAX_ARTIFACT_BYTES:
-        raise ValueError(f"unpacks to more than {MAX_ARTIFACT_BYTES // 1024 // 1024} MB")
+    if len(plain) > most:
+        raise ValueError(f"unpacks to more than {most // 1024 // 1024} MB")
     if not engine.eof or engine.unused_data:
         raise ValueError("is cut off, or has something behind its end")
     return plain

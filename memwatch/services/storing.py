@@ -59,7 +59,7 @@ def store(reports: Sequence[Report], *, now: datetime, interval_s: float) -> Sto
     processes.enrol(sightings, now)
     with writing():
         keys = {sighting.key for sighting in sightings}
-        locked = Process.objects.select_for_update().filter(key__in=keys).order_by("pk")
+        locked = Process.objects.select_for_update(no_key=True).filter(key__in=keys).order_by("pk")
         writer = _Writer(list(locked), ids, now=now, interval_s=interval_s)
         for report in sorted(reports, key=lambda report: (report.sent_at, report.goodbye)):
             writer.take(report, reporters[id(report)])

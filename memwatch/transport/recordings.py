@@ -21,6 +21,8 @@ MAX_PART_BYTES = 192 * 1024
 MAX_PARTS = 128
 MAX_ARTIFACT_BYTES = 64 * 1024 * 1024
 """Before compression: what unpacks to more is refused, lest a small message fill the server's memory."""
+MAX_JSON_BYTES = 4 * 1024 * 1024
+"""The same of JSON: Python's objects take up to fifty times as much as their text."""
 
 STATES = ("running", "done", "failed", "cancelled")
 JSON, MEMRAY = "application/json", "application/x-memray"
@@ -118,7 +120,7 @@ def split(
     """
     packed = zlib.compress(artifact, 6)
     parts = max(1, -(-len(packed) // MAX_PART_BYTES))
-    if parts > MAX_PARTS or len(artifact) > MAX_ARTIFACT_BYTES:
+    if parts > MAX_PARTS or len(artifact) > (MAX_JSON_BYTES if content_type == JSON else MAX_ARTIFACT_BYTES):
         raise ValueError(
             f"the result has {len(artifact):,} bytes ({len(packed):,} compressed), more than can be sent: "
             "record for a shorter time"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,10 @@ import redis
 
 from memwatch.transport.channel import EVERYONE, Delivery, HubState
 from memwatch.transport.redis_link import RedisAddress
+from memwatch.transport.redis_scripts import READ, SET_BACK
 from memwatch.transport.wire import MAX_REPORT_BYTES
+
+log = logging.getLogger("memwatch")
 
 GROUP = READER = "hub"
 """One reader's name for all hubs: Redis hands each entry to one of them, and no dead reader's name is left over."""
@@ -19,53 +23,11 @@ LEASE_S = 60.0
 """What was read and not acknowledged for so long is given to another reader."""
 KEPT_S = 30.0
 """Acknowledged reports stay so long, for :meth:`RedisHub.request`, which reads the same stream beside the group."""
+FUTURE_S = 86_400
+"""An id so far ahead of the server's clock was not drawn from it; a clock that is set back by hours is no sender's."""
 _COMMANDS_KEPT = 100
 _COMMANDS_EXPIRE_S = 120
 _MANY = 500
-
-_READ = """
--- Read new entries for the group, and count those that were trimmed before anybody had read them, in one step:
--- entries added = read + still there + trimmed. Redis before 7 does not say how many were added: estimated there,
--- from the time that the missing ones span, at the rate of those that are there.
-local function fields(list)
-  local map = {}
-  for i = 1, #list, 2 do map[list[i]] = list[i + 1] end
-  return map
-end
-local function order(id)
-  local ms, number = string.match(id, '^(%d+)-(%d+)$')
-  return tonumber(ms), tonumber(number)
-end
-local function is_after(a, b)
-  local a_ms, a_number = order(a)
-  local b_ms, b_number = order(b)
-  return a_ms > b_ms or (a_ms == b_ms and a_number > b_number)
-end
-local stream = fields(redis.call('XINFO', 'STREAM', KEYS[1]))
-local last
-for _, item in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-  local group = fields(item)
-  if group['name'] == ARGV[1] then last = group['last-delivered-id'] end
-end
-if not last then return redis.error_reply('NOGROUP of the hub') end
-local first = stream['first-entry']
-if first and is_after(first[1], last) then
-  local read = tonumber(redis.call('HGET', KEYS[2], 'read') or '0')
-  local known = tonumber(redis.call('HGET', KEYS[2], 'trimmed') or '0')
-  local trimmed = known
-  if stream['entries-added'] and ARGV[4] == '' then
-    trimmed = stream['entries-added'] - stream['length'] - read
-  elseif read > 0 then
-    local from, to = order(first[1]), order(stream['last-generated-id'])
-    trimmed = known + math.max(1, math.floor(stream['length'] * (from - order(last)) / math.max(1, to - from)))
-  end
-  if trimmed > known then redis.call('HSET', KEYS[2], 'trimmed', trimmed) end
-end
-local found = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[3], 'STREAMS', KEYS[1], '>')
-if not found then return {} end
-redis.call('HINCRBY', KEYS[2], 'read', #found[1][2])
-return found[1][2]
-"""
 
 
 class RedisHub:
@@ -102,7 +64,7 @@ class RedisHub:
             self.forget_trimmed()
         if len(deliveries) < limit:
             entries: Any = self._client.eval(
-                _READ, 2, reports, self._where.hub, GROUP, reader, limit - len(deliveries),
+                READ, 2, reports, self._where.hub, GROUP, reader, limit - len(deliveries),
                 "estimate" if self.estimates_losses else "",
             )  # fmt: skip
             deliveries += [
@@ -152,6 +114,12 @@ class RedisHub:
         ends.append(f"{int(seconds - KEPT_S) * 1000}-0")
         if pending["min"] is not None:
             ends.append(_text(pending["min"]))
+        future_ms = (int(seconds) + FUTURE_S) * 1000
+        if max(_order(end) for end in ends)[0] >= future_ms:
+            now = f"{int(seconds) * 1000}-0"
+            if self._client.eval(SET_BACK, 1, self._where.reports, GROUP, now, future_ms):
+                log.warning("memwatch: a sender chose the ids of reports in Redis; they begin anew, nothing is lost")
+                return
         self._client.xtrim(self._where.reports, minid=min(ends, key=_order), approximate=True)
 
     def request(self, commands: Mapping[str, bytes], *, timeout_s: float) -> dict[str, bytes]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import os
 import re
 import secrets
@@ -27,6 +28,10 @@ LEASE_S = 60.0
 """A claim older than this is taken over."""
 LEFT_OVER_S = 60.0
 """A file half written for so long was left by a killed process."""
+_CANNOT_READ_NOW = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EIO, errno.ESTALE, errno.EINTR}
+)
+"""Errors that say nothing of the report."""
 _COUNTED_FOR_S = 5.0
 _REPORT = re.compile(r"(\d{20})-[0-9a-f]{16}\.report")
 _CLAIM = re.compile(r"(\d{20})\.[0-9a-f]{8}\.((\d{20})-[0-9a-f]{16}\.report)")
@@ -182,10 +187,15 @@ def _write_file(folder: int, name: str, payload: bytes, mode: int) -> None:
 
 
 def read_file(folder: int, name: str) -> bytes:
-    """At most one byte over the limit; nothing for what is no readable file, which decoding then refuses."""
+    """At most one byte over the limit; nothing for what is no readable file, which decoding then refuses.
+
+    Raises :class:`OSError` where this process or the disk cannot read now: no file number is left, the disk fails.
+    """
     try:
         opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    except OSError:
+    except OSError as error:
+        if error.errno in _CANNOT_READ_NOW:
+            raise
         return b""
     if not stat.S_ISREG(os.fstat(opened).st_mode):
         os.close(opened)

@@ -38,6 +38,10 @@ from memwatch.agent.occasion import LATER, NOW, WEB, Occasion, occasion
         ("ipython", None),
         ("/srv/.venv/bin/pytest tests", None),
         ("/usr/lib/python3.11/unittest/__main__.py", None),
+        ("/srv/.venv/bin/mypy shop", None),
+        ("/usr/lib/python3/site-packages/mypy/__main__.py shop", None),
+        ("/srv/.venv/bin/pylint shop", None),
+        ("/srv/.venv/bin/sphinx-build docs built", None),
     ],
 )
 def test_what_lives_long_is_watched_and_what_is_over_soon_is_not(line: str, expected: Occasion | None) -> None:

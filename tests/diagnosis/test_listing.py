@@ -115,6 +115,30 @@ def test_a_pass_that_is_given_up_lets_go_of_all(passed: Passes) -> None:
     assert listing.LISTED == []
 
 
+def test_a_pass_that_cannot_even_let_go_in_order_lets_go_of_all(
+    passed: Passes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*_args: object) -> None:
+        raise MemoryError
+
+    passed.go(1)
+    monkeypatch.setattr(listing.Held, "_let_go_from", no_memory)
+    with pytest.raises(MemoryError):
+        passed.steps.close()
+    assert listing.LISTED == []
+
+
+def test_a_list_that_cannot_be_made_whole_is_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_memory(steps: list[Step]) -> None:
+        steps[0]()
+        raise MemoryError
+
+    monkeypatch.setattr(listing, "uninterrupted", out_of_memory)
+    with pytest.raises(MemoryError):
+        listing.Listing(Host(), Meter(), 2)
+    assert listing.LISTED == []
+
+
 @pytest.mark.parametrize("held_s", [0.0, 1e9])
 def test_a_list_made_anew_leaves_out_nobody(passed: Passes, monkeypatch: pytest.MonkeyPatch, held_s: float) -> None:
     monkeypatch.setattr(listing, "HELD_S", held_s)

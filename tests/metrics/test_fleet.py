@@ -6,6 +6,8 @@ import threading
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
@@ -37,6 +39,13 @@ def test_each_process_shows_its_figures_by_slot(fleet: Fleet) -> None:
     assert found["memwatch_processes_alive", "service=web"] == 2
     assert found["memwatch_process_start_time_seconds", "host=b", "service=worker", "slot=worker-1"] > 0
     assert found["memwatch_up",] == 1
+
+
+def test_last_snapshots_are_looked_for_among_the_newest(fleet: Fleet) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        shown()
+    (processes,) = [query["sql"] for query in asked if "LEFT OUTER JOIN" in query["sql"] and "rss_kib" in query["sql"]]
+    assert "MIN(" in processes
 
 
 def test_the_series_of_a_dead_process_vanish(fleet: Fleet) -> None:

@@ -13,6 +13,11 @@ def test_the_folder_is_for_its_user_alone(tmp_path: Path):
     assert state_folder(tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
 
 
+def test_a_folder_that_others_may_look_into_is_closed(tmp_path: Path):
+    (tmp_path / "var").mkdir(mode=0o755)
+    assert state_folder(tmp_path / "var").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_folder_that_cannot_be_made_says_what_to_do(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ImproperlyConfigured, match="MEMWATCH_VAR"):

@@ -41,6 +41,12 @@ SECRET = "hunter2-S3cr3t"
         ["app", f"redis://:a?{SECRET}#b@cache:6379/0"],
         ["app", f"DefaultEndpointsProtocol=https;AccountName=me;AccountKey={SECRET};"],
         ["app", "--signing-key", SECRET],
+        ["app", f"--password=a,{SECRET};b&{SECRET} c"],
+        ["app", f"SECRET_KEY=a;b,{SECRET}"],
+        ["app", "--user", f"me:{SECRET}"],
+        ["app", "-u", f"me:a:{SECRET}"],
+        ["app", "--license-key", SECRET],
+        ["app", f"https://host/blob?sv=1&sig={SECRET}&se=2"],
         ["app", f"Cookie: {SECRET}"],
     ],
 )
@@ -60,6 +66,7 @@ def test_secrets_are_hidden(arguments: list[str]) -> None:
         ["app", "--url", "https://[::1]:8080/path@version?q=1"],
         ["app", "--monkey", "banana", "sk-learn", "eyJ.txt"],
         ["app", "a@example.org"],
+        ["gunicorn", "-u", "www", "--config=app:settings", "--design=a:b"],
     ],
 )
 def test_what_is_no_secret_stays(arguments: list[str]) -> None:

@@ -76,6 +76,15 @@ def test_what_moves_up_when_others_die_is_counted_all_the_same(
     assert counts(die, monkeypatch)["Late"] == 20_000
 
 
+def test_when_more_die_than_can_be_followed_it_begins_again(
+    kept: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die() -> None:
+        del kept["early"][: tracked.WINDOW + 1_000]
+
+    assert counts(die, monkeypatch)["Late"] == 20_000
+
+
 def test_what_grows_old_meanwhile_is_not_counted_twice(
     kept: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

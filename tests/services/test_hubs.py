@@ -79,6 +79,35 @@ def test_a_worker_sends_nothing_that_an_agent_would_not_obey(
     assert caplog.text.count("1 of 1 commands to deliver are not right") == 3
 
 
+def test_a_worker_sends_nothing_that_no_operator_may_ask_for(
+    watched: Process, broker: Broker, transport_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def signed(name: str, target: str, lifetime_s: float = 30) -> str:
+        return WireCommand.make(name, target, lifetime_s=lifetime_s).encode(get_settings().command_key).decode()
+
+    stranger, key = process(2).key, watched.key
+    with TestAgent(transport_url, get_settings().command_key, process(1), snapshot) as agent:
+        commands.deliver({"*": signed("snapshot", "*")}, wait_s=0.2)
+        commands.deliver({stranger: signed("reset_baseline", stranger)}, wait_s=0.2)
+        commands.deliver({key: signed("snapshot", key)}, wait_s=0.2)  # without a row
+        commands.deliver({key: signed("reset_baseline", key, lifetime_s=3000)}, wait_s=0.2)
+        assert agent.obeyed == []
+        assert caplog.text.count("1 of 1 commands to deliver are not right") == 4
+        commands.deliver({key: signed("reset_baseline", key)}, wait_s=0.2)
+    assert agent.obeyed == ["reset_baseline"]
+
+
+def test_a_worker_asks_a_process_no_more_often_than_anybody_may(
+    watched: Process, lent: None, broker: Broker, transport_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "MOST_PER_MINUTE", 2)
+    monkeypatch.setattr(commands, "_refusals", lambda *_: {})  # as a web process that was taken over
+    with TestAgent(transport_url, get_settings().command_key, process(1), snapshot) as agent:
+        for _ in range(4):
+            commands.ping(watched, wait_s=0.3)
+    assert agent.obeyed == ["ping", "ping"]
+
+
 def test_the_process_itself_may_not_use_the_hub(lent: None) -> None:
     with pytest.raises(TransportUnavailable, match="only Celery workers"):
         hubs.open_own()

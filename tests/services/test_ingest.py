@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import InternalError
 
 from memwatch.figures import MemorySnapshot
@@ -125,6 +126,22 @@ def test_reports_wait_while_the_database_is_read_only(hub: Hub, send: Any, monke
             ingest_reports(hub=hub)
     assert RejectedReport.objects.count() == 0
     assert hub.state().backlog == 2
+
+
+@pytest.mark.parametrize("interruption", [MemoryError(), SoftTimeLimitExceeded()], ids=["memory", "time limit"])
+def test_reports_wait_when_the_worker_itself_can_go_no_further(
+    hub: Hub, send: Any, monkeypatch: pytest.MonkeyPatch, interruption: Exception
+) -> None:
+    def interrupted(*_args: Any, **_kwargs: Any) -> None:
+        raise interruption
+
+    send(report(snapshots={0: snapshot()}))
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, "store", interrupted)
+        with pytest.raises(type(interruption)):
+            ingest_reports(hub=hub)
+    assert RejectedReport.objects.count() == 0
+    assert hub.state().backlog == 1
 
 
 def test_only_the_last_rejects_are_kept(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,6 +327,23 @@ def test_a_process_whose_clock_was_set_back_goes_on_reporting(hub: Hub, send: An
     row = Process.objects.get()
     assert row.is_alive
     assert (row.last_snapshot.seq, row.lease_expires_at) == (1, at(60 + 180))
+
+
+def test_large_reports_are_decoded_a_few_at_a_time(hub: Hub, send: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest, "BYTES_AT_ONCE", 1_500)
+    together: list[int] = []
+    take = ingest._take
+
+    def counted(deliveries: Any, now: datetime) -> Any:
+        together.append(sum(len(delivery.payload) for delivery in deliveries))
+        return take(deliveries, now)
+
+    monkeypatch.setattr(ingest, "_take", counted)
+    send(*(report(process(number), {0: snapshot()}) for number in range(1, 8)))
+    assert ingest_reports(hub=hub).snapshots == 7
+    assert len(together) > 1
+    assert max(together) <= 1_500
+    assert hub.state().backlog == 0
 
 
 def test_in_a_rolling_deploy_reports_of_the_version_before_and_after_are_stored() -> None:

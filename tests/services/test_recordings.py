@@ -101,6 +101,7 @@ def test_a_process_cannot_write_the_recording_of_another(process: Process, who: 
     ("spoil", "says"),
     [
         (lambda _plain: zlib.compress(b"x" * 70_000_000), "unpacks to more than"),
+        (lambda _plain: zlib.compress(b'{"a":[' + b"{}," * 1_400_000 + b"{}]}"), "unpacks to more than 4 MB"),
         (lambda plain: zlib.compress(plain)[:-3], "cut off"),
         (lambda _plain: b"not compressed", "cannot be unpacked"),
         (lambda _plain: zlib.compress(b"[1]"), "no JSON object"),

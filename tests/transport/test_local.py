@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import stat
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -247,6 +249,27 @@ def test_odd_files_do_no_harm(uplink: LocalUplink, hub: LocalHub, folder: Path, 
     assert [path.name for path in spool.iterdir()] == ["notes.txt"]
     assert list((folder / "claimed").iterdir()) == []
     assert (tmp_path / "secret").read_bytes() == b"secret"
+
+
+def test_a_report_is_not_given_up_when_no_file_number_is_left(
+    uplink: LocalUplink, hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uplink.send(b"good")
+
+    really = os.open
+
+    def none_left(path: Any, *args: Any, **options: Any) -> int:
+        if str(path).endswith(".report"):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return really(path, *args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", none_left)
+        with pytest.raises(TransportUnavailable, match="Too many open files"):
+            hub.read(limit=10)
+    hub.close()
+    (delivery,) = hub.read(limit=10)
+    assert delivery.payload == b"good"
 
 
 def test_acknowledging_reaches_nothing_but_claims(hub: LocalHub, folder: Path) -> None:

@@ -394,6 +394,29 @@ def test_odd_entries_do_no_harm(uplink: RedisUplink, hub: RedisHub, client: redi
         timer.join()
 
 
+@pytest.mark.parametrize("behind", [0, 2])
+def test_an_id_that_a_sender_chose_does_not_end_the_stream(
+    uplink: RedisUplink, hub: RedisHub, client: redis.Redis, prefix: str, behind: int
+) -> None:
+    """The agents' user may append with any id: behind the highest of all nobody can."""
+    uplink.send(b"before")
+    client.xadd(f"{prefix}:up", {"p": "forged"}, id=f"{2**64 - 1}-{2**64 - 1 - behind}")
+    for number in range(behind):
+        uplink.send(b"behind it %d" % number)
+    with pytest.raises(TransportUnavailable, match="exhausted"):
+        uplink.send(b"refused")
+    first = hub.read(limit=2)
+    hub.acknowledge(first)  # not all was read yet: nothing of it may be lost
+    rest = hub.read(limit=10)
+    assert len(first + rest) == 2 + behind
+    hub.acknowledge(rest) if rest else None
+    uplink.send(b"after")
+    (after,) = hub.read(limit=10)
+    assert after.payload == b"after"
+    hub.acknowledge([after])
+    assert (hub.state().backlog, hub.state().lost) == (0, 0)
+
+
 def test_commands_do_not_pile_up(hub: RedisHub, client: redis.Redis, prefix: str) -> None:
     for _ in range(300):
         hub.notify({"gone": b"x" * 1000, "*": b"x" * 1000})
