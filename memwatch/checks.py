@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 
 from memwatch import conf, known_causes
@@ -135,10 +136,18 @@ def _check_routers() -> Iterable[checks.CheckMessage]:
 def check_database(
     databases: Iterable[str] | None = None, *, configured: Mapping[str, Any] | None = None, **_kwargs: Any
 ) -> Iterable[checks.CheckMessage]:
-    """What makes SQLite fail as "database is locked" while reports are stored."""
+    """What makes SQLite fail as "database is locked" while reports are stored, and questions wait in vain."""
     found: list[checks.CheckMessage] = []
     for alias in databases or ():
         database = (configured or django_settings.DATABASES)[alias]
+        if database.get("ATOMIC_REQUESTS") and _hub_is_lent():
+            found.append(
+                checks.Warning(
+                    f'DATABASES["{alias}"] has ATOMIC_REQUESTS, and MEMWATCH["HUB_TRANSPORT"] is "worker"',
+                    hint="Leave ATOMIC_REQUESTS off: a worker sees what a page asks only when the page is over.",
+                    id="memwatch.W011",
+                )
+            )
         if not str(database.get("ENGINE", "")).endswith("sqlite3"):
             continue
         mode = str(database.get("OPTIONS", {}).get("transaction_mode", "")).upper()
@@ -159,6 +168,13 @@ def check_database(
                 )
             )
     return found
+
+
+def _hub_is_lent() -> bool:
+    try:
+        return conf.get_settings().hub_transport == conf.HUB_BY_WORKER
+    except ImproperlyConfigured:
+        return False  # said by the check of the settings
 
 
 CAUSES = "memwatch"

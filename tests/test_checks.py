@@ -108,6 +108,14 @@ def test_sqlite_is_wanted_fit_for_writers(settings: Any, database: dict[str, Any
     assert [message.id for message in found] == wanted
 
 
+def test_atomic_requests_do_not_go_with_a_hub_that_a_worker_lends(settings: Any) -> None:
+    settings.MEMWATCH = {"HUB_TRANSPORT": "worker"}
+    for atomic, wanted in ((True, ["memwatch.W011"]), (False, [])):
+        database = {"ENGINE": "django.db.backends.postgresql", "ATOMIC_REQUESTS": atomic}
+        found = checks.check_database(databases=["default"], configured={"default": database})
+        assert [message.id for message in found] == wanted
+
+
 def test_a_database_it_does_not_work_on_is_refused_before_the_tables_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(checks.check_site()) == []
     monkeypatch.setattr(connections["default"], "vendor", "mysql")

@@ -1,4 +1,4 @@
-"""Every benchmark of verdicts: shapes, recycled workers, garbage, real processes. Ends with 1 where one misses."""
+"""Every benchmark of verdicts: shapes, workers, garbage, days, real processes. Ends with 1 where one misses."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ PARTS: dict[str, list[str]] = {
     "shapes": ["--seeds", "2"],
     "lives": ["--seeds", "2"],
     "garbage": ["--seeds", "2"],
+    "days": ["--seeds", "1"],
     "processes": ["--quick"],
 }
 """Each with what makes it quick."""

@@ -34,6 +34,7 @@ QUESTIONS: dict[str, Promise] = {
     "newest_lives": gettext_lazy("Do the newest lives still show it?"),
     "memory_behind": gettext_lazy("Is there memory behind it?"),
     "full_collection": gettext_lazy("Does it outlive a full garbage collection?"),
+    "as_high_before": gettext_lazy("Is it higher than ever before?"),
     "season": gettext_lazy("Is it more than the time of the day?"),
     "grouping": gettext_lazy("Is it a cause of its own?"),
     "pooled": gettext_lazy("Does it grow in one life of the process after the other?"),

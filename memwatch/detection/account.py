@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from memwatch.detection import backing, enough, gates, growth, lasting, rules
+from memwatch.detection.before import GIVEN_BACK_SHARE
 from memwatch.detection.case import Case, Decision
 from memwatch.detection.garbage import RISING_SHARE, SURVIVED_SHARE
 from memwatch.detection.verdict import Finding
@@ -198,6 +199,19 @@ def _full_collection(case: Case) -> str | None:
     return f"no full collection yet; {rising:.0f} % of the steps rise (at least {_RISING:.0f} %)"
 
 
+def _as_high_before(case: Case) -> str | None:
+    highest = case.found.get("highest_before")
+    if highest is None:
+        return None
+    told = f"before this hour it was {_n(highest)} at most, now it is {_n(case.found['reached'])}"
+    back = case.found.get("given_back")
+    return (
+        told
+        if back is None
+        else f"{told}; {_n(back)} of it went again (of a leak under {_GIVEN_BACK:.0f} % of the gain)"
+    )
+
+
 def _season(case: Case) -> str | None:
     gain = case.found.get("day_on_day")
     if gain is None:
@@ -211,6 +225,7 @@ def _n(value: float) -> str:
 
 _LATE = lasting.LATE_SHARE * 100
 _RISING = RISING_SHARE * 100
+_GIVEN_BACK = GIVEN_BACK_SHARE * 100
 _SURVIVED = SURVIVED_SHARE * 100
 
 _SENTENCES: Mapping[str, Callable[[Case], str | None]] = {
@@ -227,6 +242,7 @@ _SENTENCES: Mapping[str, Callable[[Case], str | None]] = {
     "slowing": _slowing,
     "memory_behind": _memory_behind,
     "full_collection": _full_collection,
+    "as_high_before": _as_high_before,
     "season": _season,
 }
 
@@ -240,5 +256,6 @@ _NOT_APPLICABLE = {
     "slowing": "too few steps, or ups and downs of a day or a saw-tooth",
     "memory_behind": "no objects, or the allocated blocks were not counted",
     "full_collection": "none was seen, and only the watch of the hour waits for one, of objects",
+    "as_high_before": "only the watch of the hour looks back, before a leak of objects is opened",
     "season": "under two days were seen",
 }

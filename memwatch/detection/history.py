@@ -37,6 +37,8 @@ class History:
     extension_modules: tuple[str, ...] = ()
     heap_limit_source: str | None = None
     """Whose limit ``heap_size_mb`` is: ``setting``, ``cgroup``, ``rlimit`` or ``host``."""
+    earlier: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """Counts by type name from before the first of ``times``, oldest first and thinned; empty where nobody looked."""
     kept_each: Mapping[str, int] = field(default_factory=dict)
     """Objects of a type that each snapshot keeps, where a caller keeps the snapshots in the process that they show."""
     own_blocks: Sequence[int] = ()

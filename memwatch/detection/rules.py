@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from memwatch.detection.backing import memory_behind
+from memwatch.detection.before import as_high_before
 from memwatch.detection.case import Case, Decision, Rule
 from memwatch.detection.enough import few_points
 from memwatch.detection.garbage import full_collection
@@ -24,6 +25,7 @@ RULES: tuple[Rule, ...] = (
     slowing,
     memory_behind,
     full_collection,
+    as_high_before,
     season,
 )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from memwatch.detection import Verdict
+from memwatch.detection.before import FOUND
 from memwatch.figures import SEVERITIES
 from memwatch.models import Leak
 
@@ -67,9 +69,24 @@ def take_figures(row: Leak, verdict: Verdict, now: datetime) -> None:
     row.growth_percent = row.growth_count / row.initial_count * 100 if row.initial_count else 100.0
     row.growth_per_hour, row.time_to_exhaustion_s = verdict.growth_per_hour, verdict.time_to_exhaustion_s
     row.confidence, row.verdict = verdict.confidence, verdict.sentence
-    row.evidence = {**leak.evidence, "follow_up": follow_up(row)}
+    row.evidence = {**_with_look_back(leak.evidence, row.evidence), "follow_up": follow_up(row)}
     row.started_at = row.started_at or verdict.started_at
     row.last_seen_at = now
+
+
+def _with_look_back(evidence: Mapping[str, Any], before: Any) -> Mapping[str, Any]:
+    """With what the look at the hours before has shown when the leak was opened: it is not taken again."""
+    looked = [rule for rule in _rules(before) if rule["rule"] == "as_high_before" and rule["outcome"] == "passed"]
+    again = [rule for rule in _rules(evidence) if rule["rule"] == "as_high_before"]
+    if not looked or any(rule["outcome"] != "not applicable" for rule in again):
+        return evidence
+    rules = [looked[0] if rule in again else rule for rule in _rules(evidence)]
+    figures = {name: value for name, value in before.get("statistics", {}).items() if name in FOUND}
+    return {**evidence, "rules": rules, "statistics": {**evidence.get("statistics", {}), **figures}}
+
+
+def _rules(evidence: Any) -> list[dict[str, Any]]:
+    return list(evidence.get("rules") or ()) if isinstance(evidence, dict) else []
 
 
 def take_severity(row: Leak, severity: str, now: datetime, hold: timedelta, *, lower: bool) -> None:

@@ -25,6 +25,7 @@ from memwatch.services.leak_ends import end_leaks
 from memwatch.services.leak_gates import open_by_rollups, open_by_snapshots
 from memwatch.services.leak_judgement import Judgement, Key
 from memwatch.services.leak_rows import apply
+from memwatch.services.looking_back import looked_back
 from memwatch.services.service_leaks import covered_by_services, judge_services
 from memwatch.services.transactions import writing
 
@@ -116,14 +117,19 @@ def _judgements(
     counts: Counter[str],
 ) -> Iterator[Judgement]:
     """What there is to say of each; ``counts`` gets those judged and those that could not be."""
-    known, whole = _known(now), covered_by_services()
+    known, whole, followed = _known(now), covered_by_services(), _followed()
     for process, history in histories:
         counts["judged"] += 1
         verdicts = dict(long_verdicts.get(process.pk, {}))
         few = len(history) < WATCH_POINTS
         try:
             if len(history) >= FEWEST_POINTS:
-                verdicts["hour"] = _by_key(judge(history, thresholds=thresholds, window="given" if few else "hour"))
+                found: Sequence[Verdict] = judge(history, thresholds=thresholds, window="given" if few else "hour")
+                if not few:
+                    found = looked_back(
+                        process, history, found, followed=followed.get(process.pk, ()), thresholds=thresholds
+                    )
+                verdicts["hour"] = _by_key(found)
         except ValueError:
             logger.exception("series of %s could not be judged", process)
             counts["failed"] += 1
@@ -183,6 +189,15 @@ def _known(now: datetime) -> dict[int, frozenset[Key]]:
     for service, kind, object_type in rows.values_list("service", "kind", "object_type").distinct():
         known.setdefault(service, set()).add((kind, object_type))
     return {service: frozenset(keys) for service, keys in known.items()}
+
+
+def _followed() -> dict[int, set[str]]:
+    """The types of which each process has a leak of objects that is not over."""
+    found: dict[int, set[str]] = {}
+    rows = Leak.objects.unresolved().filter(kind=Leak.Kind.OBJECTS, process__isnull=False).order_by()
+    for pk, object_type in rows.values_list("process", "object_type"):
+        found.setdefault(pk, set()).add(object_type)
+    return found
 
 
 def _histories(processes: list[Process], since: datetime) -> Iterator[tuple[Process, History]]:

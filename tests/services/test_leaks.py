@@ -9,6 +9,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from memwatch.models import Counter, ExpectedGrowth, Leak, LeakEvent, SnapshotRollup
+from memwatch.queries.earlier import POINTS, earlier_counts
 from memwatch.queries.stats import stats
 from memwatch.services import leak_rows, leaks
 from memwatch.services.expected_growth import ExpectedRules
@@ -70,6 +71,48 @@ def test_a_type_that_grows_for_an_hour_opens_one_leak(heard, django_capture_on_c
     counted = Counter.objects.get(name="leak_detections")
     assert counted.labels == f"service=web,severity={leak.severity}"
     assert counted.value == 1
+
+
+def test_what_comes_and_goes_with_the_hours_opens_no_leak_once_some_were_seen():
+    """Two hours up, one down, over and over: sessions of a site whose users come in waves."""
+
+    def waves(minutes):
+        at = minutes % 180
+        return {"types": {QUOTE: int(500 + 40 * (at if at < 120 else 120 - 2 * (at - 120)))}}
+
+    now = NOON + 110 * MINUTE
+    young, old = store_process(slot=1, started=NOON), store_process(slot=2, started=NOON - 12 * HOUR)
+    store_snapshots(young, NOON, now, waves)
+    store_snapshots(old, NOON - 12 * HOUR, now, waves)
+    leaks.detect(now)
+    assert Leak.objects.get().process == young
+
+
+def test_a_leak_that_was_opened_goes_on_whatever_was_before(monkeypatch):
+    leaking_process()
+    leaks.detect(NOON)
+    asked = []
+    told = looked_back_on(Leak.objects.get())
+    assert told["outcome"] == "passed"
+    monkeypatch.setattr("memwatch.services.looking_back.earlier_counts", lambda *args, **_options: asked.append(args))
+    assert leaks.detect(NOON + MINUTE).seen == 1
+    assert asked == []
+    assert looked_back_on(Leak.objects.get()) == told
+
+
+def looked_back_on(leak):
+    return next(rule for rule in leak.evidence["rules"] if rule["rule"] == "as_high_before")
+
+
+def test_the_hours_before_are_read_thinly():
+    process = store_process(started=NOON - 12 * HOUR)
+    store_snapshots(process, NOON - 12 * HOUR, NOON, growing(-720, 10))
+    found = earlier_counts(process, {QUOTE, "unknown.Type"}, since=NOON - 10 * HOUR, before=NOON - HOUR)
+    assert list(found) == [QUOTE]
+    assert 60 < len(found[QUOTE]) <= POINTS
+    assert found[QUOTE] == sorted(found[QUOTE])
+    assert found[QUOTE][0] == pytest.approx(500 + 120 * 10, abs=70)
+    assert found[QUOTE][-1] == pytest.approx(500 + 660 * 10, abs=70)
 
 
 def test_two_runs_on_the_same_figures_change_nothing():
