@@ -132,7 +132,7 @@ def looks(life: Life, traffic: Sequence[float], leak: bool) -> tuple[list[int], 
         alone.append(end)
         before = counts[: end - HOUR]
         earlier = before[:: max(1, -(-len(before) // LOOKED_BACK))]
-        if not earlier or _leaks(dataclasses.replace(history, earlier={NAME: earlier})):
+        if not earlier or _leaks(dataclasses.replace(history, earlier={NAME: earlier}.__getitem__)):
             opened.append(end)
     return alone, opened
 

@@ -20,8 +20,8 @@ def as_high_before(case: Case) -> Decision | None:
     Caches that forget after a while, sessions and garbage follow the traffic of the day. Only the watch of the hour
     knows what was before (:attr:`History.earlier`).
     """
-    earlier = case.history.earlier.get(case.series.name)
-    if case.series.kind != "objects" or not earlier:
+    earlier = case.history.earlier(case.series.name) if case.series.kind == "objects" else ()
+    if not earlier:
         return None
     now = median(case.values[-LAST_POINTS:])
     case.found |= {"highest_before": max(earlier), "reached": now}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,10 @@ MAX_NAME = 300
 _RESTARTS = ("gc_collections_gen0", "gc_collections_gen1", "gc_collections_gen2")
 
 
+def _nothing(_name: str) -> Sequence[int]:
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class History:
     """One process's figures, oldest first. All columns are as long as ``times``; ``None`` is "not measured"."""
@@ -37,8 +41,8 @@ class History:
     extension_modules: tuple[str, ...] = ()
     heap_limit_source: str | None = None
     """Whose limit ``heap_size_mb`` is: ``setting``, ``cgroup``, ``rlimit`` or ``host``."""
-    earlier: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    """Counts by type name from before the first of ``times``, oldest first and thinned; empty where nobody looked."""
+    earlier: Callable[[str], Sequence[int]] = field(default=_nothing, compare=False)
+    """Counts of a type from before the first of ``times``, oldest first and thinned; asked of what would be a leak."""
     kept_each: Mapping[str, int] = field(default_factory=dict)
     """Objects of a type that each snapshot keeps, where a caller keeps the snapshots in the process that they show."""
     own_blocks: Sequence[int] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db.models import Max, Min
@@ -14,20 +14,25 @@ POINTS = 96
 """One in a quarter of an hour, of a day."""
 
 
-def earlier_counts(
-    process: Process, names: Collection[str], *, since: datetime, before: datetime
-) -> Mapping[str, Sequence[int]]:
-    """Counts of these types, oldest first, at most ``POINTS`` evenly over that time; types without any are left out."""
-    ids = ids_of(set(names))
-    rows = Snapshot.objects.filter(process=process, timestamp__gte=since, timestamp__lt=before)
-    ends = rows.aggregate(first=Min("seq"), last=Max("seq"))
-    if not ids or ends["first"] is None:
-        return {}
-    step = max(1, -(-(ends["last"] - ends["first"] + 1) // POINTS))
-    chosen = rows.filter(seq__in=range(ends["first"], ends["last"] + 1, step), counts__isnull=False).order_by("seq")
-    found: dict[str, list[int]] = {}
-    for counts in chosen.values_list("counts", flat=True):
-        for name, number in ids.items():
-            if counts is not None and (count := counts.get(str(number))) is not None:
-                found.setdefault(name, []).append(count)
-    return found
+class EarlierCounts:
+    """Counts by type from ``since`` to ``before``, at most ``POINTS`` evenly over that time; read when first asked."""
+
+    def __init__(self, process: Process, *, since: datetime, before: datetime) -> None:
+        self._snapshots = Snapshot.objects.filter(process=process, timestamp__gte=since, timestamp__lt=before)
+        self._read: list[dict[str, int]] | None = None
+
+    def of(self, name: str) -> Sequence[int]:
+        """Those of one type, oldest first; empty where there are none."""
+        if self._read is None:
+            self._read = self._rows()
+        number = str(ids_of({name}).get(name))
+        return [counts[number] for counts in self._read if number in counts]
+
+    def _rows(self) -> list[dict[str, int]]:
+        """Chosen by their numbers, which are consecutive: no other row is read."""
+        ends = self._snapshots.aggregate(first=Min("seq"), last=Max("seq"))
+        if ends["first"] is None:
+            return []
+        step = max(1, -(-(ends["last"] - ends["first"] + 1) // POINTS))
+        chosen = self._snapshots.filter(seq__in=range(ends["first"], ends["last"] + 1, step), counts__isnull=False)
+        return [counts for counts in chosen.order_by("seq").values_list("counts", flat=True) if counts is not None]

@@ -25,7 +25,7 @@ from memwatch.services.leak_ends import end_leaks
 from memwatch.services.leak_gates import open_by_rollups, open_by_snapshots
 from memwatch.services.leak_judgement import Judgement, Key
 from memwatch.services.leak_rows import apply
-from memwatch.services.looking_back import looked_back
+from memwatch.services.looking_back import with_look_back
 from memwatch.services.service_leaks import covered_by_services, judge_services
 from memwatch.services.transactions import writing
 
@@ -124,12 +124,8 @@ def _judgements(
         few = len(history) < WATCH_POINTS
         try:
             if len(history) >= FEWEST_POINTS:
-                found: Sequence[Verdict] = judge(history, thresholds=thresholds, window="given" if few else "hour")
-                if not few:
-                    found = looked_back(
-                        process, history, found, followed=followed.get(process.pk, ()), thresholds=thresholds
-                    )
-                verdicts["hour"] = _by_key(found)
+                shown = history if few else with_look_back(process, history, followed=followed.get(process.pk, ()))
+                verdicts["hour"] = _by_key(judge(shown, thresholds=thresholds, window="given" if few else "hour"))
         except ValueError:
             logger.exception("series of %s could not be judged", process)
             counts["failed"] += 1

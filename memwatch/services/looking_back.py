@@ -6,31 +6,22 @@ import dataclasses
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
-from memwatch.detection import History, Thresholds, Verdict, judge
+from memwatch.detection import History
 from memwatch.models import Process
-from memwatch.queries.earlier import earlier_counts
+from memwatch.queries.earlier import EarlierCounts
 
 HOW_FAR = timedelta(days=1)
 
 
-def looked_back(
-    process: Process,
-    history: History,
-    verdicts: Sequence[Verdict],
-    *,
-    followed: Collection[str],
-    thresholds: Thresholds,
-) -> Sequence[Verdict]:
-    """The verdicts on the hour; anew with what was before, where a leak of objects shows that is not ``followed`` yet.
+def with_look_back(process: Process, history: History, *, followed: Collection[str]) -> History:
+    """The history of an hour, which lets the rules ask what was in the day before.
 
-    One that is goes on being seen by the hour alone: it was looked into when it was opened.
+    Not of types whose leak is ``followed``: it was looked into when it was opened, and goes on being seen by the hour.
     """
-    leaks = [verdict for verdict in verdicts if verdict.is_leak and verdict.kind == "objects"]
-    if all(verdict.object_type in followed for verdict in leaks):
-        return verdicts
-    names = {name for verdict in leaks for name in (verdict.object_type, *verdict.grows_with)}
     begin = datetime.fromtimestamp(history.times[0], UTC)
-    earlier = earlier_counts(process, names, since=begin - HOW_FAR, before=begin)
-    if not earlier:
-        return verdicts
-    return judge(dataclasses.replace(history, earlier=earlier), thresholds=thresholds, window="hour")
+    counts = EarlierCounts(process, since=begin - HOW_FAR, before=begin)
+
+    def earlier(name: str) -> Sequence[int]:
+        return () if name in followed else counts.of(name)
+
+    return dataclasses.replace(history, earlier=earlier)

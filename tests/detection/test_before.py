@@ -14,7 +14,7 @@ def told(earlier):
     """An hour that rises from 1,000 to 3,000, as the watch sees it after these counts."""
     history = History.from_snapshots(series(lambda i: 1000 + 34 * i, 60, name=NAME, every_s=60))
     if earlier is not None:
-        history = dataclasses.replace(history, earlier={NAME: earlier})
+        history = dataclasses.replace(history, earlier={NAME: earlier}.__getitem__)
     (found,) = judge(history, window="hour")
     return found, next(finding for finding in found.findings if finding.rule == "as_high_before")
 

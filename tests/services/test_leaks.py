@@ -9,7 +9,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from memwatch.models import Counter, ExpectedGrowth, Leak, LeakEvent, SnapshotRollup
-from memwatch.queries.earlier import POINTS, earlier_counts
+from memwatch.queries.earlier import POINTS, EarlierCounts
 from memwatch.queries.stats import stats
 from memwatch.services import leak_rows, leaks
 from memwatch.services.expected_growth import ExpectedRules
@@ -94,7 +94,7 @@ def test_a_leak_that_was_opened_goes_on_whatever_was_before(monkeypatch):
     asked = []
     told = looked_back_on(Leak.objects.get())
     assert told["outcome"] == "passed"
-    monkeypatch.setattr("memwatch.services.looking_back.earlier_counts", lambda *args, **_options: asked.append(args))
+    monkeypatch.setattr(EarlierCounts, "of", lambda _self, name: asked.append(name))
     assert leaks.detect(NOON + MINUTE).seen == 1
     assert asked == []
     assert looked_back_on(Leak.objects.get()) == told
@@ -104,15 +104,17 @@ def looked_back_on(leak):
     return next(rule for rule in leak.evidence["rules"] if rule["rule"] == "as_high_before")
 
 
-def test_the_hours_before_are_read_thinly():
+def test_the_hours_before_are_read_thinly(django_assert_num_queries):
     process = store_process(started=NOON - 12 * HOUR)
     store_snapshots(process, NOON - 12 * HOUR, NOON, growing(-720, 10))
-    found = earlier_counts(process, {QUOTE, "unknown.Type"}, since=NOON - 10 * HOUR, before=NOON - HOUR)
-    assert list(found) == [QUOTE]
-    assert 60 < len(found[QUOTE]) <= POINTS
-    assert found[QUOTE] == sorted(found[QUOTE])
-    assert found[QUOTE][0] == pytest.approx(500 + 120 * 10, abs=70)
-    assert found[QUOTE][-1] == pytest.approx(500 + 660 * 10, abs=70)
+    earlier = EarlierCounts(process, since=NOON - 10 * HOUR, before=NOON - HOUR)
+    with django_assert_num_queries(3):
+        found = earlier.of(QUOTE)
+    assert 60 < len(found) <= POINTS
+    assert found == sorted(found)
+    assert found[0] == pytest.approx(500 + 120 * 10, abs=70)
+    assert found[-1] == pytest.approx(500 + 660 * 10, abs=70)
+    assert earlier.of("unknown.Type") == []
 
 
 def test_two_runs_on_the_same_figures_change_nothing():
