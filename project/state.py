@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import stat
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
 
 def state_folder(folder: Path) -> Path:
-    """Make the folder, 0700; one of this user's that others may look into is made so.
+    """Make the folder, 0700; one of this user's that others may look into is made so,
+    unless it is shared on purpose, as /tmp or a group's folder is.
 
     :class:`ImproperlyConfigured` says what to do where it cannot be made or written.
     """
@@ -25,8 +28,9 @@ def state_folder(folder: Path) -> Path:
             f"{folder} is not writable: set MEMWATCH_VAR to a folder that this user may write to, or change its owner"
         )
     found = folder.stat()
-    if found.st_uid == os.geteuid() and found.st_mode & 0o077:
-        folder.chmod(0o700)
+    if found.st_uid == os.geteuid() and found.st_mode & 0o077 and not found.st_mode & (stat.S_ISVTX | stat.S_ISGID):
+        with contextlib.suppress(OSError):  # a file system without permissions
+            folder.chmod(0o700)
     return folder
 
 

@@ -9,7 +9,7 @@ from statistics import fmean, median
 from typing import NamedTuple
 
 from memwatch.detection.case import Case, Decision
-from memwatch.detection.estimators import drawdown, theil_sen
+from memwatch.detection.estimators import drawdown, theil_sen, thin
 from memwatch.detection.history import known
 
 FALL_COUNT, FALL_SHARE, SMALL_SHARE = 5, 0.1, 0.25
@@ -24,6 +24,8 @@ GIVEN_EARLIEST, GIVEN_FEW_PART = 0.25, 5
 a fifth of the points on either side is compared, since what comes and goes hides the rest."""
 TOOTH_POINTS, TEETH_A_FLOOR = 3, 2
 """Points between two collections: fewer show no rate at which garbage gathers. With more teeth the floors tell."""
+MOST_POINTS = 300
+"""Of all teeth, each thinned alike: every pair within a tooth is a slope."""
 TOOTH_HEIGHTS = 1.5
 """Of the highest tooth, which the rate at which all rise makes a little too low."""
 
@@ -115,15 +117,15 @@ def _teeth(case: Case, generation: int) -> list[Tooth]:
         for time, (before, now) in zip(times[1:], pairwise(counts), strict=True)
         if now > before and case.times[0] < time <= case.times[-1]
     ]
-    points = list(zip(case.times, case.values, strict=True))
-    cuts = [0, *(bisect_left(case.times, moment) for moment in moments), len(points)]
-    teeth = [
-        Tooth(start in moments, start, end, points[a:b])
-        for (start, end), (a, b) in zip(
-            pairwise([case.times[0], *moments, case.times[-1]]), pairwise(cuts), strict=True
-        )
-    ]
-    return [tooth for tooth in teeth if len(tooth.points) >= TOOTH_POINTS]
+    edges = [case.times[0], *moments, case.times[-1]]
+    cuts = [0, *(bisect_left(case.times, moment) for moment in moments), len(case.times)]
+    most = max(TOOTH_POINTS, MOST_POINTS // (len(moments) + 1))
+    teeth = []
+    for number, ((start, end), (a, b)) in enumerate(zip(pairwise(edges), pairwise(cuts), strict=True)):
+        if b - a >= TOOTH_POINTS:
+            points = zip(*thin(case.times[a:b], case.values[a:b], most), strict=True)
+            teeth.append(Tooth(number > 0, start, end, list(points)))
+    return teeth
 
 
 def _last_full_collection(case: Case) -> float | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Max, Min
 
-from memwatch.models import Process, Snapshot
+from memwatch.models import Baseline, Process, Snapshot
 from memwatch.queries.types import ids_of
 
 POINTS = 96
@@ -15,10 +15,14 @@ POINTS = 96
 
 
 class EarlierCounts:
-    """Counts by type from ``since`` to ``before``, at most ``POINTS`` evenly over that time; read when first asked."""
+    """Counts by type from ``since`` to ``before``, at most ``POINTS`` evenly over that time; read when first asked.
+
+    Not from before the process's first baseline: that was warm-up.
+    """
 
     def __init__(self, process: Process, *, since: datetime, before: datetime) -> None:
-        self._snapshots = Snapshot.objects.filter(process=process, timestamp__gte=since, timestamp__lt=before)
+        self._process, self._since = process, since
+        self._snapshots = Snapshot.objects.filter(process=process, timestamp__lt=before)
         self._read: list[dict[str, int]] | None = None
 
     def of(self, name: str) -> Sequence[int]:
@@ -30,7 +34,9 @@ class EarlierCounts:
 
     def _rows(self) -> list[dict[str, int]]:
         """Chosen by their numbers, which are consecutive: no other row is read."""
-        ends = self._snapshots.aggregate(first=Min("seq"), last=Max("seq"))
+        warm = Baseline.objects.filter(process=self._process).aggregate(first=Min("timestamp"))["first"]
+        since = self._since if warm is None else max(warm, self._since)
+        ends = self._snapshots.filter(timestamp__gte=since).aggregate(first=Min("seq"), last=Max("seq"))
         if ends["first"] is None:
             return []
         step = max(1, -(-(ends["last"] - ends["first"] + 1) // POINTS))

@@ -21,6 +21,7 @@ _ASSIGNMENT = re.compile(rf"(?is)({_HIDING}[\w.\"'-]{{0,100}}\s*[=:]\s*)(\"[^\"]
 _WHOLE = re.compile(rf"(?is)^(-{{0,2}}[\w.-]*{_HIDING}[\w.-]*=).+$")
 """An argument that is one assignment: all of it is the secret, blanks and commas too."""
 _SIGNED_URL = re.compile(r"(?i)([?&]sig=)[^\s&]+")
+_JOINED_LOGIN = re.compile(r"(?s)^(-[uU]|--(?:proxy-)?user=)([^:\s=-][^:\s]*):.+$")
 _LOGIN = ("-u", "-U", "--user", "--proxy-user")
 """Options that a ``name:password`` may follow."""
 _DSN = re.compile(r"(?s)(?<=[\w+.-])(://)([^/\s?#]*)@")
@@ -40,6 +41,7 @@ def redact(argument: str) -> str:
     if len(argument) > MAX_ARGUMENT:
         return "…"
     argument = _WHOLE.sub(lambda match: match[1] + HIDDEN, argument)
+    argument = _JOINED_LOGIN.sub(lambda match: f"{match[1]}{match[2]}:{HIDDEN}", argument)
     argument = _SIGNED_URL.sub(lambda match: match[1] + HIDDEN, argument)
     argument = _DSN.sub(_without_password, argument)
     argument = _UNQUOTED_DSN.sub(_without_password, argument)

@@ -24,6 +24,8 @@ MOST_DELIVERED = 500
 """Commands in one task."""
 WITHOUT_ROW = frozenset({"reset_baseline", "cancel_recording"})
 """Commands that cost a process nothing, and are sent without a row of their own."""
+CLOCKS_APART_S = 30.0
+"""What the clock of the web's machine may be ahead of the worker's."""
 _LOOK_EVERY_S = 0.1
 
 
@@ -81,7 +83,7 @@ def checked(payloads: Mapping[str, str], *, longest_s: float, most_a_minute: int
             command = wire.Command.decode(payload, key, now=now)
         except wire.WireError:
             continue
-        if command.target == target and command.expires_at - now <= timedelta(seconds=longest_s):
+        if command.target == target and command.expires_at - now <= timedelta(seconds=longest_s + CLOCKS_APART_S):
             found[target] = command, payload
     running = Process.objects.filter(key__in=found, outside=False, ended_at=None)
     rows = Command.objects.filter(process__in=running.values("pk"), created_at__gt=now - timedelta(minutes=1))

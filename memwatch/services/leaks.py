@@ -188,11 +188,11 @@ def _known(now: datetime) -> dict[int, frozenset[Key]]:
 
 
 def _followed() -> dict[int, set[str]]:
-    """The types of which each process has a leak of objects that is not over."""
+    """The types of which each process has a leak of objects that is not over, and those that grow with them."""
     found: dict[int, set[str]] = {}
     rows = Leak.objects.unresolved().filter(kind=Leak.Kind.OBJECTS, process__isnull=False).order_by()
-    for pk, object_type in rows.values_list("process", "object_type"):
-        found.setdefault(pk, set()).add(object_type)
+    for pk, object_type, grows_with in rows.values_list("process", "object_type", "evidence__grows_with"):
+        found.setdefault(pk, set()).update((object_type, *(grows_with or ())))
     return found
 
 

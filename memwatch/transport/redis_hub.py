@@ -23,8 +23,8 @@ LEASE_S = 60.0
 """What was read and not acknowledged for so long is given to another reader."""
 KEPT_S = 30.0
 """Acknowledged reports stay so long, for :meth:`RedisHub.request`, which reads the same stream beside the group."""
-FUTURE_S = 86_400
-"""An id so far ahead of the server's clock was not drawn from it; a clock that is set back by hours is no sender's."""
+FUTURE_S = 600
+"""Ids so far ahead of the server's clock are of a sender that chose one, or from before the clock was set back."""
 _COMMANDS_KEPT = 100
 _COMMANDS_EXPIRE_S = 120
 _MANY = 500
@@ -71,7 +71,16 @@ class RedisHub:
                 _delivery(entry, dict(zip(fields[::2], fields[1::2], strict=False))) for entry, fields in entries
             ]
         self._held.update(delivery.id for delivery in deliveries)
+        if not deliveries:
+            self._set_back()
         return deliveries
+
+    def _set_back(self) -> None:
+        """Let the ids begin anew where they lie in the future. Redis itself sees whether all is read."""
+        seconds = int(self._client.time()[0])
+        now, future = f"{seconds * 1000}-0", (seconds + FUTURE_S) * 1000
+        if self._client.eval(SET_BACK, 1, self._where.reports, GROUP, now, future):
+            log.warning("memwatch: the ids of reports in Redis lay in the future; they begin anew, nothing is lost")
 
     def forget_trimmed(self) -> int:
         """Redis 6.2 keeps claims on entries that were trimmed since: drop and count them."""
@@ -111,15 +120,10 @@ class RedisHub:
         pending = self._client.xpending(self._where.reports, GROUP)
         groups = self._client.xinfo_groups(self._where.reports)
         ends = [_text(group["last-delivered-id"]) for group in groups if _text(group["name"]) == GROUP]
-        ends.append(f"{int(seconds - KEPT_S) * 1000}-0")
+        if max(map(_order, ends), default=(0, 0))[0] <= int(seconds) * 1000:  # else the clock says nothing of the ids
+            ends.append(f"{int(seconds - KEPT_S) * 1000}-0")
         if pending["min"] is not None:
             ends.append(_text(pending["min"]))
-        future_ms = (int(seconds) + FUTURE_S) * 1000
-        if max(_order(end) for end in ends)[0] >= future_ms:
-            now = f"{int(seconds) * 1000}-0"
-            if self._client.eval(SET_BACK, 1, self._where.reports, GROUP, now, future_ms):
-                log.warning("memwatch: a sender chose the ids of reports in Redis; they begin anew, nothing is lost")
-                return
         self._client.xtrim(self._where.reports, minid=min(ends, key=_order), approximate=True)
 
     def request(self, commands: Mapping[str, bytes], *, timeout_s: float) -> dict[str, bytes]:

@@ -45,8 +45,8 @@ return found[1][2]
 """
 
 SET_BACK = """
--- The last id of the stream lies in the future: some sender chose it, since Redis draws ids from the clock. The highest
--- of all would let nobody append any more. Once everything is read and acknowledged, the ids begin anew.
+-- The last id of the stream lies in the future: a sender chose it, or the clock was set back. Behind the highest of all
+-- nobody could append any more. Once everything is read and acknowledged, the ids begin anew.
 local stream = redis.call('XINFO', 'STREAM', KEYS[1])
 local last
 for i = 1, #stream, 2 do

@@ -28,10 +28,9 @@ LEASE_S = 60.0
 """A claim older than this is taken over."""
 LEFT_OVER_S = 60.0
 """A file half written for so long was left by a killed process."""
-_CANNOT_READ_NOW = frozenset(
-    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EIO, errno.ESTALE, errno.EINTR}
-)
-"""Errors that say nothing of the report."""
+_NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+_DISK = frozenset({errno.EIO, errno.ESTALE})
+"""Errors that say nothing of the report; those of the disk may be of one file alone."""
 _COUNTED_FOR_S = 5.0
 _REPORT = re.compile(r"(\d{20})-[0-9a-f]{16}\.report")
 _CLAIM = re.compile(r"(\d{20})\.[0-9a-f]{8}\.((\d{20})-[0-9a-f]{16}\.report)")
@@ -102,7 +101,12 @@ class SpoolReader:
                 except FileNotFoundError:
                     continue  # another reader was faster
                 self._held.add(claim)
-                deliveries.append(Delivery(claim, read_file(claimed, claim)))
+                try:
+                    deliveries.append(Delivery(claim, read_file(claimed, claim)))
+                except OSError as error:
+                    if error.errno not in _DISK:
+                        raise
+                    self._held.discard(claim)  # the next reader tries again, a lease later
             return deliveries
 
     def acknowledge(self, ids: list[str]) -> None:
@@ -194,7 +198,7 @@ def read_file(folder: int, name: str) -> bytes:
     try:
         opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     except OSError as error:
-        if error.errno in _CANNOT_READ_NOW:
+        if error.errno in _NO_ROOM | _DISK:
             raise
         return b""
     if not stat.S_ISREG(os.fstat(opened).st_mode):

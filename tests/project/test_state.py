@@ -18,6 +18,12 @@ def test_a_folder_that_others_may_look_into_is_closed(tmp_path: Path):
     assert state_folder(tmp_path / "var").stat().st_mode & 0o777 == 0o700
 
 
+def test_a_folder_that_is_shared_on_purpose_stays_so(tmp_path: Path):
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o1777)
+    assert state_folder(tmp_path / "shared").stat().st_mode & 0o7777 == 0o1777
+
+
 def test_a_folder_that_cannot_be_made_says_what_to_do(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ImproperlyConfigured, match="MEMWATCH_VAR"):

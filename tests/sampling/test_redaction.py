@@ -46,6 +46,8 @@ SECRET = "hunter2-S3cr3t"
         ["app", "--user", f"me:{SECRET}"],
         ["app", "-u", f"me:a:{SECRET}"],
         ["app", "--license-key", SECRET],
+        ["app", f"--user=me:{SECRET}"],
+        ["app", f"-ume:{SECRET}"],
         ["app", f"https://host/blob?sv=1&sig={SECRET}&se=2"],
         ["app", f"Cookie: {SECRET}"],
     ],

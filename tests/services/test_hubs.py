@@ -97,6 +97,16 @@ def test_a_worker_sends_nothing_that_no_operator_may_ask_for(
     assert agent.obeyed == ["reset_baseline"]
 
 
+def test_clocks_that_are_seconds_apart_stop_no_command(
+    watched: Process, hub: Hub, transport_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "LIFETIME_S", 25.0)  # for the worker, whose clock is five seconds behind
+    with TestAgent(transport_url, get_settings().command_key, process(1), snapshot) as agent:
+        message = WireCommand.make("reset_baseline", watched.key, lifetime_s=30).encode(get_settings().command_key)
+        commands.deliver({watched.key: message.decode()}, wait_s=0.3, hub=hub)
+    assert agent.obeyed == ["reset_baseline"]
+
+
 def test_a_worker_asks_a_process_no_more_often_than_anybody_may(
     watched: Process, lent: None, broker: Broker, transport_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,13 +108,25 @@ def test_the_hours_before_are_read_thinly(django_assert_num_queries):
     process = store_process(started=NOON - 12 * HOUR)
     store_snapshots(process, NOON - 12 * HOUR, NOON, growing(-720, 10))
     earlier = EarlierCounts(process, since=NOON - 10 * HOUR, before=NOON - HOUR)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         found = earlier.of(QUOTE)
     assert 60 < len(found) <= POINTS
     assert found == sorted(found)
     assert found[0] == pytest.approx(500 + 120 * 10, abs=70)
     assert found[-1] == pytest.approx(500 + 660 * 10, abs=70)
     assert earlier.of("unknown.Type") == []
+
+
+def test_a_peak_at_the_start_hides_no_leak():
+    def after_the_start(minutes):
+        peak = 40_000 if minutes < -330 else 0
+        return {"types": {QUOTE: int(500 + peak + max(0, minutes + 60) * 100)}}
+
+    process = store_process()
+    store_snapshots(process, NOON - 6 * HOUR, NOON, after_the_start)
+    process.baselines.update(timestamp=NOON - 5 * HOUR)
+    leaks.detect(NOON)
+    assert Leak.objects.get().object_type == QUOTE
 
 
 def test_two_runs_on_the_same_figures_change_nothing():

@@ -272,6 +272,27 @@ def test_a_report_is_not_given_up_when_no_file_number_is_left(
     assert delivery.payload == b"good"
 
 
+def test_a_report_that_the_disk_does_not_give_stops_no_other(
+    uplink: LocalUplink, hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for payload in (b"bad sector", b"good"):
+        uplink.send(payload)
+    really, failed = os.open, []
+
+    def failing(path: Any, *args: Any, **options: Any) -> int:
+        if str(path).endswith(".report") and not failed and not args[0] & os.O_CREAT:
+            failed.append(path)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return really(path, *args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", failing)
+        assert [delivery.payload for delivery in hub.read(limit=10)] == [b"good"]
+    assert len(failed) == 1
+    hub.close()
+    assert hub.state().backlog == 2, "kept for another try"
+
+
 def test_acknowledging_reaches_nothing_but_claims(hub: LocalHub, folder: Path) -> None:
     from memwatch.transport import Delivery
 

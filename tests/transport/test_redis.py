@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from memwatch.transport import HubState, TransportUnavailable, open_hub, open_uplink
+from memwatch.transport import HubState, TransportUnavailable, open_hub, open_uplink, redis_hub
 from memwatch.transport import redis as redis_transport
 from memwatch.transport.redis import RedisHub, RedisUplink
 from memwatch.transport.redis_link import AGENT_ACL
@@ -409,12 +409,42 @@ def test_an_id_that_a_sender_chose_does_not_end_the_stream(
     hub.acknowledge(first)  # not all was read yet: nothing of it may be lost
     rest = hub.read(limit=10)
     assert len(first + rest) == 2 + behind
-    hub.acknowledge(rest) if rest else None
+    hub.acknowledge(rest)
+    assert hub.read(limit=10) == []
     uplink.send(b"after")
     (after,) = hub.read(limit=10)
     assert after.payload == b"after"
     hub.acknowledge([after])
     assert (hub.state().backlog, hub.state().lost) == (0, 0)
+
+
+def test_a_stream_that_nobody_can_append_to_is_freed_by_the_next_look(
+    hub: RedisHub, client: redis.Redis, prefix: str, uplink: RedisUplink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever would have done it may have been killed after the last acknowledgement."""
+    hub.read(limit=1)
+    client.xadd(f"{prefix}:up", {"p": "forged"}, id=f"{2**64 - 1}-{2**64 - 1}")
+    with monkeypatch.context() as patch:
+        patch.setattr(RedisHub, "_set_back", lambda _self: None)
+        hub.acknowledge(hub.read(limit=10))
+        assert hub.read(limit=10) == []
+    with pytest.raises(TransportUnavailable):
+        uplink.send(b"refused")
+    assert hub.read(limit=10) == []
+    uplink.send(b"taken")
+    assert [delivery.payload for delivery in hub.read(limit=10)] == [b"taken"]
+
+
+def test_ids_a_little_ahead_of_the_clock_are_trimmed_all_the_same(
+    hub: RedisHub, client: redis.Redis, prefix: str, uplink: RedisUplink
+) -> None:
+    ahead = (int(time.time()) + redis_hub.FUTURE_S // 2) * 1000
+    client.xadd(f"{prefix}:up", {"p": "forged"}, id=f"{ahead}-0")
+    for _ in range(500):
+        uplink.send(b"x" * 100)
+    while deliveries := hub.read(limit=200):
+        hub.acknowledge(deliveries)
+    assert client.xlen(f"{prefix}:up") < 250
 
 
 def test_commands_do_not_pile_up(hub: RedisHub, client: redis.Redis, prefix: str) -> None:
