@@ -256,6 +256,6 @@ _NOT_APPLICABLE = {
     "slowing": "too few steps, or ups and downs of a day or a saw-tooth",
     "memory_behind": "no objects, or the allocated blocks were not counted",
     "full_collection": "none was seen, and only the watch of the hour waits for one, of objects",
-    "as_high_before": "nothing is known of the hours before; only the watch looks back, before it opens a leak of objects",
+    "as_high_before": "nothing is known of the hours before; only the watch looks back, before it opens a leak",
     "season": "under two days were seen",
 }
