@@ -1,4 +1,4 @@
-"""The types of all gc-tracked objects, in one uninterrupted C call, or on a large heap in three.
+"""The types of all gc-tracked objects, in one uninterrupted C call, or on a large heap in two.
 
 Each call lists the tracked objects anew, for no object may be referred to between two of them. The oldest generation
 keeps its order while the process runs: what joins it does so at its end, and what dies lets the others move up. How far
@@ -12,13 +12,13 @@ import sys
 import time
 from functools import partial
 from itertools import chain
-from operator import call
+from operator import call, delitem
 
 from memwatch.sampling.quiet import Step, breathe, uninterrupted
 
 WHOLE = 400_000
 """Objects up to which one call is short enough."""
-PARTS = 3
+PARTS = 2
 """More would shorten the pause little: each lists all objects, which takes a quarter of the time."""
 WINDOW = 2_000
 """Objects that may die between two calls without their successors being missed."""
@@ -45,7 +45,6 @@ class Types:
     def list_part(self, start: int, stop: int | None) -> None:
         """Those of the oldest generation from ``start`` to ``stop``; with the last part all that are younger."""
         heap: list[list[object]] = []
-        part: list[list[object]] = []
         window: list[list[object]] = []
         cleared: list[None] = []
         ids: list[int] = []
@@ -54,22 +53,23 @@ class Types:
         moved_up = slice(max(0, start - WINDOW), start)
         steps: list[Step] = [
             partial(heap.extend, map(gc.get_objects, (_OLDEST,))),
-            partial(part.extend, map(list.__getitem__, heap, (slice(start, stop),))),
             partial(window.extend, map(list.__getitem__, heap, (moved_up,))),
-            partial(cleared.extend, map(list.clear, heap)),
-            heap.clear,
         ]
+        if stop is not None:
+            last = map(list.__getitem__, heap, (slice(-WINDOW, None),))
+            steps += [
+                partial(cleared.extend, map(delitem, heap, (slice(stop, None),))),
+                partial(ahead.extend, map(id, chain.from_iterable(last))),
+            ]
+        steps.append(partial(cleared.extend, map(delitem, heap, (slice(0, start),))))
         if stop is None:
-            steps.append(partial(part.extend, map(gc.get_objects, _YOUNGER)))
-        else:
-            last = map(list.__getitem__, part, (slice(-WINDOW, None),))
-            steps.append(partial(ahead.extend, map(id, chain.from_iterable(last))))
+            steps.append(partial(heap.extend, map(gc.get_objects, _YOUNGER)))
         steps += [
-            partial(self.all.extend, map(type, chain.from_iterable(part))),
+            partial(self.all.extend, map(type, chain.from_iterable(heap))),
             partial(ids.extend, map(id, chain.from_iterable(window))),
             partial(types.extend, map(type, chain.from_iterable(window))),
-            partial(cleared.extend, map(list.clear, chain(part, window))),
-            part.clear,
+            partial(cleared.extend, map(list.clear, chain(heap, window))),
+            heap.clear,
             window.clear,
         ]
         self._run(steps)

@@ -1,4 +1,4 @@
-"""A large heap is listed in three calls, and each of its objects counted once, whatever happens between two of them."""
+"""A large heap is listed in two calls, and each of its objects counted once, whatever happens between two of them."""
 
 from __future__ import annotations
 
