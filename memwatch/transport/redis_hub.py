@@ -120,7 +120,7 @@ class RedisHub:
         pending = self._client.xpending(self._where.reports, GROUP)
         groups = self._client.xinfo_groups(self._where.reports)
         ends = [_text(group["last-delivered-id"]) for group in groups if _text(group["name"]) == GROUP]
-        if max(map(_order, ends), default=(0, 0))[0] <= int(seconds) * 1000:  # else the clock says nothing of the ids
+        if max(map(_order, ends), default=(0, 0))[0] <= int(seconds + KEPT_S) * 1000:  # else no clock drew the ids
             ends.append(f"{int(seconds - KEPT_S) * 1000}-0")
         if pending["min"] is not None:
             ends.append(_text(pending["min"]))

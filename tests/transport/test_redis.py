@@ -447,6 +447,17 @@ def test_ids_a_little_ahead_of_the_clock_are_trimmed_all_the_same(
     assert client.xlen(f"{prefix}:up") < 250
 
 
+def test_what_was_just_acknowledged_stays_for_whoever_waits_for_an_answer(
+    hub: RedisHub, client: redis.Redis, prefix: str, uplink: RedisUplink
+) -> None:
+    for _ in range(500):
+        uplink.send(b"x" * 100)
+    for _ in range(5):  # within one second and on the edge of the next
+        hub.acknowledge(hub.read(limit=100))
+        time.sleep(0.25)
+    assert client.xlen(f"{prefix}:up") == 500
+
+
 def test_commands_do_not_pile_up(hub: RedisHub, client: redis.Redis, prefix: str) -> None:
     for _ in range(300):
         hub.notify({"gone": b"x" * 1000, "*": b"x" * 1000})
