@@ -190,6 +190,18 @@ def _add_known_process_series(made: _Families, processes: Sequence[Observed]) ->
     _add_all(started, ((labels, each.started_at.timestamp()) for labels, each in shared if each.started_at is not None))
     for family, attribute in kept:
         _add_all(family, ((labels, getattr(each, attribute)) for labels, each in shared))
+    counted = made.own("object_counts_timestamp_seconds", "When the objects were counted, by the process's own clock.")
+    growth = made.own(
+        "process_growth_bytes_per_hour", "Growth of resident memory while it is steady, whatever causes it."
+    )
+    judged = made.own("process_leaks_known", "1 when its objects were counted often enough to say whether it leaks.")
+    for labels, each in shared:
+        at = each.counted_at
+        if at is None and each.figures is not None and each.figures.total_objects is not None:
+            at = each.figures.timestamp
+        _add(counted, labels, None if at is None else at.timestamp())
+        _add(growth, labels, None if each.growth_kib_per_hour is None else each.growth_kib_per_hour * 1024)
+        _add(judged, labels, None if each.leaks_known is None else int(each.leaks_known))
 
 
 def _add_object_counts(made: _Families, observation: Observation, limit: int) -> None:

@@ -29,6 +29,12 @@ class Observed:
     dropped_snapshots: int = 0
     sampling_failures: int = 0
     refused_commands: int = 0
+    counted_at: datetime | None = None
+    """When the objects in ``figures`` were counted, where that was before the last snapshot."""
+    growth_kib_per_hour: float | None = None
+    """Of resident memory, while it grows steadily."""
+    leaks_known: bool | None = None
+    """Whether its objects were counted often enough to say whether it leaks; ``None`` where nobody judges."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from memwatch import queries
-from memwatch.admin import evidence, formats, leak_tables, overview_tables, panels
+from memwatch.admin import evidence, formats, leak_tables, overview_state, overview_tables, panels
 from memwatch.admin.base import ReadOnlyAdmin
 from memwatch.conf import get_settings
 from memwatch.figures import SEVERITIES
@@ -79,7 +79,8 @@ def fleet_page(now: datetime) -> Mapping[str, Any]:
     return {
         "now": formats.exact(now),
         "headline": _headline(items, silent, [whole.get(cause[0].pk) for cause in causes], now),
-        "tone": leaks[0].severity if leaks else "good" if silent < len(items) else "",
+        "unexplained": overview_state.unexplained(items, leaks, now),
+        "tone": leaks[0].severity if leaks else overview_state.tone(items, silent),
         "tiles": _tiles(items, silent, leaks, alerts),
         "services": overview_tables.service_rows(
             items, leaks, {service: whole.get(pk) for service, pk in worst.items()}, silent=silent_of, now=now
@@ -110,12 +111,7 @@ def _headline(items: Sequence[Glance], silent: int, causes: Sequence[Leak | None
     if not causes and silent == len(items):
         return format_html("{}", _("Whether anything leaks is not known: no process reports."))
     if not causes:
-        text = ngettext(
-            "Nothing leaks: %s process is watched and no leak is open.",
-            "Nothing leaks: %s processes are watched and no leak is open.",
-            len(items),
-        ) % formats.count(len(items))
-        return format_html("{}", text)
+        return overview_state.no_open_leak(items)
     found = ngettext("%s leak is open.", "%s different leaks are open.", len(causes)) % formats.count(len(causes))
     worst = causes[0]
     if worst is None:

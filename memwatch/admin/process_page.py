@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from memwatch import queries
 from memwatch.admin import charts, formats, leak_tables, panels, ranges, slots
 from memwatch.admin.process_tables import process_state
-from memwatch.figures import MemorySnapshot
+from memwatch.figures import KIB_PER_MB, MemorySnapshot
 from memwatch.models import Baseline, Leak, Process, Snapshot
 
 
@@ -64,7 +64,7 @@ def context(process: Process, query: Mapping[str, str], now: datetime) -> dict[s
         "types": _types(comparison, figures, leaking),
         "containers": panels.container_rows(figures.big_containers if figures else None),
         "memory_lines": panels.memory_lines(figures) if figures else [],
-        "object_lines": panels.object_lines(figures) if figures else [],
+        "object_lines": [*panels.object_lines(figures), _census_line(process)] if figures else [],
         "identity": _identity(process, now),
         "neighbours": slots.neighbours(process, now),
         "slot_url": slots.url(process),
@@ -141,6 +141,17 @@ def _end_tile(leaks: Sequence[Leak]) -> list[panels.Line]:
     return [panels.Line(label=_("Memory runs out"), value=left, hint=_("if it goes on like this"))]
 
 
+def _census_line(process: Process) -> panels.Line:
+    """How often its objects are counted, and whether that is enough for a verdict."""
+    every = process.census_interval_s
+    return panels.Line(
+        label=_("Objects counted"),
+        value=formats.NOT_MEASURED if every is None else _("every %s") % formats.duration(every),
+        hint=_("often enough for a verdict") if process.leaks_known else _("too few counts for a verdict yet"),
+        tone="" if process.leaks_known or process.outside else "medium",
+    )
+
+
 def _facts(process: Process, now: datetime) -> list[str | SafeString]:
     facts: list[str | SafeString] = [
         formats.link(formats.page_url("service", process.service_id), process.service.name),
@@ -151,6 +162,11 @@ def _facts(process: Process, now: datetime) -> list[str | SafeString]:
     if process.release:
         name = _("release %s") % process.release.name
         facts.insert(1, formats.link(formats.page_url("release", process.release.pk), name))
+    if process.growing_since and process.is_alive:
+        rate = formats.megabytes((process.growth_kib_per_hour or 0) / KIB_PER_MB)
+        facts.append(
+            format_html(_("memory grows by {} an hour since {}"), rate, formats.when(process.growing_since, now))
+        )
     if process.ended_at:
         facts.append(format_html("{} {}", process.get_end_reason_display(), formats.when(process.ended_at, now)))
     return facts

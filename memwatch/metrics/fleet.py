@@ -1,7 +1,8 @@
-"""The fleet as an exposition wants it: six queries and a look at the transport."""
+"""The fleet as an exposition wants it: eight queries at most, and a look at the transport."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from memwatch.models import Leak
 from memwatch.observation import FLEET, Backlog, Observation, Observed, OpenLeak
 from memwatch.queries import counters
 from memwatch.queries.figures import KIB_COLUMNS, MICROSECOND_COLUMNS, PLAIN_COLUMNS, figures_of_many
+from memwatch.queries.fleet import latest_censuses
 from memwatch.queries.glance import alive_with_last, heap_drifts
 from memwatch.queries.moments import Moment
 from memwatch.queries.stats import transport_state
@@ -25,7 +27,7 @@ Severities = Mapping[str, int]
 
 _PROCESS: tuple[str | Moment, ...] = (
     "pk", "service_id", "service__name", "host", "slot_number", "release__name", "python", Moment("started_at"),
-    "dropped_snapshots", "sampling_failures", "refused_commands",
+    "dropped_snapshots", "sampling_failures", "refused_commands", "outside", "growth_kib_per_hour", "leaks_known",
 )  # fmt: skip
 _SHOWN = (*KIB_COLUMNS, *MICROSECOND_COLUMNS, *PLAIN_COLUMNS, "counts")
 _LAST: tuple[str | Moment, ...] = (
@@ -62,6 +64,9 @@ class _Process(NamedTuple):
     dropped_snapshots: int
     sampling_failures: int
     refused_commands: int
+    outside: bool
+    growth_kib_per_hour: int | None
+    leaks_known: bool
     last: _Last | None
 
     @property
@@ -132,6 +137,13 @@ def _observed(
 ) -> list[Observed]:
     measured = [(process.pk, process.last) for process in processes if process.last is not None]
     figures = dict(zip((pk for pk, _row in measured), figures_of_many(row for _pk, row in measured), strict=True))
+    outside = {process.pk for process in processes if process.outside}
+    uncounted = [pk for pk, figures_now in figures.items() if figures_now.total_objects is None]
+    censuses = latest_censuses([pk for pk in uncounted if pk not in outside])
+    for pk, census in censuses.items():
+        figures[pk] = dataclasses.replace(
+            figures[pk], total_objects=census.total_objects, top_objects=census.top_objects
+        )
     drifts = heap_drifts(processes)
     severities: dict[int, Counter[str]] = defaultdict(Counter)
     for leak in leaks:
@@ -149,6 +161,9 @@ def _observed(
             dropped_snapshots=process.dropped_snapshots,
             sampling_failures=process.sampling_failures,
             refused_commands=process.refused_commands,
+            counted_at=censuses[process.pk].timestamp if process.pk in censuses else None,
+            growth_kib_per_hour=process.growth_kib_per_hour,
+            leaks_known=None if process.outside else process.leaks_known,
         )
         for process in processes
     ]

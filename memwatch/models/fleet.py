@@ -96,6 +96,22 @@ class Process(models.Model):
     dropped_snapshots = models.PositiveBigIntegerField(_("dropped snapshots"), default=0)
     sampling_failures = models.PositiveBigIntegerField(_("sampling failures"), default=0)
     refused_commands = models.PositiveBigIntegerField(_("refused commands"), default=0)
+    growing_since = models.DateTimeField(
+        _("grows since"), null=True, blank=True, help_text=_("Its resident memory grows steadily, for whatever cause.")
+    )
+    growth_kib_per_hour = models.BigIntegerField(_("growth in KiB an hour"), null=True, blank=True)
+    census_interval_s = models.FloatField(
+        _("census interval"), null=True, blank=True, help_text=_("Mean seconds between two counts of its objects.")
+    )
+    census_cpu_ms = models.FloatField(
+        _("CPU of a census"), null=True, blank=True, help_text=_("What the dearest count of the last hour cost.")
+    )
+    leaks_known = models.BooleanField(
+        _("leaks known"),
+        default=False,
+        db_default=False,
+        help_text=_("Its objects were counted often enough to say whether it leaks."),
+    )
 
     objects = ProcessQuerySet.as_manager()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from datetime import timedelta
 
 from django.db.models import Count, OuterRef, Subquery
@@ -53,7 +54,8 @@ def figures_of_processes(processes: list[Process], *, census: bool = False) -> l
     )
     baselines = heap_baselines_of(processes)
     leaks = open_leaks(processes)
-    counted = _censuses([process for process in processes if _uncounted(last[process.pk])]) if census else {}
+    uncounted = [each.pk for each in processes if not each.outside and _uncounted(last[each.pk])]
+    counted = latest_censuses(uncounted) if census else {}
     found = []
     for process in processes:
         row = last[process.pk]
@@ -73,15 +75,14 @@ def _uncounted(last: Snapshot | None) -> bool:
     return last is not None and last.total_objects is None
 
 
-def _censuses(processes: list[Process]) -> dict[int, MemorySnapshot]:
+def latest_censuses(ids: Collection[int]) -> dict[int, MemorySnapshot]:
     """The figures of each process's latest snapshot that counted objects, of the last hour, by process id."""
-    inside = [process.pk for process in processes if not process.outside]
-    if not inside:
+    if not ids:
         return {}
     counted = Snapshot.objects.filter(
         process=OuterRef("pk"), timestamp__gte=OuterRef("last_seen_at") - CENSUS_AGE, total_objects__isnull=False
     ).order_by("-timestamp")
-    latest = Process.objects.filter(pk__in=inside).order_by().annotate(counted=Subquery(counted.values("pk")[:1]))
+    latest = Process.objects.filter(pk__in=ids).order_by().annotate(counted=Subquery(counted.values("pk")[:1]))
     rows = list(Snapshot.objects.filter(pk__in=[pk for pk in latest.values_list("counted", flat=True) if pk]))
     return {row.process_id: figures for row, figures in zip(rows, figures_of_many(rows), strict=True)}
 

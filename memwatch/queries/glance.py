@@ -17,7 +17,8 @@ _COLUMNS = (
     "pk", "service_id", "service__name", "host", "slot_number", "outside", Moment("started_at"),
     Moment("last_seen_at"), "last_seq",
     "last__rss_kib", "last__heap_used_kib", "last__heap_limit_kib", "last__heap_limit_source", "last__census_pause_us",
-    "last__snapshot_cpu_us",
+    "last__snapshot_cpu_us", Moment("growing_since"), "growth_kib_per_hour", "census_interval_s", "census_cpu_ms",
+    "leaks_known",
 )  # fmt: skip
 _LEAK = (
     "pk", "service_id", "process_id", "kind", "object_type", "severity", Moment("detected_at"), "time_to_exhaustion_s",
@@ -44,6 +45,15 @@ class Glance(NamedTuple):
     limit_source: str | None
     census_pause_us: int | None
     snapshot_cpu_us: int | None
+    growing_since: datetime | None
+    """Since when its resident memory grows steadily, for whatever cause."""
+    growth_kib_per_hour: int | None
+    census_interval_s: float | None
+    """Mean seconds between two counts of its objects."""
+    census_cpu_ms: float | None
+    """What one of them cost."""
+    leaks_known: bool
+    """Whether its objects were counted often enough to say whether it leaks."""
 
     @property
     def slot(self) -> str:

@@ -33,6 +33,8 @@ def stats(now: datetime | None = None, *, seen: Sequence[Glance] | None = None) 
         "processes": Process.objects.count(),
         "processes_alive": len(alive),
         "processes_silent": sum(process.last_seen_at < silent_before for process in alive),
+        "processes_growing": sum(process.growing_since is not None for process in alive),
+        "processes_not_known": sum(not process.leaks_known for process in alive if not process.outside),
         "reports": counters.total(counters.REPORTS),
         "reports_rejected": counters.total(counters.REJECTED),
         "rejected_by_reason": {labels.get("reason", ""): n for labels, n in counters.totals(counters.REJECTED)},

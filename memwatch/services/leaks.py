@@ -20,6 +20,7 @@ from memwatch.models import Baseline, Leak, Lease, Process
 from memwatch.queries.judged import judged_histories
 from memwatch.queries.rolled import rolled_histories
 from memwatch.services.expected_growth import ExpectedRules
+from memwatch.services.growth import update_growth
 from memwatch.services.leak_actions import acknowledge, reopen, resolve, snooze, suppress
 from memwatch.services.leak_ends import end_leaks
 from memwatch.services.leak_gates import open_by_rollups, open_by_snapshots
@@ -87,6 +88,7 @@ def detect(now: datetime | None = None) -> DetectResult:
         process.pk: process
         for process in Process.objects.alive().filter(outside=False).select_related("service").order_by("pk")
     }
+    update_growth(processes.values(), now, interval_s=settings.snapshot_interval, window=window)
     long_verdicts, long_due = _long_verdicts(processes, thresholds, now)
     wanted = _wanted(processes, now, settings, thresholds) | long_verdicts.keys()
     chosen = [processes[pk] for pk in sorted(wanted & processes.keys())]

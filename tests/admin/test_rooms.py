@@ -52,13 +52,45 @@ def test_the_overview_says_in_a_sentence_what_leaks_where_since_when_and_until_w
 
 
 def test_the_overview_of_a_healthy_fleet_says_so_and_draws_its_last_hours(fleet: Fleet, login: Login) -> None:
-    process = fleet.process()
+    process = fleet.process(leaks_known=True)
     for minutes in range(30, 0, -1):
         fleet.snapshot(process, minutes_ago=minutes, rss_mb=200.0 - minutes)
     text = login("viewer").get(reverse(OVERVIEW)).content.decode()
     assert "Nothing leaks: 1 process is watched" in text
     assert "RSS of a process over 29 min: from 1" in text
     assert "+60.0 MB" in text
+
+
+def test_the_overview_is_not_green_where_objects_were_counted_too_seldom(fleet: Fleet, login: Login) -> None:
+    fleet.process(slot=1, leaks_known=True)
+    slow = fleet.process(slot=2, census_interval_s=720.0, census_cpu_ms=3_600.0)
+    fleet.snapshot(slow)
+    text = login("viewer").get(reverse(OVERVIEW)).content.decode()
+    assert "Nothing leaks" not in text
+    assert "mw-verdict-good" not in text
+    assert "No leak is open yet: 1 of 2 processes has too few counts of its objects to be sure." in text
+    assert "web-2 is counted every 12 min: one count takes 3,600.0 ms of CPU" in text
+    assert "CPU_BUDGET_PERCENT allows 0.5 % of a core" in text
+
+
+def test_the_overview_says_at_once_that_memory_grows(fleet: Fleet, login: Login) -> None:
+    began = fleet.now - timedelta(minutes=12)
+    grows = {"growing_since": began, "growth_kib_per_hour": 554 * 1024}
+    process = fleet.process(slot=1, **grows)
+    fleet.process(slot=2, leaks_known=True, **grows)
+    for each in Process.objects.all():
+        fleet.snapshot(each)
+    client = login("viewer")
+    text = client.get(reverse(OVERVIEW)).content.decode()
+    assert "No leak is open, but memory grows." in text
+    assert "mw-verdict-medium" in text
+    assert "web-1</a> grows by 554.0 MB an hour since" in text
+    assert "its objects are not known yet." in text
+    assert "no type of object explains it yet." in text
+    fleet.leak(process)
+    text = client.get(reverse(OVERVIEW)).content.decode()
+    assert "web-1</a> grows by" not in text
+    assert "web-2</a> grows by" in text
 
 
 def test_the_overview_says_what_is_wrong_when_no_report_arrives(fleet: Fleet, login: Login) -> None:

@@ -41,6 +41,29 @@ def test_each_process_shows_its_figures_by_slot(fleet: Fleet) -> None:
     assert found["memwatch_up",] == 1
 
 
+def test_the_last_known_counts_stay_with_the_time_they_were_counted(fleet: Fleet) -> None:
+    quote = ("host=a", "object_type=shop.leaks.PriceQuote", "service=web", "slot=web-1")
+    before = shown()
+    counted_at = before["memwatch_object_counts_timestamp_seconds", *WEB_1]
+    assert counted_at == fleet.last.timestamp.timestamp()
+    store_snapshots(
+        fleet.web, NOON + MINUTE, NOON + 3 * MINUTE, lambda _minutes: {"total_objects": None, "counts": None}
+    )
+    after = shown()
+    assert after["fogcompute_memory_object_count", *quote] == before["fogcompute_memory_object_count", *quote]
+    assert after["fogcompute_memory_total_objects", *WEB_1] == before["fogcompute_memory_total_objects", *WEB_1]
+    assert after["memwatch_object_counts_timestamp_seconds", *WEB_1] == counted_at
+    assert after["memwatch_last_snapshot_timestamp_seconds", *WEB_1] > counted_at
+
+
+def test_steady_growth_and_whether_leaks_are_known_are_shown(fleet: Fleet) -> None:
+    Process.objects.filter(pk=fleet.web.pk).update(growth_kib_per_hour=2048, leaks_known=True)
+    found = shown()
+    assert found["memwatch_process_growth_bytes_per_hour", *WEB_1] == 2048 * 1024
+    assert found["memwatch_process_leaks_known", *WEB_1] == 1
+    assert len([key for key in found if key[0] == "memwatch_process_growth_bytes_per_hour"]) == 1
+
+
 def test_last_snapshots_are_looked_for_among_the_newest(fleet: Fleet) -> None:
     with CaptureQueriesContext(connection) as asked:
         shown()

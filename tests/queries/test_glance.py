@@ -20,6 +20,8 @@ def _glance(**values: Any) -> Glance:
         "pk": 1, "service_id": 1, "service": "web", "host": "a", "slot_number": 1, "outside": False, "started_at": NOW,
         "last_seen_at": NOW, "last_seq": 0, "rss_kib": 1024, "heap_used_kib": 512, "heap_limit_kib": 2 * GIB,
         "limit_source": "cgroup", "census_pause_us": 3000, "snapshot_cpu_us": 9000,
+        "growing_since": None, "growth_kib_per_hour": None, "census_interval_s": 60.0, "census_cpu_ms": 8.0,
+        "leaks_known": True,
     }  # fmt: skip
     return Glance(**{**known, **values})
 

@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from memwatch.api.filters import PROCESS_STATES
 from memwatch.api.serializers.figures import CENSUS_FIGURES, LastSnapshotSerializer, Time, figures_values
+from memwatch.figures import KIB_PER_MB
 from memwatch.models import Command
 from memwatch.queries import ProcessFigures
 
@@ -50,6 +51,18 @@ class ProcessSerializer(serializers.Serializer[ProcessFigures]):
     sampling_failures = serializers.IntegerField(source="process.sampling_failures")
     refused_commands = serializers.IntegerField(source="process.refused_commands")
     open_leaks = serializers.IntegerField(help_text="Open or acknowledged, of this very process")
+    leaks_known = serializers.BooleanField(
+        source="process.leaks_known", help_text="Its objects were counted often enough to say whether it leaks"
+    )
+    census_interval_s = serializers.FloatField(
+        source="process.census_interval_s", allow_null=True, help_text="Mean seconds between two counts of its objects"
+    )
+    growing_since = Time(
+        source="process.growing_since",
+        allow_null=True,
+        help_text="Since when its resident memory grows steadily, for whatever cause; null while it does not",
+    )
+    growth_mb_per_hour = serializers.SerializerMethodField()
     baseline_drift_percent = serializers.FloatField(source="drift_percent", allow_null=True)
     last_snapshot = serializers.SerializerMethodField()
 
@@ -57,6 +70,11 @@ class ProcessSerializer(serializers.Serializer[ProcessFigures]):
     def _figures(self) -> LastSnapshotSerializer:
         """One for all rows: each that is made copies every one of its fields."""
         return LastSnapshotSerializer()
+
+    def get_growth_mb_per_hour(self, item: ProcessFigures) -> float | None:
+        """Of its resident memory, while it grows steadily."""
+        rate = item.process.growth_kib_per_hour
+        return None if rate is None else rate / KIB_PER_MB
 
     @extend_schema_field(LastSnapshotSerializer(allow_null=True))
     def get_last_snapshot(self, item: ProcessFigures) -> dict[str, Any] | None:
@@ -127,6 +145,10 @@ class StatsSerializer(serializers.Serializer[Any]):
     processes = serializers.IntegerField()
     processes_alive = serializers.IntegerField()
     processes_silent = serializers.IntegerField(help_text="Alive, last heard of more than two intervals ago")
+    processes_growing = serializers.IntegerField(help_text="Their resident memory grows steadily, for whatever cause")
+    processes_not_known = serializers.IntegerField(
+        help_text="Their objects were not yet counted often enough to say whether they leak"
+    )
     reports = serializers.IntegerField()
     reports_rejected = serializers.IntegerField()
     rejected_by_reason = serializers.DictField(child=serializers.IntegerField())
