@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db import OperationalError
+
+from memwatch.diagnosis import result_shape
 from memwatch.models import Process, Recording, RecordingKind, RecordingPart
 from memwatch.services import recording_files
 from memwatch.services.recording_states import close
 from memwatch.services.transactions import writing
-from memwatch.transport import schema, wire
+from memwatch.transport import schema, strict_json, wire
 from memwatch.transport.recordings import JSON, MAX_ARTIFACT_BYTES, MAX_JSON_BYTES, MEMRAY
+
+log = logging.getLogger("memwatch")
 
 MAX_RESULT_BYTES = 1024 * 1024
 """Of a result that lies in the database, ready for a page; a bigger one stays packed beside it."""
@@ -85,21 +90,33 @@ def complete(now: datetime) -> int:
     running = Recording.objects.pending().filter(parts__gt=0).values_list("pk", flat=True)
     done = 0
     for pk in list(running):
-        with writing():
-            recording = Recording.objects.select_for_update(of=("self",)).select_related("process__service").get(pk=pk)
-            pieces = RecordingPart.objects.filter(recording=pk).order_by("number").values_list("content", flat=True)
-            if not recording.is_pending or pieces.count() < recording.parts:
-                continue
-            _finish(recording, b"".join(map(bytes, pieces)), now)
-            done += 1
+        try:
+            with writing():
+                done += _complete(pk, now)
+        except OperationalError:
+            raise  # nothing is wrong with the recording: the next run tries again
+        except Exception:
+            log.exception("memwatch: the outcome of recording %s cannot be read", pk)
+            with writing():
+                row = Recording.objects.select_for_update(of=("self",)).get(pk=pk)
+                close(row, Recording.State.FAILED, now, "The outcome cannot be read; the worker's log says why.")
     return done
+
+
+def _complete(pk: int, now: datetime) -> bool:
+    recording = Recording.objects.select_for_update(of=("self",)).select_related("process__service").get(pk=pk)
+    pieces = RecordingPart.objects.filter(recording=pk).order_by("number").values_list("content", flat=True)
+    if not recording.is_pending or pieces.count() < recording.parts:
+        return False
+    _finish(recording, b"".join(map(bytes, pieces)), now)
+    return True
 
 
 def _finish(recording: Recording, packed: bytes, now: datetime) -> None:
     try:
         is_capture = recording.kind == RecordingKind.FLAMEGRAPH
         plain = recording_files.unpack(packed, MAX_ARTIFACT_BYTES if is_capture else MAX_JSON_BYTES)
-        result = None if is_capture else _result(plain)
+        result = None if is_capture else _result(recording.kind, plain)
         if result is None and not plain.startswith(CAPTURE_BEGINS):
             raise ValueError("is no capture of memray")
         fits = result is not None and len(plain) <= MAX_RESULT_BYTES
@@ -116,15 +133,19 @@ def _finish(recording: Recording, packed: bytes, now: datetime) -> None:
     recording.save(update_fields=["state", "finished_at", "result", "artifact", "size"])
 
 
-def _result(plain: bytes) -> dict[str, Any]:
+def _result(kind: str, plain: bytes) -> dict[str, Any]:
     """The JSON object, with texts that every database can store."""
     try:
-        value = json.loads(plain.decode())
-        cleaned = schema.sendable(value)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"is no JSON ({type(error).__name__})") from None
-    if not isinstance(cleaned, dict):
+        value = strict_json.loads(plain)
+    except ValueError as error:
+        raise ValueError(f"is no JSON: {error}") from None
+    if not isinstance(value, dict):
         raise ValueError("is no JSON object")
+    try:
+        result = result_shape.checked(kind, value)
+    except ValueError as error:
+        raise ValueError(f"is no result of its kind: {error}") from None
+    cleaned: dict[str, Any] = schema.sendable(result)
     return cleaned
 
 

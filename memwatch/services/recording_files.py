@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import zlib
@@ -13,7 +12,9 @@ from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.db.models import QuerySet
 
 from memwatch.conf import get_settings
+from memwatch.diagnosis import result_shape
 from memwatch.models import Recording, RecordingPart
+from memwatch.transport import strict_json
 from memwatch.transport.recordings import JSON, MAX_ARTIFACT_BYTES, MEMRAY
 
 FORMS = ("html", "txt")
@@ -92,9 +93,20 @@ def result_of(recording: Recording) -> dict[str, Any] | None:
     Raises :class:`OutcomeMissing`.
     """
     if recording.result is not None or recording.content_type != JSON or recording.state != Recording.State.DONE:
-        return recording.result if isinstance(recording.result, dict) else None
-    value: dict[str, Any] = json.loads(read(recording))
-    return value
+        return None if recording.result is None else _checked(recording, recording.result)
+    try:
+        value = strict_json.loads(read(recording))
+    except ValueError as error:
+        raise OutcomeMissing(f"the outcome is no JSON: {error}") from None
+    return _checked(recording, value)
+
+
+def _checked(recording: Recording, value: Any) -> dict[str, Any]:
+    """What pages may rely on: rows of before may hold anything."""
+    try:
+        return result_shape.checked(recording.kind, value)
+    except ValueError as error:
+        raise OutcomeMissing(f"the outcome is no result of its kind: {error}") from None
 
 
 def cached(name: str) -> bytes | None:

@@ -34,11 +34,12 @@ def keep_up(now: datetime | None = None, *, hub: Hub | None = None) -> UpkeepRes
     now = now or timezone.now()
     if not Recording.objects.filter(Q(state__in=Recording.PENDING) | ~Q(and_then="")).exists():
         return UpkeepResult()
+    given_up = _give_up(now, hub)  # first: nothing that arrives may keep another recording from its end
     finished = recording_arrivals.complete(now)
     with writing():
         asked = Recording.objects.select_for_update(of=("self",)).filter(state=Recording.State.REQUESTED)
         settle(asked.exclude(command=None).exclude(command__state=Command.State.SENT).select_related("command"), now)
-    return UpkeepResult(finished=finished, given_up=_give_up(now, hub), followed=_follow_up(now, hub))
+    return UpkeepResult(finished=finished, given_up=given_up, followed=_follow_up(now, hub))
 
 
 def _give_up(now: datetime, hub: Hub | None) -> int:

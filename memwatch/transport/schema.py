@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from typing import Any
 from memwatch.figures import BigContainer, MemorySnapshot, parse_time
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
 from memwatch.sampling.names import MAX_NAME, clean
+from memwatch.transport import strict_json
 
 WIRE_VERSION = 1
 MAX_REPORT_BYTES = 1024 * 1024
@@ -40,8 +40,8 @@ def load(payload: bytes, limit: int) -> dict[str, Any]:
     if len(payload) > limit:
         raise WireError("oversized", f"payload of {len(payload)} bytes, the limit is {limit}")
     try:
-        value = json.loads(payload.decode(), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        value = strict_json.loads(payload)
+    except ValueError as error:
         raise WireError("malformed", f"not JSON: {str(error)[:200]}") from None
     if not isinstance(value, dict):
         raise WireError("malformed", f"a JSON object is wanted, this is a {type(value).__name__}")
@@ -49,10 +49,6 @@ def load(payload: bytes, limit: int) -> dict[str, Any]:
     if type(version) is not int or version != WIRE_VERSION:
         raise WireError("version", f"version {_shown(version)}: this memwatch speaks {WIRE_VERSION}")
     return value
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
 
 
 def sendable(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -16,12 +17,21 @@ from django.utils import timezone
 
 from memwatch.models import Command, Process, Recording, RecordingPart
 from memwatch.sampling.identity import ProcessInfo
-from memwatch.services import ActionRefused, ingest, recording_files, recording_upkeep, recordings, retention
+from memwatch.services import (
+    ActionRefused,
+    ingest,
+    recording_arrivals,
+    recording_files,
+    recording_upkeep,
+    recordings,
+    retention,
+)
 from memwatch.transport import Hub
 from memwatch.transport.recordings import JSON, MEMRAY, split
 from memwatch.transport.wire import RecordingPart as Part
 from memwatch.transport.wire import Report
 from tests import reports
+from tests.services.recorded import RESULTS, store_recording
 from tests.services.stored import end_process, store_process
 
 pytestmark = pytest.mark.django_db
@@ -120,6 +130,85 @@ def test_an_outcome_that_is_none_fails_the_recording_and_says_why(
     assert recording.state == "failed"
     assert says in recording.error
     assert not RecordingPart.objects.exists()
+
+
+def _changed(**fields: Any) -> Any:
+    return {**RESULTS["referrers"], **fields}
+
+
+HOSTILE: dict[str, bytes] = {
+    "NaN in a list": b'{"chains": [NaN]}',
+    "a number beyond a double": b'{"chains": [1e999], "instances": 1e999}',
+    "minus infinity": b'{"instances": -Infinity}',
+    "a text for a list": json.dumps(_changed(chains="x")).encode(),
+    "a number for a text": json.dumps(_changed(type=7)).encode(),
+    "a list for an object": json.dumps(_changed(holder=[1, 2])).encode(),
+    "a text for a number": json.dumps(_changed(instances="many")).encode(),
+    "true for a number": json.dumps(_changed(instances=True)).encode(),
+    "a fraction for a count": json.dumps(_changed(instances=1.5)).encode(),
+    "a number beyond every heap": json.dumps(_changed(instances=10**40)).encode(),
+    "texts for chains": json.dumps(_changed(chains=["a", "b"])).encode(),
+    "a path of numbers": json.dumps(_changed(chains=[{"path": [1], "count": 1, "root": ""}])).encode(),
+    "samples of lists": json.dumps(_changed(samples=[{"a": []}])).encode(),
+    "nothing": b"null",
+    "a million empty lists": b'{"chains": [' + b"[]," * 1_000_000 + b"[]]}",
+    "nested 1,000 deep": b'{"notes": ' + b"[" * 1_000 + b"]" * 1_000 + b"}",
+}
+
+
+@pytest.mark.parametrize("outcome", HOSTILE.values(), ids=list(HOSTILE))
+def test_a_hostile_outcome_fails_its_own_recording_and_no_other(
+    process: Process, who: ProcessInfo, hub: Hub, outcome: bytes
+) -> None:
+    hostile = recordings.request(process, "referrers", options={"type": QUOTE}, hub=hub)
+    arrive(who, *split(hostile.wire_id, outcome, content_type=JSON, measured={}))
+    elsewhere = store_process(slot=9, started=timezone.now())
+    other = store_recording(elsewhere, "allocations", state="running", result=None, deadline=timezone.now())
+    result = recording_upkeep.keep_up(hub=hub)
+    hostile.refresh_from_db()
+    other.refresh_from_db()
+    assert hostile.state == "failed"
+    assert "The outcome is no" in hostile.error
+    assert (result.given_up, other.state) == (1, "failed")
+
+
+def test_a_small_outcome_that_unpacks_to_much_costs_little_memory(process: Process, who: ProcessInfo, hub: Hub) -> None:
+    hostile = recordings.request(process, "referrers", options={"type": QUOTE}, hub=hub)
+    outcome = b'{"chains": [' + b"[]," * 1_300_000 + b"[]]}"
+    arrive(who, *split(hostile.wire_id, outcome, content_type=JSON, measured={}))
+    tracemalloc.start()
+    try:
+        recording_upkeep.keep_up(hub=hub)
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 40 * 1024 * 1024
+
+
+def test_an_outcome_that_no_one_foresaw_fails_its_own_recording(
+    process: Process, who: ProcessInfo, hub: Hub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = recordings.request(process, "referrers", options={"type": QUOTE}, hub=hub)
+    arrive(who, *parts_of(first))
+
+    def fails(*_arguments: Any) -> Any:
+        raise KeyError("a fault of ours")
+
+    monkeypatch.setattr(recording_arrivals, "_result", fails)
+    recording_upkeep.keep_up(hub=hub)
+    first.refresh_from_db()
+    assert (first.state, first.error) == ("failed", "The outcome cannot be read; the worker's log says why.")
+    assert "a fault of ours" in caplog.text
+
+
+@pytest.mark.parametrize("result", [{"chains": "x"}, {"sites": {}}, {"instances": "many"}])
+def test_a_row_of_before_with_another_shape_says_so_instead_of_breaking_a_page(process: Process, result: Any) -> None:
+    row = store_recording(process, "referrers", result=result)
+    if "sites" in result:
+        assert recording_files.result_of(row)["chains"] == []
+    else:
+        with pytest.raises(recording_files.OutcomeMissing, match="no result of its kind"):
+            recording_files.result_of(row)
 
 
 def test_a_capture_that_is_none_of_memray_is_refused(process: Process, who: ProcessInfo, hub: Hub) -> None:
