@@ -27,6 +27,10 @@ class Delivery:
     """At most ``MAX_REPORT_BYTES + 1`` bytes: a longer one is cut, so that decoding refuses it as oversized."""
 
 
+READ_BYTES = 8 * 1024 * 1024
+"""Of reports that are read or claimed at a time, and one report more: a backlog must not fill the worker's memory."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class HubState:
     """How full the way from the agents to the server is."""

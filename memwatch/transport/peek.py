@@ -10,12 +10,15 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from memwatch.transport.channel import Hub
+from memwatch.transport.channel import READ_BYTES, Hub
 from memwatch.transport.folder import LocalAddress
+from memwatch.transport.redis_scripts import LARGEST_ENTRY, PEEK, as_fields
 from memwatch.transport.spool import CLAIMED, SPOOL, read_file, report_name
 
 MOST = 5_000
 """Reports one look brings; at first the newest."""
+MOST_BYTES = 4 * READ_BYTES
+"""Their bytes; what is over is looked at the next time."""
 
 
 class LocalPeek:
@@ -33,14 +36,18 @@ class LocalPeek:
                     if (report := report_name(name)) is not None:
                         there[report] = (folder, name)
             self._seen &= there.keys()
-            payloads = []
-            for report in sorted(there.keys() - self._seen)[-MOST:]:
+            payloads: list[bytes] = []
+            read = 0
+            for report in reversed(sorted(there.keys() - self._seen)[-MOST:]):
                 folder, name = there[report]
                 if payload := read_file(folder, name):
                     self._seen.add(report)
                     payloads.append(payload)
+                    read += len(payload)
+                if read >= MOST_BYTES:
+                    break
             self._seen.update(sorted(there)[:-MOST])
-        return payloads
+        return payloads[::-1]
 
     def close(self) -> None:
         self._seen.clear()
@@ -58,20 +65,19 @@ class RedisPeek:
 
     def look(self) -> list[bytes]:
         with self._where.errors_explained():
-            if self._last is None:
-                newest: Any = self._client.xrevrange(self._where.reports, count=MOST)
-                entries = newest[::-1]
-            else:
-                entries = self._after(self._last)
+            entries = self._read(b"", "newest")[::-1] if self._last is None else self._after(self._last)
         self._last = entries[-1][0] if entries else self._last or b"0-0"
-        return [fields.get(b"p", b"") for _entry, fields in entries]
+        return [as_fields(flat).get(b"p", b"") for _entry, flat in entries]
 
-    def _after(self, last: bytes) -> Any:
+    def _after(self, last: bytes) -> list[Any]:
         newest: Any = self._client.xrevrange(self._where.reports, count=1)
         if newest and _order(newest[0][0]) < _order(last):
-            last = b"0-0"  # Redis was emptied, and counts anew
-        found: Any = self._client.xread({self._where.reports: last}, count=MOST)
-        return found[0][1] if found else []
+            last = b"0-0"  # Redis was emptied, and counts from the beginning
+        return self._read(last, "after")
+
+    def _read(self, position: bytes, which: str) -> list[Any]:
+        found: Any = self._client.eval(PEEK, 1, self._where.reports, position, MOST, MOST_BYTES, LARGEST_ENTRY, which)
+        return list(found)
 
     def close(self) -> None:
         self._client.close()

@@ -10,9 +10,9 @@ from typing import Any
 
 import redis
 
-from memwatch.transport.channel import EVERYONE, Delivery, HubState
+from memwatch.transport.channel import EVERYONE, READ_BYTES, Delivery, HubState
 from memwatch.transport.redis_link import RedisAddress
-from memwatch.transport.redis_scripts import READ, SET_BACK
+from memwatch.transport.redis_scripts import ANSWERS, CLAIM, LARGEST_ENTRY, READ, SET_BACK, as_fields
 from memwatch.transport.wire import MAX_REPORT_BYTES
 
 log = logging.getLogger("memwatch")
@@ -28,6 +28,8 @@ FUTURE_S = 600
 _COMMANDS_KEPT = 100
 _COMMANDS_EXPIRE_S = 120
 _MANY = 500
+OVERSIZED = bytes(MAX_REPORT_BYTES + 1)
+"""In place of a report that is larger than any may be and was not read; decoding refuses it as oversized."""
 
 
 class RedisHub:
@@ -56,20 +58,21 @@ class RedisHub:
 
     def _read(self, limit: int) -> list[Delivery]:
         reports, reader = self._where.reports, READER
-        claimed = self._client.xautoclaim(reports, GROUP, reader, self._lease_ms, "0-0", count=limit)
-        deliveries = [_delivery(entry, fields) for entry, fields in claimed[1] if entry is not None]
-        if len(claimed) > 2 and claimed[2]:
-            self._client.hincrby(self._where.hub, "trimmed_held", len(claimed[2]))
-        elif len(deliveries) < len(claimed[1]):
+        claimed: Any = self._client.eval(
+            CLAIM, 1, reports, GROUP, reader, self._lease_ms, limit, READ_BYTES, LARGEST_ENTRY
+        )
+        deliveries = [_delivery(entry, fields) for entry, fields in claimed[0]]
+        if claimed[1]:
+            self._client.hincrby(self._where.hub, "trimmed_held", claimed[1])
+        elif claimed[2]:
             self.forget_trimmed()
-        if len(deliveries) < limit:
+        left = READ_BYTES - sum(len(delivery.payload) for delivery in deliveries)
+        if len(deliveries) < limit and left > 0:
             entries: Any = self._client.eval(
                 READ, 2, reports, self._where.hub, GROUP, reader, limit - len(deliveries),
-                "estimate" if self.estimates_losses else "",
+                "estimate" if self.estimates_losses else "", left, LARGEST_ENTRY,
             )  # fmt: skip
-            deliveries += [
-                _delivery(entry, dict(zip(fields[::2], fields[1::2], strict=False))) for entry, fields in entries
-            ]
+            deliveries += [_delivery(entry, fields) for entry, fields in entries]
         self._held.update(delivery.id for delivery in deliveries)
         if not deliveries:
             self._set_back()
@@ -136,9 +139,14 @@ class RedisHub:
             missing = set(commands)
             while missing and (left := deadline - time.monotonic()) > 0:
                 block_ms = max(1, int(min(left, self._where.answer_s / 2) * 1000))
-                found: Any = self._client.xread({self._where.reports: position}, count=50, block=block_ms)
-                for entry, fields in found[0][1] if found else ():
-                    position = _text(entry)
+                if not self._client.xread({self._where.reports: position}, count=1, block=block_ms):
+                    continue
+                found: Any = self._client.eval(
+                    ANSWERS, 1, self._where.reports, position, _MANY, READ_BYTES, LARGEST_ENTRY
+                )
+                position = _text(found[0])
+                for _entry, flat in found[1]:
+                    fields = as_fields(flat)
                     wanted = asked.get(fields.get(b"c", b""))
                     key = _key(fields.get(b"k", b""))
                     if key and wanted in (EVERYONE, key):
@@ -241,7 +249,10 @@ class RedisHub:
             self._client.connection_pool.disconnect()
 
 
-def _delivery(entry: bytes, fields: Mapping[bytes, bytes]) -> Delivery:
+def _delivery(entry: bytes, flat: Sequence[bytes]) -> Delivery:
+    fields = as_fields(flat)
+    if b"oversized" in fields:
+        return Delivery(_text(entry), OVERSIZED)
     return Delivery(_text(entry), fields.get(b"p", b"")[: MAX_REPORT_BYTES + 1])
 
 

@@ -1,6 +1,34 @@
 """What the hub has Redis do in one step, in Lua."""
 
-READ = """
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from memwatch.transport.schema import MAX_REPORT_BYTES
+
+LARGEST_ENTRY = MAX_REPORT_BYTES + 64 * 1024
+"""Bytes of an entry with a report and its marks."""
+
+
+def as_fields(flat: Sequence[bytes]) -> Mapping[bytes, bytes]:
+    """The fields of an entry as a script hands them out: names and values in turn."""
+    return dict(zip(flat[::2], flat[1::2], strict=False))
+
+
+_BOUNDED = """
+-- An entry larger than any report stays where it is: only its size is handed out. One entry at a time is read, for only
+-- then its size is known before the next.
+local function bounded(entry, largest)
+  local size = 0
+  for _, part in ipairs(entry[2]) do size = size + #part end
+  if size <= largest then return entry, size end
+  return {entry[1], {'oversized', tostring(size)}}, 0
+end
+"""
+
+READ = (
+    _BOUNDED
+    + """
 -- Read new entries for the group, and count those that were trimmed before anybody had read them, in one step:
 -- entries added = read + still there + trimmed. Redis before 7 does not say how many were added: estimated there,
 -- from the time that the missing ones span, at the rate of those that are there.
@@ -38,11 +66,84 @@ if first and is_after(first[1], last) then
   end
   if trimmed > known then redis.call('HSET', KEYS[2], 'trimmed', trimmed) end
 end
-local found = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[3], 'STREAMS', KEYS[1], '>')
-if not found then return {} end
-redis.call('HINCRBY', KEYS[2], 'read', #found[1][2])
-return found[1][2]
+local found, bytes = {}, 0
+while #found < tonumber(ARGV[3]) and bytes < tonumber(ARGV[5]) do
+  local one = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', 1, 'STREAMS', KEYS[1], '>')
+  if not one then break end
+  local entry, size = bounded(one[1][2][1], tonumber(ARGV[6]))
+  found[#found + 1], bytes = entry, bytes + size
+end
+if #found > 0 then redis.call('HINCRBY', KEYS[2], 'read', #found) end
+return found
 """
+)
+
+CLAIM = (
+    _BOUNDED
+    + """
+-- Take over what a dead reader holds, until so many entries or bytes are there. Redis 6.2 hands out trimmed entries as
+-- nothing, Redis 7 says which they were.
+local found, bytes, trimmed, nothing, cursor = {}, 0, 0, 0, '0-0'
+for _ = 1, tonumber(ARGV[4]) do
+  local got = redis.call('XAUTOCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], cursor, 'COUNT', 1)
+  cursor = got[1]
+  for _, each in ipairs(got[2]) do
+    if each then
+      local entry, size = bounded(each, tonumber(ARGV[6]))
+      found[#found + 1], bytes = entry, bytes + size
+    else
+      nothing = nothing + 1
+    end
+  end
+  if got[3] then trimmed = trimmed + #got[3] end
+  if cursor == '0-0' or bytes >= tonumber(ARGV[5]) then break end
+end
+return {found, trimmed, nothing}
+"""
+)
+
+ANSWERS = (
+    _BOUNDED
+    + """
+-- The answers to commands behind a position, and the new position: nothing else is handed out.
+local found, position, bytes = {}, ARGV[1], 0
+for _ = 1, tonumber(ARGV[2]) do
+  local one = redis.call('XRANGE', KEYS[1], '(' .. position, '+', 'COUNT', 1)[1]
+  if not one then break end
+  local entry, size = bounded(one, tonumber(ARGV[4]))
+  position = entry[1]
+  for i = 1, #entry[2], 2 do
+    if entry[2][i] == 'c' then
+      found[#found + 1], bytes = entry, bytes + size
+      break
+    end
+  end
+  if bytes >= tonumber(ARGV[3]) then break end
+end
+return {position, found}
+"""
+)
+
+PEEK = (
+    _BOUNDED
+    + """
+-- Entries behind a position, oldest first, or without one the newest; until so many entries or bytes are there.
+local found, bytes, position = {}, 0, ARGV[1]
+while #found < tonumber(ARGV[2]) and bytes < tonumber(ARGV[3]) do
+  local one
+  if ARGV[5] == 'newest' then
+    one = redis.call('XREVRANGE', KEYS[1], position == '' and '+' or '(' .. position, '-', 'COUNT', 1)[1]
+  else
+    one = redis.call('XRANGE', KEYS[1], '(' .. position, '+', 'COUNT', 1)[1]
+  end
+  if not one then break end
+  local entry, size = bounded(one, tonumber(ARGV[4]))
+  position = entry[1]
+  found[#found + 1], bytes = entry, bytes + size
+end
+return found
+"""
+)
 
 SET_BACK = """
 -- The last id of the stream lies in the future: a sender chose it, or the clock was set back. Behind the highest of all

@@ -19,7 +19,7 @@ import secrets
 import stat
 import time
 
-from memwatch.transport.channel import Delivery, HubState, TransportUnavailable
+from memwatch.transport.channel import READ_BYTES, Delivery, HubState, TransportUnavailable
 from memwatch.transport.folder import LocalAddress
 from memwatch.transport.wire import MAX_REPORT_BYTES
 
@@ -85,15 +85,16 @@ class SpoolReader:
         self._tidied_at = -1e9
 
     def read(self, limit: int) -> list[Delivery]:
-        """Claim up to ``limit`` reports, oldest first; claims of dead readers count as old."""
+        """Claim up to ``limit`` reports of some megabytes, oldest first; claims of dead readers count as old."""
         with self._where.folder.opened(SPOOL) as spool, self._where.folder.opened(CLAIMED) as claimed:
             self._tidy(spool)
             waiting = [(name, claimed, name[30:]) for name in self._lapsed(os.listdir(claimed))]  # noqa: PTH208
             waiting += [(name, spool, name) for name in os.listdir(spool) if _REPORT.fullmatch(name)]  # noqa: PTH208
             waiting.sort(key=lambda item: item[2])
             deliveries: list[Delivery] = []
+            read = 0
             for name, source, report in waiting:
-                if len(deliveries) >= limit:
+                if len(deliveries) >= limit or read >= READ_BYTES:
                     break
                 claim = f"{time.time_ns():020d}.{secrets.token_hex(4)}.{report}"
                 try:
@@ -103,6 +104,7 @@ class SpoolReader:
                 self._held.add(claim)
                 try:
                     deliveries.append(Delivery(claim, read_file(claimed, claim)))
+                    read += len(deliveries[-1].payload)
                 except OSError as error:
                     if error.errno not in _DISK:
                         raise

@@ -567,3 +567,15 @@ def test_no_django_celery_or_redis_is_imported(folder: Path) -> None:
         [sys.executable, "-c", code, f"local://{folder}"], capture_output=True, text=True, timeout=30, check=True
     )
     assert run.stdout.strip() == "[]"
+
+
+def test_a_backlog_of_large_reports_is_read_and_taken_over_a_few_megabytes_at_a_time(folder: Path) -> None:
+    sender = LocalUplink(f"local://{folder}", "key")
+    for _ in range(20):
+        sender.send(bytes(MAX_REPORT_BYTES))
+    sender.close()
+    first, second = LocalHub(f"local://{folder}"), LocalHub(f"local://{folder}", lease_s=0.0)
+    assert len(first.read(limit=200)) == 8
+    assert len(second.read(limit=200)) == 8
+    assert len(second.read(limit=200)) == 8
+    second.close()

@@ -524,6 +524,62 @@ def test_a_full_redis_is_unavailable(own_server: RedisServer) -> None:
     uplink.close()
 
 
+_READS_ALL = """
+import resource, sys
+from memwatch.transport import open_hub
+from memwatch.transport.wire import Report, WireError
+
+hub, read, refused = open_hub(sys.argv[1]), 0, 0
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+while found := hub.read(limit=200):
+    read += len(found)
+    for delivery in found:
+        try:
+            Report.decode(delivery.payload)
+        except WireError as error:
+            refused += error.reason == "oversized"
+    if "acknowledge" in sys.argv:
+        hub.acknowledge(found)
+print(read, refused, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def read_all(url: str, *options: str) -> tuple[int, int, int]:
+    """Reports read in a process of its own, those refused as oversized, and the MB that it took."""
+    done = subprocess.run(
+        [sys.executable, "-c", _READS_ALL, url, *options], capture_output=True, text=True, timeout=60, check=True
+    )
+    read, refused, took_mb = map(int, done.stdout.split())
+    return read, refused, took_mb
+
+
+def test_a_backlog_of_large_reports_is_read_and_claimed_a_few_megabytes_at_a_time(
+    own_server: RedisServer, prefix: str
+) -> None:
+    url = f"redis://127.0.0.1:{own_server.port}?prefix={prefix}"
+    with redis.Redis(port=own_server.port) as client:
+        for number in range(200):
+            client.xadd(f"{prefix}:up", {b"p": b"{" + bytes(1024 * 1024 - 10), b"n": str(number)})
+    read, _refused, took_mb = read_all(url)
+    assert read == 200
+    assert took_mb < 60
+    hub = RedisHub(url, lease_s=0.0)
+    claimed = hub.read(limit=200)
+    assert 0 < sum(len(delivery.payload) for delivery in claimed) < 10 * 1024 * 1024
+    hub.close()
+
+
+def test_an_entry_larger_than_any_report_is_refused_without_being_read(own_server: RedisServer, prefix: str) -> None:
+    url = f"redis://127.0.0.1:{own_server.port}?prefix={prefix}"
+    with redis.Redis(port=own_server.port) as client:
+        for _ in range(6):
+            client.xadd(f"{prefix}:up", {b"p": bytes(30 * 1024 * 1024)})
+        client.xadd(f"{prefix}:up", {b"p": b"{}", **{f"field{number}": bytes(1024) for number in range(2_000)}})
+    read, refused, took_mb = read_all(url, "acknowledge")
+    assert (read, refused) == (7, 7)
+    assert took_mb < 60
+
+
 def test_a_missing_client_library_is_named() -> None:
     code = (
         "import sys\nsys.modules['redis'] = None\n"
