@@ -16,7 +16,7 @@ RUN pip install --no-deps --no-build-isolation . \
        python manage.py collectstatic --noinput
 
 FROM python:3.11-slim
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HEALTH_PORT=8001 \
     MEMWATCH_VAR=/var/lib/memwatch MEMWATCH_STATIC=/srv/memwatch/static LOG_FORMAT=json
 RUN useradd --system --uid 10001 --home-dir /var/lib/memwatch --create-home memwatch \
     && install -d -o memwatch -m 700 /var/lib/memwatch /var/lib/memwatch/recordings
@@ -26,5 +26,5 @@ WORKDIR /srv/memwatch
 USER memwatch
 EXPOSE 8000 9202
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=4 \
-    CMD ["python", "-m", "project.healthcheck", "http://127.0.0.1:8000/healthz"]
+    CMD ["python", "-m", "project.healthcheck", "http://127.0.0.1:8001/healthz"]
 CMD ["gunicorn", "-c", "project/gunicorn_conf.py", "project.wsgi"]

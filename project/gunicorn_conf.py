@@ -30,6 +30,14 @@ if os.environ.get("LOG_FORMAT") == "json":
 control_socket_disable = True
 
 
+def post_worker_init(_worker: Any) -> None:
+    """With HEALTH_PORT, answer health checks beside the requests: see ``project/health_listener.py``."""
+    if os.environ.get("HEALTH_PORT"):
+        from project import health_listener  # noqa: PLC0415 - only where it is wanted
+
+        health_listener.start(os.environ.get("HEALTH_BIND", "127.0.0.1"), int(os.environ["HEALTH_PORT"]))
+
+
 def child_exit(_server: Any, worker: Any) -> None:
     """Drop the live gauges of a worker that ended (django-prometheus in multi-process mode)."""
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):

@@ -11,7 +11,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import viewsets
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication, TokenAuthentication
 from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.parsers import FormParser, JSONParser
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -21,6 +20,7 @@ from rest_framework.throttling import BaseThrottle
 from memwatch.api import errors
 from memwatch.api.access import ActionThrottle, MemwatchPermission
 from memwatch.api.pagination import Newest
+from memwatch.api.parsers import BoundedFormParser, StrictJSONParser, refuse_large_body
 from memwatch.api.schema import ApiSchema
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
@@ -48,13 +48,24 @@ class ApiView(viewsets.GenericViewSet[Any]):
     authentication_classes: Sequence[type[BaseAuthentication]] = (TokenAuthentication, SessionAuthentication)
     permission_classes: Sequence[type[BasePermission]] = (MemwatchPermission,)
     renderer_classes = (JSONRenderer,)
-    parser_classes = (JSONParser, FormParser)
+    parser_classes = (StrictJSONParser, BoundedFormParser)
     content_negotiation_class = DefaultContentNegotiation
     throttle_classes: Sequence[type[BaseThrottle]] = (ActionThrottle,)
     filter_backends: Sequence[Any] = (DjangoFilterBackend,)
     pagination_class: type[Newest] | None = Newest
     versioning_class = None
     schema = ApiSchema()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Before anybody is asked who they are: a large body is not read."""
+        refuse_large_body(request)
+        super().initial(request, *args, **kwargs)
+
+    def check_throttles(self, request: Request) -> None:
+        """One after the other: a throttle that reads the body comes after those that do not, and only if they agree."""
+        for throttle in self.get_throttles():
+            if not throttle.allow_request(request, self):
+                self.throttled(request, throttle.wait() or 0.0)
 
     def get_exception_handler(self) -> Callable[..., Response | None]:
         return errors.handler

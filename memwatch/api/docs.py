@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.templatetags.static import static
+from django.utils.translation import get_language
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -24,6 +27,12 @@ SETTINGS = {
 """What the schema says of itself, whatever the site's own SPECTACULAR_SETTINGS are."""
 
 
+MOST_SCHEMAS = 20
+"""Kept at most: one for each place it is mounted at, format and language."""
+_schemas: dict[tuple[str, str, str], bytes] = {}
+"""Making one takes half a second of CPU, anybody may ask, and it changes with the code alone."""
+
+
 @extend_schema(exclude=True)
 class SchemaView(SpectacularAPIView):
     """The schema of memwatch's own routes. It names routes and fields, no host and no process: anyone may read it."""
@@ -35,10 +44,20 @@ class SchemaView(SpectacularAPIView):
     versioning_class = None
     throttle_classes = ()
 
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         mounted_at = request.path.partition("/api/schema")[0]
+        key = (mounted_at, request.accepted_renderer.media_type, get_language() or "")
+        known = _schemas.get(key)
+        if known is not None:
+            return HttpResponse(known, content_type=key[1])
         self.custom_settings = {**SETTINGS, "SCHEMA_PATH_PREFIX_INSERT": mounted_at}
         answer: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
+
+        def keep(made: Response) -> None:
+            if len(_schemas) < MOST_SCHEMAS:
+                _schemas[key] = made.content
+
+        answer.add_post_render_callback(keep)
         return answer
 
 

@@ -49,6 +49,7 @@ def _quoted(text: str) -> str:
 
 _WRITERS: dict[type[models.Field[Any, Any]], Callable[[Any], str]] = {
     models.IntegerField: str,
+    models.FloatField: repr,
     models.BooleanField: str,
     models.DateTimeField: lambda value: str(value.isoformat()),
     models.CharField: _quoted,

@@ -138,9 +138,20 @@ def test_a_text_that_is_too_long_for_its_column_is_refused_not_cut(place: Place)
 
 
 def test_a_field_whose_look_in_an_array_nobody_knows_is_named() -> None:
-    with pytest.raises(TypeError, match="FloatField"):
-        array(models.FloatField(), [1.5])
+    with pytest.raises(TypeError, match="DurationField"):
+        array(models.DurationField(), [timedelta(1)])
 
 
 def test_nulls_fit_a_field_of_any_kind() -> None:
     assert array(models.UUIDField(), [None, None]) == "{NULL,NULL}"
+
+
+@pytest.mark.parametrize("field", Process._meta.concrete_fields, ids=lambda field: str(field.name))
+def test_every_column_of_a_process_can_be_written_at_once(field: models.Field[Any, Any]) -> None:
+    values: dict[type, Any] = {
+        models.FloatField: 1e-7, models.BooleanField: True, models.DateTimeField: NOON,
+        models.CharField: "a", models.JSONField: ["b"],
+    }  # fmt: skip
+    of = field.target_field if isinstance(field, models.ForeignKey) else field
+    value = next((each for kind, each in values.items() if isinstance(of, kind)), 1)
+    assert array(field, [value, None]).startswith("{")
