@@ -115,6 +115,7 @@ class Agent:
             containers=lambda: self._containers,
             total_objects=lambda: self._total_objects,
             requests_handled=activity.requests_handled,
+            tasks_handled=activity.tasks_handled,
             collects=lambda: self.thread.collector.taken or gc.isenabled(),
         )
 
