@@ -309,7 +309,7 @@ def _settle(pipe: int, parent: int, system: _System) -> None:
         system.close(descriptor)
     system.nice(10)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (int(LONGEST_S), int(LONGEST_S)))
+    resource.setrlimit(resource.RLIMIT_CPU, (int(LONGEST_S) + 1, int(LONGEST_S) + 1))
 
 
 def _send(system: _System, pipe: int, kind: bytes, content: bytes) -> None:
@@ -327,7 +327,8 @@ def _read(system: _System, file: bytes) -> bytes:
     if descriptor < 0:
         return b""
     content = ctypes.create_string_buffer(4096)
-    return content.raw[: max(0, system.read(descriptor, content, 4096))]
+    length = system.read(descriptor, content, 4096)
+    return content.raw[: max(0, length)]
 
 
 def _private_mb(rollup: bytes) -> float:
