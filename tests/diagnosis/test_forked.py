@@ -36,9 +36,14 @@ def busy() -> bytes:
         pass
 
 
-def begun(work: Callable[[], bytes], meter: Meter | None = None) -> Generator[float, None, bytes]:
+def copied(work: Callable[[], bytes], meter: Meter | None = None) -> Generator[float, None, bytes]:
+    """A copy yet to be made."""
+    return in_child(work, Host(), meter or Meter(), needs_mb=NEEDS_MB)
+
+
+def begun(work: Callable[[], bytes]) -> Generator[float, None, bytes]:
     """A copy that works."""
-    running = in_child(work, Host(), meter or Meter(), needs_mb=NEEDS_MB)
+    running = copied(work)
     next(running)
     return running
 
@@ -79,7 +84,7 @@ def flag() -> Iterator[mmap.mmap]:
 def test_it_sees_what_the_process_holds_and_costs_are_told() -> None:
     kept = {"price": 7}
     meter = Meter()
-    assert ended(begun(lambda: str(kept["price"]).encode(), meter)) == b"7"
+    assert ended(copied(lambda: str(kept["price"]).encode(), meter)) == b"7"
     assert copies() == []
     figures = meter.figures()
     assert figures["forks"] == 1
@@ -193,21 +198,21 @@ def test_one_that_waits_for_a_lock_which_nobody_holds_any_more_is_ended(monkeypa
     lock = threading.Lock()
     lock.acquire()
     with pytest.raises(NotForked, match="waited for a lock"):
-        ended(begun(lambda: bytes(lock.acquire())))
+        ended(copied(lambda: bytes(lock.acquire())))
     assert copies() == []
 
 
 def test_one_that_dies_or_fails_is_told() -> None:
     with pytest.raises(NotForked, match="was killed"):
-        ended(begun(lambda: bytes(os.kill(os.getpid(), signal.SIGKILL) or 0)))
+        ended(copied(lambda: bytes(os.kill(os.getpid(), signal.SIGKILL) or 0)))
     with pytest.raises(NotForked, match="ZeroDivisionError"):
-        ended(begun(lambda: bytes(1 // 0)))
+        ended(copied(lambda: bytes(1 // 0)))
 
     def refuse() -> bytes:
         raise Refused("there is no instance")
 
     with pytest.raises(Refused, match="there is no instance"):
-        ended(begun(refuse))
+        ended(copied(refuse))
     assert copies() == []
 
 
@@ -219,13 +224,13 @@ def test_its_time_and_its_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
         return b""
 
     with pytest.raises(NotForked, match="200 were allowed"):
-        ended(begun(hoard))
+        ended(copied(hoard))
     monkeypatch.setattr(forked, "MOST_BYTES", 100_000)
     with pytest.raises(NotForked, match="sent too much"):
-        ended(begun(lambda: bytes(1_000_000)))
+        ended(copied(lambda: bytes(1_000_000)))
     monkeypatch.setattr(forked, "LONGEST_S", 0.3)
     with pytest.raises(NotForked, match="was ended after"):
-        ended(begun(busy))
+        ended(copied(busy))
     assert copies() == []
 
 
