@@ -32,8 +32,10 @@ from memwatch.diagnosis import room
 from memwatch.diagnosis.host import Host, Refused
 from memwatch.diagnosis.meter import Meter
 from memwatch.sampling.procmem import ProcessMemory, read_bytes
-from memwatch.sampling.quiet import native_lock, possible
+from memwatch.sampling.quiet import be_alone, native_lock, possible
 
+OWN_MB, OF_HEAP = 64.0, 0.5
+"""What a copy may come to own: its work, and so much of the heap's pages, which its references make its own."""
 LONGEST_S = 75.0
 """Of wall time, and as much of CPU."""
 MOST_BYTES = 32 * 1024 * 1024
@@ -111,12 +113,41 @@ def impossible() -> str | None:
     return None
 
 
-def in_child(work: Work, host: Host, meter: Meter, *, needs_mb: float) -> Generator[float, None, bytes]:
+class Still:
+    """A meter for what runs in the copy: there is nobody to pause."""
+
+    def __init__(self) -> None:
+        self.elapsed_s = 0.0
+
+    def pausing(self) -> Still:
+        """Nothing to measure."""
+        return self
+
+    def paused(self, milliseconds: float) -> None:
+        """Nothing to note."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_error: object) -> None: ...
+
+
+def to_the_end(work: Generator[float, None, Any]) -> Any:
+    """What it returns; in the copy there is nobody to wait for."""
+    try:
+        while True:
+            next(work)
+    except StopIteration as end:
+        return end.value
+
+
+def in_child(work: Work, host: Host, meter: Meter, *, needs_mb: float | None = None) -> Generator[float, None, bytes]:
     """What ``work`` returns in a child. Yields seconds to wait; however it ends, the child is gone afterwards.
 
-    ``needs_mb``: what the child may come to own, a part of the heap's copy among it. Raises :class:`Refused` where
-    there is no room for that, or ``work`` has; :class:`NotForked` where the child came to nothing.
+    ``needs_mb``: what the child may come to own. Raises :class:`Refused` where there is no room for that, or ``work``
+    has; :class:`NotForked` where the child came to nothing.
     """
+    if needs_mb is None:
+        needs_mb = OWN_MB + OF_HEAP * (ProcessMemory().resident().rss_mb or 0.0)
     reason = impossible()
     if reason:
         raise NotForked(reason)
@@ -296,6 +327,7 @@ def _live(work: Work, pipe: int, parent: int, system: _System) -> None:
 
 def _settle(pipe: int, parent: int, system: _System) -> None:
     """Die with the host and before it, own nothing of it, take less than it."""
+    be_alone()
     system.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if system.getppid() != parent:
         system.exit(0)

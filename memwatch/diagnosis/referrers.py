@@ -18,11 +18,8 @@ from memwatch.diagnosis.meter import Meter
 from memwatch.diagnosis.search import Look, Question
 from memwatch.diagnosis.sources import Sources
 from memwatch.figures import BigContainer
-from memwatch.sampling.procmem import ProcessMemory
 
 NEEDS_MB = 32.0
-COPY_MB, OF_HEAP = 64.0, 0.5
-"""What a copy may come to own: its own work, and so much of the heap's pages."""
 EXAMINED_EACH = 5
 """Instances traced for each whose values may be shown."""
 ENOUGH_CALLS = 30
@@ -49,7 +46,7 @@ class ReferrersRecording:
             return (yield from self._in_copies(meter))
         except NotForked as reason:
             found = yield from search_in_process(self._asked, self._host, meter)
-            note = f"Searched within the process, with counts spread over old and new objects: {reason}."
+            note = f"Searched within the process, where old and new objects are not told apart: {reason}."
             return results.with_notes(found, note)
 
     def _in_copies(self, meter: Meter) -> Waits:
@@ -78,8 +75,7 @@ class ReferrersRecording:
         return self._result(found, container, baseline, calls)
 
     def _look(self, question: Question, meter: Meter) -> Generator[float, None, tuple[dict[str, Any], Look]]:
-        needs_mb = COPY_MB + OF_HEAP * (ProcessMemory().resident().rss_mb or 0.0)
-        content = yield from in_child(lambda: search.answer(question), self._host, meter, needs_mb=needs_mb)
+        content = yield from in_child(lambda: search.answer(question), self._host, meter)
         return search.parse(content)
 
     def _handled(self) -> dict[str, int]:

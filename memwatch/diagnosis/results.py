@@ -192,3 +192,16 @@ class HeapSummary(_Result):
     threads: tuple[str, ...]
     suspects: tuple[Suspect, ...]
     notes: tuple[str, ...] = ()
+
+
+def heap_summary(found: dict[str, Any]) -> HeapSummary:
+    """Of its ``to_dict()``, back from a copy of the process."""
+    return HeapSummary(
+        types=tuple(TypeSize(**row) for row in found["types"]),
+        containers=tuple(Container(**row) for row in found["containers"]),
+        modules=tuple(ModuleSize(**row) for row in found["modules"]),
+        garbage=found["garbage"],
+        threads=tuple(found["threads"]),
+        suspects=tuple(Suspect(**row) for row in found["suspects"]),
+        notes=tuple(found["notes"]),
+    )

@@ -9,13 +9,13 @@ from __future__ import annotations
 import dataclasses
 import gc
 import json
-import time
 from array import array
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from memwatch.diagnosis import graph, holding, own_code, population, reached, reading
 from memwatch.diagnosis.climb import Climb
+from memwatch.diagnosis.forked import Still, to_the_end
 from memwatch.diagnosis.graph import Graph
 from memwatch.diagnosis.host import Host, Refused
 from memwatch.diagnosis.retained import retained_bytes
@@ -70,21 +70,6 @@ def first_of_two(question: Question) -> Question:
 def second_of_two(question: Question, before: Look) -> Question:
     """It answers."""
     return dataclasses.replace(question, before=before)
-
-
-class Still:
-    """A meter for what runs in the copy: there is nobody to pause."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-
-    def pausing(self) -> Still:
-        """Nothing to measure."""
-        return self
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_error: object) -> None: ...
 
 
 def answer(question: Question) -> bytes:
@@ -231,7 +216,7 @@ class _Search:
         place = own_code.locate(key, climbed, climb.objects)
         root = [climb.objects[key]]
         climb.disown(root)
-        size, complete = _last(retained_bytes(root, Host(), Still()))  # type: ignore[arg-type]
+        size, complete = to_the_end(retained_bytes(root, Host(), Still()))  # type: ignore[arg-type]
         return {
             "retained_kb": round(size / 1024, 1),
             "retained_is_lower_bound": not complete,
@@ -278,11 +263,3 @@ def _evenly(items: list[Any], most: int) -> list[Any]:
 
 def _counted(most: int, of: int) -> str:
     return f"{most} of the {of:,} objects" if of > most else f"the {of:,} objects"
-
-
-def _last(work: Any) -> Any:
-    try:
-        while True:
-            next(work)
-    except StopIteration as end:
-        return end.value

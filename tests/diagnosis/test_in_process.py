@@ -50,7 +50,7 @@ def test_a_host_that_imports_and_caches_meanwhile_does_not_end_the_pass(
         monkeypatch.setattr(each, "uninterrupted", meanwhile)
     try:
         assert paths(referrers(QUOTE))[0][0].startswith("shop_under_test.QUOTES (dict, ")
-        assert run_to_end(HeapSummaryRecording(HOST).run(Meter())).types
+        assert run_to_end(HeapSummaryRecording(HOST).within(Meter())).types
     finally:
         for name in added:
             del sys.modules[name]
