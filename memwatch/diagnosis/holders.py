@@ -81,7 +81,9 @@ class Examiner:
         """The node of one holder and its edges to those of ``wanted``."""
         kind = type(item)
         name = type_name(kind)
-        if reading.base_of(kind) is None:
+        if kind is ModuleType:  # its C code is not always only looked at, by gc.get_referents
+            wanted &= {id(reading.module_dict_of(item))}
+        elif reading.base_of(kind) is None:
             wanted = frozenset(reading.referred_to(item, wanted))
         for of, look in _LOOKS:
             if kind is of:
