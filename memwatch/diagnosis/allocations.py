@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
 from collections.abc import Generator, Sequence
 from functools import partial
 from itertools import islice
@@ -18,13 +17,16 @@ from memwatch.diagnosis.big_containers import Objects, of_types
 from memwatch.diagnosis.host import Host, Refused
 from memwatch.diagnosis.meter import Meter
 from memwatch.diagnosis.options import MAX_FRAMES, AllocationsOptions
+from memwatch.diagnosis.pace import Pace, server_limit_s
 from memwatch.diagnosis.sites import Frames, Sizes
 from memwatch.diagnosis.tracebacks import reader_of
+from memwatch.diagnosis.tracers import memray_tracks
 from memwatch.figures import MB
-from memwatch.sampling.names import type_name
 from memwatch.sampling.quiet import Step
 
 POLL_S = 0.2
+BEFORE_S = 5.0
+"""How long it looks at a program that handles calls, before it traces: what tracing slows down is told by that."""
 MOST_TABLES_MB = 12.0
 """What tracemalloc may need for itself: about 250,000 blocks, so that a snapshot, one pause, stays short."""
 _MOST_TRACED_INSTANCES = 50_000
@@ -62,18 +64,28 @@ class AllocationsRecording:
                 "tracemalloc is tracing already (PYTHONTRACEMALLOC, -X tracemalloc, or the program itself): "
                 "its traces would be lost; stop it there first"
             )
-        if _memray_tracks():
+        if memray_tracks():
             raise Refused("memray is tracking this process, and tracemalloc and it exclude each other: stop it first")
         self.needs_mb = asked.max_traced_mb + MOST_TABLES_MB + host.listing_mb
         self._asked = asked
         self._host = host
         self._notes: list[str] = []
         self._without_instance = ""
+        self._pace = Pace(self._calls, limit_s=server_limit_s(host.arguments))
+
+    def _calls(self) -> int:
+        return (self._host.requests_handled() or 0) + (self._host.tasks_handled() or 0)
+
+    def _handles_calls(self) -> bool:
+        return self._host.requests_handled() is not None or self._host.tasks_handled() is not None
 
     def run(self, meter: Meter) -> Generator[float, None, results.Allocations]:
         """Yields seconds to wait; returns the result. However it ends, tracing is off afterwards."""
         # Before it traces: then our own look would cost several times as much, and the host with it.
         classes = yield from self._classes(meter)
+        until = meter.elapsed_s + BEFORE_S
+        while self._handles_calls() and meter.elapsed_s < until:
+            yield POLL_S
         traced = yield from self._traced(self._asked.frames, self._asked.duration_s, classes, meter)
         sizes = yield from sites.by_frames(traced.traces)
         grown = sites.grown_since(traced.middle, sizes)
@@ -122,6 +134,7 @@ class AllocationsRecording:
         if tracemalloc.is_tracing():
             raise Refused("tracemalloc was started by the program meanwhile: its traces are left alone")
         pid = os.getpid()
+        self._pace.begin()
         tracemalloc.start(frames)
         _tracing_in = pid
         try:
@@ -157,6 +170,8 @@ class AllocationsRecording:
     def _limit_reached(self) -> str | None:
         import tracemalloc  # noqa: PLC0415
 
+        if slow := self._pace.too_slow():
+            return slow
         traced = tracemalloc.get_traced_memory()[0] / MB
         if traced > self._asked.max_traced_mb:
             return f"{traced:.0f} MB were traced, {self._asked.max_traced_mb:g} are allowed"
@@ -199,14 +214,6 @@ class AllocationsRecording:
         if not counts:
             self._notes.append(f"No instance of {name} was allocated during the recording and is still alive.")
         return counts
-
-
-def _memray_tracks() -> bool:
-    """While it tracks, new threads begin with a function of its own, written in Cython; no other one is asked."""
-    threading = sys.modules.get("threading")
-    profile = None if "memray" not in sys.modules or threading is None else threading.getprofile()
-    in_cython = type_name(type(profile)).endswith(".cython_function_or_method")
-    return in_cython and str(profile.__module__).startswith("memray")
 
 
 def _traces() -> Sequence[Any]:

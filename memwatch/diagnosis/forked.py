@@ -31,6 +31,7 @@ from typing import Any
 from memwatch.diagnosis import room
 from memwatch.diagnosis.host import Host, Refused
 from memwatch.diagnosis.meter import Meter
+from memwatch.diagnosis.tracers import memray_tracks
 from memwatch.sampling.procmem import ProcessMemory, read_bytes
 from memwatch.sampling.quiet import be_alone, native_lock, possible
 
@@ -105,6 +106,8 @@ def impossible() -> str | None:
         return "only Linux on 64 bits is known to fork safely"
     if not possible():
         return "this interpreter has no global lock"
+    if memray_tracks():
+        return "memray follows this process, and would follow its copy into the same file"
     if _system is None:
         try:
             _system = _System()
