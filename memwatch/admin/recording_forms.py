@@ -44,9 +44,9 @@ OFFERS = {
                 "Records who refers to the objects, then, for half a minute, which lines allocate them. The first "
                 "looks at two copies of the process, some seconds apart: the process pauses for each fork, some "
                 "milliseconds, and a copy takes seconds of CPU at low priority and up to half of the process's memory. "
-                "The second slows down code that allocates, by up to a few times, and takes at most 64 MB. Where a library's line "
-                "allocates, it goes on for six seconds with whole call stacks, which cost more. Both stop by "
-                "themselves, and the second also where the process falls behind."
+                "The second slows down code that allocates, by up to a few times, and takes at most 64 MB. Where a "
+                "library's line allocates, it goes on for six seconds with whole call stacks, which cost more. "
+                "Both stop by themselves, and the second also where the process falls behind."
             ),
         ),
         Offer(

@@ -46,7 +46,7 @@ class Conclusion:
 def conclude(recordings: Iterable[Recording], container: str = "") -> Conclusion:
     """Of recordings that belong together. ``container`` is the one that the leak's evidence names, if it does."""
     held: dict[str, Any] = {}
-    allocated: dict[str, str] = {}
+    allocated: dict[str, Any] = {}
     for recording in recordings:
         result = recording.result
         if not isinstance(result, Mapping):
