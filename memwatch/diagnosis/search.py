@@ -133,16 +133,7 @@ class _Search:
         asked = self._asked
         if asked.container is not None:
             return [_container(asked.container)]
-        population.refuse_untracked(asked.type)
-        classes = [of for of in _classes() if type_name(of) == asked.type]
-        found: list[Any] = []
-        for of in classes:
-            mine = [item for item in gc.get_referrers(of) if type(item) is of] if _flags_of(of) & _HEAP_TYPE else []
-            found += mine or [item for item in gc.get_objects() if type(item) is of]
-        if not found:
-            living = {id(type(item)): type(item) for item in gc.get_objects()}
-            raise Refused(population.no_instance(asked.type, set(map(type_name, living.values()))))
-        return self._by_age(found)
+        return self._by_age([item for of in instances_of(asked.type) for item in of])
 
     def _by_age(self, found: list[Any]) -> list[Any]:
         """The collector's lists come the youngest first, each with its oldest first, frozen objects last of all."""
@@ -231,6 +222,21 @@ class _Search:
             for key, (kind, length) in before.lengths.items()
             if key in climbed.nodes and climbed.nodes[key].type == kind
         }
+
+
+def instances_of(name: str) -> Iterator[list[Any]]:
+    """Those of each class of that name. Raises :class:`Refused` where there is none."""
+    population.refuse_untracked(name)
+    any_found = False
+    for of in _classes():
+        if type_name(of) == name:
+            mine = [item for item in gc.get_referrers(of) if type(item) is of] if _flags_of(of) & _HEAP_TYPE else []
+            if found := mine or [item for item in gc.get_objects() if type(item) is of]:
+                any_found = True
+                yield found
+    if not any_found:
+        living = {id(type(item)): type(item) for item in gc.get_objects()}
+        raise Refused(population.no_instance(name, set(map(type_name, living.values()))))
 
 
 def _classes() -> Iterator[type]:
