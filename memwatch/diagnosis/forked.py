@@ -35,8 +35,9 @@ from memwatch.diagnosis.tracers import memray_tracks
 from memwatch.sampling.procmem import ProcessMemory, read_bytes
 from memwatch.sampling.quiet import be_alone, native_lock, possible
 
-OWN_MB, OF_HEAP = 64.0, 0.5
-"""What a copy may come to own: its work, and so much of the heap's pages, which its references make its own."""
+OWN_MB, OF_HEAP, MOST_OF_HEAP = 64.0, 0.5, 1.25
+"""What a copy comes to own: its work, and of the heap's pages those that either side writes to. That is about half of
+them, and all where the program's collector goes through its heap in that time."""
 LONGEST_S = 75.0
 """Of wall time, and as much of CPU."""
 MOST_BYTES = 32 * 1024 * 1024
@@ -149,8 +150,10 @@ def in_child(work: Work, host: Host, meter: Meter, *, needs_mb: float | None = N
     ``needs_mb``: what the child may come to own. Raises :class:`Refused` where there is no room for that, or ``work``
     has; :class:`NotForked` where the child came to nothing.
     """
+    rss_mb = ProcessMemory().resident().rss_mb or 0.0
+    most_mb = OWN_MB + MOST_OF_HEAP * rss_mb if needs_mb is None else needs_mb
     if needs_mb is None:
-        needs_mb = OWN_MB + OF_HEAP * (ProcessMemory().resident().rss_mb or 0.0)
+        needs_mb = OWN_MB + OF_HEAP * rss_mb
     reason = impossible()
     if reason:
         raise NotForked(reason)
@@ -161,7 +164,7 @@ def in_child(work: Work, host: Host, meter: Meter, *, needs_mb: float | None = N
     for _ in range(ATTEMPTS):
         child = _Child(work, meter)
         try:
-            answer = yield from child.wait(deadline, needs_mb)
+            answer = yield from child.wait(deadline, most_mb, host)
         finally:
             child.end()
         if answer is not None:
@@ -189,7 +192,7 @@ class _Child:
         finally:
             os.close(theirs)
 
-    def wait(self, deadline: float, needs_mb: float) -> Generator[float, None, bytes | None]:
+    def wait(self, deadline: float, most_mb: float, host: Host) -> Generator[float, None, bytes | None]:
         """The answer; ``None`` where the child sleeps. Yields seconds to wait."""
         poll_s, longest_s = _POLLS_S
         asleep_since: float | None = None
@@ -211,8 +214,10 @@ class _Child:
             if now - sized_at > _SIZED_EACH_S:
                 sized_at = now
                 owned = self._owned_mb()
-                if owned > needs_mb:
-                    raise NotForked(f"the copy of the process took {owned:.0f} MB, {needs_mb:.0f} were allowed")
+                if owned > most_mb:
+                    raise NotForked(f"the copy of the process took {owned:.0f} MB, {most_mb:.0f} were allowed")
+                if refusal := room.refusal(0, heap_limit_mb=host.heap_limit_mb):
+                    raise Refused(f"the copy of the process was ended after it had taken {owned:.0f} MB: {refusal}")
             yield poll_s
             poll_s = min(longest_s, poll_s * 1.5)
 

@@ -196,7 +196,7 @@ def line_of(place: Mapping[str, Any], sources: Sources) -> tuple[str, int, str]:
     ranges = [(int(first), int(last)) for first, last in place["functions"]]
     word = re.escape(name)
     adding = re.compile(
-        rf"\b{word}\b.*(\.(append|appendleft|add|update|setdefault|extend|insert|put)\(|\[.*\]\s*=[^=]|\+=)"
+        rf"\b{word}(\[.*\]\s*=[^=]|\s*\+=|\b.*\.(append|appendleft|add|update|setdefault|extend|insert|put)\()"
     )
     if name:
         for pattern in (adding, re.compile(rf"\b{word}\b")):
