@@ -183,7 +183,7 @@ class Agent:
     def _sample(self, *, census: bool | None) -> Numbered | None:
         """A numbered snapshot; ``None``, counted, when sampling failed."""
         try:
-            snapshot = self.sampler.sample(census=census)
+            snapshot = self._desk.discount(self.sampler.sample(census=census))
         except Exception as error:  # noqa: BLE001 - counted, and said once
             self._failures += 1
             self._complain("sample", "no snapshot could be taken: %s: %s", type(error).__name__, str(error))

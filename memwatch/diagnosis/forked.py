@@ -184,6 +184,7 @@ class _Child:
         try:
             os.set_blocking(self._pipe, False)
             self._pid = _fork(work, theirs, meter)
+            meter.copy_mb = 0.0
             with contextlib.suppress(OSError):
                 self._pidfd = os.pidfd_open(self._pid)
         except BaseException:
@@ -256,10 +257,12 @@ class _Child:
         """What only the child has, noted."""
         owned = _private_mb(read_bytes(f"/proc/{self._pid}/smaps_rollup") or b"")
         self._meter.child(owned_mb=owned)
+        self._meter.copy_mb = owned
         return owned
 
     def end(self) -> None:
         """Kill and reap it: in a process that was forked from ours meanwhile it is left alone."""
+        self._meter.copy_mb = None
         os.close(self._pipe)
         if os.getpid() == self._owner and self._pid > 0:
             with contextlib.suppress(OSError):

@@ -24,6 +24,8 @@ class Meter:
         self._longest_pause_ms = 0.0
         self._forks_ms: list[float] = []
         self._child_cpu_s = self._child_mb = 0.0
+        self.copy_mb: float | None = None
+        """What only a copy of the process owns while there is one, as far as it was looked at."""
 
     def _rss(self) -> float:
         return self._memory.resident().rss_mb or 0.0
