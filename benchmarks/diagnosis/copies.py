@@ -24,6 +24,7 @@ from memwatch.diagnosis.referrers import ReferrersRecording
 RATE = 20.0
 """Requests a second."""
 KEPT_BEFORE = 300
+PAGE = [{"row": number, "cells": [str(number)] * 20} for number in range(50)]
 
 
 class Request:
@@ -63,7 +64,7 @@ class Site:
             AUDIT(Request(self.handled))
             until = time.thread_time() + 0.5 / RATE
             while time.thread_time() < until:
-                build(60)
+                json.loads(json.dumps(PAGE))
             self.handled += 1
 
     def __enter__(self) -> Site:
