@@ -20,20 +20,18 @@ import contextlib
 import ctypes
 import gc
 import os
-import resource
 import signal
-import struct
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
-from typing import Any
+from collections.abc import Generator, Iterator
 
 from memwatch.diagnosis import room
+from memwatch.diagnosis.child import ALIVE, DONE, HEAD, OWNED, REFUSED, System, Work, live, private_mb
 from memwatch.diagnosis.host import Host, Refused
 from memwatch.diagnosis.meter import Meter
 from memwatch.diagnosis.tracers import memray_tracks
 from memwatch.sampling.procmem import ProcessMemory, read_bytes
-from memwatch.sampling.quiet import be_alone, native_lock, possible
+from memwatch.sampling.quiet import native_lock, possible
 
 OWN_MB, OF_HEAP, MOST_OF_HEAP = 64.0, 0.5, 1.25
 """What a copy comes to own: its work, and of the heap's pages those that either side writes to. That is about half of
@@ -45,59 +43,19 @@ MOST_BYTES = 32 * 1024 * 1024
 ATTEMPTS = 4
 ASLEEP_S = 0.4
 """A child that sleeps for so long waits for somebody who does not exist."""
-MOST_FILES = 65_536
-"""Looked for where the kernel cannot close all at once."""
 _POLLS_S = (0.002, 0.1)
 _SIZED_EACH_S = 0.5
 _CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220}
-_CLOSE_RANGE = 436
-_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _WAIT_FOR_CLONES = 0x40000000
-_HEAD, _OWNED = struct.Struct("<cQ"), struct.Struct("<d")
-_ALIVE, _DONE, _REFUSED, _FAILED = b"!", b"+", b"r", b"-"
-
-Work = Callable[[], bytes]
 
 
 class NotForked(Exception):  # noqa: N818 - an answer more than an error
     """No child can be had here, or it came to nothing; the text says why."""
 
 
-class _System:
-    """Calls of the system that do not let go of the interpreter."""
-
-    def __init__(self) -> None:
-        library = ctypes.PyDLL(None, use_errno=True)
-        for name, arguments in (
-            ("syscall", [ctypes.c_long] * 6),
-            ("write", [ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t]),
-            ("read", [ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t]),
-            ("open", [ctypes.c_char_p, ctypes.c_int]),
-            ("prctl", [ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong]),
-            ("nice", [ctypes.c_int]),
-            ("close", [ctypes.c_int]),
-            ("getppid", []),
-            ("_exit", [ctypes.c_int]),
-        ):
-            function = getattr(library, name)
-            function.argtypes = arguments
-            function.restype = ctypes.c_ssize_t if name in ("read", "write") else ctypes.c_long
-            setattr(self, name.lstrip("_"), function)
-
-    syscall: Any
-    write: Any
-    read: Any
-    open: Any
-    prctl: Any
-    nice: Any
-    close: Any
-    getppid: Any
-    exit: Any
-
-
 _never = native_lock()
 _never.acquire()
-_system: _System | None = None
+_system: System | None = None
 
 
 def impossible() -> str | None:
@@ -111,37 +69,10 @@ def impossible() -> str | None:
         return "memray follows this process, and would follow its copy into the same file"
     if _system is None:
         try:
-            _system = _System()
+            _system = System()
         except (OSError, AttributeError, TypeError):
             return "the C library cannot be called"
     return None
-
-
-class Still:
-    """A meter for what runs in the copy: there is nobody to pause."""
-
-    def __init__(self) -> None:
-        self.elapsed_s = 0.0
-
-    def pausing(self) -> Still:
-        """Nothing to measure."""
-        return self
-
-    def paused(self, milliseconds: float) -> None:
-        """Nothing to note."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_error: object) -> None: ...
-
-
-def to_the_end(work: Generator[float, None, Any]) -> Any:
-    """What it returns; in the copy there is nobody to wait for."""
-    try:
-        while True:
-            next(work)
-    except StopIteration as end:
-        return end.value
 
 
 def in_child(work: Work, host: Host, meter: Meter, *, needs_mb: float | None = None) -> Generator[float, None, bytes]:
@@ -234,19 +165,19 @@ class _Child:
             self._got += part
             if len(self._got) > MOST_BYTES:
                 raise NotForked("the copy of the process sent too much")
-        while self._got[:1] == _ALIVE:
-            del self._got[: _HEAD.size]
-        return len(self._got) >= _HEAD.size and len(self._got) - _HEAD.size >= _HEAD.unpack_from(self._got)[1]
+        while self._got[:1] == ALIVE:
+            del self._got[: HEAD.size]
+        return len(self._got) >= HEAD.size and len(self._got) - HEAD.size >= HEAD.unpack_from(self._got)[1]
 
     def _answer(self) -> bytes:
-        kind, length = _HEAD.unpack_from(self._got)
-        content = bytes(self._got[_HEAD.size : _HEAD.size + length])
-        if kind == _DONE:
-            (owned_mb,) = _OWNED.unpack_from(content)
+        kind, length = HEAD.unpack_from(self._got)
+        content = bytes(self._got[HEAD.size : HEAD.size + length])
+        if kind == DONE:
+            (owned_mb,) = OWNED.unpack_from(content)
             self._meter.child(owned_mb=owned_mb)
-            return content[_OWNED.size :]
+            return content[OWNED.size :]
         text = content.decode("utf-8", "replace")
-        raise Refused(text) if kind == _REFUSED else NotForked(f"the copy of the process failed: {text}")
+        raise Refused(text) if kind == REFUSED else NotForked(f"the copy of the process failed: {text}")
 
     def _state(self) -> str:
         """As the kernel calls it; empty where there is none."""
@@ -255,7 +186,7 @@ class _Child:
 
     def _owned_mb(self) -> float:
         """What only the child has, noted."""
-        owned = _private_mb(read_bytes(f"/proc/{self._pid}/smaps_rollup") or b"")
+        owned = private_mb(read_bytes(f"/proc/{self._pid}/smaps_rollup") or b"")
         self._meter.child(owned_mb=owned)
         self._meter.copy_mb = owned
         return owned
@@ -291,7 +222,7 @@ def _fork(work: Work, pipe: int, meter: Meter) -> int:
             began = time.perf_counter()
             pid = int(_system.syscall(number, 0, 0, 0, 0, 0))
             if pid == 0:
-                _live(work, pipe, parent, _system)
+                live(work, pipe, parent, _system, int(LONGEST_S) + 1)
             error = ctypes.get_errno()
             meter.forked((time.perf_counter() - began) * 1e3)
     finally:
@@ -319,62 +250,3 @@ def _undisturbed(rss_mb: float) -> Iterator[None]:
     finally:
         if abs(sys.getswitchinterval() - longer) < 2e-6:  # not the host's by now
             sys.setswitchinterval(before)
-
-
-def _live(work: Work, pipe: int, parent: int, system: _System) -> None:
-    """All that the child does. Nothing here lets go of the interpreter, and it never returns."""
-    try:
-        _settle(pipe, parent, system)
-        _send(system, pipe, _ALIVE, b"")
-        content = work()
-        _send(system, pipe, _DONE, _OWNED.pack(_private_mb(_read(system, b"/proc/self/smaps_rollup"))) + content)
-    except Refused as refused:
-        _send(system, pipe, _REFUSED, str(refused).encode("utf-8", "backslashreplace"))
-    except BaseException as error:  # noqa: BLE001 - said by the parent
-        _send(system, pipe, _FAILED, f"{type(error).__name__}: {error}".encode("utf-8", "backslashreplace")[:1000])
-    finally:
-        system.exit(0)
-
-
-def _settle(pipe: int, parent: int, system: _System) -> None:
-    """Die with the host and before it, own nothing of it, take less than it."""
-    be_alone()
-    system.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if system.getppid() != parent:
-        system.exit(0)
-    file = system.open(b"/proc/self/oom_score_adj", os.O_WRONLY)
-    if file >= 0:
-        system.write(file, b"1000", 4)
-    if system.syscall(_CLOSE_RANGE, pipe + 1, 2**32 - 1, 0, 0, 0):  # before Linux 5.9
-        for descriptor in range(pipe + 1, min(MOST_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[0])):
-            system.close(descriptor)
-    for descriptor in range(pipe):
-        system.close(descriptor)
-    system.nice(10)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (int(LONGEST_S) + 1, int(LONGEST_S) + 1))
-
-
-def _send(system: _System, pipe: int, kind: bytes, content: bytes) -> None:
-    rest = _HEAD.pack(kind, len(content)) + content
-    while rest:
-        written = system.write(pipe, rest, len(rest))
-        if written <= 0:
-            system.exit(1)
-        rest = rest[written:]
-
-
-def _read(system: _System, file: bytes) -> bytes:
-    """The first bytes of a file, without letting go of the interpreter."""
-    descriptor = system.open(file, os.O_RDONLY)
-    if descriptor < 0:
-        return b""
-    content = ctypes.create_string_buffer(4096)
-    length = system.read(descriptor, content, 4096)
-    return content.raw[: max(0, length)]
-
-
-def _private_mb(rollup: bytes) -> float:
-    """What a process shares with no other, of its ``smaps_rollup``."""
-    lines = [line.split() for line in rollup.splitlines() if line.startswith((b"Private_Clean:", b"Private_Dirty:"))]
-    return sum(int(line[1]) for line in lines) / 1024

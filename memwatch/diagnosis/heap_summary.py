@@ -17,7 +17,8 @@ from typing import Any
 
 from memwatch.diagnosis import heap, results
 from memwatch.diagnosis.big_containers import Objects
-from memwatch.diagnosis.forked import NotForked, Still, in_child, to_the_end
+from memwatch.diagnosis.child import Still, to_the_end
+from memwatch.diagnosis.forked import NotForked, in_child
 from memwatch.diagnosis.frames import thread_names
 from memwatch.diagnosis.host import Host
 from memwatch.diagnosis.meter import Meter

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from memwatch.diagnosis import graph, holding, own_code, population, reached, reading
+from memwatch.diagnosis.child import Still, to_the_end
 from memwatch.diagnosis.climb import Climb
-from memwatch.diagnosis.forked import Still, to_the_end
 from memwatch.diagnosis.graph import Graph
 from memwatch.diagnosis.host import Host, Refused
 from memwatch.diagnosis.retained import retained_bytes

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from memwatch.diagnosis import search, sites
-from memwatch.diagnosis.forked import to_the_end
+from memwatch.diagnosis.child import to_the_end
 from memwatch.diagnosis.host import Refused
 from memwatch.diagnosis.sites import Frames, Sizes
 from memwatch.diagnosis.tracebacks import reader_of
