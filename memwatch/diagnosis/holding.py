@@ -29,7 +29,7 @@ class Candidate:
     steps: float
     """Mean number of steps from it down to them."""
     grew: int | None
-    """By so many entries between the looks; ``None`` where that was not measured."""
+    """By so many entries between the looks, its own or those of what it holds; ``None`` where not measured."""
     sure: bool = False
 
     @property
@@ -48,12 +48,18 @@ def candidates(
         for key, distance in graph.above(instance).items():
             held[key] += 1
             steps[key] += distance
+    inner: Counter[int] = Counter()
+    for key in held:
+        for parent in {parent for parent, _edge in graph.parents(key)}:
+            inner[parent] += max(0, _growth(key, graph, before) or 0)
     found = []
     for key, holds in held.items():
         node = graph.nodes[key]
         if node.length is None or node.root is not None:
             continue
-        grew = None if before is None or key not in before else node.length - before[key]
+        grew = _growth(key, graph, before)
+        if grew == 0:  # a dict of lists, say: what it holds grows
+            grew = inner.get(key, 0)
         if graph.is_namespace(key) and not (grew or 0) > 0:
             continue
         if node.length > 1 and (holds > 1 or len(examined) == 1):
@@ -65,6 +71,12 @@ def candidates(
         if len(chosen) < MOST_CANDIDATES and not any(each.id in graph.above(other.id) for other in chosen):
             chosen.append(each)
     return [dataclasses.replace(each, sure=_is_sure(each, new)) for each in chosen]
+
+
+def _growth(key: int, graph: Graph, before: Mapping[int, int] | None) -> int | None:
+    """By so many entries; ``None`` where they were not counted twice."""
+    length = graph.nodes[key].length
+    return None if before is None or key not in before or length is None else length - before[key]
 
 
 def _rank(each: Candidate, graph: Graph, new: int | None) -> tuple[bool, bool, int, float, int]:

@@ -62,9 +62,9 @@ def search_in_process(asked: options.ReferrersOptions, host: Host, meter: Meter)
             except StopIteration as end:
                 found: results.Referrers = end.value
                 return found
-            if meter.longest_pause_ms > 2 * LONGEST_HOLD_MS:
+            if meter.longest_hold_ms > 2 * LONGEST_HOLD_MS:
                 raise Refused(
-                    f"the search was given up: it held the program for {meter.longest_pause_ms:.0f} ms, "
+                    f"the search was given up: it held the program for {meter.longest_hold_ms:.0f} ms, "
                     f"{LONGEST_HOLD_MS:.0f} are allowed; record a process with less to do or with fewer objects"
                 )
             yield max(wait_s, (time.thread_time() - began) * (1 / SHARE - 1))

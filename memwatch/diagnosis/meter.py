@@ -21,7 +21,7 @@ class Meter:
         self._requests = requests_handled()
         self._cpu_s = 0.0
         self._rss_mb = self._peak_mb = self._rss()
-        self._longest_pause_ms = 0.0
+        self._longest_pause_ms = self.longest_hold_ms = 0.0
         self._forks_ms: list[float] = []
         self._child_cpu_s = self._child_mb = 0.0
         self.copy_mb: float | None = None
@@ -34,11 +34,6 @@ class Meter:
     def elapsed_s(self) -> float:
         """Seconds since the recording began."""
         return time.monotonic() - self._began
-
-    @property
-    def longest_pause_ms(self) -> float:
-        """So far."""
-        return self._longest_pause_ms
 
     @property
     def rss_added_mb(self) -> float:
@@ -59,11 +54,16 @@ class Meter:
     def pausing(self) -> Iterator[None]:
         """Around each call during which no other thread can run. Those that wait already have their turn first."""
         breathe()
-        before = time.perf_counter()
+        before, cpu = time.perf_counter(), time.thread_time()
         try:
             yield
         finally:
+            self.held((time.thread_time() - cpu) * 1e3)
             self.paused((time.perf_counter() - before) * 1e3)
+
+    def held(self, milliseconds: float) -> None:
+        """Note for how long the interpreter was held, in CPU time: without what a busy machine adds."""
+        self.longest_hold_ms = max(self.longest_hold_ms, milliseconds)
 
     def paused(self, milliseconds: float) -> None:
         """Note a pause that was measured elsewhere."""

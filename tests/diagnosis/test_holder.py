@@ -172,6 +172,9 @@ def test_a_dict_of_lists_is_named_though_its_own_length_stays(site: Any) -> None
     result = recorded(site, site.AUDIT.lists)
     assert result["holder"]["attribute"] == "AuditTrail.by_user"
     assert result["holder"]["code_line"] == "self.by_user.setdefault(request.number % 3, []).append(request)"
+    assert result["holder"]["name"].endswith("attribute 'by_user' (dict, 3 entries)")
+    assert result["holder"]["sure"]
+    assert result["holder"]["grows_per_call"] == pytest.approx(1, abs=0.2), "by the lists that it holds"
 
 
 def test_what_only_passes_through_has_no_sure_holder(site: Any) -> None:
