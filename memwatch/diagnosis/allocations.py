@@ -18,7 +18,7 @@ from memwatch.diagnosis.forked import NotForked, impossible, in_child
 from memwatch.diagnosis.host import Host, Refused
 from memwatch.diagnosis.meter import Meter
 from memwatch.diagnosis.options import MAX_FRAMES, AllocationsOptions
-from memwatch.diagnosis.pace import Pace, server_limit_s
+from memwatch.diagnosis.pace import pace_of
 from memwatch.diagnosis.sites import Frames, Sizes
 from memwatch.diagnosis.tracebacks import reader_of
 from memwatch.diagnosis.tracers import memray_tracks
@@ -26,8 +26,6 @@ from memwatch.figures import MB
 from memwatch.sampling.quiet import Step
 
 POLL_S = 0.2
-BEFORE_S = 5.0
-"""How long it looks at a program that handles calls, before it traces: what tracing slows down is told by that."""
 MOST_TABLES_MB = 12.0
 """What tracemalloc may need for itself: about 250,000 blocks, so that a snapshot, one pause, stays short."""
 _MOST_TRACED_INSTANCES = 50_000
@@ -75,22 +73,14 @@ class AllocationsRecording:
         self._host = host
         self._notes: list[str] = []
         self._without_instance = ""
-        self._pace = Pace(self._calls, limit_s=server_limit_s(host.arguments))
-
-    def _calls(self) -> int:
-        return (self._host.requests_handled() or 0) + (self._host.tasks_handled() or 0)
-
-    def _handles_calls(self) -> bool:
-        return self._host.requests_handled() is not None or self._host.tasks_handled() is not None
+        self._pace = pace_of(host)
 
     def run(self, meter: Meter) -> Generator[float, None, results.Allocations]:
         """Yields seconds to wait; returns the result. However it ends, tracing is off afterwards."""
         classes: tuple[type, ...] = ()
         if impossible():  # before it traces: then our own look would cost several times as much, and the host with it
             classes = yield from self._classes(meter)
-        until = meter.elapsed_s + BEFORE_S
-        while self._handles_calls() and meter.elapsed_s < until:
-            yield POLL_S
+        yield from self._pace.look_before(meter)
         seen = yield from self._traced(self._asked.frames, self._asked.duration_s, classes, meter)
         grown = sites.grown_since(seen.middle, seen.sizes)
         minutes = (seen.seconds - seen.middle_s) / 60

@@ -36,7 +36,7 @@ from memwatch.sampling.quiet import native_lock, possible
 OWN_MB, OF_HEAP, MOST_OF_HEAP = 64.0, 0.5, 1.25
 """What a copy comes to own: its work, and of the heap's pages those that either side writes to. That is about half of
 them, and all where the program's collector goes through its heap in that time."""
-LONGEST_S = 75.0
+LONGEST_S = 60.0
 """Of wall time, and as much of CPU."""
 MOST_BYTES = 32 * 1024 * 1024
 """That a child may send."""

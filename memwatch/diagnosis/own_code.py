@@ -6,6 +6,7 @@ What belongs to whom is read in the copy of the process (:func:`locate`), the so
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -38,27 +39,40 @@ class Place:
     module: str
     functions: tuple[tuple[int, int], ...]
     """First and last lines of the functions that name it."""
+    own: bool = True
+    """Whether it is the program's own, not a library's."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
         return dataclasses.asdict(self)
 
 
-def locate(holder: int, graph: Graph, objects: Mapping[int, Any]) -> Place | None:
-    """From the holder up, the nearest place that is no library's; ``None`` where there is none."""
+def locate(
+    holder: int, graph: Graph, objects: Mapping[int, Any], environment: Mapping[str, str] = os.environ
+) -> Place | None:
+    """From the holder up, the nearest place of the program's own, else of a library; ``None`` where there is none."""
+    package = environment.get("DJANGO_SETTINGS_MODULE", "").partition(".")[0]
+    of_library: Place | None = None
     seen, waiting = {holder}, deque([holder])
     for _ in range(MOST_STEPS):
         if not waiting:
-            return None
+            break
         child = waiting.popleft()
         for place in _places_of(child, graph, objects):
-            if place.file and not is_library(place.file):
+            if place.file and is_own(place.file, package):
                 return place
+            if of_library is None and not place.file.startswith("<"):
+                of_library = dataclasses.replace(place, own=False)
         for parent, _edge in graph.parents(child):
             if parent not in seen:
                 seen.add(parent)
                 waiting.append(parent)
-    return None
+    return of_library
+
+
+def is_own(file: str, package: str) -> bool:
+    """Whether it is the program's: no installed package but its own."""
+    return not is_library(file) or (bool(package) and f"-packages/{package}/" in file.replace("\\", "/"))
 
 
 def _places_of(child: int, graph: Graph, objects: Mapping[int, Any]) -> Iterator[Place]:

@@ -7,11 +7,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MethodType
 from typing import Any
 
 from memwatch.diagnosis import reading
+from memwatch.diagnosis.host import Host
+from memwatch.diagnosis.meter import Meter
 from memwatch.sampling.names import type_name
 
 SLOWEST = 4.0
@@ -22,6 +24,9 @@ LEAST_CALLS = 10
 """Expected or handled, before a rate says anything."""
 _FULL = 0.8
 """Of a core in use: below that the program has CPU to spare."""
+BEFORE_S = 5.0
+"""For which the program is looked at before it is traced."""
+_POLL_S = 0.2
 _GUNICORN_S = 30.0
 _self_of = vars(MethodType)["__self__"].__get__
 
@@ -49,10 +54,17 @@ class Pace:
         self._calls, self._clock, self._cpu, self._limit_s = calls, clock, cpu, limit_s
         self._first = self._now()
         self._before: tuple[float, float] | None = None
+        self.expects_calls = False
         self._since = self._first
 
     def _now(self) -> Moment:
         return Moment(self._clock(), self._cpu(), self._calls())
+
+    def look_before(self, meter: Meter) -> Iterator[float]:
+        """Look for some seconds at a program that handles calls, before it is slowed down. Yields seconds to wait."""
+        until = meter.elapsed_s + BEFORE_S
+        while self.expects_calls and meter.elapsed_s < until:
+            yield _POLL_S
 
     def begin(self) -> None:
         """From now on it is traced; what was before the first time is what it is compared with."""
@@ -78,6 +90,15 @@ class Pace:
         if calls >= LEAST_CALLS and used > _FULL * seconds and used / calls > SLOWEST * cpu_s:
             return f"a call took {used / calls / cpu_s:.1f} times the CPU of before, {SLOWEST:g} are allowed"
         return None
+
+
+def pace_of(host: Host) -> Pace:
+    """Of the requests and tasks that the process handles."""
+    found = Pace(
+        lambda: (host.requests_handled() or 0) + (host.tasks_handled() or 0), limit_s=server_limit_s(host.arguments)
+    )
+    found.expects_calls = host.requests_handled() is not None or host.tasks_handled() is not None
+    return found
 
 
 def server_limit_s(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> float | None:

@@ -131,5 +131,6 @@ def _holder(found: Mapping[str, Any], calls: Mapping[str, int], sources: Sources
         known |= {"grows_per_call": round(grew / calls[call], 2), "call": call}
     if found["place"] is not None:
         file, line, text = own_code.line_of(found["place"], sources)
-        known |= {"attribute": found["place"]["label"], "code": f"{file}:{line}", "code_line": text}
+        place = found["place"]
+        known |= {"attribute": place["label"], "code": f"{file}:{line}", "code_line": text, "own_code": place["own"]}
     return results.Holder(**known)

@@ -67,11 +67,13 @@ class Holder(_Result):
     sure: bool = False
     """Whether it holds most of the new objects and has grown by them: else it is a guess among others."""
     attribute: str = ""
-    """The nearest place in the program's own code: ``AuditTrail.trail``, ``shop.QUOTES``, a function's variable."""
+    """The nearest place in the program's code, else a library's: ``AuditTrail.trail``, a function's variable."""
     code: str = ""
     """``file:line`` of that, where it is added to, as far as the source tells."""
     code_line: str = ""
     """That line of source."""
+    own_code: bool = False
+    """Whether that is the program's own, not a library's."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -74,8 +74,8 @@ def holder_of(result: Mapping[str, Any]) -> dict[str, Any]:
         "sure": sure,
         "certainty": certainty(first),
         "attribute": _text(first, "attribute"),
-        "your_code": _text(first, "code"),
-        "your_code_line": _text(first, "code_line"),
+        "your_code": _text(first, "code") if first.get("own_code") is True else "",
+        "your_code_line": _text(first, "code_line") if first.get("own_code") is True else "",
         "others": () if sure else tuple(_way(each, result) for each in candidates[1:MOST_OTHERS]),
     }
 
@@ -92,6 +92,8 @@ def certainty(holder: Mapping[str, Any]) -> str:
     if holder.get("of") is not None:
         came = "new ones" if holder.get("grew") is not None else "examined"
         said.append(f"holds {int(number(holder.get('holds'))):,} of {int(number(holder.get('of'))):,} {came}")
+    if _text(holder, "code") and holder.get("own_code") is not True:
+        said.append(f"added to by a library at {_text(holder, 'code')}")
     call = _text(holder, "call")
     if holder.get("grew") == 0:
         said.append("has not grown between two looks")

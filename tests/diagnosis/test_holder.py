@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from memwatch.diagnosis.host import Host
+from memwatch.diagnosis.own_code import is_own
 from tests.diagnosis.conftest import referrers
 
 SOURCE = """\
@@ -153,6 +154,7 @@ def test_the_container_that_grows_is_named_with_its_line(site: Any, leak: str, a
     assert (holder["attribute"], holder["code_line"]) == (attribute, line)
     number = SOURCE.splitlines().index(next(each for each in SOURCE.splitlines() if each.strip() == line)) + 1
     assert holder["code"] == f"shopaudit/middleware.py:{number}"
+    assert holder["own_code"]
     assert holder["sure"]
     assert holder["holds"] >= 0.9 * holder["of"] > 0
     assert holder["grows_per_call"] == pytest.approx(1, abs=0.2)
@@ -175,6 +177,14 @@ def test_a_dict_of_lists_is_named_though_its_own_length_stays(site: Any) -> None
     assert result["holder"]["name"].endswith("attribute 'by_user' (dict, 3 entries)")
     assert result["holder"]["sure"]
     assert result["holder"]["grows_per_call"] == pytest.approx(1, abs=0.2), "by the lists that it holds"
+
+
+def test_an_installed_site_is_the_programs_own_code_and_other_packages_are_not() -> None:
+    folder = "/venv/lib/python3.12/site-packages"
+    assert is_own(f"{folder}/pretix/base/middleware.py", "pretix")
+    assert not is_own(f"{folder}/django/dispatch/dispatcher.py", "pretix")
+    assert not is_own(f"{folder}/pretix/base/middleware.py", "")
+    assert is_own("/srv/shopaudit/middleware.py", "")
 
 
 def test_what_only_passes_through_has_no_sure_holder(site: Any) -> None:

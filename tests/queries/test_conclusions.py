@@ -12,6 +12,7 @@ TRAIL: dict[str, Any] = {
     "length": 300, "retained_kb": 90.0, "retained_is_lower_bound": False, "holds": 97, "of": 100, "grew": 61,
     "grows_per_call": 1.02, "call": "request", "sure": True, "attribute": "AuditTrail.trail",
     "code": "shopaudit/middleware.py:13", "code_line": "self.trail.append(request)",
+    "own_code": True,
 }  # fmt: skip
 CONSTANT = {**TRAIL, "name": "library.ROUTES (tuple, 400 entries)", "type": "tuple", "grew": 0, "grows_per_call": 0.0,
             "holds": 30, "sure": False, "attribute": "", "code": "", "code_line": ""}  # fmt: skip
@@ -43,6 +44,12 @@ def test_what_has_not_grown_is_no_fact_and_others_are_named() -> None:
     assert one.certainty == "holds 30 of 100 new ones; has not grown between two looks"
     assert len(one.others) == 1
     assert "trail" in one.others[0]
+
+
+def test_a_librarys_line_is_not_called_the_programs_own() -> None:
+    one = told({**TRAIL, "own_code": False, "code": "django/dispatch/dispatcher.py:120"})
+    assert (one.your_code, one.your_code_line) == ("", "")
+    assert "added to by a library at django/dispatch/dispatcher.py:120" in one.certainty
 
 
 def test_a_result_of_an_older_agent_is_told_by_its_chain() -> None:
