@@ -130,7 +130,7 @@ class _Child:
         asleep_since: float | None = None
         sized_at = time.monotonic()
         while True:
-            ended = self._state() in ("", "Z")  # first: what it sent before its end is then read below
+            ended = self._has_ended()  # first: what it sent before its end is then read below
             if self._read():
                 return self._answer()
             now = time.monotonic()
@@ -178,6 +178,13 @@ class _Child:
             return content[OWNED.size :]
         text = content.decode("utf-8", "replace")
         raise Refused(text) if kind == REFUSED else NotForked(f"the copy of the process failed: {text}")
+
+    def _has_ended(self) -> bool:
+        """Without reaping it."""
+        try:
+            return os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT | _WAIT_FOR_CLONES) is not None
+        except ChildProcessError:  # the host has reaped it
+            return True
 
     def _state(self) -> str:
         """As the kernel calls it; empty where there is none."""
