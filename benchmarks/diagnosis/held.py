@@ -21,3 +21,8 @@ class HeldMeter(Meter):
         with super().pausing():
             yield
         self.longest_ms = max(self.longest_ms, (time.thread_time() - began) * 1e3)
+
+    def forked(self, milliseconds: float) -> None:
+        """A fork holds the interpreter for its whole time."""
+        super().forked(milliseconds)
+        self.longest_ms = max(self.longest_ms, milliseconds)

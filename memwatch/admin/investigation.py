@@ -64,7 +64,7 @@ def steps(
         _rss(leak, points),
         _heap(points),
         _types(leak, figures),
-        _grows_with(leak, beside),
+        _grows_with(leak, beside, recordings),
         _allocations(leak, recordings),
         _referrers(leak, recordings),
         _release(releases),
@@ -148,9 +148,13 @@ def _types(leak: Leak, figures: MemorySnapshot | None) -> Step:
     return Step(key="types", title=title, answer=answer, lines=lines, by_snapshot=True)
 
 
-def _grows_with(leak: Leak, beside: Sequence[Leak]) -> Step:
+def _grows_with(leak: Leak, beside: Sequence[Leak], recordings: Sequence[Recording]) -> Step:
     title = _("What grows with it, and what holds it?")
     held, held_hint = evidence.held(leak)
+    name = evidence.held_in(leak)
+    recorded_holder = next((found for each in recordings if (found := recorded.holder(each))), "")
+    if recorded_holder:  # what was measured within the process: the two must not say different things
+        held, held_hint, name = "", "", ""
     names = evidence.grows_with(leak)
     lines = []
     if held:
@@ -161,19 +165,20 @@ def _grows_with(leak: Leak, beside: Sequence[Leak]) -> Step:
         lines.append(Line(label=_("Leaks beside it"), value=_links(beside), hint=_("in the same process")))
     if not lines:
         return Step(
-            key="grows-with", title=title,
+            key="grows-with", title=title, answer=recorded_holder,
             missing=_(
                 "No other type grows in step with it, and no big container was seen to hold it. What refers to it "
                 "tells a recording."
             ),
             by_recording=("referrers",) if leak.kind == Leak.Kind.OBJECTS else ("heap_summary",),
         )  # fmt: skip
-    name = evidence.held_in(leak)
     answer: str | SafeString = _("Other types grow in step with it.")
     if not names:
         answer = _("It has leaks beside it: what grows by nearly as much has probably the same cause.")
     if name:
         answer = format_html(_("It is held in {}."), formats.type_name(name))
+    elif recorded_holder:
+        answer = recorded_holder
     elif held:
         answer = _("A container without a name of its own holds it.")
     return Step(key="grows-with", title=title, answer=answer, lines=lines)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from memwatch.admin import formats
 from memwatch.models import Recording
+from memwatch.queries.conclusions import Conclusion, conclude
 
 LONGEST = 200
 
@@ -55,15 +56,15 @@ def first_site(recording: Recording) -> SafeString | str:
 
 
 def holder(recording: Recording) -> SafeString | str:
-    """The name that a finished recording found at the end of the references."""
-    result = _mapping(recording.result) if is_done(recording) else {}
-    name = _mapping(result.get("holder")).get("name")
-    if name:
-        return format_html(_("It is held by {}."), formats.type_name(_short(name)))
-    chains = _entries(result.get("chains"))
-    path = chains[0].get("path") if chains else None
-    if isinstance(path, list) and path:
-        return format_html(_("The commonest chain begins at {}."), formats.type_name(_short(path[0])))
+    """What holds it, as the recording's own page says it."""
+    found = conclude([recording]) if is_done(recording) else Conclusion()
+    if found.your_code:
+        text = _("Most likely your code: {}, {}.") if found.sure else _("Perhaps your code: {}, {}.")
+        named = found.attribute or found.held_by
+        return format_html(text, formats.type_name(_short(found.your_code)), formats.type_name(_short(named)))
+    if found.held_by:
+        text = _("It is held by {}.") if found.sure is not False else _("Perhaps it is held by {}.")
+        return format_html(text, formats.type_name(_short(found.held_by)))
     return ""
 
 

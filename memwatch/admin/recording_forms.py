@@ -41,10 +41,12 @@ OFFERS = {
             kind=CAUSE,
             label=gettext_lazy("Find the cause"),
             cost=gettext_lazy(
-                "Records who refers to the objects, then, for half a minute, which lines allocate them. The first goes "
-                "through the heap in pieces and holds the objects for up to a second meanwhile; the second slows down "
-                "code that allocates, by up to a few times, and takes at most 64 MB. Where a library's line allocates, "
-                "it goes on for six seconds with whole call stacks, which cost more. Both stop by themselves."
+                "Records who refers to the objects, then, for half a minute, which lines allocate them. The first "
+                "looks at two copies of the process, some seconds apart: the process pauses for each fork, some "
+                "milliseconds, and a copy takes seconds of CPU at low priority and up to half of the process's memory. "
+                "The second slows down code that allocates, by up to a few times, and takes at most 64 MB. Where a "
+                "library's line allocates, it goes on for six seconds with whole call stacks, which cost more. "
+                "Both stop by themselves, and the second also where the process falls behind."
             ),
         ),
         Offer(
@@ -52,9 +54,10 @@ OFFERS = {
             label=gettext_lazy("What refers to it"),
             of_process=gettext_lazy("What refers to a type"),
             cost=gettext_lazy(
-                "Goes through the heap in pieces, between which the process works on, and holds its objects for up to "
-                "a second meanwhile. One that dies in that time is finalised later, by the garbage collector; by "
-                "memwatch's thread where the process has switched the collector off."
+                "Looks at two copies of the process, some seconds or some tens of calls apart. The process pauses for "
+                "each fork, some milliseconds; a copy takes seconds of CPU at low priority and up to half of the "
+                "process's memory, and is not made where that does not fit. Where no copy can be made, the heap is "
+                "gone through in pieces, at a tenth of a core, as far as that pauses the process for 50 ms at most."
             ),
         ),
         Offer(
@@ -63,8 +66,8 @@ OFFERS = {
             of_process=gettext_lazy("Where memory is allocated"),
             cost=gettext_lazy(
                 "Traces every allocation while it runs: code that allocates much is slowed down, by up to a few times, "
-                "more so with more frames. It takes at most 64 MB and stops by itself. It sees only what is allocated "
-                "while it runs."
+                "more so with more frames. It takes at most 64 MB and stops by itself, early where the process falls "
+                "behind. It sees only what is allocated while it runs."
             ),
         ),
         Offer(
@@ -80,8 +83,8 @@ OFFERS = {
             kind=RecordingKind.HEAP_SUMMARY,
             label=gettext_lazy("Heap summary"),
             cost=gettext_lazy(
-                "Goes through the heap a few times, in pieces, and holds its objects for up to a second meanwhile; "
-                "each pause is about that of a snapshot."
+                "Looks at a copy of the process, which pauses for the fork, some milliseconds; the copy takes seconds "
+                "of CPU at low priority and up to half of the process's memory."
             ),
         ),
     )

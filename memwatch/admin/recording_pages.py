@@ -28,11 +28,17 @@ def context(recording: Recording, result: Mapping[str, Any] | None) -> dict[str,
 
 
 def conclusion(group: list[Recording]) -> list[Line]:
-    """The two sentences that a group of recordings comes down to."""
+    """The sentences that a group of recordings comes down to."""
     found = conclude(group, container_of(group[0].leak) if group else "")
     lines = []
+    if found.your_code:
+        label = _("Most likely your code") if found.sure else _("Perhaps your code")
+        value = f"{found.your_code}, {found.attribute}" if found.attribute else found.your_code
+        lines.append(Line(label=label, value=value, hint=found.your_code_line))
     if found.held_by:
-        lines.append(Line(label=_("Held by"), value=found.held_by))
+        label = _("Held by") if found.sure is not False else _("Perhaps held by")
+        lines.append(Line(label=label, value=found.held_by, hint=found.certainty))
+    lines += [Line(label=_("Or held by"), value=each) for each in found.others]
     if found.allocated_at:
         lines.append(Line(label=_("Allocated at"), value=found.allocated_at, hint=found.code))
     if found.called_from:
@@ -64,6 +70,8 @@ def costs(recording: Recording) -> list[Line]:
         ("cpu_ms", _("CPU"), formats.milliseconds),
         ("longest_pause_ms", _("Longest pause"), formats.milliseconds),
         ("rss_added_mb", _("Memory added"), formats.megabytes),
+        ("child_cpu_ms", _("CPU of its copies"), formats.milliseconds),
+        ("child_mb", _("Memory of a copy"), formats.megabytes),
     ):
         if name in measured:
             lines.append(Line(label=label, value=str(shown(number(measured[name])))))

@@ -115,6 +115,7 @@ class Agent:
             containers=lambda: self._containers,
             total_objects=lambda: self._total_objects,
             requests_handled=activity.requests_handled,
+            tasks_handled=activity.tasks_handled,
             collects=lambda: self.thread.collector.taken or gc.isenabled(),
         )
 
@@ -182,7 +183,7 @@ class Agent:
     def _sample(self, *, census: bool | None) -> Numbered | None:
         """A numbered snapshot; ``None``, counted, when sampling failed."""
         try:
-            snapshot = self.sampler.sample(census=census)
+            snapshot = self._desk.discount(self.sampler.sample(census=census))
         except Exception as error:  # noqa: BLE001 - counted, and said once
             self._failures += 1
             self._complain("sample", "no snapshot could be taken: %s: %s", type(error).__name__, str(error))

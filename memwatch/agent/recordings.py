@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import sys
@@ -14,6 +15,7 @@ from memwatch.transport.recordings import RecordingPart, is_recording_id, split
 if TYPE_CHECKING:
     from memwatch.diagnosis.host import Host
     from memwatch.diagnosis.recorder import Outcome, Recorder
+    from memwatch.figures import MemorySnapshot
 
 _loading_in = 0
 """The process that is importing what recordings need, while it does."""
@@ -35,6 +37,19 @@ class RecordingDesk:
     def next_at(self) -> float:
         """When :meth:`step` wants to be called (monotonic seconds); infinity while nothing is recorded."""
         return math.inf if self._recorder is None else self._recorder.next_at
+
+    def discount(self, snapshot: MemorySnapshot) -> MemorySnapshot:
+        """The snapshot without what a recording's copy of the process takes: that is no growth of the program's."""
+        copy_mb = None if self._recorder is None else self._recorder.copy_mb
+        if copy_mb is None:
+            return snapshot
+        used = snapshot.cgroup_used_mb
+        return dataclasses.replace(
+            snapshot,
+            uss_mb=None,  # the two share nearly all of their memory
+            pss_mb=None,
+            cgroup_used_mb=None if used is None else max(0.0, used - copy_mb),
+        )
 
     def record(self, arguments: Mapping[str, Any]) -> tuple[str, str]:
         """``(state, detail)`` of the answer: ``done`` once it has started, else ``refused`` and why."""

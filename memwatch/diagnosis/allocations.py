@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
 from collections.abc import Generator, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any
 
-from memwatch.diagnosis import heap, population, results, room, sites
+from memwatch.diagnosis import heap, population, results, room, sites, traced
 from memwatch.diagnosis.big_containers import Objects, of_types
+from memwatch.diagnosis.forked import NotForked, impossible, in_child
 from memwatch.diagnosis.host import Host, Refused
 from memwatch.diagnosis.meter import Meter
 from memwatch.diagnosis.options import MAX_FRAMES, AllocationsOptions
+from memwatch.diagnosis.pace import pace_of
 from memwatch.diagnosis.sites import Frames, Sizes
 from memwatch.diagnosis.tracebacks import reader_of
+from memwatch.diagnosis.tracers import memray_tracks
 from memwatch.figures import MB
-from memwatch.sampling.names import type_name
 from memwatch.sampling.quiet import Step
 
 POLL_S = 0.2
@@ -33,6 +34,9 @@ _NEWEST = 1_000_000
 CALLERS_S = 6.0
 """How long it goes on with deep stacks where a library's line allocates: these cost several times as much."""
 
+_WITHOUT_INSTANCES = (*population.UNTRACKED_TYPES, "untracked", "native", "fragmentation")
+_NONE_ALLOCATED = "No instance of {} was allocated during the recording and is still alive."
+
 _tracing_in = 0
 """The process in which a recording traces now."""
 
@@ -41,7 +45,7 @@ _tracing_in = 0
 class _Traced:
     """What one stretch of tracing has seen."""
 
-    traces: Sequence[Any]
+    sizes: Sizes
     of_type: dict[Frames, int]
     """Instances of the type by the frames that allocated them."""
     bytes: int
@@ -62,25 +66,27 @@ class AllocationsRecording:
                 "tracemalloc is tracing already (PYTHONTRACEMALLOC, -X tracemalloc, or the program itself): "
                 "its traces would be lost; stop it there first"
             )
-        if _memray_tracks():
+        if memray_tracks():
             raise Refused("memray is tracking this process, and tracemalloc and it exclude each other: stop it first")
         self.needs_mb = asked.max_traced_mb + MOST_TABLES_MB + host.listing_mb
         self._asked = asked
         self._host = host
         self._notes: list[str] = []
         self._without_instance = ""
+        self._pace = pace_of(host)
 
     def run(self, meter: Meter) -> Generator[float, None, results.Allocations]:
         """Yields seconds to wait; returns the result. However it ends, tracing is off afterwards."""
-        # Before it traces: then our own look would cost several times as much, and the host with it.
-        classes = yield from self._classes(meter)
-        traced = yield from self._traced(self._asked.frames, self._asked.duration_s, classes, meter)
-        sizes = yield from sites.by_frames(traced.traces)
-        grown = sites.grown_since(traced.middle, sizes)
-        minutes = (traced.seconds - traced.middle_s) / 60
-        found = sites.listed(sizes, grown, minutes, traced.of_type, self._asked.type)
-        seconds, traced_mb = round(traced.seconds, 2), round(traced.bytes / MB, 2)
-        del traced, sizes, grown  # a second one may follow
+        classes: tuple[type, ...] = ()
+        if impossible():  # before it traces: then our own look would cost several times as much, and the host with it
+            classes = yield from self._classes(meter)
+        yield from self._pace.look_before(meter)
+        seen = yield from self._traced(self._asked.frames, self._asked.duration_s, classes, meter)
+        grown = sites.grown_since(seen.middle, seen.sizes)
+        minutes = (seen.seconds - seen.middle_s) / 60
+        found = sites.listed(seen.sizes, grown, minutes, seen.of_type, self._asked.type)
+        seconds, traced_mb = round(seen.seconds, 2), round(seen.bytes / MB, 2)
+        del seen, grown  # a second one may follow
         if self._asked.callers and (lines := sites.to_be_asked(found)):
             found = yield from self._with_callers(found, lines, classes, meter)
         return results.Allocations(
@@ -101,15 +107,14 @@ class AllocationsRecording:
         """A library's line allocates: for some seconds, with deep stacks, who of the program's own calls it."""
         notes = tuple(self._notes)  # what this second look notes is about itself
         try:
-            traced = yield from self._traced(MAX_FRAMES, min(CALLERS_S, self._asked.duration_s), classes, meter)
+            seen = yield from self._traced(MAX_FRAMES, min(CALLERS_S, self._asked.duration_s), classes, meter)
         except Refused as reason:
             self._notes = [*notes, f"Who calls the library was not looked for: {reason}"]
             return found
         self._notes = list(notes)
-        sizes = yield from sites.by_frames(traced.traces)
-        of_instances = {frames[0] for frames in traced.of_type}
-        weights = {frames: entry[0] for frames, entry in sizes.items() if frames[0] not in of_instances}
-        weights |= traced.of_type
+        of_instances = {frames[0] for frames in seen.of_type}
+        weights = {frames: entry[0] for frames, entry in seen.sizes.items() if frames[0] not in of_instances}
+        weights |= seen.of_type
         return sites.with_callers(found, lines, weights)
 
     def _traced(
@@ -122,44 +127,80 @@ class AllocationsRecording:
         if tracemalloc.is_tracing():
             raise Refused("tracemalloc was started by the program meanwhile: its traces are left alone")
         pid = os.getpid()
+        self._pace.begin()
         tracemalloc.start(frames)
         _tracing_in = pid
         try:
             began = meter.elapsed_s
             middle, middle_s = yield from self._trace(duration_s, meter, halves=frames == self._asked.frames)
-            of_type = yield from self._traced_instances(classes, meter)
-            if not tracemalloc.is_tracing():
-                raise Refused("tracemalloc was stopped by the program during the recording: nothing is left to show")
             size, seconds = tracemalloc.get_traced_memory()[0], meter.elapsed_s - began
-            with meter.pausing():
-                traces = _traces()
+            sizes, of_type = yield from self._added_up(meter, classes)
         finally:
             if os.getpid() == pid:
                 _stop()
-        return _Traced(traces=traces, of_type=of_type, bytes=size, seconds=seconds, middle=middle, middle_s=middle_s)
+        return _Traced(sizes=sizes, of_type=of_type, bytes=size, seconds=seconds, middle=middle, middle_s=middle_s)
+
+    def _added_up(
+        self, meter: Meter, classes: tuple[type, ...] | None = None
+    ) -> Generator[float, None, tuple[Sizes, dict[Frames, int]]]:
+        """Sizes by frames, and instances of the type, where their classes are asked for: in a copy, else here."""
+        import tracemalloc  # noqa: PLC0415
+
+        name = self._asked.type or ""
+        of_type: dict[Frames, int] = {}
+        wanted = name if classes is not None and name not in _WITHOUT_INSTANCES else ""
+        try:
+            copied = in_child(lambda: traced.added_up(wanted), self._host, meter)
+            yield next(copied)
+            if classes is not None:
+                _stop()  # the copy has it all
+            content = yield from copied
+        except NotForked:
+            if wanted:
+                of_type = yield from self._traced_instances(classes or (), meter)
+            if not tracemalloc.is_tracing():
+                raise Refused(traced.STOPPED) from None
+            with meter.pausing():
+                traces = _traces()
+            sizes = yield from sites.by_frames(traces)
+            return sizes, of_type
+        sizes, of_type, none = traced.taken_apart(content)
+        if none:
+            self._notes.append(f"No site is marked: {none}.")
+        elif wanted and not of_type:
+            self._notes.append(_NONE_ALLOCATED.format(name))
+        return sizes, of_type
 
     def _trace(self, duration_s: float, meter: Meter, *, halves: bool) -> Generator[float, None, tuple[Sizes, float]]:
         """Wait until the time or the room is used up; with ``halves`` the sizes in the middle, and when that was."""
         began, middle, middle_s = meter.elapsed_s, Sizes(), 0.0
+        looking: Generator[float, None, tuple[Sizes, dict[Frames, int]]] | None = None
         while (elapsed := meter.elapsed_s - began) < duration_s:
             reason = self._limit_reached()
             if reason:
                 self._notes.append(f"It was ended after {elapsed:.1f} s: {reason}.")
                 break
+            wait_s = POLL_S
             if halves and not middle_s and elapsed >= duration_s / 2:
-                with meter.pausing():
-                    traces = _traces()
-                middle_s = elapsed
-                middle = yield from sites.by_frames(traces)
-            yield min(POLL_S, max(0.0, duration_s - elapsed))
-        return middle, middle_s
+                looking, middle_s = self._added_up(meter), elapsed
+            if looking is not None:
+                try:
+                    wait_s = next(looking)
+                except StopIteration as end:
+                    looking, (middle, _) = None, end.value
+            yield min(wait_s, max(0.0, duration_s - elapsed))
+        if looking is not None:
+            looking.close()
+        return middle, middle_s if middle else 0.0
 
     def _limit_reached(self) -> str | None:
         import tracemalloc  # noqa: PLC0415
 
-        traced = tracemalloc.get_traced_memory()[0] / MB
-        if traced > self._asked.max_traced_mb:
-            return f"{traced:.0f} MB were traced, {self._asked.max_traced_mb:g} are allowed"
+        if slow := self._pace.too_slow():
+            return slow
+        size = tracemalloc.get_traced_memory()[0] / MB
+        if size > self._asked.max_traced_mb:
+            return f"{size:.0f} MB were traced, {self._asked.max_traced_mb:g} are allowed"
         tables = tracemalloc.get_tracemalloc_memory() / MB
         if tables > MOST_TABLES_MB:
             return f"the traces took {tables:.0f} MB themselves, {MOST_TABLES_MB:g} are allowed"
@@ -168,7 +209,7 @@ class AllocationsRecording:
     def _classes(self, meter: Meter) -> Generator[float, None, tuple[type, ...]]:
         """Those of the type's name that have instances; where there is none, it is noted why."""
         name = self._asked.type
-        if not name or name in (*population.UNTRACKED_TYPES, "untracked", "native", "fragmentation"):
+        if not name or name in _WITHOUT_INSTANCES:
             return ()
         try:
             found = yield from population.find(name, self._host, meter, most=1)
@@ -197,16 +238,8 @@ class AllocationsRecording:
         for frames in tracebacks:
             counts[frames] = counts.get(frames, 0) + 1
         if not counts:
-            self._notes.append(f"No instance of {name} was allocated during the recording and is still alive.")
+            self._notes.append(_NONE_ALLOCATED.format(name))
         return counts
-
-
-def _memray_tracks() -> bool:
-    """While it tracks, new threads begin with a function of its own, written in Cython; no other one is asked."""
-    threading = sys.modules.get("threading")
-    profile = None if "memray" not in sys.modules or threading is None else threading.getprofile()
-    in_cython = type_name(type(profile)).endswith(".cython_function_or_method")
-    return in_cython and str(profile.__module__).startswith("memray")
 
 
 def _traces() -> Sequence[Any]:

@@ -20,6 +20,7 @@ from memwatch.diagnosis import room
 from memwatch.diagnosis.host import Host, Refused
 from memwatch.diagnosis.meter import Meter
 from memwatch.diagnosis.options import FlamegraphOptions
+from memwatch.diagnosis.pace import pace_of
 from memwatch.figures import MB
 from memwatch.sampling.quiet import native_lock
 from memwatch.sampling.redaction import command_line
@@ -50,17 +51,21 @@ class FlamegraphRecording:
         refusal = _other_tools()
         if refusal:
             raise Refused(refusal)
+        self._pace = pace_of(host)
 
     def run(self, meter: Meter) -> Generator[float, None, bytes]:
         """Yields seconds to wait; returns the capture. However it ends, memray is idle afterwards."""
+        yield from self._pace.look_before(meter)
         pid = os.getpid()
         file = _nameless_file()
         try:
+            self._pace.begin()
             with meter.pausing():
                 _tracking.begin(self._asked, f"/proc/self/fd/{file}")
             began = meter.elapsed_s
             while _tracking.active and (elapsed := meter.elapsed_s - began) < self._asked.duration_s:
-                if os.fstat(file).st_size > self._asked.max_file_mb * MB or self._is_full(meter):
+                too_large = os.fstat(file).st_size > self._asked.max_file_mb * MB
+                if too_large or self._is_full(meter) or self._pace.too_slow():
                     break
                 yield min(POLL_S, max(0.0, self._asked.duration_s - elapsed))
             with meter.pausing():

@@ -10,6 +10,7 @@ from memwatch.diagnosis.holders import NAMESPACE, PASSED_ON, Edge, Node
 from memwatch.diagnosis.reading import counted
 from memwatch.diagnosis.results import Chain, Referrer
 
+ARROW = " → "
 MOST_CHAINS = 10
 MOST_REFERRERS = 25
 _PATHS_EACH = 3
@@ -66,6 +67,31 @@ class Graph:
     def is_named(self, child: int) -> bool:
         """Whether it can be reached by a name."""
         return child in self._places
+
+    def parents(self, child: int) -> list[tuple[int, Edge]]:
+        """Who refers to it, and how."""
+        return self._parents.get(child, [])
+
+    def places(self, child: int) -> list[tuple[str, str]]:
+        """``(element, root)`` of the names under which it can be reached itself."""
+        return self._places.get(child, [])
+
+    def is_namespace(self, child: int) -> bool:
+        """Whether it is the dict of somebody's attributes, or the tuple of a function's cells."""
+        return any(edge.via in (NAMESPACE, PASSED_ON) for _parent, edge in self.parents(child))
+
+    def above(self, child: int) -> dict[int, int]:
+        """All that leads to it, with the least number of steps; what is found from a root on is left out."""
+        steps = {child: 0}
+        waiting = deque([child])
+        while waiting:
+            below = waiting.popleft()
+            for parent, _edge in self.parents(below):
+                if parent not in steps:
+                    steps[parent] = steps[below] + 1
+                    waiting.append(parent)
+        del steps[child]
+        return steps
 
     def ways(self, instance: int) -> list[Way]:
         """The shortest ways to an instance; where no root was found, one way from the highest object found."""
@@ -171,7 +197,7 @@ def holder(graph: Graph, ways: Mapping[int, Sequence[Way]]) -> tuple[int, str] |
         for way in each:
             for depth, node in enumerate(way.nodes):
                 if node not in names and (graph.nodes[node].length or 0) > 1:
-                    names[node] = " → ".join(way.elements[: depth + 1])
+                    names[node] = ARROW.join(way.elements[: depth + 1])
     candidates = [node for node in passed if node in names]
     if not candidates:
         return None

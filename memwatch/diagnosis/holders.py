@@ -72,8 +72,8 @@ class Examiner:
     MOST_DICTS_MADE = 200
     """Instances whose ``__dict__`` may come into being by our looking, in one recording."""
 
-    def __init__(self) -> None:
-        self._dicts_made = 0
+    def __init__(self, *, most_dicts: int | None = MOST_DICTS_MADE) -> None:
+        self._dicts_made, self._most_dicts = 0, most_dicts
         self.cells: dict[int, str] = {}
         """Names of closure variables by the cell's id."""
 
@@ -81,7 +81,9 @@ class Examiner:
         """The node of one holder and its edges to those of ``wanted``."""
         kind = type(item)
         name = type_name(kind)
-        if reading.base_of(kind) is None:
+        if kind is ModuleType:  # its C code is not always only looked at, by gc.get_referents
+            wanted &= {id(reading.module_dict_of(item))}
+        elif reading.base_of(kind) is None:
             wanted = frozenset(reading.referred_to(item, wanted))
         for of, look in _LOOKS:
             if kind is of:
@@ -110,7 +112,7 @@ class Examiner:
         for slot, value in reading.slots(item):
             if id(value) in wanted:
                 yield Edge(id(value), f"attribute '{_word(slot)}'")
-        if self._dicts_made >= self.MOST_DICTS_MADE:
+        if self._most_dicts is not None and self._dicts_made >= self._most_dicts:
             return
         self._dicts_made += 1
         namespace = reading.instance_dict(item)

@@ -40,6 +40,9 @@ class Host:
     total_objects: Callable[[], int | None] = _nothing
     """How many the collector tracks, by the agent's last census."""
     requests_handled: Callable[[], int | None] = _nothing
+    tasks_handled: Callable[[], int | None] = _nothing
+    apart_s: float = 8.0
+    """Between two looks, at least; longer, but not three times as long, while the process has handled few calls."""
     collects: Callable[[], bool] = _yes
     """Whether the host itself has the garbage collector on."""
 

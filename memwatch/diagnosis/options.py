@@ -26,8 +26,8 @@ class ReferrersOptions:
     """Instances to show the values of, with ``values``; five times as many are examined."""
     values: bool = False
     """Show values of built-in types: they may be personal data."""
-    depth: int = 6
-    """Steps to climb at most."""
+    depth: int | None = None
+    """Steps to climb at most; ``None`` for as many as are looked at anyway."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +66,7 @@ def referrers(given: Mapping[str, Any]) -> ReferrersOptions:
         container=_text(given, "container", ""),
         samples=int(_number(given, "samples", 20, 1, 100)),
         values=_flag(given, "values"),
-        depth=int(_number(given, "depth", 6, 1, 12)),
+        depth=None if given.get("depth") is None else int(_number(given, "depth", 6, 1, 12)),
     )
 
 

@@ -57,11 +57,7 @@ def find(name: str, host: Host, meter: Meter, *, most: int) -> Generator[float, 
 
     Raises :class:`Refused` where there is none, with the names that come near.
     """
-    if name in UNTRACKED_TYPES:
-        raise Refused(
-            f"{name} objects are not tracked by the garbage collector, so what refers to them cannot be found: "
-            'ask for type "untracked", which shows the container that has grown most'
-        )
+    refuse_untracked(name)
     names: dict[int, str] = {}
     classes: list[type] = []
     """Held while their ids are in use."""
@@ -92,11 +88,21 @@ def find(name: str, host: Host, meter: Meter, *, most: int) -> Generator[float, 
         yield wait_s
     take()
     if not pool.count:
-        raise Refused(_no_instance(name, set(names.values())))
+        raise Refused(no_instance(name, set(names.values())))
     return Population(pool.count, pool.evenly(most), tuple(of for of in classes if names[id(of)] == name), big)
 
 
-def _no_instance(name: str, known: set[str]) -> str:
+def refuse_untracked(name: str) -> None:
+    """Raises :class:`Refused` for a type of which the collector tracks no instance."""
+    if name in UNTRACKED_TYPES:
+        raise Refused(
+            f"{name} objects are not tracked by the garbage collector, so what refers to them cannot be found: "
+            'ask for type "untracked", which shows the container that has grown most'
+        )
+
+
+def no_instance(name: str, known: set[str]) -> str:
+    """A sentence that names the types of ``known`` that come near."""
     ending = sorted(each for each in known if each.rpartition(".")[2] == name.rpartition(".")[2] and each != name)
     near = ending[:3] or difflib.get_close_matches(name, known, 3)
     hint = f"; there are instances of {', '.join(near)}" if near else ""

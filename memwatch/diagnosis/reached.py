@@ -117,7 +117,8 @@ def _following(queue: list[Any], stretch: Stretch, seen: set[int]) -> list[Step]
     def referents() -> Iterator[Any]:
         if stretch.entries is not None:
             return entries_of(now, stretch.entries)
-        return chain.from_iterable(map(gc.get_referents, now))
+        modules = map(issubclass, map(type, now), repeat(ModuleType))
+        return chain.from_iterable(map(gc.get_referents, compress(now, map(not_, modules))))
 
     wanted = map(not_, map(_ATOMS.__contains__, map(id, map(type, found))))
     is_new = map(not_, map(seen.__contains__, late(iter, fresh)))

@@ -78,6 +78,11 @@ class Recorder:
         self.next_at = time.monotonic()
         """When :meth:`step` wants to be called next (monotonic seconds)."""
 
+    @property
+    def copy_mb(self) -> float | None:
+        """What only a copy of the process owns; ``None`` while there is none."""
+        return self._meter.copy_mb
+
     def step(self) -> Outcome | None:
         """Go on for some milliseconds; the outcome when it is over. Raises nothing."""
         try:

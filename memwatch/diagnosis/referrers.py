@@ -1,285 +1,136 @@
-"""What refers to the instances of a type: directly, and all the way up to a name that a programmer knows."""
+"""What refers to the instances of a type: directly, and all the way up to a name that a programmer knows.
+
+Looked at twice, in two copies of the process, some calls apart: what came in between is what leaks, if anything does,
+and the container that grew by it is what holds it. Where no copy can be had, the process itself is gone through in
+small parts.
+"""
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Generator, Iterable, Iterator
-from itertools import chain
+from collections.abc import Generator, Mapping
 from typing import Any
 
-from memwatch.diagnosis import graph, heap, options, population, reached, reading, results
-from memwatch.diagnosis.big_containers import BigContainers, Gather, Objects, with_ids
-from memwatch.diagnosis.frames import local_variables
-from memwatch.diagnosis.graph import Graph, Way
-from memwatch.diagnosis.hands import held, put_back
-from memwatch.diagnosis.holders import Examiner, Node
+from memwatch.diagnosis import heap, options, own_code, reading, results, search
+from memwatch.diagnosis.forked import NotForked, impossible, in_child
 from memwatch.diagnosis.host import Host, Refused
+from memwatch.diagnosis.in_process import Waits, find_container, search_in_process
 from memwatch.diagnosis.meter import Meter
-from memwatch.diagnosis.retained import retained_bytes
-from memwatch.figures import MB, BigContainer
-from memwatch.sampling.census import OBSERVER
-from memwatch.sampling.look import look, module_level_names
-from memwatch.sampling.names import clean
-from memwatch.sampling.quiet import Step, uninterrupted
+from memwatch.diagnosis.search import Look, Question
+from memwatch.diagnosis.sources import Sources
+from memwatch.figures import BigContainer
 
 NEEDS_MB = 32.0
-LONGEST_S = 75.0
-"""After this time it ends with what it has found."""
 EXAMINED_EACH = 5
-"""Instances examined for each whose values may be shown."""
-MOST_WANTED = 300
-"""Objects whose holders are looked for in one pass."""
-MOST_EXAMINED = 2_000
-"""Holders looked at in one pass."""
-
-Waits = Generator[float, None, results.Referrers]
+"""Instances traced for each whose values may be shown."""
+ENOUGH_CALLS = 30
+"""Requests or tasks between two looks."""
+LONGER = 2.5
+_POLL_S = 0.25
 
 
 class ReferrersRecording:
-    """One pass for each step up, in parts between which the host runs."""
+    """In copies of the process, else within it."""
 
     def __init__(self, asked: options.ReferrersOptions, host: Host) -> None:
-        frozen = min(gc.get_freeze_count(), reached.MOST)
-        self.needs_mb = NEEDS_MB + host.listing_mb + frozen * reached.BYTES_EACH / MB
+        self.needs_mb = NEEDS_MB + host.listing_mb
         if asked.type in ("native", "fragmentation"):
             raise Refused(
                 f"{asked.type} memory belongs to no Python object: record a flame graph with native_traces instead"
             )
         self._asked = asked
         self._host = host
-        self._notes: list[str] = []
 
     def run(self, meter: Meter) -> Waits:
         """Yields seconds to wait; returns the result. Raises :class:`Refused` for a type without an instance."""
-        asked = self._asked
-        if asked.type == options.UNTRACKED:
-            return (yield from self._untracked(meter))
-        found = yield from population.find(asked.type, self._host, meter, most=EXAMINED_EACH * asked.samples)
-        baseline = self._host.baseline()
-        new = None if baseline is None else max(0, found.count - baseline.get(asked.type, 0))
-        return (yield from self._explain(asked.type, found.sample, found.count, new=new, big=found.big, meter=meter))
+        try:
+            return (yield from self._in_copies(meter))
+        except NotForked as reason:
+            found = yield from search_in_process(self._asked, self._host, meter)
+            note = f"Searched within the process, where old and new objects are not told apart: {reason}."
+            return results.with_notes(found, note)
 
-    def _untracked(self, meter: Meter) -> Waits:
-        """Its type is ``untracked``; the instances are the entries of the container."""
+    def _in_copies(self, meter: Meter) -> Waits:
+        reason = impossible()
+        if reason:
+            raise NotForked(reason)
+        asked, host = self._asked, self._host
         container = self._container(meter)
-        self._notes.append(
-            f"The {container.type} holds {container.length:,} entries, of those looked at mostly {container.holds}."
-            if container.holds
-            else f"The {container.type} holds {container.length:,} entries."
+        baseline = host.baseline()
+        question = Question(
+            type=asked.type,
+            samples=EXAMINED_EACH * asked.samples,
+            depth=search.DEPTH if asked.depth is None else asked.depth,
+            values=asked.samples if asked.values else 0,
+            at_baseline=None if baseline is None else baseline.get(asked.type, 0),
+            container=container,
         )
-        big = yield from heap.find_big_containers(self._host, meter)
-        sample = (container.token or 0,)
-        return (
-            yield from self._explain(options.UNTRACKED, sample, 1, new=None, big=big, meter=meter, container=container)
-        )
+        calls: dict[str, int] = {}
+        if host.apart_s:
+            began = self._handled()
+            before = (yield from self._look(search.first_of_two(question), meter))[1]
+            yield from self._wait(began, meter)
+            calls = {name: count - began[name] for name, count in self._handled().items()}
+            question = search.second_of_two(question, before)
+        found, _ = yield from self._look(question, meter)
+        return self._result(found, container, baseline, calls)
 
-    def _container(self, meter: Meter) -> BigContainer:
-        known = [each for each in self._host.containers() or () if each.token is not None]
-        if not known or self._asked.container:
-            known += self._look(meter)
-        wanted = self._asked.container
-        chosen = [each for each in known if not wanted or wanted in (each.name, f"{each.type} {each.name}")]
-        if not chosen:
-            raise Refused(
-                f"there is no big container {wanted} in this process now: leave `container` out for the one "
-                "that has grown most"
-                if wanted
-                else "this process has no list, dict, set, tuple, deque or bytearray with 1,000 entries now"
-            )
-        return chosen[0]
+    def _look(self, question: Question, meter: Meter) -> Generator[float, None, tuple[dict[str, Any], Look]]:
+        content = yield from in_child(lambda: search.answer(question), self._host, meter)
+        return search.parse(content)
 
-    def _look(self, meter: Meter) -> list[BigContainer]:
-        seen = look(total=heap.count_objects(meter))
-        meter.paused(seen.pause_ms)
-        found = sorted(seen.containers, key=lambda each: each.length, reverse=True)[:200]
-        names = module_level_names(each.token for each in found)
-        return [
-            BigContainer(type=each.kind.__name__, length=each.length, token=each.token, name=names.get(each.token))
-            for each in found
-            if not names.get(each.token, "").startswith(("memwatch.", "sys."))
-        ]
+    def _handled(self) -> dict[str, int]:
+        """Calls of each kind so far."""
+        return {"request": self._host.requests_handled() or 0, "task": self._host.tasks_handled() or 0}
 
-    def _explain(
-        self, name: str, sample: tuple[int, ...], count: int, *,
-        new: int | None, big: dict[int, int], meter: Meter, container: BigContainer | None = None,
-    ) -> Waits:  # fmt: skip
-        climbed = Graph(name if container is None else f"{container.type}, {reading.counted(container.length)}")
-        yield from _Climb(climbed, big, self._host, meter, self._notes).up(sample, self._asked.depth)
-        ways = {instance: climbed.ways(instance) for instance in sample}
-        holder = yield from self._holder(climbed, ways, container, meter)
-        samples = (yield from self._values(sample, meter)) if self._asked.values else ()
-        if frozen := gc.get_freeze_count():
-            self._notes.append(
-                f"{frozen:,} objects are frozen (gc.freeze): of them those are seen that modules lead to "
-                f"in {reached.STEPS} steps."
-            )
-        if count > len(sample):
-            self._notes.append(f"Counts are estimates from {len(sample)} of {count:,} instances, evenly spread.")
-        return results.Referrers(
-            type=name,
-            instances=count if container is None else container.length,
-            new_since_baseline=new,
-            referrers=graph.referrers(climbed, sample, count),
-            chains=graph.chains(ways, count),
-            holder=holder,
-            samples=samples,
-            notes=tuple(self._notes),
-        )
+    def _wait(self, began: Mapping[str, int], meter: Meter) -> Generator[float, None, None]:
+        """For some time; longer until enough calls were handled."""
+        since = meter.elapsed_s
+        while (waited := meter.elapsed_s - since) < LONGER * self._host.apart_s:
+            calls = max(count - began[name] for name, count in self._handled().items())
+            if waited >= self._host.apart_s and calls >= ENOUGH_CALLS:
+                return
+            yield _POLL_S
 
-    def _holder(
-        self, climbed: Graph, ways: dict[int, list[Way]], container: BigContainer | None, meter: Meter
-    ) -> Generator[float, None, results.Holder | None]:
+    def _container(self, meter: Meter) -> BigContainer | None:
+        if self._asked.type != options.UNTRACKED:
+            return None
+        return find_container(self._host, self._asked.container, heap.count_objects(meter), meter)
+
+    def _result(
+        self, found: Mapping[str, Any], container: BigContainer | None, baseline: Mapping[str, int] | None,
+        calls: Mapping[str, int],
+    ) -> results.Referrers:  # fmt: skip
+        sources = Sources()
+        candidates = tuple(_holder(each, calls, sources) for each in found["candidates"])
+        notes = list(found["notes"])
         if container is not None:
-            (of_container,) = ways.values()
-            name = " → ".join(of_container[0].elements) if of_container else container.type
-            token = container.token or 0
-            held_as = Node(id=token, type=container.type, label=container.type, length=container.length)
-        else:
-            found = graph.holder(climbed, ways)
-            if found is None:
-                return None
-            token, name = found
-            held_as = climbed.nodes[token]
-        size, complete = 0, False
-        with held(self._host) as objects:
-            yield from _fetch(frozenset((token,)), objects, self._host, meter)
-            if objects:
-                size, complete = yield from retained_bytes(objects, self._host, meter)
-        return results.Holder(
-            name=clean(name),
-            type=held_as.type,
-            length=held_as.length,
-            retained_kb=round(size / 1024, 1),
-            retained_is_lower_bound=not complete,
+            holds = f", of those looked at mostly {container.holds}" if container.holds else ""
+            notes.insert(0, f"The {container.type} holds {reading.counted(container.length)}{holds}.")
+        instances = int(found["instances"]) if container is None else container.length
+        at_baseline = None if baseline is None or container is not None else baseline.get(self._asked.type, 0)
+        return results.Referrers(
+            type=self._asked.type,
+            instances=instances,
+            new_since_baseline=None if at_baseline is None else max(0, instances - at_baseline),
+            referrers=tuple(results.Referrer(**each) for each in found["referrers"]),
+            chains=tuple(results.Chain(**{**each, "path": tuple(each["path"])}) for each in found["chains"]),
+            holder=candidates[0] if candidates else None,
+            samples=tuple(found.get("samples") or ()),
+            notes=tuple(notes),
+            candidates=candidates,
+            traced=int(found["traced"]),
+            came_between=found["new"],
         )
 
-    def _values(self, sample: tuple[int, ...], meter: Meter) -> Generator[float, None, tuple[dict[str, str], ...]]:
-        chosen = frozenset(sample[:: max(1, len(sample) // self._asked.samples)][: self._asked.samples])
-        values: dict[int, dict[str, str]] = {}
-        with held(self._host) as objects:
 
-            def gather(of_part: Objects, _size: int) -> list[Step]:
-                return with_ids(chosen, objects, of_part)
-
-            for walked in (heap.walk, heap.walk_frozen):
-                for wait_s in walked(self._host, meter, gather) if not values else ():
-                    values |= {id(item): reading.own_values(item) for item in objects}
-                    put_back(objects, self._host)
-                    yield wait_s
-                values |= {id(item): reading.own_values(item) for item in objects}
-        return tuple(values.values())
-
-
-class _Climb:
-    """Fills a graph from the instances up, one pass over the heap a level."""
-
-    def __init__(self, climbed: Graph, big: dict[int, int], host: Host, meter: Meter, notes: list[str]) -> None:
-        self._graph = climbed
-        self._big = big
-        self._host = host
-        self._meter = meter
-        self._notes = notes
-        self._examiner = Examiner()
-        climbed.cells = self._examiner.cells
-        self._own: set[int] = set()
-        """Ids of our own lists, which are no holders."""
-
-    def up(self, sample: Iterable[int], depth: int) -> Generator[float, None, None]:
-        """Climb until every object has a root, ``depth`` steps at most."""
-        wanted = frozenset(sample)
-        known = set(wanted)
-        for level in range(depth):
-            above = yield from self._level(wanted, first=level == 0)
-            wanted = frozenset([each for each in above if each not in known][:MOST_WANTED])
-            known |= wanted
-            if not wanted:
-                return
-            if self._meter.elapsed_s > LONGEST_S:
-                self._notes.append(f"The climb was ended after {self._meter.elapsed_s:.0f} s: the heap is large.")
-                return
-        self._notes.append(f"The climb was ended after {depth} steps: some ways may lead further up.")
-
-    def _level(self, wanted: frozenset[int], *, first: bool) -> Generator[float, None, list[int]]:
-        """Find who refers to ``wanted``; the holders whose own holders are to be found next."""
-        with self._meter.pausing():
-            named = module_level_names(wanted)
-        for child, name in named.items():
-            self._graph.place(child, clean(name), f"module {clean(name.rpartition('.')[0])}")
-        if not first:
-            wanted -= named.keys()
-        collections = gc.get_stats()[2]["collections"]
-        above = yield from self._pass(wanted)
-        if not above and gc.get_stats()[2]["collections"] != collections:
-            above = yield from self._pass(wanted)  # a full collection had put the heap into another order
-        lonely = frozenset(each for each in wanted if not self._graph.has_holder(each))
-        if lonely:
-            for child, (element, thread) in local_variables(lonely, self._host, self._meter).items():
-                self._graph.place(child, element, f"thread {thread}")
-        return above
-
-    def _pass(self, wanted: frozenset[int]) -> Generator[float, None, list[int]]:
-        if not wanted:
-            return []
-        modules = reached.module_names()
-        above: list[int] = []
-        examined = 0
-        with held(self._host) as found:
-            self._own.add(id(found))
-            big = BigContainers(self._big, wanted, found, self._own)
-
-            def gather(objects: Objects, size: int) -> list[Step]:
-                return heap.referring_to(wanted, big, found, self._own, objects=objects, size=size)
-
-            for wait_s in self._parts(gather, big):
-                known = set(self._own)
-                for item in found:
-                    if examined < MOST_EXAMINED and id(item) not in known:
-                        known.add(id(item))
-                        examined += 1
-                        above += self._take(item, wanted, modules)
-                item = None
-                put_back(found, self._host)
-                yield wait_s
-        if examined >= MOST_EXAMINED:
-            self._notes.append(f"Of one level the first {MOST_EXAMINED:,} holders were looked at.")
-        return list(dict.fromkeys(above))
-
-    def _parts(self, gather: Gather, big: BigContainers) -> Iterator[float]:
-        """Go through the heap, then through what the collector was told to leave alone, where there is any."""
-        yield from heap.walk(self._host, self._meter, gather, parts=heap.SEARCH_PARTS, turns=big.turns)
-        yield 0.0
-        if gc.get_freeze_count():
-            yield from heap.walk_frozen(self._host, self._meter, gather, turns=big.turns, big=self._big)
-
-    def _take(self, item: Any, wanted: frozenset[int], modules: dict[int, str]) -> list[int]:
-        """One holder into the graph; its id where it is to be climbed from."""
-        module = modules.get(id(item))
-        if module is not None:
-            for key, child in reading.keys_of(item, wanted):
-                name = clean(key) if type(key) is str else "?"
-                self._graph.place(child, f"{module}.{name}", f"module {module}")
-            return []
-        node = self._examiner.examine(item, wanted)
-        if node.type.startswith(OBSERVER) or not node.edges:
-            return []
-        self._graph.add(node)
-        return [] if node.root is not None else [node.id]
-
-
-def _fetch(wanted: frozenset[int], found: list[Any], host: Host, meter: Meter) -> Generator[float, None, None]:
-    """Put the objects with these ids into ``found``, where they still live."""
-
-    def gather(objects: Objects, _size: int) -> list[Step]:
-        return with_ids(wanted, found, objects)
-
-    def named() -> Iterator[Any]:
-        return chain.from_iterable(map(dict.values, reached.namespaces()))
-
-    with meter.pausing():
-        uninterrupted(with_ids(wanted, found, named))  # a holder mostly has a name, and then no pass is needed
-    if len(found) < len(wanted):
-        yield from heap.walk(host, meter, gather)
-    if not found:
-        yield from heap.walk_frozen(host, meter, gather)
-    unique = {id(item): item for item in found}
-    found[:] = unique.values()
+def _holder(found: Mapping[str, Any], calls: Mapping[str, int], sources: Sources) -> results.Holder:
+    known = {name: value for name, value in found.items() if name != "place"}
+    grew = found["grew"]
+    call = max(calls, key=lambda each: calls[each], default="")
+    if grew is not None and call and calls[call] > 0:
+        known |= {"grows_per_call": round(grew / calls[call], 2), "call": call}
+    if found["place"] is not None:
+        file, line, text = own_code.line_of(found["place"], sources)
+        place = found["place"]
+        known |= {"attribute": place["label"], "code": f"{file}:{line}", "code_line": text, "own_code": place["own"]}
+    return results.Holder(**known)

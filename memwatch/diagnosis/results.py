@@ -54,6 +54,26 @@ class Holder(_Result):
     """Shallow sizes of what can be reached from it without passing classes, functions and modules."""
     retained_is_lower_bound: bool
     """Whether counting ended before everything was reached."""
+    holds: int | None = None
+    """How many of the traced objects it holds; ``None`` where it was not a type's instances that were traced."""
+    of: int | None = None
+    """How many were traced."""
+    grew: int | None = None
+    """Entries that it gained between two looks; ``None`` where they were not counted twice."""
+    grows_per_call: float | None = None
+    """The same for each request or task that the process handled in that time."""
+    call: str = ""
+    """``request`` or ``task``; empty where the process handles neither, or handled none in that time."""
+    sure: bool = False
+    """Whether it holds most of the new objects and has grown by them: else it is a guess among others."""
+    attribute: str = ""
+    """The nearest place in the program's code, else a library's: ``AuditTrail.trail``, a function's variable."""
+    code: str = ""
+    """``file:line`` of that, where it is added to, as far as the source tells."""
+    code_line: str = ""
+    """That line of source."""
+    own_code: bool = False
+    """Whether that is the program's own, not a library's."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +90,17 @@ class Referrers(_Result):
     samples: tuple[dict[str, str], ...] = ()
     """Values of built-in types by attribute, of some instances; empty unless asked for."""
     notes: tuple[str, ...] = ()
+    candidates: tuple[Holder, ...] = ()
+    """The holder and what else may be it, the likeliest first."""
+    traced: int | None = None
+    """So many objects were traced up; ``new`` ones where there were any."""
+    came_between: int | None = None
+    """Objects of the type that came between the two looks and are still there; ``None`` after one look."""
+
+
+def with_notes(found: Referrers, *notes: str) -> Referrers:
+    """The same, with more to bear in mind."""
+    return dataclasses.replace(found, notes=(*found.notes, *notes))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,3 +194,16 @@ class HeapSummary(_Result):
     threads: tuple[str, ...]
     suspects: tuple[Suspect, ...]
     notes: tuple[str, ...] = ()
+
+
+def heap_summary(found: dict[str, Any]) -> HeapSummary:
+    """Of its ``to_dict()``, back from a copy of the process."""
+    return HeapSummary(
+        types=tuple(TypeSize(**row) for row in found["types"]),
+        containers=tuple(Container(**row) for row in found["containers"]),
+        modules=tuple(ModuleSize(**row) for row in found["modules"]),
+        garbage=found["garbage"],
+        threads=tuple(found["threads"]),
+        suspects=tuple(Suspect(**row) for row in found["suspects"]),
+        notes=tuple(found["notes"]),
+    )

@@ -28,6 +28,10 @@ class Sources:
         lines = self._lines(file)
         return clean(lines[line - 1].strip()) if 0 < line <= len(lines) else ""
 
+    def length(self, file: str) -> int:
+        """How many lines it has."""
+        return len(self._lines(file))
+
     def function(self, file: str, line: int) -> str:
         """The qualified name of the innermost function or class around the line, judged by indentation.
 

@@ -73,13 +73,23 @@ _never = native_lock()
 _never.acquire()
 
 
+_alone = False
+
+
+def be_alone() -> None:
+    """From now on: in a copy of the process there is nobody to let go on."""
+    global _alone  # noqa: PLW0603 - a copy ends with it
+    _alone = True
+
+
 def breathe() -> None:
     """Let the other threads go on, for a moment: before an uninterrupted call that takes milliseconds.
 
     A thread that waits for the interpreter asks for it only after the switch interval (5 ms), and so would wait for
     that and for the whole call. It is a native wait: gevent's would run other greenlets here.
     """
-    _never.acquire(timeout=0.0002)
+    if not _alone:
+        _never.acquire(timeout=0.0002)
 
 
 class Headroom:

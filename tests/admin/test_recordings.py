@@ -19,6 +19,7 @@ from memwatch.models import Recording
 from memwatch.services import recordings
 from memwatch.transport.recordings import MEMRAY
 from tests.admin.conftest import EVIL, Fleet
+from tests.queries.test_conclusions import TRAIL, found
 from tests.services.conftest import transport_url
 from tests.services.recorded import REFERRERS, RESULTS, arrive, capture, store_recording
 from tests.services.stored import store_process
@@ -268,3 +269,15 @@ print(engines["django"].from_string("{{ 1 }} drawn").render())
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "1 drawn", done.stderr
+
+
+def test_the_page_of_the_leak_and_that_of_the_recording_name_the_same_holder(fleet: Fleet, login: Login) -> None:
+    process = fleet.process()
+    leak = fleet.leak(process)
+    recording = store_recording(process, "referrers", leak=leak, result=found(TRAIL))
+    client = login("operator")
+    for name, key in (("leak", leak.pk), ("recording", recording.pk)):
+        shown = client.get(reverse(f"admin:memwatch_{name}_change", args=(key,))).content.decode()
+        assert "Most likely your code" in shown, name
+        assert "shopaudit/middleware.py:13" in shown, name
+        assert "AuditTrail.trail" in shown, name

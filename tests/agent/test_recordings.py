@@ -6,13 +6,16 @@ import json
 import secrets
 import tracemalloc
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
+import psutil
 import pytest
 
 from memwatch.agent import recordings
 from memwatch.agent.recordings import RecordingDesk
 from memwatch.diagnosis.host import Host
+from memwatch.figures import MemorySnapshot
 from memwatch.transport.recordings import join
 from memwatch.transport.wire import Answer, Command, RecordingPart
 from tests.agent.conftest import Watched
@@ -180,3 +183,19 @@ def test_nothing_that_recordings_need_is_loaded_before_one_is_asked_for(run_scri
         """
     )
     assert printed.splitlines() == ["[]", "done True False False"]
+
+
+def test_what_a_copy_of_the_process_takes_is_no_growth_of_the_program() -> None:
+    desk = RecordingDesk(Host)
+    snapshot = MemorySnapshot(timestamp=datetime.now(UTC), uss_mb=90.0, pss_mb=95.0, cgroup_used_mb=200.0)
+    assert desk.discount(snapshot) is snapshot
+    assert desk.record({"recording": "a" * 16, "kind": "heap_summary", "options": {}})[0] == "done"
+    desk.step()
+    assert len(psutil.Process().children()) == 1
+    found = desk.discount(snapshot)
+    assert (found.uss_mb, found.pss_mb) == (None, None), "nearly all of it is shared for a moment"
+    assert found.cgroup_used_mb is not None
+    assert found.cgroup_used_mb <= 200
+    desk.close()
+    assert desk.discount(snapshot) is snapshot
+    assert psutil.Process().children() == []

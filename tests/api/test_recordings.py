@@ -44,6 +44,12 @@ def test_from_a_leak_one_call_leads_to_who_holds_it_and_which_line_allocates_it(
     assert told["state"] == "done"
     assert told["conclusion"] == {
         "held_by": f"shop.leaks.QUOTES (dict, 20,001 entries) → {QUOTE}",
+        "sure": None,
+        "certainty": "",
+        "attribute": "",
+        "your_code": "",
+        "your_code_line": "",
+        "others": [],
         "allocated_at": "/srv/shop/leaks.py:27 in quote",
         "code": "QUOTES[request_id] = PriceQuote(basket)",
         "called_from": "",

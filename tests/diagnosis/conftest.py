@@ -15,7 +15,7 @@ from memwatch.diagnosis.host import Host
 from memwatch.diagnosis.meter import Meter
 from memwatch.diagnosis.referrers import ReferrersRecording
 
-HOST = Host()
+HOST = Host(apart_s=0)
 
 
 @pytest.fixture(autouse=True)

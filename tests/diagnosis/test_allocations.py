@@ -6,6 +6,7 @@ import gc
 import importlib
 import os
 import sys
+import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +44,7 @@ def record(each_step: Callable[[], None], **given: Any) -> dict[str, Any]:
     gc.disable()
     try:
         while True:
-            next(work)
+            time.sleep(min(0.02, next(work)))
             each_step()
     except StopIteration as end:
         found: dict[str, Any] = end.value.to_dict()

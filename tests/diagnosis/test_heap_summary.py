@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from memwatch.diagnosis import heap, heap_summary
+from memwatch.diagnosis import forked, heap, heap_summary
 from memwatch.diagnosis.heap_summary import HeapSummaryRecording
 from memwatch.diagnosis.meter import Meter
 from memwatch.diagnosis.suspects import Suspects
@@ -40,6 +40,16 @@ def test_types_modules_and_containers_are_counted(shop: types.ModuleType, make_c
     assert "MainThread" in found["threads"]
     assert found["garbage"] == len(gc.garbage)
     assert not any(name["type"].startswith("memwatch.diagnosis") for name in found["types"])
+
+
+def test_where_no_copy_can_be_had_the_process_itself_is_gone_through(
+    shop: types.ModuleType, make_class: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forked, "impossible", lambda: "the test wants it so")
+    shop.QUOTES = [make_class("Quote")() for _ in range(4000)]  # type: ignore[attr-defined]
+    found = summary()
+    assert row(found["types"], type="shop_under_test.Quote")["count"] == 4000
+    assert found["notes"][-1] == "Gone through within the process: the test wants it so."
 
 
 def test_sampled_sizes_come_with_their_error(shop: types.ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +114,7 @@ def test_of_very_many_caches_a_part_is_looked_at(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Suspects, "_suspect", lambda _self, item, _name: looked_at.append(id(item)))
     monkeypatch.setattr(heap, "MOST_FOUND", 10)
     kept = [functools.cache(lambda: None) for _ in range(500)]
-    summary()
+    run_to_end(HeapSummaryRecording(HOST).within(Meter()))
     assert 10 <= len(looked_at) <= 20 * heap.PARTS < len(kept)
 
 
@@ -116,7 +126,7 @@ def test_no_suspect_is_held_between_two_parts(monkeypatch: pytest.MonkeyPatch) -
     others: list[list[Any]] = [[] for _ in range(20_000)]
     gc.collect()
     before, counts = sys.getrefcount(kept), []
-    work = HeapSummaryRecording(HOST).run(Meter())
+    work = HeapSummaryRecording(HOST).within(Meter())
     gc.disable()
     try:
         while True:

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import functools
 import gc
-import sys
 import threading
 import types
 import weakref
-from collections import OrderedDict, defaultdict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import pytest
 
-from memwatch.diagnosis import big_containers, following, heap, reading, retained
-from memwatch.diagnosis import referrers as module
-from memwatch.diagnosis.heap_summary import HeapSummaryRecording
+from memwatch.diagnosis import big_containers, following, retained
+from memwatch.diagnosis import referrers as searching
 from memwatch.diagnosis.host import Host, Refused
-from memwatch.diagnosis.meter import Meter
 from memwatch.figures import BigContainer
-from memwatch.sampling import look
-from memwatch.sampling.quiet import Step, uninterrupted
-from tests.diagnosis.conftest import HOST, paths, referrers, run_to_end
+from tests.diagnosis.conftest import paths, referrers
 
 MakeClass = Callable[..., Any]
 QUOTE = "shop_under_test.Quote"
+
+
+@pytest.fixture(autouse=True, params=["in a copy", "within"])
+def where(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each promise holds in a copy of the process and within it."""
+    if request.param == "within":
+        monkeypatch.setattr(searching, "impossible", lambda: "the test wants it so")
+    return str(request.param)
 
 
 def test_a_dict_that_fills_up_is_named_with_its_module(shop: types.ModuleType, make_class: MakeClass) -> None:
@@ -57,32 +59,6 @@ def test_a_container_too_large_for_one_list_of_referents_is_found_too(
     }
 
 
-def test_a_container_that_is_gone_through_in_slices_is_found_by_its_last_entries_too(
-    shop: types.ModuleType, make_class: MakeClass, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(big_containers, "BIG", 2_000)
-    monkeypatch.setattr(big_containers, "SLICE", 700)
-    monkeypatch.setattr(reading, "AT_ONCE", 900)
-    quote = make_class("Quote")
-    others = [str(number) for number in range(5_000)]
-
-    def entries() -> list[Any]:
-        return [*others, *(quote() for _ in range(3))]
-
-    shop.IN_LIST = entries()  # type: ignore[attr-defined]
-    shop.AS_KEYS = dict.fromkeys(entries())  # type: ignore[attr-defined]
-    shop.IN_DICT = dict(enumerate(entries()))  # type: ignore[attr-defined]
-    shop.IN_SET = set(entries())  # type: ignore[attr-defined]
-    shop.IN_CACHE = OrderedDict(enumerate(entries()))  # type: ignore[attr-defined]
-    shop.IN_GROUPS = defaultdict(list, enumerate(entries()))  # type: ignore[attr-defined]
-    shop.IN_DEQUE = deque(entries())  # type: ignore[attr-defined]
-    result = referrers(QUOTE)
-    assert {path[0].partition(" ")[0].removeprefix("shop_under_test.") for path in paths(result)} == {
-        "IN_LIST", "AS_KEYS", "IN_DICT", "IN_SET", "IN_DEQUE", "IN_CACHE", "IN_GROUPS",
-    }  # fmt: skip
-    assert all(each["count"] == 3 for each in result["chains"])
-
-
 @pytest.mark.parametrize("kind", [dict, list, OrderedDict])
 def test_a_holder_of_very_many_is_sized_within_bounds(
     kind: Any, shop: types.ModuleType, make_class: MakeClass, monkeypatch: pytest.MonkeyPatch
@@ -96,30 +72,6 @@ def test_a_holder_of_very_many_is_sized_within_bounds(
     bounded = referrers(QUOTE)["holder"]
     assert bounded["retained_is_lower_bound"]
     assert 100 < bounded["retained_kb"] < whole["retained_kb"] / 2
-
-
-def test_a_host_that_imports_and_caches_meanwhile_does_not_end_the_pass(
-    shop: types.ModuleType, make_class: MakeClass, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What another thread may do before each uninterrupted call, done here just before it."""
-    shop.QUOTES = {number: make_class("Quote")() for number in range(50)}  # type: ignore[attr-defined]
-    added: list[str] = []
-
-    def meanwhile(steps: list[Step]) -> None:
-        added.append(f"imported_meanwhile_{len(added)}")
-        sys.modules[added[-1]] = types.ModuleType(added[-1])
-        shop.QUOTES[len(added) + 1_000] = None  # type: ignore[attr-defined]
-        uninterrupted(steps)
-
-    for each in (module, heap, reading, look, retained):
-        monkeypatch.setattr(each, "uninterrupted", meanwhile)
-    try:
-        assert paths(referrers(QUOTE))[0][0].startswith("shop_under_test.QUOTES (dict, ")
-        assert run_to_end(HeapSummaryRecording(HOST).run(Meter())).types
-    finally:
-        for name in added:
-            del sys.modules[name]
-    assert len(added) > 10
 
 
 def test_receivers_lead_to_the_signal_that_they_are_connected_to(shop: types.ModuleType) -> None:
@@ -226,35 +178,10 @@ def test_objects_of_a_suspended_generator_and_of_a_running_function_are_found(ma
     del kept
 
 
-def test_looking_at_local_variables_keeps_nothing_alive(make_class: MakeClass) -> None:
-    quote, died = make_class("Quote"), threading.Event()
-    quote.__del__ = lambda _self: died.set()
-    ready, drop, end = threading.Event(), threading.Event(), threading.Event()
-
-    def work() -> None:
-        hidden = quote()
-        ready.set()
-        drop.wait()
-        del hidden
-        end.wait()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    ready.wait()
-    try:
-        assert paths(referrers(QUOTE))[0][0].startswith("local variable 'hidden'")
-        drop.set()
-        assert died.wait(30), "the frame still refers to it"
-    finally:
-        drop.set()
-        end.set()
-        thread.join()
-
-
 def test_untracked_memory_leads_to_the_container_that_has_grown_most(shop: types.ModuleType) -> None:
     shop.FRAGMENTS = [f"fragment {number}" for number in range(5000)]  # type: ignore[attr-defined]
     seen = BigContainer(type="list", length=5000, holds="str", token=id(shop.FRAGMENTS))
-    result = referrers("untracked", host=Host(containers=lambda: (seen,)))
+    result = referrers("untracked", host=Host(apart_s=0, containers=lambda: (seen,)))
     assert paths(result) == [["shop_under_test.FRAGMENTS (list, 5,000 entries)"]]
     assert result["holder"]["retained_kb"] > 250
     assert result["instances"] == 5000
@@ -271,8 +198,8 @@ def test_growth_since_the_baseline_is_told_where_it_is_known(shop: types.ModuleT
     quote = make_class("Quote")
     shop.QUOTES = [quote() for _ in range(50)]  # type: ignore[attr-defined]
     assert referrers(QUOTE)["new_since_baseline"] is None
-    assert referrers(QUOTE, host=Host(baseline=lambda: {QUOTE: 20}))["new_since_baseline"] == 30
-    assert referrers(QUOTE, host=Host(baseline=dict))["new_since_baseline"] == 50
+    assert referrers(QUOTE, host=Host(apart_s=0, baseline=lambda: {QUOTE: 20}))["new_since_baseline"] == 30
+    assert referrers(QUOTE, host=Host(apart_s=0, baseline=dict))["new_since_baseline"] == 50
 
 
 def test_values_of_built_in_types_are_shown_when_asked_for(shop: types.ModuleType, make_class: MakeClass) -> None:
@@ -396,35 +323,6 @@ def test_namespaces_of_running_code_that_are_classes_of_the_host_are_not_asked(
         thread.join()
 
 
-def test_values_are_read_without_holding_an_instance_between_two_parts(
-    shop: types.ModuleType, make_class: MakeClass, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(heap, "LEAST_PART", 1_000)
-    quote = make_class("Quote")()
-    quote.total = 7
-    shop.KEPT = {"only": quote}  # type: ignore[attr-defined]
-    shop.OTHERS = [[] for _ in range(20_000)]  # type: ignore[attr-defined]
-    gc.collect()
-    asked = module.options.referrers({"type": QUOTE, "values": True})
-    work = module.ReferrersRecording(asked, Host()).run(Meter())
-    before = sys.getrefcount(quote)
-    counts = []
-    gc.disable()
-    try:
-        while True:
-            next(work)
-            counts.append(sys.getrefcount(quote))
-    except StopIteration as end:
-        result = end.value
-    finally:
-        gc.enable()
-    assert result.samples == ({"total": "7"},)
-    assert len(counts) > 10
-    held = [count > before + 1 for count in counts]
-    assert sum(held) <= 2, "besides by the list of a pass, only while the holder is sized"
-    assert sys.getrefcount(quote) == before
-
-
 def test_no_line_of_the_hosts_code_runs(shop: types.ModuleType) -> None:
     called: list[str] = []
 
@@ -469,33 +367,6 @@ def test_no_line_of_the_hosts_code_runs(shop: types.ModuleType) -> None:
     }
 
 
-def test_what_dies_while_it_is_looked_at_ends_in_a_thread_of_the_host(make_class: MakeClass) -> None:
-    ended_in: list[str] = []
-    quote = make_class("Quote", __del__=lambda _self: ended_in.append(threading.current_thread().name))
-    kept = [[quote()] for _ in range(200)]
-    work = module.ReferrersRecording(module.options.referrers({"type": QUOTE, "values": True}), Host()).run(Meter())
-
-    def record() -> None:
-        gc.disable()
-        try:
-            for _ in work:
-                if kept:
-                    kept.pop()
-        finally:
-            gc.enable()
-
-    thread = threading.Thread(target=record, name="the agent's")
-    thread.start()
-    while thread.is_alive():
-        if kept:
-            kept.pop()
-        thread.join(0.0005)
-    kept.clear()
-    gc.collect()
-    assert ended_in
-    assert len(ended_in) == 200
-
-
 def test_nothing_of_the_recording_stays_behind(shop: types.ModuleType, make_class: MakeClass) -> None:
     quote = make_class("Quote")
     shop.QUOTES = [quote() for _ in range(500)]  # type: ignore[attr-defined]
@@ -516,20 +387,9 @@ def test_the_climb_ends_where_it_was_told_to(shop: types.ModuleType, make_class:
     assert paths(referrers(QUOTE, depth=12))[0][0] == "shop_under_test.DEEP (list, 1 entry)"
 
 
-def test_a_pass_in_many_parts_finds_each_holder(
-    shop: types.ModuleType, make_class: MakeClass, monkeypatch: pytest.MonkeyPatch
+def test_holders_that_were_frozen_before_a_fork_are_found(
+    shop: types.ModuleType, make_class: MakeClass, where: str
 ) -> None:
-    monkeypatch.setattr(heap, "LEAST_PART", 5_000)
-    monkeypatch.setattr(heap, "SEARCH_PARTS", 40)
-    quote = make_class("Quote")
-    shop.QUOTES = [(number, quote()) for number in range(20_000)]  # type: ignore[attr-defined]
-    result = referrers(QUOTE)
-    assert result["instances"] == pytest.approx(20_000, rel=0.02)
-    assert paths(result)[0][0] == "shop_under_test.QUOTES (list, 20,000 entries)"
-    assert result["chains"][0]["count"] == pytest.approx(20_000, rel=0.05)
-
-
-def test_holders_that_were_frozen_before_a_fork_are_found(shop: types.ModuleType, make_class: MakeClass) -> None:
     quote, cart = make_class("Quote"), make_class("Cart")
     shop.QUOTES = []  # type: ignore[attr-defined]
     shop.cart = cart()  # type: ignore[attr-defined]
@@ -543,29 +403,4 @@ def test_holders_that_were_frozen_before_a_fork_are_found(shop: types.ModuleType
         "shop_under_test.cart (shop_under_test.Cart)",
     }
     assert result["holder"]["retained_kb"] > 10
-    assert any("frozen" in note for note in result["notes"])
-
-
-def test_the_newest_objects_of_a_large_heap_can_be_gone_through_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heap, "LEAST_PART", 1_500)
-    old = [[number] for number in range(10_000)]
-    gc.collect()
-    new = [[number] for number in range(1_000)]
-    seen: list[int] = []
-
-    def gather(objects: Callable[[], Iterator[Any]], _size: int) -> list[Step]:
-        return [partial(seen.extend, map(id, objects()))]
-
-    assert list(heap.walk(Host(), Meter(), gather, newest=3_000))
-    assert set(map(id, new)) <= set(seen)
-    assert len(set(seen) & set(map(id, old))) < len(old) / 2
-
-
-def test_the_host_gets_its_turn_between_two_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heap, "LEAST_PART", 500)
-    kept = [[number] for number in range(3000)]
-    gc.collect()
-    waits = list(heap.walk(Host(), Meter(), lambda _objects, _size: []))
-    assert len(waits) >= 5
-    assert all(wait_s > 0 for wait_s in waits)
-    assert len(kept) == 3000
+    assert any("frozen" in note for note in result["notes"]) == (where == "within")

@@ -32,7 +32,8 @@ class RecordingSerializer(serializers.Serializer[Recording]):
     options = serializers.DictField(help_text="As they were asked for")
     measured = serializers.DictField(
         child=serializers.FloatField(),
-        help_text="What it cost the process: duration_s, cpu_ms, longest_pause_ms, rss_added_mb, bytes",
+        help_text="What it cost the process: duration_s, cpu_ms, longest_pause_ms, rss_added_mb, bytes; of copies of "
+        "the process forks, fork_ms, child_cpu_ms, child_mb",
     )
     size = serializers.IntegerField(help_text="Bytes of the outcome")
     error = serializers.CharField(help_text="Why there is no outcome")
@@ -46,6 +47,14 @@ class ConclusionSerializer(serializers.Serializer[Any]):
     """What the recordings that belong together come down to; empty where they do not tell."""
 
     held_by = serializers.CharField(help_text="The way from a name to the objects")
+    sure = serializers.BooleanField(
+        allow_null=True, help_text="Whether it holds most of the new objects and grew by them; null: not measured"
+    )
+    certainty = serializers.CharField(help_text="That in figures")
+    attribute = serializers.CharField(help_text="The holder as the program's own code calls it")
+    your_code = serializers.CharField(help_text="file:line where the program's own code adds to it")
+    your_code_line = serializers.CharField(help_text="That line")
+    others = serializers.ListField(child=serializers.CharField(), help_text="What else may hold it")
     allocated_at = serializers.CharField(help_text="file:line in function")
     code = serializers.CharField(help_text="That line")
     called_from = serializers.CharField(help_text="Where it is a library's: the program's own line that leads there")

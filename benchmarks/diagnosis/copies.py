@@ -1,0 +1,130 @@
+"""What *Find the cause* costs and finds in a process of so many objects, under load, with a leak planted.
+
+Requests are kept by a middleware, beside twice as many older ones that a constant holds; half a core handles requests.
+Prints one line of JSON. ``python -m benchmarks.diagnosis.copies 900000 churned``.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import sys
+import threading
+import time
+from typing import Any
+
+from benchmarks.census.__main__ import Probe
+from benchmarks.census.heap import build, churn
+from memwatch.diagnosis import options
+from memwatch.diagnosis.host import Host
+from memwatch.diagnosis.meter import Meter
+from memwatch.diagnosis.referrers import ReferrersRecording
+
+RATE = 20.0
+"""Requests a second."""
+KEPT_BEFORE = 300
+PAGE = [{"row": number, "cells": [str(number)] * 20} for number in range(50)]
+
+
+class Request:
+    """As a framework makes it: with a user looked up late, which refers back to it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.environ = {f"HTTP_{name}": [name] for name in range(30)}
+        self.user = lambda: self
+
+
+class AuditTrail:
+    """The leak."""
+
+    def __init__(self) -> None:
+        self.trail: list[Request] = []
+
+    def __call__(self, request: Request) -> None:
+        """Keep it."""
+        self.trail.append(request)
+
+
+AUDIT = AuditTrail()
+CONSTANT: tuple[Request, ...] = ()
+
+
+class Site:
+    """Handles requests in a thread until it is left."""
+
+    def __init__(self) -> None:
+        self.handled = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        while not self._ended.wait(1 / RATE):
+            AUDIT(Request(self.handled))
+            until = time.thread_time() + 0.5 / RATE
+            while time.thread_time() < until:
+                json.loads(json.dumps(PAGE))
+            self.handled += 1
+
+    def __enter__(self) -> Site:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+
+def measured(objects: int, *, churned: bool) -> dict[str, Any]:
+    """One recording."""
+    kept = build(objects)
+    if churned:
+        churn(kept, objects)
+    vars(sys.modules[__name__])["CONSTANT"] = tuple(Request(number) for number in range(2 * KEPT_BEFORE))
+    for number in range(KEPT_BEFORE):
+        AUDIT(Request(number))
+    gc.collect()
+    gc.set_threshold(2_000, 1_000, 1_000_000)  # the program's own full collections would be the longest pauses
+    with Site() as site, Probe() as probe:
+        time.sleep(1)
+        _, usual_ms = probe.measure(lambda: time.sleep(3))
+        meter = Meter(lambda: site.handled)
+        host = Host(requests_handled=lambda: site.handled)
+        work = ReferrersRecording(options.referrers({"type": f"{__name__}.Request"}), host).run(meter)
+        found: list[Any] = []
+
+        def record() -> None:
+            try:
+                while True:
+                    gc.disable()
+                    with meter.working():
+                        wait_s = next(work)
+                    gc.enable()
+                    time.sleep(wait_s)
+            except StopIteration as end:
+                found.append(end.value)
+            finally:
+                gc.enable()
+
+        _, seen_ms = probe.measure(record)
+        began = time.perf_counter()
+        gc.collect()
+        collect_ms = (time.perf_counter() - began) * 1e3
+    holder = found[0].holder
+    right = holder is not None and holder.attribute == "AuditTrail.trail" and holder.sure
+    return {
+        **meter.figures(),
+        "objects": len(gc.get_objects()),
+        "seen_ms": round(seen_ms, 1),
+        "usual_ms": round(usual_ms, 1),
+        "collect_ms": round(collect_ms, 1),
+        "right": bool(right and holder.code_line == "self.trail.append(request)"),
+        "holder": None if holder is None else [holder.name, holder.attribute, holder.code, holder.grows_per_call],
+    }
+
+
+if __name__ == "__main__":
+    # Under its own name: by that the file of a program's own code is looked for.
+    own = importlib.import_module("benchmarks.diagnosis.copies")
+    print(json.dumps(own.measured(int(sys.argv[1]), churned=sys.argv[2:] == ["churned"])))

@@ -1,0 +1,75 @@
+"""Python 3.12.0 to 3.12.5: who asks ``_asyncio`` what it refers to makes the next collection endless."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+
+TIME_LIMIT_S = 120
+PROGRAM = """
+import asyncio, gc, sys
+from memwatch.diagnosis import options, referrers
+from memwatch.diagnosis.heap_summary import HeapSummaryRecording
+from memwatch.diagnosis.host import Host
+from memwatch.diagnosis.meter import Meter
+from memwatch.diagnosis import forked
+
+class Kept: ...
+
+async def work():
+    for _ in range(50):
+        await asyncio.gather(*(asyncio.sleep(0.001) for _ in range(20)))
+
+KEPT = [Kept() for _ in range(50)]
+asyncio.run(work())  # fills the free list
+if sys.argv[1] == "within":
+    forked.impossible = referrers.impossible = lambda: "the test wants it so"
+gc.disable()
+asked = options.referrers({"type": "__main__.Kept", "values": True})
+for work in (referrers.ReferrersRecording(asked, Host(apart_s=0)), HeapSummaryRecording(Host())):
+    running = work.run(Meter())
+    try:
+        while True:
+            next(running)
+    except StopIteration as end:
+        found = end.value
+        print(getattr(found, "holder", None))
+gc.enable()
+for _ in range(3):
+    gc.collect()
+print("collected")
+"""
+
+
+def affected() -> str | None:
+    """An interpreter of these versions."""
+    folders = sorted((Path.home() / ".pyenv" / "versions").glob("3.12.[0-5]/bin/python"))
+    for found in (*map(str, folders), shutil.which("python3.12")):
+        if found:
+            told = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
+            if re.search(r"3\.12\.[0-5]$", told.strip()):
+                return found
+    return None
+
+
+@pytest.mark.skipif(affected() is None, reason="no Python 3.12.0 to 3.12.5 is installed")
+@pytest.mark.parametrize("where", ["in a copy", "within"])
+def test_a_recording_leaves_a_program_that_awaited_futures_able_to_collect(where: str) -> None:
+    python = affected()
+    assert python is not None
+    installed = Path(psutil.__file__).parents[1]
+    path = os.pathsep.join([str(Path(__file__).parents[2]), str(installed)])
+    done = subprocess.run(
+        [python, "-c", PROGRAM, where.replace(" ", "-")],
+        capture_output=True, text=True, timeout=TIME_LIMIT_S, check=False,
+        env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "__main__.KEPT (list, 50 entries)" in done.stdout
+    assert done.stdout.splitlines()[-1] == "collected"
