@@ -169,6 +169,7 @@ class LeakEvent(models.Model):
         RESOLVED = "resolved", _("resolved")
         REOPENED = "reopened", _("reopened")
         SUPPRESSED = "suppressed", _("suppressed")
+        RENAMED = "renamed", _("renamed")
         COMMENT = "comment", _("comment")
 
     leak = models.ForeignKey(Leak, models.CASCADE, related_name="events", verbose_name=_("leak"))

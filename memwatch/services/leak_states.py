@@ -34,9 +34,20 @@ def follow_up(row: Leak) -> dict[str, Any]:
     return dict(value) if isinstance(value, dict) else {}
 
 
+def set_follow_up(row: Leak, **values: Any) -> None:
+    """Change these of what later runs must know of the row."""
+    row.evidence = {**row.evidence, "follow_up": {**follow_up(row), **values}}
+
+
+def forget_quiet(row: Leak) -> None:
+    """It goes on after all, if under another name."""
+    kept = {key: value for key, value in follow_up(row).items() if key != "quiet_since"}
+    row.evidence = {**row.evidence, "follow_up": kept}
+
+
 def mark_quiet(row: Leak, now: datetime) -> None:
     """Note that it was not judged a leak for the first time."""
-    row.evidence = {**row.evidence, "follow_up": {**follow_up(row), "quiet_since": now.astimezone(UTC).isoformat()}}
+    set_follow_up(row, quiet_since=now.astimezone(UTC).isoformat())
 
 
 def say_why_not(row: Leak, verdict: Verdict | None, now: datetime) -> None:
