@@ -133,20 +133,21 @@ def window(history: History, end: int) -> History:
     )
 
 
-def named_after(history: History, begin: int, why: Counter[str]) -> int:
+def named_after(history: History, begin: int, why: Counter[str] | None = None) -> int:
     """Intervals from the beginning until the leak has its name."""
     for end in range(max(begin + 4, WATCH_POINTS), min(len(history), begin + GIVE_UP) + 1):
         verdicts = judge(window(history, end), window="hour")
         if any(verdict.is_leak and NAME in (verdict.object_type, *verdict.grows_with) for verdict in verdicts):
             return end - begin
-        if end - begin == WITHIN:
+        if end - begin == WITHIN and why is not None:
             why.update(f"{each.rule}: {each.sentence[:70]}" for each in verdicts if each.object_type == NAME)
     return GIVE_UP
 
 
 def false_names(history: History) -> list[str]:
     """What is opened without a leak; for an hour it is one."""
-    found, last = [], {}
+    found: list[str] = []
+    last: dict[str, int] = {}
     for end in range(WATCH_POINTS, len(history) + 1):
         for verdict in judge(window(history, end), window="hour"):
             if verdict.is_leak:

@@ -27,6 +27,7 @@ from memwatch.services.leak_states import (
     parse_moment,
     say_why_not,
     take_figures,
+    take_over_growth,
     take_severity,
 )
 from memwatch.services.transactions import writing
@@ -194,6 +195,7 @@ def _open(work: _Pass, key: Key, verdict: Verdict | None) -> None:
     row.evidence = {"follow_up": {"window": window_of(verdict)}}
     row.severity, row.initial_count = verdict.severity, verdict.initial_count
     take_figures(row, verdict, now)
+    take_over_growth(row, process)
     rule = work.rules.match(row.object_type, service.pk, now)
     snoozed_until = None if rule or process is None else snooze_of_predecessor(process, key, now)
     if rule is not None:
