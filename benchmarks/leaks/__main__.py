@@ -1,4 +1,4 @@
-"""Every benchmark of verdicts: shapes, workers, garbage, days, real processes. Ends with 1 where one misses."""
+"""Every benchmark of verdicts: shapes, workers, garbage, days, onset, real processes. Ends with 1 where one misses."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ PARTS: dict[str, list[str]] = {
     "lives": ["--seeds", "2"],
     "garbage": ["--seeds", "2"],
     "days": ["--seeds", "1"],
+    "onset": ["--seeds", "2"],
     "processes": ["--quick"],
 }
 """Each with what makes it quick."""

@@ -112,7 +112,7 @@ def readable(leak: Leak, now: datetime) -> list[Line]:
         (_("Noticed because"), "" if told else _gate(statistics), ""),
         (_("Judged a leak because"), "" if told else _decided(evidence, statistics), ""),
         (_("Last looked at"), *_looked_at(evidence, statistics)),
-        (_("Limit"), *_limit(leak, statistics)),
+        (_("Limit"), *_limit(leak, statistics, now)),
         (_("Since then"), *_quiet(evidence, now)),
     ]
     return [Line(label=label, value=value, hint=hint) for label, value, hint in found if value]
@@ -172,11 +172,11 @@ def _memory(statistics: Mapping[str, Any]) -> str:
     return _("its %(figure)s grows by %(rate)s an hour at its lowest points") % words
 
 
-def _limit(leak: Leak, statistics: Mapping[str, Any]) -> tuple[str, str]:
-    limit = LIMITS.get(str(statistics.get("limit_source")))
-    if leak.time_to_exhaustion_s is None:
+def _limit(leak: Leak, statistics: Mapping[str, Any], now: datetime) -> tuple[str, str]:
+    limit, left = LIMITS.get(str(statistics.get("limit_source"))), leak.time_left_s(now)
+    if left is None:
         return "", ""
-    words = {"limit": limit or _("the limit"), "time": formats.duration(leak.time_to_exhaustion_s)}
+    words = {"limit": limit or _("the limit"), "time": formats.duration(left)}
     return _("%(limit)s is exhausted in %(time)s") % words, _("if the process goes on growing as it does now")
 
 

@@ -58,7 +58,7 @@ def charts_of(
     leak: Leak, points: Sequence[Point], entries: Sequence[MemorySnapshot] = (), projection: Projection | None = None
 ) -> list[Chart]:
     """What grows first, the memory of the process second. ``entries``: snapshots with the container that holds it."""
-    return [*_growth(leak, points, entries), _memory(points, projection)]
+    return [*_growth(leak, points, entries), _memory(leak, points, projection)]
 
 
 def charts_of_lives(leak: Leak, slots: Mapping[str, Lives]) -> list[Chart]:
@@ -120,13 +120,8 @@ def fitted(dots: Sequence[Dot]) -> Trend | None:
 def projection_of(leak: Leak, points: Sequence[Point]) -> Projection | None:
     """Where this leak leads; ``None`` without an end in sight, without a limit, and for one that is over."""
     limit = next((point.figures["heap_size_mb"][1] for point in reversed(points) if "heap_size_mb" in point.figures), 0)
-    left = leak.time_to_exhaustion_s
-    if left is None or not limit or leak.state == Leak.State.RESOLVED:
-        return None
-    try:
-        return Projection(limit_mb=limit, end=leak.last_seen_at + timedelta(seconds=left))
-    except OverflowError:
-        return None
+    end = leak.exhausted_at
+    return Projection(limit_mb=limit, end=end) if end is not None and limit else None
 
 
 def _growth(leak: Leak, points: Sequence[Point], entries: Sequence[MemorySnapshot]) -> list[Chart]:
@@ -223,13 +218,22 @@ def _trend_note(trend: Trend, unit: str) -> str:
     return _("Its floor rises by %(slope)s an hour; the bounds of 95 %% are %(low)s and %(high)s.") % words
 
 
-def _memory(points: Sequence[Point], projection: Projection | None) -> Chart:
+def _where_it_leads(leak: Leak) -> str:
+    """In words, where there is no limit to draw."""
+    if leak.state == Leak.State.RESOLVED:
+        return _("The leak is over: nothing is projected.")
+    if leak.exhausted_at is None:
+        return _("No end is in sight: at this rate no limit is reached, or none is known.")
+    return _("At this rate memory runs out at %s.") % formats.exact(leak.exhausted_at)
+
+
+def _memory(leak: Leak, points: Sequence[Point], projection: Projection | None) -> Chart:
     series = [
         charts.series(_("RSS"), [points], charts.figure("rss_mb"), tone="1", banded=False),
         charts.series(_("Heap used"), [points], charts.figure("heap_used_mb"), tone="3", banded=False),
     ]
     levels: list[Level] = []
-    note = _("No end is in sight: at this rate no limit is reached, or none is known.")
+    note = _where_it_leads(leak)
     if projection is not None:
         words = {"limit": formats.megabytes(projection.limit_mb), "at": formats.exact(projection.end)}
         note = _("At this rate the limit of %(limit)s is reached at %(at)s.") % words

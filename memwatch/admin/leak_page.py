@@ -40,11 +40,9 @@ def context(leak: Leak, query: Mapping[str, str], now: datetime) -> dict[str, An
     return {
         "title": evidence.name_of(leak),
         "subtitle": _subtitle(leak),
-        "verdict": leak.verdict or _("This type grows and is not given back."),
-        "closed": _closed(leak, events, now),
-        "severity": leak.severity,
+        **_standing(leak, events, now),
         "badges": [
-            formats.severity_badge(leak.severity, leak.get_severity_display()),
+            _severity_badge(leak),
             formats.state_badge(leak.state, leak.get_state_display()),
             formats.badge("confidence", leak.confidence, _("%s confidence") % leak.get_confidence_display()),
         ],
@@ -192,10 +190,23 @@ def _lives_judged(leak: Leak) -> list[str]:
     return [_("seen over %(lives)s lives of up to %(time)s") % words]
 
 
-def _closed(leak: Leak, events: Sequence[LeakEvent], now: datetime) -> SafeString | str:
-    """Why a resolved leak is none any more."""
+def _standing(leak: Leak, events: Sequence[LeakEvent], now: datetime) -> dict[str, Any]:
+    """How it is now, in the colour of that: a leak that is over is not told in red."""
+    verdict = leak.verdict or _("This type grows and is not given back.")
     if leak.state != Leak.State.RESOLVED:
-        return ""
+        return {"verdict": verdict, "before": "", "tone": leak.severity}
+    return {"verdict": _closed(leak, events, now), "before": verdict, "tone": "resolved"}
+
+
+def _severity_badge(leak: Leak) -> SafeString:
+    label = leak.get_severity_display()
+    if leak.state == Leak.State.RESOLVED:
+        return formats.badge("was", "was", _("was %s") % label)
+    return formats.severity_badge(leak.severity, label)
+
+
+def _closed(leak: Leak, events: Sequence[LeakEvent], now: datetime) -> SafeString:
+    """Why a resolved leak is none any more."""
     event = next((each for each in events if each.kind == LeakEvent.Kind.RESOLVED), None)
     by = str(event.by) if event is not None and event.by else _("memwatch")
     text = event.comment if event is not None and event.comment else _("without a comment")
@@ -214,11 +225,10 @@ def _why_not(leak: Leak, raw: Mapping[str, Any], now: datetime) -> dict[str, Any
 
 
 def _tiles(leak: Leak, projection: leak_charts.Projection | None, now: datetime) -> list[panels.Line]:
-    left = leak.time_to_exhaustion_s
+    left = leak.time_left_s(now)
     over = leak.state == Leak.State.RESOLVED
-    hint = _("no limit in sight") if left is None else ""
+    hint = _("no limit in sight") if left is None and not over else ""
     if projection is not None:
-        left = max(0.0, (projection.end - now).total_seconds())
         hint = _("of %s") % formats.megabytes(projection.limit_mb)
     return [
         panels.Line(
@@ -235,7 +245,7 @@ def _tiles(leak: Leak, projection: leak_charts.Projection | None, now: datetime)
         panels.Line(label=_("Grows since"), value=formats.when(leak.started_at or leak.detected_at, now)),
         panels.Line(
             label=_("Memory was to run out in") if over else _("Memory runs out in"),
-            value=formats.duration(left),
+            value=formats.duration(leak.time_to_exhaustion_s if over else left),
             hint=hint,
         ),
     ]

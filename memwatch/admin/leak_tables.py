@@ -88,6 +88,6 @@ def leak_row(leak: Leak, now: datetime) -> dict[str, Any]:
         "state": formats.state_badge(leak.state, leak.get_state_display()),
         "growth": evidence.growth(leak, leak.growth_count),
         "per_hour": evidence.growth(leak, leak.growth_per_hour),
-        "exhaustion": formats.duration(leak.time_to_exhaustion_s),
+        "exhaustion": formats.duration(leak.time_left_s(now)),
         "since": formats.when(leak.started_at or leak.detected_at, now),
     }

@@ -102,7 +102,7 @@ class LeakAdmin(PageAdmin):
 
     @admin.display(description=gettext_lazy("exhausted in"), ordering="time_to_exhaustion_s")
     def exhaustion(self, leak: Leak) -> SafeString:
-        return formats.number(formats.duration(leak.time_to_exhaustion_s))
+        return formats.number(formats.duration(leak.time_left_s(timezone.now())))
 
     @admin.display(description=gettext_lazy("grows since"), ordering="started_at")
     def since(self, leak: Leak) -> SafeString:

@@ -116,7 +116,7 @@ def _headline(items: Sequence[Glance], silent: int, causes: Sequence[Leak | None
     worst = causes[0]
     if worst is None:
         return format_html("{}", found)
-    left = worst.time_to_exhaustion_s
+    left = worst.time_left_s(now)
     return format_html(
         _("{} The worst: {} in {}, which began {}{}."),
         found,

@@ -44,7 +44,9 @@ def service_rows(
     for leak in leaks:
         own.setdefault(leak.service_id, []).append(leak)
     rows = [
-        _service_row(group, own.get(pk, []), worst.get(pk), silent=silent[pk], drifts=drifts, past=recent.get(pk))
+        _service_row(
+            group, own.get(pk, []), worst.get(pk), silent=silent[pk], drifts=drifts, past=recent.get(pk), now=now
+        )
         for pk, group in members.items()
     ]
     return sorted(rows, key=lambda row: (row["rank"], row["name"]))
@@ -78,8 +80,9 @@ def _service_row(
     silent: int,
     drifts: Mapping[int, float],
     past: Recent | None,
+    now: datetime,
 ) -> dict[str, Any]:
-    left = min((leak.time_to_exhaustion_s for leak in leaks if leak.time_to_exhaustion_s is not None), default=None)
+    left = min((left for leak in leaks if (left := leak.time_left_s(now)) is not None), default=None)
     figures: dict[str, float | None] = {
         "alive": len(members),
         "worst": SEVERITIES.index(worst.severity) if worst else None,

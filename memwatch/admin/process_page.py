@@ -45,7 +45,7 @@ def context(process: Process, query: Mapping[str, str], now: datetime) -> dict[s
         "facts": _facts(process, now),
         "figures": figures,
         "taken": formats.when(figures.timestamp, now) if figures else "",
-        "tiles": [*panels.now_tiles(figures, queries.drift_between(process, baseline, last)), *_end_tile(leaks)],
+        "tiles": [*panels.now_tiles(figures, queries.drift_between(process, baseline, last)), *_end_tile(leaks, now)],
         "leaks": [leak_tables.leak_row(leak, now) for leak in leaks],
         "charts": charts.process_charts(
             [history],
@@ -129,16 +129,13 @@ def _drawn_types(
     return list(dict.fromkeys([*(name for name in leaking if name in known), *grown]))[: charts.SHOWN_TYPES]
 
 
-def _end_tile(leaks: Sequence[Leak]) -> list[panels.Line]:
-    ends = [
-        leak.time_to_exhaustion_s
-        for leak in leaks
-        if leak.time_to_exhaustion_s is not None and leak.state != Leak.State.SUPPRESSED
-    ]
+def _end_tile(leaks: Sequence[Leak], now: datetime) -> list[panels.Line]:
+    counted = [leak for leak in leaks if leak.state != Leak.State.SUPPRESSED]
+    ends = [left for leak in counted if (left := leak.time_left_s(now)) is not None]
     if not ends:
         return []
-    left = _("in %s") % formats.duration(min(ends))
-    return [panels.Line(label=_("Memory runs out"), value=left, hint=_("if it goes on like this"))]
+    value = _("in %s") % formats.duration(min(ends))
+    return [panels.Line(label=_("Memory runs out"), value=value, hint=_("if it goes on like this"))]
 
 
 def _census_line(process: Process) -> panels.Line:

@@ -16,6 +16,7 @@ from memwatch.detection.gates import STEADY_COUNT, WATCH_POINTS
 from memwatch.detection.given import made_comparable
 from memwatch.detection.history import History
 from memwatch.detection.in_step import Judged
+from memwatch.detection.onset import all_new, from_onset
 from memwatch.detection.rules import decide
 from memwatch.detection.sentence import sentence
 from memwatch.detection.series import (
@@ -75,7 +76,12 @@ def _memory_series(history: History) -> Iterable[Series]:
 
 def _judge(series: Series, history: History, thresholds: Thresholds, window: str) -> Judged:
     case = Case(series, history, thresholds, window)
-    return Judged(case, _verdict(case, decide(case)))
+    decision = decide(case)
+    if decision.outcome == "not enough data" and (late := from_onset(case)) is not None:
+        settled = decide(late)
+        if settled.outcome == "leak" and all_new(late):
+            return Judged(late, _verdict(late, settled))
+    return Judged(case, _verdict(case, decision))
 
 
 def _verdict(case: Case, decision: Decision) -> Verdict:

@@ -33,6 +33,11 @@ FRAMEWORKS = frozenset(
 PARTS_PER_OBJECT = 20
 """Containers and cells that one leaked object may bring; growth beyond that has another cause."""
 
+HOST_RANK = 4
+SAME_RATE = 0.99
+"""Correlation from which two types of libraries are parts of one thing that is kept: a request, its match, its proxies.
+Two classes of the host under one steady load look so too, and are two leaks."""
+
 FEW_HOLDERS = 10
 """Objects of a class that hold all that leaks: fewer grow in step with anything by chance."""
 
@@ -128,7 +133,9 @@ def _leader_of(item: Judged, leaders: Sequence[Judged]) -> int | None:
     if own < leading:
         return best if steps[best] >= IN_STEP else None
     for i, leader in enumerate(leaders):
-        if rank(leader.case.series.name) == own and holds_several(leader.case, item.case):
+        if rank(leader.case.series.name) != own:
+            continue
+        if holds_several(leader.case, item.case) or (own < HOST_RANK and steps[i] >= SAME_RATE):
             return i
     return None
 

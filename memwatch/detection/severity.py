@@ -19,6 +19,9 @@ EXHAUSTION_S = ((4 * HOUR_S, "critical"), (24 * HOUR_S, "high"), (7 * 24 * HOUR_
 GROWTH_PERCENT = ((50.0, "critical"), (10.0, "high"), (1.0, "medium"))
 """Growth of the memory floor an hour."""
 
+MOST_BY_GROWTH = "high"
+"""Of a process that has the host's memory before it: critical is what runs out within a shift, and nothing else."""
+
 COUNT_PERCENT = ((500.0, "high"), (200.0, "medium"))
 """Growth of a count over the window, where no memory was measured at all: never critical."""
 
@@ -60,7 +63,7 @@ def urgency(history: History, growth_percent: float) -> Urgency:
     else:
         severity = next((name for limit, name in EXHAUSTION_S if exhaustion < limit), "low")
         if source == "host":
-            severity = worse(severity, by_growth)
+            severity = worse(severity, milder(by_growth, MOST_BY_GROWTH))
     if severity == "critical" and not _resident_rises(rates):
         severity = "high"
     return Urgency(severity, exhaustion, source, percent, measured)

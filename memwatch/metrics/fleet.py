@@ -9,7 +9,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from django.utils import timezone
+
 from memwatch import models
+from memwatch.detection.outlook import exhausted_at, time_left_s
 from memwatch.models import Leak
 from memwatch.observation import FLEET, Backlog, Observation, Observed, OpenLeak
 from memwatch.queries import counters
@@ -86,6 +89,7 @@ class _Leak(NamedTuple):
     kind: str
     object_type: str
     severity: str
+    last_seen_at: datetime
     time_to_exhaustion_s: float | None
     growth_per_hour: float | None
 
@@ -101,7 +105,7 @@ def observe() -> Observation:
         source=FLEET,
         processes=_observed(processes, labels, leaks),
         service_leaks=_service_leaks(services, leaks),
-        open_leaks=_open_leaks(labels, services, leaks),
+        open_leaks=_open_leaks(labels, services, leaks, timezone.now()),
         leaking_types=frozenset(leak.object_type for leak in leaks),
         leak_detections=_by_label(totals, counters.LEAK_DETECTIONS, "severity"),
         rejected_reports=_by_label(totals, counters.REJECTED, "reason"),
@@ -182,7 +186,7 @@ def _service_leaks(services: Mapping[int, str], leaks: Sequence[_Leak]) -> list[
 
 
 def _open_leaks(
-    labels: Mapping[int, Mapping[str, str]], services: Mapping[int, str], leaks: Sequence[_Leak]
+    labels: Mapping[int, Mapping[str, str]], services: Mapping[int, str], leaks: Sequence[_Leak], now: datetime
 ) -> list[OpenLeak]:
     """Those of living processes and services."""
     found = []
@@ -197,7 +201,7 @@ def _open_leaks(
                     labels=named,
                     kind=leak.kind,
                     object_type=leak.object_type,
-                    seconds=leak.time_to_exhaustion_s,
+                    seconds=time_left_s(exhausted_at(leak.last_seen_at, leak.time_to_exhaustion_s), now),
                     growth_per_hour=leak.growth_per_hour,
                 )
             )

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from memwatch.detection.outlook import exhausted_at, time_left_s
 from memwatch.models.fleet import Process, Service
 
 
@@ -156,6 +157,15 @@ class Leak(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("admin:memwatch_leak_change", args=(self.pk,))
 
+    @property
+    def exhausted_at(self) -> datetime | None:
+        """When memory runs out if it goes on; ``None`` when the leak is over, and without an end in sight."""
+        return exhausted_at(self.last_seen_at, self.time_to_exhaustion_s, over=self.state == Leak.State.RESOLVED)
+
+    def time_left_s(self, now: datetime) -> float | None:
+        """Seconds until memory runs out."""
+        return time_left_s(self.exhausted_at, now)
+
 
 class LeakEvent(models.Model):
     """One entry of a leak's history: what happened, by whom, with which comment."""
@@ -169,6 +179,7 @@ class LeakEvent(models.Model):
         RESOLVED = "resolved", _("resolved")
         REOPENED = "reopened", _("reopened")
         SUPPRESSED = "suppressed", _("suppressed")
+        RENAMED = "renamed", _("renamed")
         COMMENT = "comment", _("comment")
 
     leak = models.ForeignKey(Leak, models.CASCADE, related_name="events", verbose_name=_("leak"))

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from django.db.models import FilteredRelation, Min, Q, QuerySet, Subquery
 
+from memwatch.detection.outlook import exhausted_at, time_left_s
 from memwatch.figures import KIB_PER_MB
 from memwatch.models import Baseline, Leak, Process
 from memwatch.queries.baselines import choose, heap_drift_percent
@@ -21,7 +22,8 @@ _COLUMNS = (
     "leaks_known",
 )  # fmt: skip
 _LEAK = (
-    "pk", "service_id", "process_id", "kind", "object_type", "severity", Moment("detected_at"), "time_to_exhaustion_s",
+    "pk", "service_id", "process_id", "kind", "object_type", "severity", Moment("detected_at"),
+    Moment("last_seen_at"), "time_to_exhaustion_s",
 )  # fmt: skip
 OF_A_PROCESS = frozenset({"setting", "rlimit"})
 """Sources of a limit that each process has for itself; the others are shared by those of a host."""
@@ -78,7 +80,12 @@ class LeakGlance(NamedTuple):
     object_type: str
     severity: str
     detected_at: datetime
+    last_seen_at: datetime
     time_to_exhaustion_s: float | None
+
+    def time_left_s(self, now: datetime) -> float | None:
+        """Seconds until memory runs out."""
+        return time_left_s(exhausted_at(self.last_seen_at, self.time_to_exhaustion_s), now)
 
 
 class Drifting(Protocol):

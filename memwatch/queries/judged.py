@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from django.db.models import Q
+
 from memwatch.detection import History
-from memwatch.models import Process, Snapshot
+from memwatch.models import Process, Recording, Snapshot
 from memwatch.queries.figures import KIB_COLUMNS, containers_of, megabytes
 from memwatch.queries.moments import Moment
 from memwatch.queries.types import names_of
 
 _PROCESSES_AT_ONCE = 20
 """At up to 300 rows of a few kilobytes each, they are held at the same time."""
+
+AFTER_RECORDING = timedelta(seconds=30)
+"""What a recording took is given back when it ends, if not with the same breath."""
 
 _KIB = (
     "heap_limit_kib", "heap_used_kib", "heap_committed_kib", "pymalloc_used_kib", "rss_kib", "uss_kib",
@@ -49,6 +54,8 @@ def judged_histories(
 
     It is read to its end before any of it is handed over. Whoever takes it may write: SQLite refuses every write of a
     connection that still reads, as soon as another has written ("database is locked", at once).
+
+    Snapshots from while a process was recorded are left out: what the recording itself takes is no growth of its own.
     """
     names: dict[int, str] = {}
     for start in range(0, len(processes), _PROCESSES_AT_ONCE):
@@ -56,12 +63,25 @@ def judged_histories(
         rows = Snapshot.objects.filter(process__in=list(by_id), timestamp__gte=since)
         if until is not None:
             rows = rows.filter(timestamp__lte=until)
+        recorded = _recorded(list(by_id), since)
         read = list(rows.order_by("process_id", "timestamp", "seq").values_list(*_READ))
         for pk, group in groupby(read, key=itemgetter(0)):
             begin = (begins or {}).get(pk, since)
-            own = _rising(row for row in group if row[1] >= begin)
+            spans = recorded.get(pk, ())
+            own = _rising(row for row in group if row[1] >= begin and not any(a <= row[1] <= b for a, b in spans))
             if own:
                 yield by_id[pk], _history(by_id[pk], own, names)
+
+
+def _recorded(processes: Sequence[int], since: datetime) -> dict[int, list[tuple[datetime, datetime]]]:
+    """When each of these was recorded since then, to shortly after."""
+    rows = Recording.objects.filter(process__in=processes, started_at__isnull=False).order_by()
+    rows = rows.filter(Q(finished_at=None) | Q(finished_at__gte=since - AFTER_RECORDING))
+    found: dict[int, list[tuple[datetime, datetime]]] = {}
+    for pk, begin, end, deadline in rows.values_list("process", "started_at", "finished_at", "deadline"):
+        if begin is not None:
+            found.setdefault(pk, []).append((begin, (end or deadline) + AFTER_RECORDING))
+    return found
 
 
 def _rising(rows: Iterable[Sequence[Any]]) -> list[Sequence[Any]]:

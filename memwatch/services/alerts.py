@@ -116,12 +116,12 @@ def _replace(alert: Alert, finding: Finding, now: datetime) -> bool:
 
 
 def _follow(alert: Alert, finding: Finding) -> bool:
-    """Bring it up to date: its worst figure, and its text where it has become milder."""
+    """Bring it up to date: its worst figure, and its text where it has become milder or its leak has another name."""
     worst, changed = _worst(finding.value, alert), []
     if alert.worst_value is None or worst > alert.worst_value * WORSE_BY:
         alert.worst_value = worst
         changed.append("worst_value")
-    if finding.severity != alert.severity:
+    if finding.severity != alert.severity or (alert.leak is not None and alert.leak.object_type not in alert.message):
         alert.severity, alert.message = finding.severity, finding.message
         alert.value, alert.threshold = finding.value, finding.threshold
         changed += ["severity", "message", "value", "threshold"]

@@ -37,6 +37,8 @@ class Judgement:
     """Leaks that the service's processes had before."""
     covered: frozenset[Key] = frozenset()
     """Leaks of the whole service that this process is an example of: it gets no row of its own for them."""
+    in_step: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
+    """By type of a leak that is not over, the leaking types whose counts move as its own do."""
     hold: timedelta = timedelta(hours=1)
     """How long a leak found in the raw snapshots (or in lives) must not grow before it is resolved."""
     min_growth_count: int = 100

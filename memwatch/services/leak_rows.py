@@ -14,18 +14,20 @@ from django.db.models import Q
 from memwatch.detection import Verdict
 from memwatch.figures import SEVERITIES
 from memwatch.models import ExpectedGrowth, Leak, LeakEvent, Process, database
-from memwatch.services import counters
+from memwatch.services import counters, leak_names
 from memwatch.services.expected_growth import ExpectedRules, expects
 from memwatch.services.leak_ends import snooze_of_predecessor
 from memwatch.services.leak_judgement import WINDOWS, Judgement, Key, Owner, window_of
 from memwatch.services.leak_states import (
     close,
     follow_up,
+    forget_quiet,
     mark_open,
     mark_quiet,
     parse_moment,
     say_why_not,
     take_figures,
+    take_over_growth,
     take_severity,
 )
 from memwatch.services.transactions import writing
@@ -125,10 +127,63 @@ def _bring_up(work: _Pass, rows: dict[Key, Leak]) -> None:
     judgement = work.judgement
     for row in rows.values():
         row.service, row.process = judgement.service, judgement.process
-    for key in sorted(judgement.leaking() - rows.keys() - judgement.covered):
+    companions = _succeed(work, rows)
+    held = {key for keys in companions.values() for key in keys}
+    for key in sorted(judgement.leaking() - rows.keys() - judgement.covered - held):
         _open(work, key, judgement.worst(key))
     for key, row in rows.items():
-        _follow(work, key, row)
+        if key in companions:
+            _goes_on(work, row, companions[key])
+        elif key not in held:
+            _follow(work, key, row)
+
+
+def _succeed(work: _Pass, rows: dict[Key, Leak]) -> dict[Key, list[Key]]:
+    """Rename rows whose cause is found under another name now; by row, the leaks that it stands for besides."""
+    judgement = work.judgement
+    over = {key for key, row in rows.items() if row.state == _State.RESOLVED}
+    companions: dict[Key, list[Key]] = {}
+    for key in sorted((judgement.leaking() - rows.keys()) | (judgement.leaking() & over)):
+        verdict = judgement.worst(key)
+        if verdict is None or key in judgement.covered or not _may_open(work, key, verdict):
+            continue
+        row = leak_names.incumbent(judgement, key, verdict, rows)
+        if row is None:
+            continue
+        before = (row.kind, row.object_type)
+        if key not in rows and leak_names.is_to_be_renamed(judgement, row, key):
+            work.event(row, _Event.RENAMED, leak_names.rename(row, key, verdict))
+            rows[key] = rows.pop(before)
+            companions.pop(before, None)
+        else:
+            companions.setdefault(before, []).append(key)
+    return companions
+
+
+def _may_open(work: _Pass, key: Key, verdict: Verdict) -> bool:
+    """Whether it could be a row of its own: one that is expected is, and is suppressed."""
+    judgement = work.judgement
+    if judgement.few_points and window_of(verdict) == WINDOWS[0] and key not in judgement.known:
+        return False
+    return work.rules.match(key[1], judgement.service.pk, judgement.now) is None
+
+
+def _goes_on(work: _Pass, row: Leak, companions: Sequence[Key]) -> None:
+    """It is no leak by its own name now, and what grows with it is: it stays what it was."""
+    verdicts = [verdict for key in companions if (verdict := work.judgement.worst(key)) is not None]
+    leak_names.grows_with(row, [verdict.object_type for verdict in verdicts if verdict.kind == Leak.Kind.OBJECTS])
+    forget_quiet(row)
+    worst = max((verdict.severity for verdict in verdicts), key=SEVERITIES.index)
+    old = row.severity
+    take_severity(row, worst, work.judgement.now, work.judgement.hold, lower=False)
+    if row.severity != old:
+        work.counts["worsened"] += 1
+        work.event(row, _Event.WORSENED, f"from {old} to {row.severity}")
+    work.counts["seen"] += 1
+    if row.state == _State.SNOOZED and row.snoozed_until is not None and row.snoozed_until <= work.judgement.now:
+        mark_open(row)
+        work.announce(row, _Event.REOPENED, f"the snooze is over, and {verdicts[0].object_type} grows with it")
+    row.save()
 
 
 def _open(work: _Pass, key: Key, verdict: Verdict | None) -> None:
@@ -140,6 +195,7 @@ def _open(work: _Pass, key: Key, verdict: Verdict | None) -> None:
     row.evidence = {"follow_up": {"window": window_of(verdict)}}
     row.severity, row.initial_count = verdict.severity, verdict.initial_count
     take_figures(row, verdict, now)
+    take_over_growth(row, process)
     rule = work.rules.match(row.object_type, service.pk, now)
     snoozed_until = None if rule or process is None else snooze_of_predecessor(process, key, now)
     if rule is not None:

@@ -9,7 +9,7 @@ from typing import Any
 from memwatch.detection import Verdict
 from memwatch.detection.before import FOUND
 from memwatch.figures import SEVERITIES
-from memwatch.models import Leak
+from memwatch.models import Leak, Process
 
 _State = Leak.State
 
@@ -34,9 +34,20 @@ def follow_up(row: Leak) -> dict[str, Any]:
     return dict(value) if isinstance(value, dict) else {}
 
 
+def set_follow_up(row: Leak, **values: Any) -> None:
+    """Change these of what later runs must know of the row."""
+    row.evidence = {**row.evidence, "follow_up": {**follow_up(row), **values}}
+
+
+def forget_quiet(row: Leak) -> None:
+    """It goes on after all, if under another name."""
+    kept = {key: value for key, value in follow_up(row).items() if key != "quiet_since"}
+    row.evidence = {**row.evidence, "follow_up": kept}
+
+
 def mark_quiet(row: Leak, now: datetime) -> None:
     """Note that it was not judged a leak for the first time."""
-    row.evidence = {**row.evidence, "follow_up": {**follow_up(row), "quiet_since": now.astimezone(UTC).isoformat()}}
+    set_follow_up(row, quiet_since=now.astimezone(UTC).isoformat())
 
 
 def say_why_not(row: Leak, verdict: Verdict | None, now: datetime) -> None:
@@ -72,6 +83,13 @@ def take_figures(row: Leak, verdict: Verdict, now: datetime) -> None:
     row.evidence = {**_with_look_back(leak.evidence, row.evidence), "follow_up": follow_up(row)}
     row.started_at = row.started_at or verdict.started_at
     row.last_seen_at = now
+
+
+def take_over_growth(row: Leak, process: Process | None) -> None:
+    """Growth of the process that was told before its objects were known has its name now: it began then."""
+    since = None if process is None else process.growing_since
+    if since is not None and row.kind != Leak.Kind.FRAGMENTATION:
+        row.started_at = since if row.started_at is None else min(row.started_at, since)
 
 
 def _with_look_back(evidence: Mapping[str, Any], before: Any) -> Mapping[str, Any]:

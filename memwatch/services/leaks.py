@@ -16,6 +16,7 @@ from django.utils import timezone
 from memwatch.conf import Settings, get_settings
 from memwatch.detection import History, Thresholds, Verdict, judge
 from memwatch.detection.gates import WATCH_POINTS
+from memwatch.detection.succession import grow_in_step
 from memwatch.models import Baseline, Leak, Lease, Process
 from memwatch.queries.judged import judged_histories
 from memwatch.queries.rolled import rolled_histories
@@ -132,6 +133,7 @@ def _judgements(
             logger.exception("series of %s could not be judged", process)
             counts["failed"] += 1
             continue
+        shows = frozenset(verdict.object_type for _key, verdict in verdicts.get("hour", {}).items() if verdict.is_leak)
         age_s = (now - process.started_at).total_seconds()
         yield Judgement(
             service=process.service,
@@ -142,6 +144,7 @@ def _judgements(
             few_points=few,
             known=known.get(process.service_id, frozenset()),
             covered=frozenset(key for key, up_to_s in whole.get(process.service_id, ()) if age_s <= up_to_s),
+            in_step=grow_in_step(history, followed.get(process.pk, ()), shows),
             hold=raw_window(settings),
             min_growth_count=settings.leak_min_growth_count,
         )

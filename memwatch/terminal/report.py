@@ -94,7 +94,7 @@ def _told(leak: Leak, since: datetime, now: datetime) -> list[tuple[str, str]]:
         ("grew", f"{first} → {last} ({words.signed_percent(leak.growth_percent)})"),
         ("since", f"{words.exact(since)} ({words.age(since, now)})"),
         ("rate", f"{words.leak_growth(leak.kind, rate, unit)} an hour" if rate is not None else ""),
-        ("memory runs out in", words.duration(leak.time_to_exhaustion_s) if leak.time_to_exhaustion_s else ""),
+        ("memory runs out in", "" if (left := leak.time_left_s(now)) is None else words.duration(left)),
         ("held in", str(container.get("description") or "") if isinstance(container, Mapping) else ""),
         ("grows with it", _names(evidence.get("grows_with"))),
         ("extension modules", _names(evidence.get("extension_modules"))),

@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from memwatch.admin import runbooks
+from memwatch.admin import formats, runbooks
 from memwatch.admin.rule_account import QUESTIONS
 from memwatch.detection.rules import RULES
 from memwatch.models import Leak, LeakEvent, Process, Recording, Release
@@ -184,6 +184,42 @@ def test_a_resolved_leak_says_who_closed_it_and_why(fleet: Fleet, login: Login) 
     leak = fleet.leak(fleet.process(), state="resolved", resolved_at=fleet.now)
     LeakEvent.objects.create(leak=leak, kind="resolved", comment="stopped growing: a warm-up")
     assert "by memwatch: stopped growing: a warm-up" in login("viewer").get(_url(leak)).content.decode()
+
+
+def test_a_leak_that_is_over_is_told_as_over_and_nowhere_in_the_colour_of_its_severity(
+    fleet: Fleet, login: Login
+) -> None:
+    leak = fleet.leak(_grown(fleet), state="resolved", severity="critical", resolved_at=fleet.now)
+    LeakEvent.objects.create(leak=leak, kind="resolved", comment="stopped growing: a warm-up")
+    shown = login("viewer").get(_url(leak))
+    text = shown.content.decode()
+    assert (shown.context["tone"], "mw-verdict-critical" in text, "mw-severity-critical" in text) == (
+        "resolved", False, False,
+    )  # fmt: skip
+    assert "stopped growing: a warm-up" in shown.context["verdict"]
+    assert "was critical" in text
+    assert "As it was last judged a leak:" in text
+    assert leak.exhausted_at is None
+    memory = {chart.id: chart for chart in shown.context["charts"]["charts"]}["mw-chart-memory"]
+    assert memory.note == "The leak is over: nothing is projected."
+
+
+def test_when_memory_runs_out_is_the_same_on_every_part_of_the_page(fleet: Fleet, login: Login) -> None:
+    process = _grown(fleet)
+    process.snapshots.update(heap_limit_kib=None)
+    leak = fleet.leak(process, time_to_exhaustion_s=40.4 * 3600, last_seen_at=fleet.now - timedelta(hours=2))
+    client = login("viewer")
+    shown = client.get(_url(leak))
+    tile = next(line for line in shown.context["tiles"] if line.label == "Memory runs out in")
+    limit = next(line for line in shown.context["figures_lines"] if line.label == "Limit")
+    note = {chart.id: chart for chart in shown.context["charts"]["charts"]}["mw-chart-memory"].note
+    assert tile.value == formats.duration(leak.time_left_s(fleet.now))
+    assert str(tile.value).startswith("38 h")
+    assert str(limit.value).endswith(f"in {tile.value}")
+    assert "No end is in sight" not in note
+    assert str(formats.exact(leak.exhausted_at)) in note
+    (row,) = client.get(reverse("admin:memwatch_process_change", args=(process.pk,))).context["leaks"]
+    assert row["exhaustion"] == tile.value
 
 
 def test_the_curve_has_its_floor_its_trend_with_bounds_and_where_it_leads(fleet: Fleet, login: Login) -> None:

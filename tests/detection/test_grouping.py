@@ -66,6 +66,22 @@ def test_the_hosts_classes_rank_over_frameworks_library_and_built_ins():
     assert [rank(name) for name in names] == [0, 1, 1, 2, 3, 4]
 
 
+def test_what_libraries_keep_of_one_request_is_one_leak():
+    handled = [0]
+    for draw in [Random(3)] * 40:
+        handled.append(handled[-1] + draw.randrange(5, 40))
+    found = leaks(
+        {
+            "django.core.handlers.wsgi.WSGIRequest": lambda i: 3 + handled[i],
+            "django.utils.functional.SimpleLazyObject": lambda i: 40 + 2 * handled[i],
+            "django.urls.resolvers.ResolverMatch": lambda i: 5 + handled[i],
+            "list": lambda i: 9_000 + 4 * handled[i],
+        }
+    )
+    assert len(found) == 1
+    assert len(next(iter(found.values())).grows_with) == 3
+
+
 def test_a_few_objects_that_hold_all_the_lists_are_told_with_them():
     found = leaks(
         {"list": lambda i: 5000 + 240 * i, "shop.Report": lambda i: 4 * i, "shop.Idle": lambda i: 20 + i % 3}, 20

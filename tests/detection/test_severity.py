@@ -49,6 +49,14 @@ def test_a_large_host_does_not_make_fast_growth_mild():
     assert urgency(history(100, size_mb=256 * 1024, source="host"), 0).severity == "high"
 
 
+def test_a_day_of_the_hosts_memory_is_not_critical_however_fast_it_grows():
+    found = urgency(history(200, size_mb=200 + 25 * 200, source="host"), 0)
+    assert found.floor_growth_percent_per_hour > 50
+    assert found.time_to_exhaustion_s == pytest.approx(24 * 3600, rel=0.05)
+    assert found.severity == "high"
+    assert urgency(history(200, size_mb=900, source="host"), 0).severity == "critical"
+
+
 def test_counts_alone_are_never_critical():
     given = [snapshot(i, {"app.Thing": 10 + 1000 * i}) for i in range(60)]
     (found,) = judge(History.from_snapshots(given))

@@ -33,6 +33,16 @@ def judged(process: Process, now: datetime = NOON) -> Process:
     return process
 
 
+def test_the_leak_that_explains_the_growth_begins_when_the_growth_was_told() -> None:
+    """Growth is told in ten minutes, by memory alone; the leak's own figures begin later, with its first census."""
+    process = store_process(started=NOON - 60 * MINUTE)
+    store_snapshots(process, NOON - 20 * MINUTE, NOON, growing(-20, 400))
+    told = Process.objects.filter(pk=process.pk).update
+    told(growing_since=NOON - 50 * MINUTE, growth_kib_per_hour=90_000)
+    leaks.detect(NOON)
+    assert Leak.objects.get().started_at == NOON - 50 * MINUTE
+
+
 def test_a_process_that_grows_says_so_within_ten_minutes_without_any_census() -> None:
     process = store_process(started=NOON - 10 * MINUTE)
     store_snapshots(process, NOON - 10 * MINUTE, NOON, grows(9_000, counted_every=1_000, since=-10))

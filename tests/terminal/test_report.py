@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError
+from django.utils import timezone
 
 from memwatch.models import Leak
 from tests.api.rows import store_leak
@@ -24,7 +25,7 @@ def leaks(db: None) -> list[Leak]:
     }
     return [
         store_leak(worker, "shop.models.Customer", severity="low", verdict="Customer grows."),
-        store_leak(web, severity="critical", evidence=evidence),
+        store_leak(web, severity="critical", evidence=evidence, last_seen_at=timezone.now()),
         store_leak(web, "shop.Old", state="resolved"),
     ]
 

@@ -29,7 +29,12 @@ class LeakSerializer(serializers.Serializer[Leak]):
     growth_count = serializers.IntegerField()
     growth_percent = serializers.FloatField()
     growth_per_hour = serializers.FloatField(allow_null=True)
-    time_to_exhaustion_s = serializers.FloatField(allow_null=True)
+    time_to_exhaustion_s = serializers.FloatField(
+        allow_null=True, help_text="Seconds until memory runs out, as of last_seen_at"
+    )
+    exhausted_at = Time(
+        allow_null=True, help_text="When memory runs out at this rate; null when the leak is over or no end is in sight"
+    )
     verdict = serializers.CharField(help_text="One sentence")
     evidence = serializers.DictField(help_text="Every statistic, and the rule that decided")
     started_at = Time(allow_null=True, help_text="Since when it grows")

@@ -1,0 +1,63 @@
+"""A rise that has begun of late, looked at by itself: the quiet hour before it would hide it for half an hour."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from memwatch.detection.before import LAST_POINTS
+from memwatch.detection.case import Case
+from memwatch.detection.gates import WATCH_POINTS
+from memwatch.detection.growth import BEGUN_AFTER
+from memwatch.detection.history import History
+
+LEAST_RISING = 12
+"""Points of the rise: with those before it more than a standing watch waits for in a fresh process."""
+RISING_SHARE = 0.7
+"""Of the points looked at; the others are from before the rise, and say what it rose from."""
+NEW_SHARE = 0.8
+"""Of the gain, what must lie above all that is known of before: what comes and goes with the hours was as high."""
+
+
+def from_onset(case: Case) -> Case | None:
+    """The same series from shortly before its rise on; ``None`` where the rise is too short, or is all there is.
+
+    Asked of counts in the watch of the hour. What was before is asked as the hours before the window are: whether
+    the series was as high and came back.
+    """
+    if case.window != "hour" or case.series.unit != "objects" or len(case.values) <= LEAST_RISING:
+        return None
+    cut = case.times[0] + BEGUN_AFTER * case.span_s
+    before = max(value for time, value in zip(case.times, case.values, strict=True) if time <= cut)
+    n = len(case.values)
+    start = next(i for i in reversed(range(n)) if case.values[i] <= before)
+    rising = n - 1 - start
+    first = n - max(WATCH_POINTS, math.ceil(rising / RISING_SHARE))
+    if rising < LEAST_RISING or first <= 0:
+        return None
+    history = since(case.history, case.times[first], case.series.name, case.values[:first])
+    work = None if case.series.work is None else case.series.work[first:]
+    series = replace(case.series, times=case.times[first:], values=case.values[first:], work=work)
+    return Case(series, history, case.thresholds, case.window)
+
+
+def all_new(case: Case) -> bool:
+    """Whether nearly all of the rise lies above what the series ever was before it, as far as that is known."""
+    highest = max(case.history.earlier(case.series.name), default=0)
+    return max(case.values[-LAST_POINTS:]) - highest >= NEW_SHARE * case.growth
+
+
+def since(history: History, begin: float, name: str, before: Sequence[float]) -> History:
+    """The history from ``begin`` on, which knows what the type ``name`` was before, in the hour and earlier."""
+    first = next(i for i, time in enumerate(history.times) if time >= begin)
+    earlier = (*history.earlier(name), *map(round, before))
+    return replace(
+        history,
+        times=history.times[first:],
+        figures={key: column[first:] for key, column in history.figures.items()},
+        counts={},
+        containers=history.containers[first:],
+        earlier=lambda asked: earlier if asked == name else (),
+        own_blocks=history.own_blocks[first:],
+    )
