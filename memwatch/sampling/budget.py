@@ -13,13 +13,11 @@ class Budget:
 
     Looking costs CPU time, which is taken from a credit that grows by ``cpu_share`` of the time that passes, up to
     one second. With 0.5 % a census of 8 ms can come every 2 s for ever, one of 30 ms every 2 s for two minutes and
-    every 6 s from then on. A look that held the interpreter longer than ``pause_ms`` is charged as many times over:
-    its pause cannot be made shorter, but it can be made rarer. However deep the debt, it is paid after ten minutes.
+    every 6 s from then on, one of 300 ms every minute. However deep the debt, it is paid after ten minutes.
     """
 
-    def __init__(self, *, cpu_share: float, pause_ms: float) -> None:
+    def __init__(self, *, cpu_share: float) -> None:
         self._share = cpu_share
-        self._pause_ms = pause_ms
         self._credit = BURST_CPU_S
         self._at: float | None = None
 
@@ -33,7 +31,6 @@ class Budget:
         """Whether a look may be taken now, leaving ``reserve`` CPU seconds for something more important."""
         return self._credit > reserve
 
-    def charge(self, *, cpu_ms: float, pause_ms: float) -> None:
+    def charge(self, *, cpu_ms: float) -> None:
         """Account for a look, also for one that was taken without asking."""
-        over = max(1.0, pause_ms / self._pause_ms)
-        self._credit = max(self._credit - cpu_ms / 1e3 * over, -MAX_WAIT_S * self._share)
+        self._credit = max(self._credit - cpu_ms / 1e3, -MAX_WAIT_S * self._share)

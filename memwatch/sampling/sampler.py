@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -18,10 +19,12 @@ from memwatch.sampling.budget import Budget
 from memwatch.sampling.census import take_census
 from memwatch.sampling.containers import BigContainers
 from memwatch.sampling.limits import LimitReader, Limits
+from memwatch.sampling.look import Look, look
 from memwatch.sampling.names import TypeNames
 from memwatch.sampling.procmem import ProcessMemory, ResidentFigures, SharedFigures
 from memwatch.sampling.quiet import Headroom, native_lock, possible
 from memwatch.sampling.reported import ReportedTypes
+from memwatch.sampling.walk import native, stop_walk
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +35,6 @@ SHARED_SLOW_S = 0.05
 
 CHEAP_OBJECTS, CENSUS_OBJECTS, LOOK_OBJECTS = 60, 150, 400
 """gc-tracked objects that each part makes, about."""
-BLOCKS_AN_OBJECT = 2
-"""Blocks of the allocator for each tracked object, about: how large the first census will be."""
 
 _T = TypeVar("_T")
 _NOTHING: dict[str, Any] = {}
@@ -52,8 +53,8 @@ class Sampler:
         top_objects_count: int = 20,
         growers_count: int = 10,
         heap_limit_mb: float | None = None,
-        pause_budget_ms: float = 50.0,
         cpu_share_budget: float = 0.005,
+        around_walk: AbstractContextManager[object] | None = None,
         requests_handled: Callable[[], int | None] | None = None,
         tasks_handled: Callable[[], int | None] | None = None,
         memory: ProcessMemory | None = None,
@@ -65,7 +66,8 @@ class Sampler:
         self._names = TypeNames()
         self._reported = ReportedTypes(top=top_objects_count, growers=growers_count)
         self._containers = BigContainers(self._names)
-        self._budget = Budget(cpu_share=cpu_share_budget, pause_ms=pause_budget_ms)
+        self._budget = Budget(cpu_share=cpu_share_budget)
+        self._around_walk = around_walk
         self._headroom = Headroom()
         self._memory = memory or ProcessMemory()
         self._limits = limits or LimitReader(setting_mb=heap_limit_mb)
@@ -75,8 +77,8 @@ class Sampler:
         self._now = now
         self._monotonic = monotonic
         self._snapshots = 0
-        self._objects = 0
-        """By the last census."""
+        self._census_cpu_ms = 0.0
+        """Of the last census."""
         self._shared_at = 0
         self._failed: set[str] = set()
         self._pid = os.getpid()
@@ -100,6 +102,10 @@ class Sampler:
             self._reported.reset_baseline()
             self._containers.reset_baseline()
 
+    def interrupt(self) -> None:
+        """End a census that another thread takes now, within some 20 ms: its snapshot comes without one."""
+        stop_walk()
+
     def baseline_counts(self) -> Mapping[str, int] | None:
         """Count by type name at the baseline; ``None`` before the first census."""
         with self._lock:
@@ -111,8 +117,9 @@ class Sampler:
         figures = self._cheap_figures()
         self._budget.earn(self._monotonic())
         wanted = self._budget.allows() if census is None else census
-        if wanted and possible():
-            figures.update(self._part("census", self._look, _NOTHING, figures["allocated_blocks"] or 0, reader))
+        if wanted and (native() or possible()):
+            soon = census is not None
+            figures.update(self._part("census", self._look, _NOTHING, figures["allocated_blocks"] or 0, reader, soon))
         snapshot = MemorySnapshot(
             timestamp=timestamp, snapshot_cpu_ms=round((time.thread_time() - cpu) * 1e3, 3), **figures
         )
@@ -170,24 +177,32 @@ class Sampler:
         self._shared_at = self._snapshots + SHARED_EVERY * (10 if slow else 1)
         return figures
 
-    def _look(self, blocks: int, reader: str) -> dict[str, Any]:
-        """The census, and the look for big containers when it is worth while and affordable."""
+    def _look(self, blocks: int, reader: str, soon: bool) -> dict[str, Any]:
+        """The census, and the big containers: with a walk always, else when worth while and affordable."""
         self._headroom.ask(CENSUS_OBJECTS)
         start = time.thread_time()
-        expected = self._objects or blocks // BLOCKS_AN_OBJECT
-        census = take_census(self._names, reserve=len(self._headroom), expected=expected)
-        self._objects = census.total
+        census = take_census(
+            self._names,
+            reserve=len(self._headroom),
+            last_cpu_ms=self._census_cpu_ms,
+            soon=soon,
+            around=self._around_walk,
+        )
+        if census is None:
+            return {}
         top_objects, backfill = self._reported.choose(census.counts, reader)
-        cpu_ms = (time.thread_time() - start) * 1e3
-        self._budget.charge(cpu_ms=cpu_ms, pause_ms=census.pause_ms)
         figures: dict[str, Any] = {
             "total_objects": census.total,
             "top_objects": top_objects,
             "backfill": backfill,
             "census_pause_ms": census.pause_ms,
         }
-        affordable = self._budget.allows(reserve=2 * cpu_ms / 1e3)
-        if self._containers.due(blocks) and (affordable or self._containers.overdue):
+        if census.seen is not None:
+            figures.update(self._part("big containers", self._big_containers, _NOTHING, census.seen, blocks))
+        self._census_cpu_ms = (time.thread_time() - start) * 1e3
+        self._budget.charge(cpu_ms=self._census_cpu_ms)
+        affordable = self._budget.allows(reserve=2 * self._census_cpu_ms / 1e3)
+        if census.seen is None and self._containers.due(blocks) and (affordable or self._containers.overdue):
             figures.update(self._part("big containers", self._look_for_containers, _NOTHING, census.total, blocks))
             figures["census_pause_ms"] = max(census.pause_ms, self._containers.pause_ms)
         return figures
@@ -195,9 +210,13 @@ class Sampler:
     def _look_for_containers(self, total: int, blocks: int) -> dict[str, Any]:
         self._headroom.ask(LOOK_OBJECTS)
         start = time.thread_time()
+        figures = self._big_containers(look(total=total), blocks)
+        self._budget.charge(cpu_ms=(time.thread_time() - start) * 1e3)
+        return figures
+
+    def _big_containers(self, seen: Look, blocks: int) -> dict[str, Any]:
         own = self._names.own_containers()
-        containers: tuple[BigContainer, ...] = self._containers.observe(total=total, blocks=blocks, own=own)
-        self._budget.charge(cpu_ms=(time.thread_time() - start) * 1e3, pause_ms=self._containers.pause_ms)
+        containers: tuple[BigContainer, ...] = self._containers.observe(seen, blocks=blocks, own=own)
         return {"big_containers": containers, "type_sizes": dict(self._containers.type_sizes)}
 
     def _own_blocks(self) -> int:

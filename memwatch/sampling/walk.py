@@ -1,0 +1,87 @@
+"""The walk over the collector's lists, compiled, where this Python has it; see ``_heap_walk.c``."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import struct
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from types import ModuleType
+
+from memwatch.sampling.look import BIG, Found, Look
+
+HOLD_US = 1_000
+"""How long the interpreter is held at a time. Shorter holds make the walk longer: each waits for the interpreter."""
+POLITE_WITHIN_S, SOON_WITHIN_S = 2.0, 0.3
+"""How long a walk may take when nobody waits for it, and when somebody does."""
+MOST_REST, LEAST_REST = 20.0, 1.0
+"""Rest after a hold, as multiples of the hold."""
+_CONTAINER = struct.Struct("6q")
+
+
+def _load() -> tuple[ModuleType | None, str]:
+    if os.environ.get("MEMWATCH_HEAP_WALK", "").lower() in ("0", "off", "false", "no"):
+        return None, "switched off by MEMWATCH_HEAP_WALK"
+    try:
+        from memwatch.sampling import _heap_walk  # noqa: PLC0415 - optional
+    except ImportError as missing:
+        known = getattr(missing, "name", None) is None and str(missing)
+        return None, str(missing) if known else "the compiled part is not installed"
+    return _heap_walk, ""
+
+
+_native, _why_not = _load()
+
+
+def census_method() -> str:
+    """Which way objects are counted here: ``native walk``, or ``fallback`` and why."""
+    return "native walk" if _native is not None else f"fallback: {_why_not}"
+
+
+def native() -> bool:
+    """Whether the compiled walk is there."""
+    return _native is not None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Walked:
+    """What one walk has counted."""
+
+    types: Sequence[type]
+    counts: Sequence[int]
+    total: int
+    seen: Look
+    """Big containers, and sizes of built-in types, from the same walk."""
+    cpu_ms: float
+    approximate: bool
+    """Full collections came in between each time: some objects may be counted twice, others missed."""
+
+
+def walk_heap(*, last_cpu_ms: float, soon: bool, around: AbstractContextManager[object] | None) -> Walked:
+    """Walk now. ``last_cpu_ms``: what the walk before has cost. ``around`` is entered for the walk alone.
+
+    Raises :class:`InterruptedError` when :func:`stop_walk` is called meanwhile, :class:`TimeoutError` when a garbage
+    collection of the program does not end.
+    """
+    assert _native is not None
+    within_ms = (SOON_WITHIN_S if soon else POLITE_WITHIN_S) * 1e3
+    rest = min(max(within_ms / max(last_cpu_ms, 1.0) - 1.0, LEAST_REST), MOST_REST)
+    with around or contextlib.nullcontext():
+        found = _native.walk(BIG, HOLD_US, rest)
+    types, counts, sizes, total, packed, pause_ms, _, cpu_ms, _, _, approximate = found
+    kinds = _native.KINDS
+    containers = {
+        token: Found(
+            token, kinds[kind], length, [types[of]] if of >= 0 else [], [round(size / sized)] if sized else []
+        )
+        for token, kind, length, of, size, sized in _CONTAINER.iter_unpack(packed)
+    }  # by address: a module's dict may have two names
+    sized_types = [of for of, size in zip(types, sizes, strict=True) if size]
+    seen = Look(list(containers.values()), sized_types, list(filter(None, sizes)), pause_ms)
+    return Walked(types, counts, total, seen, cpu_ms, bool(approximate))
+
+
+stop_walk: Callable[[], None] = _native.stop if _native is not None else lambda: None
+"""End a walk that another thread of this process is in."""
