@@ -78,8 +78,8 @@ class Agent:
                 self._sampler = Sampler(
                     top_objects_count=config.top_objects_count,
                     heap_limit_mb=config.heap_limit_mb,
-                    pause_budget_ms=config.pause_budget_ms,
                     cpu_share_budget=config.cpu_budget_percent / 100,
+                    around_walk=self.thread.collector.suspended(),
                     requests_handled=activity.requests_handled,
                     tasks_handled=activity.tasks_handled,
                 )
