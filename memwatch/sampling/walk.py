@@ -59,7 +59,7 @@ class Walked:
     """Full collections came in between each time: some objects may be counted twice, others missed."""
 
 
-def walk_heap(*, last_cpu_ms: float, soon: bool, around: AbstractContextManager[object] | None) -> Walked:
+def walk_heap(*, last_cpu_ms: float, soon: bool, around: AbstractContextManager[object] | None = None) -> Walked:
     """Walk now. ``last_cpu_ms``: what the walk before has cost. ``around`` is entered for the walk alone.
 
     Raises :class:`InterruptedError` when :func:`stop_walk` is called meanwhile, :class:`TimeoutError` when a garbage

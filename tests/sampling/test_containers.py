@@ -15,8 +15,9 @@ from memwatch.figures import BigContainer
 from memwatch.sampling import containers as containers_module
 from memwatch.sampling import look as module
 from memwatch.sampling.containers import MAX_CONTAINERS, BigContainers
-from memwatch.sampling.look import look
+from memwatch.sampling.look import Look, look
 from memwatch.sampling.names import TypeNames
+from memwatch.sampling.walk import walk_heap
 
 
 @pytest.fixture(autouse=True)
@@ -33,9 +34,21 @@ def leaks() -> Iterator[types.ModuleType]:
     del sys.modules[made.__name__]
 
 
+@pytest.fixture(params=["walk", "fallback"], autouse=True)
+def seen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to find containers must find the same."""
+    if request.param == "walk":
+        pytest.importorskip("memwatch.sampling._heap_walk")
+        monkeypatch.setattr(f"{__name__}.find", lambda: walk_heap(last_cpu_ms=0, soon=True).seen)
+
+
+def find() -> Look:
+    return look(total=len(gc.get_objects()))
+
+
 def observe(containers: BigContainers | None = None) -> tuple[BigContainer, ...]:
     watch = containers or BigContainers(TypeNames())
-    return watch.observe(total=len(gc.get_objects()), blocks=0, own=())
+    return watch.observe(find(), blocks=0, own=())
 
 
 def named(found: tuple[BigContainer, ...], name: str) -> BigContainer:
@@ -155,9 +168,9 @@ def test_a_module_without_a_namespace_does_no_harm(leaks: Any) -> None:
 def test_it_looks_when_memory_has_grown_and_else_now_and_then() -> None:
     watch = BigContainers(TypeNames())
     assert watch.due(1000)
-    watch.observe(total=1000, blocks=1000, own=())
+    watch.observe(find(), blocks=1000, own=())
     assert [watch.due(1000) for _ in range(5)] == [False, False, False, False, True]
-    watch.observe(total=1000, blocks=1000, own=())
+    watch.observe(find(), blocks=1000, own=())
     assert [watch.due(2000) for _ in range(3)] == [False, False, True]
 
 
