@@ -37,21 +37,26 @@
 #endif
 
 #ifndef UNSUPPORTED
+#include "internal/pycore_dict.h"
 #include "internal/pycore_gc.h"
 #include "internal/pycore_interp.h"
+#include <unistd.h>
 #endif
 
 #define ENTRIES 50          /* newest entries of a big container that are looked at */
 #define SIZED_ENTRIES 8     /* of these, how many are measured */
-#define SCANNED_SLOTS 4096  /* of a set's table at most */
+#define SCANNED_SLOTS 4096  /* of a set's or dict's table at most: it may be full of holes */
+#define SCANNED_NAMES 20000 /* of a module at most */
 #define SIZE_EVERY 64       /* of a built-in type's objects, every 64th is measured ... */
 #define SIZES_OF_TYPE 200   /* ... up to this many */
-#define CLOCK_EVERY 128     /* objects between two looks at the clock: some 10 microseconds on a cold heap */
-#define RESTARTS 2          /* how often a walk begins again because a full collection has reordered the lists */
+#define MAX_CONTAINERS 4096 /* where there are more, the shorter ones are left out */
+#define CLOCK_EVERY 32      /* objects between two looks at the clock: some microseconds on a cold heap */
+#define RESTARTS 2          /* how often a walk begins again because a collection has reordered the lists */
+#define YOUNG_HOLD_NS 3000000LL /* young lists are reordered often: they are walked in one hold where that is enough */
+#define LAST_HOLD_NS 4000000LL  /* the last attempt hurries, to end before the next collection */
 #define COLLECTION_WAIT_NS 2000000000LL /* how long a collection in another thread is waited for */
 #define SHORTEST_REST_NS 50000LL
 #define LONGEST_REST_NS 20000000LL /* a walk that is to stop does so within this time */
-#define MAX_CONTAINERS 16384
 
 enum kind { NO_KIND, LIST, TUPLE, DICT, SET, DEQUE, BYTEARRAY, KINDS };
 
@@ -68,20 +73,26 @@ typedef struct {
     int64_t size_sum, sizes;
 } Container;
 
+typedef struct Walk Walk;
+
 typedef struct {
     PyTypeObject *bookmark_type;
     PyTypeObject *kinds[KINDS];
     PyObject *sizeof_name;
-    int stop;
+    unsigned long stops; /* how often a stop was asked for */
+    Walk *walks;         /* under way, in this process or in the one that it was forked from */
 } State;
 
 #ifndef UNSUPPORTED
 
 typedef struct _gc_runtime_state Collector;
 
-typedef struct {
+struct Walk {
     State *state;
     Collector *collector;
+    Walk *next; /* of the state's list */
+    pid_t pid;
+    unsigned long stops; /* when it began */
     PyObject *bookmark;
     Py_ssize_t big;
     int64_t hold_ns;
@@ -101,7 +112,7 @@ typedef struct {
     int64_t longest_ns, longest_wall_ns, held_at, held_cpu_at;
     Py_ssize_t chunks, restarts;
     int disturbed;
-} Walk;
+};
 
 typedef enum { GO_ON, STOPPED, COLLECTING, NO_MEMORY } Outcome;
 
@@ -157,11 +168,13 @@ list_head(Collector *collector, int number)
     return number == 0 ? &collector->permanent_generation.head : &collector->generations[LISTS - 1 - number].head;
 }
 
+/* How many collections there were so far that reorder list `number`: those of its own generation and of older ones.
+   Survivors of a younger one are only appended. Nothing but gc.freeze() touches the permanent generation. */
 static Py_ssize_t
-collections(Collector *collector, int all)
+collections(Collector *collector, int number)
 {
-    Py_ssize_t sum = collector->generation_stats[NUM_GENERATIONS - 1].collections;
-    for (int i = 0; all && i < NUM_GENERATIONS - 1; i++) {
+    Py_ssize_t sum = 0;
+    for (int i = LISTS - 1 - number; number > 0 && i < NUM_GENERATIONS; i++) {
         sum += collector->generation_stats[i].collections;
     }
     return sum;
@@ -323,11 +336,17 @@ newest_entries(PyObject *object, int kind, Py_ssize_t length, PyObject **entries
         }
     }
     else if (kind == DICT) {
-        Py_ssize_t position = length > ENTRIES ? length - ENTRIES : 0;
+        /* PyDict_Next() reads upwards: from where enough entries are left, among the holes of those that were deleted. */
+        Py_ssize_t used = ((PyDictObject *)object)->ma_keys->dk_nentries;
+        Py_ssize_t holes = used - length, position = 0, at;
         PyObject *value;
-        while (n < ENTRIES && PyDict_Next(object, &position, NULL, &value)) {
-            entries[n++] = value;
+        if (used > ENTRIES) {
+            position = used - ENTRIES - (holes > SCANNED_SLOTS ? SCANNED_SLOTS : holes);
         }
+        for (at = position < 0 ? 0 : position; PyDict_Next(object, &at, NULL, &value);) {
+            entries[n++ % ENTRIES] = value;
+        }
+        n = n > ENTRIES ? ENTRIES : n;
     }
     else if (kind == SET) {
         PySetObject *set = (PySetObject *)object;
@@ -352,10 +371,27 @@ newest_entries(PyObject *object, int kind, Py_ssize_t length, PyObject **entries
     return n;
 }
 
+/* Room in a full table: what is shorter than twice the shortest is left out, from now on too. */
+static void
+keep_longer_containers(Walk *walk)
+{
+    while (walk->n_containers == MAX_CONTAINERS) {
+        Py_ssize_t kept = 0;
+        walk->big *= 2;
+        for (Py_ssize_t i = 0; i < walk->n_containers; i++) {
+            if (walk->containers[i].length >= walk->big) {
+                walk->containers[kept++] = walk->containers[i];
+            }
+        }
+        walk->n_containers = kept;
+    }
+}
+
 static int
 add_container(Walk *walk, PyObject *object, int kind, Py_ssize_t length)
 {
-    if (walk->n_containers == MAX_CONTAINERS) {
+    keep_longer_containers(walk);
+    if (length < walk->big) {
         return 1;
     }
     if (walk->n_containers == walk->room_containers) {
@@ -463,20 +499,27 @@ sleep_released(int64_t ns)
 }
 
 static Outcome
-let_others_run(Walk *walk)
+wait_for_collection(Walk *walk)
 {
-    int64_t held = end_hold(walk);
-    int64_t rest = (int64_t)((double)held * walk->rest_ratio);
-    sleep_released(rest < SHORTEST_REST_NS ? SHORTEST_REST_NS : rest > LONGEST_REST_NS ? LONGEST_REST_NS : rest);
     int64_t until = clock_ns(CLOCK_MONOTONIC) + COLLECTION_WAIT_NS;
-    while (walk->collector->collecting && !walk->state->stop) {
+    while (walk->collector->collecting && walk->state->stops == walk->stops) {
         if (clock_ns(CLOCK_MONOTONIC) > until) {
             return COLLECTING;
         }
         sleep_released(1000000);
     }
+    return walk->state->stops == walk->stops ? GO_ON : STOPPED;
+}
+
+static Outcome
+let_others_run(Walk *walk)
+{
+    int64_t held = end_hold(walk);
+    int64_t rest = (int64_t)((double)held * walk->rest_ratio);
+    sleep_released(rest < SHORTEST_REST_NS ? SHORTEST_REST_NS : rest > LONGEST_REST_NS ? LONGEST_REST_NS : rest);
+    Outcome outcome = wait_for_collection(walk);
     begin_hold(walk);
-    return walk->state->stop ? STOPPED : GO_ON;
+    return outcome;
 }
 
 /* Containers that the collector does not track: dicts of texts (before 3.14) and bytearrays of modules. */
@@ -496,7 +539,7 @@ walk_modules(Walk *walk)
         PyObject *names = PyModule_GetDict(module);
         Py_ssize_t at = 0;
         PyObject *value;
-        while (names != NULL && PyDict_Next(names, &at, NULL, &value)) {
+        for (int n = 0; n < SCANNED_NAMES && names != NULL && PyDict_Next(names, &at, NULL, &value); n++) {
             int kind = PyDict_CheckExact(value) ? DICT : PyByteArray_CheckExact(value) ? BYTEARRAY : NO_KIND;
             if (kind == NO_KIND || (kind == DICT && PyObject_GC_IsTracked(value))) {
                 continue;
@@ -517,10 +560,11 @@ walk_modules(Walk *walk)
 }
 
 static Outcome
-walk_list(Walk *walk, PyGC_Head *list)
+walk_list(Walk *walk, int number)
 {
-    int young = list != list_head(walk->collector, 0) && list != list_head(walk->collector, 1);
-    Py_ssize_t before = collections(walk->collector, young);
+    PyGC_Head *list = list_head(walk->collector, number);
+    int64_t hold_ns = number > 1 && walk->hold_ns < YOUNG_HOLD_NS ? YOUNG_HOLD_NS : walk->hold_ns;
+    Py_ssize_t before = collections(walk->collector, number);
     PyGC_Head *bookmark = head_of(walk->bookmark);
     place_bookmark(walk, list);
     for (;;) {
@@ -531,7 +575,7 @@ walk_list(Walk *walk, PyGC_Head *list)
                 return NO_MEMORY;
             }
             g = next_of(g);
-            if (++n % CLOCK_EVERY == 0 && clock_ns(CLOCK_MONOTONIC) - walk->held_at > walk->hold_ns) {
+            if (++n % CLOCK_EVERY == 0 && clock_ns(CLOCK_MONOTONIC) - walk->held_at > hold_ns) {
                 break;
             }
         }
@@ -544,9 +588,9 @@ walk_list(Walk *walk, PyGC_Head *list)
         if (outcome != GO_ON) {
             return outcome;
         }
-        if (collections(walk->collector, young) != before) {
+        if (collections(walk->collector, number) != before) {
             walk->disturbed = 1; /* the order is another one: some would be counted twice, others missed */
-            if (walk->restarts < RESTARTS || young) {
+            if (walk->restarts < RESTARTS) {
                 return GO_ON;
             }
         }
@@ -554,31 +598,34 @@ walk_list(Walk *walk, PyGC_Head *list)
 }
 
 static void
-forget_counts(Walk *walk)
+begin_again(Walk *walk)
 {
     for (Py_ssize_t i = 0; i < walk->n_types; i++) {
         walk->types[i].count = walk->types[i].size_sum = walk->types[i].sizes = 0;
     }
     walk->total = walk->n_containers = 0;
     walk->disturbed = 0;
+    if (++walk->restarts < RESTARTS) {
+        walk->rest_ratio /= 4; /* the faster it is, the less comes between */
+    }
+    else {
+        walk->rest_ratio = 0;
+        walk->hold_ns = walk->hold_ns < LAST_HOLD_NS ? LAST_HOLD_NS : walk->hold_ns;
+    }
 }
 
 static Outcome
 walk_all(Walk *walk)
 {
-    for (;;) {
-        for (int i = 0; i < LISTS && !(walk->disturbed && walk->restarts < RESTARTS); i++) {
-            Outcome outcome = walk_list(walk, list_head(walk->collector, i));
-            if (outcome != GO_ON) {
-                return outcome;
-            }
+    for (int number = 0; number < LISTS; number++) {
+        Outcome outcome = walk_list(walk, number);
+        if (outcome != GO_ON) {
+            return outcome;
         }
-        if (!walk->disturbed || walk->restarts == RESTARTS) {
-            break;
+        if (walk->disturbed && walk->restarts < RESTARTS) {
+            begin_again(walk);
+            number = -1;
         }
-        walk->restarts++;
-        walk->rest_ratio /= 4; /* the faster it is, the less comes between */
-        forget_counts(walk);
     }
     PyObject_GC_UnTrack(walk->bookmark);
     return walk_modules(walk);
@@ -633,6 +680,12 @@ result_of(Walk *walk, int64_t cpu_ns)
 static void
 end_walk(Walk *walk)
 {
+    for (Walk **place = &walk->state->walks; *place != NULL; place = &(*place)->next) {
+        if (*place == walk) {
+            *place = walk->next;
+            break;
+        }
+    }
     if (walk->bookmark != NULL) {
         PyObject_GC_UnTrack(walk->bookmark);
         Py_DECREF(walk->bookmark);
@@ -643,6 +696,43 @@ end_walk(Walk *walk)
     PyMem_RawFree(walk->types);
     PyMem_RawFree(walk->index);
     PyMem_RawFree(walk->containers);
+    PyMem_RawFree(walk);
+}
+
+/* A fork in the midst of a walk leaves the child its bookmark and references, but not its thread. */
+static void
+end_walks_of_parents(State *state)
+{
+    pid_t pid = getpid();
+    for (Walk *walk = state->walks, *next; walk != NULL; walk = next) {
+        next = walk->next;
+        if (walk->pid != pid) {
+            end_walk(walk);
+        }
+    }
+}
+
+static Walk *
+new_walk(State *state)
+{
+    Walk *walk = PyMem_RawCalloc(1, sizeof(Walk));
+    if (walk == NULL) {
+        return NULL;
+    }
+    walk->state = state;
+    walk->collector = &PyInterpreterState_Get()->gc;
+    walk->pid = getpid();
+    walk->stops = state->stops;
+    walk->next = state->walks;
+    state->walks = walk;
+    int enabled = collector_off(walk->collector);
+    walk->bookmark = PyType_GenericAlloc(state->bookmark_type, 0);
+    walk->collector->enabled = enabled;
+    if (walk->bookmark == NULL) {
+        end_walk(walk);
+        return NULL;
+    }
+    return walk;
 }
 
 PyDoc_STRVAR(walk_doc,
@@ -660,34 +750,37 @@ static PyObject *
 heap_walk(PyObject *module, PyObject *args)
 {
     State *state = PyModule_GetState(module);
+    Py_ssize_t big;
     long hold_us;
-    Walk walk = {.state = state};
-    if (!PyArg_ParseTuple(args, "nld", &walk.big, &hold_us, &walk.rest_ratio)) {
+    double rest_ratio;
+    if (!PyArg_ParseTuple(args, "nld", &big, &hold_us, &rest_ratio)) {
         return NULL;
     }
-    walk.hold_ns = (int64_t)hold_us * 1000;
-    walk.collector = &PyInterpreterState_Get()->gc;
-    state->stop = 0;
-    if (walk.collector->collecting) {
-        PyErr_SetString(PyExc_TimeoutError, "a garbage collection is running");
+    if (big < 1 || hold_us < 0 || !(rest_ratio >= 0)) {
+        PyErr_SetString(PyExc_ValueError, "big is to be 1 or more, hold_us and rest_ratio 0 or more");
         return NULL;
     }
-    int enabled = collector_off(walk.collector);
-    walk.bookmark = PyType_GenericAlloc(state->bookmark_type, 0);
-    walk.collector->enabled = enabled;
-    if (walk.bookmark == NULL) {
-        return NULL;
+    end_walks_of_parents(state);
+    Walk *walk = new_walk(state);
+    if (walk == NULL) {
+        return PyErr_NoMemory();
     }
+    walk->big = big;
+    walk->hold_ns = (int64_t)hold_us * 1000;
+    walk->rest_ratio = rest_ratio;
     int64_t cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    sleep_released(SHORTEST_REST_NS); /* a host that waits for the interpreter goes first */
-    begin_hold(&walk);
-    Outcome outcome = walk.collector->collecting ? COLLECTING : walk_all(&walk);
-    end_hold(&walk);
+    sleep_released(SHORTEST_REST_NS); /* a thread of the program that waits for the interpreter goes first */
+    Outcome outcome = wait_for_collection(walk);
+    begin_hold(walk);
+    if (outcome == GO_ON) {
+        outcome = walk_all(walk);
+    }
+    end_hold(walk);
     PyObject *result = NULL;
     if (outcome == GO_ON) {
-        enabled = collector_off(walk.collector);
-        result = result_of(&walk, clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu);
-        walk.collector->enabled = enabled;
+        int enabled = collector_off(walk->collector);
+        result = result_of(walk, clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu);
+        walk->collector->enabled = enabled;
     }
     else if (outcome == NO_MEMORY) {
         PyErr_NoMemory();
@@ -698,16 +791,19 @@ heap_walk(PyObject *module, PyObject *args)
     else {
         PyErr_SetString(PyExc_TimeoutError, "a garbage collection of the program did not end within 2 s");
     }
-    end_walk(&walk);
+    end_walk(walk);
     return result;
 }
 
-PyDoc_STRVAR(stop_doc, "stop()\n--\n\nEnd a walk that another thread is in, at its next chunk.");
+PyDoc_STRVAR(stop_doc,
+"stop()\n--\n\nEnd the walks that other threads are in, at their next chunk; in a forked child, forget its parent's.");
 
 static PyObject *
 heap_walk_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
-    ((State *)PyModule_GetState(module))->stop = 1;
+    State *state = PyModule_GetState(module);
+    state->stops++;
+    end_walks_of_parents(state);
     Py_RETURN_NONE;
 }
 
@@ -741,6 +837,75 @@ static PyType_Spec bookmark_spec = {
     .slots = bookmark_slots,
 };
 
+/* What a built-in function of the gc module returns; NULL without an error where the program has replaced it. */
+static PyObject *
+told_by_gc(const char *name)
+{
+    PyObject *module = PyImport_ImportModule("gc");
+    PyObject *function = module == NULL ? NULL : PyObject_GetAttrString(module, name);
+    PyObject *told = function != NULL && PyCFunction_CheckExact(function) ? PyObject_CallNoArgs(function) : NULL;
+    Py_XDECREF(function);
+    Py_XDECREF(module);
+    PyErr_Clear();
+    return told;
+}
+
+static int
+thresholds_differ(Collector *collector)
+{
+    PyObject *told = told_by_gc("get_threshold");
+    int differ = 0;
+    for (int i = 0; told != NULL && i < NUM_GENERATIONS && i < PyTuple_GET_SIZE(told); i++) {
+        differ |= PyLong_AsLong(PyTuple_GET_ITEM(told, i)) != collector->generations[i].threshold;
+    }
+    Py_XDECREF(told);
+    return differ;
+}
+
+static int
+collections_differ(Collector *collector)
+{
+    PyObject *told = told_by_gc("get_stats");
+    int differ = 0;
+    for (int i = 0; told != NULL && i < NUM_GENERATIONS && i < PyList_GET_SIZE(told); i++) {
+        PyObject *number = PyDict_GetItemString(PyList_GET_ITEM(told, i), "collections"); /* borrowed */
+        /* Making what was told may have collected once more. */
+        Py_ssize_t more = number == NULL ? 0 : collector->generation_stats[i].collections - PyLong_AsSsize_t(number);
+        differ |= more < 0 || more > 1;
+    }
+    Py_XDECREF(told);
+    return differ;
+}
+
+static int
+switch_differs(Collector *collector)
+{
+    int enabled = PyGC_Disable();
+    int differs = collector->enabled != 0;
+    PyGC_Enable();
+    differs |= collector->enabled != 1;
+    if (!enabled) {
+        PyGC_Disable();
+    }
+    return differs || collector->enabled != enabled;
+}
+
+static const char *
+lists_differ(Collector *collector, PyObject *made)
+{
+    PyGC_Head *youngest = list_head(collector, LISTS - 1);
+    if (next_of(head_of(made)) != youngest) { /* compared, not followed: it may be no address of a list */
+        return "the collector's lists are not where they are expected";
+    }
+    for (int i = 0; i < LISTS; i++) {
+        PyGC_Head *list = list_head(collector, i);
+        if (previous_of(next_of(list)) != list || next_of(previous_of(list)) != list) {
+            return "the collector's lists are linked in another way";
+        }
+    }
+    return previous_of(youngest) == head_of(made) ? NULL : "a new object is not at the young end of the lists";
+}
+
 /* Whether the running interpreter is laid out as the headers said that this file was compiled with. */
 static const char *
 difference(State *state)
@@ -754,26 +919,23 @@ difference(State *state)
     }
 #endif
     Collector *collector = &PyInterpreterState_Get()->gc;
+    int enabled = PyGC_Disable();
     PyObject *made = PyType_GenericAlloc(state->bookmark_type, 0);
-    if (made == NULL) {
-        PyErr_Clear();
-        return "there is no memory";
+    const char *reason = made == NULL ? "there is no memory" : lists_differ(collector, made);
+    Py_XDECREF(made);
+    PyErr_Clear();
+    if (reason == NULL && thresholds_differ(collector)) {
+        reason = "the collector's thresholds are not where they are expected";
     }
-    const char *reason = NULL;
-    PyGC_Head *youngest = list_head(collector, LISTS - 1);
-    if (next_of(head_of(made)) != youngest) { /* compared, not followed: it may be no address of a list */
-        reason = "the collector's lists are not where they are expected";
+    if (reason == NULL && collections_differ(collector)) {
+        reason = "the collector's statistics are not where they are expected";
     }
-    for (int i = 0; i < LISTS && reason == NULL; i++) {
-        PyGC_Head *list = list_head(collector, i);
-        if (previous_of(next_of(list)) != list || next_of(previous_of(list)) != list) {
-            reason = "the collector's lists are linked in another way";
-        }
+    if (reason == NULL && switch_differs(collector)) {
+        reason = "the collector's switch is not where it is expected";
     }
-    if (reason == NULL && previous_of(youngest) != head_of(made)) {
-        reason = "a new object is not at the young end of the collector's lists";
+    if (enabled) {
+        PyGC_Enable();
     }
-    Py_DECREF(made);
     return reason;
 }
 
