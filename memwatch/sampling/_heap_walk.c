@@ -44,7 +44,7 @@
 #endif
 
 #define ENTRIES 50          /* newest entries of a big container that are looked at */
-#define SIZED_ENTRIES 8     /* of these, how many are measured */
+#define SIZED_ENTRIES 16    /* of these, how many are measured */
 #define SCANNED_SLOTS 4096  /* of a set's or dict's table at most: it may be full of holes */
 #define SCANNED_NAMES 20000 /* of a module at most */
 #define SIZE_EVERY 64       /* of a built-in type's objects, every 64th is measured ... */
@@ -92,7 +92,7 @@ struct Walk {
     Collector *collector;
     Walk *next; /* of the state's list */
     pid_t pid;
-    unsigned long stops; /* when it began */
+    unsigned long stops; /* when it was decided on */
     PyObject *bookmark;
     Py_ssize_t big;
     int64_t hold_ns;
@@ -256,7 +256,7 @@ is_plain(PyTypeObject *type)
             return 1;
         }
     }
-    return 0;
+    return type == Py_TYPE(Py_None);
 }
 
 /* The place of `type` in the table, -1 without memory. */
@@ -722,7 +722,6 @@ new_walk(State *state)
     walk->state = state;
     walk->collector = &PyInterpreterState_Get()->gc;
     walk->pid = getpid();
-    walk->stops = state->stops;
     walk->next = state->walks;
     state->walks = walk;
     int enabled = collector_off(walk->collector);
@@ -736,11 +735,12 @@ new_walk(State *state)
 }
 
 PyDoc_STRVAR(walk_doc,
-"walk(big, hold_us, rest_ratio)\n--\n\n"
+"walk(big, hold_us, rest_ratio, stops=stops())\n--\n\n"
 "Count the gc-tracked objects by type: (types, counts, sizes, total, containers, longest_hold_ms,\n"
 "longest_hold_wall_ms, cpu_ms, chunks, restarts, approximate).\n\n"
 "big: entries from which a built-in container is reported. hold_us: how long the interpreter is held at a time.\n"
-"rest_ratio: how long it is released then, as a multiple of the hold.\n"
+"rest_ratio: how long it is released then, as a multiple of the hold. stops: what stops() gave when the walk was\n"
+"decided on; it ends at once where stop() was called since.\n"
 "sizes: mean shallow bytes of built-in types, 0 for others. containers: six 64-bit integers each: address, kind\n"
 "(an index of KINDS), length, index of the type of most of its newest entries (-1: none), bytes and number of the\n"
 "entries that were measured. approximate: a full collection came in between every time.\n"
@@ -753,7 +753,8 @@ heap_walk(PyObject *module, PyObject *args)
     Py_ssize_t big;
     long hold_us;
     double rest_ratio;
-    if (!PyArg_ParseTuple(args, "nld", &big, &hold_us, &rest_ratio)) {
+    unsigned long stops = state->stops;
+    if (!PyArg_ParseTuple(args, "nld|k", &big, &hold_us, &rest_ratio, &stops)) {
         return NULL;
     }
     if (big < 1 || hold_us < 0 || !(rest_ratio >= 0)) {
@@ -766,6 +767,7 @@ heap_walk(PyObject *module, PyObject *args)
         return PyErr_NoMemory();
     }
     walk->big = big;
+    walk->stops = stops;
     walk->hold_ns = (int64_t)hold_us * 1000;
     walk->rest_ratio = rest_ratio;
     int64_t cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -805,6 +807,14 @@ heap_walk_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
     state->stops++;
     end_walks_of_parents(state);
     Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(stops_doc, "stops()\n--\n\nHow often stop() was called.");
+
+static PyObject *
+heap_walk_stops(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    return PyLong_FromUnsignedLong(((State *)PyModule_GetState(module))->stops);
 }
 
 static int
@@ -942,6 +952,7 @@ difference(State *state)
 static PyMethodDef methods[] = {
     {"walk", heap_walk, METH_VARARGS, walk_doc},
     {"stop", heap_walk_stop, METH_NOARGS, stop_doc},
+    {"stops", heap_walk_stops, METH_NOARGS, stops_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -12,15 +12,16 @@ import dataclasses
 import gc
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 from itertools import chain
 from operator import call
 
+from memwatch.sampling import walk
 from memwatch.sampling.look import Look
 from memwatch.sampling.names import TypeNames
 from memwatch.sampling.quiet import breathe, uninterrupted
-from memwatch.sampling.walk import native, walk_heap
 
 SLICE = 32_768
 """Types counted in one C call: about a millisecond."""
@@ -51,19 +52,20 @@ def take_census(
     *,
     reserve: int = 0,
     last_cpu_ms: float = 0.0,
-    soon: bool = True,
+    hurry: int = 1,
     around: AbstractContextManager[object] | None = None,
+    leaving: Callable[[], bool] = lambda: False,
+    ready: Callable[[int], None] = lambda _objects: None,
 ) -> Census | None:
     """Count the process's objects by type; ``None`` when the walk was stopped or a collection did not end.
 
-    ``reserve``: tuple iterators of the observer, left out. ``last_cpu_ms``, ``soon``, ``around``: see
-    :func:`memwatch.sampling.walk.walk_heap`.
+    ``reserve``: tuple iterators of the observer, left out. The rest: see :func:`memwatch.sampling.walk.walk_heap`.
     """
-    if not native():
+    if not walk.native():
         types, pause_ms = _types_of_tracked()
         return _census(_counted(types, names), names, len(types), reserve, pause_ms, None)
     try:
-        walked = walk_heap(last_cpu_ms=last_cpu_ms, soon=soon, around=around)
+        walked = walk.walk_heap(last_cpu_ms=last_cpu_ms, hurry=hurry, around=around, leaving=leaving, ready=ready)
     except (InterruptedError, TimeoutError):
         return None
     names.forget_dead()

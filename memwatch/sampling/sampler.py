@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from memwatch.figures import MB, BigContainer, MemorySnapshot
+from memwatch.sampling import walk
 from memwatch.sampling.allocator import AllocatorFigures, Allocators
 from memwatch.sampling.budget import Budget
 from memwatch.sampling.census import take_census
@@ -24,7 +25,6 @@ from memwatch.sampling.names import TypeNames
 from memwatch.sampling.procmem import ProcessMemory, ResidentFigures, SharedFigures
 from memwatch.sampling.quiet import Headroom, native_lock, possible
 from memwatch.sampling.reported import ReportedTypes
-from memwatch.sampling.walk import native, stop_walk
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,9 @@ class Sampler:
         growers_count: int = 10,
         heap_limit_mb: float | None = None,
         cpu_share_budget: float = 0.005,
+        pause_budget_ms: float = 50.0,
         around_walk: AbstractContextManager[object] | None = None,
+        leaving: Callable[[], bool] = lambda: False,
         requests_handled: Callable[[], int | None] | None = None,
         tasks_handled: Callable[[], int | None] | None = None,
         memory: ProcessMemory | None = None,
@@ -66,8 +68,8 @@ class Sampler:
         self._names = TypeNames()
         self._reported = ReportedTypes(top=top_objects_count, growers=growers_count)
         self._containers = BigContainers(self._names)
-        self._budget = Budget(cpu_share=cpu_share_budget)
-        self._around_walk = around_walk
+        self._budget = Budget(cpu_share=cpu_share_budget, pause_ms=pause_budget_ms)
+        self._around_walk, self._leaving = around_walk, leaving
         self._headroom = Headroom()
         self._memory = memory or ProcessMemory()
         self._limits = limits or LimitReader(setting_mb=heap_limit_mb)
@@ -79,6 +81,8 @@ class Sampler:
         self._snapshots = 0
         self._census_cpu_ms = 0.0
         """Of the last census."""
+        self._stopped = 0
+        """Censuses in a row that were stopped half-way: the next one hurries."""
         self._shared_at = 0
         self._failed: set[str] = set()
         self._pid = os.getpid()
@@ -102,10 +106,6 @@ class Sampler:
             self._reported.reset_baseline()
             self._containers.reset_baseline()
 
-    def interrupt(self) -> None:
-        """End a census that another thread takes now, within some 20 ms: its snapshot comes without one."""
-        stop_walk()
-
     def baseline_counts(self) -> Mapping[str, int] | None:
         """Count by type name at the baseline; ``None`` before the first census."""
         with self._lock:
@@ -117,9 +117,9 @@ class Sampler:
         figures = self._cheap_figures()
         self._budget.earn(self._monotonic())
         wanted = self._budget.allows() if census is None else census
-        if wanted and (native() or possible()):
-            soon = census is not None
-            figures.update(self._part("census", self._look, _NOTHING, figures["allocated_blocks"] or 0, reader, soon))
+        if wanted and (walk.native() or possible()):
+            hurry = min(self._stopped + (census is not None), len(walk.WITHIN_S) - 1)
+            figures.update(self._part("census", self._look, _NOTHING, figures["allocated_blocks"] or 0, reader, hurry))
         snapshot = MemorySnapshot(
             timestamp=timestamp, snapshot_cpu_ms=round((time.thread_time() - cpu) * 1e3, 3), **figures
         )
@@ -177,7 +177,7 @@ class Sampler:
         self._shared_at = self._snapshots + SHARED_EVERY * (10 if slow else 1)
         return figures
 
-    def _look(self, blocks: int, reader: str, soon: bool) -> dict[str, Any]:
+    def _look(self, blocks: int, reader: str, hurry: int) -> dict[str, Any]:
         """The census, and the big containers: with a walk always, else when worth while and affordable."""
         self._headroom.ask(CENSUS_OBJECTS)
         start = time.thread_time()
@@ -185,11 +185,16 @@ class Sampler:
             self._names,
             reserve=len(self._headroom),
             last_cpu_ms=self._census_cpu_ms,
-            soon=soon,
+            hurry=hurry,
             around=self._around_walk,
+            leaving=self._leaving,
+            ready=lambda objects: self._headroom.ask(CENSUS_OBJECTS + objects),
         )
         if census is None:
+            self._stopped += 1
+            self._budget.charge(cpu_ms=(time.thread_time() - start) * 1e3, pause_ms=0.0)
             return {}
+        self._stopped = 0
         top_objects, backfill = self._reported.choose(census.counts, reader)
         figures: dict[str, Any] = {
             "total_objects": census.total,
@@ -200,7 +205,7 @@ class Sampler:
         if census.seen is not None:
             figures.update(self._part("big containers", self._big_containers, _NOTHING, census.seen, blocks))
         self._census_cpu_ms = (time.thread_time() - start) * 1e3
-        self._budget.charge(cpu_ms=self._census_cpu_ms)
+        self._budget.charge(cpu_ms=self._census_cpu_ms, pause_ms=census.pause_ms)
         affordable = self._budget.allows(reserve=2 * self._census_cpu_ms / 1e3)
         if census.seen is None and self._containers.due(blocks) and (affordable or self._containers.overdue):
             figures.update(self._part("big containers", self._look_for_containers, _NOTHING, census.total, blocks))
@@ -211,7 +216,7 @@ class Sampler:
         self._headroom.ask(LOOK_OBJECTS)
         start = time.thread_time()
         figures = self._big_containers(look(total=total), blocks)
-        self._budget.charge(cpu_ms=(time.thread_time() - start) * 1e3)
+        self._budget.charge(cpu_ms=(time.thread_time() - start) * 1e3, pause_ms=self._containers.pause_ms)
         return figures
 
     def _big_containers(self, seen: Look, blocks: int) -> dict[str, Any]:

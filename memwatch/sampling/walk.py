@@ -6,18 +6,18 @@ import contextlib
 import dataclasses
 import os
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import ModuleType
 
 from memwatch.sampling.look import BIG, Found, Look
 
-HOLD_US = 1_000
+HOLD_US = 500
 """How long the interpreter is held at a time. Shorter holds make the walk longer: each waits for the interpreter."""
-POLITE_WITHIN_S, SOON_WITHIN_S = 2.0, 0.3
-"""How long a walk may take when nobody waits for it, and when somebody does."""
-MOST_REST, LEAST_REST = 20.0, 1.0
-"""Rest after a hold, as multiples of the hold."""
+WITHIN_S = (2.0, 0.3, 0.0)
+"""How long a walk may take: when nobody waits for it, when somebody does, and in a program that stops it often."""
+MOST_REST, LEAST_REST = 20.0, 3.0
+"""Rest after a hold, as multiples of the hold; of a walk in no hurry."""
 _CONTAINER = struct.Struct("6q")
 
 
@@ -59,29 +59,45 @@ class Walked:
     """Full collections came in between each time: some objects may be counted twice, others missed."""
 
 
-def walk_heap(*, last_cpu_ms: float, soon: bool, around: AbstractContextManager[object] | None = None) -> Walked:
-    """Walk now. ``last_cpu_ms``: what the walk before has cost. ``around`` is entered for the walk alone.
+def walk_heap(
+    *,
+    last_cpu_ms: float,
+    hurry: int = 0,
+    around: AbstractContextManager[object] | None = None,
+    leaving: Callable[[], bool] = lambda: False,
+    ready: Callable[[int], None] = lambda _objects: None,
+) -> Walked:
+    """Walk now. ``last_cpu_ms``: what the walk before has cost. ``hurry``: an index of :data:`WITHIN_S`.
 
-    Raises :class:`InterruptedError` when :func:`stop_walk` is called meanwhile, :class:`TimeoutError` when a garbage
-    collection of the program does not end.
+    ``around`` is entered for the walk alone. ``leaving``: whether the thread is wanted elsewhere; who sets it calls
+    :func:`stop_walk` then. ``ready``: called after the walk, with about how many objects will be made of what it gave.
+
+    Raises :class:`InterruptedError` when the walk was stopped, :class:`TimeoutError` when a garbage collection of the
+    program does not end.
     """
     assert _native is not None
-    within_ms = (SOON_WITHIN_S if soon else POLITE_WITHIN_S) * 1e3
-    rest = min(max(within_ms / max(last_cpu_ms, 1.0) - 1.0, LEAST_REST), MOST_REST)
+    stops = _native.stops()  # before the question: a stop between the two is seen by the walk
+    if leaving():
+        raise InterruptedError
+    rest = WITHIN_S[hurry] * 1e3 / max(last_cpu_ms, 1.0) - 1.0
+    rest = min(max(rest, 0.0 if hurry else LEAST_REST), MOST_REST)
     with around or contextlib.nullcontext():
-        found = _native.walk(BIG, HOLD_US, rest)
+        found = _native.walk(BIG, HOLD_US, rest, stops)
     types, counts, sizes, total, packed, pause_ms, _, cpu_ms, _, _, approximate = found
-    kinds = _native.KINDS
-    containers = {
-        token: Found(
-            token, kinds[kind], length, [types[of]] if of >= 0 else [], [round(size / sized)] if sized else []
-        )
-        for token, kind, length, of, size, sized in _CONTAINER.iter_unpack(packed)
-    }  # by address: a module's dict may have two names
+    ready(3 * len(packed) // _CONTAINER.size)
+    containers = {found.token: found for found in _containers(types, packed)}  # a module's dict may have two names
     sized_types = [of for of, size in zip(types, sizes, strict=True) if size]
     seen = Look(list(containers.values()), sized_types, list(filter(None, sizes)), pause_ms)
     return Walked(types, counts, total, seen, cpu_ms, bool(approximate))
 
 
+def _containers(types: Sequence[type], packed: bytes) -> Iterator[Found]:
+    assert _native is not None
+    kinds: tuple[type, ...] = _native.KINDS
+    for token, kind, length, of, size, sized in _CONTAINER.iter_unpack(packed):
+        holds = [types[of]] if of >= 0 else [int] if kinds[kind] is bytearray else []
+        yield Found(token, kinds[kind], length, holds, [round(size / sized)] if sized else [])
+
+
 stop_walk: Callable[[], None] = _native.stop if _native is not None else lambda: None
-"""End a walk that another thread of this process is in."""
+"""End the walks that other threads are in, within some 20 ms; in a forked child, forget the parent's."""
