@@ -54,6 +54,8 @@
 #define RESTARTS 2          /* how often a walk begins again because a collection has reordered the lists */
 #define YOUNG_HOLD_NS 3000000LL /* young lists are reordered often: they are walked in one hold where that is enough */
 #define LAST_HOLD_NS 4000000LL  /* the last attempt hurries, to end before the next collection */
+#define HURRY_AFTER_NS 10000000000LL  /* a program that makes objects faster than a walk with rests counts them */
+#define GIVE_UP_AFTER_NS 30000000000LL
 #define COLLECTION_WAIT_NS 2000000000LL /* how long a collection in another thread is waited for */
 #define SHORTEST_REST_NS 50000LL
 #define LONGEST_REST_NS 20000000LL /* a walk that is to stop does so within this time */
@@ -109,7 +111,7 @@ struct Walk {
     Py_ssize_t n_containers, room_containers;
 
     Py_ssize_t total;
-    int64_t longest_ns, longest_wall_ns, held_at, held_cpu_at;
+    int64_t began_at, longest_ns, longest_wall_ns, held_at, held_cpu_at;
     Py_ssize_t chunks, restarts;
     int disturbed;
 };
@@ -329,7 +331,8 @@ newest_entries(PyObject *object, int kind, Py_ssize_t length, PyObject **entries
     int n = 0;
     if (kind == LIST || kind == TUPLE) {
         PyObject **items = kind == LIST ? ((PyListObject *)object)->ob_item : ((PyTupleObject *)object)->ob_item;
-        for (Py_ssize_t i = length - 1; i >= 0 && n < ENTRIES; i--) {
+        Py_ssize_t first = length > SCANNED_SLOTS ? length - SCANNED_SLOTS : 0; /* it may be about to be filled */
+        for (Py_ssize_t i = length - 1; i >= first && n < ENTRIES; i--) {
             if (items[i] != NULL) {
                 entries[n++] = items[i];
             }
@@ -559,6 +562,13 @@ walk_modules(Walk *walk)
     return GO_ON;
 }
 
+static void
+hurry(Walk *walk)
+{
+    walk->rest_ratio = 0;
+    walk->hold_ns = walk->hold_ns < LAST_HOLD_NS ? LAST_HOLD_NS : walk->hold_ns;
+}
+
 static Outcome
 walk_list(Walk *walk, int number)
 {
@@ -594,6 +604,15 @@ walk_list(Walk *walk, int number)
                 return GO_ON;
             }
         }
+        if (walk->held_at - walk->began_at > GIVE_UP_AFTER_NS) {
+            walk->disturbed = 1;
+            walk->restarts = RESTARTS;
+            return GO_ON;
+        }
+        if (walk->held_at - walk->began_at > HURRY_AFTER_NS) {
+            hurry(walk);
+            hold_ns = walk->hold_ns;
+        }
     }
 }
 
@@ -609,8 +628,7 @@ begin_again(Walk *walk)
         walk->rest_ratio /= 4; /* the faster it is, the less comes between */
     }
     else {
-        walk->rest_ratio = 0;
-        walk->hold_ns = walk->hold_ns < LAST_HOLD_NS ? LAST_HOLD_NS : walk->hold_ns;
+        hurry(walk);
     }
 }
 
@@ -633,13 +651,11 @@ walk_all(Walk *walk)
 
 /* --- What Python sees -------------------------------------------------------------------------------------------- */
 
-static PyObject *
-list_of_types(Walk *walk, PyObject **counts, PyObject **sizes)
+/* Fills three lists of the types' length; whether there was memory for it. */
+static int
+fill_lists(Walk *walk, PyObject *types, PyObject *counts, PyObject *sizes)
 {
-    PyObject *types = PyList_New(walk->n_types);
-    *counts = PyList_New(walk->n_types);
-    *sizes = PyList_New(walk->n_types);
-    for (Py_ssize_t i = 0; i < walk->n_types && types && *counts && *sizes; i++) {
+    for (Py_ssize_t i = 0; i < walk->n_types; i++) {
         TypeCount *type = &walk->types[i];
         Py_ssize_t shown = type->type == walk->state->bookmark_type ? 0 : type->count;
         PyObject *count = PyLong_FromSsize_t(shown);
@@ -647,26 +663,25 @@ list_of_types(Walk *walk, PyObject **counts, PyObject **sizes)
         if (count == NULL || size == NULL) {
             Py_XDECREF(count);
             Py_XDECREF(size);
-            Py_CLEAR(types);
-            break;
+            return 0;
         }
         walk->total -= type->count - shown;
         PyList_SET_ITEM(types, i, Py_NewRef((PyObject *)type->type));
-        PyList_SET_ITEM(*counts, i, count);
-        PyList_SET_ITEM(*sizes, i, size);
+        PyList_SET_ITEM(counts, i, count);
+        PyList_SET_ITEM(sizes, i, size);
     }
-    return *counts && *sizes ? types : NULL;
+    return 1;
 }
 
 static PyObject *
 result_of(Walk *walk, int64_t cpu_ns)
 {
-    PyObject *counts = NULL, *sizes = NULL;
-    PyObject *types = list_of_types(walk, &counts, &sizes);
-    PyObject *result = NULL;
-    if (types != NULL) {
+    PyObject *types = PyList_New(walk->n_types), *counts = PyList_New(walk->n_types);
+    PyObject *sizes = PyList_New(walk->n_types), *result = NULL;
+    if (types && counts && sizes && fill_lists(walk, types, counts, sizes)) {
+        const char *containers = walk->containers == NULL ? "" : (const char *)walk->containers;
         result = Py_BuildValue(
-            "(OOOny#dddnni)", types, counts, sizes, walk->total, (const char *)walk->containers,
+            "(OOOny#dddnni)", types, counts, sizes, walk->total, containers,
             walk->n_containers * (Py_ssize_t)sizeof(Container), (double)walk->longest_ns / 1e6,
             (double)walk->longest_wall_ns / 1e6, (double)cpu_ns / 1e6, walk->chunks, walk->restarts,
             walk->disturbed);
@@ -771,6 +786,7 @@ heap_walk(PyObject *module, PyObject *args)
     walk->hold_ns = (int64_t)hold_us * 1000;
     walk->rest_ratio = rest_ratio;
     int64_t cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    walk->began_at = clock_ns(CLOCK_MONOTONIC);
     sleep_released(SHORTEST_REST_NS); /* a thread of the program that waits for the interpreter goes first */
     Outcome outcome = wait_for_collection(walk);
     begin_hold(walk);
@@ -843,7 +859,7 @@ static PyType_Slot bookmark_slots[] = {
 static PyType_Spec bookmark_spec = {
     .name = "memwatch.sampling._heap_walk.Bookmark",
     .basicsize = sizeof(PyObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = bookmark_slots,
 };
 

@@ -278,7 +278,7 @@ def test_collections_seldom_fall_to_the_sampling_thread(way: str, monkeypatch: p
     thread = threading.Thread(target=sample)
     thread.start()
     try:
-        while taken[0] < 60:
+        while taken[0] < 25:
             cycle: list[Any] = [[number] for number in range(20)]
             cycle.append(cycle)
     finally:
