@@ -97,7 +97,11 @@ class Agent:
                 config = self.config
                 self._described_at = now
                 self._process = describe_process(
-                    service=config.service, host=config.host, release=config.release, nonce=self._nonce
+                    service=config.service,
+                    host=config.host,
+                    release=config.release,
+                    nonce=self._nonce,
+                    cpu_budget_percent=config.cpu_budget_percent,
                 )
             return self._process
 
