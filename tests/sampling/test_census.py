@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from memwatch.sampling import census as module
-from memwatch.sampling import walk
 from memwatch.sampling.census import Census, take_census
 from memwatch.sampling.names import TypeNames
+from tests.sampling.ways import BOTH, use
 
 
 class Quote:
@@ -31,14 +31,11 @@ class HashingMeta(type):
         return cls is other
 
 
-@pytest.fixture(params=["walk", "fallback"], autouse=True)
+@pytest.fixture(params=BOTH, autouse=True)
 def ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The ways in which objects are counted: both must give the same, and ask no metaclass."""
-    if request.param == "walk":
-        pytest.importorskip("memwatch.sampling._heap_walk")
-    else:
-        monkeypatch.setattr(walk, "native", lambda: False)
-        monkeypatch.setattr(module, "SLICE", 1_000)
+    use(request.param, monkeypatch)
+    monkeypatch.setattr(module, "SLICE", 1_000)
     kept = HashingMeta("Hashing", (), {})
     HashingMeta.calls.clear()
     yield request.param

@@ -18,6 +18,7 @@ from memwatch.sampling.containers import MAX_CONTAINERS, BigContainers
 from memwatch.sampling.look import Look, look
 from memwatch.sampling.names import TypeNames
 from memwatch.sampling.walk import walk_heap
+from tests.sampling.ways import BOTH, use
 
 
 @pytest.fixture(autouse=True)
@@ -34,11 +35,11 @@ def leaks() -> Iterator[types.ModuleType]:
     del sys.modules[made.__name__]
 
 
-@pytest.fixture(params=["walk", "fallback"], autouse=True)
+@pytest.fixture(params=BOTH, autouse=True)
 def seen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ways to find containers must find the same."""
+    use(request.param, monkeypatch)
     if request.param == "walk":
-        pytest.importorskip("memwatch.sampling._heap_walk")
         monkeypatch.setattr(f"{__name__}.find", lambda: walk_heap(last_cpu_ms=0, hurry=1).seen)
 
 

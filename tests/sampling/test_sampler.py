@@ -22,6 +22,7 @@ from memwatch.sampling import walk
 from memwatch.sampling.budget import Budget
 from memwatch.sampling.limits import LimitReader
 from memwatch.sampling.procmem import ProcessMemory, SharedFigures
+from tests.sampling.ways import BOTH, use
 
 IDLE = """
 import array, gc, json, sys
@@ -253,11 +254,10 @@ def test_the_collector_is_left_as_it_was(gc_on: bool) -> None:
         gc.enable()
 
 
-@pytest.mark.parametrize("way", ["walk", "fallback"])
+@pytest.mark.parametrize("way", BOTH)
 def test_collections_seldom_fall_to_the_sampling_thread(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The host makes garbage in cycles without end; its finalizers should run in its own thread."""
-    if way == "fallback":
-        monkeypatch.setattr(walk, "native", lambda: False)
+    use(way, monkeypatch)
     main, by_sampler = threading.get_ident(), [0, 0]
 
     def note(phase: str, _info: dict[str, int]) -> None:
