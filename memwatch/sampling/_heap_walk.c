@@ -34,6 +34,8 @@
 #define UNSUPPORTED "this Python is newer than the walk knows"
 #elif PY_VERSION_HEX >= 0x030E0000 && PY_VERSION_HEX < 0x030E0500
 #define UNSUPPORTED "the incremental collector of Python 3.14.0 to 3.14.4 keeps other lists"
+#elif PY_VERSION_HEX >= 0x030F0000 && PY_VERSION_HEX < 0x030F00C0
+#define UNSUPPORTED "an alpha or beta of Python 3.15 may keep other lists"
 #endif
 
 #ifndef UNSUPPORTED
@@ -45,7 +47,7 @@
 
 #define ENTRIES 50          /* newest entries of a big container that are looked at */
 #define SIZED_ENTRIES 16    /* of these, how many are measured */
-#define SCANNED_SLOTS 4096  /* of a set's or dict's table at most: it may be full of holes */
+#define SCANNED_SLOTS 4096  /* of a container at most: it may be full of holes */
 #define SCANNED_NAMES 20000 /* of a module at most */
 #define SIZE_EVERY 64       /* of a built-in type's objects, every 64th is measured ... */
 #define SIZES_OF_TYPE 200   /* ... up to this many */
@@ -170,6 +172,22 @@ list_head(Collector *collector, int number)
     return number == 0 ? &collector->permanent_generation.head : &collector->generations[LISTS - 1 - number].head;
 }
 
+/* How many collections of a generation there were so far. From 3.15 on the collector keeps the figures of the last
+   few collections, of which each has the sums up to it. */
+static Py_ssize_t
+collections_of(Collector *collector, int generation)
+{
+#if PY_VERSION_HEX >= 0x030F0000
+    struct gc_stats *stats = collector->generation_stats;
+    if (generation == 0) {
+        return stats->young.items[stats->young.index].collections;
+    }
+    return stats->old[generation - 1].items[stats->old[generation - 1].index].collections;
+#else
+    return collector->generation_stats[generation].collections;
+#endif
+}
+
 /* How many collections there were so far that reorder list `number`: those of its own generation and of older ones.
    Survivors of a younger one are only appended. Nothing but gc.freeze() touches the permanent generation. */
 static Py_ssize_t
@@ -177,19 +195,24 @@ collections(Collector *collector, int number)
 {
     Py_ssize_t sum = 0;
     for (int i = LISTS - 1 - number; number > 0 && i < NUM_GENERATIONS; i++) {
-        sum += collector->generation_stats[i].collections;
+        sum += collections_of(collector, i);
     }
     return sum;
 }
 
 static void
-link_after(PyGC_Head *g, PyGC_Head *previous)
+link_after(Collector *collector, PyGC_Head *g, PyGC_Head *previous)
 {
     PyGC_Head *next = next_of(previous);
     g->_gc_next = (uintptr_t)next;
     g->_gc_prev = (g->_gc_prev & ~LINK_MASK) | (uintptr_t)previous;
     previous->_gc_next = (previous->_gc_next & ~LINK_MASK) | (uintptr_t)g;
     next->_gc_prev = (next->_gc_prev & ~LINK_MASK) | (uintptr_t)g;
+#if PY_VERSION_HEX >= 0x030E0000
+    collector->heap_size++; /* PyObject_GC_UnTrack() takes it off again */
+#else
+    (void)collector;
+#endif
 }
 
 /* For a moment in which objects are made but the interpreter is not released: no collection falls to this thread. */
@@ -205,7 +228,7 @@ static void
 place_bookmark(Walk *walk, PyGC_Head *previous)
 {
     PyObject_GC_UnTrack(walk->bookmark);
-    link_after(head_of(walk->bookmark), previous);
+    link_after(walk->collector, head_of(walk->bookmark), previous);
 }
 
 /* --- Counting -------------------------------------------------------------------------------------------------- */
@@ -896,7 +919,7 @@ collections_differ(Collector *collector)
     for (int i = 0; told != NULL && i < NUM_GENERATIONS && i < PyList_GET_SIZE(told); i++) {
         PyObject *number = PyDict_GetItemString(PyList_GET_ITEM(told, i), "collections"); /* borrowed */
         /* Making what was told may have collected once more. */
-        Py_ssize_t more = number == NULL ? 0 : collector->generation_stats[i].collections - PyLong_AsSsize_t(number);
+        Py_ssize_t more = number == NULL ? 0 : collections_of(collector, i) - PyLong_AsSsize_t(number);
         differ |= more < 0 || more > 1;
     }
     Py_XDECREF(told);
@@ -917,12 +940,9 @@ switch_differs(Collector *collector)
 }
 
 static const char *
-lists_differ(Collector *collector, PyObject *made)
+links_differ(Collector *collector, PyObject *made)
 {
     PyGC_Head *youngest = list_head(collector, LISTS - 1);
-    if (next_of(head_of(made)) != youngest) { /* compared, not followed: it may be no address of a list */
-        return "the collector's lists are not where they are expected";
-    }
     for (int i = 0; i < LISTS; i++) {
         PyGC_Head *list = list_head(collector, i);
         if (previous_of(next_of(list)) != list || next_of(previous_of(list)) != list) {
@@ -946,19 +966,31 @@ difference(State *state)
 #endif
     Collector *collector = &PyInterpreterState_Get()->gc;
     int enabled = PyGC_Disable();
+    const char *reason = NULL;
     PyObject *made = PyType_GenericAlloc(state->bookmark_type, 0);
-    const char *reason = made == NULL ? "there is no memory" : lists_differ(collector, made);
-    Py_XDECREF(made);
-    PyErr_Clear();
-    if (reason == NULL && thresholds_differ(collector)) {
+    /* First what is only compared: a link is followed where everything else is in its place. */
+    if (made == NULL) {
+        reason = "there is no memory";
+    }
+    else if (next_of(head_of(made)) != list_head(collector, LISTS - 1)) {
+        reason = "the collector's lists are not where they are expected";
+    }
+    else if (thresholds_differ(collector)) {
         reason = "the collector's thresholds are not where they are expected";
     }
-    if (reason == NULL && collections_differ(collector)) {
+    else if (collections_differ(collector)) {
         reason = "the collector's statistics are not where they are expected";
     }
-    if (reason == NULL && switch_differs(collector)) {
+    else if (switch_differs(collector)) {
         reason = "the collector's switch is not where it is expected";
     }
+    Py_XDECREF(made);
+    made = reason == NULL ? PyType_GenericAlloc(state->bookmark_type, 0) : NULL; /* others were made in between */
+    if (reason == NULL) {
+        reason = made == NULL ? "there is no memory" : links_differ(collector, made);
+    }
+    Py_XDECREF(made);
+    PyErr_Clear();
     if (enabled) {
         PyGC_Enable();
     }
