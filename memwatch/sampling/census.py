@@ -11,14 +11,16 @@ from __future__ import annotations
 import dataclasses
 import gc
 import time
-from collections import Counter
+from collections import Counter, _count_elements  # type: ignore[attr-defined]
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
-from itertools import chain
-from operator import call
+from itertools import chain, compress, islice
+from operator import call, length_hint, not_
+from types import BuiltinFunctionType
 
 from memwatch.sampling import walk
+from memwatch.sampling.hashing import PlainHashes
 from memwatch.sampling.look import Look
 from memwatch.sampling.names import TypeNames
 from memwatch.sampling.quiet import breathe, uninterrupted
@@ -109,11 +111,35 @@ def _types_of_tracked() -> tuple[list[type], float]:
 def _counted(types: list[type], names: TypeNames) -> dict[int, int]:
     """Count by the address of the class, in slices between which other threads may run: no metaclass is asked."""
     names.forget_dead()
-    by_id: Counter[int] = Counter()
-    for begin in range(0, len(types), SLICE):
-        part = types[begin : begin + SLICE]
+    by_type: Counter[type] = Counter()
+    counted = _count_by_hash(types, by_type)
+    names.learn(list(by_type))
+    by_id = Counter(dict(zip(map(id, by_type), by_type.values(), strict=True)))
+    remaining = islice(types, counted, None)
+    for begin in range(counted, len(types), SLICE):
         before = len(by_id)
-        by_id.update(map(id, part))
+        by_id.update(map(id, islice(remaining, SLICE)))
         if len(by_id) > before:
-            names.learn(part)
+            names.learn(types[begin : begin + SLICE])
     return by_id
+
+
+def _count_by_hash(types: list[type], by_type: Counter[type]) -> int:
+    """Count classes by their own hash, as far as no metaclass has another in mind; how many of ``types`` were counted.
+
+    Twice as fast as by address. Whether a metaclass defines ``__hash__`` is asked within the call that would run it.
+    """
+    if not isinstance(_count_elements, BuiltinFunctionType):
+        return 0
+    hashes = PlainHashes()
+    remaining = iter(types)
+    counted = 0
+    while counted < len(types):
+        no_doubt = map(not_, map(any, (hashes.doubts(),)))
+        part = chain.from_iterable(compress((islice(remaining, SLICE),), no_doubt))
+        uninterrupted([partial(_count_elements, by_type, part)])
+        del no_doubt, part
+        if length_hint(remaining) == len(types) - counted:
+            break
+        counted = len(types) - length_hint(remaining)
+    return counted
