@@ -65,7 +65,7 @@ def take_census(
     """
     if not walk.native():
         types, pause_ms = _types_of_tracked()
-        return _census(_counted(types, names), names, len(types), reserve, pause_ms, None)
+        return _census(_counted(types, names), names, total=len(types), reserve=reserve, pause_ms=pause_ms)
     try:
         walked = walk.walk_heap(last_cpu_ms=last_cpu_ms, hurry=hurry, around=around, leaving=leaving, ready=ready)
     except (InterruptedError, TimeoutError):
@@ -73,11 +73,11 @@ def take_census(
     names.forget_dead()
     names.learn(walked.types)
     by_id = dict(zip(map(id, walked.types), walked.counts, strict=True))
-    return _census(by_id, names, walked.total, reserve, walked.seen.pause_ms, walked.seen)
+    return _census(by_id, names, total=walked.total, reserve=reserve, pause_ms=walked.seen.pause_ms, seen=walked.seen)
 
 
 def _census(
-    by_id: dict[int, int], names: TypeNames, total: int, reserve: int, pause_ms: float, seen: Look | None
+    by_id: dict[int, int], names: TypeNames, *, total: int, reserve: int, pause_ms: float, seen: Look | None = None
 ) -> Census:
     counts: dict[str, int] = {}
     for key, count in by_id.items():

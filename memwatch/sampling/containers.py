@@ -59,7 +59,10 @@ class BigContainers:
         self._first.clear()
 
     def observe(self, seen: Look, *, blocks: int, own: Collection[int]) -> tuple[BigContainer, ...]:
-        """What ``seen`` has found: the fastest growing containers first, then the largest. ``own``: ids to leave out."""
+        """What ``seen`` has found: the fastest growing containers first, then the largest.
+
+        ``own``: ids to leave out.
+        """
         self._censuses, self._blocks, self.pause_ms = 0, blocks, seen.pause_ms
         found = [container for container in seen.containers if container.token not in own]
         self._remember(found)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib
 import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from types import ModuleType
+from typing import Any
 
 from memwatch.sampling.look import BIG, Found, Look
 
@@ -21,15 +22,14 @@ MOST_REST, LEAST_REST = 9.0, 3.0
 _CONTAINER = struct.Struct("6q")
 
 
-def _load() -> tuple[ModuleType | None, str]:
+def _load() -> tuple[Any, str]:
     if os.environ.get("MEMWATCH_HEAP_WALK", "").lower() in ("0", "off", "false", "no"):
         return None, "switched off by MEMWATCH_HEAP_WALK"
     try:
-        from memwatch.sampling import _heap_walk  # noqa: PLC0415 - optional
+        return importlib.import_module("memwatch.sampling._heap_walk"), ""
     except ImportError as missing:
         known = getattr(missing, "name", None) is None and str(missing)
         return None, str(missing) if known else "the compiled part is not installed"
-    return _heap_walk, ""
 
 
 _native, _why_not = _load()
@@ -75,7 +75,6 @@ def walk_heap(
     Raises :class:`InterruptedError` when the walk was stopped, :class:`TimeoutError` when a garbage collection of the
     program does not end.
     """
-    assert _native is not None
     stops = _native.stops()  # before the question: a stop between the two is seen by the walk
     if leaving():
         raise InterruptedError
@@ -92,7 +91,6 @@ def walk_heap(
 
 
 def _containers(types: Sequence[type], packed: bytes) -> Iterator[Found]:
-    assert _native is not None
     kinds: tuple[type, ...] = _native.KINDS
     for token, kind, length, of, size, sized in _CONTAINER.iter_unpack(packed):
         holds = [types[of]] if of >= 0 else [int] if kinds[kind] is bytearray else []

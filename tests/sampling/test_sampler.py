@@ -16,9 +16,8 @@ from typing import Any
 import pytest
 
 from memwatch.figures import MemorySnapshot
-from memwatch.sampling import Sampler
+from memwatch.sampling import Sampler, walk
 from memwatch.sampling import sampler as module
-from memwatch.sampling import walk
 from memwatch.sampling.budget import Budget
 from memwatch.sampling.limits import LimitReader
 from memwatch.sampling.procmem import ProcessMemory, SharedFigures
