@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('memwatch', '0002_notifications_sent_again_triggers_with_several_kinds'),
+        ('memwatch', '0004_leak_events_of_renaming'),
     ]
 
     operations = [
