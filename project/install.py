@@ -48,7 +48,7 @@ def main(requirements: str) -> None:
     pip = [python, "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
     run([*pip, "--require-hashes", "-r", requirements], f"{requirements} cannot be installed: see the lines above")
     run(
-        [*pip, "--no-deps", "--no-build-isolation", "--editable", "."],
+        [*pip, "--no-deps", "--no-build-isolation", "--config-settings", "editable_mode=compat", "--editable", "."],
         "the package itself cannot be installed: see the lines above",
     )
 

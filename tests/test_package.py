@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -13,20 +15,32 @@ import psutil
 import pytest
 
 from memwatch import __version__
+from tests.sampling.ways import need_walk
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-q"]
-    done = subprocess.run([*build, "-w", folder, ROOT], capture_output=True, text=True, check=False)
+    with zipfile.ZipFile(build(tmp_path_factory.mktemp("wheel"))) as opened:
+        yield opened
+
+
+def build(folder: Path, **environ: str) -> Path:
+    """A wheel of the package alone: of a copy, so that nothing of an earlier build is in it."""
+    source = folder / "source"
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        source.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, source)
+    shutil.copytree(ROOT / "memwatch", source / "memwatch", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-q"]
+    done = subprocess.run(
+        [*command, "-w", folder, source], capture_output=True, text=True, check=False, env={**os.environ, **environ}
+    )
     assert done.returncode == 0, done.stderr
     (path,) = folder.glob("memwatch-*.whl")
     assert f"-{__version__}-" in path.name
-    with zipfile.ZipFile(path) as opened:
-        yield opened
+    return path
 
 
 def test_it_has_everything_that_the_application_needs_at_run_time(wheel: zipfile.ZipFile) -> None:
@@ -35,10 +49,27 @@ def test_it_has_everything_that_the_application_needs_at_run_time(wheel: zipfile
     wanted = {
         path.relative_to(ROOT).as_posix()
         for path in folders
-        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix not in (".pyc", ".so")
     }
     assert wanted <= packed
     assert {"memwatch/py.typed", "memwatch/migrations/0001_initial.py", "memwatch/static/memwatch/admin.css"} <= packed
+
+
+def test_it_has_the_compiled_walk_and_without_a_compiler_everything_else(
+    wheel: zipfile.ZipFile, tmp_path: Path
+) -> None:
+    need_walk()
+    compiled = {name for name in wheel.namelist() if name.endswith(".so")}
+    assert [name.partition(".")[0] for name in compiled] == ["memwatch/sampling/_heap_walk"]
+    with zipfile.ZipFile(build(tmp_path, CC="/bin/false")) as without:
+        assert set(wheel.namelist()) - set(without.namelist()) == compiled
+        without.extractall(tmp_path)
+    ask = "from memwatch.sampling.walk import census_method; print(census_method())"
+    done = subprocess.run(
+        [sys.executable, "-c", ask], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout == "fallback: the compiled part is not installed\n", done.stderr
 
 
 def test_it_has_nothing_of_the_deployment_the_examples_and_the_tests(wheel: zipfile.ZipFile) -> None:

@@ -176,6 +176,7 @@ def _identity(process: Process, now: datetime) -> list[panels.Line]:
         panels.Line(label=_("Parent"), value=str(process.parent_pid or formats.NOT_MEASURED)),
         panels.Line(label=_("Python"), value=process.python or formats.NOT_MEASURED),
         panels.Line(label=_("Agent"), value=process.agent_version or formats.NOT_MEASURED),
+        panels.Line(label=_("Objects counted by"), value=process.census_method or formats.NOT_MEASURED),
         panels.Line(label=_("Seen first"), value=formats.when(process.first_seen_at, now)),
         panels.Line(label=_("Lease until"), value=formats.when(process.lease_expires_at, now)),
         panels.Line(label=_("Snapshots dropped"), value=formats.count(process.dropped_snapshots)),

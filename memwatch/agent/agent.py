@@ -25,6 +25,7 @@ from memwatch.agent.timetable import Backoff, Timetable
 from memwatch.figures import BigContainer
 from memwatch.sampling import Sampler
 from memwatch.sampling.identity import ProcessInfo, describe_process, own_arguments
+from memwatch.sampling.walk import stop_walk
 from memwatch.transport import Incoming, TransportUnavailable, Uplink, native, open_uplink
 from memwatch.transport.wire import Answer, Command, RecordingPart, Report, WireError
 
@@ -67,7 +68,7 @@ class Agent:
         self._reported = False
         self._seq = 0
         self._failures = 0
-        self.thread = NativeThread(self._work, wake=self._wake_uplink)
+        self.thread = NativeThread(self._work, wake=self._wake)
 
     @property
     def sampler(self) -> Sampler:
@@ -80,6 +81,8 @@ class Agent:
                     heap_limit_mb=config.heap_limit_mb,
                     pause_budget_ms=config.pause_budget_ms,
                     cpu_share_budget=config.cpu_budget_percent / 100,
+                    around_walk=self.thread.collector.suspended(),
+                    leaving=lambda: self.thread.leaving,
                     requests_handled=activity.requests_handled,
                     tasks_handled=activity.tasks_handled,
                 )
@@ -94,7 +97,11 @@ class Agent:
                 config = self.config
                 self._described_at = now
                 self._process = describe_process(
-                    service=config.service, host=config.host, release=config.release, nonce=self._nonce
+                    service=config.service,
+                    host=config.host,
+                    release=config.release,
+                    nonce=self._nonce,
+                    cpu_budget_percent=config.cpu_budget_percent,
                 )
             return self._process
 
@@ -119,7 +126,9 @@ class Agent:
             collects=lambda: self.thread.collector.taken or gc.isenabled(),
         )
 
-    def _wake_uplink(self) -> None:
+    def _wake(self) -> None:
+        if self.thread.leaving:
+            stop_walk()  # also the one of a profiler in this process: its snapshot then comes without a census
         uplink = self._uplink
         if uplink is not None:
             uplink.wake()

@@ -8,7 +8,9 @@ A host that has switched it off itself finds it as it was.
 
 from __future__ import annotations
 
+import contextlib
 import gc
+from contextlib import AbstractContextManager
 
 
 class CollectorBreak:
@@ -33,3 +35,21 @@ class CollectorBreak:
         if self._taken:
             gc.enable()
             self._taken = False
+
+    def suspended(self) -> AbstractContextManager[None]:
+        """The program's collector on, as the program has it, for work that takes seconds but makes no objects."""
+        return _Suspended(self)
+
+
+class _Suspended(contextlib.AbstractContextManager[None]):
+    def __init__(self, collector: CollectorBreak) -> None:
+        self._collector = collector
+        self._was_taken = False
+
+    def __enter__(self) -> None:
+        self._was_taken = self._collector.taken
+        self._collector.end()
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._was_taken:
+            self._collector.begin()

@@ -11,6 +11,7 @@ import sys
 from memwatch.agent import activity, recordings
 from memwatch.agent.agent import Agent
 from memwatch.agent.config import AgentConfig
+from memwatch.sampling.walk import stop_walk
 from memwatch.transport import TransportUnavailable, native, open_uplink
 
 logger = logging.getLogger("memwatch.agent")
@@ -111,6 +112,7 @@ def _after_in_child() -> None:
     _paused.clear()
     activity.reset()
     recordings.begin_anew()
+    stop_walk()
     if parents is not None:
         parents.thread.collector.end()  # its thread, which would do so, is not here
     if parents is None or parents.pid == os.getpid() or _becomes_another_program():

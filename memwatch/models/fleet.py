@@ -74,6 +74,17 @@ class Process(models.Model):
     python = models.CharField(_("Python"), max_length=300, blank=True)
     agent_version = models.CharField(_("agent"), max_length=300, blank=True)
     extension_modules = models.JSONField(_("extension modules"), default=list, blank=True)
+    census_method = models.CharField(
+        _("how objects are counted"),
+        max_length=300,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("By the native walk, or by the fallback and why; empty where the agent does not say."),
+    )
+    cpu_budget_percent = models.FloatField(
+        _("CPU budget"), null=True, blank=True, help_text=_("Percent of one CPU for looking at the heap, on average.")
+    )
     outside = models.BooleanField(
         _("seen from outside"), default=False, help_text=_("It has no agent; its eldest child reports its RSS.")
     )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection
 
 from memwatch.figures import BigContainer
-from memwatch.sampling.look import Found, look, module_level_names
+from memwatch.sampling.look import Found, Look, module_level_names
 from memwatch.sampling.names import TypeNames, clean
 
 TOLD = 1_000
@@ -58,9 +58,11 @@ class BigContainers:
         """Count growth from the next look on."""
         self._first.clear()
 
-    def observe(self, *, total: int, blocks: int, own: Collection[int]) -> tuple[BigContainer, ...]:
-        """Look now; the fastest growing containers first, then the largest. ``own``: ids to leave out."""
-        seen = look(total=total)
+    def observe(self, seen: Look, *, blocks: int, own: Collection[int]) -> tuple[BigContainer, ...]:
+        """What ``seen`` has found: the fastest growing containers first, then the largest.
+
+        ``own``: ids to leave out.
+        """
         self._censuses, self._blocks, self.pause_ms = 0, blocks, seen.pause_ms
         found = [container for container in seen.containers if container.token not in own]
         self._remember(found)

@@ -17,6 +17,7 @@ from memwatch.sampling.names import clean
 from memwatch.sampling.procmem import read_bytes
 from memwatch.sampling.program import guess_program, guess_service, worker_name
 from memwatch.sampling.redaction import command_line
+from memwatch.sampling.walk import census_method
 
 MAX_EXTENSION_MODULES = 100
 
@@ -41,6 +42,10 @@ class ProcessInfo:
     """memwatch's version in that process."""
     extension_modules: tuple[str, ...] = ()
     """Top-level packages with compiled modules loaded: the candidates for native growth."""
+    census_method: str = ""
+    """How its objects are counted: ``native walk``, or ``fallback`` and why."""
+    cpu_budget_percent: float | None = None
+    """Of one CPU, for looking at its heap, on average: what decides how often objects are counted."""
 
     @property
     def key(self) -> str:
@@ -61,7 +66,9 @@ class OutsideProcess:
     timestamp: datetime
 
 
-def describe_process(*, service: str | None, host: str, release: str, nonce: str) -> ProcessInfo:
+def describe_process(
+    *, service: str | None, host: str, release: str, nonce: str, cpu_budget_percent: float | None = None
+) -> ProcessInfo:
     """This process. ``service``: ``None`` to guess it from the program. ``nonce``: drawn anew after each fork."""
     arguments = own_arguments()
     program = guess_program(arguments, worker_name=worker_name(), parent_arguments=arguments_of(os.getppid()))
@@ -78,6 +85,8 @@ def describe_process(*, service: str | None, host: str, release: str, nonce: str
         python=platform.python_version(),
         agent=__version__,
         extension_modules=extension_modules(),
+        census_method=clean(census_method()),
+        cpu_budget_percent=cpu_budget_percent,
     )
 
 

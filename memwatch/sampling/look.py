@@ -1,4 +1,4 @@
-"""A look at the heap for big built-in containers, in one uninterrupted C call.
+"""A look at the heap for big built-in containers, in one uninterrupted C call: where there is no compiled walk.
 
 It finds the exact ``list``, ``dict``, ``set``, ``tuple`` and ``deque`` objects with at least 250 entries among
 the tracked objects, and among the values of modules also the dicts and bytearrays that the collector does not track
@@ -17,7 +17,7 @@ from functools import partial
 from itertools import chain, compress, islice, repeat
 from operator import call, is_, itemgetter, le, not_
 from types import CellType, FunctionType, MethodType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 from memwatch.sampling.quiet import Step, breathe, late, uninterrupted
 
@@ -27,17 +27,6 @@ SAMPLED_ENTRIES = 50
 """Entries of which type and size are looked at."""
 SAMPLED_OBJECTS = 2_000
 """Objects whose sizes are looked at, evenly spread over the heap."""
-
-PARTS = 8
-"""In which a heap is gone through, each in one uninterrupted call; between two of them other threads may run.
-
-Each part lists the tracked objects anew, so that more parts cost more time and, from here on, shorten the pause little.
-"""
-LEAST_PART = 25_000
-"""Objects of a part, but for the last: listing them costs as much as going through them."""
-OVERLAP = 2_000
-"""Objects that one part shares with the next: those before it may die meanwhile."""
-_OLDEST, _YOUNGER = 2, (0, 1)
 
 KINDS: tuple[type, ...] = (list, dict, set, tuple, deque, bytearray)
 _KIND_IDS = frozenset(map(id, KINDS))
@@ -125,11 +114,11 @@ class _Harvest:
         """Run one program: ``gather(big)`` gives the steps that put big containers into the list ``big``."""
         big: list[Any] = []
         marks: list[float] = []
-        steps: list[Step] = [partial(marks.extend, map(call, (time.perf_counter,))), *gather(big)]
+        steps: list[Step] = [partial(marks.extend, map(call, (time.thread_time,))), *gather(big)]
         for kinds, entries_of in _GROUPS:
             steps += self._details(kinds, entries_of, big)
         breathe()
-        steps += [big.clear, partial(marks.extend, map(call, (time.perf_counter,)))]
+        steps += [big.clear, partial(marks.extend, map(call, (time.thread_time,)))]
         uninterrupted(steps)
         self.pause_ms = max(self.pause_ms, (marks[1] - marks[0]) * 1e3)
 
@@ -154,7 +143,7 @@ class _Harvest:
         ]
 
     def containers(self) -> list[Found]:
-        """Each container once, since the parts of the heap overlap.
+        """Each container once: a module's dict may have two names.
 
         The lists of this very look are none: those that bring things home, and those that it had emptied by the time.
         """
@@ -166,64 +155,31 @@ class _Harvest:
 def look(*, total: int) -> Look:
     """Find the big containers. ``total``: about how many objects are tracked."""
     harvest = _Harvest()
-    for part in _parts(total):
-        harvest.run(partial(_tracked_steps, harvest, part, max(1, total // SAMPLED_OBJECTS)))
+    harvest.run(partial(_tracked_steps, harvest, max(1, total // SAMPLED_OBJECTS)))
     harvest.run(_module_steps)
     return Look(harvest.containers(), harvest.sampled_types, harvest.sampled_sizes, harvest.pause_ms)
 
 
-class _Part(NamedTuple):
-    listed: int | None
-    """The generation of which it is a part, ``None`` for all."""
-    start: int
-    stop: int | None
-    younger: tuple[int, ...] = ()
-    """Generations that it has as a whole."""
-
-
-def _parts(total: int) -> Iterator[_Part]:
-    """Of the oldest generation, whose order stays when younger objects join it, for they do so at its end.
-
-    The younger generations come with the last part. Where they are large the host has the collector off, and the list
-    of all objects keeps its order.
-    """
-    young: list[int] = []
-    uninterrupted([partial(young.extend, map(len, map(gc.get_objects, _YOUNGER)))])
-    by_age = sum(young) < LEAST_PART
-    listed, younger = (_OLDEST, _YOUNGER) if by_age else (None, ())
-    length = total - sum(young) if by_age else total
-    size = max(LEAST_PART, -(-length // PARTS))
-    last = max(0, length - 1) // size * size
-    for start in range(0, last, size):
-        yield _Part(listed, start, start + size + OVERLAP)
-    yield _Part(listed, last, None, younger)
-
-
-def _tracked_steps(harvest: _Harvest, which: _Part, spread: int, big: list[Any]) -> list[Step]:
-    """Gather among a part of the tracked objects, and look at the size of each ``spread``-th."""
+def _tracked_steps(harvest: _Harvest, spread: int, big: list[Any]) -> list[Step]:
+    """Gather among the tracked objects, and look at the size of each ``spread``-th."""
     heap: list[list[Any]] = []
-    part: list[list[Any]] = []
     containers: list[Any] = []
     cleared: list[None] = []
 
     def objects() -> Iterator[Any]:
-        return chain.from_iterable(part)
+        return chain.from_iterable(heap)
 
     def sample() -> Iterator[Any]:
         return _of_type(PLAIN_IDS, lambda: islice(objects(), 0, None, spread))
 
     return [
-        partial(heap.extend, map(gc.get_objects, (which.listed,))),
-        partial(part.extend, map(list.__getitem__, heap, (slice(which.start, which.stop),))),
-        # Cleared in place: an iterator that has not reached the end still holds the list, and may be in it.
-        partial(cleared.extend, map(list.clear, heap)),
-        heap.clear,
-        partial(part.extend, map(gc.get_objects, which.younger)),
+        partial(heap.extend, map(gc.get_objects, (None,))),
         partial(containers.extend, _of_type(_KIND_IDS, objects)),
         partial(harvest.sampled_types.extend, map(type, sample())),
         partial(harvest.sampled_sizes.extend, map(sys.getsizeof, sample())),
-        partial(cleared.extend, map(list.clear, part)),
-        part.clear,
+        # Cleared in place: an iterator that has not reached the end still holds the list, and may be in it.
+        partial(cleared.extend, map(list.clear, heap)),
+        heap.clear,
         partial(big.extend, compress(containers, map(le, repeat(BIG), map(len, containers)))),
         containers.clear,
     ]

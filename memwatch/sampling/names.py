@@ -69,11 +69,10 @@ class TypeNames:
     def __getitem__(self, key: int) -> str:
         return self._names[key]
 
-    def known(self) -> dict[int, int]:
-        """The types known and alive by id, each with 0. Hold every type that you look up from before this call."""
+    def forget_dead(self) -> None:
+        """Forget what has died. Hold every type that you look up from before this call."""
         for key in list(compress(self._refs, map(is_, map(call, self._refs.values()), repeat(None)))):
             del self._refs[key], self._names[key]
-        return dict.fromkeys(self._names, 0)
 
     def learn(self, types: Sequence[type]) -> None:
         """Name those of ``types`` that are new."""

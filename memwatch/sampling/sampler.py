@@ -9,15 +9,18 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from memwatch.figures import MB, BigContainer, MemorySnapshot
+from memwatch.sampling import walk
 from memwatch.sampling.allocator import AllocatorFigures, Allocators
 from memwatch.sampling.budget import Budget
 from memwatch.sampling.census import take_census
 from memwatch.sampling.containers import BigContainers
 from memwatch.sampling.limits import LimitReader, Limits
+from memwatch.sampling.look import Look, look
 from memwatch.sampling.names import TypeNames
 from memwatch.sampling.procmem import ProcessMemory, ResidentFigures, SharedFigures
 from memwatch.sampling.quiet import Headroom, native_lock, possible
@@ -32,8 +35,6 @@ SHARED_SLOW_S = 0.05
 
 CHEAP_OBJECTS, CENSUS_OBJECTS, LOOK_OBJECTS = 60, 150, 400
 """gc-tracked objects that each part makes, about."""
-BLOCKS_AN_OBJECT = 2
-"""Blocks of the allocator for each tracked object, about: how large the first census will be."""
 
 _T = TypeVar("_T")
 _NOTHING: dict[str, Any] = {}
@@ -52,8 +53,10 @@ class Sampler:
         top_objects_count: int = 20,
         growers_count: int = 10,
         heap_limit_mb: float | None = None,
-        pause_budget_ms: float = 50.0,
         cpu_share_budget: float = 0.005,
+        pause_budget_ms: float = 50.0,
+        around_walk: AbstractContextManager[object] | None = None,
+        leaving: Callable[[], bool] = lambda: False,
         requests_handled: Callable[[], int | None] | None = None,
         tasks_handled: Callable[[], int | None] | None = None,
         memory: ProcessMemory | None = None,
@@ -66,6 +69,7 @@ class Sampler:
         self._reported = ReportedTypes(top=top_objects_count, growers=growers_count)
         self._containers = BigContainers(self._names)
         self._budget = Budget(cpu_share=cpu_share_budget, pause_ms=pause_budget_ms)
+        self._around_walk, self._leaving = around_walk, leaving
         self._headroom = Headroom()
         self._memory = memory or ProcessMemory()
         self._limits = limits or LimitReader(setting_mb=heap_limit_mb)
@@ -75,8 +79,10 @@ class Sampler:
         self._now = now
         self._monotonic = monotonic
         self._snapshots = 0
-        self._objects = 0
-        """By the last census."""
+        self._census_cpu_ms = 0.0
+        """Of the last census."""
+        self._stopped = 0
+        """Censuses in a row that were stopped half-way: the next one hurries."""
         self._shared_at = 0
         self._failed: set[str] = set()
         self._pid = os.getpid()
@@ -111,8 +117,9 @@ class Sampler:
         figures = self._cheap_figures()
         self._budget.earn(self._monotonic())
         wanted = self._budget.allows() if census is None else census
-        if wanted and possible():
-            figures.update(self._part("census", self._look, _NOTHING, figures["allocated_blocks"] or 0, reader))
+        if wanted and (walk.native() or possible()):
+            hurry = min(self._stopped + (census is not None), len(walk.WITHIN_S) - 1)
+            figures.update(self._part("census", self._look, _NOTHING, figures["allocated_blocks"] or 0, reader, hurry))
         snapshot = MemorySnapshot(
             timestamp=timestamp, snapshot_cpu_ms=round((time.thread_time() - cpu) * 1e3, 3), **figures
         )
@@ -170,24 +177,37 @@ class Sampler:
         self._shared_at = self._snapshots + SHARED_EVERY * (10 if slow else 1)
         return figures
 
-    def _look(self, blocks: int, reader: str) -> dict[str, Any]:
-        """The census, and the look for big containers when it is worth while and affordable."""
+    def _look(self, blocks: int, reader: str, hurry: int) -> dict[str, Any]:
+        """The census, and the big containers: with a walk always, else when worth while and affordable."""
         self._headroom.ask(CENSUS_OBJECTS)
         start = time.thread_time()
-        expected = self._objects or blocks // BLOCKS_AN_OBJECT
-        census = take_census(self._names, reserve=len(self._headroom), expected=expected)
-        self._objects = census.total
+        census = take_census(
+            self._names,
+            reserve=len(self._headroom),
+            last_cpu_ms=self._census_cpu_ms,
+            hurry=hurry,
+            around=self._around_walk,
+            leaving=self._leaving,
+            ready=lambda objects: self._headroom.ask(CENSUS_OBJECTS + objects),
+        )
+        if census is None:
+            self._stopped += 1
+            self._budget.charge(cpu_ms=(time.thread_time() - start) * 1e3, pause_ms=0.0)
+            return {}
+        self._stopped = 0
         top_objects, backfill = self._reported.choose(census.counts, reader)
-        cpu_ms = (time.thread_time() - start) * 1e3
-        self._budget.charge(cpu_ms=cpu_ms, pause_ms=census.pause_ms)
         figures: dict[str, Any] = {
             "total_objects": census.total,
             "top_objects": top_objects,
             "backfill": backfill,
             "census_pause_ms": census.pause_ms,
         }
-        affordable = self._budget.allows(reserve=2 * cpu_ms / 1e3)
-        if self._containers.due(blocks) and (affordable or self._containers.overdue):
+        if census.seen is not None:
+            figures.update(self._part("big containers", self._big_containers, _NOTHING, census.seen, blocks))
+        self._census_cpu_ms = (time.thread_time() - start) * 1e3
+        self._budget.charge(cpu_ms=self._census_cpu_ms, pause_ms=census.pause_ms)
+        affordable = self._budget.allows(reserve=2 * self._census_cpu_ms / 1e3)
+        if census.seen is None and self._containers.due(blocks) and (affordable or self._containers.overdue):
             figures.update(self._part("big containers", self._look_for_containers, _NOTHING, census.total, blocks))
             figures["census_pause_ms"] = max(census.pause_ms, self._containers.pause_ms)
         return figures
@@ -195,9 +215,13 @@ class Sampler:
     def _look_for_containers(self, total: int, blocks: int) -> dict[str, Any]:
         self._headroom.ask(LOOK_OBJECTS)
         start = time.thread_time()
-        own = self._names.own_containers()
-        containers: tuple[BigContainer, ...] = self._containers.observe(total=total, blocks=blocks, own=own)
+        figures = self._big_containers(look(total=total), blocks)
         self._budget.charge(cpu_ms=(time.thread_time() - start) * 1e3, pause_ms=self._containers.pause_ms)
+        return figures
+
+    def _big_containers(self, seen: Look, blocks: int) -> dict[str, Any]:
+        own = self._names.own_containers()
+        containers: tuple[BigContainer, ...] = self._containers.observe(seen, blocks=blocks, own=own)
         return {"big_containers": containers, "type_sizes": dict(self._containers.type_sizes)}
 
     def _own_blocks(self) -> int:

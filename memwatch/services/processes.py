@@ -23,7 +23,10 @@ log = logging.getLogger("memwatch")
 _ATTEMPTS = 10
 _SAME_START = timedelta(seconds=2)
 """Two readings of one process's start time differ by less."""
-_DESCRIPTION = ("program", "command_line", "parent_pid", "python", "agent_version", "extension_modules")
+_DESCRIPTION = (
+    *("program", "command_line", "parent_pid", "python", "agent_version", "extension_modules"),
+    *("census_method", "cpu_budget_percent"),
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +64,8 @@ class Sighting:
                 "python": info.python,
                 "agent_version": info.agent,
                 "extension_modules": list(info.extension_modules),
+                "census_method": info.census_method,
+                "cpu_budget_percent": info.cpu_budget_percent,
             },
         )
 

@@ -31,7 +31,7 @@ _TOTALS = (
 """Column, field of the report, name of the counter."""
 _RARELY = (
     "dropped_snapshots", "sampling_failures", "refused_commands", "ended_at", "end_reason", "program", "command_line",
-    "parent_pid", "python", "agent_version", "extension_modules",
+    "parent_pid", "python", "agent_version", "extension_modules", "census_method", "cpu_budget_percent",
 )  # fmt: skip
 _ANSWERS = {"done": Command.State.DONE, "refused": Command.State.REFUSED, "failed": Command.State.FAILED}
 _QUESTIONS_AT_ONCE = 100

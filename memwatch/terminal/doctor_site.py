@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -103,6 +103,19 @@ def _folder(path: Path, *, shared: bool) -> Iterator[Finding]:
         yield Finding(True, f"{path} has the mode {mode:o}")
 
 
+def _census_methods(alive: Iterable[Process]) -> Iterator[Finding]:
+    """How the objects of these processes are counted."""
+    by_method: dict[str, list[str]] = {}
+    for process in alive:
+        if process.census_method:
+            by_method.setdefault(process.census_method, []).append(process.slot)
+    for method, slots in sorted(by_method.items()):
+        named = ", ".join(slots[:5]) + (f" and {len(slots) - 5} more" if len(slots) > 5 else "")
+        slow = method.startswith("fallback")
+        remedy = "A count stops the process for longer: see docs/how-it-works.md, What it costs." if slow else ""
+        yield Finding(None if slow else True, f"objects counted by {method}: {named}", remedy)
+
+
 def agents() -> Iterator[Finding]:
     """Whether processes report."""
     alive = list(Process.objects.alive().filter(outside=False).select_related("service"))
@@ -119,6 +132,7 @@ def agents() -> Iterator[Finding]:
         services[process.service.name] = services.get(process.service.name, 0) + 1
     counted = ", ".join(f"{name} {number}" for name, number in sorted(services.items()))
     yield Finding(True, f"{len(alive)} processes are watched: {counted}")
+    yield from _census_methods(alive)
     for process in silent[:5]:
         text = f"{process} was last heard of {words.age(process.last_seen_at, now)}"
         yield Finding(False, text, "Is it stopped, or does no worker take in reports?")

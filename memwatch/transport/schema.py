@@ -232,6 +232,7 @@ def process(value: object) -> ProcessInfo:
     """Who reports."""
     found = mapping("process", value)
     parent = found.get("parent_pid")
+    budget = found.get("cpu_budget_percent")
     modules = found.get("extension_modules") or []
     if not isinstance(modules, list):
         raise WireError("malformed", f"extension_modules is {_shown(modules)}, a list is wanted")
@@ -248,6 +249,8 @@ def process(value: object) -> ProcessInfo:
         python=text("python", found.get("python"), default=""),
         agent=text("agent", found.get("agent"), default=""),
         extension_modules=tuple(text("extension_modules", item) for item in modules[:100]),
+        census_method=text("census_method", found.get("census_method"), default=""),
+        cpu_budget_percent=None if budget is None else number("cpu_budget_percent", budget, high=100),
     )
 
 

@@ -250,6 +250,13 @@ def test_the_page_of_a_process_compares_its_types_with_the_baseline(fleet: Fleet
     assert escape(EVIL) in text
 
 
+def test_the_page_of_a_process_says_how_its_objects_are_counted(fleet: Fleet, login: Login) -> None:
+    process = fleet.process(census_method=f"fallback: {EVIL}")
+    text = login("viewer").get(_page("process", process.pk)).content.decode()
+    assert "Objects counted by" in text
+    assert f"fallback: {escape(EVIL)}" in text
+
+
 def test_the_page_of_a_process_takes_a_bounded_number_of_queries(fleet: Fleet, login: Login) -> None:
     process = fleet.process()
     for minutes in range(60, 0, -1):

@@ -34,10 +34,18 @@ def test_the_share_of_cpu_holds_in_the_long_run() -> None:
     assert len(times) * 0.3 <= 36_000 * 0.005 + 1.3
 
 
-def test_a_long_pause_makes_the_census_rarer() -> None:
-    short = taken(cpu_ms=300, pause_ms=50, interval_s=60, seconds=36_000)
-    long = taken(cpu_ms=300, pause_ms=150, interval_s=60, seconds=36_000)
-    assert len(long) < len(short) / 2
+def test_a_million_scattered_objects_are_counted_every_minute() -> None:
+    times = taken(cpu_ms=150, pause_ms=1, interval_s=60, seconds=36_000)
+    assert times == list(range(0, 36_000, 60))
+
+
+def test_a_pause_within_its_budget_costs_nothing_but_its_cpu() -> None:
+    assert taken(cpu_ms=20, pause_ms=50, interval_s=4, seconds=3600) == list(range(0, 3600, 4))
+
+
+def test_a_long_pause_makes_the_census_rarer_in_proportion() -> None:
+    times = taken(cpu_ms=20, pause_ms=200, interval_s=4, seconds=3600)
+    assert times == list(range(0, 3600, 40))  # four times the budget: every forty seconds instead of ten
 
 
 def test_even_a_huge_heap_is_counted_every_ten_minutes() -> None:

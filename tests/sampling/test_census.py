@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from memwatch.sampling import census as module
-from memwatch.sampling.census import take_census
+from memwatch.sampling.census import Census, take_census
 from memwatch.sampling.names import TypeNames
+from tests.sampling.ways import BOTH, use
 
 
 class Quote:
@@ -30,26 +31,32 @@ class HashingMeta(type):
         return cls is other
 
 
-@pytest.fixture(params=["no metaclass with a hash", "a metaclass with a hash", "python counting"])
+@pytest.fixture(params=[*BOTH, "fallback, a metaclass with a hash", "fallback, python counting"], autouse=True)
 def ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The ways in which types are counted: all must give the same."""
+    """The ways in which objects are counted: all must give the same, and ask no metaclass."""
+    use(request.param.partition(",")[0], monkeypatch)
     monkeypatch.setattr(module, "SLICE", 1_000)
-    kept: list[Any] = []
-    if request.param == "a metaclass with a hash":
-        kept.append(HashingMeta("Hashing", (), {}))
-    if request.param == "python counting":
+    kept = HashingMeta("Hashing", (), {}) if "metaclass" in request.param else None
+    if "python" in request.param:
         monkeypatch.setattr(module, "BuiltinFunctionType", type(None))
     HashingMeta.calls.clear()
     yield request.param
     assert HashingMeta.calls == []
+    del kept
 
 
-def test_counts_are_exact(ways: str) -> None:
+def census_of(names: TypeNames) -> Census:
+    taken = take_census(names)
+    assert taken is not None
+    return taken
+
+
+def test_counts_are_exact() -> None:
     names = TypeNames()
     kept = [Quote() for _ in range(1234)]
     gc.collect()
     before = len(gc.get_objects())
-    census = take_census(names)
+    census = census_of(names)
     after = len(gc.get_objects())  # with the names of all types that it has met
     assert census.counts[f"{__name__}.Quote"] == 1234
     assert before - 100 < census.total < after + 100
@@ -57,14 +64,14 @@ def test_counts_are_exact(ways: str) -> None:
     assert census.counts["dict"] > 1000
     assert census.pause_ms > 0
     kept.clear()
-    assert f"{__name__}.Quote" not in take_census(names).counts
+    assert f"{__name__}.Quote" not in census_of(names).counts
 
 
 def test_instances_of_a_hashing_metaclass_are_counted_without_asking_it() -> None:
     hashing = HashingMeta("Hashing", (), {})
     kept = [hashing() for _ in range(77)]
     HashingMeta.calls.clear()
-    counts = take_census(TypeNames()).counts
+    counts = census_of(TypeNames()).counts
     assert counts[f"{__name__}.Hashing"] == 77
     assert HashingMeta.calls == []
     assert len(kept) == 77
@@ -84,7 +91,7 @@ def test_a_hash_inherited_from_a_mixin_is_noticed() -> None:
     made = Meta("Made", (), {})
     kept = [made() for _ in range(10)]
     called.clear()
-    assert take_census(TypeNames()).counts[type_key(made)] == 10
+    assert census_of(TypeNames()).counts[type_key(made)] == 10
     assert called == []
     assert kept
 
@@ -93,19 +100,19 @@ def type_key(of: type) -> str:
     return TypeNames().of([of])[0]
 
 
-def test_classes_of_the_same_name_are_summed(ways: str) -> None:
+def test_classes_of_the_same_name_are_summed() -> None:
     twins = [type("Twin", (), {"__module__": "app"}) for _ in range(3)]
     kept = [twin() for twin in twins for _ in range(5)]
-    assert take_census(TypeNames()).counts["app.Twin"] == 15
+    assert census_of(TypeNames()).counts["app.Twin"] == 15
     assert len(kept) == 15
 
 
-def test_a_dead_class_lends_its_name_and_count_to_no_successor(ways: str) -> None:
+def test_a_dead_class_lends_its_name_and_count_to_no_successor() -> None:
     names = TypeNames()
     for number in range(30):
         mortal = type(f"Mortal{number}", (), {"__module__": "app"})
         kept = [mortal() for _ in range(number + 1)]
-        counts = take_census(names).counts
+        counts = census_of(names).counts
         assert {name: count for name, count in counts.items() if name.startswith("app.Mortal")} == {
             f"app.Mortal{number}": len(kept)
         }
@@ -126,14 +133,14 @@ def test_hostile_objects_are_counted_and_never_asked() -> None:
 
     kept = [Bad() for _ in range(50)]
     called.clear()
-    assert take_census(TypeNames()).counts[type_key(Bad)] == 50
+    assert census_of(TypeNames()).counts[type_key(Bad)] == 50
     assert called == []
     assert sum(1 for _ in kept) == 50
 
 
 def test_the_observers_own_objects_are_left_out() -> None:
     names = TypeNames()
-    counts = take_census(names, reserve=0).counts
+    counts = census_of(names).counts
     assert not [name for name in counts if name.startswith("memwatch.sampling.")]
 
 
@@ -141,12 +148,14 @@ def test_an_idle_process_gives_the_same_census_again() -> None:
     names = TypeNames()
     gc.collect()
     for _ in range(3):
-        take_census(names)
+        census_of(names)
     gc.collect()
-    first = take_census(names)
-    second = take_census(names)
-    assert second.total == first.total
-    assert second.counts == first.counts
+    first = census_of(names)
+    total, counts = first.total, first.counts
+    del first  # with the containers that it has seen
+    second = census_of(names)
+    assert second.total == total
+    assert second.counts == counts
 
 
 def test_no_destructor_runs_in_the_counting_thread() -> None:
@@ -173,7 +182,7 @@ def test_no_destructor_runs_in_the_counting_thread() -> None:
     def count() -> None:
         names = TypeNames()
         while not stop.is_set():
-            take_census(names)
+            census_of(names)
             taken[0] += 1
 
     # Garbage in cycles falls to whichever thread allocates; what this test is about is the last reference.

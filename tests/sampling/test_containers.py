@@ -15,8 +15,10 @@ from memwatch.figures import BigContainer
 from memwatch.sampling import containers as containers_module
 from memwatch.sampling import look as module
 from memwatch.sampling.containers import MAX_CONTAINERS, BigContainers
-from memwatch.sampling.look import look
+from memwatch.sampling.look import Look, look
 from memwatch.sampling.names import TypeNames
+from memwatch.sampling.walk import walk_heap
+from tests.sampling.ways import BOTH, use
 
 
 @pytest.fixture(autouse=True)
@@ -33,9 +35,21 @@ def leaks() -> Iterator[types.ModuleType]:
     del sys.modules[made.__name__]
 
 
+@pytest.fixture(params=BOTH, autouse=True)
+def seen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to find containers must find the same."""
+    use(request.param, monkeypatch)
+    if request.param == "walk":
+        monkeypatch.setattr(f"{__name__}.find", lambda: walk_heap(last_cpu_ms=0, hurry=1).seen)
+
+
+def find() -> Look:
+    return look(total=len(gc.get_objects()))
+
+
 def observe(containers: BigContainers | None = None) -> tuple[BigContainer, ...]:
     watch = containers or BigContainers(TypeNames())
-    return watch.observe(total=len(gc.get_objects()), blocks=0, own=())
+    return watch.observe(find(), blocks=0, own=())
 
 
 def named(found: tuple[BigContainer, ...], name: str) -> BigContainer:
@@ -113,17 +127,6 @@ def test_a_new_container_at_an_old_address_has_not_grown() -> None:
     assert watch._first[id(keep)] == (list, 2000)
 
 
-def test_a_big_heap_is_gone_through_in_parts(monkeypatch: pytest.MonkeyPatch, leaks: Any) -> None:
-    leaks.MANY = [[str(number)] * 1500 for number in range(40)]
-    monkeypatch.setattr(module, "LEAST_PART", 5_000)
-    monkeypatch.setattr(module, "PARTS", 20)
-    monkeypatch.setattr(module, "OVERLAP", 500)
-    found = look(total=len(gc.get_objects()))
-    tokens = [container.token for container in found.containers]
-    assert {id(one) for one in leaks.MANY} <= set(tokens)
-    assert len(tokens) == len(set(tokens))
-
-
 def test_a_look_leaves_nothing_behind() -> None:
     class Host:
         pass
@@ -155,9 +158,9 @@ def test_a_module_without_a_namespace_does_no_harm(leaks: Any) -> None:
 def test_it_looks_when_memory_has_grown_and_else_now_and_then() -> None:
     watch = BigContainers(TypeNames())
     assert watch.due(1000)
-    watch.observe(total=1000, blocks=1000, own=())
+    watch.observe(find(), blocks=1000, own=())
     assert [watch.due(1000) for _ in range(5)] == [False, False, False, False, True]
-    watch.observe(total=1000, blocks=1000, own=())
+    watch.observe(find(), blocks=1000, own=())
     assert [watch.due(2000) for _ in range(3)] == [False, False, True]
 
 

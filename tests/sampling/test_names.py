@@ -70,7 +70,7 @@ def test_no_metaclass_property_or_text_of_the_host_is_asked() -> None:
     called.clear()
     assert type_name(hostile) == "some.module.Hostile"
     names = TypeNames()
-    names.known()
+    names.forget_dead()
     names.learn([hostile, hostile])
     assert names.of([hostile]) == ["some.module.Hostile"]
     assert called == []
@@ -103,10 +103,12 @@ def test_a_class_that_died_gives_its_address_no_name() -> None:
     assert names[key].endswith(".Mortal")
     del mortal
     gc.collect()
-    assert key not in names.known()
+    names.forget_dead()
+    assert names.of([]) == []
+    assert len(names) == 0
     for number in range(200):  # sooner or later one of them has the address
         successor = type(f"Successor{number}", (), {})
-        names.known()
+        names.forget_dead()
         names.learn([successor])
         assert names.of([successor])[0].endswith(f"Successor{number}")
         if id(successor) == key:

@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 
 from memwatch.figures import MemorySnapshot
-from memwatch.sampling import Sampler
+from memwatch.sampling import Sampler, walk
 from memwatch.sampling import sampler as module
 from memwatch.sampling.budget import Budget
 from memwatch.sampling.limits import LimitReader
 from memwatch.sampling.procmem import ProcessMemory, SharedFigures
+from tests.sampling.ways import BOTH, use
 
 IDLE = """
 import array, gc, json, sys
@@ -112,7 +113,10 @@ def test_a_slow_read_of_them_is_not_repeated_soon(monkeypatch: pytest.MonkeyPatc
     assert measured == [True] + [False] * 49 + [True]
 
 
-def test_a_budget_that_censuses_use_up_still_leaves_a_look_for_big_containers_now_and_then() -> None:
+def test_a_budget_that_censuses_use_up_still_leaves_a_look_for_big_containers_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(walk, "native", lambda: False)  # which brings them with each census
     moments = iter(range(0, 70_000, 700))  # the deepest debt is paid after ten minutes
     sampler = Sampler(cpu_share_budget=1e-9, pause_budget_ms=0.001, monotonic=lambda: float(next(moments)))
     snapshots = [sampler.sample() for _ in range(30)]
@@ -167,6 +171,7 @@ def test_a_census_that_fails_leaves_the_cheap_figures(monkeypatch: pytest.Monkey
 
 def test_an_interpreter_without_the_global_lock_takes_no_census(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
+    monkeypatch.setattr(walk, "native", lambda: False)  # it does not come with such an interpreter
     snapshot = Sampler().sample(census=True)
     assert snapshot.total_objects is None
     assert snapshot.rss_mb
@@ -248,8 +253,10 @@ def test_the_collector_is_left_as_it_was(gc_on: bool) -> None:
         gc.enable()
 
 
-def test_collections_seldom_fall_to_the_sampling_thread() -> None:
+@pytest.mark.parametrize("way", BOTH)
+def test_collections_seldom_fall_to_the_sampling_thread(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The host makes garbage in cycles without end; its finalizers should run in its own thread."""
+    use(way, monkeypatch)
     main, by_sampler = threading.get_ident(), [0, 0]
 
     def note(phase: str, _info: dict[str, int]) -> None:
@@ -262,7 +269,7 @@ def test_collections_seldom_fall_to_the_sampling_thread() -> None:
     def sample() -> None:
         sampler = Sampler()
         while not stop.is_set():
-            sampler.sample()
+            sampler.sample(census=True)
             taken[0] += 1
             stop.wait(0.005)
 
@@ -270,7 +277,7 @@ def test_collections_seldom_fall_to_the_sampling_thread() -> None:
     thread = threading.Thread(target=sample)
     thread.start()
     try:
-        while taken[0] < 60:
+        while taken[0] < 25:
             cycle: list[Any] = [[number] for number in range(20)]
             cycle.append(cycle)
     finally:

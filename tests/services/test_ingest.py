@@ -364,6 +364,17 @@ def test_in_a_rolling_deploy_reports_of_the_version_before_and_after_are_stored(
     assert set(Snapshot.objects.values_list("process__pid", "rss_kib")) == {(pid, 96 * 1024) for pid in (1, 2, 3)}
 
 
+def test_how_a_process_counts_its_objects_is_stored_and_follows_a_change(hub: Hub, send: Any) -> None:
+    send(report(process(1), {0: snapshot()}))  # by an agent that does not say
+    send(report(process(2, census_method="native walk", cpu_budget_percent=0.5), {0: snapshot()}))
+    ingest_reports(hub=hub, now=at(1))
+    told = Process.objects.order_by("pid").values_list("census_method", "cpu_budget_percent")
+    assert list(told) == [("", None), ("native walk", 0.5)]
+    send(report(process(2, census_method="fallback: switched off"), {1: snapshot(60)}))
+    ingest_reports(hub=hub, now=at(61))
+    assert Process.objects.get(pid=2).census_method == "fallback: switched off"
+
+
 def test_a_backlog_is_seen_and_drained_oldest_first(hub: Hub, send: Any) -> None:
     send(*(report(snapshots={seq: snapshot(60 * seq)}) for seq in range(30)))
     left = []

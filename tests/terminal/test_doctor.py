@@ -84,6 +84,17 @@ def test_a_silent_process_and_one_that_refuses_commands_are_named(answering: str
     assert "SECRET_KEY" in texts(doctor_site.commands_are_obeyed(), ok=False)
 
 
+@pytest.mark.django_db
+def test_how_objects_are_counted_is_told_by_process() -> None:
+    store_process("web", census_method="native walk")
+    store_process("worker", census_method="fallback: the compiled part is not installed")
+    store_process("beat")  # an agent of before
+    assert "objects counted by native walk: web-1" in texts(doctor_site.agents(), ok=True)
+    slow = texts(doctor_site.agents(), ok=None)
+    assert "objects counted by fallback: the compiled part is not installed: worker-1" in slow
+    assert "beat" not in slow
+
+
 @pytest.mark.parametrize(
     ("given", "said"), [({}, True), ({"METRICS_TOKEN": "t"}, False), ({"METRICS_ALLOW_LOOPBACK": True}, False)]
 )

@@ -50,6 +50,7 @@ def full_report() -> Report:
         process=ProcessInfo(
             host="web1", pid=1, started_at=NOW, nonce="n", service="web", program="p", command_line="c", parent_pid=0,
             release="r", python="3.11", agent="0.1", extension_modules=("numpy", "lxml"),
+            census_method="native walk", cpu_budget_percent=0.5,
         ),
         snapshots=((0, figures), (7, snapshot())),
         answers=(Answer(command="c", state="done", detail="d", snapshot_seq=7), Answer(command="c", state="failed")),
@@ -230,6 +231,8 @@ FIGURES = ("snapshots", 0, 1)
             ],
         ),
         (("process", "extension_modules"), ["numpy", {"a": 1}, [1], 1]),
+        (("process", "census_method"), [1, ["native walk"], {}]),
+        (("process", "cpu_budget_percent"), ["0.5", -1, 101, True]),
         (("process",), [None, [], "x", 1]),
         (("sent_at",), [None, 1e9, "2300-01-01T00:00:00+00:00", "1969-01-01T00:00:00+00:00", "\ud800"]),
         (("lease_s",), [None, 0, -1, True, 1e300, 10**400, "60"]),

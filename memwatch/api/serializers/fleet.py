@@ -41,6 +41,14 @@ class ProcessSerializer(serializers.Serializer[ProcessFigures]):
     release = serializers.CharField(source="process.release.name", allow_null=True)
     python = serializers.CharField(source="process.python")
     agent_version = serializers.CharField(source="process.agent_version")
+    census_method = serializers.CharField(
+        source="process.census_method", help_text="How its objects are counted; empty where its agent does not say"
+    )
+    cpu_budget_percent = serializers.FloatField(
+        source="process.cpu_budget_percent",
+        allow_null=True,
+        help_text="Percent of one CPU for looking at the heap: decides how often objects are counted",
+    )
     outside = serializers.BooleanField(source="process.outside", help_text="Seen by its child, it has no agent")
     started_at = Time(source="process.started_at")
     first_seen_at = Time(source="process.first_seen_at")

@@ -1,0 +1,1125 @@
+/* Count the process's gc-tracked objects by type without a long pause.
+
+   The walk follows the collector's own lists. After every chunk of work it links an object of its own, the bookmark,
+   behind the last object it has counted, lets go of the interpreter for a moment and goes on from the bookmark.
+   Objects may be made and dropped meanwhile: a doubly linked list stays whole, and the bookmark keeps its place.
+
+   What it must never do, because it is a guest:
+   - change the reference count of an object of the program while the interpreter is released (types are referenced
+     for the length of the walk, so that none is freed under it; a class refers to itself through its method
+     resolution order, so ours is never the last reference);
+   - run code of the program: types are read through C slots, only exact built-in containers are measured;
+   - start a garbage collection: nothing that the collector tracks is made during a chunk, and the collector is
+     switched off for the few C calls that make temporary objects.
+
+   The layout of the collector's lists is private to each version of CPython. So the module is compiled for one minor
+   version, compares itself with the running interpreter when it is imported, and raises ImportError where anything
+   differs. Nothing but this file knows the layout. */
+
+#ifndef Py_BUILD_CORE
+#define Py_BUILD_CORE 1
+#endif
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#if defined(Py_GIL_DISABLED)
+#define UNSUPPORTED "a free-threaded build has no lists to walk"
+#elif PY_VERSION_HEX < 0x030B0000
+#define UNSUPPORTED "Python 3.11 or newer is needed"
+#elif PY_VERSION_HEX >= 0x03100000
+#define UNSUPPORTED "this Python is newer than the walk knows"
+#elif PY_VERSION_HEX >= 0x030E0000 && PY_VERSION_HEX < 0x030E0500
+#define UNSUPPORTED "the incremental collector of Python 3.14.0 to 3.14.4 keeps other lists"
+#elif PY_VERSION_HEX >= 0x030F0000 && PY_VERSION_HEX < 0x030F00C0
+#define UNSUPPORTED "an alpha or beta of Python 3.15 may keep other lists"
+#endif
+
+#ifndef UNSUPPORTED
+#include "internal/pycore_dict.h"
+#include "internal/pycore_gc.h"
+#include "internal/pycore_interp.h"
+#include <unistd.h>
+#endif
+
+#define ENTRIES 50          /* newest entries of a big container that are looked at */
+#define SIZED_ENTRIES 16    /* of these, how many are measured */
+#define SCANNED_SLOTS 4096  /* of a container at most: it may be full of holes */
+#define SCANNED_NAMES 20000 /* of a module at most */
+#define SIZE_EVERY 64       /* of a built-in type's objects, every 64th is measured ... */
+#define SIZES_OF_TYPE 200   /* ... up to this many */
+#define MAX_CONTAINERS 4096 /* where there are more, the shorter ones are left out */
+#define CLOCK_EVERY 32      /* objects between two looks at the clock: some microseconds on a cold heap */
+#define RESTARTS 2          /* how often a walk begins again because a collection has reordered the lists */
+#define YOUNG_HOLD_NS 3000000LL /* young lists are reordered often: they are walked in one hold where that is enough */
+#define LAST_HOLD_NS 4000000LL  /* the last attempt hurries, to end before the next collection */
+#define HURRY_AFTER_NS 10000000000LL  /* a program that makes objects faster than a walk with rests counts them */
+#define GIVE_UP_AFTER_NS 30000000000LL
+#define COLLECTION_WAIT_NS 2000000000LL /* how long a collection in another thread is waited for */
+#define SHORTEST_REST_NS 50000LL
+#define LONGEST_REST_NS 20000000LL /* a walk that is to stop does so within this time */
+
+enum kind { NO_KIND, LIST, TUPLE, DICT, SET, DEQUE, BYTEARRAY, KINDS };
+
+typedef struct {
+    PyTypeObject *type; /* a strong reference */
+    Py_ssize_t count;
+    Py_ssize_t size_sum, sizes; /* of plain built-in types alone */
+    unsigned char kind, plain;
+} TypeCount;
+
+typedef struct {
+    int64_t token, kind, length;
+    int64_t entry_type; /* index of the most frequent type among the newest entries, -1 for none */
+    int64_t size_sum, sizes;
+} Container;
+
+typedef struct Walk Walk;
+
+typedef struct {
+    PyTypeObject *bookmark_type;
+    PyTypeObject *kinds[KINDS];
+    PyObject *sizeof_name;
+    unsigned long stops; /* how often a stop was asked for */
+    Walk *walks;         /* under way, in this process or in the one that it was forked from */
+} State;
+
+#ifndef UNSUPPORTED
+
+typedef struct _gc_runtime_state Collector;
+
+struct Walk {
+    State *state;
+    Collector *collector;
+    Walk *next; /* of the state's list */
+    pid_t pid;
+    unsigned long stops; /* when it was decided on */
+    PyObject *bookmark;
+    Py_ssize_t big;
+    int64_t hold_ns;
+    double rest_ratio;
+
+    TypeCount *types;
+    Py_ssize_t n_types, room_types;
+    int32_t *index; /* of `types` by address, open addressing, -1 where empty */
+    size_t index_size;
+    PyTypeObject *last_type;
+    Py_ssize_t last;
+
+    Container *containers;
+    Py_ssize_t n_containers, room_containers;
+
+    Py_ssize_t total;
+    int64_t began_at, longest_ns, longest_wall_ns, held_at, held_cpu_at;
+    Py_ssize_t chunks, restarts;
+    int disturbed;
+};
+
+typedef enum { GO_ON, STOPPED, COLLECTING, NO_MEMORY } Outcome;
+
+static int64_t
+clock_ns(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (int64_t)t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+/* --- The collector's lists ------------------------------------------------------------------------------------- */
+
+#define LINK_MASK (~(uintptr_t)3) /* the lowest two bits of a link are the collector's flags */
+
+static PyGC_Head *
+next_of(PyGC_Head *g)
+{
+    return (PyGC_Head *)(g->_gc_next & LINK_MASK);
+}
+
+static PyGC_Head *
+previous_of(PyGC_Head *g)
+{
+    return (PyGC_Head *)(g->_gc_prev & LINK_MASK);
+}
+
+static PyGC_Head *
+head_of(PyObject *object)
+{
+    return (PyGC_Head *)object - 1;
+}
+
+static PyObject *
+object_of(PyGC_Head *g)
+{
+    return (PyObject *)(g + 1);
+}
+
+/* The heads of all lists lie in the collector's state, no object does. */
+static int
+is_list_head(Collector *collector, PyGC_Head *g)
+{
+    return (uintptr_t)g - (uintptr_t)collector < sizeof(Collector);
+}
+
+#define LISTS 4
+
+static PyGC_Head *
+list_head(Collector *collector, int number)
+{
+    /* Oldest first: what grows older during the walk joins a list that is still to be walked, at its end. */
+    return number == 0 ? &collector->permanent_generation.head : &collector->generations[LISTS - 1 - number].head;
+}
+
+/* How many collections of a generation there were so far. From 3.15 on the collector keeps the figures of the last
+   few collections, of which each has the sums up to it. */
+static Py_ssize_t
+collections_of(Collector *collector, int generation)
+{
+#if PY_VERSION_HEX >= 0x030F0000
+    struct gc_stats *stats = collector->generation_stats;
+    if (generation == 0) {
+        return stats->young.items[stats->young.index].collections;
+    }
+    return stats->old[generation - 1].items[stats->old[generation - 1].index].collections;
+#else
+    return collector->generation_stats[generation].collections;
+#endif
+}
+
+/* How many collections there were so far that reorder list `number`: those of its own generation and of older ones.
+   Survivors of a younger one are only appended. Nothing but gc.freeze() touches the permanent generation. */
+static Py_ssize_t
+collections(Collector *collector, int number)
+{
+    Py_ssize_t sum = 0;
+    for (int i = LISTS - 1 - number; number > 0 && i < NUM_GENERATIONS; i++) {
+        sum += collections_of(collector, i);
+    }
+    return sum;
+}
+
+static void
+link_after(Collector *collector, PyGC_Head *g, PyGC_Head *previous)
+{
+    PyGC_Head *next = next_of(previous);
+    g->_gc_next = (uintptr_t)next;
+    g->_gc_prev = (g->_gc_prev & ~LINK_MASK) | (uintptr_t)previous;
+    previous->_gc_next = (previous->_gc_next & ~LINK_MASK) | (uintptr_t)g;
+    next->_gc_prev = (next->_gc_prev & ~LINK_MASK) | (uintptr_t)g;
+#if PY_VERSION_HEX >= 0x030E0000
+    collector->heap_size++; /* PyObject_GC_UnTrack() takes it off again */
+#else
+    (void)collector;
+#endif
+}
+
+/* For a moment in which objects are made but the interpreter is not released: no collection falls to this thread. */
+static int
+collector_off(Collector *collector)
+{
+    int enabled = collector->enabled;
+    collector->enabled = 0;
+    return enabled;
+}
+
+static void
+place_bookmark(Walk *walk, PyGC_Head *previous)
+{
+    PyObject_GC_UnTrack(walk->bookmark);
+    link_after(walk->collector, head_of(walk->bookmark), previous);
+}
+
+/* --- Counting -------------------------------------------------------------------------------------------------- */
+
+static size_t
+slot_of(Walk *walk, PyTypeObject *type)
+{
+    size_t slot = (size_t)(((uintptr_t)type >> 4) * UINT64_C(11400714819323198485) >> 24) & (walk->index_size - 1);
+    while (walk->index[slot] >= 0 && walk->types[walk->index[slot]].type != type) {
+        slot = (slot + 1) & (walk->index_size - 1);
+    }
+    return slot;
+}
+
+static int
+grow_types(Walk *walk)
+{
+    Py_ssize_t room = walk->room_types ? walk->room_types * 2 : 1024;
+    TypeCount *types = PyMem_RawRealloc(walk->types, (size_t)room * sizeof(TypeCount));
+    if (types == NULL) {
+        return 0;
+    }
+    walk->types = types;
+    size_t size = (size_t)room * 2;
+    int32_t *index = PyMem_RawMalloc(size * sizeof(int32_t));
+    if (index == NULL) {
+        return 0;
+    }
+    memset(index, 0xFF, size * sizeof(int32_t));
+    PyMem_RawFree(walk->index);
+    walk->index = index;
+    walk->index_size = size;
+    walk->room_types = room;
+    for (Py_ssize_t i = 0; i < walk->n_types; i++) {
+        walk->index[slot_of(walk, walk->types[i].type)] = (int32_t)i;
+    }
+    return 1;
+}
+
+static int
+is_plain(PyTypeObject *type)
+{
+    static PyTypeObject *const plain[] = {
+        &PyUnicode_Type, &PyBytes_Type, &PyByteArray_Type, &PyLong_Type, &PyFloat_Type, &PyComplex_Type, &PyBool_Type,
+        &PyList_Type, &PyDict_Type, &PySet_Type, &PyFrozenSet_Type, &PyTuple_Type, &PyFunction_Type, &PyMethod_Type,
+        &PyCell_Type,
+    };
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        if (type == plain[i]) {
+            return 1;
+        }
+    }
+    return type == Py_TYPE(Py_None);
+}
+
+/* The place of `type` in the table, -1 without memory. */
+static Py_ssize_t
+place_of(Walk *walk, PyTypeObject *type)
+{
+    if (type == walk->last_type) {
+        return walk->last;
+    }
+    if (walk->n_types * 2 >= walk->room_types && !grow_types(walk)) {
+        return -1;
+    }
+    size_t slot = slot_of(walk, type);
+    if (walk->index[slot] < 0) {
+        TypeCount *added = &walk->types[walk->n_types];
+        memset(added, 0, sizeof *added);
+        Py_INCREF(type);
+        added->type = type;
+        for (int kind = LIST; kind < KINDS; kind++) {
+            if (type == walk->state->kinds[kind]) {
+                added->kind = (unsigned char)kind;
+            }
+        }
+        added->plain = (unsigned char)(is_plain(type) || added->kind == DEQUE);
+        walk->index[slot] = (int32_t)walk->n_types++;
+    }
+    walk->last_type = type;
+    walk->last = walk->index[slot];
+    return walk->last;
+}
+
+/* Shallow size in bytes of an object of a plain built-in type, -1 where it cannot be told. */
+static Py_ssize_t
+size_of(Walk *walk, PyObject *object)
+{
+    int enabled = collector_off(walk->collector); /* the call makes temporary objects */
+    PyObject *size = PyObject_CallMethodNoArgs(object, walk->state->sizeof_name);
+    Py_ssize_t bytes = -1;
+    if (size != NULL) {
+        bytes = PyLong_AsSsize_t(size);
+        Py_DECREF(size);
+    }
+    if (bytes < 0) {
+        PyErr_Clear();
+    }
+    else if (PyObject_IS_GC(object)) {
+        bytes += (Py_ssize_t)sizeof(PyGC_Head);
+    }
+    walk->collector->enabled = enabled;
+    return bytes;
+}
+
+static Py_ssize_t
+length_of(PyObject *object, int kind)
+{
+    switch (kind) {
+    case DICT:
+        return ((PyDictObject *)object)->ma_used;
+    case SET:
+        return ((PySetObject *)object)->used;
+    default:
+        return Py_SIZE(object); /* a deque keeps its length there too */
+    }
+}
+
+/* Up to ENTRIES of the newest entries, where there is an order; borrowed, but for a deque's. */
+static int
+newest_entries(PyObject *object, int kind, Py_ssize_t length, PyObject **entries)
+{
+    int n = 0;
+    if (kind == LIST || kind == TUPLE) {
+        PyObject **items = kind == LIST ? ((PyListObject *)object)->ob_item : ((PyTupleObject *)object)->ob_item;
+        Py_ssize_t first = length > SCANNED_SLOTS ? length - SCANNED_SLOTS : 0; /* it may be about to be filled */
+        for (Py_ssize_t i = length - 1; i >= first && n < ENTRIES; i--) {
+            if (items[i] != NULL) {
+                entries[n++] = items[i];
+            }
+        }
+    }
+    else if (kind == DICT) {
+        /* PyDict_Next() reads upwards: from where enough entries are left, among the holes of those that were deleted. */
+        Py_ssize_t used = ((PyDictObject *)object)->ma_keys->dk_nentries;
+        Py_ssize_t holes = used - length, position = 0, at;
+        PyObject *value;
+        if (used > ENTRIES) {
+            position = used - ENTRIES - (holes > SCANNED_SLOTS ? SCANNED_SLOTS : holes);
+        }
+        for (at = position < 0 ? 0 : position; PyDict_Next(object, &at, NULL, &value);) {
+            entries[n++ % ENTRIES] = value;
+        }
+        n = n > ENTRIES ? ENTRIES : n;
+    }
+    else if (kind == SET) {
+        PySetObject *set = (PySetObject *)object;
+        Py_ssize_t last = set->mask < SCANNED_SLOTS ? set->mask : SCANNED_SLOTS;
+        for (Py_ssize_t i = 0; i <= last && n < ENTRIES; i++) {
+            PyObject *key = set->table[i].key;
+            if (key != NULL && set->table[i].hash != -1) {
+                entries[n++] = key;
+            }
+        }
+    }
+    else if (kind == DEQUE) {
+        for (Py_ssize_t i = length - 1; i >= 0 && n < ENTRIES; i--) {
+            PyObject *entry = Py_TYPE(object)->tp_as_sequence->sq_item(object, i);
+            if (entry == NULL) {
+                PyErr_Clear();
+                break;
+            }
+            entries[n++] = entry;
+        }
+    }
+    return n;
+}
+
+/* Room in a full table: what is shorter than twice the shortest is left out, from now on too. */
+static void
+keep_longer_containers(Walk *walk)
+{
+    while (walk->n_containers == MAX_CONTAINERS) {
+        Py_ssize_t kept = 0;
+        walk->big *= 2;
+        for (Py_ssize_t i = 0; i < walk->n_containers; i++) {
+            if (walk->containers[i].length >= walk->big) {
+                walk->containers[kept++] = walk->containers[i];
+            }
+        }
+        walk->n_containers = kept;
+    }
+}
+
+static int
+add_container(Walk *walk, PyObject *object, int kind, Py_ssize_t length)
+{
+    keep_longer_containers(walk);
+    if (length < walk->big) {
+        return 1;
+    }
+    if (walk->n_containers == walk->room_containers) {
+        Py_ssize_t room = walk->room_containers ? walk->room_containers * 2 : 256;
+        Container *containers = PyMem_RawRealloc(walk->containers, (size_t)room * sizeof(Container));
+        if (containers == NULL) {
+            return 0;
+        }
+        walk->containers = containers;
+        walk->room_containers = room;
+    }
+    Container found = {.token = (int64_t)(intptr_t)object, .kind = kind, .length = length, .entry_type = -1};
+    PyObject *entries[ENTRIES];
+    int n = newest_entries(object, kind, length, entries);
+    Py_ssize_t places[ENTRIES];
+    int most = 0;
+    int enough = 1;
+    for (int i = 0; i < n && enough; i++) {
+        places[i] = place_of(walk, Py_TYPE(entries[i]));
+        enough = places[i] >= 0;
+    }
+    for (int i = 0; i < n && enough; i++) {
+        int same = 0;
+        for (int j = i; j < n; j++) {
+            same += places[j] == places[i];
+        }
+        if (same > most) {
+            most = same;
+            found.entry_type = places[i];
+        }
+        if (found.sizes < SIZED_ENTRIES && walk->types[places[i]].plain) {
+            Py_ssize_t size = size_of(walk, entries[i]);
+            if (size >= 0) {
+                found.size_sum += size;
+                found.sizes++;
+            }
+        }
+    }
+    if (kind == DEQUE) {
+        for (int i = 0; i < n; i++) {
+            Py_DECREF(entries[i]); /* never the last reference: the deque has one, and no other thread has run */
+        }
+    }
+    walk->containers[walk->n_containers++] = found;
+    return enough;
+}
+
+static int
+count(Walk *walk, PyObject *object)
+{
+    Py_ssize_t place = place_of(walk, Py_TYPE(object));
+    if (place < 0) {
+        return 0;
+    }
+    TypeCount *type = &walk->types[place];
+    walk->total++;
+    type->count++;
+    if (type->plain && type->count % SIZE_EVERY == 1 && type->sizes < SIZES_OF_TYPE) {
+        Py_ssize_t size = size_of(walk, object);
+        if (size >= 0) {
+            type->size_sum += size;
+            type->sizes++;
+        }
+    }
+    if (type->kind != NO_KIND) {
+        Py_ssize_t length = length_of(object, type->kind);
+        if (length >= walk->big) {
+            return add_container(walk, object, type->kind, length);
+        }
+    }
+    return 1;
+}
+
+/* --- Holding the interpreter, and letting go of it --------------------------------------------------------------- */
+
+static void
+begin_hold(Walk *walk)
+{
+    walk->held_at = clock_ns(CLOCK_MONOTONIC);
+    walk->held_cpu_at = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+static int64_t
+end_hold(Walk *walk)
+{
+    int64_t wall = clock_ns(CLOCK_MONOTONIC) - walk->held_at;
+    int64_t cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID) - walk->held_cpu_at;
+    if (cpu > walk->longest_ns) {
+        walk->longest_ns = cpu;
+    }
+    if (wall > walk->longest_wall_ns) {
+        walk->longest_wall_ns = wall;
+    }
+    walk->chunks++;
+    return cpu;
+}
+
+static void
+sleep_released(int64_t ns)
+{
+    struct timespec t = {ns / 1000000000LL, ns % 1000000000LL};
+    Py_BEGIN_ALLOW_THREADS
+    nanosleep(&t, NULL);
+    Py_END_ALLOW_THREADS
+}
+
+static Outcome
+wait_for_collection(Walk *walk)
+{
+    int64_t until = clock_ns(CLOCK_MONOTONIC) + COLLECTION_WAIT_NS;
+    while (walk->collector->collecting && walk->state->stops == walk->stops) {
+        if (clock_ns(CLOCK_MONOTONIC) > until) {
+            return COLLECTING;
+        }
+        sleep_released(1000000);
+    }
+    return walk->state->stops == walk->stops ? GO_ON : STOPPED;
+}
+
+static Outcome
+let_others_run(Walk *walk)
+{
+    int64_t held = end_hold(walk);
+    int64_t rest = (int64_t)((double)held * walk->rest_ratio);
+    sleep_released(rest < SHORTEST_REST_NS ? SHORTEST_REST_NS : rest > LONGEST_REST_NS ? LONGEST_REST_NS : rest);
+    Outcome outcome = wait_for_collection(walk);
+    begin_hold(walk);
+    return outcome;
+}
+
+/* Containers that the collector does not track: dicts of texts (before 3.14) and bytearrays of modules. */
+static Outcome
+walk_modules(Walk *walk)
+{
+    PyObject *modules = PyImport_GetModuleDict();
+    if (modules == NULL || !PyDict_CheckExact(modules)) {
+        return GO_ON;
+    }
+    Py_ssize_t position = 0;
+    PyObject *module;
+    while (PyDict_Next(modules, &position, NULL, &module)) {
+        if (!PyModule_CheckExact(module)) {
+            continue;
+        }
+        PyObject *names = PyModule_GetDict(module);
+        Py_ssize_t at = 0;
+        PyObject *value;
+        for (int n = 0; n < SCANNED_NAMES && names != NULL && PyDict_Next(names, &at, NULL, &value); n++) {
+            int kind = PyDict_CheckExact(value) ? DICT : PyByteArray_CheckExact(value) ? BYTEARRAY : NO_KIND;
+            if (kind == NO_KIND || (kind == DICT && PyObject_GC_IsTracked(value))) {
+                continue;
+            }
+            Py_ssize_t length = length_of(value, kind);
+            if (length >= walk->big && !add_container(walk, value, kind, length)) {
+                return NO_MEMORY;
+            }
+        }
+        if (clock_ns(CLOCK_MONOTONIC) - walk->held_at > walk->hold_ns) {
+            Outcome outcome = let_others_run(walk);
+            if (outcome != GO_ON) {
+                return outcome;
+            }
+        }
+    }
+    return GO_ON;
+}
+
+static void
+hurry(Walk *walk)
+{
+    walk->rest_ratio = 0;
+    walk->hold_ns = walk->hold_ns < LAST_HOLD_NS ? LAST_HOLD_NS : walk->hold_ns;
+}
+
+static Outcome
+walk_list(Walk *walk, int number)
+{
+    PyGC_Head *list = list_head(walk->collector, number);
+    int64_t hold_ns = number > 1 && walk->hold_ns < YOUNG_HOLD_NS ? YOUNG_HOLD_NS : walk->hold_ns;
+    Py_ssize_t before = collections(walk->collector, number);
+    PyGC_Head *bookmark = head_of(walk->bookmark);
+    place_bookmark(walk, list);
+    for (;;) {
+        PyGC_Head *g = next_of(bookmark);
+        int n = 0;
+        while (!is_list_head(walk->collector, g)) {
+            if (!count(walk, object_of(g))) {
+                return NO_MEMORY;
+            }
+            g = next_of(g);
+            if (++n % CLOCK_EVERY == 0 && clock_ns(CLOCK_MONOTONIC) - walk->held_at > hold_ns) {
+                break;
+            }
+        }
+        if (is_list_head(walk->collector, g)) {
+            walk->disturbed |= g != list; /* gc.freeze() or a collection has moved the bookmark to another list */
+            return GO_ON;
+        }
+        place_bookmark(walk, previous_of(g));
+        Outcome outcome = let_others_run(walk);
+        if (outcome != GO_ON) {
+            return outcome;
+        }
+        if (collections(walk->collector, number) != before) {
+            walk->disturbed = 1; /* the order is another one: some would be counted twice, others missed */
+            if (walk->restarts < RESTARTS) {
+                return GO_ON;
+            }
+        }
+        if (walk->held_at - walk->began_at > GIVE_UP_AFTER_NS) {
+            walk->disturbed = 1;
+            walk->restarts = RESTARTS;
+            return GO_ON;
+        }
+        if (walk->held_at - walk->began_at > HURRY_AFTER_NS) {
+            hurry(walk);
+            hold_ns = walk->hold_ns;
+        }
+    }
+}
+
+static void
+begin_again(Walk *walk)
+{
+    for (Py_ssize_t i = 0; i < walk->n_types; i++) {
+        walk->types[i].count = walk->types[i].size_sum = walk->types[i].sizes = 0;
+    }
+    walk->total = walk->n_containers = 0;
+    walk->disturbed = 0;
+    if (++walk->restarts < RESTARTS) {
+        walk->rest_ratio /= 4; /* the faster it is, the less comes between */
+    }
+    else {
+        hurry(walk);
+    }
+}
+
+static Outcome
+walk_all(Walk *walk)
+{
+    for (int number = 0; number < LISTS; number++) {
+        Outcome outcome = walk_list(walk, number);
+        if (outcome != GO_ON) {
+            return outcome;
+        }
+        if (walk->disturbed && walk->restarts < RESTARTS) {
+            begin_again(walk);
+            number = -1;
+        }
+    }
+    PyObject_GC_UnTrack(walk->bookmark);
+    return walk_modules(walk);
+}
+
+/* --- What Python sees -------------------------------------------------------------------------------------------- */
+
+/* Fills three lists of the types' length; whether there was memory for it. */
+static int
+fill_lists(Walk *walk, PyObject *types, PyObject *counts, PyObject *sizes)
+{
+    for (Py_ssize_t i = 0; i < walk->n_types; i++) {
+        TypeCount *type = &walk->types[i];
+        Py_ssize_t shown = type->type == walk->state->bookmark_type ? 0 : type->count;
+        PyObject *count = PyLong_FromSsize_t(shown);
+        PyObject *size = PyLong_FromSsize_t(type->sizes ? type->size_sum / type->sizes : 0);
+        if (count == NULL || size == NULL) {
+            Py_XDECREF(count);
+            Py_XDECREF(size);
+            return 0;
+        }
+        walk->total -= type->count - shown;
+        PyList_SET_ITEM(types, i, Py_NewRef((PyObject *)type->type));
+        PyList_SET_ITEM(counts, i, count);
+        PyList_SET_ITEM(sizes, i, size);
+    }
+    return 1;
+}
+
+static PyObject *
+result_of(Walk *walk, int64_t cpu_ns)
+{
+    PyObject *types = PyList_New(walk->n_types), *counts = PyList_New(walk->n_types);
+    PyObject *sizes = PyList_New(walk->n_types), *result = NULL;
+    if (types && counts && sizes && fill_lists(walk, types, counts, sizes)) {
+        const char *containers = walk->containers == NULL ? "" : (const char *)walk->containers;
+        result = Py_BuildValue(
+            "(OOOny#dddnni)", types, counts, sizes, walk->total, containers,
+            walk->n_containers * (Py_ssize_t)sizeof(Container), (double)walk->longest_ns / 1e6,
+            (double)walk->longest_wall_ns / 1e6, (double)cpu_ns / 1e6, walk->chunks, walk->restarts,
+            walk->disturbed);
+    }
+    Py_XDECREF(types);
+    Py_XDECREF(counts);
+    Py_XDECREF(sizes);
+    return result;
+}
+
+static void
+end_walk(Walk *walk)
+{
+    for (Walk **place = &walk->state->walks; *place != NULL; place = &(*place)->next) {
+        if (*place == walk) {
+            *place = walk->next;
+            break;
+        }
+    }
+    if (walk->bookmark != NULL) {
+        PyObject_GC_UnTrack(walk->bookmark);
+        Py_DECREF(walk->bookmark);
+    }
+    for (Py_ssize_t i = 0; i < walk->n_types; i++) {
+        Py_DECREF(walk->types[i].type);
+    }
+    PyMem_RawFree(walk->types);
+    PyMem_RawFree(walk->index);
+    PyMem_RawFree(walk->containers);
+    PyMem_RawFree(walk);
+}
+
+/* A fork in the midst of a walk leaves the child its bookmark and references, but not its thread. */
+static void
+end_walks_of_parents(State *state)
+{
+    pid_t pid = getpid();
+    for (Walk *walk = state->walks, *next; walk != NULL; walk = next) {
+        next = walk->next;
+        if (walk->pid != pid) {
+            end_walk(walk);
+        }
+    }
+}
+
+static Walk *
+new_walk(State *state)
+{
+    Walk *walk = PyMem_RawCalloc(1, sizeof(Walk));
+    if (walk == NULL) {
+        return NULL;
+    }
+    walk->state = state;
+    walk->collector = &PyInterpreterState_Get()->gc;
+    walk->pid = getpid();
+    walk->next = state->walks;
+    state->walks = walk;
+    int enabled = collector_off(walk->collector);
+    walk->bookmark = PyType_GenericAlloc(state->bookmark_type, 0);
+    walk->collector->enabled = enabled;
+    if (walk->bookmark == NULL) {
+        end_walk(walk);
+        return NULL;
+    }
+    return walk;
+}
+
+PyDoc_STRVAR(walk_doc,
+"walk(big, hold_us, rest_ratio, stops=stops())\n--\n\n"
+"Count the gc-tracked objects by type: (types, counts, sizes, total, containers, longest_hold_ms,\n"
+"longest_hold_wall_ms, cpu_ms, chunks, restarts, approximate).\n\n"
+"big: entries from which a built-in container is reported. hold_us: how long the interpreter is held at a time.\n"
+"rest_ratio: how long it is released then, as a multiple of the hold. stops: what stops() gave when the walk was\n"
+"decided on; it ends at once where stop() was called since.\n"
+"sizes: mean shallow bytes of built-in types, 0 for others. containers: six 64-bit integers each: address, kind\n"
+"(an index of KINDS), length, index of the type of most of its newest entries (-1: none), bytes and number of the\n"
+"entries that were measured. approximate: a full collection came in between every time.\n"
+"Raises InterruptedError after stop(), TimeoutError when a collection of the program does not end within 2 s.");
+
+static PyObject *
+heap_walk(PyObject *module, PyObject *args)
+{
+    State *state = PyModule_GetState(module);
+    Py_ssize_t big;
+    long hold_us;
+    double rest_ratio;
+    unsigned long stops = state->stops;
+    if (!PyArg_ParseTuple(args, "nld|k", &big, &hold_us, &rest_ratio, &stops)) {
+        return NULL;
+    }
+    if (big < 1 || hold_us < 0 || !(rest_ratio >= 0)) {
+        PyErr_SetString(PyExc_ValueError, "big is to be 1 or more, hold_us and rest_ratio 0 or more");
+        return NULL;
+    }
+    end_walks_of_parents(state);
+    Walk *walk = new_walk(state);
+    if (walk == NULL) {
+        return PyErr_NoMemory();
+    }
+    walk->big = big;
+    walk->stops = stops;
+    walk->hold_ns = (int64_t)hold_us * 1000;
+    walk->rest_ratio = rest_ratio;
+    int64_t cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    walk->began_at = clock_ns(CLOCK_MONOTONIC);
+    sleep_released(SHORTEST_REST_NS); /* a thread of the program that waits for the interpreter goes first */
+    Outcome outcome = wait_for_collection(walk);
+    begin_hold(walk);
+    if (outcome == GO_ON) {
+        outcome = walk_all(walk);
+    }
+    end_hold(walk);
+    PyObject *result = NULL;
+    if (outcome == GO_ON) {
+        int enabled = collector_off(walk->collector);
+        result = result_of(walk, clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu);
+        walk->collector->enabled = enabled;
+    }
+    else if (outcome == NO_MEMORY) {
+        PyErr_NoMemory();
+    }
+    else if (outcome == STOPPED) {
+        PyErr_SetString(PyExc_InterruptedError, "the walk was stopped");
+    }
+    else {
+        PyErr_SetString(PyExc_TimeoutError, "a garbage collection of the program did not end within 2 s");
+    }
+    end_walk(walk);
+    return result;
+}
+
+PyDoc_STRVAR(stop_doc,
+"stop()\n--\n\nEnd the walks that other threads are in, at their next chunk; in a forked child, forget its parent's.");
+
+static PyObject *
+heap_walk_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    State *state = PyModule_GetState(module);
+    state->stops++;
+    end_walks_of_parents(state);
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(stops_doc, "stops()\n--\n\nHow often stop() was called.");
+
+static PyObject *
+heap_walk_stops(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    return PyLong_FromUnsignedLong(((State *)PyModule_GetState(module))->stops);
+}
+
+static int
+bookmark_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    return 0;
+}
+
+static void
+bookmark_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyType_Slot bookmark_slots[] = {
+    {Py_tp_doc, "Where a walk over the heap will go on. Holds nothing."},
+    {Py_tp_traverse, bookmark_traverse},
+    {Py_tp_dealloc, bookmark_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec bookmark_spec = {
+    .name = "memwatch.sampling._heap_walk.Bookmark",
+    .basicsize = sizeof(PyObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = bookmark_slots,
+};
+
+/* What a built-in function of the gc module returns; NULL without an error where the program has replaced it. */
+static PyObject *
+told_by_gc(const char *name)
+{
+    PyObject *module = PyImport_ImportModule("gc");
+    PyObject *function = module == NULL ? NULL : PyObject_GetAttrString(module, name);
+    PyObject *told = function != NULL && PyCFunction_CheckExact(function) ? PyObject_CallNoArgs(function) : NULL;
+    Py_XDECREF(function);
+    Py_XDECREF(module);
+    PyErr_Clear();
+    return told;
+}
+
+static int
+thresholds_differ(Collector *collector)
+{
+    PyObject *told = told_by_gc("get_threshold");
+    int differ = 0;
+    for (int i = 0; told != NULL && i < NUM_GENERATIONS && i < PyTuple_GET_SIZE(told); i++) {
+        differ |= PyLong_AsLong(PyTuple_GET_ITEM(told, i)) != collector->generations[i].threshold;
+    }
+    Py_XDECREF(told);
+    return differ;
+}
+
+static int
+collections_differ(Collector *collector)
+{
+    PyObject *told = told_by_gc("get_stats");
+    int differ = 0;
+    for (int i = 0; told != NULL && i < NUM_GENERATIONS && i < PyList_GET_SIZE(told); i++) {
+        PyObject *number = PyDict_GetItemString(PyList_GET_ITEM(told, i), "collections"); /* borrowed */
+        /* Making what was told may have collected once more. */
+        Py_ssize_t more = number == NULL ? 0 : collections_of(collector, i) - PyLong_AsSsize_t(number);
+        differ |= more < 0 || more > 1;
+    }
+    Py_XDECREF(told);
+    return differ;
+}
+
+static int
+switch_differs(Collector *collector)
+{
+    int enabled = PyGC_Disable();
+    int differs = collector->enabled != 0;
+    PyGC_Enable();
+    differs |= collector->enabled != 1;
+    if (!enabled) {
+        PyGC_Disable();
+    }
+    return differs || collector->enabled != enabled;
+}
+
+static const char *
+links_differ(Collector *collector, PyObject *made)
+{
+    PyGC_Head *youngest = list_head(collector, LISTS - 1);
+    for (int i = 0; i < LISTS; i++) {
+        PyGC_Head *list = list_head(collector, i);
+        if (previous_of(next_of(list)) != list || next_of(previous_of(list)) != list) {
+            return "the collector's lists are linked in another way";
+        }
+    }
+    return previous_of(youngest) == head_of(made) ? NULL : "a new object is not at the young end of the lists";
+}
+
+/* Whether the running interpreter is laid out as the headers said that this file was compiled with. */
+static const char *
+difference(State *state)
+{
+    if (Py_Version >> 16 != PY_VERSION_HEX >> 16) {
+        return "it was compiled for another version of Python";
+    }
+#if PY_VERSION_HEX >= 0x030E0000 && PY_VERSION_HEX < 0x030F0000
+    if (Py_Version < 0x030E0500) {
+        return "the incremental collector of Python 3.14.0 to 3.14.4 keeps other lists";
+    }
+#endif
+    Collector *collector = &PyInterpreterState_Get()->gc;
+    int enabled = PyGC_Disable();
+    const char *reason = NULL;
+    PyObject *made = PyType_GenericAlloc(state->bookmark_type, 0);
+    /* First what is only compared: a link is followed where everything else is in its place. */
+    if (made == NULL) {
+        reason = "there is no memory";
+    }
+    else if (next_of(head_of(made)) != list_head(collector, LISTS - 1)) {
+        reason = "the collector's lists are not where they are expected";
+    }
+    else if (thresholds_differ(collector)) {
+        reason = "the collector's thresholds are not where they are expected";
+    }
+    else if (collections_differ(collector)) {
+        reason = "the collector's statistics are not where they are expected";
+    }
+    else if (switch_differs(collector)) {
+        reason = "the collector's switch is not where it is expected";
+    }
+    Py_XDECREF(made);
+    made = reason == NULL ? PyType_GenericAlloc(state->bookmark_type, 0) : NULL; /* others were made in between */
+    if (reason == NULL) {
+        reason = made == NULL ? "there is no memory" : links_differ(collector, made);
+    }
+    Py_XDECREF(made);
+    PyErr_Clear();
+    if (enabled) {
+        PyGC_Enable();
+    }
+    return reason;
+}
+
+static PyMethodDef methods[] = {
+    {"walk", heap_walk, METH_VARARGS, walk_doc},
+    {"stop", heap_walk_stop, METH_NOARGS, stop_doc},
+    {"stops", heap_walk_stops, METH_NOARGS, stops_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyTypeObject *
+imported_type(const char *module_name, const char *name)
+{
+    PyObject *module = PyImport_ImportModule(module_name);
+    PyObject *type = module == NULL ? NULL : PyObject_GetAttrString(module, name);
+    Py_XDECREF(module);
+    return (PyTypeObject *)type;
+}
+
+static int
+execute(PyObject *module)
+{
+    State *state = PyModule_GetState(module);
+    state->bookmark_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &bookmark_spec, NULL);
+    state->sizeof_name = PyUnicode_InternFromString("__sizeof__");
+    if (state->bookmark_type == NULL || state->sizeof_name == NULL) {
+        return -1;
+    }
+    const char *reason = difference(state);
+    if (reason != NULL) {
+        PyErr_SetString(PyExc_ImportError, reason);
+        return -1;
+    }
+    PyTypeObject *builtin[] = {
+        [LIST] = &PyList_Type, [TUPLE] = &PyTuple_Type, [DICT] = &PyDict_Type, [SET] = &PySet_Type,
+        [BYTEARRAY] = &PyByteArray_Type,
+    };
+    for (int kind = LIST; kind < KINDS; kind++) {
+        state->kinds[kind] = kind == DEQUE ? imported_type("_collections", "deque")
+                                           : (PyTypeObject *)Py_NewRef((PyObject *)builtin[kind]);
+        if (state->kinds[kind] == NULL) {
+            return -1;
+        }
+    }
+    PyObject *names = Py_BuildValue(
+        "(OOOOOOO)", Py_None, state->kinds[LIST], state->kinds[TUPLE], state->kinds[DICT], state->kinds[SET],
+        state->kinds[DEQUE], state->kinds[BYTEARRAY]);
+    if (names == NULL || PyModule_AddObjectRef(module, "KINDS", names) < 0) {
+        Py_XDECREF(names);
+        return -1;
+    }
+    Py_DECREF(names);
+    return 0;
+}
+
+static int
+module_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    State *state = PyModule_GetState(module);
+    if (state != NULL) {
+        Py_VISIT(state->bookmark_type);
+        for (int kind = LIST; kind < KINDS; kind++) {
+            Py_VISIT(state->kinds[kind]);
+        }
+    }
+    return 0;
+}
+
+static int
+module_clear(PyObject *module)
+{
+    State *state = PyModule_GetState(module);
+    if (state != NULL) {
+        Py_CLEAR(state->bookmark_type);
+        Py_CLEAR(state->sizeof_name);
+        for (int kind = LIST; kind < KINDS; kind++) {
+            Py_CLEAR(state->kinds[kind]);
+        }
+    }
+    return 0;
+}
+
+static void
+module_free(void *module)
+{
+    module_clear((PyObject *)module);
+}
+
+#else /* UNSUPPORTED */
+
+static int
+execute(PyObject *Py_UNUSED(module))
+{
+    PyErr_SetString(PyExc_ImportError, UNSUPPORTED);
+    return -1;
+}
+
+static PyMethodDef methods[] = {{NULL, NULL, 0, NULL}};
+#define module_traverse NULL
+#define module_clear NULL
+#define module_free NULL
+
+#endif
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, execute},
+#if PY_VERSION_HEX >= 0x030C0000
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "memwatch.sampling._heap_walk",
+    .m_doc = "Counts the gc-tracked objects by type without a long pause.",
+    .m_size = sizeof(State),
+    .m_methods = methods,
+    .m_slots = slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+    .m_free = module_free,
+};
+
+PyMODINIT_FUNC
+PyInit__heap_walk(void)
+{
+    return PyModuleDef_Init(&definition);
+}
