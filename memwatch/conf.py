@@ -45,7 +45,7 @@ class Settings:
     """Trace allocations while ``get_memory_profiler()`` of a watched process runs: several times the CPU, for debugging
     only. The agent itself never traces."""
     pause_budget_ms: float = 50.0
-    """A census that held the process for longer at a time is followed by the next one later; the native walk never does."""
+    """A census that held the process longer at a time is followed by the next one later. The native walk never does."""
     cpu_budget_percent: float = 0.5
     """Of one CPU, for looking at a process's heap, on average; beyond it the census is taken more rarely."""
     heap_limit_mb: float | None = None
