@@ -58,12 +58,12 @@ def judged_histories(
     Snapshots from while a process was recorded are left out: what the recording itself takes is no growth of its own.
     """
     names: dict[int, str] = {}
+    recorded = _recorded(processes, since)
     for start in range(0, len(processes), _PROCESSES_AT_ONCE):
         by_id = {process.pk: process for process in processes[start : start + _PROCESSES_AT_ONCE]}
         rows = Snapshot.objects.filter(process__in=list(by_id), timestamp__gte=since)
         if until is not None:
             rows = rows.filter(timestamp__lte=until)
-        recorded = _recorded(list(by_id), since)
         read = list(rows.order_by("process_id", "timestamp", "seq").values_list(*_READ))
         for pk, group in groupby(read, key=itemgetter(0)):
             begin = (begins or {}).get(pk, since)
@@ -73,10 +73,12 @@ def judged_histories(
                 yield by_id[pk], _history(by_id[pk], own, names)
 
 
-def _recorded(processes: Sequence[int], since: datetime) -> dict[int, list[tuple[datetime, datetime]]]:
-    """When each of these was recorded since then, to shortly after."""
-    rows = Recording.objects.filter(process__in=processes, started_at__isnull=False).order_by()
+def _recorded(processes: Sequence[Process], since: datetime) -> dict[int, list[tuple[datetime, datetime]]]:
+    """When each of these, and maybe others, was recorded since then, to shortly after. One query."""
+    rows = Recording.objects.filter(started_at__isnull=False).order_by()
     rows = rows.filter(Q(finished_at=None) | Q(finished_at__gte=since - AFTER_RECORDING))
+    if len(processes) <= _PROCESSES_AT_ONCE:
+        rows = rows.filter(process__in=[process.pk for process in processes])
     found: dict[int, list[tuple[datetime, datetime]]] = {}
     for pk, begin, end, deadline in rows.values_list("process", "started_at", "finished_at", "deadline"):
         if begin is not None:
