@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def grows(kib_a_minute: float, *, counted_every: int = 1, since: float = -60) -> Callable[[float], Mapping[str, Any]]:
-    """RSS rises from ``since`` on; objects are counted with every so manieth snapshot."""
+    """RSS rises from ``since`` on; objects are counted with every n-th snapshot."""
 
     def figures(minutes: float) -> Mapping[str, Any]:
         found: dict[str, Any] = {"rss_kib": 300_000 + round(kib_a_minute * max(0.0, minutes - since))}
