@@ -89,6 +89,9 @@ class Settings:
     """Recordings, with what they brought."""
     recordings_per_service_hour: int = 20
     """Recordings of one service that are begun within an hour, by whoever asks."""
+    record_values: bool = False
+    """Whether recordings of this process may show values of its objects, to users with the permission for it. Never of
+    types that hold sessions, passwords, keys or connections, and never of memwatch's own worker and exporter."""
     recordings_database_kb: int = 512
     """Outcomes of recordings up to this size, compressed, lie in the database; bigger ones in a storage that web and
     worker share."""
@@ -147,6 +150,7 @@ class Settings:
             pause_budget_ms=self.pause_budget_ms,
             cpu_budget_percent=self.cpu_budget_percent,
             heap_limit_mb=self.heap_limit_mb,
+            record_values=self.record_values and self.hub_transport in ("", HUB_BY_WORKER),
             enable_tracemalloc=self.enable_tracemalloc,
             transport=self.transport_url,
             command_key=self.command_key,
@@ -195,6 +199,7 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "retention_findings_days": setting_values.between(1, 1e5, "400"),
     "retention_recordings_days": setting_values.between(1, 1e5, "30"),
     "recordings_per_service_hour": setting_values.whole(0, 10_000, "20"),
+    "record_values": setting_values.flag,
     "recordings_database_kb": setting_values.whole(0, 102_400, "512"),
     "recordings_storage": setting_values.text,
     "recordings_folder": setting_values.text,

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import close_old_connections, connections
 from prometheus_client.core import Metric
 
+from memwatch.agent import own
 from memwatch.metrics.collector import FleetCollector
 from memwatch.metrics.refresh import Refresher
 from memwatch.metrics.server import DEFAULT_PORT, ListenError, MetricsServer
@@ -36,6 +37,7 @@ class Command(BaseCommand):
         )  # fmt: skip
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        own.declare()
         if not options["interval"] > 0:
             raise CommandError(f"--interval is {options['interval']:g}: give seconds above 0, e.g. 5")
         max_age = options["max_age"]
