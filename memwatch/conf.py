@@ -111,6 +111,11 @@ class Settings:
     """Where the admin is reached, for the links in messages."""
     runbook_url: str = ""
     """Where the pages of ``docs/runbooks`` are read, for links to them from the admin; empty: no links."""
+    api_token_days: float = 30.0
+    """Days until a token of the API expires."""
+    drf_tokens: bool = True
+    """Whether the API takes tokens of ``rest_framework.authtoken`` too, which never expire, outlive a change of password
+    and lie in the database as they are: for the time of a change-over. New ones are not given out."""
     metrics_token: str = ""
     """The bearer token of ``/metrics``. Without one, and without the next, nobody may scrape."""
     metrics_allow_loopback: bool = False
@@ -208,6 +213,8 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "webhook_secret": setting_values.text,
     "site_url": addresses.site,
     "runbook_url": setting_values.page,
+    "api_token_days": setting_values.between(0.01, 3650, "30"),
+    "drf_tokens": setting_values.flag,
     "metrics_token": setting_values.text,
     "metrics_allow_loopback": setting_values.flag,
     "metrics_enabled": setting_values.flag,

@@ -138,6 +138,8 @@ def test_a_viewer_sees_and_changes_nothing(who: str, addresses: list[str]) -> No
         if who == "viewer by token" and not address.startswith("/api/"):
             continue
         for method in METHODS:
+            if (method, address) == ("delete", "/api/v1/token/"):
+                continue  # revokes the token that all others are asked with
             answer = getattr(client, method)(address)
             told = f"{method} {address}: {answer.status_code}"
             assert answer.status_code < 500, told

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema
 from rest_framework import viewsets
-from rest_framework.authentication import BaseAuthentication, SessionAuthentication, TokenAuthentication
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
@@ -19,6 +19,7 @@ from rest_framework.throttling import BaseThrottle
 
 from memwatch.api import errors
 from memwatch.api.access import ActionThrottle, MemwatchPermission
+from memwatch.api.authentication import ApiTokenAuthentication
 from memwatch.api.pagination import Newest
 from memwatch.api.parsers import BoundedFormParser, StrictJSONParser, refuse_large_body
 from memwatch.api.schema import ApiSchema
@@ -45,7 +46,7 @@ class ApiView(viewsets.GenericViewSet[Any]):
     action_permissions: Mapping[str, Sequence[str]] = {}
     """Needed besides, by action."""
 
-    authentication_classes: Sequence[type[BaseAuthentication]] = (TokenAuthentication, SessionAuthentication)
+    authentication_classes: Sequence[type[BaseAuthentication]] = (ApiTokenAuthentication, SessionAuthentication)
     permission_classes: Sequence[type[BasePermission]] = (MemwatchPermission,)
     renderer_classes = (JSONRenderer,)
     parser_classes = (StrictJSONParser, BoundedFormParser)

@@ -1,4 +1,4 @@
-"""Who did what, and who tried: Django's admin log where there is an account, the log ``memwatch.services.audit`` for all."""
+"""Who did what, and who tried: the admin's log where there is an account, the log of the service for all."""
 
 from __future__ import annotations
 
