@@ -114,8 +114,8 @@ class Settings:
     api_token_days: float = 30.0
     """Days until a token of the API expires."""
     drf_tokens: bool = True
-    """Whether the API takes tokens of ``rest_framework.authtoken`` too, which never expire, outlive a change of password
-    and lie in the database as they are: for the time of a change-over. New ones are not given out."""
+    """Whether the API takes tokens of ``rest_framework.authtoken`` too, which never expire, outlive a change of the
+    password and lie in the database as they are: for the time of a change-over. New ones are not given out."""
     metrics_token: str = ""
     """The bearer token of ``/metrics``. Without one, and without the next, nobody may scrape."""
     metrics_allow_loopback: bool = False

@@ -57,6 +57,7 @@ class ApiView(viewsets.GenericViewSet[Any]):
     versioning_class = None
     schema = ApiSchema()
 
+<<<<<<< HEAD
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Before anybody is asked who they are: a large body is not read."""
         refuse_large_body(request)
@@ -67,6 +68,14 @@ class ApiView(viewsets.GenericViewSet[Any]):
         for throttle in self.get_throttles():
             if not throttle.allow_request(request, self):
                 self.throttled(request, throttle.wait() or 0.0)
+=======
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """What is answered is for who asked, and is kept by nobody on the way."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        if not answer.has_header("Cache-Control"):
+            answer["Cache-Control"] = "no-store"
+        return answer
+>>>>>>> 4374fb1 (Exporter's token, odd addresses, renderer's room, Kubernetes)
 
     def get_exception_handler(self) -> Callable[..., Response | None]:
         return errors.handler
