@@ -89,6 +89,9 @@ class Settings:
     """Recordings, with what they brought."""
     recordings_per_service_hour: int = 20
     """Recordings of one service that are begun within an hour, by whoever asks."""
+    record_values: bool = False
+    """Whether recordings of this process may show values of its objects, to users with the permission for it. Never of
+    types that hold sessions, passwords, keys or connections, and never of memwatch's own worker and exporter."""
     recordings_database_kb: int = 512
     """Outcomes of recordings up to this size, compressed, lie in the database; bigger ones in a storage that web and
     worker share."""
@@ -108,6 +111,11 @@ class Settings:
     """Where the admin is reached, for the links in messages."""
     runbook_url: str = ""
     """Where the pages of ``docs/runbooks`` are read, for links to them from the admin; empty: no links."""
+    api_token_days: float = 30.0
+    """Days until a token of the API expires."""
+    drf_tokens: bool = True
+    """Whether the API takes tokens of ``rest_framework.authtoken`` too, which never expire, outlive a change of the
+    password and lie in the database as they are: for the time of a change-over. New ones are not given out."""
     metrics_token: str = ""
     """The bearer token of ``/metrics``. Without one, and without the next, nobody may scrape."""
     metrics_allow_loopback: bool = False
@@ -147,6 +155,7 @@ class Settings:
             pause_budget_ms=self.pause_budget_ms,
             cpu_budget_percent=self.cpu_budget_percent,
             heap_limit_mb=self.heap_limit_mb,
+            record_values=self.record_values and self.hub_transport in ("", HUB_BY_WORKER),
             enable_tracemalloc=self.enable_tracemalloc,
             transport=self.transport_url,
             command_key=self.command_key,
@@ -195,6 +204,7 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "retention_findings_days": setting_values.between(1, 1e5, "400"),
     "retention_recordings_days": setting_values.between(1, 1e5, "30"),
     "recordings_per_service_hour": setting_values.whole(0, 10_000, "20"),
+    "record_values": setting_values.flag,
     "recordings_database_kb": setting_values.whole(0, 102_400, "512"),
     "recordings_storage": setting_values.text,
     "recordings_folder": setting_values.text,
@@ -203,6 +213,8 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "webhook_secret": setting_values.text,
     "site_url": addresses.site,
     "runbook_url": setting_values.page,
+    "api_token_days": setting_values.between(0.01, 3650, "30"),
+    "drf_tokens": setting_values.flag,
     "metrics_token": setting_values.text,
     "metrics_allow_loopback": setting_values.flag,
     "metrics_enabled": setting_values.flag,

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_shutting_down
+from celery.signals import celeryd_after_setup, worker_shutting_down
 from django.conf import settings as django_settings
 from django.db import DatabaseError
 
+from memwatch.agent import own
 from memwatch.conf import get_settings
 from memwatch.models import database
 from memwatch.services import (
@@ -47,6 +48,13 @@ _leaving = mmap.mmap(-1, 1)
 def _leave(**_kwargs: Any) -> None:
     """A long backlog shall not hold up the stop: the ingest under way stores what it has read and ends."""
     _leaving[0] = 1
+
+
+@celeryd_after_setup.connect
+def _declare(instance: Any, **_kwargs: Any) -> None:
+    """A worker that serves memwatch's queue is one of memwatch's own, and so are the children of its pool."""
+    if get_settings().task_queue in instance.app.amqp.queues.consume_from:
+        own.declare()
 
 
 @shared_task(name="memwatch.take_snapshots", ignore_result=True)
@@ -110,6 +118,7 @@ def _is_leaving() -> bool:
 
 def _alone(name: str, ttl_s: float, service: Callable[..., Any], **arguments: Any) -> None:
     """Run the service unless another worker does. A failure is logged in one line and shown by Celery."""
+    own.declare()
     if not django_settings.USE_TZ:
         log.error("memwatch: %s does nothing: %s", name, database.WITHOUT_ZONES)
         return

@@ -204,7 +204,14 @@ LOGGING = {
             "static_fields": {"service": env.str("MEMWATCH_SERVICE", "")},
         },
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": log_format(env.str("LOG_FORMAT", "line"))}},
+    "filters": {"without_refusals": {"()": "project.logs.WithoutRefusals"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": log_format(env.str("LOG_FORMAT", "line")),
+            "filters": ["without_refusals"],
+        }
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
     "loggers": {
         "celery.beat": {"level": "WARNING"},

@@ -116,6 +116,8 @@ def test_who_may_not_look_sees_and_changes_nothing(who: str, addresses: list[str
     rows, states = _rows(), _states()
     for address in addresses:
         for method in METHODS:
+            if (method, address) == ("delete", "/api/v1/token/") and who.endswith("by token"):
+                continue  # revokes the token that all others are asked with, as anybody may
             answer = getattr(client, method)(address)
             told = f"{method} {address} as {who}: {answer.status_code}"
             assert answer.status_code < 500, told
@@ -138,6 +140,8 @@ def test_a_viewer_sees_and_changes_nothing(who: str, addresses: list[str]) -> No
         if who == "viewer by token" and not address.startswith("/api/"):
             continue
         for method in METHODS:
+            if (method, address) == ("delete", "/api/v1/token/"):
+                continue  # revokes the token that all others are asked with
             answer = getattr(client, method)(address)
             told = f"{method} {address}: {answer.status_code}"
             assert answer.status_code < 500, told

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import BadRequest, EmptyResultSet
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from django.utils.text import capfirst
 
@@ -41,6 +44,20 @@ class ListedAdmin(ZonedAdmin, ActingAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return Listed
 
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Raises :class:`BadRequest` for an address whose conditions no database can be asked, such as a year 99999."""
+        try:
+            listed = super().get_changelist_instance(request)
+            with contextlib.suppress(EmptyResultSet):
+                listed.queryset.query.get_compiler(listed.queryset.db).as_sql()
+        except (ValueError, OverflowError, DataError) as error:
+            if not request.GET:
+                raise
+            raise BadRequest(f"the list cannot be narrowed like this: {str(error)[:200]}") from None
+        return listed
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         own = {"title": capfirst(self.opts.verbose_name_plural), "about": self.about, "empty": self.empty}
+        if any("\0" in value for values in request.GET.lists() for value in values[1]):
+            raise BadRequest("the address has a character that no text in the database has")
         return super().changelist_view(request, {**own, **(extra_context or {})})

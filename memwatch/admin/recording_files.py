@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.template.loader import render_to_string
 
 from memwatch.models import Recording, RecordingKind
+from memwatch.queries.recordings import without_values
 from memwatch.services import ActionRefused, flamegraphs, recording_files
 
 SANDBOX = (
@@ -31,7 +32,7 @@ def flamegraph(recording: Recording) -> HttpResponse:
     return _private(answer)
 
 
-def download(recording: Recording, form: str) -> HttpResponse:
+def download(recording: Recording, form: str, *, values: bool) -> HttpResponse:
     """The outcome as an attachment. Raises :class:`ActionRefused` and :class:`recording_files.OutcomeMissing`."""
     stem = f"memwatch-{recording.kind}-{recording.pk}"
     if recording.state != Recording.State.DONE:
@@ -39,7 +40,9 @@ def download(recording: Recording, form: str) -> HttpResponse:
     if recording.kind != RecordingKind.FLAMEGRAPH:
         if form != "json":
             raise ActionRefused(f"{recording} can be downloaded as json only")
-        content = json.dumps(recording_files.result_of(recording), indent=2, ensure_ascii=False).encode()
+        result = recording_files.result_of(recording)
+        shown = result if values else without_values(result)
+        content = json.dumps(shown, indent=2, ensure_ascii=False).encode()
         return _attachment(content, "application/json", f"{stem}.json")
     if form == "bin":
         return _attachment(recording_files.read(recording), "application/octet-stream", f"{stem}.bin")

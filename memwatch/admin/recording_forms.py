@@ -115,7 +115,10 @@ class RecordForm(forms.Form):
     values = forms.BooleanField(
         label=gettext_lazy("Show values of some objects"),
         required=False,
-        help_text=gettext_lazy("Texts and numbers they hold. These may be personal data."),
+        help_text=gettext_lazy(
+            "Texts and numbers they hold; these may be personal data. Only of a process with RECORD_VALUES on, and "
+            "never of objects that hold sessions, passwords, keys or connections."
+        ),
     )
     duration_s = forms.IntegerField(
         label=gettext_lazy("Seconds"), min_value=1, max_value=MAX_DURATION_S, initial=recording_options.DURATION_S
@@ -130,12 +133,14 @@ class RecordForm(forms.Form):
         help_text=gettext_lazy("Of extension modules: what they leak leaves nothing in Python's own traces."),
     )
 
-    def __init__(self, *args: Any, kind: str, leak: Leak | None, process: Process | None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, kind: str, leak: Leak | None, process: Process | None, values: bool, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         asked = investigations.asked_for(leak) if leak is not None else {}
         known = recording_options.OF_KIND.get(kind, ())
         for name in list(self.fields):
-            if name not in known or (name == "type" and asked):
+            if name not in known or (name == "type" and asked) or (name == "values" and not values):
                 del self.fields[name]
         if "type" in self.fields and kind == RecordingKind.ALLOCATIONS:
             self.fields["type"].required = False

@@ -115,7 +115,7 @@ class RecordingAdmin(PageAdmin):
         group = asked.group_of(recording)
         pending = any(member.is_pending or member.and_then for member in group)
         shown, missing = self._result(recording)
-        if not self.has_record_permission(request):
+        if not recordings.may_see_values(request.user):
             shown = asked.without_values(shown)
         return {
             "title": str(recording.get_kind_display()).capitalize(),
@@ -158,7 +158,9 @@ class RecordingAdmin(PageAdmin):
         subject = leak or process
         back = subject.get_absolute_url() if subject is not None else ""
         confirmed = request.method == "POST" and "confirmed" in request.POST
-        form = RecordForm(request.POST if confirmed else None, kind=offer.kind, leak=leak, process=process)
+        may_see = recordings.may_see_values(request.user)
+        given_form = request.POST if confirmed else None
+        form = RecordForm(given_form, kind=offer.kind, leak=leak, process=process, values=may_see)
         if confirmed and form.is_valid():
             try:
                 recording = _begin(offer.kind, leak, process, request.user, form.options())
@@ -215,10 +217,12 @@ class RecordingAdmin(PageAdmin):
         if recording is None:
             return self.gone(request, str(pk))
         try:
-            return recording_files.download(recording, form)
+            answer = recording_files.download(recording, form, values=recordings.may_see_values(request.user))
         except (ActionRefused, outcomes.OutcomeMissing) as error:
             messages.error(request, str(error))
             return HttpResponseRedirect(formats.page_url("recording", pk))
+        recordings.downloaded(recording, form, by=request.user)
+        return answer
 
     def difference_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """What lies between this recording and another of its kind."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from memwatch.agent import activity
+from memwatch.agent import activity, own
 from memwatch.agent.buffer import Batch
 from memwatch.agent.commands import CensusLimit, Gate, Spokesman
 from memwatch.agent.config import AgentConfig
@@ -118,6 +118,7 @@ class Agent:
             program=self.process.program,
             arguments=tuple(own_arguments()),
             heap_limit_mb=self.config.heap_limit_mb,
+            shows_values=self.config.record_values and not own.is_own(),
             baseline=self.sampler.baseline_counts,
             containers=lambda: self._containers,
             total_objects=lambda: self._total_objects,

@@ -24,6 +24,8 @@ class AgentConfig:
     cpu_budget_percent: float = 0.5
     """Of one CPU, for looking at the heap, on average."""
     heap_limit_mb: float | None = None
+    record_values: bool = False
+    """Whether recordings may show values of objects."""
     enable_tracemalloc: bool = False
     """For ``get_memory_profiler()``; the agent itself never traces."""
     buffer_size: int = 500

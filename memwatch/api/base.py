@@ -9,7 +9,7 @@ from django.urls import reverse
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema
 from rest_framework import viewsets
-from rest_framework.authentication import BaseAuthentication, SessionAuthentication, TokenAuthentication
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
@@ -19,6 +19,7 @@ from rest_framework.throttling import BaseThrottle
 
 from memwatch.api import errors
 from memwatch.api.access import ActionThrottle, MemwatchPermission
+from memwatch.api.authentication import ApiTokenAuthentication
 from memwatch.api.pagination import Newest
 from memwatch.api.parsers import BoundedFormParser, StrictJSONParser, refuse_large_body
 from memwatch.api.schema import ApiSchema
@@ -45,7 +46,7 @@ class ApiView(viewsets.GenericViewSet[Any]):
     action_permissions: Mapping[str, Sequence[str]] = {}
     """Needed besides, by action."""
 
-    authentication_classes: Sequence[type[BaseAuthentication]] = (TokenAuthentication, SessionAuthentication)
+    authentication_classes: Sequence[type[BaseAuthentication]] = (ApiTokenAuthentication, SessionAuthentication)
     permission_classes: Sequence[type[BasePermission]] = (MemwatchPermission,)
     renderer_classes = (JSONRenderer,)
     parser_classes = (StrictJSONParser, BoundedFormParser)
@@ -56,6 +57,7 @@ class ApiView(viewsets.GenericViewSet[Any]):
     versioning_class = None
     schema = ApiSchema()
 
+<<<<<<< HEAD
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Before anybody is asked who they are: a large body is not read."""
         refuse_large_body(request)
@@ -66,6 +68,14 @@ class ApiView(viewsets.GenericViewSet[Any]):
         for throttle in self.get_throttles():
             if not throttle.allow_request(request, self):
                 self.throttled(request, throttle.wait() or 0.0)
+=======
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """What is answered is for who asked, and is kept by nobody on the way."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        if not answer.has_header("Cache-Control"):
+            answer["Cache-Control"] = "no-store"
+        return answer
+>>>>>>> 4374fb1 (Exporter's token, odd addresses, renderer's room, Kubernetes)
 
     def get_exception_handler(self) -> Callable[..., Response | None]:
         return errors.handler

@@ -11,13 +11,14 @@ from django.utils.translation import get_language
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
-from rest_framework.authentication import SessionAuthentication, TokenAuthentication
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from memwatch import __version__
+from memwatch.api.authentication import ApiTokenAuthentication
 
 SETTINGS = {
     "TITLE": "memwatch",
@@ -39,7 +40,7 @@ class SchemaView(SpectacularAPIView):
 
     urlconf = "memwatch.urls"
     schema = AutoSchema()
-    authentication_classes = (TokenAuthentication, SessionAuthentication)
+    authentication_classes = (ApiTokenAuthentication, SessionAuthentication)
     permission_classes = (AllowAny,)
     versioning_class = None
     throttle_classes = ()
@@ -69,7 +70,7 @@ class DocsView(SpectacularSwaggerSplitView):
 
     schema = AutoSchema()
     title = "memwatch"
-    authentication_classes = (TokenAuthentication, SessionAuthentication)
+    authentication_classes = (ApiTokenAuthentication, SessionAuthentication)
     permission_classes = (AllowAny,)
     versioning_class = None
     throttle_classes = ()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import django_filters as filters
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django_filters.fields import IsoDateTimeField
 
 from memwatch.models import (
     Alert,
@@ -62,16 +65,31 @@ def _process() -> filters.NumberFilter:
     return filters.NumberFilter(field_name="process_id", label="Id of the process", min_value=1, max_value=2**63 - 1)
 
 
-def _since(path: str) -> filters.IsoDateTimeFilter:
-    return filters.IsoDateTimeFilter(
-        field_name=path, lookup_expr="gte", label="From this time on, ISO 8601", error_messages=_TIME
-    )
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
-def _until(path: str) -> filters.IsoDateTimeFilter:
-    return filters.IsoDateTimeFilter(
-        field_name=path, lookup_expr="lt", label="Before this time, ISO 8601", error_messages=_TIME
-    )
+class _TimeField(IsoDateTimeField):
+    """A time that every database and zone knows."""
+
+    def clean(self, value: Any) -> datetime | None:
+        found: datetime | None = super().clean(value)
+        if found is not None and not _FIRST <= found <= _LAST:
+            raise ValidationError("give a time from 1970 to 2200")
+        return found
+
+
+class TimeFilter(filters.IsoDateTimeFilter):
+    """A time with zone."""
+
+    field_class = _TimeField
+
+
+def _since(path: str) -> TimeFilter:
+    return TimeFilter(field_name=path, lookup_expr="gte", label="From this time on, ISO 8601", error_messages=_TIME)
+
+
+def _until(path: str) -> TimeFilter:
+    return TimeFilter(field_name=path, lookup_expr="lt", label="Before this time, ISO 8601", error_messages=_TIME)
 
 
 class ServiceFilter(filters.FilterSet):

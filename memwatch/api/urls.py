@@ -26,7 +26,7 @@ router.register("recordings", RecordingView, basename="recording")
 
 urlpatterns = [
     path("v1/stats/", StatsView.as_view({"get": "list"}), name="stats"),
-    path("v1/token/", TokenView.as_view({"post": "create"}), name="token"),
+    path("v1/token/", TokenView.as_view({"post": "create", "delete": "destroy"}), name="token"),
     path("v1/", include(router.urls)),
     path("schema/", SchemaView.as_view(), name="schema"),
     path("docs/", DocsView.as_view(), name="docs"),

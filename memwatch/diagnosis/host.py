@@ -43,6 +43,8 @@ class Host:
     tasks_handled: Callable[[], int | None] = _nothing
     apart_s: float = 8.0
     """Between two looks, at least; longer, but not three times as long, while the process has handled few calls."""
+    shows_values: bool = False
+    """Whether the process lets values of its objects be shown, where somebody may ask for them."""
     collects: Callable[[], bool] = _yes
     """Whether the host itself has the garbage collector on."""
 

@@ -196,10 +196,10 @@ class _Search:
 
             for walked in (heap.walk, heap.walk_frozen):
                 for wait_s in walked(self._host, meter, gather) if not values else ():
-                    values |= {id(item): reading.own_values(item) for item in objects}
+                    values |= {id(item): reading.own_values(item, self._asked.type) for item in objects}
                     put_back(objects, self._host)
                     yield wait_s
-                values |= {id(item): reading.own_values(item) for item in objects}
+                values |= {id(item): reading.own_values(item, self._asked.type) for item in objects}
         return tuple(values.values())
 
 

@@ -14,8 +14,10 @@ from itertools import compress, islice
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any
 
+from memwatch.diagnosis import sensitive
 from memwatch.sampling.names import clean, type_name
 from memwatch.sampling.quiet import late, uninterrupted
+from memwatch.sampling.redaction import HIDDEN
 
 mro_of = type.__dict__["__mro__"].__get__
 namespace_of = type.__dict__["__dict__"].__get__
@@ -38,6 +40,7 @@ _LENGTHS: tuple[tuple[type, Any], ...] = (
 AT_ONCE = 100_000
 """Entries of a container that are gone through in one C call: between two of them other threads may run."""
 MAX_SHOWN = 80
+MAX_BYTES = 2_000
 _SHOWN: tuple[type, ...] = (str, bytes, int, float, bool, type(None), complex)
 
 
@@ -135,19 +138,28 @@ def code_of(function: FunctionType) -> Any:
 
 
 def shown(value: Any) -> str | None:
-    """The text of a value of an exact built-in type, cut; ``None`` for all others."""
+    """The text of a value of an exact built-in type, cut, without what looks secret; ``None`` for all others."""
     kind = type(value)
     if not any(kind is plain for plain in _SHOWN):
         return None
-    if kind is int and value.bit_length() > 256:
-        return f"an int of {value.bit_length()} bits"
+    if kind is int and (large := sensitive.number(value)):
+        return large
+    if kind is str:
+        value = sensitive.without_secrets(value)
+    elif kind is bytes:
+        value = sensitive.without_secrets(value[:MAX_BYTES].decode("latin-1")).encode("latin-1")
     text = repr(value[:MAX_SHOWN] if kind in (str, bytes) else value)
     return clean(text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…")
 
 
-def own_values(item: Any, *, most: int = 12) -> dict[str, str]:
-    """Attributes or first entries whose values are of built-in types, as texts."""
+def own_values(item: Any, of: str, *, most: int = 12) -> dict[str, str]:
+    """Attributes or first entries whose values are of built-in types, as texts without secrets.
+
+    Nothing of an object that is not of the type called ``of`` (any more), or is of one that may hold secrets.
+    """
     found: dict[str, str] = {}
+    if not sensitive.may_show(item, of):
+        return found
     base = base_of(type(item))
     named: Iterable[tuple[Any, Any]]
     if base is dict:
@@ -159,7 +171,7 @@ def own_values(item: Any, *, most: int = 12) -> dict[str, str]:
     for name, value in named:
         text = shown(value)
         if text is not None and type(name) is str and len(found) < most:
-            found[clean(name)] = text
+            found[clean(name)] = HIDDEN if sensitive.is_secret(name) else text
     return found
 
 

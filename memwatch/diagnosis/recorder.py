@@ -8,7 +8,7 @@ import time
 from collections.abc import Generator, Mapping
 from typing import Any, Protocol
 
-from memwatch.diagnosis import KINDS, options, room
+from memwatch.diagnosis import KINDS, options, room, sensitive
 from memwatch.diagnosis.host import Host, Refused
 from memwatch.diagnosis.meter import Meter
 from memwatch.sampling.quiet import possible
@@ -46,7 +46,10 @@ def _made(kind: str, given: Mapping[str, Any], host: Host) -> _Recording:
     if kind == "referrers":
         from memwatch.diagnosis.referrers import ReferrersRecording  # noqa: PLC0415
 
-        return ReferrersRecording(options.referrers(given), host)
+        asked = options.referrers(given)
+        if asked.values:
+            sensitive.refuse(asked.type, asked.container, allowed=host.shows_values)
+        return ReferrersRecording(asked, host)
     if kind == "allocations":
         from memwatch.diagnosis.allocations import AllocationsRecording  # noqa: PLC0415
 

@@ -123,7 +123,7 @@ class _Search:
         found["candidates"] = self._candidates(climbed, examined, climb, new)
         if asked.values:
             chosen = sample[:: max(1, len(sample) // asked.values)][: asked.values]
-            found["samples"] = [reading.own_values(item) for item in chosen]
+            found["samples"] = [reading.own_values(item, asked.type) for item in chosen]
         return found, ids
 
     # Which objects:

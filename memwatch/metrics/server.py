@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import hmac
+import ipaddress
 import socket
 import threading
 from collections.abc import Callable
@@ -18,6 +20,9 @@ MAX_CLIENTS = 50
 """Connections served at once; more are closed at the door."""
 
 
+_TEXT = "text/plain; charset=utf-8"
+
+
 class ListenError(OSError):
     """The address cannot be served; the text says what to do."""
 
@@ -25,8 +30,12 @@ class ListenError(OSError):
 class MetricsServer:
     """Serves ``page()`` at ``/metrics`` from threads of its own until :meth:`stop`."""
 
-    def __init__(self, page: Callable[[], Page], *, address: str = "127.0.0.1", port: int = DEFAULT_PORT) -> None:
+    def __init__(
+        self, page: Callable[[], Page], *, address: str = "127.0.0.1", port: int = DEFAULT_PORT, token: str = ""
+    ) -> None:
+        """With a ``token`` only who sends it as ``Authorization: Bearer …`` gets the page."""
         self._http = _listen(page, address, port)
+        self._http.token = token.encode()
         self._thread = threading.Thread(target=self._serve, name="memwatch-exporter", daemon=True)
         self._thread.start()
 
@@ -50,6 +59,7 @@ class _HTTPServer(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 64
     page: Callable[[], Page]
+    token: bytes = b""
 
     def __init__(self, address: tuple[str, int], family: socket.AddressFamily) -> None:
         self.address_family = family
@@ -89,14 +99,23 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.split("?", 1)[0]
-        if path == "/metrics":
+        if path == "/metrics" and not self._may_read():
+            self._answer(HTTPStatus.UNAUTHORIZED, b'give "Authorization: Bearer ..." with the token\n', _TEXT)
+        elif path == "/metrics":
             compressed = accepts_gzip(self.headers.get("Accept-Encoding", ""))
             body, content_type = self.server.page().body(self.headers.get("Accept", ""), compressed=compressed)
             self._answer(HTTPStatus.OK, body, content_type, compressed=compressed)
         elif path == "/":
-            self._answer(HTTPStatus.OK, b"memwatch exporter: see /metrics\n", "text/plain; charset=utf-8")
+            self._answer(HTTPStatus.OK, b"memwatch exporter: see /metrics\n", _TEXT)
         else:
-            self._answer(HTTPStatus.NOT_FOUND, b"not found: see /metrics\n", "text/plain; charset=utf-8")
+            self._answer(HTTPStatus.NOT_FOUND, b"not found: see /metrics\n", _TEXT)
+
+    def _may_read(self) -> bool:
+        scheme, _, given = self.headers.get("Authorization", "").partition(" ")
+        right = self.server.token
+        return not right or (
+            scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), right)
+        )
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -106,6 +125,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Cache-Control", "no-store")
+        if status == HTTPStatus.UNAUTHORIZED:
+            self.send_header("WWW-Authenticate", 'Bearer realm="metrics"')
         if compressed:
             self.send_header("Content-Encoding", "gzip")
         self.send_header("Vary", "Accept, Accept-Encoding")
@@ -115,6 +137,24 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_args: object) -> None:
         """Scrapes are not logged."""
+
+
+def required_token(address: str, token: str) -> str:
+    """What is to be sent by who scrapes: nothing where only this host reaches the address.
+
+    Raises :class:`ListenError` for an address that others reach, without a token.
+    """
+    try:
+        if address == "localhost" or ipaddress.ip_address(address).is_loopback:
+            return ""
+    except ValueError:
+        pass  # a name
+    if not token:
+        raise ListenError(
+            f"other hosts reach {address or 'all addresses'}, and there is no token: set METRICS_TOKEN (in the "
+            "environment MEMWATCH_METRICS_TOKEN) and give it to Prometheus, or listen on 127.0.0.1"
+        )
+    return token
 
 
 def _listen(page: Callable[[], Page], address: str, port: int) -> _HTTPServer:

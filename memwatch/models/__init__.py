@@ -7,9 +7,11 @@ from memwatch.models.notifications import Notification
 from memwatch.models.operations import Command, Counter, Lease, RejectedReport
 from memwatch.models.overview import Overview
 from memwatch.models.recordings import FlameGraphMode, Recording, RecordingKind, RecordingPart, Trigger
+from memwatch.models.tokens import ApiToken
 
 __all__ = [
     "Alert",
+    "ApiToken",
     "Baseline",
     "Command",
     "Counter",

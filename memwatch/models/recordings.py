@@ -188,7 +188,10 @@ class Recording(models.Model):
         verbose_name = _("recording")
         verbose_name_plural = _("recordings")
         ordering = ("-id",)
-        permissions = (("record_process", _("Can record processes and download recordings")),)
+        permissions = (
+            ("record_process", _("Can record processes and download recordings")),
+            ("record_values", _("Can have values of objects recorded, and see them")),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=("process",), condition=Q(state__in=("requested", "running")), name="memwatch_recording_alone"

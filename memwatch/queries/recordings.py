@@ -59,5 +59,5 @@ def difference_of(
 
 
 def without_values(result: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The result for those who may look but not record: values of objects may be personal data."""
+    """The result for those without the permission ``record_values``: values of objects may be personal data."""
     return None if result is None else {name: value for name, value in result.items() if name != "samples"}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
 from django.utils import timezone
 
@@ -39,10 +40,14 @@ def request(
 
     Raises :class:`ActionRefused` for a process that cannot be recorded, is being recorded, whose service was recorded
     too often within the hour, or whose agent refused; the last leaves a failed recording behind. Wrong options are a
-    :class:`ValueError`.
+    :class:`ValueError`, values without the permission for them :class:`PermissionDenied`.
     """
     now = now or timezone.now()
     wanted = recording_options.checked(kind, options or {})
+    if wanted.get("values") and by is None:
+        raise ActionRefused("values of objects are shown to a user who asks, never to a trigger: leave `values` out")
+    if wanted.get("values") and not may_see_values(by):
+        raise PermissionDenied("values of objects want the permission memwatch.record_values: ask without `values`")
     if reason := recording_options.refusal(process, kind):
         raise ActionRefused(reason)
     duration_s = recording_options.takes_s(kind, wanted)
@@ -60,9 +65,32 @@ def request(
         deadline=now + timedelta(seconds=duration_s + recording_options.SLACK_S),
     )
     _insert(recording, counted=follows is None)
-    audit.record(by, recording, f"Asked for: {recording.kind}.")
+    audit.record(by, recording, f"Asked for: {_in_words(recording)}.")
     _ask(recording, by=by, wait_s=wait_s, hub=hub)
     return recording
+
+
+def may_see_values(user: Any) -> bool:
+    """Whether this user may have values of objects recorded, and see those that were."""
+    return bool(user is not None and user.has_perm("memwatch.record_values"))
+
+
+def downloaded(recording: Recording, form: str, *, by: Any) -> None:
+    """Somebody took the outcome away as a file."""
+    values = form == "json" and recording.options.get("values") and may_see_values(by)
+    audit.record(by, recording, f"Downloaded: {_in_words(recording, values=bool(values))}, as {form}.")
+
+
+def _in_words(recording: Recording, *, values: bool | None = None) -> str:
+    of_type = recording.options.get("type")
+    container = recording.options.get("container")
+    with_values = recording.options.get("values") if values is None else values
+    return (
+        recording.kind
+        + (f" of {of_type}" if of_type else "")
+        + (f" ({container})" if container else "")
+        + (", with values" if with_values else "")
+    )
 
 
 def cancel(recording: Recording, *, by: Any, hub: Hub | None = None, now: datetime | None = None) -> Recording:

@@ -20,6 +20,7 @@ import asyncio
 import functools
 import importlib.util
 import logging
+import os
 import platform
 import signal
 import sys
@@ -48,7 +49,7 @@ from memwatch.exposition import families
 from memwatch.figures import Leak, MemorySnapshot
 from memwatch.metrics.page import Page
 from memwatch.metrics.reported import Follower
-from memwatch.metrics.server import DEFAULT_PORT, ListenError, MetricsServer
+from memwatch.metrics.server import DEFAULT_PORT, ListenError, MetricsServer, required_token
 from memwatch.observation import SELF, Observation, Observed
 from memwatch.profiler import MemoryProfiler, get_memory_profiler
 from memwatch.transport import Peek, TransportUnavailable, open_hub, open_peek, redacted
@@ -60,7 +61,12 @@ logger = logging.getLogger("memory_exporter")
 class MemoryExporter:
     """Serves the figures of a :class:`MemoryProfiler` at ``/metrics``."""
 
-    def __init__(self, *, address: str = "127.0.0.1", port: int = DEFAULT_PORT, namespace: str = "fogcompute") -> None:
+    def __init__(
+        self, *, address: str = "127.0.0.1", port: int = DEFAULT_PORT, namespace: str = "fogcompute", token: str = ""
+    ) -> None:
+        """Where other hosts reach the address, who scrapes must send the ``token``, by default that of
+        ``MEMWATCH_METRICS_TOKEN``."""
+        self._token = token or os.environ.get("MEMWATCH_METRICS_TOKEN", "")
         self._address, self._port, self._namespace = address, port, namespace
         self._profiler: MemoryProfiler | None = None
         self._server: MetricsServer | None = None
@@ -97,7 +103,8 @@ class MemoryExporter:
     async def start(self) -> None:
         """Start serving; :class:`ListenError` says what to do where the port is taken. Harmless when repeated."""
         if self._server is None:
-            self._server = MetricsServer(self.page, address=self._address, port=self._port)
+            token = required_token(self._address, self._token)
+            self._server = MetricsServer(self.page, address=self._address, port=self._port, token=token)
             logger.info("serving http://%s:%s/metrics, source: %s", self._address, self.port, self._source)
             if self._follower is not None:
                 self._follower.start()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.template.loader import get_template
 from django.test import Client
 from django.urls import reverse
@@ -84,7 +85,7 @@ def test_who_may_not_record_sees_no_button_and_is_refused(fleet: Fleet, login: L
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        ("referrers", ["20,001 entries", "refers to", "keeps at least 8", "4711"]),
+        ("referrers", ["20,001 entries", "refers to", "keeps at least 8"]),
         ("allocations", ["/srv/shop/leaks.py:27 in quote", "QUOTES[request_id]", "of the type", "views.py:40"]),
         ("heap_summary", ["shop.leaks.FRAGMENTS", "list of str", "add handlers once", "MainThread"]),
     ],
@@ -93,6 +94,21 @@ def test_each_kind_has_a_page_that_a_person_reads(fleet: Fleet, login: Login, ki
     shown = login("operator").get(page(store_recording(fleet.process(), kind))).content.decode()
     for text in expected:
         assert text in shown
+
+
+def test_values_are_shown_and_offered_only_to_who_has_the_permission_for_them(fleet: Fleet, login: Login) -> None:
+    process = fleet.process()
+    recording = store_recording(process, "referrers")
+    client = login("operator")
+    asked = f"{reverse(RECORD)}?process={process.pk}&kind=referrers"
+    download = reverse("admin:memwatch_recording_download", args=(recording.pk, "json"))
+    for address in (page(recording), download):
+        assert "4711" not in client.get(address).content.decode()
+    assert 'name="values"' not in client.get(asked).content.decode()
+    User.objects.get(username="operator").user_permissions.add(Permission.objects.get(codename="record_values"))
+    for address in (page(recording), download):
+        assert "4711" in client.get(address).content.decode()
+    assert 'name="values"' in client.get(asked).content.decode()
 
 
 def test_recordings_that_belong_together_are_summed_up_on_each_page(fleet: Fleet, login: Login) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
 from rest_framework.test import APIClient
 
 from memwatch.models import Process, Recording
@@ -62,7 +64,7 @@ def test_from_a_leak_one_call_leads_to_who_holds_it_and_which_line_allocates_it(
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
-        ("referrers", {"type": QUOTE, "values": True}),
+        ("referrers", {"type": QUOTE, "samples": 5}),
         ("allocations", {"duration_s": 10, "frames": 5}),
         ("flamegraph", {"mode": "peak", "native_traces": True}),
         ("heap_summary", {}),
@@ -142,11 +144,32 @@ def test_who_may_not_record_may_look_but_sees_no_values_and_downloads_nothing(
 ) -> None:
     recording = store_recording(fleet.web, "referrers")
     assert "samples" not in viewer.get(f"{URL}{recording.pk}/").json()["result"]
-    assert operator.get(f"{URL}{recording.pk}/").json()["result"]["samples"]
+    assert "samples" not in operator.get(f"{URL}{recording.pk}/").json()["result"]
     assert post(viewer, process=fleet.web.pk, kind="heap_summary").status_code == 403
     for path in (f"{recording.pk}/download/", f"{recording.pk}/cancel/"):
         assert (viewer.post if "cancel" in path else viewer.get)(f"{URL}{path}").status_code == 403
     assert operator.get(f"{URL}{recording.pk}/cancel/").status_code == 405
+
+
+def test_values_want_a_permission_that_no_group_has(operator: APIClient, fleet: Fleet) -> None:
+    user = User.objects.get(username="operator")
+    recording = store_recording(fleet.web, "referrers", options={"values": True})
+    asked = {"process": fleet.web_2.pk, "kind": "referrers", "options": {"type": QUOTE, "values": True}}
+    refused = post(operator, **asked)
+    assert (refused.status_code, Recording.objects.count()) == (403, 1)
+    assert "record_values" in refused.json()["detail"]
+    assert "4711" not in operator.get(f"{URL}{recording.pk}/download/").content.decode()
+    assert not Permission.objects.get(codename="record_values").group_set.exists()
+    user.user_permissions.add(Permission.objects.get(codename="record_values"))
+    assert operator.get(f"{URL}{recording.pk}/").json()["result"]["samples"] == [{"total": "4711"}]
+    assert "4711" in operator.get(f"{URL}{recording.pk}/download/").content.decode()
+    assert post(operator, **asked).status_code == 202
+    messages = list(LogEntry.objects.filter(user=user).order_by("pk").values_list("change_message", flat=True))
+    assert messages[:3] == [
+        f"Downloaded: referrers of {QUOTE}, as json.",
+        f"Downloaded: referrers of {QUOTE}, with values, as json.",
+        f"Asked for: referrers of {QUOTE}, with values.",
+    ]
 
 
 def test_strangers_and_others_learn_nothing(api: Callable[..., APIClient], fleet: Fleet) -> None:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.apps import apps
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
+from django.utils import timezone
+from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
+
+from memwatch.models import ApiToken
+from memwatch.services import tokens
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +64,83 @@ def test_after_ten_attempts_at_an_account_the_address_has_to_wait(user: User) ->
     assert int(answer["Retry-After"]) <= 60
     other = APIClient(REMOTE_ADDR="10.1.1.1").post(TOKEN, {"username": "admin", "password": "right"}, format="json")
     assert other.status_code == 200
+
+
+def _get(name: str = "admin", password: str = "right") -> str:
+    answer = APIClient().post(TOKEN, {"username": name, "password": password}, format="json")
+    return str(answer.json()["token"])
+
+
+def _client(token: str) -> APIClient:
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Token {token}")
+    return client
+
+
+def _works(token: str) -> bool:
+    return bool(_client(token).get("/api/v1/processes/").status_code == 200)
+
+
+def test_a_token_is_not_kept_as_it_is(user: User) -> None:
+    token = _get()
+    tables = "".join(str(list(model._default_manager.values())) for model in apps.get_models())
+    assert token not in tables
+    assert _works(token)
+
+
+def test_a_token_expires(user: User, settings: Any) -> None:
+    settings.MEMWATCH = {**settings.MEMWATCH, "API_TOKEN_DAYS": 7}
+    token = _get()
+    (row,) = ApiToken.objects.all()
+    assert timedelta(days=6.9) < row.expires_at - timezone.now() < timedelta(days=7)
+    assert _works(token)
+    ApiToken.objects.update(expires_at=timezone.now())
+    assert not _works(token)
+    _get()
+    assert ApiToken.objects.count() == 1, "what has expired is not kept"
+
+
+def test_a_token_ends_with_the_password_it_was_got_for(user: User) -> None:
+    token = _get()
+    user.set_password("another")
+    user.save()
+    assert not _works(token)
+    assert _works(_get(password="another"))
+
+
+def test_a_token_is_revoked_over_the_api_and_the_others_with_it_where_that_is_asked_for(user: User) -> None:
+    first, second, third = _get(), _get(), _get()
+    assert APIClient().delete(TOKEN).status_code == 401
+    assert _client(first).delete(TOKEN).status_code == 204
+    assert [_works(token) for token in (first, second, third)] == [False, True, True]
+    assert _client(second).delete(f"{TOKEN}?all=perhaps").status_code == 400
+    assert _client(second).delete(f"{TOKEN}?all=true").status_code == 204
+    assert [_works(token) for token in (second, third)] == [False, False]
+    messages = LogEntry.objects.filter(user=user).order_by("pk").values_list("change_message", flat=True)
+    assert [message.partition(",")[0] for message in messages] == [
+        *["API token given"] * 3, "API token revoked.", "API tokens revoked: 2.",
+    ]  # fmt: skip
+
+
+def test_who_asks_for_a_token_may_send_one_that_is_over(user: User) -> None:
+    answer = _client("over").post(TOKEN, {"username": "admin", "password": "right"}, format="json")
+    assert answer.status_code == 200
+
+
+def test_a_user_has_so_many_tokens_at_most(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memwatch.services.tokens.MOST_OF_A_USER", 2)
+    texts = [tokens.issue(user)[0] for _ in range(3)]
+    assert [_works(text) for text in texts] == [False, True, True]
+
+
+def test_tokens_of_drf_work_until_they_are_switched_off_or_revoked(user: User, settings: Any) -> None:
+    old = Token.objects.create(user=user).key
+    assert _works(old)
+    settings.MEMWATCH = {**settings.MEMWATCH, "DRF_TOKENS": False}
+    assert not _works(old)
+    settings.MEMWATCH = {**settings.MEMWATCH, "DRF_TOKENS": True}
+    assert _client(old).delete(TOKEN).status_code == 204
+    assert not Token.objects.exists()
 
 
 @pytest.mark.parametrize("body", [b"[1, 2]", b'"text"', b"not json", b"", b'{"username": ["a"], "password": {}}'])

@@ -15,7 +15,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from memwatch.metrics import server as server_module
 from memwatch.metrics.page import Page
 from memwatch.metrics.refresh import Refresher
-from memwatch.metrics.server import ListenError, MetricsServer
+from memwatch.metrics.server import ListenError, MetricsServer, required_token
 
 
 def page(value: float = 1) -> Page:
@@ -151,3 +151,30 @@ def test_a_reading_that_hangs_does_not_hang_the_scrape() -> None:
     assert refresher.page().body()[0].endswith(b"memwatch_up 0.0\n")
     refresher.stop()
     hanging.set()
+
+
+def test_who_reaches_it_from_another_host_sends_the_token() -> None:
+    running = MetricsServer(page, port=0, token="right")
+    try:
+        assert get(running)[0] == 401
+        assert get(running, Authorization="Bearer wrong")[0] == 401
+        assert get(running, Authorization="Basic right")[0] == 401
+        status, body, headers = get(running, Authorization="Bearer right")
+        assert (status, headers["Cache-Control"]) == (200, "no-store")
+        assert b"answer" in body
+        assert b"answer" not in get(running, method="HEAD")[1]
+        assert get(running, "/")[0] == 200, "the health check has no token"
+    finally:
+        running.stop()
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "", "::", "192.0.2.1", "exporter.example.org"])
+def test_an_address_that_others_reach_wants_a_token(address: str) -> None:
+    with pytest.raises(ListenError, match="METRICS_TOKEN"):
+        required_token(address, "")
+    assert required_token(address, "right") == "right"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_loopback_wants_none(address: str) -> None:
+    assert required_token(address, "right") == ""

@@ -25,8 +25,10 @@ def mounts(service: str) -> dict[str, Path]:
     return {inside: (ROOT / outside).resolve() for outside, inside, *_mode in pairs if outside.startswith(".")}
 
 
-def test_the_references_scrape_job_is_there_word_for_word() -> None:
-    assert load(MONITORING / "prometheus.yml")["scrape_configs"][0] == {
+def test_the_references_scrape_job_is_there_word_for_word_with_the_token_besides() -> None:
+    first = load(MONITORING / "prometheus.yml")["scrape_configs"][0]
+    assert first.pop("authorization") == {"credentials_file": "secrets/metrics_token"}
+    assert first == {
         "job_name": "memory-profiler",
         "static_configs": [{"targets": ["memory-exporter:9202"]}],
         "relabel_configs": [

@@ -125,7 +125,9 @@ class RecordingView(ReadView):
         form = request.query_params.get("as", own[0])
         if form not in own:
             raise ValidationError({"as": f"{form[:20]} is none of: {', '.join(own)}"})
-        answer = HttpResponse(_content(recording, form), content_type=FORMS[form])
+        content = _content(recording, form, values=recordings.may_see_values(request.user))
+        recordings.downloaded(recording, form, by=request.user)
+        answer = HttpResponse(content, content_type=FORMS[form])
         answer["Content-Disposition"] = f'attachment; filename="memwatch-{recording.kind}-{recording.pk}.{form}"'
         answer["Content-Security-Policy"] = "sandbox; default-src 'none'"
         answer["X-Content-Type-Options"] = "nosniff"
@@ -155,7 +157,7 @@ class RecordingView(ReadView):
         group = asked.group_of(recording)
         result = _result(recording)
         values = RecordingSerializer(recording).data
-        allowed = self.request.user.has_perm("memwatch.record_process")
+        allowed = recordings.may_see_values(self.request.user)
         values["result"] = result if allowed else asked.without_values(result)
         values["followed_by"] = [row.pk for row in group if row.follows_id == recording.pk]
         found = conclude(group, asked.container_of(recording.leak))
@@ -180,13 +182,14 @@ def _result(recording: Recording) -> dict[str, Any] | None:
         return None
 
 
-def _content(recording: Recording, form: str) -> bytes:
+def _content(recording: Recording, form: str, *, values: bool) -> bytes:
     """Raises :class:`NotFound` where there is none, and :class:`ActionRefused` for one that cannot be rendered."""
     try:
         if recording.state != Recording.State.DONE:
             raise recording_files.OutcomeMissing(f"{recording} is {recording.get_state_display()}")
         if form == "json":
-            return json.dumps(recording_files.result_of(recording), ensure_ascii=False).encode()
+            result = recording_files.result_of(recording)
+            return json.dumps(result if values else asked.without_values(result), ensure_ascii=False).encode()
         return recording_files.read(recording) if form == "bin" else flamegraphs.render(recording, form)
     except recording_files.OutcomeMissing as error:
         raise NotFound(str(error)) from None

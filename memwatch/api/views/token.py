@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse
-from rest_framework import serializers
-from rest_framework.authtoken.models import Token
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from rest_framework import serializers, status
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.authtoken.serializers import AuthTokenSerializer
-from rest_framework.permissions import AllowAny
+from rest_framework.exceptions import ValidationError
+from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 
-from memwatch.api.access import AccountThrottle, AddressThrottle
+from memwatch.api.access import AccountThrottle, ActionThrottle, AddressThrottle
+from memwatch.api.authentication import ApiTokenAuthentication
 from memwatch.api.base import ApiView, documented
 from memwatch.api.serializers.errors import ErrorSerializer
+from memwatch.api.serializers.figures import Time
+from memwatch.models import ApiToken
+from memwatch.services import tokens
 
 
 class CredentialsSerializer(serializers.Serializer[Any]):
@@ -27,19 +34,17 @@ class CredentialsSerializer(serializers.Serializer[Any]):
 class TokenSerializer(serializers.Serializer[Any]):
     """What to send as `Authorization: Token …`."""
 
-    token = serializers.CharField()
+    token = serializers.CharField(help_text="Shown this once: only its digest is kept")
+    expires_at = Time()
 
 
 class TokenView(ApiView):
-    """A user's token; limited to 10 attempts a minute at one account from one address, 60 in all."""
+    """Tokens for a name and a password; 10 attempts a minute at one account from one address, 60 in all."""
 
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-    throttle_classes = (AddressThrottle, AccountThrottle)
     serializer_class = AuthTokenSerializer
     pagination_class = None
     filter_backends = ()
-    queryset = Token.objects.none()
+    queryset = ApiToken.objects.none()
 
     @documented(
         summary="Get a token",
@@ -54,6 +59,41 @@ class TokenView(ApiView):
         examples=[OpenApiExample("Sign in", value={"username": "admin", "password": "…"}, request_only=True)],
     )
     def create(self, request: Request) -> Response:
-        """Always the same token for a user, until it is deleted in the admin."""
-        token, _created = Token.objects.get_or_create(user=self.checked(request)["user"])
-        return Response({"token": token.key})
+        """A new one each time. It ends after `API_TOKEN_DAYS`, by `DELETE`, and when the user's password changes."""
+        token, expires_at = tokens.issue(self.checked(request)["user"])
+        return Response({"token": token, "expires_at": expires_at})
+
+    @documented(
+        summary="Revoke the token that is sent",
+        operation_id="token_destroy",
+        request=None,
+        parameters=[OpenApiParameter("all", OpenApiTypes.BOOL, description="true: all tokens of its user")],
+        responses={204: OpenApiResponse(description="It is worth nothing any more")},
+    )
+    def destroy(self, request: Request) -> Response:
+        """For the one that was sent as `Authorization: Token …`; with `all=true` for the user's others too."""
+        every = request.query_params.get("all", "false")
+        if every not in ("true", "false"):
+            raise ValidationError({"all": f"{every[:20]} is none of: true, false"})
+        if every == "true":
+            tokens.revoke_all(request.user)
+        if isinstance(request.auth, ApiToken):
+            if every == "false":
+                tokens.revoke(request.auth)
+        else:
+            tokens.revoke_drf(request.auth)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        """Who asks for a token may send one that is over."""
+        return [ApiTokenAuthentication()] if self._is_delete else []
+
+    def get_permissions(self) -> list[Any]:
+        return [IsAuthenticated() if self._is_delete else AllowAny()]
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [ActionThrottle()] if self._is_delete else [AddressThrottle(), AccountThrottle()]
+
+    @property
+    def _is_delete(self) -> bool:
+        return getattr(self.request, "method", "") == "DELETE"

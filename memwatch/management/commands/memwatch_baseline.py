@@ -11,7 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 from memwatch import words
 from memwatch.models import Baseline
 from memwatch.queries import baselines_of, fleet
-from memwatch.services import ActionRefused, baselines
+from memwatch.services import ActionRefused, audit, baselines
 from memwatch.terminal import selection
 from memwatch.terminal.command import TablesCommand
 
@@ -58,6 +58,8 @@ class Command(TablesCommand):
                 baselines.reset_service(service, by=by, reason=reason)
             except ActionRefused as refused:
                 raise CommandError(str(refused)) from None
+            if by is None:
+                audit.at_terminal("Baseline reset.", service)
             self.stdout.write(f"{service}: the baseline is how its processes are now.")
             return
         processes = selection.chosen(
@@ -70,6 +72,8 @@ class Command(TablesCommand):
                 failed += 1
                 self.stderr.write(str(refused))
             else:
+                if by is None:
+                    audit.at_terminal("Baseline reset.", process)
                 self.stdout.write(f"{process}: the baseline is how it is now.")
         if failed:
             raise SystemExit(1)

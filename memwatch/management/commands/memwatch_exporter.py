@@ -10,9 +10,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import close_old_connections, connections
 from prometheus_client.core import Metric
 
+from memwatch.agent import own
+from memwatch.conf import get_settings
 from memwatch.metrics.collector import FleetCollector
 from memwatch.metrics.refresh import Refresher
-from memwatch.metrics.server import DEFAULT_PORT, ListenError, MetricsServer
+from memwatch.metrics.server import DEFAULT_PORT, ListenError, MetricsServer, required_token
 
 
 class Command(BaseCommand):
@@ -36,6 +38,7 @@ class Command(BaseCommand):
         )  # fmt: skip
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        own.declare()
         if not options["interval"] > 0:
             raise CommandError(f"--interval is {options['interval']:g}: give seconds above 0, e.g. 5")
         max_age = options["max_age"]
@@ -44,7 +47,8 @@ class Command(BaseCommand):
         told_to_stop = _on_signals(signal.SIGINT, signal.SIGTERM)
         refresher = Refresher(_Reading(), interval_s=options["interval"], max_age_s=max_age)
         try:
-            server = MetricsServer(refresher.page, address=options["address"], port=options["port"])
+            token = required_token(options["address"], get_settings().metrics_token)
+            server = MetricsServer(refresher.page, address=options["address"], port=options["port"], token=token)
         except ListenError as error:
             raise CommandError(str(error)) from None
         refresher.start()

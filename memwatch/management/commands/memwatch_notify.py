@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from memwatch.services import notifications
+from memwatch.services import audit, notifications
 from memwatch.terminal.command import TablesCommand
 
 
@@ -28,6 +28,7 @@ class Command(TablesCommand):
         if not known:
             raise CommandError('nobody is told: give MEMWATCH["ALERT_CHANNELS"], e.g. ["mailto:ops@example.org"]')
         failed = 0
+        audit.at_terminal(f"Test message to {', '.join(options['channels'] or known)}.")
         for name, error in notifications.try_out(options["channels"] or known):
             failed += error is not None
             self.stdout.write(f"✓ {name}" if error is None else f"✗ {name}: {error}")

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from memwatch.figures import MB
+from memwatch.services import audit
 from memwatch.services.retention import PruneResult, prune
 from memwatch.services.rollups import Progress
 from memwatch.terminal.command import TablesCommand
@@ -44,6 +45,8 @@ class Command(TablesCommand):
         shown = self._bars() if verbosity > 0 and not dry_run and self.stderr.isatty() else self._silent()
         with shown as progress:
             result = prune(progress=progress, dry_run=dry_run)
+        if not dry_run:
+            audit.at_terminal("memwatch_prune.")
         if verbosity > 0:
             self.stdout.write(_report(result, dry_run=dry_run))
 

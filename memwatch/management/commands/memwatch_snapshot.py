@@ -11,7 +11,7 @@ from memwatch import words
 from memwatch.models import Command as Asked
 from memwatch.models import Snapshot
 from memwatch.queries import figures_of
-from memwatch.services import commands
+from memwatch.services import audit, commands
 from memwatch.terminal import selection
 from memwatch.terminal.command import TablesCommand
 
@@ -33,6 +33,8 @@ class Command(TablesCommand):
             options["slots"], service=options["service"], host=options["host"], everything=options["all"]
         )
         rows = commands.request_snapshots(processes, wait_s=max(0.1, options["wait"]))
+        for process in processes:
+            audit.at_terminal("Asked for: snapshot.", process)
         snapshots = Snapshot.objects.in_bulk([row.snapshot_id for row in rows if row.snapshot_id is not None])
         silent = 0
         for process, row in zip(processes, rows, strict=True):

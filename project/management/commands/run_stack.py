@@ -80,7 +80,7 @@ class Command(BaseCommand):
     def _admin(self) -> str | None:
         """Create the user `admin`; the password to print, where one was generated."""
         users = get_user_model()._default_manager
-        given = os.environ.get("MEMWATCH_ADMIN_PASSWORD", "")
+        given = os.environ.pop("MEMWATCH_ADMIN_PASSWORD", "")  # for no program that is started later
         admin = users.filter(username="admin").first()
         if admin is not None:
             if given and not admin.check_password(given):

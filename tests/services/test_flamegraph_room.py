@@ -1,0 +1,48 @@
+"""Rendering a flame graph in a container: within the room that is left, and ended beyond it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from memwatch.services import flamegraph_child
+
+MB = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("names", "limit", "used", "room_mb"),
+    [
+        (("memory.max", "memory.current"), str(512 * MB), str(212 * MB), 225),
+        (("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"), str(512 * MB), str(212 * MB), 225),
+        (("memory.max", "memory.current"), "max", str(212 * MB), 2048),
+        (("memory.max", "memory.current"), str(64 * 1024 * MB), "0", 2048),
+    ],
+)
+def test_room_is_what_the_container_has_left(
+    tmp_path: Path, names: tuple[str, str], limit: str, used: str, room_mb: int
+) -> None:
+    assert flamegraph_child.room(tmp_path) == 2048 * MB
+    for name, value in zip(names, (limit, used), strict=True):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"{value}\n")
+    assert flamegraph_child.room(tmp_path) == room_mb * MB
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the kernel does not tell")
+def test_who_takes_more_is_ended_with_a_sentence() -> None:
+    code = (
+        "from memwatch.services.flamegraph_child import watch\n"
+        "import time\n"
+        "watch(100 * 1024 * 1024)\n"
+        "taken = []\n"
+        "while True:\n"
+        "    taken.append(b'x' * 1_000_000)\n"
+        "    time.sleep(0.001)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "more memory than there is here" in done.stderr
