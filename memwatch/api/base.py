@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from django.urls import reverse
 from django_filters.rest_framework import DjangoFilterBackend
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import viewsets
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication, TokenAuthentication
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -21,8 +21,9 @@ from memwatch.api import errors
 from memwatch.api.access import ActionThrottle, MemwatchPermission
 from memwatch.api.pagination import Newest
 from memwatch.api.parsers import BoundedFormParser, StrictJSONParser, refuse_large_body
-from memwatch.api.schema import ApiSchema
+from memwatch.api.schema import ApiSchema, visible
 
+_View = TypeVar("_View", bound=type[Any])
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
@@ -33,6 +34,16 @@ def documented(**kwargs: Any) -> Callable[[_Method], _Method]:
         known: dict[str, Any] = method.__dict__.setdefault("kwargs", {})
         known.setdefault("schema", ApiSchema)
         return extend_schema(**kwargs)(method)
+
+    return decorate
+
+
+def documented_view(**methods: Any) -> Callable[[_View], _View]:
+    """``extend_schema_view``, which looks for the view's schema."""
+
+    def decorate(view: _View) -> _View:
+        with visible():
+            return extend_schema_view(**methods)(view)
 
     return decorate
 

@@ -10,14 +10,14 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema_view
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from memwatch.api.base import ReadView, documented
+from memwatch.api.base import ReadView, documented, documented_view
 from memwatch.api.filters import RecordingFilter
 from memwatch.api.serializers.errors import ErrorSerializer
 from memwatch.api.serializers.recordings import RecordingDetailSerializer, RecordingSerializer, RecordSerializer
@@ -41,7 +41,7 @@ _REFUSED = OpenApiResponse(
 )
 
 
-@extend_schema_view(list=documented(summary="Recordings, the newest first", responses=RecordingSerializer(many=True)))
+@documented_view(list=documented(summary="Recordings, the newest first", responses=RecordingSerializer(many=True)))
 class RecordingView(ReadView):
     """Diagnoses on demand: what refers to a type, where it is allocated, flame graphs, heap summaries."""
 
