@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.urls import reverse
@@ -10,6 +10,7 @@ from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import viewsets
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication, TokenAuthentication
+from rest_framework.exceptions import ValidationError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
@@ -48,6 +49,18 @@ def documented_view(**methods: Any) -> Callable[[_View], _View]:
     return decorate
 
 
+_FORGERY = "csrfmiddlewaretoken"
+"""Of a form: Django's, not ours."""
+
+
+def refuse_unknown(data: Any, known: Collection[str]) -> None:
+    """Raise :class:`ValidationError` for fields that are not known: a word misspelt must not be taken for left out."""
+    unknown = sorted(set(map(str, data)) - {*known, _FORGERY}) if isinstance(data, Mapping) else []
+    if unknown:
+        said = f"is no field: give {', '.join(known)}" if known else "is no field: this takes none"
+        raise ValidationError({name[:60]: [said] for name in unknown[:10]})
+
+
 class ApiView(viewsets.GenericViewSet[Any]):
     """JSON only; token or session; a permission for each action; clear errors."""
 
@@ -55,6 +68,8 @@ class ApiView(viewsets.GenericViewSet[Any]):
     """Needed for every action."""
     action_permissions: Mapping[str, Sequence[str]] = {}
     """Needed besides, by action."""
+    without_body: Sequence[str] = ()
+    """Actions that take no field."""
 
     authentication_classes: Sequence[type[BaseAuthentication]] = (TokenAuthentication, SessionAuthentication)
     permission_classes: Sequence[type[BasePermission]] = (MemwatchPermission,)
@@ -83,9 +98,18 @@ class ApiView(viewsets.GenericViewSet[Any]):
 
     def checked(self, request: Request) -> dict[str, Any]:
         """The request's body, checked by the action's serializer."""
-        serializer = self.get_serializer(data=request.data)
+        return self.checked_by(self.get_serializer(data=request.data))
+
+    def checked_by(self, serializer: Any) -> dict[str, Any]:
+        """The body, checked by this serializer. A field that it does not know is an error, not dropped."""
+        refuse_unknown(serializer.initial_data, serializer.fields)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if self.action in self.without_body:
+            refuse_unknown(request.data, ())
 
     def address_of(self, name: str, *args: Any) -> str:
         """The path of another route of this API, wherever the site has mounted it."""

@@ -99,6 +99,7 @@ class ProcessView(ReadView):
     action_permissions = MappingProxyType(
         {"reset_baseline": ("memwatch.reset_baseline",), "snapshot": ("memwatch.take_snapshot",)}
     )
+    without_body = ("snapshot",)
     serializer_class = ProcessSerializer
     filterset_class = ProcessFilter
     queryset = Process.objects.select_related("service", "release", "last_snapshot")

@@ -26,6 +26,7 @@ class NotificationView(ReadView):
 
     view_permission = "memwatch.view_notification"
     action_permissions = {"send_again": ("memwatch.send_again",)}  # noqa: RUF012 - as in the base
+    without_body = ("send_again",)
     serializer_class = NotificationSerializer
     filterset_class = NotificationFilter
     queryset = Notification.objects.all()

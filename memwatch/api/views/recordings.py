@@ -47,6 +47,7 @@ class RecordingView(ReadView):
 
     view_permission = "memwatch.view_recording"
     action_permissions = MappingProxyType(dict.fromkeys(("create", "cancel", "download"), ("memwatch.record_process",)))
+    without_body = ("cancel",)
     serializer_class = RecordingSerializer
     filterset_class = RecordingFilter
     queryset = Recording.objects.all()
@@ -80,9 +81,7 @@ class RecordingView(ReadView):
     )
     def create(self, request: Request, **_kwargs: Any) -> Response:
         """With a leak alone memwatch chooses the process, and records who refers to it, then where it is allocated."""
-        serializer = RecordSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        row = _begin(serializer.validated_data, request.user)
+        row = _begin(self.checked_by(RecordSerializer(data=request.data)), request.user)
         answer = self._detail(self.get_queryset().get(pk=row.pk))
         answer.status_code = status.HTTP_202_ACCEPTED
         answer["Location"] = self.address_of("recording-detail", row.pk)
