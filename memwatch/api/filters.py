@@ -62,6 +62,12 @@ def _process() -> filters.NumberFilter:
     return filters.NumberFilter(field_name="process_id", label="Id of the process", min_value=1, max_value=2**63 - 1)
 
 
+def _outside(path: str = "outside") -> filters.BooleanFilter:
+    return filters.BooleanFilter(
+        field_name=path, label="Of processes seen from outside, without heap figures; false leaves them out"
+    )
+
+
 def _since(path: str) -> filters.IsoDateTimeFilter:
     return filters.IsoDateTimeFilter(
         field_name=path, lookup_expr="gte", label="From this time on, ISO 8601", error_messages=_TIME
@@ -91,6 +97,7 @@ class ProcessFilter(filters.FilterSet):
     state = filters.ChoiceFilter(
         choices=PROCESS_STATES, method="with_state", label="State", error_messages=_named(PROCESS_STATES)
     )
+    outside = _outside()
     program = filters.CharFilter(label="What runs, e.g. gunicorn worker")
     release = filters.CharFilter(field_name="release__name", label="Release")
     since = _since("started_at")
@@ -112,6 +119,7 @@ class SnapshotFilter(filters.FilterSet):
     service = _service("process__service__name")
     host = _host()
     process = _process()
+    outside = _outside("process__outside")
     since = _since("timestamp")
     until = _until("timestamp")
 
