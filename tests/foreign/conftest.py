@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -43,12 +44,27 @@ class Site:
         return self.run("-c", f"import django; django.setup()\n{code}").strip()
 
 
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A database with every table, made once for each site and scheduler."""
+    made: dict[str, Path] = {}
+
+    def of(name: str, scheduler: str) -> Path:
+        key = f"{name}-{scheduler}"
+        if key not in made:
+            folder = tmp_path_factory.mktemp(key)
+            Site(name, folder, SITE_SCHEDULER=scheduler).manage("migrate", "-v", "0")
+            made[key] = folder / "db.sqlite3"
+        return made[key]
+
+    return of
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> Callable[..., Site]:
+def site(tmp_path: Path, databases: Callable[..., Path]) -> Callable[..., Site]:
     def make(name: str, *, migrated: bool = True, **environment: str) -> Site:
-        made = Site(name, tmp_path, **environment)
         if migrated:
-            made.manage("migrate", "-v", "0")
-        return made
+            shutil.copy(databases(name, environment.get("SITE_SCHEDULER", "")), tmp_path)
+        return Site(name, tmp_path, **environment)
 
     return make

@@ -31,6 +31,6 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
 ]
-MEMWATCH = {"TRANSPORT": f"local://{FOLDER}/transport"}
+MEMWATCH = {"TRANSPORT": f"local://{FOLDER}/transport", "SITE_URL": os.environ.get("SITE_URL", "")}
 CELERY_BEAT_SCHEDULE = beat_schedule(MEMWATCH)
 CELERY_BROKER_URL = "memory://"
