@@ -44,11 +44,11 @@ _DELIVERY_S = 30.0
 """A command that nobody has sent by then is of no use."""
 
 
-class ExpiringTask(Task):
+class ExpiringTask(Task):  # type: ignore[type-arg]  # not one at runtime
     """Its messages expire whatever sends them: django-celery-beat drops the timetable's own ``expires``."""
 
     @property
-    def expires(self) -> float:
+    def expires(self) -> float:  # type: ignore[override]  # read when a message is sent
         """Seconds: by its next turn."""
         entry = beat_schedule().get(str(self.name))
         return float(entry["options"]["expires"]) if entry else _DELIVERY_S

@@ -117,7 +117,6 @@ class Supervisor:
                 _kill_session(child.process.pid)
                 child.process.wait()
 
-
     def _awaited(self, child: _Child, deadline: float) -> bool:
         """Until it has ended or its time is over; False where Ctrl-C was pressed again."""
         while child.running and (left := deadline - self._clock()) > 0:

@@ -21,7 +21,7 @@ _CHOICES = re.compile(r"\n\n\* `.*", re.DOTALL)
 
 
 def _schema() -> Schema:
-    found: Schema = Generator(urlconf="memwatch.urls").get_schema(request=None, public=True)
+    found: Schema = Generator(urlconf="memwatch.urls").get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return found
 
 

@@ -1,4 +1,4 @@
-"""How the routes are described: in memwatch's own schema alone, with the refusals that every one of them may answer with.
+"""How the routes are described: in memwatch's own schema alone, with the refusals that each may answer with.
 
 The site's schema is for the site's clients: memwatch's routes stay out of it, whatever makes it. A site that wants them
 there gives ``"DEFAULT_GENERATOR_CLASS": "memwatch.api.schema.Generator"`` in its ``SPECTACULAR_SETTINGS``.
@@ -57,7 +57,7 @@ class ApiSchema(AutoSchema):
 
     def __get__(self, instance: Any, owner: Any) -> Any:
         """None for all other generators, which leave out a view without a schema (the REST framework's own too)."""
-        return super().__get__(instance, owner) if _visible.get() else None  # type: ignore[no-untyped-call]
+        return super().__get__(instance, owner) if _visible.get() else None
 
     def _get_serializer_name(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> str:
         name = str(super()._get_serializer_name(serializer, direction, bypass_extensions))

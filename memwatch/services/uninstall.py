@@ -153,7 +153,11 @@ def _tables() -> Iterator[Part]:
     except OperationalError as error:
         yield Part("tables", 0, _nothing, f"tables: {str(error).strip()[:200]}")
         return
-    yield Part("tables", len(own), lambda: call_command("migrate", LABEL, "zero", database=where.alias, verbosity=0))
+
+    def drop() -> None:
+        call_command("migrate", LABEL, "zero", database=where.alias, verbosity=0)
+
+    yield Part("tables", len(own), drop)
 
 
 def _people() -> Iterator[Part]:

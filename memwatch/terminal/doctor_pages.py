@@ -106,7 +106,7 @@ def _requested(page: Page, url: str, handler: BaseHandler, visitor: Any) -> Find
         got_request_exception.disconnect(keep)
         set_urlconf(None)  # a middleware's choice would hold for the next page's address
     status = answer.status_code
-    if status >= 500 and failure and failure[-1] is not None and not what.startswith("readyz"):
+    if status >= 500 and failure and failure[-1] is not None and page.what != "readyz":
         return _failed(f"{what} answers {status}", failure[-1])
     taken = _taken_by(request, page)
     if status == 404 and _chosen_urlconf(request):
@@ -119,14 +119,8 @@ def _requested(page: Page, url: str, handler: BaseHandler, visitor: Any) -> Find
 
 
 def _judged(page: Page, what: str, host: str, status: int, answer: HttpResponseBase) -> Finding:
-    if status == 200 or (page.what == "readyz" and status == 503):
+    if status == 200 or status == _expected(page):
         return Finding(True, f"{what} answers {status}")
-    own = conf.get_settings()
-    if page.what == "metrics":
-        if status == 404 and not own.metrics_enabled:
-            return Finding(True, f"{what} answers 404: METRICS_ENABLED is off")
-        if status == 401 and not own.metrics_token:
-            return Finding(True, f"{what} answers 401: there is no token, or not from here")
     if 300 <= status < 400:
         text = f"{what} answers {status}, to {answer.headers.get('Location', '?')}"
         if page.readers == PEOPLE:
@@ -135,6 +129,14 @@ def _judged(page: Page, what: str, host: str, status: int, answer: HttpResponseB
     if status == 400:
         return Finding(False, f"{what} answers 400 on {host}", "Is the host in ALLOWED_HOSTS? SITE_URL names another.")
     return Finding(False, f"{what} answers {status}", "Which middleware or setting of the site refuses it?")
+
+
+def _expected(page: Page) -> int | None:
+    """What a page answers that is as it should be, beside 200."""
+    own = conf.get_settings()
+    if page.what == "metrics":
+        return 404 if not own.metrics_enabled else 401 if not own.metrics_token else None
+    return 503 if page.what == "readyz" else None  # lines of their own say what is missing
 
 
 def _failed(what: str, error: BaseException) -> Finding:

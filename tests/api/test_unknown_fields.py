@@ -28,7 +28,7 @@ BODIES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("route", BODIES)
-def test_every_post_refuses_a_field_that_it_does_not_know(route: str, api: Callable[..., APIClient], fleet: Fleet) -> None:
+def test_every_post_refuses_an_unknown_field(route: str, api: Callable[..., APIClient], fleet: Fleet) -> None:
     client = api("superuser")
     before = Leak.objects.values().get(), Baseline.objects.count(), Command.objects.count(), Recording.objects.count()
     url = f"/api/v1/{route.format(leak=fleet.leak.pk, process=fleet.web.pk)}"

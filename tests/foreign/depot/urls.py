@@ -45,4 +45,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("memwatch.urls")),
 ]
-plain = get_schema_view(title="Depot", patterns=[path("plain/", PlainView.as_view()), path("", include("memwatch.urls"))])
+plain = get_schema_view(
+    title="Depot", patterns=[path("plain/", PlainView.as_view()), path("", include("memwatch.urls"))]
+)
