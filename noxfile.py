@@ -27,7 +27,9 @@ nox.options.error_on_missing_interpreters = False
 @nox.parametrize(("python", "django"), PAIRS)
 def tests(session: nox.Session, django: str) -> None:
     """The suite, with what pyproject.toml asks for and this Django; not with the locked requirements."""
-    groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "project", "dev")
+    groups = [*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "project", "dev")]
+    if django == "6.1":  # which django-celery-beat 2.9 refuses
+        groups = [name for name in groups if name != "django-celery-beat"]
     session.install("-e", EXTRAS, *groups, "pip", f"django~={django}.0")
     session.run("python", "-m", "django", "--version")
     lenient = [f"-Wdefault:{text}" for text in MAIL]

@@ -7,7 +7,7 @@ import mmap
 from collections.abc import Callable
 from typing import Any
 
-from celery import shared_task
+from celery import Task, shared_task
 from celery.signals import celeryd_after_setup, worker_shutting_down
 from django.conf import settings as django_settings
 from django.db import DatabaseError
@@ -15,6 +15,7 @@ from django.db import DatabaseError
 from memwatch.agent import own
 from memwatch.conf import get_settings
 from memwatch.models import database
+from memwatch.schedule import beat_schedule
 from memwatch.services import (
     alerts,
     commands,
@@ -40,6 +41,20 @@ _SENDING_TTL_S = 60.0
 """And the time limit of a channel."""
 _PRUNE_TTL_S = 1800.0
 
+_DELIVERY_S = 30.0
+"""A command that nobody has sent by then is of no use."""
+
+
+class ExpiringTask(Task):  # type: ignore[type-arg]  # not one at runtime
+    """Its messages expire whatever sends them: django-celery-beat drops the timetable's own ``expires``."""
+
+    @property
+    def expires(self) -> float:  # type: ignore[override]  # read when a message is sent
+        """Seconds: by its next turn."""
+        entry = beat_schedule().get(str(self.name))
+        return float(entry["options"]["expires"]) if entry else _DELIVERY_S
+
+
 _leaving = mmap.mmap(-1, 1)
 """Set when the worker is asked to stop: shared with its pool's children, which are not told."""
 
@@ -57,7 +72,7 @@ def _declare(instance: Any, **_kwargs: Any) -> None:
         own.declare()
 
 
-@shared_task(name="memwatch.take_snapshots", ignore_result=True)
+@shared_task(name="memwatch.take_snapshots", base=ExpiringTask, ignore_result=True)
 def take_snapshots() -> None:
     """Store what has arrived, then ask the processes that have not reported within their interval.
 
@@ -67,46 +82,46 @@ def take_snapshots() -> None:
     _alone("take_snapshots", _INGEST_TTL_S, commands.nudge)
 
 
-@shared_task(name="memwatch.ingest_reports", ignore_result=True)
+@shared_task(name="memwatch.ingest_reports", base=ExpiringTask, ignore_result=True)
 def ingest_reports() -> None:
     """Store what has arrived, and finish the recordings that are complete with it; cheap when that is nothing."""
     _alone("ingest_reports", _INGEST_TTL_S, ingest.ingest_reports, limit=INGEST_AT_ONCE, leaving=_is_leaving)
     _alone("keep_up_recordings", _INGEST_TTL_S, recording_upkeep.keep_up)
 
 
-@shared_task(name="memwatch.deliver_commands", ignore_result=True)
+@shared_task(name="memwatch.deliver_commands", base=ExpiringTask, ignore_result=True)
 def deliver_commands(payloads: dict[str, str], wait_s: float = 0.0) -> None:
     """Send commands for a process that has no right to: ``HUB_TRANSPORT`` is ``worker`` there."""
     commands.deliver(payloads, wait_s=wait_s)
 
 
-@shared_task(name="memwatch.detect_leaks", ignore_result=True)
+@shared_task(name="memwatch.detect_leaks", base=ExpiringTask, ignore_result=True)
 def detect_leaks() -> None:
     """Judge the series; open, update, resolve and reopen leaks."""
     _alone("detect_leaks", _JUDGING_TTL_S, leaks.detect)
 
 
-@shared_task(name="memwatch.check_alerts", ignore_result=True)
+@shared_task(name="memwatch.check_alerts", base=ExpiringTask, ignore_result=True)
 def check_alerts() -> None:
     """Raise and clear alerts; what is to be told goes into the outbox."""
     _alone("check_alerts", _JUDGING_TTL_S, alerts.check)
     _alone("fire_triggers", _JUDGING_TTL_S, triggers.fire)
 
 
-@shared_task(name="memwatch.send_notifications", ignore_result=True)
+@shared_task(name="memwatch.send_notifications", base=ExpiringTask, ignore_result=True)
 def send_notifications() -> None:
     """Deliver what waits in the outbox; cheap when nothing does."""
     _alone("send_notifications", _SENDING_TTL_S + get_settings().channel_timeout, notifications.send)
 
 
-@shared_task(name="memwatch.end_stale_processes", ignore_result=True)
+@shared_task(name="memwatch.end_stale_processes", base=ExpiringTask, ignore_result=True)
 def end_stale_processes() -> None:
     """End the processes whose lease ran out, and give up on commands that were not answered."""
     _alone("end_stale_processes", _INGEST_TTL_S, processes.end_stale)
     _alone("expire_commands", _INGEST_TTL_S, commands.expire)
 
 
-@shared_task(name="memwatch.prune", ignore_result=True)
+@shared_task(name="memwatch.prune", base=ExpiringTask, ignore_result=True)
 def prune() -> None:
     """Roll up and remove what is older than its retention."""
     _alone("prune", _PRUNE_TTL_S, retention.prune)

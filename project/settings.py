@@ -109,6 +109,8 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 
+SPECTACULAR_SETTINGS = {"DEFAULT_GENERATOR_CLASS": "memwatch.api.schema.Generator"}  # `manage.py spectacular` too
+
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = env.str("TIME_ZONE", "UTC")
 USE_TZ = True

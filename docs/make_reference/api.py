@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.urls import resolve
-from drf_spectacular.generators import SchemaGenerator
 
 from docs.make_reference.tables import code, plain, table
+from memwatch.api.schema import Generator
 
 Schema = Mapping[str, Any]
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -21,7 +21,7 @@ _CHOICES = re.compile(r"\n\n\* `.*", re.DOTALL)
 
 
 def _schema() -> Schema:
-    found: Schema = SchemaGenerator(urlconf="memwatch.urls").get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    found: Schema = Generator(urlconf="memwatch.urls").get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return found
 
 

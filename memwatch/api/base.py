@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.urls import reverse
 from django_filters.rest_framework import DjangoFilterBackend
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import viewsets
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import ValidationError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
@@ -22,8 +23,9 @@ from memwatch.api.access import ActionThrottle, MemwatchPermission
 from memwatch.api.authentication import ApiTokenAuthentication
 from memwatch.api.pagination import Newest
 from memwatch.api.parsers import BoundedFormParser, StrictJSONParser, refuse_large_body
-from memwatch.api.schema import ApiSchema
+from memwatch.api.schema import ApiSchema, visible
 
+_View = TypeVar("_View", bound=type[Any])
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
@@ -38,6 +40,28 @@ def documented(**kwargs: Any) -> Callable[[_Method], _Method]:
     return decorate
 
 
+def documented_view(**methods: Any) -> Callable[[_View], _View]:
+    """``extend_schema_view``, which looks for the view's schema."""
+
+    def decorate(view: _View) -> _View:
+        with visible():
+            return extend_schema_view(**methods)(view)
+
+    return decorate
+
+
+_FORGERY = "csrfmiddlewaretoken"
+"""Of a form: Django's, not ours."""
+
+
+def refuse_unknown(data: Any, known: Collection[str]) -> None:
+    """Raise :class:`ValidationError` for fields that are not known: a word misspelt must not be taken for left out."""
+    unknown = sorted(set(map(str, data)) - {*known, _FORGERY}) if isinstance(data, Mapping) else []
+    if unknown:
+        said = f"is no field: give {', '.join(known)}" if known else "is no field: this takes none"
+        raise ValidationError({name[:60]: [said] for name in unknown[:10]})
+
+
 class ApiView(viewsets.GenericViewSet[Any]):
     """JSON only; token or session; a permission for each action; clear errors."""
 
@@ -45,6 +69,8 @@ class ApiView(viewsets.GenericViewSet[Any]):
     """Needed for every action."""
     action_permissions: Mapping[str, Sequence[str]] = {}
     """Needed besides, by action."""
+    without_body: Sequence[str] = ()
+    """Actions that take no field."""
 
     authentication_classes: Sequence[type[BaseAuthentication]] = (ApiTokenAuthentication, SessionAuthentication)
     permission_classes: Sequence[type[BasePermission]] = (MemwatchPermission,)
@@ -57,32 +83,36 @@ class ApiView(viewsets.GenericViewSet[Any]):
     versioning_class = None
     schema = ApiSchema()
 
-<<<<<<< HEAD
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Before anybody is asked who they are: a large body is not read."""
         refuse_large_body(request)
         super().initial(request, *args, **kwargs)
+        if self.action in self.without_body:
+            refuse_unknown(request.data, ())
 
     def check_throttles(self, request: Request) -> None:
         """One after the other: a throttle that reads the body comes after those that do not, and only if they agree."""
         for throttle in self.get_throttles():
             if not throttle.allow_request(request, self):
                 self.throttled(request, throttle.wait() or 0.0)
-=======
+
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """What is answered is for who asked, and is kept by nobody on the way."""
         answer = super().finalize_response(request, response, *args, **kwargs)
         if not answer.has_header("Cache-Control"):
             answer["Cache-Control"] = "no-store"
         return answer
->>>>>>> 4374fb1 (Exporter's token, odd addresses, renderer's room, Kubernetes)
 
     def get_exception_handler(self) -> Callable[..., Response | None]:
         return errors.handler
 
     def checked(self, request: Request) -> dict[str, Any]:
         """The request's body, checked by the action's serializer."""
-        serializer = self.get_serializer(data=request.data)
+        return self.checked_by(self.get_serializer(data=request.data))
+
+    def checked_by(self, serializer: Any) -> dict[str, Any]:
+        """The body, checked by this serializer. A field that it does not know is an error, not dropped."""
+        refuse_unknown(serializer.initial_data, serializer.fields)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
 

@@ -68,6 +68,12 @@ def _process() -> filters.NumberFilter:
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
+def _outside(path: str = "outside") -> filters.BooleanFilter:
+    return filters.BooleanFilter(
+        field_name=path, label="Of processes seen from outside, without heap figures; false leaves them out"
+    )
+
+
 class _TimeField(IsoDateTimeField):
     """A time that every database and zone knows."""
 
@@ -109,6 +115,7 @@ class ProcessFilter(filters.FilterSet):
     state = filters.ChoiceFilter(
         choices=PROCESS_STATES, method="with_state", label="State", error_messages=_named(PROCESS_STATES)
     )
+    outside = _outside()
     program = filters.CharFilter(label="What runs, e.g. gunicorn worker")
     release = filters.CharFilter(field_name="release__name", label="Release")
     since = _since("started_at")
@@ -130,6 +137,7 @@ class SnapshotFilter(filters.FilterSet):
     service = _service("process__service__name")
     host = _host()
     process = _process()
+    outside = _outside("process__outside")
     since = _since("timestamp")
     until = _until("timestamp")
 

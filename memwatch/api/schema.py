@@ -1,9 +1,17 @@
-"""How the routes are described: with the refusals that every one of them may answer with."""
+"""How the routes are described: in memwatch's own schema alone, with the refusals that each may answer with.
+
+The site's schema is for the site's clients: memwatch's routes stay out of it, whatever makes it. A site that wants them
+there gives ``"DEFAULT_GENERATOR_CLASS": "memwatch.api.schema.Generator"`` in its ``SPECTACULAR_SETTINGS``.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
 from typing import Any, Literal
 
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse
 
@@ -20,8 +28,40 @@ REFUSALS = {
 """By status, where a route says nothing of its own."""
 
 
+PREFIX = "Memwatch"
+"""Of every component's name: a site has a ``Notification`` or a ``Service`` of its own."""
+
+_visible: contextvars.ContextVar[bool] = contextvars.ContextVar("memwatch_visible", default=False)
+
+
+@contextlib.contextmanager
+def visible() -> Iterator[None]:
+    """Within, memwatch's views have a schema."""
+    token = _visible.set(True)
+    try:
+        yield
+    finally:
+        _visible.reset(token)
+
+
+class Generator(SchemaGenerator):
+    """The generator that sees memwatch's routes."""
+
+    def get_schema(self, request: Any = None, public: bool = False) -> Any:
+        with visible():
+            return super().get_schema(request, public)  # type: ignore[no-untyped-call]
+
+
 class ApiSchema(AutoSchema):
     """drf-spectacular's, and the refusals besides."""
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        """None for all other generators, which leave out a view without a schema (the REST framework's own too)."""
+        return super().__get__(instance, owner) if _visible.get() else None
+
+    def _get_serializer_name(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> str:
+        name = str(super()._get_serializer_name(serializer, direction, bypass_extensions))
+        return name if name.startswith(PREFIX) else f"{PREFIX}{name}"
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         found: dict[str, Any] = super()._get_response_bodies(direction)

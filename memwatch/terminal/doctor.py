@@ -7,9 +7,10 @@ which they are told. One that breaks is a finding itself.
 from __future__ import annotations
 
 import dataclasses
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 
-from memwatch.terminal import doctor_celery, doctor_site, unwatched
+from memwatch.terminal import doctor_celery, doctor_pages, doctor_site, unwatched
 from memwatch.terminal.finding import Finding
 
 Examination = Callable[[], Iterable[Finding]]
@@ -25,6 +26,7 @@ FIRST: tuple[Examination, ...] = (
     doctor_site.database,
 )
 WITH_TABLES: tuple[Examination, ...] = (
+    doctor_pages.requests,
     doctor_celery.ticks,
     doctor_site.groups,
     doctor_site.agents,
@@ -63,4 +65,10 @@ def _all(examinations: Iterable[Examination]) -> Iterator[Finding]:
             yield from examination()
         except Exception as error:  # noqa: BLE001 - the other findings are wanted all the more
             what = f"{examination.__name__.replace('_', ' ')}: {type(error).__name__}: {str(error)[:200]}"
-            yield Finding(False, what, "The lines above may say why.")
+            yield Finding(False, what, f"It failed {_where(error)}: please report it, with the lines above.")
+
+
+def _where(error: Exception) -> str:
+    """The last place that it came through."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"in {last.name}, {last.filename}:{last.lineno}"

@@ -15,7 +15,7 @@ from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core import checks
 from django.db import DatabaseError
-from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
+from django.urls import NoReverseMatch, Resolver404, get_resolver, get_script_prefix, resolve, reverse
 from django.utils import timezone
 
 from memwatch import conf, permissions, words
@@ -34,7 +34,12 @@ ANSWER_S = 5.0
 
 def settings() -> Iterator[Finding]:
     """The system checks of memwatch."""
-    found = [message for message in checks.run_checks() if (message.id or "").startswith("memwatch.")]
+    try:
+        found = [message for message in checks.run_checks() if (message.id or "").startswith("memwatch.")]
+    except Exception as error:  # noqa: BLE001 - the checks load the site's own modules
+        found = []
+        remedy = "manage.py check shows where; a line on the site's routes below may say why."
+        yield Finding(False, f"the system checks cannot be run: {type(error).__name__}: {str(error)[:200]}", remedy)
     for message in found:
         serious = message.level >= checks.ERROR
         yield Finding(False if serious else None, f"{message.id}: {message.msg}", message.hint or "")
@@ -185,7 +190,15 @@ def pages() -> Iterator[Finding]:
     own_site = (
         'path("admin/", admin.site.urls) in urls.py; for an admin site of your own call memwatch.admin.register(it)'
     )
-    yield _page("admin:memwatch_overview_changelist", "admin", own_site)
+    try:
+        get_resolver().url_patterns  # noqa: B018 - loads every module of routes
+    except Exception as error:  # noqa: BLE001 - the site's modules may fail with anything
+        yield _unloadable(error)
+        return
+    if apps.is_installed("django.contrib.admin"):
+        yield _page("admin:memwatch_overview_changelist", "admin", own_site)
+    else:
+        yield Finding(False, "django.contrib.admin is not installed: memwatch has no pages", _WITH_ADMIN)
     yield _page("memwatch-metrics", "metrics", include)
     own = conf.get_settings()
     if own.metrics_enabled and not own.metrics_token and not own.metrics_allow_loopback:
@@ -195,6 +208,15 @@ def pages() -> Iterator[Finding]:
         yield _page("memwatch-api:stats", "API", include)
     else:
         yield Finding(None, "no API", 'For one add "rest_framework" and "django_filters" to INSTALLED_APPS.')
+
+
+_WITH_ADMIN = 'Add "django.contrib.admin" to INSTALLED_APPS, then path("admin/", admin.site.urls) in urls.py.'
+
+
+def _unloadable(error: Exception) -> Finding:
+    text = f"the routes of {django_settings.ROOT_URLCONF} cannot be loaded: {type(error).__name__}: {str(error)[:200]}"
+    without_admin = isinstance(error, LookupError) and not apps.is_installed("django.contrib.admin")
+    return Finding(False, text, _WITH_ADMIN if without_admin else "No page of the site can be served: see that module.")
 
 
 def _page(name: str, what: str, remedy: str) -> Finding:
@@ -238,5 +260,7 @@ def _is_served(name: str) -> bool:
         return finders.find(name) is not None
     try:
         return staticfiles_storage.exists(staticfiles_storage.stored_name(name))  # type: ignore[attr-defined]
-    except (AttributeError, ValueError):
+    except ValueError:  # a manifest that does not know it: pages that name it fail
+        return False
+    except AttributeError:
         return staticfiles_storage.exists(name) or finders.find(name) is not None

@@ -59,18 +59,18 @@ def test_every_action_with_a_body_has_an_example(client: Client) -> None:
 def test_answers_have_exactly_the_fields_of_the_schema(viewer: APIClient, fleet: Fleet) -> None:
     components = schema(viewer)["components"]["schemas"]
     for route, name in (
-        ("services", "Service"),
-        ("processes", "Process"),
-        ("snapshots", "Snapshot"),
-        ("leaks", "Leak"),
-        ("baselines", "Baseline"),
-        ("alerts", "Alert"),
+        ("services", "MemwatchService"),
+        ("processes", "MemwatchProcess"),
+        ("snapshots", "MemwatchSnapshot"),
+        ("leaks", "MemwatchLeak"),
+        ("baselines", "MemwatchBaseline"),
+        ("alerts", "MemwatchAlert"),
     ):
         row = viewer.get(f"/api/v1/{route}/").json()["results"][0]
         assert set(row) == set(components[name]["properties"]), route
     stats = viewer.get("/api/v1/stats/").json()
-    assert set(stats) == set(components["Stats"]["properties"])
-    assert set(stats["cost"]) == set(components["Cost"]["properties"])
+    assert set(stats) == set(components["MemwatchStats"]["properties"])
+    assert set(stats["cost"]) == set(components["MemwatchCost"]["properties"])
 
 
 @override_settings(ROOT_URLCONF="tests.api.test_docs")

@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 from memwatch.api.serializers import figures
 from memwatch.figures import BigContainer, DriftReport, MemoryMetrics, MemorySnapshot
 from tests.api.conftest import Fleet
+from tests.services.stored import MINUTE, NOON, store_process, store_snapshots
 
 SNAPSHOTS = "/api/v1/snapshots/"
 
@@ -52,6 +53,19 @@ def test_snapshots_are_listed_newest_first_and_filtered(viewer: APIClient, fleet
     assert count("host=a") == 12
     assert count("since=2026-03-02T11:58:00Z&until=2026-03-02T12:00:00Z") == 4
     assert count("since=2026-03-02T12:58:00%2B01:00") == 6
+
+
+def test_rows_seen_from_outside_say_so_and_can_be_left_out(viewer: APIClient, fleet: Fleet) -> None:
+    parent = store_process("web", slot=0, outside=True)
+    store_snapshots(parent, NOON + MINUTE, NOON + MINUTE)
+    newest = viewer.get(SNAPSHOTS).json()["results"][0]
+    assert (newest["process"], newest["outside"]) == (parent.pk, True)
+    within = viewer.get(f"{SNAPSHOTS}?outside=false").json()["results"]
+    assert {row["outside"] for row in within} == {False}
+    assert within[0]["heap_used_mb"] is not None
+    assert [row["process"] for row in viewer.get(f"{SNAPSHOTS}?outside=true").json()["results"]] == [parent.pk]
+    processes = viewer.get("/api/v1/processes/?outside=false").json()["results"]
+    assert {row["id"] for row in processes} == {fleet.web.pk, fleet.web_2.pk, fleet.worker.pk}
 
 
 def test_pages_follow_one_another_without_gap_or_repeat(viewer: APIClient, fleet: Fleet) -> None:

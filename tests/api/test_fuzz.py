@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import schemathesis
 from django.contrib.auth.models import User
-from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, given, seed, settings
 from rest_framework.authtoken.models import Token
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from memwatch.api.access import AccountThrottle, ActionThrottle, AddressThrottle
+from memwatch.api.schema import Generator
 from memwatch.services import commands
 from project.wsgi import application
 from tests.api.conftest import Fleet
@@ -24,7 +24,7 @@ EXAMPLES = 300 if LONG else 5
 
 pytestmark = pytest.mark.django_db
 
-_raw = SchemaGenerator(urlconf="memwatch.urls").get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+_raw = Generator(urlconf="memwatch.urls").get_schema(request=None, public=True)
 OPERATIONS = [
     (method, path)
     for path, operations in _raw["paths"].items()

@@ -18,11 +18,13 @@ import os
 folder = sys.argv[1]
 sleeper = '''
 import os, signal, sys, time
-name, folder, stubborn = sys.argv[1], sys.argv[2], sys.argv[3] == "stubborn"
+name, folder, kind = sys.argv[1:]
 open(f"{folder}/{name}.{os.getpid()}", "w").close()
 def stop(*_):
     open(f"{folder}/order", "a").write(name + "\\\\n")
-    if not stubborn:
+    if kind == "slow":
+        time.sleep(2.5)
+    if kind != "stubborn":
         sys.exit(0)
 signal.signal(signal.SIGTERM, stop)
 while True:
@@ -32,8 +34,9 @@ def program(name, rank, kind="polite"):
     arguments = (sys.executable, "-c", sleeper, name, folder, kind)
     return Program(name=name, arguments=arguments, environment=dict(os.environ), stop_rank=rank)
 import project.supervisor
-project.supervisor.STOP_SECONDS = 2.0
-Supervisor([program("beat", 0), program("web", 1), program("worker", 2, sys.argv[2])]).run()
+project.supervisor.STOP_SECONDS = float(sys.argv[3])
+web = "slow" if sys.argv[2] == "slow" else "polite"
+Supervisor([program("beat", 0), program("web", 1, web), program("worker", 2, sys.argv[2])]).run()
 """
 
 
@@ -52,13 +55,18 @@ def pids(folder: Path, name: str) -> list[int]:
 def start(tmp_path: Path):
     started = []
 
-    def go(kind: str = "polite", *, ignore_sigint: bool = False) -> subprocess.Popen[bytes]:
+    def go(
+        kind: str = "polite", *, ignore_sigint: bool = False, patience_s: float = 2.0, **pipes: int
+    ) -> subprocess.Popen[bytes]:
         def ignore() -> None:
             if ignore_sigint:
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
 
         process = subprocess.Popen(
-            [sys.executable, "-c", STACK, str(tmp_path), kind], cwd=Path(__file__).parents[2], preexec_fn=ignore
+            [sys.executable, "-c", STACK, str(tmp_path), kind, str(patience_s)],
+            cwd=Path(__file__).parents[2],
+            preexec_fn=ignore,
+            **pipes,
         )
         started.append(process)
         wait_for(lambda: all(pids(tmp_path, name) for name in ("beat", "web", "worker")))
@@ -93,6 +101,24 @@ def test_a_program_that_does_not_stop_is_killed(start, tmp_path: Path):
     process.send_signal(signal.SIGTERM)
     process.wait(6)
     wait_for(lambda: not psutil.pid_exists(worker))
+
+
+def test_what_another_needed_to_stop_is_not_taken_from_the_worker(start):
+    process = start("slow", patience_s=4.0, stderr=subprocess.PIPE)
+    process.send_signal(signal.SIGTERM)
+    _out, said = process.communicate(timeout=30)
+    assert b"killed" not in said
+
+
+def test_ctrl_c_again_waits_no_longer(start, tmp_path: Path):
+    process = start("stubborn", patience_s=60.0, stderr=subprocess.PIPE)
+    (worker,) = pids(tmp_path, "worker")
+    process.send_signal(signal.SIGTERM)
+    wait_for(lambda: "worker" in (tmp_path / "order").read_text() if (tmp_path / "order").exists() else False)
+    process.send_signal(signal.SIGINT)
+    _out, said = process.communicate(timeout=30)
+    assert b"worker is not waited for and is killed" in said
+    assert not psutil.pid_exists(worker)
 
 
 def test_nothing_is_left_when_the_supervisor_is_killed(start, tmp_path: Path):

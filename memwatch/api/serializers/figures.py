@@ -114,6 +114,9 @@ class SnapshotSerializer(FiguresSerializer):
     service = serializers.CharField()
     host = serializers.CharField()
     slot = serializers.CharField()
+    outside = serializers.BooleanField(
+        help_text="Of a process without an agent, seen by its child: RSS and virtual size, no heap and no objects"
+    )
     seq = serializers.IntegerField(help_text="Rises by one a snapshot in a process's life")
     received_at = Time(help_text="By the server's clock")
 
@@ -127,6 +130,7 @@ def snapshot_values(row: Snapshot, figures: MemorySnapshot) -> dict[str, Any]:
         "service": row.process.service.name,
         "host": row.process.host,
         "slot": row.process.slot,
+        "outside": row.process.outside,
         "seq": row.seq,
         "received_at": row.received_at,
     }

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from memwatch import queries
-from memwatch.api.base import ReadView, documented
+from memwatch.api.base import ReadView, documented, documented_view
 from memwatch.api.filters import BaselineFilter, SnapshotFilter
 from memwatch.api.serializers.figures import (
     BaselineSerializer,
@@ -25,7 +25,7 @@ from memwatch.api.views.fleet import NUMBER
 from memwatch.models import Baseline, Snapshot
 
 
-@extend_schema_view(list=documented(summary="Snapshots, the newest first"), retrieve=documented(summary="One snapshot"))
+@documented_view(list=documented(summary="Snapshots, the newest first"), retrieve=documented(summary="One snapshot"))
 class SnapshotView(ReadView):
     """The figures of processes over time."""
 
@@ -63,7 +63,7 @@ class SnapshotView(ReadView):
         return row  # type: ignore[no-any-return]
 
 
-@extend_schema_view(list=documented(summary="Baselines, the newest first"), retrieve=documented(summary="One baseline"))
+@documented_view(list=documented(summary="Baselines, the newest first"), retrieve=documented(summary="One baseline"))
 class BaselineView(ReadView):
     """The figures that processes and services are or were compared with."""
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db.models import Prefetch
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema_view
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from memwatch.api.base import ReadView, documented
+from memwatch.api.base import ReadView, documented, documented_view
 from memwatch.api.filters import AlertFilter, LeakFilter
 from memwatch.api.serializers.errors import ErrorSerializer
 from memwatch.api.serializers.findings import (
@@ -43,7 +43,7 @@ def _act(summary: str, request: Any, example: dict[str, Any]) -> Callable[[Any],
     )
 
 
-@extend_schema_view(
+@documented_view(
     list=documented(summary="Leaks, the newest first"),
     retrieve=documented(summary="One leak with its history", responses=LeakDetailSerializer),
 )
@@ -108,7 +108,7 @@ class LeakView(ReadView):
         return Response(LeakDetailSerializer(row).data)
 
 
-@extend_schema_view(list=documented(summary="Alerts, the newest first"), retrieve=documented(summary="One alert"))
+@documented_view(list=documented(summary="Alerts, the newest first"), retrieve=documented(summary="One alert"))
 class AlertView(ReadView):
     """Thresholds that were crossed."""
 

@@ -9,7 +9,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema_view
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound
@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from memwatch import queries
-from memwatch.api.base import ApiView, ReadView, documented
+from memwatch.api.base import ApiView, ReadView, documented, documented_view
 from memwatch.api.filters import ProcessFilter, ServiceFilter
 from memwatch.api.pagination import ByName
 from memwatch.api.serializers.errors import ErrorSerializer
@@ -58,7 +58,7 @@ def _count(rows: QuerySet[Any], by: str) -> Coalesce:
     return Coalesce(Subquery(counted), 0)
 
 
-@extend_schema_view(list=documented(summary="Services"), retrieve=documented(summary="One service"))
+@documented_view(list=documented(summary="Services"), retrieve=documented(summary="One service"))
 class ServiceView(ReadView):
     """Groups of processes that run the same thing."""
 
@@ -91,7 +91,7 @@ class ServiceView(ReadView):
         return _baseline_answer(baselines.reset_service(service, by=request.user, reason=reason, idempotency_key=key))
 
 
-@extend_schema_view(list=documented(summary="Processes, the newest first"), retrieve=documented(summary="One process"))
+@documented_view(list=documented(summary="Processes, the newest first"), retrieve=documented(summary="One process"))
 class ProcessView(ReadView):
     """Every process that is or was watched, each with the figures of its last snapshot."""
 
@@ -99,6 +99,7 @@ class ProcessView(ReadView):
     action_permissions = MappingProxyType(
         {"reset_baseline": ("memwatch.reset_baseline",), "snapshot": ("memwatch.take_snapshot",)}
     )
+    without_body = ("snapshot",)
     serializer_class = ProcessSerializer
     filterset_class = ProcessFilter
     queryset = Process.objects.select_related("service", "release", "last_snapshot")
@@ -160,7 +161,7 @@ class ProcessView(ReadView):
         return Response(MetricsSerializer(queries.metrics_of(self.get_object())).data)
 
 
-@extend_schema_view(retrieve=documented(summary="One command"))
+@documented_view(retrieve=documented(summary="One command"))
 class CommandView(ApiView):
     """What a process was asked to do, and what became of it."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema_view
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from memwatch.api.base import ReadView, documented
+from memwatch.api.base import ReadView, documented, documented_view
 from memwatch.api.filters import NotificationFilter
 from memwatch.api.serializers.errors import ErrorSerializer
 from memwatch.api.serializers.notifications import NotificationSerializer
@@ -18,7 +18,7 @@ from memwatch.models import Notification
 from memwatch.services import notifications
 
 
-@extend_schema_view(
+@documented_view(
     list=documented(summary="Notifications, the newest first"), retrieve=documented(summary="One notification")
 )
 class NotificationView(ReadView):
@@ -26,6 +26,7 @@ class NotificationView(ReadView):
 
     view_permission = "memwatch.view_notification"
     action_permissions = {"send_again": ("memwatch.send_again",)}  # noqa: RUF012 - as in the base
+    without_body = ("send_again",)
     serializer_class = NotificationSerializer
     filterset_class = NotificationFilter
     queryset = Notification.objects.all()

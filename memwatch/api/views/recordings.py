@@ -10,14 +10,14 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema_view
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from memwatch.api.base import ReadView, documented
+from memwatch.api.base import ReadView, documented, documented_view
 from memwatch.api.filters import RecordingFilter
 from memwatch.api.serializers.errors import ErrorSerializer
 from memwatch.api.serializers.recordings import RecordingDetailSerializer, RecordingSerializer, RecordSerializer
@@ -41,12 +41,13 @@ _REFUSED = OpenApiResponse(
 )
 
 
-@extend_schema_view(list=documented(summary="Recordings, the newest first", responses=RecordingSerializer(many=True)))
+@documented_view(list=documented(summary="Recordings, the newest first", responses=RecordingSerializer(many=True)))
 class RecordingView(ReadView):
     """Diagnoses on demand: what refers to a type, where it is allocated, flame graphs, heap summaries."""
 
     view_permission = "memwatch.view_recording"
     action_permissions = MappingProxyType(dict.fromkeys(("create", "cancel", "download"), ("memwatch.record_process",)))
+    without_body = ("cancel",)
     serializer_class = RecordingSerializer
     filterset_class = RecordingFilter
     queryset = Recording.objects.all()
@@ -80,9 +81,7 @@ class RecordingView(ReadView):
     )
     def create(self, request: Request, **_kwargs: Any) -> Response:
         """With a leak alone memwatch chooses the process, and records who refers to it, then where it is allocated."""
-        serializer = RecordSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        row = _begin(serializer.validated_data, request.user)
+        row = _begin(self.checked_by(RecordSerializer(data=request.data)), request.user)
         answer = self._detail(self.get_queryset().get(pk=row.pk))
         answer.status_code = status.HTTP_202_ACCEPTED
         answer["Location"] = self.address_of("recording-detail", row.pk)

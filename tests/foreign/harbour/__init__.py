@@ -1,0 +1,1 @@
+"""A site without an admin, whose middleware chooses the routes by host."""

@@ -1,0 +1,76 @@
+"""Run by the depot's own Python: every task is sent once, then memwatch goes; what was there before, between and after.
+
+``python -m tests.foreign.uninstalling SCHEDULER`` prints JSON.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import django
+
+
+def left() -> dict[str, Any]:
+    """What of memwatch is in the site."""
+    from django.apps import apps
+    from django.conf import settings
+    from django.contrib.auth.models import Group, Permission
+    from django.contrib.contenttypes.models import ContentType
+    from django.db import connection
+    from django.db.migrations.recorder import MigrationRecorder
+
+    headers = [json.loads(file.read_text())["headers"] for file in (settings.FOLDER / "queue").glob("*memwatch*.msg")]
+    found: dict[str, Any] = {
+        "messages": len(headers),
+        "messages that never expire": sum(not one["expires"] for one in headers),
+        "groups": Group.objects.count(),
+        "permissions": Permission.objects.filter(content_type__app_label="memwatch").count(),
+        "content types": ContentType.objects.filter(app_label="memwatch").count(),
+        "tables": sum(name.startswith("memwatch_") for name in connection.introspection.table_names()),
+        "migrations": sum(app == "memwatch" for app, _name in MigrationRecorder(connection).applied_migrations()),
+        "folders": sum((settings.FOLDER / name).exists() for name in ("transport", "recordings")),
+    }
+    if apps.is_installed("django_celery_beat"):
+        rows = apps.get_model("django_celery_beat", "PeriodicTask")._default_manager
+        found["periodic tasks"] = rows.filter(task__startswith="memwatch.").count()
+        found["the site's own"] = rows.exclude(task__startswith="memwatch.").count()
+        found["intervals"] = apps.get_model("django_celery_beat", "IntervalSchedule")._default_manager.count()
+    return found
+
+
+def send_each(scheduler: str, folder: Path) -> None:
+    """As beat does when each is due."""
+    from celery.utils.imports import symbol_by_name
+
+    from tests.foreign.depot import celery_app as app
+
+    app.loader.import_default_modules()
+    options = {} if "django" in scheduler else {"schedule_filename": str(folder / "beat")}
+    made = symbol_by_name(scheduler)(app=app, lazy=False, **options)
+    for entry in list(made.schedule.values()):
+        if entry.task.startswith("memwatch."):
+            made.apply_async(entry, advance=False)
+    made.close()
+
+
+def uninstall(*arguments: str) -> str:
+    from django.core.management import call_command
+
+    out = io.StringIO()
+    call_command("memwatch_uninstall", *arguments, stdout=out)
+    return out.getvalue()
+
+
+if __name__ == "__main__":
+    django.setup()
+    from django.conf import settings
+
+    (settings.FOLDER / "recordings").mkdir()
+    (settings.FOLDER / "transport" / "spool").mkdir(parents=True)
+    send_each(sys.argv[1], settings.FOLDER)
+    told = {"before": left(), "rehearsal": uninstall(), "between": left(), "done": uninstall("--yes"), "after": left()}
+    json.dump(told, sys.stdout)
