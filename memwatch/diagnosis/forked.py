@@ -36,6 +36,8 @@ from memwatch.sampling.quiet import native_lock, possible
 OWN_MB, OF_HEAP, MOST_OF_HEAP = 64.0, 0.5, 1.25
 """What a copy comes to own: its work, and of the heap's pages those that either side writes to. That is about half of
 them, and all where the program's collector goes through its heap in that time."""
+MS_PER_MB, LONGEST_PAUSE_MS = 0.05, 100.0
+"""A fork copies the tables of the process's pages: so long for each MB, at most."""
 LONGEST_S = 60.0
 """Of wall time, and as much of CPU."""
 MOST_BYTES = 32 * 1024 * 1024
@@ -44,7 +46,7 @@ ATTEMPTS = 4
 ASLEEP_S = 0.4
 """A child that sleeps for so long waits for somebody who does not exist."""
 _POLLS_S = (0.002, 0.1)
-_SIZED_EACH_S = 0.5
+_SIZED_EACH_S = 2.0
 _CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220}
 _WAIT_FOR_CLONES = 0x40000000
 
@@ -88,6 +90,11 @@ def in_child(work: Work, host: Host, meter: Meter, *, needs_mb: float | None = N
     reason = impossible()
     if reason:
         raise NotForked(reason)
+    if rss_mb * MS_PER_MB > LONGEST_PAUSE_MS:
+        raise Refused(
+            f"the process has {rss_mb:,.0f} MB: a copy of it would pause it for about {rss_mb * MS_PER_MB:.0f} ms, "
+            f"{LONGEST_PAUSE_MS:.0f} are allowed; record a process of the service that has less"
+        )
     refusal = room.refusal(needs_mb, heap_limit_mb=host.heap_limit_mb)
     if refusal:
         raise Refused(refusal)

@@ -19,6 +19,7 @@ from memwatch.diagnosis.hands import held, put_back
 from memwatch.diagnosis.holders import Examiner, Node
 from memwatch.diagnosis.host import Host, Refused
 from memwatch.diagnosis.meter import Meter
+from memwatch.diagnosis.pace import pace_of
 from memwatch.diagnosis.retained import retained_bytes
 from memwatch.figures import BigContainer
 from memwatch.sampling.census import OBSERVER
@@ -53,6 +54,9 @@ def search_in_process(asked: options.ReferrersOptions, host: Host, meter: Meter)
             f"{objects:,} objects cannot be searched within the process without holding it for more than "
             f"{LONGEST_HOLD_MS:.0f} ms at a time, and no copy of it can be had: record a process with fewer"
         )
+    pace = pace_of(host)
+    yield from pace.look_before(meter)
+    pace.begin()
     work = _Search(asked, host).run(meter)
     try:
         while True:
@@ -67,6 +71,8 @@ def search_in_process(asked: options.ReferrersOptions, host: Host, meter: Meter)
                     f"the search was given up: it held the program for {meter.longest_hold_ms:.0f} ms, "
                     f"{LONGEST_HOLD_MS:.0f} are allowed; record a process with less to do or with fewer objects"
                 )
+            if slow := pace.too_slow():
+                raise Refused(f"the search was given up, for the program comes first: {slow}")
             yield max(wait_s, (time.thread_time() - began) * (1 / SHARE - 1))
     finally:
         work.close()

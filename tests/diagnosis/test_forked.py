@@ -248,6 +248,13 @@ def test_where_there_is_no_room_there_is_no_fork() -> None:
     assert copies() == []
 
 
+def test_a_process_that_a_fork_would_pause_for_long_is_not_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forked, "MS_PER_MB", 50.0)
+    with pytest.raises(Refused, match=r"would pause it for about .* ms, 100 are allowed"):
+        next(in_child(busy, Host(), Meter()))
+    assert copies() == []
+
+
 def test_a_system_that_refuses_to_fork_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(forked._CLONE, os.uname().machine, 100_000)  # no such system call
     descriptors = psutil.Process().num_fds()

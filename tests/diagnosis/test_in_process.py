@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from memwatch.diagnosis import big_containers, heap, in_process, options, reading, retained
+from memwatch.diagnosis import big_containers, heap, in_process, options, pace, reading, retained
 from memwatch.diagnosis import referrers as searching
 from memwatch.diagnosis.heap_summary import HeapSummaryRecording
 from memwatch.diagnosis.host import Host, Refused
@@ -235,3 +235,24 @@ def test_a_search_that_held_the_program_for_long_is_given_up(shop: types.ModuleT
     meter.held(300)
     with pytest.raises(Refused, match="held the program for 300 ms"):
         run_to_end(work.run(meter))
+
+
+def test_a_search_for_which_the_programs_requests_wait_is_given_up(
+    shop: types.ModuleType, make_class: MakeClass, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "BEFORE_S", 0.2)
+    shop.QUOTES = [make_class("Quote")() for _ in range(30)]  # type: ignore[attr-defined]
+    handled = 0
+    host = Host(apart_s=0, requests_handled=lambda: handled)
+    work = searching.ReferrersRecording(options.referrers({"type": QUOTE}), host).run(Meter())
+    for _ in range(2):  # the first of them looks at what was usual
+        next(work)
+        handled += 500
+        time.sleep(0.1)
+
+    def go_on() -> None:
+        while True:
+            time.sleep(min(0.05, next(work)))
+
+    with pytest.raises(Refused, match="the program comes first: the program handled"):
+        go_on()
