@@ -23,6 +23,7 @@
 #include <Python.h>
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -247,18 +248,18 @@ static int
 grow_types(Walk *walk)
 {
     Py_ssize_t room = walk->room_types ? walk->room_types * 2 : 1024;
-    TypeCount *types = PyMem_RawRealloc(walk->types, (size_t)room * sizeof(TypeCount));
+    TypeCount *types = realloc(walk->types, (size_t)room * sizeof(TypeCount));
     if (types == NULL) {
         return 0;
     }
     walk->types = types;
     size_t size = (size_t)room * 2;
-    int32_t *index = PyMem_RawMalloc(size * sizeof(int32_t));
+    int32_t *index = malloc(size * sizeof(int32_t));
     if (index == NULL) {
         return 0;
     }
     memset(index, 0xFF, size * sizeof(int32_t));
-    PyMem_RawFree(walk->index);
+    free(walk->index);
     walk->index = index;
     walk->index_size = size;
     walk->room_types = room;
@@ -422,7 +423,7 @@ add_container(Walk *walk, PyObject *object, int kind, Py_ssize_t length)
     }
     if (walk->n_containers == walk->room_containers) {
         Py_ssize_t room = walk->room_containers ? walk->room_containers * 2 : 256;
-        Container *containers = PyMem_RawRealloc(walk->containers, (size_t)room * sizeof(Container));
+        Container *containers = realloc(walk->containers, (size_t)room * sizeof(Container));
         if (containers == NULL) {
             return 0;
         }
@@ -731,10 +732,10 @@ end_walk(Walk *walk)
     for (Py_ssize_t i = 0; i < walk->n_types; i++) {
         Py_DECREF(walk->types[i].type);
     }
-    PyMem_RawFree(walk->types);
-    PyMem_RawFree(walk->index);
-    PyMem_RawFree(walk->containers);
-    PyMem_RawFree(walk);
+    free(walk->types);
+    free(walk->index);
+    free(walk->containers);
+    free(walk);
 }
 
 /* A fork in the midst of a walk leaves the child its bookmark and references, but not its thread. */
@@ -753,7 +754,7 @@ end_walks_of_parents(State *state)
 static Walk *
 new_walk(State *state)
 {
-    Walk *walk = PyMem_RawCalloc(1, sizeof(Walk));
+    Walk *walk = calloc(1, sizeof(Walk));
     if (walk == NULL) {
         return NULL;
     }
