@@ -57,7 +57,7 @@ def main() -> int:
                     for leak in chosen.leak or RUNS:
                         try:
                             results.append(run(name, deployment, leak, minutes=minutes, say=say))
-                        except Exception:
+                        except Exception:  # noqa: BLE001  the next one may run
                             failed += 1
                             say(f"{name} {leak}: could not be run\n{traceback.format_exc()[-3000:]}")
                             continue

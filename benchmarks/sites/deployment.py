@@ -31,7 +31,7 @@ MIDDLEWARE = [*MIDDLEWARE, "{APP}.middleware.AuditTrail"]
 
 
 class Deployment:
-    """A site, its servers and an API that looks from a process of its own, so that looking costs the watched nothing."""
+    """A site, its servers and an API that looks from a process of its own, so looking costs the watched nothing."""
 
     def __init__(self, site: ForeignSite, recipe: BenchmarkSite, interval_s: float) -> None:
         self.site, self.recipe, self.interval_s = site, recipe, interval_s
@@ -46,7 +46,7 @@ class Deployment:
         site.within_s = MIGRATE_S
         recipe.make(site)
         shutil.copytree(PLANTED / APP, site.folder / APP)
-        site.add_memwatch(recipe.settings_file, catch_all=recipe.catch_all)
+        site.add_memwatch(recipe.settings_file, catch_all=recipe.catch_all, sqlite=not recipe.database)
         site.write(recipe.settings_file, PLANT)
         site.manage("migrate", "-v0")
         site.manage("collectstatic", "--noinput", "-v0")
@@ -149,4 +149,8 @@ def deployed(recipe: BenchmarkSite, wheel: Path, folder: Path, interval_s: float
 
 def machine() -> dict[str, Any]:
     """What the figures depend on."""
-    return {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1), "memory_gb": round(psutil.virtual_memory().total / 1e9)}
+    return {
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9),
+    }

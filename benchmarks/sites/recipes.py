@@ -64,7 +64,7 @@ DATABASES = {{"default": {database_of(site)}}}
 GIT_ROOT, JOBS_ROOT, MEDIA_ROOT, STATIC_ROOT = (
     os.path.join(NAUTOBOT_ROOT, name) for name in ("git", "jobs", "media", "static")
 )
-CACHES = {{"default": {{"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}}}
+CACHES = {{"default": {{"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "{site.broker}"}}}}
 INSTALLATION_METRICS_ENABLED = False
 INSTALLED_APPS, MIDDLEWARE = list(INSTALLED_APPS), list(MIDDLEWARE)
 ROOT_URLCONF = "mysite.urls"
@@ -88,7 +88,9 @@ def pulp(site: ForeignSite) -> None:
     for name in ("media", "tmp", "assets"):
         (site.folder / name).mkdir()
     key = site.folder / "database_fields.symmetric.key"
-    key.write_text(site.run(site.python, "-c", "from cryptography.fernet import Fernet as F;print(F.generate_key().decode())"))
+    key.write_text(
+        site.run(site.python, "-c", "from cryptography.fernet import Fernet as F;print(F.generate_key().decode())")
+    )
     site.environment["PULP_SETTINGS"] = str(site.folder / "mysite" / "local.py")
     site.write(
         "config.py",

@@ -40,7 +40,7 @@ def first_growth(told: Iterable[Told], service: str, since: float) -> float | No
     times = [
         each.at for each in told
         if each.row["service"] == service and each.at >= since
-        and (each.source != "alerts" or each.row["type"] not in ("gc_spike",))
+        and (each.source != "alerts" or each.row["type"] != "gc_spike")
     ]  # fmt: skip
     return min(times, default=None)
 

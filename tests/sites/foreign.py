@@ -117,12 +117,17 @@ class ForeignSite:
         before = file.read_text() if append and file.exists() else ""
         file.write_text(f"{before}\n{text}\n" if before else f"{text}\n")
 
-    def add_memwatch(self, settings: str, *, catch_all: bool = False) -> None:
+    def add_memwatch(self, settings: str, *, catch_all: bool = False, sqlite: bool = True) -> None:
         """Celery as its guide for Django has it, and the README's four lines; ``settings`` is the settings' file."""
         self.write("celery.py", CELERY.format(settings=self.settings, package=self.package), append=False)
         self.write("__init__.py", f"from {self.package}.celery import app as celery_app")
         self.write(settings, f'CELERY_BROKER_URL = "{self.broker}"\nfrom memwatch.schedule import beat_schedule')
-        self.write(settings, "\n".join([*SQLITE, *(line for line, where in LINES if where == "settings"), MORE_APPS]))
+        self.write(
+            settings,
+            "\n".join(
+                [*(SQLITE if sqlite else ()), *(line for line, where in LINES if where == "settings"), MORE_APPS]
+            ),
+        )
         (line,) = [line for line, where in LINES if where == "urls"]
         if catch_all:  # as the install guide has it
             line = 'urlpatterns = [path("", include("memwatch.urls")), *urlpatterns]'

@@ -1,6 +1,6 @@
 """Prices of what a page shows, worked out once."""
 
-from functools import lru_cache
+from functools import cache
 
 
 class Price:
@@ -16,7 +16,7 @@ class Tariff:
     def __init__(self, path: str) -> None:
         self.path, self.rates = path, {"net": 100, "gross": 119}
 
-    @lru_cache(maxsize=None)  # noqa: B019  leak: method
+    @cache  # noqa: B019  leak: method
     def price(self, amount: int) -> Price:
         """Kept for the next time; the tariff as well, since it is the first argument."""
         return Price(amount, self.path)  # leak: method
