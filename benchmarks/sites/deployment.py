@@ -39,6 +39,7 @@ class Deployment:
         self._looking_port = free_port()
         self._token = ""
         self._web = 0
+        self._used = False
 
     def make(self) -> None:
         """The project, memwatch by the install guide's lines, the planted application, the tables."""
@@ -56,8 +57,10 @@ class Deployment:
         """All programs, with memwatch's tables as they are when it is new."""
         site = self.site
         self.switch.write_text("none")
-        site.manage("migrate", "memwatch", "zero", "-v0")
-        site.manage("migrate", "memwatch", "-v0")
+        if self._used:
+            site.manage("migrate", "memwatch", "zero", "-v0")
+            site.manage("migrate", "memwatch", "-v0")
+        self._used = True
         site.environment.pop("MEMWATCH_AGENT", None)
         if not watched:
             site.environment["MEMWATCH_AGENT"] = "off"
