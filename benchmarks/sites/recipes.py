@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.sites.foreign import ForeignSite
@@ -118,6 +120,26 @@ INSTALLED_APPS = [app for app in INSTALLED_APPS if app not in PULP_HAS]
     site.write("urls.py", "from pulpcore.app.urls import *")
 
 
+def label_studio(site: ForeignSite) -> None:
+    """Label Studio, whose modules are found from its own folder."""
+    _project(site, "mysite.settings")
+    found = site.run(site.python, "-c", "from importlib.util import find_spec as f;print(f('label_studio').origin)")
+    site.environment["PYTHONPATH"] += f"{os.pathsep}{Path(found.strip()).parent}"
+    data = site.folder / "data"
+    data.mkdir()
+    site.environment |= {"LABEL_STUDIO_BASE_DATA_DIR": str(data), "DJANGO_DB": "sqlite", "COLLECT_ANALYTICS": "false"}
+    site.write(
+        "settings.py",
+        f"""from core.settings.label_studio import *
+DATABASES = {{"default": {database_of(site)}}}
+INSTALLED_APPS, MIDDLEWARE = list(INSTALLED_APPS), list(MIDDLEWARE)
+ROOT_URLCONF = "mysite.urls"
+STATIC_ROOT = {str(site.folder / "static")!r}
+""",
+    )
+    site.write("urls.py", "from core.urls import *")
+
+
 def _benchmarked(recipe: Recipe) -> BenchmarkSite:
     return BenchmarkSite(**{field.name: getattr(recipe, field.name) for field in dataclasses.fields(Recipe)})
 
@@ -128,6 +150,10 @@ SITES = {
     "nautobot": BenchmarkSite(
         packages=("nautobot",), make=nautobot, database=True, settings_file="config.py",
         pages=("/login/", "/api/status/"), catch_all=True,
+    ),
+    "labelstudio": BenchmarkSite(
+        packages=("label-studio",), make=label_studio, database=True, pages=("/user/login/", "/version/"),
+        catch_all=True,
     ),
     "pulp": BenchmarkSite(
         packages=("pulpcore", "pulp-rpm", "pulp-container", "pulp-ansible", "pulp-python", "pulp-deb"),
