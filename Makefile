@@ -3,7 +3,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 VENV = .venv/bin
 export DJANGO_SETTINGS_MODULE ?= project.settings
 
-.PHONY: run demo test test-sites matrix soak bench bench-leaks bench-fleet lint docs reference lock screenshots clean
+.PHONY: run demo test test-sites matrix soak bench bench-leaks bench-fleet bench-sites lint docs reference lock screenshots clean
 
 run: .venv/.installed
 	@exec $(VENV)/python manage.py run_stack
@@ -45,6 +45,10 @@ bench-leaks: .venv/.installed-dev
 # Simulated agents against PostgreSQL and Redis, e.g. make bench-fleet PROCESSES=5000.
 bench-fleet: .venv/.installed-dev
 	$(VENV)/python -m benchmarks.fleet --processes $(or $(PROCESSES),5000)
+
+# Planted leaks in real sites, e.g. make bench-sites SITE=pulp LEAK=request INTERVAL=5 MINUTES=3.
+bench-sites: .venv/.installed-dev
+	$(VENV)/python -m benchmarks.sites $(SITE:%=--site=%) $(LEAK:%=--leak=%) $(INTERVAL:%=--interval=%) $(MINUTES:%=--minutes=%)
 
 # The documentation as a site, in docs/_build.
 docs: .venv/.installed-dev

@@ -93,6 +93,9 @@ def _done(command: Sequence[str], environ: Mapping[str, str]) -> None:
 class ForeignSite:
     """A project in a folder, run by its own environment's Python."""
 
+    within_s = WITHIN_S
+    """How long a program may take that is run to its end."""
+
     def __init__(self, folder: Path, python: Path, *, package: str, settings: str, broker: str) -> None:
         self.folder, self.python, self.package, self.settings = folder, python, package, settings
         self.broker, self.port = broker, free_port()
@@ -114,12 +117,17 @@ class ForeignSite:
         before = file.read_text() if append and file.exists() else ""
         file.write_text(f"{before}\n{text}\n" if before else f"{text}\n")
 
-    def add_memwatch(self, settings: str, *, catch_all: bool = False) -> None:
+    def add_memwatch(self, settings: str, *, catch_all: bool = False, sqlite: bool = True) -> None:
         """Celery as its guide for Django has it, and the README's four lines; ``settings`` is the settings' file."""
         self.write("celery.py", CELERY.format(settings=self.settings, package=self.package), append=False)
         self.write("__init__.py", f"from {self.package}.celery import app as celery_app")
         self.write(settings, f'CELERY_BROKER_URL = "{self.broker}"\nfrom memwatch.schedule import beat_schedule')
-        self.write(settings, "\n".join([*SQLITE, *(line for line, where in LINES if where == "settings"), MORE_APPS]))
+        self.write(
+            settings,
+            "\n".join(
+                [*(SQLITE if sqlite else ()), *(line for line, where in LINES if where == "settings"), MORE_APPS]
+            ),
+        )
         (line,) = [line for line, where in LINES if where == "urls"]
         if catch_all:  # as the install guide has it
             line = 'urlpatterns = [path("", include("memwatch.urls")), *urlpatterns]'
@@ -130,7 +138,7 @@ class ForeignSite:
         done = subprocess.run(
             [str(part) for part in command],
             cwd=self.folder, env={**self.environment, **(environment or {})},
-            capture_output=True, text=True, timeout=WITHIN_S, check=False,
+            capture_output=True, text=True, timeout=self.within_s, check=False,
         )  # fmt: skip
         assert done.returncode == code, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
         return done.stdout
@@ -145,25 +153,27 @@ class ForeignSite:
         found: dict[str, Any] = json.loads(self.run(self.python, INSIDE, *questions, environment=environment))
         return found
 
-    def start(self, *command: str) -> None:
-        """A program of the environment, until :meth:`stop`."""
+    def start(self, *command: str, environment: Mapping[str, str] | None = None) -> int:
+        """A program of the environment, until :meth:`stop`; its pid."""
         with self.log.open("ab") as log:
             self._started.append(
                 subprocess.Popen(
                     [str(self.python.parent / command[0]), *command[1:]],
-                    cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                    start_new_session=True,
+                    cwd=self.folder, env={**self.environment, **(environment or {})},
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 )
             )  # fmt: skip
+        return self._started[-1].pid
 
-    def start_all(self, beat: Sequence[str] = ()) -> None:
-        """Two web workers, a Celery worker with one child, and beat."""
+    def start_all(self, beat: Sequence[str] = ()) -> int:
+        """Two web workers, a Celery worker with one child, and beat; the pid of the web workers' parent."""
         where = f"127.0.0.1:{self.port}"
-        self.start("gunicorn", f"{self.package}.wsgi", "-b", where, "-w", "2", "--access-logfile", "/dev/null")
+        web = self.start("gunicorn", f"{self.package}.wsgi", "-b", where, "-w", "2", "--access-logfile", "/dev/null")
         worker = ("-Q", "celery,memwatch", "-c", "1", "-l", "warning")
         self.start("celery", "-A", self.package, "worker", *worker)
         own = ("-l", "warning", "-s", str(self.folder.parent / "beat"))
         self.start("celery", "-A", self.package, "beat", *own, *beat)
+        return web
 
     def get(self, path: str, session: str = "", accept: str = "*/*") -> tuple[int, str]:
         """Status and page."""
@@ -179,7 +189,7 @@ class ForeignSite:
 
     def wait(self, look: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:
         """What is seen once it is as wanted."""
-        deadline = time.monotonic() + WITHIN_S
+        deadline = time.monotonic() + self.within_s
         while not wanted(seen := look()):
             assert all(program.poll() is None for program in self._started), self.log.read_text()[-4000:]
             assert time.monotonic() < deadline, f"{seen}\n{self.log.read_text()[-4000:]}"
