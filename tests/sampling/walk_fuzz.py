@@ -177,11 +177,13 @@ class Fuzz:
                 faulthandler.dump_traceback_later(HANGS_AFTER_S, exit=True)
                 self.walk.stop()
                 assert not [one for one in gc.get_objects() if type(one).__name__ == "Bookmark"]
-                with contextlib.suppress(TimeoutError):  # forked in a collection of another thread: that never ends here
+                with contextlib.suppress(
+                    TimeoutError
+                ):  # forked in a collection of another thread: that never ends here
                     self.walk.walk(BIG, 500, 0.0)
                 gc.collect()
                 status = 0
-            except BaseException:
+            except BaseException:  # noqa: BLE001 - said at the end
                 traceback.print_exc()
             os._exit(status)
         assert os.waitpid(pid, 0)[1] == 0, "a forked child failed"
@@ -222,7 +224,7 @@ class Fuzz:
                         self.works -= 1
                         self.quiet.notify_all()
                 self.done[work.__name__] += 1
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - said at the end
             self.failures.append(traceback.format_exc())
             self.over.set()
 
@@ -243,7 +245,7 @@ class Fuzz:
         while not self.over.wait(0.5) and time.monotonic() < until:
             try:
                 self.check_truth()
-            except BaseException:
+            except BaseException:  # noqa: BLE001 - said at the end
                 self.failures.append(traceback.format_exc())
                 break
         self.over.set()
