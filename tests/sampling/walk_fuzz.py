@@ -68,6 +68,7 @@ class Fuzz:
     def __init__(self, walk: ModuleType, path: str, seed: int) -> None:
         self.walk, self.path, self.seed = walk, path, seed
         self.interpreters = seed % 2 == 0
+        """Sub-interpreters, or forks and tracemalloc: CPython itself does not bear both."""
         self.over = threading.Event()
         self.quiet = threading.Condition()
         self.works = 0
@@ -163,7 +164,7 @@ class Fuzz:
     def trace(self, chance: random.Random) -> None:
         sys.setprofile(chance.choice((None, lambda *_: None)))
         sys.settrace(chance.choice((None, lambda *_: None)))
-        if not self.interpreters:  # Python 3.11's own stops for ever where both are
+        if not self.interpreters:
             chance.choice((tracemalloc.start, tracemalloc.stop))()
         self.make_and_drop(chance)
 
@@ -233,8 +234,8 @@ class Fuzz:
 
     def run(self, seconds: float, without: list[str]) -> int:
         works: list[Work] = [self.make_and_drop] * 3
-        works += [self.make_types, self.collect, self.look, self.trace, self.fork, self.stop]
-        works += [self.interpreter] if self.interpreters else []
+        works += [self.make_types, self.collect, self.look, self.trace, self.stop]
+        works += [self.interpreter] if self.interpreters else [self.fork]
         works = [work for work in works if work.__name__ not in without] + [self.walk_on] * 2
         sys.setswitchinterval(0.0005)
         references = sys.getrefcount(Slow)
