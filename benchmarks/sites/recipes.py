@@ -127,10 +127,12 @@ def label_studio(site: ForeignSite) -> None:
     site.environment["PYTHONPATH"] += f"{os.pathsep}{Path(found.strip()).parent}"
     data = site.folder / "data"
     data.mkdir()
-    site.environment |= {"LABEL_STUDIO_BASE_DATA_DIR": str(data), "DJANGO_DB": "sqlite", "COLLECT_ANALYTICS": "false"}
+    silent = {"COLLECT_ANALYTICS": "false", "LATEST_VERSION_CHECK": "false", "SENTRY_DSN": "", "FRONTEND_SENTRY_DSN": ""}
+    site.environment |= {"LABEL_STUDIO_BASE_DATA_DIR": str(data), "DJANGO_DB": "sqlite", **silent}
     site.write(
         "settings.py",
-        f"""from core.settings.label_studio import *
+        f"""from core.settings.base import *
+from core.settings.label_studio import *
 DATABASES = {{"default": {database_of(site)}}}
 INSTALLED_APPS, MIDDLEWARE = list(INSTALLED_APPS), list(MIDDLEWARE)
 ROOT_URLCONF = "mysite.urls"
@@ -149,7 +151,7 @@ SITES = {
     "oscar": _benchmarked(RECIPES["oscar"]),
     "nautobot": BenchmarkSite(
         packages=("nautobot",), make=nautobot, database=True, settings_file="config.py",
-        pages=("/login/", "/api/status/"), catch_all=True,
+        pages=("/login/", "/login/?next=/dcim/devices/"), catch_all=True,
     ),
     "labelstudio": BenchmarkSite(
         packages=("label-studio",), make=label_studio, database=True, pages=("/user/login/", "/version/"),
