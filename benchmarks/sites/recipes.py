@@ -127,7 +127,8 @@ def label_studio(site: ForeignSite) -> None:
     site.environment["PYTHONPATH"] += f"{os.pathsep}{Path(found.strip()).parent}"
     data = site.folder / "data"
     data.mkdir()
-    silent = {"COLLECT_ANALYTICS": "false", "LATEST_VERSION_CHECK": "false", "SENTRY_DSN": "", "FRONTEND_SENTRY_DSN": ""}
+    silent = {"COLLECT_ANALYTICS": "false", "LATEST_VERSION_CHECK": "false"}
+    silent |= {"SENTRY_DSN": "", "FRONTEND_SENTRY_DSN": ""}
     site.environment |= {"LABEL_STUDIO_BASE_DATA_DIR": str(data), "DJANGO_DB": "sqlite", **silent}
     site.write(
         "settings.py",

@@ -1,4 +1,4 @@
-"""The compiled walk in bad company, shortly; an hour of it in `make soak`. Other Pythons run ``walk_fuzz.py`` itself."""
+"""The compiled walk in bad company, shortly; an hour of it in `make soak`. Other Pythons run ``walk_fuzz.py``."""
 
 from __future__ import annotations
 
