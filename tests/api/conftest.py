@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.core.cache import cache
-from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from memwatch.models import Alert, Baseline, Command, Leak, Process, Snapshot
 from memwatch.permissions import OPERATORS, VIEWERS
+from memwatch.services import tokens
 from tests.api.rows import store_alert, store_command, store_leak
 from tests.services.conftest import transport_url
 from tests.services.stored import MINUTE, NOON, growing, store_process, store_snapshots
@@ -37,7 +38,8 @@ def api(db: None) -> Callable[..., APIClient]:
         groups = {"viewer": VIEWERS, "operator": OPERATORS}
         if who in groups:
             user.groups.add(Group.objects.get(name=groups[who]))
-        made.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.create(user=user).key}")
+        made.credentials(HTTP_AUTHORIZATION=f"Token {tokens.issue(user)[0]}")
+        LogEntry.objects.all().delete()  # that the token was given
         return made
 
     return client
