@@ -38,6 +38,7 @@ def prometheus(prometheus_program: str) -> Iterator[PrometheusServer]:
     settings = load(MONITORING / "prometheus.yml")
     settings["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     fleet_job, *_others = settings["scrape_configs"]
+    del fleet_job["authorization"]  # a loopback exporter wants no token
     fleet_job["static_configs"] = [{"targets": [f"127.0.0.1:{exporter.port}"]}]
     settings["scrape_configs"] = [fleet_job]
     settings["rule_files"] = ["memory_alerts.yml"]
