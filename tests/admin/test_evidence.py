@@ -43,6 +43,7 @@ def _leak(**values: Any) -> Leak:
         "object_type": "untracked",
         "severity": "high",
         "detected_at": NOW,
+        "last_seen_at": NOW,
         "started_at": NOW - timedelta(minutes=4),
         "initial_count": 1_260,
         "current_count": 12_100,

@@ -222,7 +222,7 @@ def test_snapshots_are_never_counted_and_go_page_by_page(fleet: Fleet, login: Lo
     newer = client.get(_list("snapshot") + older.context["cl"].newer)
     assert list(newer.context["cl"].result_list) == list(everything.context["cl"].result_list)
     for nonsense in ("before=x", "after=1.1.1", "process__id__exact=x", "process__service__id__exact=-1", "q=%00"):
-        assert client.get(_list("snapshot") + f"?{nonsense}").status_code in (200, 302), nonsense
+        assert client.get(_list("snapshot") + f"?{nonsense}").status_code in (200, 302, 400), nonsense
 
 
 def test_two_selected_snapshots_are_compared(fleet: Fleet, login: Login) -> None:

@@ -125,7 +125,10 @@ def test_what_a_full_buffer_gives_up_is_counted(make_watched: MakeWatched, tmp_p
     in_the_way = tmp_path / "transport"
     in_the_way.write_text("")
     watched = make_watched(f"local://{in_the_way}", buffer_size=2)
-    time.sleep(1.5)
+    deadline = time.monotonic() + 30
+    while watched.agent._outbox.dropped < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     in_the_way.unlink()
     reports = watched.wait(lambda found: any(report.dropped for report in found))
     dropped = max(report.dropped for report in reports)
@@ -185,7 +188,7 @@ def test_a_process_nobody_has_heard_of_leaves_without_a_word(make_watched: MakeW
 @pytest.mark.redis
 def test_the_same_over_redis(make_watched: MakeWatched, redis_url: str) -> None:
     watched = make_watched(f"{redis_url}?prefix=agent-test").listens()
-    watched.wait(lambda found: sum(len(report.snapshots) for report in found) >= 2)
+    watched.wait(lambda found: sum(len(report.snapshots) for report in found) >= 2, within_s=30.0)
     assert watched.ask(watched.command("ping")) is not None
     watched.agent.thread.stop(2.0)
     assert any(report.goodbye for report in watched.collect())

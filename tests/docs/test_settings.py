@@ -15,7 +15,7 @@ from tests.docs.examples import ROOT
 PAGE = (ROOT / "docs" / "settings.md").read_text()
 FIELDS = {field.name.upper(): field for field in dataclasses.fields(Settings)}
 WORDS = {"on": True, "off": False}
-_READ = re.compile(r"""(?:env\.\w+|environ\.get|_port)\(\s*["']([A-Z_]+)["']""")
+_READ = re.compile(r"""(?:env\.\w+|environ\.(?:get|pop)|_port)\(\s*["']([A-Z_]+)["']""")
 
 
 def rows_of(heading: str) -> Iterator[tuple[str, str]]:
