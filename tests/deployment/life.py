@@ -118,8 +118,11 @@ def act(client: Client) -> dict[str, int]:
     """What an operator does to the leak and the process, and the pages that tell of it."""
     leak, process = models.Leak.objects.get(), models.Process.objects.get()
     done = {}
-    for address in (f"/api/v1/leaks/{leak.pk}/acknowledge/", f"/api/v1/processes/{process.pk}/reset-baseline/"):
-        done[address] = client.post(address, {"reason": "seen"}, content_type="application/json").status_code
+    for address, body in (
+        (f"/api/v1/leaks/{leak.pk}/acknowledge/", {"comment": "seen"}),
+        (f"/api/v1/processes/{process.pk}/reset-baseline/", {"reason": "seen"}),
+    ):
+        done[address] = client.post(address, body, content_type="application/json").status_code
     for page in addresses(rows=True):
         if re.search("process|leak|baseline|command|recording", page):
             status = client.get(page).status_code

@@ -62,6 +62,14 @@ def test_where_no_call_was_seen_before_nothing_is_said() -> None:
 
 
 @pytest.fixture
+def without_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No server's module is loaded, whatever other tests have imported."""
+    for name in list(sys.modules):
+        if name.split(".")[0] in ("gunicorn", "uwsgi"):
+            monkeypatch.delitem(sys.modules, name)
+
+
+@pytest.fixture
 def gunicorn(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A worker of gunicorn, as far as it can be known by its signals."""
     monkeypatch.setitem(sys.modules, "gunicorn", types.ModuleType("gunicorn"))
@@ -84,6 +92,7 @@ def test_gunicorns_limit_is_that_of_its_worker_else_of_its_arguments(gunicorn: A
     assert server_limit_s(("gunicorn",), {}) is None
 
 
+@pytest.mark.usefixtures("without_servers")
 def test_uwsgis_harakiri_is_known_and_other_servers_have_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert server_limit_s(("manage.py", "runserver"), {}) is None
     uwsgi: Any = types.ModuleType("uwsgi")
