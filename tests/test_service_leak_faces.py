@@ -15,7 +15,7 @@ from prometheus_client.exposition import generate_latest
 
 from memwatch.metrics.collector import FleetCollector
 from memwatch.models import Alert, Leak
-from memwatch.services import alerts, leaks
+from memwatch.services import alerts, leak_actions, leaks
 from tests.metrics.scraped import samples
 from tests.services.stored import MINUTE, NOON, QUOTE, end_process, store_process, store_snapshots
 
@@ -90,7 +90,7 @@ def test_an_alert_is_raised_for_it_and_cleared_when_it_is_over(leak: Leak) -> No
     alert = Alert.objects.get(type="leak")
     assert (alert.leak, alert.process, alert.is_raised) == (leak, None, True)
     assert "web" in alert.message
-    leaks.resolve(leak, by=None)
+    leak_actions.resolve(leak, by=None)
     alerts.check()
     alert.refresh_from_db()
     assert not alert.is_raised

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from memwatch.admin import fleet_acts
 from memwatch.admin.acts import Act, ConfirmForm, Outcome, one_by_one
 from memwatch.models import Leak
-from memwatch.services import leak_actions, leaks
+from memwatch.services import leak_actions
 from memwatch.services.leak_actions import MAX_SNOOZE
 
 OPEN, ACKNOWLEDGED, SNOOZED = Leak.State.OPEN, Leak.State.ACKNOWLEDGED, Leak.State.SNOOZED
@@ -97,19 +97,19 @@ def _state(leak: Leak) -> str:
 
 
 def _acknowledge(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
-    leaks.acknowledge(leak, by=user, comment=values["comment"])
+    leak_actions.acknowledge(leak, by=user, comment=values["comment"])
 
 
 def _snooze(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
-    leaks.snooze(leak, until=values["until"], by=user, comment=values["comment"])
+    leak_actions.snooze(leak, until=values["until"], by=user, comment=values["comment"])
 
 
 def _resolve(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
-    leaks.resolve(leak, by=user, comment=values["comment"])
+    leak_actions.resolve(leak, by=user, comment=values["comment"])
 
 
 def _reopen(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
-    leaks.reopen(leak, by=user, comment=values["comment"])
+    leak_actions.reopen(leak, by=user, comment=values["comment"])
 
 
 def _comment(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
@@ -126,7 +126,7 @@ def _has_a_living_process(leak: Leak) -> bool:
 
 
 def _suppress(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
-    leaks.suppress(leak, by=user, reason=values["reason"], until=values["until"])
+    leak_actions.suppress(leak, by=user, reason=values["reason"], until=values["until"])
 
 
 ACKNOWLEDGE = Act(

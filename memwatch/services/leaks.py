@@ -22,7 +22,6 @@ from memwatch.queries.judged import judged_histories
 from memwatch.queries.rolled import rolled_histories
 from memwatch.services.expected_growth import ExpectedRules
 from memwatch.services.growth import update_growth
-from memwatch.services.leak_actions import acknowledge, reopen, resolve, snooze, suppress
 from memwatch.services.leak_ends import end_leaks
 from memwatch.services.leak_gates import open_by_rollups, open_by_snapshots
 from memwatch.services.leak_judgement import Judgement, Key

@@ -9,7 +9,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 
 from memwatch.models import ExpectedGrowth, Leak
-from memwatch.services import ActionRefused, leaks
+from memwatch.services import ActionRefused, leak_actions
 from tests.services.stored import NOON, QUOTE, end_process, store_process
 
 pytestmark = pytest.mark.django_db
@@ -34,14 +34,14 @@ def history(leak):
 
 
 def test_each_act_changes_the_state_and_leaves_a_trace(leak, operator):
-    leaks.acknowledge(leak, by=operator, comment="on it", now=NOON)
+    leak_actions.acknowledge(leak, by=operator, comment="on it", now=NOON)
     assert (leak.state, Leak.objects.get().state) == ("acknowledged", "acknowledged")
     until = NOON + timedelta(days=1)
-    leaks.snooze(leak, until=until, by=operator, comment="after the release", now=NOON)
+    leak_actions.snooze(leak, until=until, by=operator, comment="after the release", now=NOON)
     assert (leak.state, Leak.objects.get().snoozed_until) == ("snoozed", until)
-    leaks.resolve(leak, by=operator, now=NOON)
+    leak_actions.resolve(leak, by=operator, now=NOON)
     assert (leak.state, leak.resolved_at, leak.snoozed_until) == ("resolved", NOON, None)
-    leaks.reopen(leak, by=operator, comment="not fixed", now=NOON)
+    leak_actions.reopen(leak, by=operator, comment="not fixed", now=NOON)
     assert (leak.state, leak.resolved_at) == ("open", None)
     assert history(leak) == [
         ("acknowledged", "olga", "on it"),
@@ -58,7 +58,7 @@ def test_each_act_changes_the_state_and_leaves_a_trace(leak, operator):
 
 
 def test_suppressing_expects_just_this_type_in_just_this_service(leak, operator):
-    rule = leaks.suppress(leak, by=operator, reason="the price cache fills up", now=NOON)
+    rule = leak_actions.suppress(leak, by=operator, reason="the price cache fills up", now=NOON)
     assert (rule.type_pattern, rule.service, rule.reason, rule.matches) == (
         QUOTE,
         leak.service,
@@ -73,14 +73,14 @@ def test_the_same_leak_in_two_processes_is_suppressed_by_one_rule(leak, operator
     other = Leak.objects.get()
     other.pk, other.process = None, store_process(slot=2)
     other.save()
-    rules = [leaks.suppress(each, by=operator, reason="a cache", now=NOON) for each in (leak, other)]
+    rules = [leak_actions.suppress(each, by=operator, reason="a cache", now=NOON) for each in (leak, other)]
     assert rules[0] == rules[1]
     assert ExpectedGrowth.objects.get().matches == 2
 
 
 def test_reopening_what_is_suppressed_takes_its_rule_back(leak, operator):
-    rule = leaks.suppress(leak, by=operator, reason="a cache", now=NOON)
-    leaks.reopen(leak, by=operator, now=NOON)
+    rule = leak_actions.suppress(leak, by=operator, reason="a cache", now=NOON)
+    leak_actions.reopen(leak, by=operator, now=NOON)
     rule.refresh_from_db()
     assert (leak.state, leak.expected_growth, rule.is_active(NOON)) == ("open", None, False)
 
@@ -89,23 +89,31 @@ def test_a_leak_held_back_by_a_wider_rule_is_not_reopened(leak, operator):
     rule = ExpectedGrowth.objects.create(type_pattern="shop.*", reason="all of it")
     Leak.objects.update(state="suppressed", expected_growth=rule)
     with pytest.raises(ActionRefused, match=r"shop\.\* in every service”: end or narrow that first"):
-        leaks.reopen(leak, by=operator, now=NOON)
+        leak_actions.reopen(leak, by=operator, now=NOON)
 
 
 def test_a_type_name_with_brackets_is_matched_as_it_is(operator, leak):
     Leak.objects.update(object_type="shop.Cache[int]")
-    assert leaks.suppress(leak, by=operator, reason="a cache", now=NOON).type_pattern == "shop.Cache[[]int]"
+    assert leak_actions.suppress(leak, by=operator, reason="a cache", now=NOON).type_pattern == "shop.Cache[[]int]"
 
 
 @pytest.mark.parametrize(
     ("state", "act", "words"),
     [
-        ("resolved", lambda leak, by: leaks.acknowledge(leak, by=by), "is resolved and cannot be acknowledged"),
-        ("acknowledged", lambda leak, by: leaks.acknowledge(leak, by=by), "only one that is open or snoozed can"),
-        ("suppressed", lambda leak, by: leaks.snooze(leak, until=NOON + timedelta(1), by=by, now=NOON), "suppressed"),
-        ("resolved", lambda leak, by: leaks.resolve(leak, by=by), "is resolved already"),
-        ("open", lambda leak, by: leaks.reopen(leak, by=by), "is open already"),
-        ("suppressed", lambda leak, by: leaks.suppress(leak, by=by, reason="x"), "cannot be suppressed"),
+        ("resolved", lambda leak, by: leak_actions.acknowledge(leak, by=by), "is resolved and cannot be acknowledged"),
+        (
+            "acknowledged",
+            lambda leak, by: leak_actions.acknowledge(leak, by=by),
+            "only one that is open or snoozed can",
+        ),
+        (
+            "suppressed",
+            lambda leak, by: leak_actions.snooze(leak, until=NOON + timedelta(1), by=by, now=NOON),
+            "suppressed",
+        ),
+        ("resolved", lambda leak, by: leak_actions.resolve(leak, by=by), "is resolved already"),
+        ("open", lambda leak, by: leak_actions.reopen(leak, by=by), "is open already"),
+        ("suppressed", lambda leak, by: leak_actions.suppress(leak, by=by, reason="x"), "cannot be suppressed"),
     ],
 )
 def test_what_the_state_does_not_allow_is_refused_with_a_sentence(leak, operator, state, act, words):
@@ -125,22 +133,22 @@ def test_what_the_state_does_not_allow_is_refused_with_a_sentence(leak, operator
 )
 def test_a_snooze_wants_a_time_to_come(leak, operator, until, words):
     with pytest.raises(ActionRefused, match=words):
-        leaks.snooze(leak, until=until, by=operator, now=NOON)
+        leak_actions.snooze(leak, until=until, by=operator, now=NOON)
 
 
 def test_a_suppression_wants_a_reason(leak, operator):
     with pytest.raises(ActionRefused, match="why this growth is expected"):
-        leaks.suppress(leak, by=operator, reason="  ")
+        leak_actions.suppress(leak, by=operator, reason="  ")
 
 
 def test_a_leak_of_an_ended_process_stays_closed(leak, operator):
     Leak.objects.update(state="resolved")
     end_process(leak.process, NOON)
     with pytest.raises(ActionRefused, match="the process has ended"):
-        leaks.reopen(leak, by=operator)
+        leak_actions.reopen(leak, by=operator)
 
 
 def test_a_leak_that_was_pruned_meanwhile_is_refused(leak, operator):
     Leak.objects.all().delete()
     with pytest.raises(ActionRefused, match="is gone"):
-        leaks.acknowledge(leak, by=operator)
+        leak_actions.acknowledge(leak, by=operator)

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from memwatch.models import Alert, ExpectedGrowth, Leak, LeakEvent, Recording
-from memwatch.services import alerts, leaks
+from memwatch.services import alerts, leak_actions, leaks
 from tests.services.stored import MINUTE, NOON, store_process, store_snapshots
 
 pytestmark = pytest.mark.django_db
@@ -87,7 +87,7 @@ def found_as_lists():
 
 
 def test_a_name_that_says_more_is_taken_over_with_all_that_hangs_on_the_row(found_as_lists, admin_user):
-    before = leaks.acknowledge(Leak.objects.get(), by=admin_user, comment="looking", now=NOON - MINUTE)
+    before = leak_actions.acknowledge(Leak.objects.get(), by=admin_user, comment="looking", now=NOON - MINUTE)
     watch(found_as_lists, lists_then_requests, 0, 30)
     leak = Leak.objects.get()
     assert (leak.pk, leak.object_type, leak.state) == (before.pk, REQUEST, "acknowledged")

@@ -11,7 +11,7 @@ from django.utils import timezone
 from memwatch.models import Counter, ExpectedGrowth, Leak, LeakEvent, SnapshotRollup
 from memwatch.queries.earlier import POINTS, EarlierCounts
 from memwatch.queries.stats import stats
-from memwatch.services import leak_rows, leaks
+from memwatch.services import leak_actions, leak_rows, leaks
 from memwatch.services.expected_growth import ExpectedRules
 from memwatch.signals import leak_detected
 from tests.services.stored import (
@@ -197,7 +197,7 @@ def test_a_resolved_leak_that_grows_again_is_reopened_and_counted():
     process = leaking_process()
     leaks.detect(NOON)
     leak = Leak.objects.get()
-    leaks.resolve(leak, by=None, comment="fixed", now=NOON)
+    leak_actions.resolve(leak, by=None, comment="fixed", now=NOON)
     leaks.detect(NOON + timedelta(seconds=30))
     assert Leak.objects.get().state == "resolved"
     run_until(process, 20, growing(-120, 100))
@@ -224,7 +224,7 @@ def test_a_snooze_outlives_the_worker_it_was_set_for():
     process = leaking_process()
     leaks.detect(NOON)
     until = NOON + timedelta(days=2)
-    leaks.snooze(Leak.objects.get(), until=until, by=None, now=NOON)
+    leak_actions.snooze(Leak.objects.get(), until=until, by=None, now=NOON)
     end_process(process, NOON + MINUTE)
     successor = store_process(started=NOON)
     store_snapshots(successor, NOON + MINUTE, NOON + 30 * MINUTE, growing(0, 200))
@@ -238,7 +238,7 @@ def test_a_snooze_that_ends_opens_what_still_grows_and_resolves_what_does_not():
     process, other = leaking_process(), leaking_process(slot=2)
     leaks.detect(NOON)
     for leak in Leak.objects.all():
-        leaks.snooze(leak, until=NOON + 2 * HOUR, by=None, now=NOON)
+        leak_actions.snooze(leak, until=NOON + 2 * HOUR, by=None, now=NOON)
     for minute in range(10, 130, 10):
         now = NOON + minute * MINUTE
         store_snapshots(process, now - 9 * MINUTE, now, growing(-120, 100))
@@ -253,7 +253,7 @@ def test_a_worse_severity_wakes_a_snoozed_leak():
     process = leaking_process()
     leaks.detect(NOON)
     leak = Leak.objects.get()
-    leaks.snooze(leak, until=NOON + timedelta(days=2), by=None, now=NOON)
+    leak_actions.snooze(leak, until=NOON + timedelta(days=2), by=None, now=NOON)
     Leak.objects.update(severity="low")
     if leak.severity == "low":
         store_snapshots(process, NOON + MINUTE, NOON + HOUR, growing(-120, 100_000))
@@ -286,7 +286,7 @@ def test_what_is_suppressed_while_a_run_is_under_way_stays_suppressed(monkeypatc
     leaking_process()
     leaks.detect(NOON)
     leak, read_before = Leak.objects.get(), ExpectedRules()
-    rule = leaks.suppress(leak, by=None, reason="a cache", now=NOON)
+    rule = leak_actions.suppress(leak, by=None, reason="a cache", now=NOON)
     monkeypatch.setattr(leaks, "ExpectedRules", lambda: read_before)
     leaks.detect(NOON + timedelta(seconds=1))
     leak.refresh_from_db()

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from memwatch.models import Counter, ExpectedGrowth, Leak, Process
-from memwatch.services import leaks
+from memwatch.services import leak_actions, leaks
 from tests.services.stored import MINUTE, NOON, QUOTE, end_process, store_process, store_snapshots
 
 pytestmark = pytest.mark.django_db
@@ -111,7 +111,7 @@ def test_it_resolves_by_itself_when_new_lives_show_it_no_more_and_tells_why():
 def test_it_opens_again_when_new_lives_leak_anew():
     now = recycle(NOON - timedelta(hours=3), 5)
     leaks.detect(now)
-    leaks.resolve(only_leak(), by=None, comment="fixed", now=now)
+    leak_actions.resolve(only_leak(), by=None, comment="fixed", now=now)
     now = recycle(now, 6)
     leaks.detect(now)
     assert [event.kind for event in only_leak().events.all()] == ["detected", "resolved", "reopened"]
