@@ -17,7 +17,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from memwatch import addresses, setting_values
+from memwatch import setting_values, validators
 from memwatch.agent.config import AgentConfig
 from memwatch.setting_values import HUB_BY_WORKER
 
@@ -208,10 +208,10 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "recordings_database_kb": setting_values.whole(0, 102_400, "512"),
     "recordings_storage": setting_values.text,
     "recordings_folder": setting_values.text,
-    "alert_channels": addresses.channels,
+    "alert_channels": validators.channels,
     "channel_timeout": setting_values.between(0.1, 300, "10"),
     "webhook_secret": setting_values.text,
-    "site_url": addresses.site,
+    "site_url": validators.site,
     "runbook_url": setting_values.page,
     "api_token_days": setting_values.between(0.01, 3650, "30"),
     "drf_tokens": setting_values.flag,
@@ -260,7 +260,7 @@ def _read(given: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[dict[st
     if low > high:
         sentence = f'MEMWATCH["HEAP_WARNING_PERCENT"] is {low:g}: give less than HEAP_CRITICAL_PERCENT ({high:g})'
         wrong.append(("HEAP_WARNING_PERCENT", sentence))
-    hooks = any(addresses.is_webhook(item) for item in values.get("alert_channels", ()))
+    hooks = any(validators.is_webhook(item) for item in values.get("alert_channels", ()))
     if hooks and not values.get("webhook_secret"):
         sentence = (
             'MEMWATCH["ALERT_CHANNELS"] has a webhook, and MEMWATCH["WEBHOOK_SECRET"] is not set: give both sides a '

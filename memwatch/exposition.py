@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.samples import Sample
 
-from memwatch.figures import MB, SEVERITIES
 from memwatch.observation import SELF, Observation, Observed
+from memwatch.records import MB, SEVERITIES
 
 OTHER_TYPES = "other"
 """The ``object_type`` of everything beyond the limit."""

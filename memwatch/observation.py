@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from memwatch.figures import MemorySnapshot
+from memwatch.records import MemorySnapshot
 
 FLEET, SELF, TRANSPORT = "fleet", "self", "transport"
 

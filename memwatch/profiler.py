@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from memwatch import agent, detection
-from memwatch.figures import SEVERITIES, DriftReport, Leak, MemoryMetrics, MemorySnapshot
 from memwatch.profiler_alerts import AlertCallback, Announcer, LeakCallback, findings
+from memwatch.records import SEVERITIES, DriftReport, Leak, MemoryMetrics, MemorySnapshot
 from memwatch.sampling import Sampler
 from memwatch.sampling.identity import extension_modules, started_at
-from memwatch.sampling.kept import KeptSnapshots
+from memwatch.sampling.snapshot_ring import KeptSnapshots
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from datetime import UTC, datetime
 from typing import Any
 
-from memwatch.figures import Leak, MemorySnapshot
-from memwatch.sampling.kept import KeptSnapshots
+from memwatch.records import Leak, MemorySnapshot
+from memwatch.sampling.snapshot_ring import KeptSnapshots
 
 logger = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from memwatch.exposition import down, families, shown_types
-from memwatch.figures import MemorySnapshot
-from memwatch.metrics.page import MAX_FORMATS, Page, accepts_gzip
+from memwatch.metrics.rendered_page import MAX_FORMATS, Page, accepts_gzip
 from memwatch.observation import FLEET, SELF, Backlog, Observation, Observed, OpenLeak
+from memwatch.records import MemorySnapshot
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 WEB_1 = {"service": "web", "host": "a", "slot": "web-1"}

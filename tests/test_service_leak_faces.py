@@ -15,7 +15,8 @@ from prometheus_client.exposition import generate_latest
 
 from memwatch.metrics.collector import FleetCollector
 from memwatch.models import Alert, Leak
-from memwatch.services import alerts, leak_actions, leaks
+from memwatch.services import alerts
+from memwatch.services.leaks import actions, judging
 from tests.metrics.scraped import samples
 from tests.services.stored import MINUTE, NOON, QUOTE, end_process, store_process, store_snapshots
 
@@ -43,7 +44,7 @@ def leak() -> Leak:
     for slot in (1, 2):
         process = store_process(slot=slot, started=timezone.now() - MINUTE)
         store_snapshots(process, timezone.now() - MINUTE, timezone.now())
-    leaks.detect()
+    judging.detect()
     return Leak.objects.get()
 
 
@@ -90,7 +91,7 @@ def test_an_alert_is_raised_for_it_and_cleared_when_it_is_over(leak: Leak) -> No
     alert = Alert.objects.get(type="leak")
     assert (alert.leak, alert.process, alert.is_raised) == (leak, None, True)
     assert "web" in alert.message
-    leak_actions.resolve(leak, by=None)
+    actions.resolve(leak, by=None)
     alerts.check()
     alert.refresh_from_db()
     assert not alert.is_raised

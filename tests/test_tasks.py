@@ -12,7 +12,7 @@ from django.utils import timezone
 from memwatch import tasks
 from memwatch.models import Lease, Snapshot
 from memwatch.schedule import beat_schedule
-from memwatch.services import ingest
+from memwatch.services.ingest import reader
 from memwatch.transport import open_uplink
 from tests.reports import report, snapshot
 
@@ -72,7 +72,7 @@ def test_a_task_that_fails_says_so_in_one_line_and_fails(
     def away(**_arguments: Any) -> None:
         raise RuntimeError("the spool is gone")
 
-    monkeypatch.setattr(ingest, "ingest_reports", away)
+    monkeypatch.setattr(reader, "ingest_reports", away)
     with caplog.at_level(logging.ERROR, "memwatch"), pytest.raises(RuntimeError):
         tasks.ingest_reports.apply(throw=True)
     (record,) = (item for item in caplog.records if item.name == "memwatch")

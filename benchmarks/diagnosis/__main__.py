@@ -57,8 +57,8 @@ def pauses() -> dict[str, list[float]]:
 
     from benchmarks.diagnosis.held import HeldMeter
     from memwatch.diagnosis import options
-    from memwatch.diagnosis.host import Host
-    from memwatch.diagnosis.referrers import ReferrersRecording
+    from memwatch.diagnosis.context import Host
+    from memwatch.diagnosis.referrers.recording import ReferrersRecording
 
     meter = HeldMeter()
 

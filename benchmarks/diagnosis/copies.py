@@ -17,9 +17,9 @@ from typing import Any
 from benchmarks.census.__main__ import Probe
 from benchmarks.census.heap import build, churn
 from memwatch.diagnosis import options
-from memwatch.diagnosis.host import Host
-from memwatch.diagnosis.meter import Meter
-from memwatch.diagnosis.referrers import ReferrersRecording
+from memwatch.diagnosis.context import Host
+from memwatch.diagnosis.cost_meter import Meter
+from memwatch.diagnosis.referrers.recording import ReferrersRecording
 
 RATE = 20.0
 """Requests a second."""

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 
-from memwatch.diagnosis.meter import Meter
+from memwatch.diagnosis.cost_meter import Meter
 
 
 class HeldMeter(Meter):

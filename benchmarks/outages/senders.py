@@ -17,7 +17,7 @@ from typing import Any
 
 from memwatch.agent.buffer import Batch
 from memwatch.agent.outbox import Outbox
-from memwatch.figures import MemorySnapshot
+from memwatch.records import MemorySnapshot
 from memwatch.sampling.identity import ProcessInfo
 from memwatch.transport import TransportUnavailable, open_uplink
 from memwatch.transport.recordings import RecordingPart

@@ -7,9 +7,9 @@ from django.db import models
 from django.db.models import Field, Model, Q, UniqueConstraint
 
 from docs.make_reference.tables import code, plain, table
-from memwatch.figures import MemorySnapshot
 from memwatch.models import FiguresColumns, Overview
-from memwatch.queries.figures import KIB_COLUMNS, MICROSECOND_COLUMNS
+from memwatch.queries.snapshot_mapping import KIB_COLUMNS, MICROSECOND_COLUMNS
+from memwatch.records import MemorySnapshot
 
 FIGURES = {field.name for field in FiguresColumns._meta.local_fields}
 

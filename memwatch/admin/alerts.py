@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from memwatch.admin import formats, panels, runbooks
 from memwatch.admin.base import PageAdmin
-from memwatch.admin.leak_tables import SEVERITY_RANK
+from memwatch.admin.leaks.tables import SEVERITY_RANK
 from memwatch.admin.notifications import told
 from memwatch.models import Alert
 

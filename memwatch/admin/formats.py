@@ -1,4 +1,4 @@
-"""Figures as the admin shows them: the texts of :mod:`memwatch.words`, badges, links, times with a hover.
+"""Figures as the admin shows them: the texts of :mod:`memwatch.formatting`, badges, links, times with a hover.
 
 Everything here is escaped and safe to put into a page.
 """
@@ -14,8 +14,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from memwatch.models import Severity
-from memwatch.words import (
+from memwatch.formatting import (
     HOUR,
     MINUTE,
     NOT_MEASURED,
@@ -36,6 +35,7 @@ from memwatch.words import (
     signed_megabytes,
     signed_percent,
 )
+from memwatch.models import Severity
 
 __all__ = [
     "HOUR", "MINUTE", "NOT_MEASURED", "SEVERITY_SHAPES", "STATE_SHAPES",

@@ -13,8 +13,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.text import capfirst
 
 from memwatch.admin import formats
-from memwatch.admin.acting import ActingAdmin
-from memwatch.admin.zone import ZonedAdmin
+from memwatch.admin.actions import ActingAdmin
+from memwatch.admin.time_zone import ZonedAdmin
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as Text

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from memwatch import queries
 from memwatch.admin import formats
 from memwatch.conf import get_settings
-from memwatch.figures import BigContainer, DriftReport, MemorySnapshot
+from memwatch.records import BigContainer, DriftReport, MemorySnapshot
 
 SHOWN_TYPES = 40
 

@@ -17,13 +17,13 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from memwatch.admin import comparing, formats
+from memwatch.admin import comparison, formats
 from memwatch.admin.base import BoundedPaginator
 from memwatch.admin.panels import Line
-from memwatch.admin.rows import Cell, RowAdmin, RowPage, Table, figure
+from memwatch.admin.row_page import Cell, RowAdmin, RowPage, Table, figure
 from memwatch.models import SnapshotRollup
-from memwatch.queries.figures import KIB_COLUMNS
-from memwatch.queries.types import names_of
+from memwatch.queries.object_types import names_of
+from memwatch.queries.snapshot_mapping import KIB_COLUMNS
 
 LENGTHS = {SnapshotRollup.Period.HOUR: timedelta(hours=1), SnapshotRollup.Period.DAY: timedelta(days=1)}
 MOST_TYPES = 60
@@ -132,8 +132,8 @@ def _figures(figures: Any) -> list[list[Cell | str | SafeString]]:
     known = figures if isinstance(figures, Mapping) else {}
     by_name = {str(KIB_COLUMNS.get(column, column)): (column, values) for column, values in known.items()}
     ordered = [
-        *(name for name in comparing.LABELS if name in by_name),
-        *sorted(by_name.keys() - comparing.LABELS.keys()),
+        *(name for name in comparison.LABELS if name in by_name),
+        *sorted(by_name.keys() - comparison.LABELS.keys()),
     ]
     return [
         [str(_label(name)), *(figure(_shown(by_name[name][0], value), value) for value in by_name[name][1])]
@@ -143,7 +143,7 @@ def _figures(figures: Any) -> list[list[Cell | str | SafeString]]:
 
 
 def _label(name: str) -> str | Promise:
-    return comparing.LABELS.get(name, name.replace("_", " "))
+    return comparison.LABELS.get(name, name.replace("_", " "))
 
 
 def _shown(column: str, value: float | None) -> str:

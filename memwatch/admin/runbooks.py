@@ -10,7 +10,7 @@ from urllib.parse import quote
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
-from memwatch.admin import evidence
+from memwatch.admin.leaks import evidence
 from memwatch.conf import get_settings
 from memwatch.models import Alert, Leak
 

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from memwatch import queries
-from memwatch.admin import comparing, formats, panels
+from memwatch.admin import comparison, formats, panels
 from memwatch.admin.base import PageAdmin
 from memwatch.admin.snapshot_list import SnapshotList
 from memwatch.models import Baseline, FiguresColumns, Snapshot
@@ -103,17 +103,17 @@ class SnapshotAdmin(FiguresAdmin):
         kind = request.GET.get("format")
         if kind in ("csv", "json"):
             try:
-                found = comparing.pair(request.GET, comparing.process_asked(request.GET))
-            except comparing.NotThere as error:
+                found = comparison.pair(request.GET, comparison.process_asked(request.GET))
+            except comparison.NotThere as error:
                 return HttpResponseNotFound(str(error), content_type="text/plain; charset=utf-8")
             if found is not None:
-                return comparing.download(found, kind)
+                return comparison.download(found, kind)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "media": self.media,
             "original": _("Compare"),
-            **comparing.page(request.GET, timezone.now()),
+            **comparison.page(request.GET, timezone.now()),
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/memwatch/compare/page.html", context)

@@ -6,7 +6,7 @@ import json
 import zlib
 from collections import deque
 
-from memwatch.figures import MemorySnapshot
+from memwatch.records import MemorySnapshot
 from memwatch.transport.wire import MAX_REPORT_BYTES, MAX_SNAPSHOTS_PER_REPORT
 
 _ROOM_BYTES = MAX_REPORT_BYTES * 3 // 4

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from memwatch.agent.buffer import Batch, Buffer
-from memwatch.figures import MemorySnapshot
+from memwatch.records import MemorySnapshot
 from memwatch.sampling.identity import OutsideProcess
 from memwatch.transport.recordings import RecordingPart
 from memwatch.transport.wire import Answer

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from memwatch.agent.collector import CollectorBreak
-from memwatch.transport import native
+from memwatch.transport import gevent_compat
 
 THREAD_NAME = "memwatch"
 """As ``top -H`` shows it; also how a child tells that its parent has an agent."""
@@ -31,11 +31,11 @@ class NativeThread:
     def __init__(self, work: Callable[[], None], *, wake: Callable[[], None]) -> None:
         self._work = work
         self._wake = wake
-        self._guard = native.new_lock()
+        self._guard = gevent_compat.new_lock()
         """Held for moments: whether the thread ends is decided together with whether it is wanted back."""
-        self._alarm = native.new_lock()
+        self._alarm = gevent_compat.new_lock()
         self._alarm.acquire()
-        self._ended = native.new_lock()
+        self._ended = gevent_compat.new_lock()
         self._running = False
         self._pauses = 0
         self._tid = 0
@@ -55,22 +55,22 @@ class NativeThread:
             self._begin()
 
     def _begin(self) -> None:
-        ended = native.new_lock()
+        ended = gevent_compat.new_lock()
         ended.acquire()
         self._ended = ended
         self._running = True
         try:
-            native.original("_thread", "start_new_thread")(self._run, (ended,))
+            gevent_compat.original("_thread", "start_new_thread")(self._run, (ended,))
         except BaseException:
             self._running = False
             raise
 
     def _run(self, ended: threading.Lock) -> None:
         try:
-            self._ident = native.original("_thread", "get_ident")()
-            self._tid = native.original("_thread", "get_native_id")()
+            self._ident = gevent_compat.original("_thread", "get_ident")()
+            self._tid = gevent_compat.original("_thread", "get_native_id")()
             _settle_in(self._tid)
-            native.around_waits[self._ident] = (self.collector.end, self.collector.begin)
+            gevent_compat.around_waits[self._ident] = (self.collector.end, self.collector.begin)
             self.collector.begin()
             leaving = False
             while not leaving:
@@ -79,7 +79,7 @@ class NativeThread:
                     leaving = self.leaving  # else it was called back meanwhile
                     self._running = not leaving
         finally:
-            native.around_waits.pop(self._ident, None)
+            gevent_compat.around_waits.pop(self._ident, None)
             self.collector.end()
             self._running = False
             ended.release()
@@ -139,7 +139,7 @@ class NativeThread:
         return False
 
     def _is_here(self) -> bool:
-        return bool(self._ident == native.original("_thread", "get_ident")() and self._running)
+        return bool(self._ident == gevent_compat.original("_thread", "get_ident")() and self._running)
 
 
 def _settle_in(tid: int) -> None:
@@ -158,4 +158,4 @@ def _wait_until_gone(tid: int, deadline: float) -> None:
             os.stat(path)  # noqa: PTH116 - called often, around a fork
         except OSError:
             return
-        native.sleep(0.0001)
+        gevent_compat.sleep(0.0001)

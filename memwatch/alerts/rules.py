@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from memwatch.alerts.values import Finding, Fleet, ProcessView
+from memwatch.alerts.inputs import Finding, Fleet, ProcessView
 from memwatch.conf import Settings
 
 WARM_UP_S = 600.0

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from memwatch.detection.estimators import Slope, Trend, drawdown, mann_kendall, noise, quantile, theil_sen
 from memwatch.detection.history import History
 from memwatch.detection.series import Series
-from memwatch.detection.shapes import Comparison, compare
+from memwatch.detection.statistics.estimators import Slope, Trend, drawdown, mann_kendall, noise, quantile, theil_sen
+from memwatch.detection.statistics.model_comparison import Comparison, compare
 
 WINDOWS = ("given", "hour", "day", "week")
 """``given``: the caller chose the snapshots and wants an answer; the others are a standing watch, which can wait."""

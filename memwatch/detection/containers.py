@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from memwatch.detection.history import History
-from memwatch.figures import BigContainer
+from memwatch.records import BigContainer
 
 
 def growing_container(history: History, least: float) -> BigContainer | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from memwatch.figures import DriftReport, MemorySnapshot
+from memwatch.records import DriftReport, MemorySnapshot
 
 SIGNIFICANT_PERCENT = 10.0
 """A figure that moved by less is as it was: an idle process varies by a few percent."""

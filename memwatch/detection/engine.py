@@ -8,16 +8,16 @@ from heapq import nlargest
 from itertools import chain
 from typing import Any
 
-from memwatch.detection import grouping, pooling
-from memwatch.detection.account import account, fitted_trend
+from memwatch.detection import grouping, pool_rows
+from memwatch.detection.caller_snapshots import made_comparable
 from memwatch.detection.case import WINDOWS, Case, Decision, Thresholds
+from memwatch.detection.explanation import account, fitted_trend
 from memwatch.detection.fragmentation import fragmentation
-from memwatch.detection.gates import STEADY_COUNT, WATCH_POINTS
-from memwatch.detection.given import made_comparable
 from memwatch.detection.history import History
 from memwatch.detection.in_step import Judged
 from memwatch.detection.onset import all_new, from_onset
-from memwatch.detection.rules import decide
+from memwatch.detection.rules.gates import STEADY_COUNT, WATCH_POINTS
+from memwatch.detection.rules.registry import decide
 from memwatch.detection.sentence import sentence
 from memwatch.detection.series import (
     Series,
@@ -29,7 +29,7 @@ from memwatch.detection.series import (
 )
 from memwatch.detection.severity import Urgency, milder, urgency
 from memwatch.detection.verdict import Verdict
-from memwatch.figures import Leak, MemorySnapshot
+from memwatch.records import Leak, MemorySnapshot
 
 DEFAULTS = Thresholds()
 
@@ -185,8 +185,8 @@ def detect_leaks(
     if not lives:
         return []
     verdicts = judge(lives[-1], thresholds=thresholds)
-    if len(lives) >= pooling.MIN_LIVES and not any(verdict.is_leak for verdict in verdicts):
-        verdicts = pooling.judge_lives(lives, thresholds=thresholds)
+    if len(lives) >= pool_rows.MIN_LIVES and not any(verdict.is_leak for verdict in verdicts):
+        verdicts = pool_rows.judge_lives(lives, thresholds=thresholds)
     return [verdict.to_leak(now) for verdict in verdicts if verdict.is_leak]
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from memwatch.detection.case import floors
-from memwatch.detection.estimators import mann_kendall
 from memwatch.detection.history import History
 from memwatch.detection.series import committed_kib
+from memwatch.detection.statistics.estimators import mann_kendall
 from memwatch.detection.verdict import Verdict
 
 LEAST_KIB, LEAST_SHARE = 4096, 0.1

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from memwatch.detection.reading import FIGURES, Row
-from memwatch.figures import BigContainer, MemorySnapshot
+from memwatch.detection.snapshot_parsing import FIGURES, Row
+from memwatch.records import BigContainer, MemorySnapshot
 
 MAX_SNAPSHOTS = 100_000
 """More than a process can send in two months at one a minute; a longer list is a mistake of the caller."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from memwatch.detection.case import Case
-from memwatch.detection.estimators import correlation
+from memwatch.detection.statistics.estimators import correlation
 from memwatch.detection.verdict import Verdict
 
 IN_STEP = 0.95

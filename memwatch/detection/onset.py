@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from memwatch.detection.before import LAST_POINTS
 from memwatch.detection.case import Case
-from memwatch.detection.gates import WATCH_POINTS
-from memwatch.detection.growth import BEGUN_AFTER
 from memwatch.detection.history import History
+from memwatch.detection.rules.gates import WATCH_POINTS
+from memwatch.detection.rules.growth import BEGUN_AFTER
+from memwatch.detection.rules.look_back import LAST_POINTS
 
 LEAST_RISING = 12
 """Points of the rise: with those before it more than a standing watch waits for in a fresh process."""

@@ -9,7 +9,7 @@ from itertools import pairwise
 from statistics import median
 
 from memwatch.detection.history import History, known
-from memwatch.figures import KIB_PER_MB, BigContainer
+from memwatch.records import KIB_PER_MB, BigContainer
 
 UNTRACKED_ENTRIES = frozenset({"str", "bytes", "int", "float", "complex", "bool", "NoneType", "range", "bytearray"})
 """Types that the garbage collector does not track, as a container's ``holds`` has them."""

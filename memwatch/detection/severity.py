@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from statistics import median
 
 from memwatch.detection.case import floors
-from memwatch.detection.estimators import theil_sen
 from memwatch.detection.history import History
-from memwatch.figures import SEVERITIES
+from memwatch.detection.statistics.estimators import theil_sen
+from memwatch.records import SEVERITIES
 
 HOUR_S = 3600.0
 

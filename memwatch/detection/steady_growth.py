@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from memwatch.detection.gates import MEMORY_SHARE, WATCH_MEMORY_KIB
+from memwatch.detection.rules.gates import MEMORY_SHARE, WATCH_MEMORY_KIB
 
 STRETCHES = 10
 """A window is cut into so many stretches; of each only the floor counts, since a peak that is given back is none."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from memwatch.figures import BigContainer, Leak
+from memwatch.records import BigContainer, Leak
 
 OUTCOMES = ("leak", "expected", "quiet", "not enough data")
 
@@ -43,7 +43,7 @@ class Verdict:
     object_type: str
     """The type name, or the kind."""
     rule: str
-    """The rule that decided, by the name of its function in ``memwatch.detection.rules.RULES``; ``all`` for a leak."""
+    """The rule that decided: the name of its function in ``rules.registry.RULES``; ``all`` for a leak."""
     sentence: str = ""
     """For the operator."""
     confidence: str = "low"

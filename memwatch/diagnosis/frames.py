@@ -11,12 +11,12 @@ from operator import and_, attrgetter, call, eq
 from types import FrameType
 from typing import Any
 
-from memwatch.diagnosis import reading
-from memwatch.diagnosis.hands import held
-from memwatch.diagnosis.host import Host
-from memwatch.diagnosis.meter import Meter
-from memwatch.sampling.names import clean
-from memwatch.sampling.quiet import Step, uninterrupted
+from memwatch.diagnosis.context import Host
+from memwatch.diagnosis.cost_meter import Meter
+from memwatch.diagnosis.heap import introspection
+from memwatch.diagnosis.heap.borrowed import held
+from memwatch.sampling.atomic import Step, uninterrupted
+from memwatch.sampling.type_names import clean
 
 MOST_FRAMES = 2_000
 _UNSHARED = 3
@@ -116,7 +116,7 @@ def thread_names() -> dict[int, str]:
     threading = sys.modules.get("threading")
     active = {} if threading is None else dict(getattr(threading, "_active", {}))
     return {
-        ident: name if type(name := reading.attribute(thread, "_name")) is str else "?"
+        ident: name if type(name := introspection.attribute(thread, "_name")) is str else "?"
         for ident, thread in active.items()
     }
 

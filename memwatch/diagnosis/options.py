@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from memwatch.diagnosis.host import Refused
+from memwatch.diagnosis.context import Refused
 
 MAX_DURATION_S = 300
 MAX_FRAMES = 25

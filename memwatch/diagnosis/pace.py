@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MethodType
 from typing import Any
 
-from memwatch.diagnosis import reading
-from memwatch.diagnosis.host import Host
-from memwatch.diagnosis.meter import Meter
-from memwatch.sampling.names import type_name
+from memwatch.diagnosis.context import Host
+from memwatch.diagnosis.cost_meter import Meter
+from memwatch.diagnosis.heap import introspection
+from memwatch.sampling.type_names import type_name
 
 SLOWEST = 4.0
 """Times the CPU of a call before, above which tracing ends; only where the program has no CPU to spare for it."""
@@ -124,8 +124,8 @@ def _of_worker() -> float | None:
     for number in (signal.SIGUSR1, signal.SIGABRT):
         handler = signal.getsignal(number)
         worker = _self_of(handler) if type(handler) is MethodType else None
-        if any(type_name(of) == "gunicorn.workers.base.Worker" for of in reading.mro_of(type(worker))):
-            half = reading.attribute(worker, "timeout")
+        if any(type_name(of) == "gunicorn.workers.base.Worker" for of in introspection.mro_of(type(worker))):
+            half = introspection.attribute(worker, "timeout")
             return 2.0 * half if type(half) in (int, float) else None
     return None
 

@@ -9,12 +9,12 @@ from itertools import compress
 from operator import not_
 from typing import Any
 
-from memwatch.diagnosis.following import Stretch, between, following, next_stretch
-from memwatch.diagnosis.hands import held
-from memwatch.diagnosis.host import Host
-from memwatch.diagnosis.meter import Meter
-from memwatch.sampling.look import PLAIN_IDS
-from memwatch.sampling.quiet import Step, uninterrupted
+from memwatch.diagnosis.context import Host
+from memwatch.diagnosis.cost_meter import Meter
+from memwatch.diagnosis.heap.borrowed import held
+from memwatch.diagnosis.heap.traversal import Stretch, between, following, next_stretch
+from memwatch.sampling.atomic import Step, uninterrupted
+from memwatch.sampling.container_scan import PLAIN_IDS
 
 MOST_OBJECTS = 300_000
 _basic_size_of = type.__dict__["__basicsize__"].__get__

@@ -7,9 +7,9 @@ import sys
 from collections import deque
 from itertools import pairwise
 
-from memwatch.diagnosis.host import Refused
-from memwatch.sampling.names import type_name
+from memwatch.diagnosis.context import Refused
 from memwatch.sampling.redaction import HIDDEN, redact
+from memwatch.sampling.type_names import type_name
 
 UNTRACKED = "untracked"
 _CONTAINERS = (dict, list, tuple, set, frozenset, deque, bytearray)

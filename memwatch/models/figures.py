@@ -9,11 +9,11 @@ from django.utils.translation import gettext_lazy as _
 
 from memwatch.models.brin import BlockRangeIndex
 from memwatch.models.fleet import Process, Service
-from memwatch.models.packed import PackedCounts, PackedExtras, PackedInts
+from memwatch.models.packed_fields import PackedCounts, PackedExtras, PackedInts
 
 
 class FiguresColumns(models.Model):
-    """The figures of :class:`memwatch.figures.MemorySnapshot` as columns: sizes in KiB, times in microseconds.
+    """The figures of :class:`memwatch.records.MemorySnapshot` as columns: sizes in KiB, times in microseconds.
 
     There is a row for every minute of every process, so it is kept small: what was not measured is null, which takes
     no room, and so is tracemalloc's 0 while tracing is off; what is many numbers is packed. What is queried by the

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from memwatch.detection import compare
-from memwatch.figures import DriftReport
 from memwatch.models import Baseline, Process, Snapshot
-from memwatch.queries.figures import figures_of_many
+from memwatch.queries.snapshot_mapping import figures_of_many
+from memwatch.records import DriftReport
 
 
 def baseline_of(process: Process) -> Baseline | None:

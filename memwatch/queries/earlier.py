@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Max, Min
 
 from memwatch.models import Baseline, Process, Snapshot
-from memwatch.queries.types import ids_of
+from memwatch.queries.object_types import ids_of
 
 POINTS = 96
 """One in a quarter of an hour, of a day."""

@@ -8,10 +8,10 @@ from datetime import timedelta
 
 from django.db.models import Count, OuterRef, Subquery
 
-from memwatch.figures import MemoryMetrics, MemorySnapshot
 from memwatch.models import Leak, Process, Snapshot
 from memwatch.queries.baselines import heap_baselines_of, heap_drift_percent, last_snapshot_of
-from memwatch.queries.figures import figures_of_many
+from memwatch.queries.snapshot_mapping import figures_of_many
+from memwatch.records import MemoryMetrics, MemorySnapshot
 
 CENSUS_AGE = timedelta(hours=1)
 """A census older than this says nothing of now."""

@@ -9,10 +9,10 @@ from typing import NamedTuple, Protocol
 from django.db.models import FilteredRelation, Min, Q, QuerySet, Subquery
 
 from memwatch.detection.outlook import exhausted_at, time_left_s
-from memwatch.figures import KIB_PER_MB
 from memwatch.models import Baseline, Leak, Process
+from memwatch.models.functions import Moment
 from memwatch.queries.baselines import choose, heap_drift_percent
-from memwatch.queries.moments import Moment
+from memwatch.records import KIB_PER_MB
 
 _COLUMNS = (
     "pk", "service_id", "service__name", "host", "slot_number", "outside", Moment("started_at"),

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Min, Q
 
 from memwatch.models import Snapshot
-from memwatch.queries.figures import megabytes
+from memwatch.queries.snapshot_mapping import megabytes
 
 WINDOW = timedelta(hours=1)
 STRETCHES = 12

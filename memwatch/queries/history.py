@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from memwatch.figures import MemorySnapshot
 from memwatch.models import Process, Snapshot
-from memwatch.queries.figures import figures_of_many
+from memwatch.queries.snapshot_mapping import figures_of_many
+from memwatch.records import MemorySnapshot
 
 DEFAULT_LIMIT = 1_000
 

@@ -45,7 +45,7 @@ def difference_of(
     earlier: Recording, before: dict[str, Any] | None, later: Recording, after: dict[str, Any] | None
 ) -> dict[str, Any]:
     """What lies between two results, JSON-ready. :class:`ValueError` for recordings that cannot be compared."""
-    from memwatch.diagnosis.difference import difference  # noqa: PLC0415 - nothing of it is loaded before it is asked for
+    from memwatch.diagnosis.result_diff import difference  # noqa: PLC0415 - nothing of it is loaded before it is asked for
 
     if earlier.kind != later.kind:
         raise ValueError(f"{earlier} and {later} are of two kinds: give two of one kind")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import F
 
 from memwatch.models import Process, Snapshot, SnapshotRollup
-from memwatch.queries.figures import KIB_COLUMNS, megabytes
-from memwatch.queries.types import UNKNOWN, names_of
+from memwatch.queries.object_types import UNKNOWN, names_of
+from memwatch.queries.snapshot_mapping import KIB_COLUMNS, megabytes
 
 if TYPE_CHECKING:
     from memwatch.detection import History

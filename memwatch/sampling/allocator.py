@@ -16,7 +16,7 @@ import dataclasses
 import re
 import sys
 
-from memwatch.figures import MB
+from memwatch.records import MB
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

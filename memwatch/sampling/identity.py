@@ -13,10 +13,10 @@ from pathlib import Path
 import psutil
 
 from memwatch import __version__
-from memwatch.sampling.names import clean
 from memwatch.sampling.procmem import read_bytes
 from memwatch.sampling.program import guess_program, guess_service, worker_name
 from memwatch.sampling.redaction import command_line
+from memwatch.sampling.type_names import clean
 from memwatch.sampling.walk import census_method
 
 MAX_EXTENSION_MODULES = 100

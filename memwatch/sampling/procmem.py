@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from memwatch.figures import KIB_PER_MB, MB
+from memwatch.records import KIB_PER_MB, MB
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,18 +13,18 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from memwatch.figures import MB, BigContainer, MemorySnapshot
+from memwatch.records import MB, BigContainer, MemorySnapshot
 from memwatch.sampling import walk
 from memwatch.sampling.allocator import AllocatorFigures, Allocators
+from memwatch.sampling.atomic import Headroom, native_lock, possible
 from memwatch.sampling.budget import Budget
 from memwatch.sampling.census import take_census
-from memwatch.sampling.containers import BigContainers
+from memwatch.sampling.container_scan import Look, look
+from memwatch.sampling.container_tracker import BigContainers
 from memwatch.sampling.limits import LimitReader, Limits
-from memwatch.sampling.look import Look, look
-from memwatch.sampling.names import TypeNames
 from memwatch.sampling.procmem import ProcessMemory, ResidentFigures, SharedFigures
-from memwatch.sampling.quiet import Headroom, native_lock, possible
-from memwatch.sampling.reported import ReportedTypes
+from memwatch.sampling.type_names import TypeNames
+from memwatch.sampling.type_selection import ReportedTypes
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from memwatch.sampling.look import BIG, Found, Look
+from memwatch.sampling.container_scan import BIG, Found, Look
 
 HOLD_US = 500
 """How long the interpreter is held at a time. Shorter holds make the walk longer: each waits for the interpreter."""

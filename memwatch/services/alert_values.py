@@ -8,11 +8,11 @@ from typing import Any
 
 from django.db.models import Min, OuterRef, Subquery
 
-from memwatch.alerts.values import Fleet, LeakView, ProcessView
+from memwatch.alerts.inputs import Fleet, LeakView, ProcessView
 from memwatch.conf import Settings
 from memwatch.models import Alert, Leak, Process, Snapshot
 from memwatch.queries.baselines import baselines_of, heap_drift_percent
-from memwatch.queries.figures import megabytes
+from memwatch.queries.snapshot_mapping import megabytes
 
 STRETCHES = 4
 """Floors looked at: an hour in quarters."""

@@ -12,10 +12,10 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from memwatch.alerts import Finding, decide
-from memwatch.alerts.values import episode_of
+from memwatch.alerts.inputs import episode_of
 from memwatch.conf import get_settings
-from memwatch.figures import SEVERITIES
-from memwatch.models import Alert, Notification, database
+from memwatch.models import Alert, Notification, connection
+from memwatch.records import SEVERITIES
 from memwatch.services import notifications
 from memwatch.services.alert_values import look
 from memwatch.services.transactions import writing
@@ -106,7 +106,7 @@ def _raise(finding: Finding, now: datetime, before: Alert | None = None) -> bool
         notifications.write(alert, _Event.RAISED, now)
     elif _rank(finding.severity) > _rank(before.severity):
         notifications.write(alert, _Event.WORSE, now)
-    transaction.on_commit(partial(alert_raised.send_robust, sender=Alert, alert=alert), using=database.alias())
+    transaction.on_commit(partial(alert_raised.send_robust, sender=Alert, alert=alert), using=connection.alias())
     return True
 
 
@@ -142,5 +142,5 @@ def _clear(alert: Alert, now: datetime, *, told: bool) -> bool:
     alert.cleared_at = now
     if told:
         notifications.write(alert, _Event.CLEARED, now)
-    transaction.on_commit(partial(alert_cleared.send_robust, sender=Alert, alert=alert), using=database.alias())
+    transaction.on_commit(partial(alert_cleared.send_robust, sender=Alert, alert=alert), using=connection.alias())
     return True

@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from memwatch.models import Baseline, Command, Process, Service, Snapshot
 from memwatch.queries import last_snapshot_of
-from memwatch.queries.figures import KIB_COLUMNS, MICROSECOND_COLUMNS, PLAIN_COLUMNS
+from memwatch.queries.snapshot_mapping import KIB_COLUMNS, MICROSECOND_COLUMNS, PLAIN_COLUMNS
 from memwatch.services import ActionRefused, audit, commands
-from memwatch.services.automatic import copy_figures
+from memwatch.services.ingest.automatic_baselines import copy_figures
 from memwatch.services.transactions import writing
 from memwatch.transport import Hub
 

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from memwatch.conf import get_settings
 from memwatch.models import Command, Process
-from memwatch.services import ActionRefused, audit, hubs, ingest
+from memwatch.services import ActionRefused, audit, command_relay
+from memwatch.services.ingest import reader
 from memwatch.transport import Hub, TransportUnavailable, wire
 
 log = logging.getLogger("memwatch")
@@ -111,10 +112,10 @@ def tell(
 
 def deliver(payloads: Mapping[str, str], *, wait_s: float, hub: Hub | None = None) -> None:
     """Send signed commands for a process that may not, once they are checked; store what comes back in time."""
-    if hub is None and hubs.is_lent():
+    if hub is None and command_relay.is_lent():
         log.error("memwatch: HUB_TRANSPORT is worker in a worker too: give workers a URL that may send commands")
         return
-    good = hubs.checked(payloads, longest_s=LIFETIME_S, most_a_minute=MOST_PER_MINUTE)
+    good = command_relay.checked(payloads, longest_s=LIFETIME_S, most_a_minute=MOST_PER_MINUTE)
     if len(good) < len(payloads):
         log.warning("memwatch: %d of %d commands to deliver are not right", len(payloads) - len(good), len(payloads))
     if good and (problem := _send(good, wait_s=min(wait_s, MOST_WAIT_S), hub=hub)):
@@ -173,14 +174,14 @@ def _send(payloads: Mapping[str, bytes], *, wait_s: float, hub: Hub | None) -> s
     """Send; with ``wait_s`` store what comes back in time. The problem in a sentence, empty when there is none."""
     own = hub is None
     try:
-        if own and hubs.is_lent():
-            hubs.ask_worker(payloads, wait_s=wait_s)
+        if own and command_relay.is_lent():
+            command_relay.ask_worker(payloads, wait_s=wait_s)
             return ""
-        hub = hub or hubs.open_own()
+        hub = hub or command_relay.open_own()
         try:
             if wait_s > 0:
                 answers = hub.request(payloads, timeout_s=wait_s)
-                ingest.take([payload for key, payload in answers.items() if key in payloads])
+                reader.take([payload for key, payload in answers.items() if key in payloads])
             else:
                 hub.notify(payloads)
         finally:

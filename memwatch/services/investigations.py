@@ -10,7 +10,9 @@ from django.db.models import F
 
 from memwatch.models import Leak, Process, Recording, RecordingKind
 from memwatch.queries.recordings import container_of
-from memwatch.services import ActionRefused, recording_options, recordings
+from memwatch.services import ActionRefused
+from memwatch.services.recordings import options as recording_options
+from memwatch.services.recordings import requests
 from memwatch.transport import Hub
 
 
@@ -62,7 +64,7 @@ def investigate(leak: Leak, *, by: Any = None, wait_s: float = 0.0, hub: Hub | N
     wanted = plan(leak)
     first, *rest = wanted.kinds
     options = recording_options.fitting(first, wanted.options)
-    return recordings.request(
+    return requests.request(
         wanted.process, first, by=by, leak=leak, options=options, and_then=rest, wait_s=wait_s, hub=hub
     )
 
@@ -79,4 +81,4 @@ def record(
 ) -> Recording:
     """One kind, for a leak: the type comes with it."""
     given = {**recording_options.fitting(kind, asked_for(leak)), **(options or {})}
-    return recordings.request(process or target(leak), kind, by=by, leak=leak, options=given, wait_s=wait_s, hub=hub)
+    return requests.request(process or target(leak), kind, by=by, leak=leak, options=given, wait_s=wait_s, hub=hub)

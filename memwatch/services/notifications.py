@@ -18,11 +18,11 @@ from django.db.models import Q
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from memwatch import words
+from memwatch import formatting
 from memwatch.alerts import channels
-from memwatch.alerts.courier import Limits, Outcome, Parcel, deliver
+from memwatch.alerts.delivery import Limits, Outcome, Parcel, deliver
+from memwatch.alerts.inputs import episode_of
 from memwatch.alerts.messages import UNITS
-from memwatch.alerts.values import episode_of
 from memwatch.conf import Settings, get_settings
 from memwatch.models import Alert, Leak, Notification
 from memwatch.queries.counters import ATTEMPTS_FAILED, NOTIFICATIONS_FAILED, NOTIFICATIONS_SENT
@@ -103,9 +103,9 @@ def _summary(alert: Alert, lasted_s: float) -> str:
     """How the episode went, in a sentence or two."""
     place = f"{alert.process.slot} on {alert.process.host}" if alert.process else f"service {alert.service.name}"
     what = alert.get_type_display()
-    said = f"{place}: {what} is over after {words.duration(lasted_s)}"
+    said = f"{place}: {what} is over after {formatting.duration(lasted_s)}"
     if alert.leak is not None:
-        said = f"{place}: the leak of {alert.leak.object_type} is over after {words.duration(lasted_s)}"
+        said = f"{place}: the leak of {alert.leak.object_type} is over after {formatting.duration(lasted_s)}"
         return f"{said}: {_why_over(alert.leak)}."
     if alert.process is not None and alert.process.ended_at is not None:
         said += f", because the process ended ({alert.process.get_end_reason_display() or 'unknown how'})"

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from django.db import transaction
 
-from memwatch.models import Lease, database
+from memwatch.models import Lease
+from memwatch.models import connection as database
 
 
 @contextmanager

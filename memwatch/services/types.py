@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from memwatch.models import ObjectType
-from memwatch.queries.types import ids_of
+from memwatch.queries.object_types import ids_of
 
 
 def intern(names: Iterable[str]) -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from memwatch.models import database
+from memwatch.models import connection
 
 
 class TablesCommand(BaseCommand):
@@ -17,7 +17,7 @@ class TablesCommand(BaseCommand):
         try:
             return super().execute(*args, **options)
         except DatabaseError:
-            obstacle = database.obstacle()
+            obstacle = connection.obstacle()
             if obstacle is None:
                 raise
             raise CommandError(f"{obstacle[0].upper()}{obstacle[1:]}.") from None

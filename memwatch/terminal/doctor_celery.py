@@ -11,7 +11,7 @@ from django.apps import apps
 from django.db.models import Min
 from django.utils import timezone
 
-from memwatch import words
+from memwatch import formatting
 from memwatch.conf import get_settings
 from memwatch.models import Lease, Process
 from memwatch.schedule import beat_schedule
@@ -116,11 +116,11 @@ def ticks() -> Iterator[Finding]:
         patience = timedelta(seconds=LATE * entry["schedule"] + LATE_S)
         last = finished.get(name)
         if now - (last or since) > patience:
-            late.append(f"{name} ({'never' if last is None else words.age(last, now)})")
+            late.append(f"{name} ({'never' if last is None else formatting.age(last, now)})")
     if late:
         yield Finding(False, f"not run of late: {', '.join(late)}", "Does beat run: celery -A yoursite beat?")
     elif not finished:
         yield Finding(None, "no task of memwatch has run yet", "Start beat: celery -A yoursite beat")
     else:
         newest = max(last for last in finished.values() if last is not None)
-        yield Finding(True, f"beat ticks and its tasks are done, the last {words.age(newest, now)}")
+        yield Finding(True, f"beat ticks and its tasks are done, the last {formatting.age(newest, now)}")

@@ -26,7 +26,7 @@ from django.http.response import HttpResponseBase
 from django.urls import NoReverseMatch, reverse, set_urlconf
 
 from memwatch import conf
-from memwatch.models import database
+from memwatch.models import connection
 from memwatch.terminal.finding import Finding
 
 PEOPLE, MACHINES = "people", "machines"
@@ -200,9 +200,9 @@ def _where() -> tuple[str, str]:
 
 @contextlib.contextmanager
 def _rolled_back() -> Iterator[None]:
-    with transaction.atomic(using=database.alias()):
+    with transaction.atomic(using=connection.alias()):
         yield
-        transaction.set_rollback(True, using=database.alias())
+        transaction.set_rollback(True, using=connection.alias())
 
 
 @contextlib.contextmanager

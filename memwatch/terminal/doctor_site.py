@@ -18,10 +18,10 @@ from django.db import DatabaseError
 from django.urls import NoReverseMatch, Resolver404, get_resolver, get_script_prefix, resolve, reverse
 from django.utils import timezone
 
-from memwatch import conf, permissions, words
+from memwatch import conf, formatting, permissions
 from memwatch.checks import check_database
 from memwatch.models import Command, Process
-from memwatch.models import database as tables
+from memwatch.models import connection as tables
 from memwatch.queries import transport_state
 from memwatch.services import commands
 from memwatch.terminal.finding import Finding
@@ -79,15 +79,15 @@ def transport() -> Iterator[Finding]:
         remedy = 'Is MEMWATCH["TRANSPORT"] right, and does it run where this user and host may reach it?'
         yield Finding(False, f"transport {redacted(url)}: {error}", remedy)
         return
-    backlog = "1 report waits" if state.backlog == 1 else f"{words.count(state.backlog)} reports wait"
+    backlog = "1 report waits" if state.backlog == 1 else f"{formatting.count(state.backlog)} reports wait"
     if state.oldest_s is not None and state.oldest_s > 2 * conf.get_settings().snapshot_interval + 30:
-        oldest = words.duration(state.oldest_s)
+        oldest = formatting.duration(state.oldest_s)
         yield Finding(False, f"transport: {backlog}, the oldest for {oldest}", "Does a worker serve the queue?")
     else:
         yield Finding(True, f"transport {redacted(url)} answers, {backlog}")
     if state.lost:
         remedy = "It was full before it was read: see docs/settings.md, Transport."
-        yield Finding(None, f"transport: {words.count(state.lost)} reports were lost so far", remedy)
+        yield Finding(None, f"transport: {formatting.count(state.lost)} reports were lost so far", remedy)
     if url.startswith("local:"):
         yield from _folder(Path(urlsplit(url).path), shared="group=" in url)
 
@@ -139,7 +139,7 @@ def agents() -> Iterator[Finding]:
     yield Finding(True, f"{len(alive)} processes are watched: {counted}")
     yield from _census_methods(alive)
     for process in silent[:5]:
-        text = f"{process} was last heard of {words.age(process.last_seen_at, now)}"
+        text = f"{process} was last heard of {formatting.age(process.last_seen_at, now)}"
         yield Finding(False, text, "Is it stopped, or does no worker take in reports?")
     for process in alive:
         if process.sampling_failures or process.dropped_snapshots:

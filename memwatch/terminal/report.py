@@ -11,9 +11,9 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils.html import escape
 
-from memwatch import words
-from memwatch.figures import SEVERITIES
+from memwatch import formatting
 from memwatch.models import Leak, Process
+from memwatch.records import SEVERITIES
 
 MOST_NAMED = 8
 
@@ -88,13 +88,13 @@ def _told(leak: Leak, since: datetime, now: datetime) -> list[tuple[str, str]]:
     evidence: Mapping[str, Any] = leak.evidence if isinstance(leak.evidence, Mapping) else {}
     statistics, container = evidence.get("statistics"), evidence.get("container")
     unit = str(statistics.get("unit") or "") if isinstance(statistics, Mapping) else ""
-    first, last = (words.leak_amount(leak.kind, n, unit) for n in (leak.initial_count, leak.current_count))
+    first, last = (formatting.leak_amount(leak.kind, n, unit) for n in (leak.initial_count, leak.current_count))
     rate = None if leak.growth_per_hour is None else round(leak.growth_per_hour)
     return [
-        ("grew", f"{first} → {last} ({words.signed_percent(leak.growth_percent)})"),
-        ("since", f"{words.exact(since)} ({words.age(since, now)})"),
-        ("rate", f"{words.leak_growth(leak.kind, rate, unit)} an hour" if rate is not None else ""),
-        ("memory runs out in", "" if (left := leak.time_left_s(now)) is None else words.duration(left)),
+        ("grew", f"{first} → {last} ({formatting.signed_percent(leak.growth_percent)})"),
+        ("since", f"{formatting.exact(since)} ({formatting.age(since, now)})"),
+        ("rate", f"{formatting.leak_growth(leak.kind, rate, unit)} an hour" if rate is not None else ""),
+        ("memory runs out in", "" if (left := leak.time_left_s(now)) is None else formatting.duration(left)),
         ("held in", str(container.get("description") or "") if isinstance(container, Mapping) else ""),
         ("grows with it", _names(evidence.get("grows_with"))),
         ("extension modules", _names(evidence.get("extension_modules"))),

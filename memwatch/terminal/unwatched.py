@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 from django.utils import timezone
 
-from memwatch.agent.occasion import occasion
+from memwatch.agent.watch_policy import occasion
 from memwatch.conf import get_settings
 from memwatch.models import Lease, Process
 from memwatch.sampling.identity import arguments_of

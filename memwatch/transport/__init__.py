@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from memwatch.transport.channel import (
+from memwatch.transport.protocols import (
     EVERYONE,
     Delivery,
     Hub,

@@ -10,8 +10,8 @@ from typing import Any
 
 import redis
 
-from memwatch.transport.channel import EVERYONE, READ_BYTES, Delivery, HubState
-from memwatch.transport.redis_link import RedisAddress
+from memwatch.transport.protocols import EVERYONE, READ_BYTES, Delivery, HubState
+from memwatch.transport.redis_connection import RedisAddress
 from memwatch.transport.redis_scripts import ANSWERS, CLAIM, LARGEST_ENTRY, READ, SET_BACK, as_fields
 from memwatch.transport.wire import MAX_REPORT_BYTES
 

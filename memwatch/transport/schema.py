@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from memwatch.figures import BigContainer, MemorySnapshot, parse_time
+from memwatch.records import BigContainer, MemorySnapshot, parse_time
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
-from memwatch.sampling.names import MAX_NAME, clean
+from memwatch.sampling.type_names import MAX_NAME, clean
 from memwatch.transport import strict_json
 
 WIRE_VERSION = 1

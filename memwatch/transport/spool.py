@@ -19,8 +19,8 @@ import secrets
 import stat
 import time
 
-from memwatch.transport.channel import READ_BYTES, Delivery, HubState, TransportUnavailable
-from memwatch.transport.folder import LocalAddress
+from memwatch.transport.private_folder import LocalAddress
+from memwatch.transport.protocols import READ_BYTES, Delivery, HubState, TransportUnavailable
 from memwatch.transport.wire import MAX_REPORT_BYTES
 
 SPOOL, CLAIMED = "spool", "claimed"

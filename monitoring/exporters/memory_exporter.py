@@ -46,12 +46,12 @@ except ModuleNotFoundError:
     ) from None
 
 from memwatch.exposition import families
-from memwatch.figures import Leak, MemorySnapshot
-from memwatch.metrics.page import Page
-from memwatch.metrics.reported import Follower
+from memwatch.metrics.rendered_page import Page
 from memwatch.metrics.server import DEFAULT_PORT, ListenError, MetricsServer, required_token
+from memwatch.metrics.transport_fleet import Follower
 from memwatch.observation import SELF, Observation, Observed
 from memwatch.profiler import MemoryProfiler, get_memory_profiler
+from memwatch.records import Leak, MemorySnapshot
 from memwatch.transport import Peek, TransportUnavailable, open_hub, open_peek, redacted
 from memwatch.transport.peek import Taking
 

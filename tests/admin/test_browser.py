@@ -26,7 +26,7 @@ from memwatch.models import (
     Snapshot,
     SnapshotRollup,
 )
-from memwatch.services.ingest import ingest_reports
+from memwatch.services.ingest.reader import ingest_reports
 from tests.admin.conftest import EVIL, Fleet
 from tests.admin.visitor import Visitor, browser, program, shop, visit
 

@@ -6,7 +6,7 @@ import gc
 from datetime import UTC, datetime
 
 from memwatch.agent.buffer import Buffer
-from memwatch.figures import BigContainer, MemorySnapshot
+from memwatch.records import BigContainer, MemorySnapshot
 from memwatch.transport.wire import MAX_SNAPSHOTS_PER_REPORT
 
 

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission, User
 from rest_framework.test import APIClient
 
 from memwatch.models import Process, Recording
-from memwatch.services import recording_upkeep
+from memwatch.services.recordings import progress
 from memwatch.transport.recordings import MEMRAY
 from tests.api.conftest import Fleet
 from tests.services.recorded import arrive, bring, capture, store_recording
@@ -22,7 +22,7 @@ URL = "/api/v1/recordings/"
 
 @pytest.fixture(autouse=True)
 def _nobody_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("memwatch.services.recordings.REFUSAL_WAIT_S", 0.0)
+    monkeypatch.setattr("memwatch.services.recordings.requests.REFUSAL_WAIT_S", 0.0)
 
 
 def post(client: APIClient, **body: Any) -> Any:
@@ -125,7 +125,7 @@ def test_a_recording_is_cancelled_once(operator: APIClient, fleet: Fleet) -> Non
     where = post(operator, process=fleet.web.pk, kind="allocations")["Location"]
     assert operator.post(f"{where}cancel/").json()["state"] == "cancelled"
     assert operator.post(f"{where}cancel/").status_code == 409
-    assert recording_upkeep.keep_up().followed == 0
+    assert progress.keep_up().followed == 0
 
 
 def test_recordings_are_listed_without_results_and_filtered(viewer: APIClient, fleet: Fleet) -> None:

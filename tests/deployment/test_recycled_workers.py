@@ -12,7 +12,8 @@ import pytest
 from django.utils import timezone
 
 from memwatch.models import Leak, Process
-from memwatch.services import ingest, leaks, processes
+from memwatch.services.ingest import processes, reader
+from memwatch.services.leaks import judging
 from tests.deployment.conftest import MakeGuest
 from tests.deployment.guest import Guest
 
@@ -58,9 +59,9 @@ def wait_for_leak(guest: Guest) -> Leak:
     """Store what arrives and judge it, until the service has a leak."""
     deadline = time.monotonic() + FOUND_WITHIN_S
     while time.monotonic() < deadline:
-        ingest.ingest_reports(hub=guest.hub)
+        reader.ingest_reports(hub=guest.hub)
         processes.end_stale()
-        leaks.detect(timezone.now())
+        judging.detect(timezone.now())
         found = Leak.objects.filter(process=None).first()
         if found is not None:
             return found

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from memwatch.detection import History, Thresholds, detect_leaks, judge
-from memwatch.detection.rules import RULES
+from memwatch.detection.rules.registry import RULES
 from memwatch.detection.verdict import OUTCOMES
 from tests.detection.builders import series, snapshot, verdict_of
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from memwatch.figures import DriftReport, Leak, MemoryMetrics, MemorySnapshot
+from memwatch.records import DriftReport, Leak, MemoryMetrics, MemorySnapshot
 from tests.docs.examples import ROOT
 
 FIGURES = (ROOT / "docs" / "figures.md").read_text()

@@ -12,7 +12,7 @@ from django.core.management import get_commands
 
 from memwatch import tasks
 from memwatch.conf import Settings
-from memwatch.detection.rules import RULES
+from memwatch.detection.rules.registry import RULES
 from tests.docs.blocks import PAGES, ROOT, name_of, spans_of
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -13,8 +13,8 @@ import pytest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from memwatch.metrics import server as server_module
-from memwatch.metrics.page import Page
-from memwatch.metrics.refresh import Refresher
+from memwatch.metrics.background_refresh import Refresher
+from memwatch.metrics.rendered_page import Page
 from memwatch.metrics.server import ListenError, MetricsServer, required_token
 
 

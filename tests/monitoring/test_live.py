@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from memwatch.exposition import families
-from memwatch.metrics.page import Page
+from memwatch.metrics.rendered_page import Page
 from memwatch.metrics.server import MetricsServer
 from tests.monitoring.conftest import AlertmanagerServer, PrometheusServer
 from tests.monitoring.files import MONITORING, RULES, alerts, dashboard_expressions, load, recordings, whole_observation

@@ -9,14 +9,14 @@ from django.db import connection
 
 from memwatch import queries
 from memwatch.models import Leak, Process, Snapshot
-from memwatch.services import ingest
+from memwatch.services.ingest import reader
 from tests.reports import at, process, report, snapshot
 
 pytestmark = pytest.mark.django_db
 
 
 def stored(*reports: Any) -> None:
-    ingest.take([item.encode() for item in reports], now=at(600))
+    reader.take([item.encode() for item in reports], now=at(600))
 
 
 def test_the_fleet_is_read_in_as_many_queries_for_fifty_as_for_one(django_assert_max_num_queries: Any) -> None:
@@ -159,7 +159,7 @@ def test_stats_say_how_memwatch_is_doing(tmp_path: Any, monkeypatch: pytest.Monk
     monkeypatch.setenv("MEMWATCH_TRANSPORT", f"local://{tmp_path}/transport")
     settings.MEMWATCH = {}
     stored(report(process(1), {0: snapshot()}, dropped=4), report(process(2), {0: snapshot()}))
-    ingest.take([b"bad"])
+    reader.take([b"bad"])
     found = queries.stats(at(600) + timedelta(seconds=30))
     assert (found["processes_alive"], found["processes_silent"], found["snapshots_stored"]) == (2, 0, 2)
     assert (found["snapshots_dropped"], found["rejected_by_reason"]) == (4, {"malformed": 1})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from memwatch.figures import MB
+from memwatch.records import MB
 from memwatch.sampling.procmem import ProcessMemory, ResidentFigures, SharedFigures, read_bytes
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from memwatch.figures import MemorySnapshot
+from memwatch.records import MemorySnapshot
 from memwatch.sampling import Sampler, walk
 from memwatch.sampling import sampler as module
 from memwatch.sampling.budget import Budget

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from memwatch.services import flamegraph_child
+from memwatch.services.recordings import render_flamegraph
 
 MB = 1024 * 1024
 
@@ -25,17 +25,17 @@ MB = 1024 * 1024
 def test_room_is_what_the_container_has_left(
     tmp_path: Path, names: tuple[str, str], limit: str, used: str, room_mb: int
 ) -> None:
-    assert flamegraph_child.room(tmp_path) == 2048 * MB
+    assert render_flamegraph.room(tmp_path) == 2048 * MB
     for name, value in zip(names, (limit, used), strict=True):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(f"{value}\n")
-    assert flamegraph_child.room(tmp_path) == room_mb * MB
+    assert render_flamegraph.room(tmp_path) == room_mb * MB
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the kernel does not tell")
 def test_who_takes_more_is_ended_with_a_sentence() -> None:
     code = (
-        "from memwatch.services.flamegraph_child import watch\n"
+        "from memwatch.services.recordings.render_flamegraph import watch\n"
         "import time\n"
         "watch(100 * 1024 * 1024)\n"
         "taken = []\n"

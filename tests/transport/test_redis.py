@@ -18,7 +18,7 @@ import redis
 from memwatch.transport import HubState, TransportUnavailable, open_hub, open_uplink, redis_hub
 from memwatch.transport import redis as redis_transport
 from memwatch.transport.redis import RedisHub, RedisUplink
-from memwatch.transport.redis_link import AGENT_ACL
+from memwatch.transport.redis_connection import AGENT_ACL
 from tests.servers import RedisServer, redis_program
 from tests.transport.agents import answering
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from memwatch.figures import MemorySnapshot
 from memwatch.models import Baseline, Snapshot
+from memwatch.records import MemorySnapshot
 
 Time = partial(serializers.DateTimeField, format="iso-8601", default_timezone=UTC)
 """ISO 8601 in UTC, whatever the site's settings say."""

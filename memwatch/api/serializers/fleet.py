@@ -10,9 +10,9 @@ from rest_framework import serializers
 
 from memwatch.api.filters import PROCESS_STATES
 from memwatch.api.serializers.figures import CENSUS_FIGURES, LastSnapshotSerializer, Time, figures_values
-from memwatch.figures import KIB_PER_MB
 from memwatch.models import Command
 from memwatch.queries import ProcessFigures
+from memwatch.records import KIB_PER_MB
 
 
 class ServiceSerializer(serializers.Serializer[Any]):

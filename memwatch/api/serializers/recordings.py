@@ -9,7 +9,7 @@ from rest_framework import serializers
 from memwatch.api.serializers.figures import Time
 from memwatch.models import FlameGraphMode, Leak, Process, Recording, RecordingKind
 from memwatch.models.recordings import MAX_DURATION_S, MAX_FRAMES
-from memwatch.services import recording_options
+from memwatch.services.recordings import options as recording_options
 
 KINDS = ", ".join(RecordingKind.values)
 

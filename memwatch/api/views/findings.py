@@ -24,7 +24,7 @@ from memwatch.api.serializers.findings import (
 )
 from memwatch.api.views.fleet import NUMBER
 from memwatch.models import Alert, Leak, LeakEvent
-from memwatch.services import leak_actions
+from memwatch.services.leaks import actions
 
 _COMMENT = {"comment": "PriceQuote again, see ticket 4711"}
 _UNTIL = "2026-02-01T08:00:00Z"
@@ -67,7 +67,7 @@ class LeakView(ReadView):
     def acknowledge(self, request: Request, **_kwargs: Any) -> Response:
         """It stays a leak, but needs no one else's eye."""
         leak = self.get_object()
-        leak_actions.acknowledge(leak, by=request.user, **self.checked(request))
+        actions.acknowledge(leak, by=request.user, **self.checked(request))
         return self._detail(leak)
 
     @_act("Be quiet about it until", SnoozeSerializer, {"until": _UNTIL, **_COMMENT})
@@ -75,7 +75,7 @@ class LeakView(ReadView):
     def snooze(self, request: Request, **_kwargs: Any) -> Response:
         """Until the given time, at most a year, unless its severity rises before."""
         leak = self.get_object()
-        leak_actions.snooze(leak, by=request.user, **self.checked(request))
+        actions.snooze(leak, by=request.user, **self.checked(request))
         return self._detail(leak)
 
     @_act("Close it", CommentSerializer, {"comment": "fixed in release 2.4"})
@@ -83,7 +83,7 @@ class LeakView(ReadView):
     def resolve(self, request: Request, **_kwargs: Any) -> Response:
         """It opens again by itself when it grows on."""
         leak = self.get_object()
-        leak_actions.resolve(leak, by=request.user, **self.checked(request))
+        actions.resolve(leak, by=request.user, **self.checked(request))
         return self._detail(leak)
 
     @_act("Open it again", CommentSerializer, {"comment": "not fixed after all"})
@@ -91,7 +91,7 @@ class LeakView(ReadView):
     def reopen(self, request: Request, **_kwargs: Any) -> Response:
         """Whatever state it was in."""
         leak = self.get_object()
-        leak_actions.reopen(leak, by=request.user, **self.checked(request))
+        actions.reopen(leak, by=request.user, **self.checked(request))
         return self._detail(leak)
 
     @_act("Expect this growth", SuppressSerializer, {"reason": "the cache is meant to fill", "until": _UNTIL})
@@ -99,7 +99,7 @@ class LeakView(ReadView):
     def suppress(self, request: Request, **_kwargs: Any) -> Response:
         """The type is judged and counted in this service, but opens no leak."""
         leak = self.get_object()
-        leak_actions.suppress(leak, by=request.user, **self.checked(request))
+        actions.suppress(leak, by=request.user, **self.checked(request))
         return self._detail(leak)
 
     def _detail(self, leak: Leak) -> Response:

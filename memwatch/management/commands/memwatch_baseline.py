@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError, CommandParser
 
-from memwatch import words
+from memwatch import formatting
 from memwatch.models import Baseline
 from memwatch.queries import baselines_of, fleet
 from memwatch.services import ActionRefused, audit, baselines
@@ -42,8 +42,8 @@ class Command(TablesCommand):
         items = fleet()
         rows = baselines_of([item.process for item in items])
         for item in items:
-            used = words.megabytes(item.figures.heap_used_mb if item.figures else None)
-            line = f"{item.process}: heap {used}, drift {words.signed_percent(item.drift_percent)}"
+            used = formatting.megabytes(item.figures.heap_used_mb if item.figures else None)
+            line = f"{item.process}: heap {used}, drift {formatting.signed_percent(item.drift_percent)}"
             row = rows.get(item.process.pk)
             self.stdout.write(f"{line}, {_against(row)}")
         if not items:
@@ -83,7 +83,7 @@ def _against(row: Baseline | None) -> str:
     if row is None:
         return "no baseline yet"
     whose = "its own" if row.process_id is not None else "its service's"
-    return f"against {whose} baseline of {words.age(row.timestamp)}{f' ({row.reason})' if row.reason else ''}"
+    return f"against {whose} baseline of {formatting.age(row.timestamp)}{f' ({row.reason})' if row.reason else ''}"
 
 
 def _user(name: str | None) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from memwatch.figures import MB
+from memwatch.records import MB
 from memwatch.services import audit
 from memwatch.services.retention import PruneResult, prune
 from memwatch.services.rollups import Progress

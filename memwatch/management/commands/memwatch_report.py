@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from memwatch.figures import SEVERITIES
 from memwatch.models import Leak
+from memwatch.records import SEVERITIES
 from memwatch.terminal.command import TablesCommand
 from memwatch.terminal.report import FORMATS, report, worst
 

@@ -1,0 +1,120 @@
+"""Leaks: the list, and what can be done about them. The page of one is in ``leak_page``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from memwatch.admin import formats
+from memwatch.admin.base import PageAdmin
+from memwatch.admin.leaks import actions, evidence
+from memwatch.admin.leaks import page as leak_page
+from memwatch.admin.leaks.tables import SEVERITY_RANK
+from memwatch.models import Leak
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Shows what wants somebody's eye unless asked otherwise."""
+
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("active", gettext_lazy("open or acknowledged")), *Leak.State.choices, ("all", gettext_lazy("all"))]
+
+    def _chosen(self) -> str:
+        return self.value() or "active"
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        for key, title in self.lookup_choices:
+            query = changelist.get_query_string({self.parameter_name: key})
+            yield {"selected": self._chosen() == key, "query_string": query, "display": capfirst(title)}
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = self._chosen()
+        if chosen == "active":
+            return queryset.filter(state__in=(Leak.State.OPEN, Leak.State.ACKNOWLEDGED))
+        return queryset.filter(state=chosen) if chosen in Leak.State.values else queryset
+
+
+@admin.register(Leak)
+class LeakAdmin(PageAdmin):
+    list_display = (
+        "shown_type", "severity_shown", "state_shown", "growth", "per_hour", "exhaustion", "since",
+    )  # fmt: skip
+    list_filter = (StateFilter, "severity", "kind", "confidence", "service")
+    search_fields = ("object_type", "service__name", "process__host", "verdict")
+    search_help_text = gettext_lazy("Type, service, host or words of the verdict")
+    acts = (
+        actions.ACKNOWLEDGE, actions.SNOOZE, actions.RESOLVE, actions.SUPPRESS, actions.REOPEN,
+        actions.COMMENT, actions.SNAPSHOT,
+    )  # fmt: skip
+    about = gettext_lazy(
+        "What grows and is not given back, worst first. Open and acknowledged leaks are shown; snoozed, suppressed and "
+        "resolved ones by the filter."
+    )
+    empty = gettext_lazy(
+        "No leak is open. A process is judged after 16 snapshots; until then, and for growth that stops, nothing is "
+        "opened. Resolved leaks are shown by the filter “state”."
+    )
+    ordering = (SEVERITY_RANK.desc(), "service__name", "kind", "object_type", "-detected_at", "-id")
+    page_template = "admin/memwatch/leak/page.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Leak]:
+        rows: QuerySet[Leak] = super().get_queryset(request)
+        return rows.select_related("service", "process__service", "process__release")
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        return lookup == "process__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
+
+    @admin.display(description=gettext_lazy("type"), ordering="object_type")
+    def shown_type(self, leak: Leak) -> SafeString:
+        held_in = evidence.held_in(leak)
+        where = leak.process.slot if leak.process else _("all of %s") % leak.service.name
+        beside = _("%(where)s, in %(name)s") % {"where": where, "name": held_in} if held_in else where
+        second = format_html('<span class="mw-second" title="{}">{}</span>', leak.process or leak.service, beside)
+        return format_html("{}{}", formats.type_name(evidence.name_of(leak)), second)
+
+    @admin.display(description=gettext_lazy("severity"), ordering=SEVERITY_RANK)
+    def severity_shown(self, leak: Leak) -> SafeString:
+        return formats.severity_badge(leak.severity, leak.get_severity_display())
+
+    @admin.display(description=gettext_lazy("state"), ordering="state")
+    def state_shown(self, leak: Leak) -> SafeString:
+        return formats.state_badge(leak.state, leak.get_state_display())
+
+    @admin.display(description=gettext_lazy("growth"), ordering="growth_count")
+    def growth(self, leak: Leak) -> SafeString:
+        return formats.number(evidence.growth(leak, leak.growth_count))
+
+    @admin.display(description=gettext_lazy("an hour"), ordering="growth_per_hour")
+    def per_hour(self, leak: Leak) -> SafeString:
+        return formats.number(evidence.growth(leak, leak.growth_per_hour))
+
+    @admin.display(description=gettext_lazy("exhausted in"), ordering="time_to_exhaustion_s")
+    def exhaustion(self, leak: Leak) -> SafeString:
+        return formats.number(formats.duration(leak.time_left_s(timezone.now())))
+
+    @admin.display(description=gettext_lazy("grows since"), ordering="started_at")
+    def since(self, leak: Leak) -> SafeString:
+        return formats.when(leak.started_at or leak.detected_at)
+
+    def page(self, request: HttpRequest, obj: Leak) -> Mapping[str, Any]:
+        found = leak_page.context(obj, request.GET, timezone.now())
+        may_measure = self.may(request, actions.SNAPSHOT) and actions.SNAPSHOT.applies(obj)
+        return {
+            **found,
+            "buttons": [each for each in self.buttons(request, obj) if each["name"] != actions.SNAPSHOT.name],
+            "snapshot_url": self.act_url(obj, actions.SNAPSHOT) if may_measure else "",
+        }
