@@ -120,7 +120,7 @@ def _store(fleet: list[Simulated], snapshots: int) -> int:
     from django.db.models import Max, OuterRef, Subquery
 
     from memwatch.models import Baseline, Process, Snapshot
-    from memwatch.services.types import intern
+    from memwatch.services.ingest.writer import intern
 
     ids = _processes(fleet, snapshots)
     names = {name for process in fleet for name in process.snapshot(0).top_objects or ()}

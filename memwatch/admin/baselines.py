@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from memwatch import queries
 from memwatch.admin import formats, panels
-from memwatch.admin.people import name_of
+from memwatch.admin.formats import name_of
 from memwatch.admin.snapshots import FiguresAdmin
 from memwatch.models import Baseline
 

@@ -5,8 +5,10 @@ Everything here is escaped and safe to put into a page.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from django.contrib.auth import get_user_model
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.html import format_html
@@ -36,6 +38,44 @@ from memwatch.formatting import (
     signed_percent,
 )
 from memwatch.models import Severity
+
+
+def name_of(field: str) -> str:
+    """The lookup of the name of the user in ``field``: ``created_by__username``, or what the site has instead."""
+    return f"{field}__{get_user_model().USERNAME_FIELD}"
+
+
+WIDTH, HEIGHT, MARGIN = 120, 28, 3
+LEAST_SHARE = 0.2
+"""The height stands for at least this share of the highest value: noise is drawn as noise, in the middle."""
+
+
+def sparkline(values: Sequence[float], text: str) -> SafeString:
+    """A line through the values; empty for fewer than two."""
+    if len(values) < 2:
+        return SafeString("")
+    low, top = min(values), max(values)
+    reach = max(top - low, top * LEAST_SHARE) or 1.0
+    bottom = (low + top - reach) / 2
+    step = (WIDTH - 2 * MARGIN) / (len(values) - 1)
+    spots = [
+        (MARGIN + place * step, HEIGHT - MARGIN - (value - bottom) / reach * (HEIGHT - 2 * MARGIN))
+        for place, value in enumerate(values)
+    ]
+    return format_html(
+        '<svg class="mw-spark" viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}"><title>{}</title>'
+        '<polyline points="{}"/><circle cx="{}" cy="{}" r="2.2"/></svg>',
+        WIDTH,
+        HEIGHT,
+        WIDTH,
+        HEIGHT,
+        text,
+        text,
+        " ".join(f"{x:.1f},{y:.1f}" for x, y in spots),
+        f"{spots[-1][0]:.1f}",
+        f"{spots[-1][1]:.1f}",
+    )
+
 
 __all__ = [
     "HOUR", "MINUTE", "NOT_MEASURED", "SEVERITY_SHAPES", "STATE_SHAPES",

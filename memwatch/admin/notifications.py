@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin import formats, panels
-from memwatch.admin.acts import Act, one_by_one
+from memwatch.admin.actions import Act, one_by_one
 from memwatch.admin.base import BoundedPaginator, ReadOnlyAdmin
 from memwatch.models import Alert, Notification
 from memwatch.services import notifications

@@ -14,10 +14,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from memwatch.agent import own, work_counters
-from memwatch.agent.buffer import Batch
 from memwatch.agent.commands import CensusLimit, Gate, Spokesman
 from memwatch.agent.config import AgentConfig
-from memwatch.agent.outbox import Numbered, Outbox
+from memwatch.agent.outbox import Batch, Numbered, Outbox
 from memwatch.agent.parent import ParentWatch
 from memwatch.agent.recordings import RecordingDesk
 from memwatch.agent.scheduling import Backoff, Timetable

@@ -9,12 +9,11 @@ from itertools import chain
 from typing import Any
 
 from memwatch.detection import grouping, pool_rows
+from memwatch.detection.attribution import Judged
 from memwatch.detection.caller_snapshots import made_comparable
-from memwatch.detection.case import WINDOWS, Case, Decision, Thresholds
+from memwatch.detection.case import WINDOWS, Case, Decision, Thresholds, floors
 from memwatch.detection.explanation import account, fitted_trend
-from memwatch.detection.fragmentation import fragmentation
 from memwatch.detection.history import History
-from memwatch.detection.in_step import Judged
 from memwatch.detection.onset import all_new, from_onset
 from memwatch.detection.rules.gates import STEADY_COUNT, WATCH_POINTS
 from memwatch.detection.rules.registry import decide
@@ -22,14 +21,49 @@ from memwatch.detection.sentence import sentence
 from memwatch.detection.series import (
     Series,
     beyond_allocators_kib,
+    committed_kib,
     container_series,
     malloc_kib,
     object_series,
     residual_blocks,
 )
 from memwatch.detection.severity import Urgency, milder, urgency
+from memwatch.detection.statistics.estimators import mann_kendall
 from memwatch.detection.verdict import Verdict
 from memwatch.records import Leak, MemorySnapshot
+
+LEAST_KIB, LEAST_SHARE = 4096, 0.1
+"""Four arenas and a tenth of what was held: less is the allocators' ordinary reserve."""
+USED_SHARE = 0.25
+"""In use may have risen by this share of what was newly taken: more, and it is use that grows."""
+
+
+def fragmentation(history: History, window: str) -> Verdict | None:
+    """``expected`` where committed memory rises and memory in use does not; ``None`` where there is nothing to say."""
+    series = committed_kib(history)
+    times, used = history.known("heap_used_mb")
+    if series is None or len(used) < 8 or series.growth < max(LEAST_KIB, LEAST_SHARE * series.values[0]):
+        return None
+    gained = (used[-1] - used[0]) * 1024
+    if gained > USED_SHARE * series.growth or mann_kendall(floors(series.times, series.values)[1]).tau < 0.4:
+        return None
+    free = max(0.0, 1 - used[-1] * 1024 / series.values[-1]) * 100
+    first, last = round(series.values[0]), round(series.values[-1])
+    return Verdict(
+        outcome="expected",
+        kind="fragmentation",
+        object_type="fragmentation",
+        rule="fragmentation",
+        sentence=f"expected: fragmentation: the allocators hold {last - first:,} KiB more, in use is as before; "
+        f"{free:.0f} % of what they hold is free",
+        initial_count=first,
+        current_count=last,
+        growth_count=last - first,
+        growth_percent=(last - first) / first * 100 if first else 0.0,
+        window=window,
+        statistics={"unit": "KiB", "source": series.source, "free_percent": round(free, 1), "points": len(times)},
+    )
+
 
 DEFAULTS = Thresholds()
 

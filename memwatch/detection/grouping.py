@@ -10,10 +10,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from memwatch.detection.attribution import attribute
+from memwatch.detection.attribution import IN_STEP, Judged, attribute, correlation_of, holds_several
 from memwatch.detection.case import Case
 from memwatch.detection.containers import held_by_growing, holding
-from memwatch.detection.in_step import IN_STEP, Judged, correlation_of, holds_several
 from memwatch.detection.verdict import Verdict, describe
 
 PLAIN = frozenset({"dict", "list", "tuple", "set", "frozenset", "cell", "object", "weakref", "ReferenceType"})

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from memwatch.detection.attribution import IN_STEP
 from memwatch.detection.grouping import HOST_RANK, rank
 from memwatch.detection.history import History
-from memwatch.detection.in_step import IN_STEP
 from memwatch.detection.statistics.estimators import correlation
 
 LEAST_COMMON = 8

@@ -180,3 +180,15 @@ class ObjectType(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Overview(Service):
+    """The services as the overview lists them. Who may view services may view it."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        permissions = ()
+        verbose_name = _("overview")
+        # The admin's index goes by the alphabet; a leading space, which HTML does not show, makes it the first entry.
+        verbose_name_plural = _(" Overview")

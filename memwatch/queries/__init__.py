@@ -3,9 +3,19 @@
 from memwatch.queries.baselines import baseline_of, baselines_of, drift_between, drift_of, last_snapshot_of
 from memwatch.queries.detection_input import judged_histories, judged_history
 from memwatch.queries.events import Event, events, events_of_service
-from memwatch.queries.fleet import ProcessFigures, figures_of_processes, fleet, metrics_of, open_leaks
-from memwatch.queries.glance import Glance, LeakGlance, glance, heap_drifts, leaks_at_a_glance, memory_limit_mb
-from memwatch.queries.history import history
+from memwatch.queries.fleet import (
+    Glance,
+    LeakGlance,
+    ProcessFigures,
+    figures_of_processes,
+    fleet,
+    glance,
+    heap_drifts,
+    leaks_at_a_glance,
+    memory_limit_mb,
+    metrics_of,
+    open_leaks,
+)
 from memwatch.queries.pagination import Cursor, SnapshotPage, newest_snapshots
 from memwatch.queries.snapshot_mapping import figures_of, figures_of_many
 from memwatch.queries.snapshots import (
@@ -13,6 +23,7 @@ from memwatch.queries.snapshots import (
     Row,
     baselines_known,
     compare,
+    history,
     last_census,
     notable_snapshots,
     snapshot_at,

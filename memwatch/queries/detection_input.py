@@ -8,13 +8,105 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Max, Min, Q
 
 from memwatch.detection import History
-from memwatch.models import Process, Recording, Snapshot
+from memwatch.models import Baseline, Process, Recording, Snapshot, SnapshotRollup
 from memwatch.models.functions import Moment
-from memwatch.queries.object_types import names_of
+from memwatch.queries.object_types import UNKNOWN, ids_of, names_of
 from memwatch.queries.snapshot_mapping import KIB_COLUMNS, containers_of, megabytes
+
+POINTS = 96
+"""One in a quarter of an hour, of a day."""
+
+
+class EarlierCounts:
+    """Counts by type from ``since`` to ``before``, at most ``POINTS`` evenly over that time; read when first asked.
+
+    Not from before the process's first baseline: that was warm-up.
+    """
+
+    def __init__(self, process: Process, *, since: datetime, before: datetime) -> None:
+        self._process, self._since = process, since
+        self._snapshots = Snapshot.objects.filter(process=process, timestamp__lt=before)
+        self._read: list[dict[str, int]] | None = None
+
+    def of(self, name: str) -> Sequence[int]:
+        """Those of one type, oldest first; empty where there are none."""
+        if self._read is None:
+            self._read = self._rows()
+        number = str(ids_of({name}).get(name))
+        return [counts[number] for counts in self._read if number in counts]
+
+    def _rows(self) -> list[dict[str, int]]:
+        """Chosen by their numbers, which are consecutive: no other row is read."""
+        warm = Baseline.objects.filter(process=self._process).aggregate(first=Min("timestamp"))["first"]
+        since = self._since if warm is None else max(warm, self._since)
+        ends = self._snapshots.filter(timestamp__gte=since).aggregate(first=Min("seq"), last=Max("seq"))
+        if ends["first"] is None:
+            return []
+        step = max(1, -(-(ends["last"] - ends["first"] + 1) // POINTS))
+        chosen = self._snapshots.filter(seq__in=range(ends["first"], ends["last"] + 1, step), counts__isnull=False)
+        return [counts for counts in chosen.order_by("seq").values_list("counts", flat=True) if counts is not None]
+
+
+_AT_ONCE = 50
+_HALF_AN_HOUR_S = 1800.0
+_LIMITS = ("heap_limit_kib", "cgroup_limit_kib")
+_MEMORY = (
+    "heap_used_kib", "heap_committed_kib", "pymalloc_used_kib", "rss_kib", "uss_kib", "cgroup_used_kib", *_LIMITS,
+)  # fmt: skip
+_LEVELS = ("total_objects", "allocated_blocks")
+_TOTALS = ("gc_collections_gen0", "gc_collections_gen1", "gc_collections_gen2", "requests_handled", "tasks_handled")
+_LEAST, _MOST = 0, 2
+
+
+def rolled_histories(processes: Sequence[Process], *, since: datetime) -> Iterator[tuple[Process, History]]:
+    """One point an hour since then: the least of each level and of each type's count, the most of each total.
+
+    The hour in which the process started is left out: its least is what was there before anything was imported.
+    Roll-ups keep no limit's source: it is that of the process's last snapshot, since limits hardly change in a life.
+    """
+    for begin in range(0, len(processes), _AT_ONCE):
+        by_id = {process.pk: process for process in processes[begin : begin + _AT_ONCE]}
+        rows = (
+            SnapshotRollup.objects.filter(process__in=list(by_id), period=SnapshotRollup.Period.HOUR, start__gte=since)
+            .filter(start__gte=F("process__started_at"))
+            .order_by("process_id", "start")
+            .values_list("process_id", "start", "figures", "floors")
+        )
+        read, sources = list(rows), _limit_sources(by_id.values())
+        for pk, group in groupby(read, key=itemgetter(0)):
+            yield by_id[pk], _rolled_history(by_id[pk], list(group), sources.get(pk))
+
+
+def _limit_sources(processes: Iterable[Process]) -> dict[int, str]:
+    """By process id, whose limit it runs against."""
+    last = [process.last_snapshot_id for process in processes if process.last_snapshot_id is not None]
+    return dict(Snapshot.objects.filter(pk__in=last).order_by().values_list("process", "heap_limit_source"))
+
+
+def _rolled_history(
+    process: Process, rows: Sequence[tuple[int, datetime, dict[str, Any], dict[str, int]]], limit_source: str | None
+) -> History:
+    figures: dict[str, Sequence[float | None]] = {}
+    for columns, part in (((*_MEMORY, *_LEVELS), _LEAST), (_TOTALS, _MOST)):
+        for column in columns:
+            values = [row[2][column][part] if row[2].get(column) else None for row in rows]
+            if column in KIB_COLUMNS:
+                values = [megabytes(value) for value in values]
+            figures[KIB_COLUMNS.get(column, column)] = tuple(values)
+    keys = dict.fromkeys(key for row in rows for key in row[3])
+    names = names_of(int(key) for key in keys)
+    return History(
+        times=tuple(row[1].timestamp() + _HALF_AN_HOUR_S for row in rows),
+        figures=figures,
+        counts={names.get(int(key), UNKNOWN): [row[3].get(key) for row in rows] for key in keys},
+        containers=tuple(None for _ in rows),
+        extension_modules=tuple(process.extension_modules or ()),
+        heap_limit_source=limit_source or None,
+    )
+
 
 _PROCESSES_AT_ONCE = 20
 """At up to 300 rows of a few kilobytes each, they are held at the same time."""

@@ -11,6 +11,19 @@ from memwatch.models import Baseline, Process, Snapshot
 from memwatch.queries.snapshot_mapping import figures_of_many
 from memwatch.records import MemorySnapshot
 
+DEFAULT_LIMIT = 1_000
+
+
+def history(
+    process: Process, *, since: datetime, until: datetime | None = None, limit: int = DEFAULT_LIMIT
+) -> list[MemorySnapshot]:
+    """The snapshots from ``since`` to ``until`` (both included), oldest first; the newest ``limit`` of them."""
+    rows = Snapshot.objects.filter(process=process, timestamp__gte=since)
+    if until is not None:
+        rows = rows.filter(timestamp__lte=until)
+    return figures_of_many(reversed(rows.order_by("-timestamp")[:limit]))
+
+
 FIGURES = (
     "heap_used_mb", "heap_size_mb", "heap_percent", "heap_committed_mb", "fragmentation_percent", "pymalloc_used_mb",
     "malloc_used_mb", "rss_mb", "vms_mb", "uss_mb", "pss_mb", "swap_mb", "cgroup_used_mb", "cgroup_limit_mb",

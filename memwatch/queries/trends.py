@@ -7,13 +7,13 @@ the leaking and the largest first, at two dozen times each, found by their seque
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import nlargest
 from statistics import fmean
 from typing import NamedTuple
 
-from django.db.models import Q
+from django.db.models import Min, Q
 
 from memwatch.conf import get_settings
 from memwatch.detection.statistics.estimators import theil_sen
@@ -22,6 +22,50 @@ from memwatch.models.functions import Moment
 from memwatch.queries.fleet import ProcessFigures
 from memwatch.queries.snapshot_mapping import megabytes
 from memwatch.records import KIB_PER_MB
+
+WINDOW = timedelta(hours=1)
+STRETCHES = 12
+"""Of each the least is taken."""
+LEAST_SPAN = timedelta(minutes=10)
+"""Between the first and the last stretch; a younger process grows at no rate worth a figure."""
+
+
+def growth_mb_per_hour(now: datetime) -> dict[int, float]:
+    """MB an hour of RSS between the floors of the first and the last stretch of the last hour, by process id.
+
+    The stretch in which a process was first seen is left out where others are there: it was still loading.
+    Processes watched for under ten minutes are missing. One query for the whole fleet.
+    """
+    length = WINDOW / STRETCHES
+    begin = now - WINDOW
+    floors = {
+        f"floor_{number}": Min(
+            "rss_kib", filter=Q(timestamp__gte=begin + number * length, timestamp__lt=begin + (number + 1) * length)
+        )
+        for number in range(STRETCHES)
+    }
+    rows = Snapshot.objects.filter(timestamp__gte=begin, process__ended_at=None).order_by()
+    found = {}
+    for process, *own in rows.values("process").annotate(**floors).values_list("process", *floors):
+        rate = _rate(dict(enumerate(own)))
+        if rate is not None:
+            found[process] = rate
+    return found
+
+
+def _rate(floors: Mapping[int, int | None]) -> float | None:
+    """MB an hour, from KiB by the number of the stretch."""
+    known = [(number, floor) for number, floor in floors.items() if floor is not None]
+    if known and known[0][0] > 0:
+        known = known[1:]
+    if len(known) < 2:
+        return None
+    (first, before), (last, after) = known[0], known[-1]
+    span = (last - first) * (WINDOW / STRETCHES)
+    if span < LEAST_SPAN:
+        return None
+    return (megabytes(after - before) or 0.0) / (span / timedelta(hours=1))
+
 
 LOOK_BACK = timedelta(hours=6)
 TIMES = 24

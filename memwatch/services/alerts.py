@@ -18,7 +18,7 @@ from memwatch.models import Alert, Notification, connection
 from memwatch.records import SEVERITIES
 from memwatch.services import notifications
 from memwatch.services.alert_values import look
-from memwatch.services.transactions import writing
+from memwatch.services.locking import writing
 from memwatch.signals import alert_cleared, alert_raised
 
 logger = logging.getLogger(__name__)

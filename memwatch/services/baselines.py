@@ -16,7 +16,7 @@ from memwatch.queries import last_snapshot_of
 from memwatch.queries.snapshot_mapping import KIB_COLUMNS, MICROSECOND_COLUMNS, PLAIN_COLUMNS
 from memwatch.services import ActionRefused, audit, commands
 from memwatch.services.ingest.automatic_baselines import copy_figures
-from memwatch.services.transactions import writing
+from memwatch.services.locking import writing
 from memwatch.transport import Hub
 
 WAIT_S = 3.0

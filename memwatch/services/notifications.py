@@ -27,7 +27,7 @@ from memwatch.conf import Settings, get_settings
 from memwatch.models import Alert, Leak, Notification
 from memwatch.queries.counters import ATTEMPTS_FAILED, NOTIFICATIONS_FAILED, NOTIFICATIONS_SENT
 from memwatch.services import ActionRefused, audit, counters
-from memwatch.services.transactions import writing
+from memwatch.services.locking import writing
 
 logger = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from django.utils import timezone
 from memwatch.conf import Settings, get_settings
 from memwatch.models import Alert, Baseline, Command, Leak, Process, Recording, RejectedReport, Snapshot, SnapshotRollup
 from memwatch.queries.disk_usage import Room
+from memwatch.services.locking import writing
 from memwatch.services.recordings import storage
 from memwatch.services.rollups import Progress, nothing, roll_up, start_of_day, start_of_hour
-from memwatch.services.transactions import writing
 
 BATCH = 2_000
 """Rows deleted in one transaction: short enough that ingest hardly waits on SQLite."""

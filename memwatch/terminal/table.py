@@ -8,7 +8,7 @@ from datetime import datetime
 
 from memwatch import formatting, queries
 from memwatch.models import Leak
-from memwatch.queries.growth import growth_mb_per_hour
+from memwatch.queries.trends import growth_mb_per_hour
 from memwatch.records import SEVERITIES
 
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 import pytest
 from django.utils import timezone
 
-from memwatch.admin import sparklines, time_ranges
+from memwatch.admin import formats, time_ranges
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 FIRST = NOW - timedelta(days=30)
@@ -64,12 +64,12 @@ def test_a_range_that_makes_no_sense_is_the_usual_one_with_the_problem_named(que
 
 
 def test_a_sparkline_draws_noise_as_noise_and_says_what_it_shows() -> None:
-    flat = sparklines.sparkline([100.0, 101.0, 100.0], "<RSS>")
+    flat = formats.sparkline([100.0, 101.0, 100.0], "<RSS>")
     ys = [float(spot.split(",")[1]) for spot in flat.split('points="')[1].split('"')[0].split()]
     assert max(ys) - min(ys) < 2
     assert "&lt;RSS&gt;" in flat
-    assert sparklines.sparkline([1.0], "") == ""
-    assert "polyline" in sparklines.sparkline([0.0, 0.0], "nothing")
+    assert formats.sparkline([1.0], "") == ""
+    assert "polyline" in formats.sparkline([0.0, 0.0], "nothing")
 
 
 def test_one_can_look_before_after_and_around() -> None:

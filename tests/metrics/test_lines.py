@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar, Sample
 
 from memwatch.exposition import families
-from memwatch.metrics.lines import encode
+from memwatch.metrics.rendered_page import encode
 from tests.monitoring.files import whole_observation
 
 FORMATS = (

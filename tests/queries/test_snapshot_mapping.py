@@ -9,7 +9,7 @@ from memwatch.models import Snapshot
 from memwatch.queries.object_types import names_of
 from memwatch.queries.snapshot_mapping import columns_of, figures_of, type_names
 from memwatch.records import BigContainer, MemorySnapshot
-from memwatch.services.types import intern
+from memwatch.services.ingest.writer import intern
 from tests.reports import START, snapshot
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from memwatch.admin.acts import Act, ConfirmForm, Outcome, Refusal, one_by_one
+from memwatch.admin.actions import Act, ConfirmForm, Outcome, Refusal, one_by_one
 from memwatch.models import Command, Process, Service
 from memwatch.services import baselines, commands
 

@@ -21,9 +21,8 @@ from django.utils.translation import gettext_lazy
 
 from memwatch import queries
 from memwatch.admin import formats
-from memwatch.admin.base import PageAdmin
+from memwatch.admin.base import Listed, PageAdmin
 from memwatch.admin.fleet import actions, process_page, slots
-from memwatch.admin.listing import Listed
 from memwatch.admin.process_tables import counted_objects, process_state
 from memwatch.models import Leak, Process
 

@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from memwatch.admin.acts import Act, ConfirmForm, Outcome, one_by_one
+from memwatch.admin.actions import Act, ConfirmForm, Outcome, one_by_one
 from memwatch.admin.fleet import actions
 from memwatch.models import Leak
 from memwatch.services.leaks import actions as leak_actions

@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin import formats
-from memwatch.admin.acts import Act, one_by_one
-from memwatch.admin.listing import ListedAdmin
+from memwatch.admin.actions import Act, one_by_one
+from memwatch.admin.base import ListedAdmin
 from memwatch.models import ExpectedGrowth, Leak
 from memwatch.services.leaks import actions
 

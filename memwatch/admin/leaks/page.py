@@ -18,7 +18,7 @@ from memwatch.admin.leaks import evidence, steps
 from memwatch.admin.leaks.pooled_chart import pooled_chart
 from memwatch.admin.leaks.rules import rule_rows
 from memwatch.models import Leak, LeakEvent, Process
-from memwatch.queries import investigation as asked
+from memwatch.queries import recordings as asked
 
 MOST_ENTRIES = 400
 """Snapshots read for the length of a container: whole rows."""

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy
 
 from memwatch.admin import formats
 from memwatch.admin.base import BoundedPaginator
+from memwatch.admin.formats import name_of
 from memwatch.admin.operations import command_page, pages
-from memwatch.admin.people import name_of
 from memwatch.admin.row_page import RowAdmin, RowPage
 from memwatch.models import Command, Counter, Lease, RejectedReport
 

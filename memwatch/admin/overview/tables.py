@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 
 from memwatch import queries
 from memwatch.admin import formats
+from memwatch.admin.formats import sparkline
 from memwatch.admin.leaks import evidence
 from memwatch.admin.panels import Line
-from memwatch.admin.sparklines import sparkline
 from memwatch.conf import get_settings
 from memwatch.models import Leak
 from memwatch.queries import Candidate, Glance, LeakGlance, Recent

@@ -15,16 +15,16 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from memwatch.admin import formats, known_causes
-from memwatch.admin.acts import Act, one_by_one
+from memwatch.admin import formats, runbooks
+from memwatch.admin.actions import Act, one_by_one
 from memwatch.admin.base import PageAdmin
-from memwatch.admin.people import name_of
+from memwatch.admin.formats import name_of
 from memwatch.admin.recordings import downloads, pages
 from memwatch.admin.recordings.forms import CAUSE, OFFERS, RecordForm
 from memwatch.models import Leak, Process, Recording, RecordingKind
 from memwatch.queries import recordings as asked
-from memwatch.services import ActionRefused, investigations
-from memwatch.services.recordings import requests
+from memwatch.services import ActionRefused
+from memwatch.services.recordings import requests, triggers
 from memwatch.services.recordings import storage as outcomes
 
 CANCEL = Act(
@@ -206,7 +206,7 @@ class RecordingAdmin(PageAdmin):
             return HttpResponseNotAllowed(["GET", "HEAD"])
         if not self.has_view_permission(request):
             raise PermissionDenied
-        return known_causes.page(self, request)
+        return runbooks.page(self, request)
 
     def flamegraph_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The page that memray made, in a sandbox: it may run its own scripts, and neither see nor reach anything."""
@@ -293,9 +293,9 @@ class RecordingAdmin(PageAdmin):
 def _begin(kind: str, leak: Leak | None, process: Process | None, user: Any, options: dict[str, Any]) -> Recording:
     wait_s = requests.REFUSAL_WAIT_S
     if leak is not None and kind == CAUSE:
-        return investigations.investigate(leak, by=user, wait_s=wait_s)
+        return triggers.investigate(leak, by=user, wait_s=wait_s)
     if leak is not None:
-        return investigations.record(leak, kind, by=user, process=process, options=options, wait_s=wait_s)
+        return triggers.record(leak, kind, by=user, process=process, options=options, wait_s=wait_s)
     if process is None:
         raise ActionRefused("nothing was named that could be recorded")
     return requests.request(process, kind, by=user, options=options, wait_s=wait_s)

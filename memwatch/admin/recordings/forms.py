@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy
 
 from memwatch.models import FlameGraphMode, Leak, Process, RecordingKind
 from memwatch.models.recordings import MAX_DURATION_S, MAX_FRAMES
-from memwatch.services import investigations
 from memwatch.services.recordings import options as recording_options
+from memwatch.services.recordings import triggers
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as Text
@@ -96,7 +96,7 @@ def offered(*, leak: Leak | None, kind: str = "") -> list[Offer]:
     """The buttons of a leak, or of a process; of one kind where that is named."""
     if kind in OFFERS:
         return [OFFERS[kind]]
-    with_type = leak is not None and bool(investigations.asked_for(leak))
+    with_type = leak is not None and bool(triggers.asked_for(leak))
     return [
         offer
         for offer in OFFERS.values()
@@ -138,7 +138,7 @@ class RecordForm(forms.Form):
         self, *args: Any, kind: str, leak: Leak | None, process: Process | None, values: bool, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        asked = investigations.asked_for(leak) if leak is not None else {}
+        asked = triggers.asked_for(leak) if leak is not None else {}
         known = recording_options.OF_KIND.get(kind, ())
         for name in list(self.fields):
             if name not in known or (name == "type" and asked) or (name == "values" and not values):

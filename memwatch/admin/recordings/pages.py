@@ -12,8 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from memwatch.admin import formats
 from memwatch.admin.panels import Line
 from memwatch.models import Recording, RecordingKind
-from memwatch.queries.conclusions import ARROW, conclude, number, place, rows
-from memwatch.queries.recordings import container_of
+from memwatch.queries.recordings import ARROW, conclude, container_of, number, place, rows
 
 MOST_ROWS = 40
 MOST_SUSPECTS = 15

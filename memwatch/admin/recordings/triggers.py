@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin import formats
-from memwatch.admin.listing import ListedAdmin
+from memwatch.admin.base import ListedAdmin
 from memwatch.models import Alert, Process, RecordingKind, Service, Trigger
 from memwatch.services.recordings import triggers
 

@@ -24,9 +24,8 @@ from memwatch.api.serializers.recordings import RecordingDetailSerializer, Recor
 from memwatch.api.views.fleet import NUMBER
 from memwatch.models import Recording, RecordingKind
 from memwatch.queries import recordings as asked
-from memwatch.queries.conclusions import conclude
-from memwatch.services import investigations
-from memwatch.services.recordings import flamegraphs, requests, storage
+from memwatch.queries.recordings import conclude
+from memwatch.services.recordings import flamegraphs, requests, storage, triggers
 
 FORMS = {
     "json": "application/json",
@@ -169,9 +168,9 @@ def _begin(given: dict[str, Any], user: Any) -> Recording:
     process, leak, kind, options = given["process"], given["leak"], given["kind"], given["options"]
     wait_s = requests.REFUSAL_WAIT_S
     if leak is not None and kind is None:
-        return investigations.investigate(leak, by=user, wait_s=wait_s)
+        return triggers.investigate(leak, by=user, wait_s=wait_s)
     if leak is not None:
-        return investigations.record(leak, kind, by=user, process=process, options=options, wait_s=wait_s)
+        return triggers.record(leak, kind, by=user, process=process, options=options, wait_s=wait_s)
     return requests.request(process, kind, by=user, options=options, wait_s=wait_s)
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 from functools import partial
 from itertools import chain, compress, islice, repeat
 from operator import and_, not_, or_
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
+from memwatch.diagnosis.context import Host
+from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.heap.big_containers import DICT_IDS, SIZED_IDS
+from memwatch.diagnosis.heap.borrowed import held
 from memwatch.sampling.atomic import Step, uninterrupted
+from memwatch.sampling.container_scan import PLAIN_IDS
 
 AT_ONCE = 20_000
 """Objects looked at in one uninterrupted call, and entries of containers followed."""
@@ -113,4 +118,51 @@ def following(queue: list[Any], stretch: Stretch, seen: set[int]) -> list[Step]:
         partial(queue.extend, own),
         partial(seen.update, chain.from_iterable((fresh,))),
         fresh.clear,
+    ]
+
+
+MOST_OBJECTS = 300_000
+_basic_size_of = type.__dict__["__basicsize__"].__get__
+_HEADERS = 32
+"""Bytes before and beside an instance of a class that its basic size leaves out, at least."""
+
+
+def retained_bytes(root: list[Any], host: Host, meter: Meter) -> Generator[float, None, tuple[int, bool]]:
+    """Sum up from the objects in ``root`` on. Yields seconds to wait; returns ``(bytes, whether it is all)``.
+
+    Built-in types say their size, of others it is what their class says an instance takes: a class's own
+    ``__sizeof__`` is not asked. What classes, modules and functions refer to is not counted, nor they themselves.
+    """
+    sizes: list[int] = []
+    seen = set(map(id, root))
+    done, complete = 0, True
+    with held(host) as queue:
+        queue.extend(root)
+        while done < min(len(queue), MOST_OBJECTS):
+            with meter.pausing():
+                stretch, entries = next_stretch(queue, done)
+                uninterrupted(_sizing(queue, stretch, sizes))
+            for part in stretch.parts(entries):
+                if len(queue) > MOST_OBJECTS:
+                    complete = False
+                    break
+                with meter.pausing():
+                    uninterrupted(following(queue, part, seen))
+                yield 0.002
+            done = stretch.stop
+        complete = complete and done >= len(queue)
+    return sum(sizes), complete
+
+
+def _sizing(queue: list[Any], stretch: Stretch, sizes: list[int]) -> list[Step]:
+    def now() -> Iterator[Any]:
+        return between(queue, stretch.start, stretch.stop)
+
+    def plain() -> Iterator[bool]:
+        return map(PLAIN_IDS.__contains__, map(id, map(type, now())))
+
+    others = compress(now(), map(not_, plain()))
+    return [
+        partial(sizes.extend, map(sys.getsizeof, compress(now(), plain()))),
+        partial(sizes.extend, map(_HEADERS.__add__, map(_basic_size_of, map(type, others)))),
     ]

@@ -18,11 +18,11 @@ from memwatch.diagnosis.frames import local_variables
 from memwatch.diagnosis.heap import frozen_objects, instances, introspection, walk
 from memwatch.diagnosis.heap.big_containers import BigContainers, Gather, Objects, with_ids
 from memwatch.diagnosis.heap.borrowed import held, put_back
+from memwatch.diagnosis.heap.traversal import retained_bytes
 from memwatch.diagnosis.pace import pace_of
 from memwatch.diagnosis.referrers import graph
 from memwatch.diagnosis.referrers.graph import Graph, Way
 from memwatch.diagnosis.referrers.nodes import Examiner, Node
-from memwatch.diagnosis.retained import retained_bytes
 from memwatch.records import BigContainer
 from memwatch.sampling.atomic import Step, uninterrupted
 from memwatch.sampling.census import OBSERVER

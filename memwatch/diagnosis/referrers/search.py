@@ -17,10 +17,10 @@ from memwatch.diagnosis import own_code
 from memwatch.diagnosis.context import Host, Refused
 from memwatch.diagnosis.copy.child import Still, to_the_end
 from memwatch.diagnosis.heap import frozen_objects, instances, introspection
+from memwatch.diagnosis.heap.traversal import retained_bytes
 from memwatch.diagnosis.referrers import graph, holding
 from memwatch.diagnosis.referrers.climb import Climb
 from memwatch.diagnosis.referrers.graph import Graph
-from memwatch.diagnosis.retained import retained_bytes
 from memwatch.records import BigContainer
 from memwatch.sampling.type_names import clean, type_name
 

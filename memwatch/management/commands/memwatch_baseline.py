@@ -13,7 +13,7 @@ from memwatch.models import Baseline
 from memwatch.queries import baselines_of, fleet
 from memwatch.services import ActionRefused, audit, baselines
 from memwatch.terminal import selection
-from memwatch.terminal.command import TablesCommand
+from memwatch.terminal.selection import TablesCommand
 
 
 class Command(TablesCommand):

@@ -13,7 +13,7 @@ from memwatch.models import Snapshot
 from memwatch.queries import figures_of
 from memwatch.services import audit, commands
 from memwatch.terminal import selection
-from memwatch.terminal.command import TablesCommand
+from memwatch.terminal.selection import TablesCommand
 
 
 class Command(TablesCommand):

@@ -14,7 +14,7 @@ from django.utils import timezone
 from memwatch.models import Process, Release, Service, connection
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
 from memwatch.services import command_relay
-from memwatch.services.transactions import writing
+from memwatch.services.locking import writing
 from memwatch.transport import Hub, TransportUnavailable
 from memwatch.transport.wire import Report
 

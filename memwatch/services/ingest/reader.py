@@ -7,7 +7,9 @@ what is there already.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import logging
+from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
@@ -15,14 +17,74 @@ from django.db import InterfaceError, OperationalError, ProgrammingError
 from django.utils import timezone
 
 from memwatch.conf import get_settings
-from memwatch.models import connection
-from memwatch.services import command_relay, rejects
+from memwatch.models import RejectedReport, connection
+from memwatch.queries.counters import REJECTED, label_text
+from memwatch.services import command_relay, counters
 from memwatch.services.ingest.writer import store
-from memwatch.services.rejects import Reject
+from memwatch.services.locking import writing
 from memwatch.transport import Delivery, Hub
 from memwatch.transport.wire import Report, WireError
 
 log = logging.getLogger("memwatch")
+
+KEPT = 1_000
+EXCERPT = 500
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Reject:
+    """One report and why it was refused."""
+
+    delivery: str
+    """The delivery's id: the same when it is delivered again."""
+    payload: bytes
+    reason: str
+    """A short stable word, for the counter."""
+    detail: str
+
+
+def set_aside(rejects: Sequence[Reject], now: datetime) -> int:
+    """Store them; how many were not there yet. The eldest beyond the last 1,000 are removed."""
+    rows = {_fingerprint(reject): reject for reject in rejects}
+    if not rows:
+        return 0
+    with writing():
+        known = set(RejectedReport.objects.filter(fingerprint__in=list(rows)).values_list("fingerprint", flat=True))
+        fresh = {key: reject for key, reject in rows.items() if key not in known}
+        RejectedReport.objects.bulk_create(
+            [
+                RejectedReport(
+                    received_at=now,
+                    reason=reject.reason[:20],
+                    detail=_storable(reject.detail)[:1000],
+                    size=len(reject.payload),
+                    excerpt=_storable(reject.payload[:EXCERPT].decode("utf-8", "backslashreplace")),
+                    fingerprint=key,
+                )
+                for key, reject in fresh.items()
+            ],
+            ignore_conflicts=True,
+        )
+        reasons = Tally(reject.reason for reject in fresh.values())
+        counters.add_many({(REJECTED, label_text(reason=reason)): n for reason, n in reasons.items()})
+        surplus = RejectedReport.objects.order_by("-pk").values_list("pk", flat=True)[KEPT : KEPT + 1].first()
+        if surplus is not None:
+            RejectedReport.objects.filter(pk__lte=surplus).delete()
+    for reason, n in reasons.items():
+        detail = next(reject.detail for reject in fresh.values() if reject.reason == reason)
+        log.warning("memwatch: %d report(s) set aside as %s: %s", n, reason, _storable(detail)[:300])
+    return len(fresh)
+
+
+def _fingerprint(reject: Reject) -> str:
+    return hashlib.sha256(reject.delivery.encode("utf-8", "backslashreplace") + b"\0" + reject.payload).hexdigest()
+
+
+def _storable(text: str) -> str:
+    """Without what PostgreSQL or a log line refuses: NUL, lone surrogates, control characters."""
+    clean = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in clean)
+
 
 READ_AT_ONCE = 200
 SNAPSHOTS_AT_ONCE = 200
@@ -121,7 +183,7 @@ def _take(deliveries: Sequence[Delivery], now: datetime) -> Iterator[tuple[list[
         except WireError as error:
             bad.append((delivery, _reject(delivery, error.reason, str(error))))
     if bad:
-        rejected = rejects.set_aside([reject for _delivery, reject in bad], now)
+        rejected = set_aside([reject for _delivery, reject in bad], now)
         yield [delivery for delivery, _reject in bad], IngestResult(rejected=rejected)
     # Who leaves comes first, so that after a restart the slots are free for those who follow.
     leaving = {report.process.key for _delivery, report in good if report.goodbye}
@@ -156,7 +218,7 @@ def _store_or_split(chunk: Sequence[tuple[Delivery, Report]], now: datetime) -> 
         ((delivery, report),) = chunk
         log.exception("memwatch: a report of %s cannot be stored", report.process.key[:200])
         detail = f"{type(error).__name__}: {error}"
-        return IngestResult(rejected=rejects.set_aside([_reject(delivery, UNSTORABLE, detail)], now))
+        return IngestResult(rejected=set_aside([_reject(delivery, UNSTORABLE, detail)], now))
 
 
 def _is_no_reports_fault(error: Exception) -> bool:

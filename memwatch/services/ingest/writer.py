@@ -5,24 +5,36 @@ from __future__ import annotations
 import dataclasses
 import operator
 from collections import Counter as Tally
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import reduce
 
 from django.db.models import Q
 
-from memwatch.models import Command, Process, Service, Snapshot
+from memwatch.models import Command, ObjectType, Process, Service, Snapshot
 from memwatch.queries.counters import DROPPED, DUPLICATES, FAILURES, REFUSED, REPORTS, SNAPSHOTS, label_text
+from memwatch.queries.object_types import ids_of
 from memwatch.queries.snapshot_mapping import columns_of, type_names
 from memwatch.records import MemorySnapshot
 from memwatch.services import counters
 from memwatch.services.ingest import automatic_baselines, processes
 from memwatch.services.ingest.bulk import insert, save_columns
 from memwatch.services.ingest.processes import Sighting
+from memwatch.services.locking import writing
 from memwatch.services.recordings import results
-from memwatch.services.transactions import writing
-from memwatch.services.types import intern
 from memwatch.transport.wire import Answer, RecordingPart, Report
+
+
+def intern(names: Iterable[str]) -> dict[str, int]:
+    """The id of each name, drawing those that are new. Call it outside a transaction, so that what it learns lasts."""
+    wanted = set(names)
+    found = ids_of(wanted)
+    new = sorted(wanted - found.keys())
+    if new:
+        ObjectType.objects.bulk_create([ObjectType(name=name) for name in new], ignore_conflicts=True, batch_size=500)
+        found.update(ids_of(new))
+    return found
+
 
 _SEEN = ("last_seen_at", "lease_expires_at", "last_snapshot", "last_seq")
 _TOTALS = (

@@ -14,7 +14,7 @@ from django.utils import timezone
 from memwatch.models import ExpectedGrowth, Leak, LeakEvent
 from memwatch.services import ActionRefused, audit
 from memwatch.services.leaks.state import close, mark_open
-from memwatch.services.transactions import writing
+from memwatch.services.locking import writing
 
 MAX_SNOOZE = timedelta(days=366)
 

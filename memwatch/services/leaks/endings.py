@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from memwatch.models import Leak, LeakEvent, Process
-from memwatch.services.leak_judgement import Key
+from memwatch.services.leaks.judgement import Key
 from memwatch.services.leaks.state import close
-from memwatch.services.transactions import writing
+from memwatch.services.locking import writing
 
 
 def end_leaks(processes: Iterable[Process], now: datetime) -> int:

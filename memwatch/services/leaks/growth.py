@@ -10,7 +10,7 @@ from memwatch.detection.steady_growth import STRETCH_INTERVALS, steady_growth
 from memwatch.models import Process
 from memwatch.queries.watch import Watched, watched
 from memwatch.services.ingest.bulk import save_columns
-from memwatch.services.transactions import writing
+from memwatch.services.locking import writing
 
 _COLUMNS = ("growing_since", "growth_kib_per_hour", "census_interval_s", "census_cpu_ms", "leaks_known")
 _CHANGED_BY = 0.1

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from django.db import DatabaseError
@@ -18,17 +18,32 @@ from memwatch.detection import History, Thresholds, Verdict, judge
 from memwatch.detection.rules.gates import WATCH_POINTS
 from memwatch.detection.succession import grow_in_step
 from memwatch.models import Baseline, Leak, Lease, Process
-from memwatch.queries.detection_input import judged_histories
+from memwatch.queries.detection_input import EarlierCounts, judged_histories, rolled_histories
 from memwatch.queries.growth_prefilter import open_by_rollups, open_by_snapshots
-from memwatch.queries.rolled import rolled_histories
-from memwatch.services.leak_judgement import Judgement, Key
 from memwatch.services.leaks.endings import end_leaks
 from memwatch.services.leaks.expected_growth import ExpectedRules
 from memwatch.services.leaks.growth import update_growth
+from memwatch.services.leaks.judgement import Judgement, Key
 from memwatch.services.leaks.lifecycle import apply
 from memwatch.services.leaks.recycled_workers import covered_by_services, judge_services
-from memwatch.services.looking_back import with_look_back
-from memwatch.services.transactions import writing
+from memwatch.services.locking import writing
+
+HOW_FAR = timedelta(days=1)
+
+
+def with_look_back(process: Process, history: History, *, followed: Collection[str]) -> History:
+    """The history of an hour, which lets the rules ask what was in the day before.
+
+    Not of types whose leak is ``followed``: it was looked into when it was opened, and goes on being seen by the hour.
+    """
+    begin = datetime.fromtimestamp(history.times[0], UTC)
+    counts = EarlierCounts(process, since=begin - HOW_FAR, before=begin)
+
+    def earlier(name: str) -> Sequence[int]:
+        return () if name in followed else counts.of(name)
+
+    return dataclasses.replace(history, earlier=earlier)
+
 
 logger = logging.getLogger(__name__)
 

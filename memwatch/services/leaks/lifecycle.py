@@ -15,10 +15,10 @@ from memwatch.detection import Verdict
 from memwatch.models import ExpectedGrowth, Leak, LeakEvent, Process, connection
 from memwatch.records import SEVERITIES
 from memwatch.services import counters
-from memwatch.services.leak_judgement import WINDOWS, Judgement, Key, Owner, window_of
 from memwatch.services.leaks import names
 from memwatch.services.leaks.endings import snooze_of_predecessor
 from memwatch.services.leaks.expected_growth import ExpectedRules, expects
+from memwatch.services.leaks.judgement import WINDOWS, Judgement, Key, Owner, window_of
 from memwatch.services.leaks.state import (
     close,
     follow_up,
@@ -31,7 +31,7 @@ from memwatch.services.leaks.state import (
     take_over_growth,
     take_severity,
 )
-from memwatch.services.transactions import writing
+from memwatch.services.locking import writing
 from memwatch.signals import leak_detected
 
 LONG_HOLD = timedelta(days=1)

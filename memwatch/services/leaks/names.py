@@ -8,7 +8,7 @@ from datetime import datetime
 from memwatch.detection import Verdict
 from memwatch.detection.succession import same_cause, says_more
 from memwatch.models import Leak
-from memwatch.services.leak_judgement import Judgement, Key, window_of
+from memwatch.services.leaks.judgement import Judgement, Key, window_of
 from memwatch.services.leaks.state import follow_up, set_follow_up
 
 MEMORY_KINDS = (Leak.Kind.UNTRACKED, Leak.Kind.NATIVE)

@@ -16,11 +16,11 @@ from memwatch.models import Leak, LeakEvent, Lease, Process, Service
 from memwatch.queries.detection_input import judged_histories
 from memwatch.queries.growth_prefilter import grown_lives
 from memwatch.queries.recycled_workers import newest_lives, recycled_services
-from memwatch.services.leak_judgement import Judgement, Key
 from memwatch.services.leaks.expected_growth import ExpectedRules
+from memwatch.services.leaks.judgement import Judgement, Key
 from memwatch.services.leaks.lifecycle import apply
 from memwatch.services.leaks.state import close
-from memwatch.services.transactions import writing
+from memwatch.services.locking import writing
 
 logger = logging.getLogger(__name__)
 

@@ -11,11 +11,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from memwatch.models import Command, Recording, RecordingKind
-from memwatch.services import ActionRefused, commands, investigations
-from memwatch.services.recording_states import close, settle
-from memwatch.services.recordings import requests, results
+from memwatch.services import ActionRefused, commands
+from memwatch.services.locking import writing
+from memwatch.services.recordings import requests, results, triggers
 from memwatch.services.recordings.options import fitting
-from memwatch.services.transactions import writing
+from memwatch.services.recordings.results import close, settle
 from memwatch.transport import Hub
 
 log = logging.getLogger("memwatch")
@@ -93,5 +93,5 @@ def _follow_up(now: datetime, hub: Hub | None) -> int:
 def _options(row: Recording, kind: RecordingKind) -> dict[str, Any]:
     """Of what follows it: as it was asked for itself, as its leak wants it, as its trigger has it."""
     of_trigger = row.trigger.options if row.trigger is not None else {}
-    of_leak = investigations.asked_for(row.leak) if row.leak is not None else {}
+    of_leak = triggers.asked_for(row.leak) if row.leak is not None else {}
     return fitting(kind, {**of_trigger, **of_leak, **row.options})

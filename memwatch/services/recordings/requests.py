@@ -14,9 +14,9 @@ from django.utils import timezone
 from memwatch.conf import get_settings
 from memwatch.models import Command, Leak, Process, Recording, Trigger
 from memwatch.services import ActionRefused, audit, commands
-from memwatch.services.recording_states import close, settle
+from memwatch.services.locking import writing
 from memwatch.services.recordings import options as recording_options
-from memwatch.services.transactions import writing
+from memwatch.services.recordings.results import close, settle
 from memwatch.transport import Hub
 
 REFUSAL_WAIT_S = 2.0

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from memwatch.diagnosis import options, pace, retained
+from memwatch.diagnosis import options, pace
 from memwatch.diagnosis.context import Host, Refused
 from memwatch.diagnosis.cost_meter import Meter
-from memwatch.diagnosis.heap import big_containers, introspection, walk
+from memwatch.diagnosis.heap import big_containers, introspection, traversal, walk
 from memwatch.diagnosis.heap_summary import HeapSummaryRecording
 from memwatch.diagnosis.referrers import in_process
 from memwatch.diagnosis.referrers import recording as searching
@@ -48,7 +48,7 @@ def test_a_host_that_imports_and_caches_meanwhile_does_not_end_the_pass(
         shop.QUOTES[len(added) + 1_000] = None  # type: ignore[attr-defined]
         uninterrupted(steps)
 
-    for each in (in_process, walk, introspection, container_scan, retained):
+    for each in (in_process, walk, introspection, container_scan, traversal):
         monkeypatch.setattr(each, "uninterrupted", meanwhile)
     try:
         assert paths(referrers(QUOTE))[0][0].startswith("shop_under_test.QUOTES (dict, ")

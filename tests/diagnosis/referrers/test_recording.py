@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from memwatch.diagnosis import retained
 from memwatch.diagnosis.context import Host, Refused
 from memwatch.diagnosis.heap import big_containers, traversal
+from memwatch.diagnosis.heap import traversal as retained
 from memwatch.diagnosis.referrers import recording as searching
 from memwatch.records import BigContainer
 from tests.diagnosis.conftest import paths, referrers

@@ -15,8 +15,8 @@ from memwatch.queries import counters, figures_of, fleet
 from memwatch.queries.snapshot_mapping import columns_of
 from memwatch.records import MemorySnapshot
 from memwatch.sampling.identity import OutsideProcess
-from memwatch.services import rejects
 from memwatch.services.ingest import processes, reader, writer
+from memwatch.services.ingest import reader as rejects
 from memwatch.services.ingest.reader import READ_AT_ONCE, IngestResult, ingest_reports
 from memwatch.transport import Hub
 from tests.reports import at, process, report, snapshot
