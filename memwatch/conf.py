@@ -88,7 +88,7 @@ class Settings:
     retention_recordings_days: float = 30.0
     """Recordings, with what they brought."""
     recordings_per_service_hour: int = 20
-    """Recordings of one service that are begun within an hour, by whoever asks."""
+    """Recordings of one service started within an hour, by all callers together."""
     record_values: bool = False
     """Whether recordings of this process may show values of its objects, to users with the permission for it. Never of
     types that hold sessions, passwords, keys or connections, and never of memwatch's own worker and exporter."""
@@ -101,7 +101,7 @@ class Settings:
     recordings_folder: str = ""
     """Private to its user (0700); without one, a folder beside that of a bare ``local:``."""
     alert_channels: tuple[Any, ...] = ("memwatch.alerts.channels.log",)
-    """Who is told: ``mailto:``, ``https://`` (or ``http://``), dotted paths of callables, or callables; by default the
+    """Channels: ``mailto:``, ``https://`` (or ``http://``), dotted paths of callables, or callables; by default the
     log."""
     channel_timeout: float = 10.0
     """Seconds a channel may take for a message."""
@@ -117,7 +117,7 @@ class Settings:
     """Whether the API takes tokens of ``rest_framework.authtoken`` too, which never expire, outlive a change of the
     password and lie in the database as they are: for the time of a change-over. New ones are not given out."""
     metrics_token: str = ""
-    """The bearer token of ``/metrics``. Without one, and without the next, nobody may scrape."""
+    """The bearer token of ``/metrics``. Without this and the next, no one may scrape."""
     metrics_allow_loopback: bool = False
     """Let loopback scrape ``/metrics`` without a token, unless forwarding headers are present."""
     metrics_enabled: bool = True

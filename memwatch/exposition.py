@@ -263,7 +263,7 @@ def _add_leaks(made: _Families, observation: Observation) -> None:
 
 
 def _by_severity(counts: Mapping[str, int] | None) -> Iterator[tuple[str, int]]:
-    """Every severity, with 0 where there is none; nothing where nobody judges."""
+    """Every severity, with 0 where there is none; nothing if leaks are not judged."""
     if counts is not None:
         yield from ((severity, counts.get(severity, 0)) for severity in SEVERITIES)
 
@@ -273,9 +273,9 @@ def _add_operations(made: _Families, observation: Observation) -> None:
     for reason, count in sorted(observation.rejected_reports.items()):
         _add(rejected, {"reason": reason}, count)
     for became, (name, text) in NOTIFICATIONS.items():
-        told = made.own(name, text)
+        family = made.own(name, text)
         for channel, count in sorted(observation.notifications.get(became, {}).items()):
-            _add(told, {"channel": channel}, count)
+            _add(family, {"channel": channel}, count)
     for key, (name, text) in TOTALS.items():
         _add(made.own(name, text), {}, observation.totals.get(key))
     if observation.source != SELF:
@@ -286,7 +286,7 @@ def _add_operations(made: _Families, observation: Observation) -> None:
     if backlog is None:
         return
     _add(made.own("transport_backlog", "Reports that wait to be taken."), {}, backlog.reports)
-    _add(made.own("transport_lost_total", "Reports lost in the transport for want of room."), {}, backlog.lost)
+    _add(made.own("transport_lost_total", "Reports dropped because the transport was full."), {}, backlog.lost)
     for name, text, value in (
         ("transport_oldest_seconds", "Age of the oldest report that waits.", backlog.oldest_s),
         ("transport_used_bytes", "Room the waiting reports take.", backlog.used_bytes),

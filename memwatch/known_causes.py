@@ -65,7 +65,7 @@ def debug(value: object) -> Iterator[Cause]:
 
 
 def toolbars(installed_apps: Iterable[str], *, debug: object) -> Iterator[Cause]:
-    """Of the setting ``INSTALLED_APPS``; where DEBUG is on it is told of that."""
+    """Of the setting ``INSTALLED_APPS``; where DEBUG is on it says so."""
     for name in installed_apps:
         package = name.partition(".")[0]
         if package in _TOOLBARS and not debug:
@@ -188,7 +188,7 @@ def growing_suspects(where: str, summaries: Sequence[Collection[tuple[str, int]]
 
 
 def _growing() -> dict[str, tuple[int, str, str]]:
-    """By a word of the suspect's name: more of them than this are told, what to do, and the source."""
+    """By a word of the suspect's name: more of them than this are reported, with what to do and the source."""
     return {
         "handlers of": (
             10,

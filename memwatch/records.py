@@ -90,7 +90,7 @@ class _Figures:
             if name in values:
                 known[name] = cls._field_from(name, values[name])
             elif required:
-                raise ValueError(f"{cls.__name__} lacks {name!r}")
+                raise ValueError(f"{cls.__name__} has no {name!r}")
         return cls(**known)
 
     @classmethod

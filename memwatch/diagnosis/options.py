@@ -1,4 +1,4 @@
-"""What each kind of recording can be asked for: checked and capped here, whoever asks."""
+"""The options of each kind of recording: checked and capped here for every caller."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def _quoted(via: str, prefix: str) -> str:
 
 
 def _attribute(owner: Any, name: str) -> Iterator[Place]:
-    """An attribute of a class, of an instance (told by its class), of a module."""
+    """An attribute of a class, of an instance (identified by its class), or of a module."""
     if type(owner) is ModuleType:
         yield from _global(str(introspection.module_dict_of(owner).get("__name__")), name)
         return

@@ -99,7 +99,7 @@ def refuse(name: str, container: str, *, allowed: bool) -> None:
 
 
 def is_sensitive(name: str) -> bool:
-    """Whether objects of the type called so may hold what nobody else may know."""
+    """Whether objects of this type may hold secrets."""
     if name.partition(".")[0] in _LIBRARIES or name.startswith(_PACKAGES):
         return True
     return not _WORDS.isdisjoint(_words(name))

@@ -144,7 +144,7 @@ def judged_histories(
 
     ``begins``: by process id, from when on it is judged where that is later than ``since``.
 
-    It is read to its end before any of it is handed over. Whoever takes it may write: SQLite refuses every write of a
+    It is read to its end before any of it is handed over. The caller may write: SQLite refuses every write of a
     connection that still reads, as soon as another has written ("database is locked", at once).
 
     Snapshots from while a process was recorded are left out: what the recording itself takes is no growth of its own.

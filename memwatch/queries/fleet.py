@@ -112,7 +112,7 @@ class _Baseline(NamedTuple):
 def alive_with_last() -> QuerySet[Process]:
     """Every process that is alive, with the columns of its last snapshot as ``last__…``.
 
-    The last snapshots are among the newest, which PostgreSQL is told: else it reads the whole table of snapshots for
+    The last snapshots are among the newest, which is stated for PostgreSQL: else it reads the whole table of snapshots for
     them, until that has become so large that thousands of single look-ups seem less.
     """
     alive = Process.objects.alive()

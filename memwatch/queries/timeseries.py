@@ -1,7 +1,7 @@
 """Processes over any stretch of time as a few hundred points: from snapshots, and where it is long from roll-ups.
 
 Whatever the stretch and the size of the tables, at most :data:`MOST_READ` snapshots and some 1,200 roll-ups are read:
-of many snapshots every so-manieth, found by its sequence number, so that the rows between are not touched.
+of many snapshots every n-th, found by its sequence number, so that the rows between are not touched.
 """
 
 from __future__ import annotations

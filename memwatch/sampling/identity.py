@@ -69,7 +69,7 @@ class OutsideProcess:
 def describe_process(
     *, service: str | None, host: str, release: str, nonce: str, cpu_budget_percent: float | None = None
 ) -> ProcessInfo:
-    """This process. ``service``: ``None`` to guess it from the program. ``nonce``: drawn anew after each fork."""
+    """This process. ``service``: ``None`` to guess it from the program. ``nonce``: drawn again after each fork."""
     arguments = own_arguments()
     program = guess_program(arguments, worker_name=worker_name(), parent_arguments=arguments_of(os.getppid()))
     return ProcessInfo(

@@ -92,7 +92,7 @@ class Sampler:
         """Measure now. Blocks for some milliseconds, in any thread; one caller at a time.
 
         ``census``: count the objects (True), do not (False), or as the budget allows (None, the default).
-        ``reader``: who keeps the snapshots, where several do; each is told the ``backfill`` of what is new to it.
+        ``reader``: who keeps the snapshots, where several do; each gets the ``backfill`` of what is new to it.
         A part that fails is logged once and its figures are ``None``.
         """
         if os.getpid() != self._pid:  # a fork while another thread was sampling has left the lock taken

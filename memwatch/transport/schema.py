@@ -69,7 +69,7 @@ def sendable(value: Any) -> Any:
 
 
 def items(value: Mapping[str, Any], name: str) -> list[Any]:
-    """The list called ``name``, at most ``MAX_SNAPSHOTS_PER_REPORT`` long; empty when it lacks."""
+    """The list called ``name``, at most ``MAX_SNAPSHOTS_PER_REPORT`` long; empty if it is missing."""
     found = value.get(name)
     if found is None:
         return []

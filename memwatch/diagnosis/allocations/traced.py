@@ -16,7 +16,7 @@ from memwatch.diagnosis.referrers import search
 
 STOPPED = "tracemalloc was stopped by the program during the recording: nothing is left to show"
 MOST_FRAMES = 60_000
-"""Of all the stacks that are told, the heaviest first."""
+"""The number of stacks in a result, the heaviest first."""
 
 
 def added_up(type_name: str) -> bytes:

@@ -61,7 +61,7 @@ class System:
 
 
 class Still:
-    """A meter for what runs in the copy: there is nobody to pause."""
+    """A meter for what runs in the copy, where no pause is needed."""
 
     def __init__(self) -> None:
         self.elapsed_s = 0.0
@@ -79,7 +79,7 @@ class Still:
 
 
 def to_the_end(work: Generator[float, None, Any]) -> Any:
-    """What it returns; in the copy there is nobody to wait for."""
+    """What it returns; the copy never waits."""
     try:
         while True:
             next(work)

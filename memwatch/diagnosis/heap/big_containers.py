@@ -123,7 +123,7 @@ _start_of, _stop_of = attrgetter("start"), attrgetter("stop")
 
 
 def _batches(lengths: dict[int, int], hits: set[int]) -> Iterator[dict[int, slice]]:
-    """Slices of them, ``SLICE`` entries at once; of those that were hit meanwhile no more."""
+    """Slices of them, ``SLICE`` entries at once; no more of those that were hit in between."""
     batch: dict[int, slice] = {}
     room = SLICE
     for token, length in lengths.items():

@@ -29,7 +29,7 @@ BYTES_EACH = 110
 """Of memory for each object: its place in the list, its id in a set."""
 
 _ATOMS = frozenset(map(id, (str, bytes, int, float, complex, bool, type(None))))
-"""They refer to nothing, and nobody asks for them."""
+"""They refer to nothing, and no recording asks for them."""
 
 
 def _is_plain() -> Iterator[bool]:

@@ -33,7 +33,7 @@ class Population:
 
 
 class _Pool:
-    """Every so-manieth of a sequence of unknown length: never more than twice ``_POOL``."""
+    """Every n-th item of a sequence of unknown length: never more than twice ``_POOL``."""
 
     def __init__(self) -> None:
         self.count = 0

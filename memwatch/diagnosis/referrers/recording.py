@@ -48,7 +48,7 @@ class ReferrersRecording:
             return (yield from self._in_copies(meter))
         except NotForked as reason:
             found = yield from search_in_process(self._asked, self._host, meter)
-            note = f"Searched within the process, where old and new objects are not told apart: {reason}."
+            note = f"Searched within the process, which cannot tell old objects from new ones: {reason}."
             return results.with_notes(found, note)
 
     def _in_copies(self, meter: Meter) -> Waits:

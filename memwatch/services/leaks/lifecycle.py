@@ -239,7 +239,7 @@ def _follow(work: _Pass, key: Key, row: Leak) -> None:
 
 
 def _grown_anew(row: Leak, verdict: Verdict, min_growth_count: int) -> bool:
-    """Whether the count has left behind what it was when the row was resolved. Lives begin anew: there it has."""
+    """Whether the count has left behind what it was when the row was resolved. Each life starts at zero: there it has."""
     if verdict.window == "lives":
         return True
     before = int(follow_up(row).get("resolved_count", row.current_count))

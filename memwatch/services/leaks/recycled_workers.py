@@ -140,7 +140,7 @@ def _no_longer_recycled(service: Service, now: datetime) -> int:
         for row in rows:
             close(row, now)
             row.save(update_fields=["state", "resolved_at", "snoozed_until", "evidence"])
-            comment = "hardly a worker of the service was recycled of late: its processes are judged one by one"
+            comment = "few workers of the service were recycled recently: its processes are judged one by one"
             row.events.create(kind=LeakEvent.Kind.RESOLVED, at=now, comment=comment)
             resolved += 1
     return resolved
