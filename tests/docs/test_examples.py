@@ -55,7 +55,7 @@ def test_the_exporter_of_the_example_serves_its_process_until_it_is_interrupted(
 
 
 def test_the_profiler_of_the_readme_runs(tmp_path: Path) -> None:
-    fragments = [block for block in blocks_of("README.md") if "memwatch.profiler" in block]
+    fragments = [block for block in blocks_of("README.md") if "get_memory_profiler" in block]
     process = start_fragments(tmp_path, fragments)
     _output, errors = finish(process)
     assert fragments
