@@ -14,7 +14,7 @@ from memwatch.detection import History
 from memwatch.models import Process, Recording, Snapshot
 from memwatch.models.functions import Moment
 from memwatch.queries.object_types import names_of
-from memwatch.queries.snapshot_mapping import KIB_COLUMNS, containers_of, megabytes
+from memwatch.queries.snapshot_mapping import JUDGED, KIB_COLUMNS, NUMBERS, containers_of, megabytes
 
 _PROCESSES_AT_ONCE = 20
 """At up to 300 rows of a few kilobytes each, they are held at the same time."""
@@ -22,15 +22,7 @@ _PROCESSES_AT_ONCE = 20
 AFTER_RECORDING = timedelta(seconds=30)
 """What a recording took is given back when it ends, if not with the same breath."""
 
-_KIB = (
-    "heap_limit_kib", "heap_used_kib", "heap_committed_kib", "pymalloc_used_kib", "rss_kib", "uss_kib",
-    "cgroup_used_kib", "cgroup_limit_kib",
-)  # fmt: skip
-_PLAIN = (
-    "total_objects", "allocated_blocks", "gc_collections_gen0", "gc_collections_gen1", "gc_collections_gen2",
-    "requests_handled", "tasks_handled",
-)  # fmt: skip
-_COLUMNS = ("process_id", "timestamp", "counts", "extras", "heap_limit_source", *_KIB, *_PLAIN)
+_COLUMNS = ("process_id", "timestamp", "counts", "extras", "heap_limit_source", *JUDGED)
 _READ = tuple(Moment(name) if name == "timestamp" else name for name in _COLUMNS)
 
 
@@ -99,9 +91,10 @@ def _history(process: Process, rows: Sequence[Sequence[Any]], names: dict[int, s
     """Columns of these rows, oldest first. A backfill of a type comes as its count at the first of the rows."""
     columns: dict[str, Sequence[Any]] = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True)) if rows else {}
     counts, extras = columns.get("counts", ()), columns.get("extras", ())
-    figures: dict[str, Sequence[float | None]] = {name: columns.get(name, ()) for name in _PLAIN}
-    for column in _KIB:
-        figures[KIB_COLUMNS[column]] = tuple(megabytes(value) for value in columns.get(column, ()))
+    figures: dict[str, Sequence[float | None]] = {}
+    for column in JUDGED:
+        values = columns.get(column, ())
+        figures[NUMBERS[column].name] = tuple(map(megabytes, values)) if column in KIB_COLUMNS else values
     return History(
         times=tuple(moment.timestamp() for moment in columns.get("timestamp", ())),
         figures=figures,

@@ -10,21 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import F
 
+from memwatch.figure import Unit
 from memwatch.models import Process, Snapshot, SnapshotRollup
 from memwatch.queries.object_types import UNKNOWN, names_of
-from memwatch.queries.snapshot_mapping import KIB_COLUMNS, megabytes
+from memwatch.queries.snapshot_mapping import JUDGED, KIB_COLUMNS, NUMBERS, megabytes
 
 if TYPE_CHECKING:
     from memwatch.detection import History
 
 _AT_ONCE = 50
 _HALF_AN_HOUR_S = 1800.0
-_LIMITS = ("heap_limit_kib", "cgroup_limit_kib")
-_MEMORY = (
-    "heap_used_kib", "heap_committed_kib", "pymalloc_used_kib", "rss_kib", "uss_kib", "cgroup_used_kib", *_LIMITS,
-)  # fmt: skip
-_LEVELS = ("total_objects", "allocated_blocks")
-_TOTALS = ("gc_collections_gen0", "gc_collections_gen1", "gc_collections_gen2", "requests_handled", "tasks_handled")
 _LEAST, _MOST = 0, 2
 
 
@@ -59,12 +54,11 @@ def _history(
     from memwatch.detection import History  # noqa: PLC0415
 
     figures: dict[str, Sequence[float | None]] = {}
-    for columns, part in (((*_MEMORY, *_LEVELS), _LEAST), (_TOTALS, _MOST)):
-        for column in columns:
-            values = [row[2][column][part] if row[2].get(column) else None for row in rows]
-            if column in KIB_COLUMNS:
-                values = [megabytes(value) for value in values]
-            figures[KIB_COLUMNS.get(column, column)] = tuple(values)
+    for column in JUDGED:
+        figure = NUMBERS[column]
+        part = _MOST if figure.unit is Unit.TOTAL else _LEAST
+        values = [row[2][column][part] if row[2].get(column) else None for row in rows]
+        figures[figure.name] = tuple(map(megabytes, values) if column in KIB_COLUMNS else values)
     keys = dict.fromkeys(key for row in rows for key in row[3])
     names = names_of(int(key) for key in keys)
     return History(
