@@ -115,8 +115,8 @@ def _beat() -> dict[str, Any]:
 class _Part:
     """Whether something answers, asked once in a while however often somebody wants to know.
 
-    By a thread of its own, so that what is frozen, takes the connection and never answers does not block the caller: it counts as
-    away, and is asked no second time, until it does.
+    By a thread of its own: what is frozen, takes the connection and never answers does not block the caller. It counts
+    as away, and is asked no second time, until it does.
     """
 
     def __init__(self, name: str, ask: Callable[[], object], *, every_s: float) -> None:

@@ -65,7 +65,7 @@ def stop(timeout_s: float = 2.0) -> None:
 
 
 def _load_transport(url: str) -> None:
-    """Import its modules here: a fork amid an import in the agent's thread leaves the child a lock that no thread will release."""
+    """Import its modules here: a fork amid an import in another thread leaves the child a lock that is never released."""
     with contextlib.suppress(TransportUnavailable):
         open_uplink(url, "").close()
 

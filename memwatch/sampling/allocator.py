@@ -5,8 +5,8 @@ a memory stream. malloc: ``mallinfo2`` (glibc 2.33 and later). Arenas of pymallo
 is counted twice. All calls hold the interpreter's lock (``PyDLL``).
 
 While something traces allocations (tracemalloc, memray) its wrapper stands before pymalloc, which then tells nothing.
-Its blocks are still counted (``sys.getallocatedblocks``), so their bytes are estimated from the mean size of a block when
-it last reported one.
+Its blocks are still counted (``sys.getallocatedblocks``), so their bytes are estimated from the mean size of a block
+when it last reported one.
 """
 
 from __future__ import annotations

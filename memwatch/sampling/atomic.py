@@ -1,7 +1,7 @@
 """Work that no other thread and no garbage collection can come between.
 
 A step of a program here is a C callable without arguments. ``uninterrupted`` runs its steps inside one C call, during
-which the interpreter cannot switch threads; the collector is off during that time. What the steps refer to therefore cannot
+which the interpreter cannot switch threads; the collector is off then. What the steps refer to therefore cannot
 lose its last other reference, and no code of the host runs: no ``__del__``, no weakref callback, no ``finally:``.
 """
 

@@ -147,12 +147,8 @@ class Sampler:
         traced, peak = _tracemalloc.get_traced_memory()
         return {
             **_heap(allocators, limits, resident.rss_mb),
-            "rss_mb": resident.rss_mb,
-            "vms_mb": resident.vms_mb,
-            "threads": resident.threads,
-            "uss_mb": shared.uss_mb,
-            "pss_mb": shared.pss_mb,
-            "swap_mb": shared.swap_mb,
+            **resident._asdict(),
+            **shared._asdict(),
             "cgroup_used_mb": limits.cgroup_used_mb,
             "cgroup_limit_mb": limits.cgroup_limit_mb,
             "allocated_blocks": blocks and blocks - self._own_blocks(),

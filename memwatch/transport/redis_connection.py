@@ -118,7 +118,7 @@ class RedisAddress:
         try:
             yield
         except TypeError as error:
-            raise ValueError(f"the transport URL {self.shown} has an option that Redis does not know: {error}") from None
+            raise ValueError(f"the transport URL {self.shown} has an option unknown to Redis: {error}") from None
 
     @contextlib.contextmanager
     def errors_explained(self) -> Iterator[None]:

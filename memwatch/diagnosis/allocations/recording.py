@@ -1,6 +1,7 @@
 """Where memory is allocated that stays: tracemalloc, started late, for a time, within a bound.
 
-While it traces, every allocation of the process costs several times as much. It sees only what is allocated during the recording.
+While it traces, every allocation of the process costs several times as much. It sees only what is allocated in that
+time.
 """
 
 from __future__ import annotations

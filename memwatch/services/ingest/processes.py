@@ -243,7 +243,7 @@ def _smallest_free(used: set[int]) -> int:
 
 
 def _settle_pids(new: Sequence[Sighting], now: datetime) -> tuple[set[str], set[str]]:
-    """End processes whose pid was taken over. Returns the keys of the new ones that have ended themselves, and of those left out.
+    """End processes whose pid was taken over. Returns keys: of the new ones that have ended, and of those left out.
 
     Two containers that share a host name may share a pid as well: only who was not heard of since the other started
     is held to be its predecessor.

@@ -224,7 +224,7 @@ def _follow(work: _Pass, key: Key, row: Leak) -> None:
         return
     if row.state == _State.RESOLVED:
         verdict = judgement.worst(key)
-        if verdict is not None and _grown_anew(row, verdict, judgement.min_growth_count):
+        if verdict is not None and _grown_again(row, verdict, judgement.min_growth_count):
             _reopen_grown(work, row, verdict)
         return
     verdict = judgement.worst(key, up_to=window)
@@ -238,8 +238,8 @@ def _follow(work: _Pass, key: Key, row: Leak) -> None:
         row.save()
 
 
-def _grown_anew(row: Leak, verdict: Verdict, min_growth_count: int) -> bool:
-    """Whether the count has left behind what it was when the row was resolved. Each life starts at zero: there it has."""
+def _grown_again(row: Leak, verdict: Verdict, min_growth_count: int) -> bool:
+    """Whether the count is above what it was when the row was resolved. Each life starts at zero: there it is."""
     if verdict.window == "lives":
         return True
     before = int(follow_up(row).get("resolved_count", row.current_count))
