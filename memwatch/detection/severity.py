@@ -49,8 +49,8 @@ LEAK_BOUNDS = (
     Bound("high", 24 * HOUR_S),
     Bound("medium", 7 * 24 * HOUR_S),
 )
-"""The first that holds decides. Critical wakes somebody: memory ends within a shift, or within a day where no more than
-a fifth of the limit is left, so that the forecast reaches no further than what was seen."""
+"""The first that holds decides. Critical wakes somebody: memory ends within a shift, or within a day where a fifth
+of the limit is left at most: there one peak of load ends the process early."""
 
 SLACK_TIME, SLACK_SHARE, SLACK_GROWTH = 1.25, 0.05, 1.25
 """A severity falls when it would be lower still with a quarter less time, 5 % more of the limit, a quarter more growth:
