@@ -25,7 +25,7 @@ def shared(fleet: Fleet) -> list[Leak]:
     """One type in four processes, the third the worst of them; another type in one."""
     processes = [fleet.process("shop", slot) for slot in range(1, 5)]
     for process in processes:
-        fleet.snapshot(process)
+        fleet.snapshot(process, heap_used_mb=100.0)
     rows = [fleet.leak(process, QUOTE) for process in processes]
     Leak.objects.filter(pk=rows[2].pk).update(severity="critical")
     return [*rows, fleet.leak(processes[0], CART, severity="medium")]
