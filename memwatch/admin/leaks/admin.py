@@ -52,8 +52,9 @@ class StateFilter(admin.SimpleListFilter):
 @admin.register(Leak)
 class LeakAdmin(PageAdmin):
     list_display = (
-        "shown_type", "where", "severity_shown", "state_shown", "growth", "per_hour", "exhaustion", "since",
+        "shown_type", "severity_shown", "state_shown", "growth", "per_hour", "exhaustion", "since",
     )  # fmt: skip
+    list_display_links = None  # the processes of a row are links of their own, which cannot stand within another
     list_filter = (StateFilter, causes.RowsFilter, "severity", "kind", "confidence", "service")
     search_fields = ("object_type", "service__name", "process__host", "verdict")
     search_help_text = gettext_lazy("Type, service, host or words of the verdict")
@@ -93,12 +94,9 @@ class LeakAdmin(PageAdmin):
     @admin.display(description=gettext_lazy("type"), ordering="object_type")
     def shown_type(self, leak: Leak) -> SafeString:
         held_in = evidence.held_in(leak)
-        second = format_html('<span class="mw-second">{}</span>', _("in %s") % held_in) if held_in else ""
-        return format_html("{}{}", formats.type_name(evidence.name_of(leak)), second)
-
-    @admin.display(description=gettext_lazy("where"), ordering="service__name")
-    def where(self, leak: Leak) -> SafeString:
-        return causes.where(leak)
+        held = format_html('<span class="mw-second">{}</span>', _("in %s") % held_in) if held_in else ""
+        name = formats.link(formats.page_url("leak", leak.pk), formats.type_name(evidence.name_of(leak)))
+        return format_html('{}{}<div class="mw-second">{}</div>', name, held, causes.where(leak))
 
     @admin.display(description=gettext_lazy("severity"), ordering=SEVERITY_RANK)
     def severity_shown(self, leak: Leak) -> SafeString:

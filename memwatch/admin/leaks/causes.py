@@ -102,11 +102,11 @@ def where(leak: Leak) -> SafeString:
     size = leak.size  # type: ignore[attr-defined]
     items = format_html_join(
         "",
-        '<li><a href="{}">{}</a> {} <span class="mw-quiet">{}, {}</span></li>',
+        '<li><a href="{}">{}</a> {} <span class="mw-quiet">{}</span></li>',
         (
             (
                 formats.page_url("leak", each.pk), each.process.slot if each.process else _("the whole service"),
-                each.get_severity_display(), evidence.growth(each, each.growth_count), each.get_state_display(),
+                each.get_severity_display(), each.get_state_display() if each.state != leak.state else "",
             )
             for each in members
         ),
