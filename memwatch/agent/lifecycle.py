@@ -65,7 +65,7 @@ def stop(timeout_s: float = 2.0) -> None:
 
 
 def _load_transport(url: str) -> None:
-    """Import its modules here: a fork amid an import in another thread leaves the child a lock that is never released."""
+    """Import its modules here: a fork amid an import in another thread would leave a lock locked in the child."""
     with contextlib.suppress(TransportUnavailable):
         open_uplink(url, "").close()
 

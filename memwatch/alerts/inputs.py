@@ -15,6 +15,11 @@ def episode_of(alert_type: str, subject: str) -> str:
     return f"{alert_type} {subject}"
 
 
+def leak_subject(service_id: int, kind: str, object_type: str) -> str:
+    """What the alert of a leak is about: the same type in all processes of a service is one cause."""
+    return f"leak:{service_id}:{kind}:{object_type}"
+
+
 HOLD = 0.95
 """A raised alert is over when its value falls under this share of the threshold: 5 % of room against flapping."""
 
@@ -64,6 +69,7 @@ class LeakView:
     """One active leak."""
 
     id: int
+    kind: str
     service_id: int
     service: str
     process_id: int | None
@@ -74,6 +80,7 @@ class LeakView:
     sentence: str
     growth_count: int
     growth_percent: float
+    time_to_exhaustion_s: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,6 +112,11 @@ class Finding:
     service_id: int
     process_id: int | None = None
     leak_id: int | None = None
+    """The worst of ``leak_ids``."""
+    leak_ids: tuple[int, ...] = ()
+    """Every leak of this cause."""
+    processes: int | None = None
+    """How many processes a leak is in; ``None`` for a leak of the whole service, and where it is none."""
 
     @property
     def key(self) -> tuple[str, str]:

@@ -29,7 +29,7 @@ from memwatch.detection.series import (
 )
 from memwatch.detection.severity import Urgency, milder, urgency
 from memwatch.detection.statistics.estimators import mann_kendall
-from memwatch.detection.verdict import Verdict
+from memwatch.detection.verdict import MOST_UNSURE, Verdict
 from memwatch.records import Leak, MemorySnapshot
 
 LEAST_KIB, LEAST_SHARE = 4096, 0.1
@@ -145,7 +145,8 @@ def _verdict(case: Case, decision: Decision) -> Verdict:
         rule=decision.rule,
         sentence=sentence(case, decision, per_hour=per_hour or 0.0, urgency=urgent),
         confidence=confidence,
-        severity=milder(urgent.severity, "medium") if confidence == "low" else urgent.severity,
+        severity=milder(urgent.severity, MOST_UNSURE) if confidence == "low" else urgent.severity,
+        urgency=urgent if leak else None,
         started_at=datetime.fromtimestamp(_start(case) if leak else case.times[0], UTC),
         initial_count=first,
         current_count=last,
@@ -198,6 +199,7 @@ def _statistics(case: Case, urgent: Urgency | None) -> dict[str, Any]:
             "limit_source": urgent.limit_source,
             "floor_growth_percent_per_hour": urgent.floor_growth_percent_per_hour,
             "floor_of": urgent.measured,
+            "limit_share": urgent.limit_share,
         }
     return found
 

@@ -94,6 +94,7 @@ def message_of(alert: Alert, event: str, now: datetime, settings: Settings) -> d
         "service": alert.service.name,
         "host": alert.process.host if alert.process else None,
         "slot": alert.process.slot if alert.process else None,
+        "processes": alert.processes,
         "object_type": alert.leak.object_type if alert.leak else None,
         "url": _url(alert, settings),
     }
@@ -182,7 +183,7 @@ def try_out(names: Iterable[str]) -> Iterator[tuple[str, str | None]]:
         "id": str(uuid.uuid4()), "type": "test", "severity": "low", "message": "memwatch can reach you. No harm done.",
         "timestamp": now, "value": None, "threshold": None, "unit": "", "event": "raised", "state": "raised",
         "began_at": now, "duration_s": None, "worst_value": None, "summary": None, "service": "", "host": None,
-        "slot": None, "object_type": None, "url": settings.site_url or None,
+        "slot": None, "processes": None, "object_type": None, "url": settings.site_url or None,
     }  # fmt: skip
     parcels = {name: [Parcel(0, message)] for name in names}
     for outcome in deliver(parcels, known, limits=Limits(call_s=settings.channel_timeout)):

@@ -13,6 +13,7 @@ from django.core.management import get_commands
 from memwatch import tasks
 from memwatch.conf import Settings
 from memwatch.detection.rules.registry import RULES
+from memwatch.detection.severity import LEAK_BOUNDS
 from tests.docs.blocks import PAGES, ROOT, name_of, spans_of
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -78,6 +79,15 @@ def test_the_rules_of_detection_are_told_in_their_order() -> None:
     items = re.findall(r"^\d+\. (.+?): ", text, re.MULTILINE)
     told = [name for item in items for name in re.findall(r"\*\*(\w+)", item)]
     assert told == [rule.__name__ for rule in RULES]
+
+
+def test_the_table_of_severities_is_that_of_the_program() -> None:
+    """Its rows are ``LEAK_BOUNDS``, and the end of the last one is the rest."""
+    section = (ROOT / "docs/verdicts.md").read_text().split("\n## Severity\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (\w+) \| (?:(\d+) hours|later) \| (?:(\d+) % or more|any share) \|$", section, re.MULTILINE)
+    *told, rest = [(name, int(hours or 0) * 3600, int(share or 0) / 100) for name, hours, share in rows]
+    assert told == [tuple(bound) for bound in LEAK_BOUNDS]
+    assert rest[0] == "low"
 
 
 SOURCES = [path for folder in ("memwatch", "monitoring", "project") for path in (ROOT / folder).rglob("*")]

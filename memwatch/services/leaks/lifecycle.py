@@ -174,8 +174,8 @@ def _goes_on(work: _Pass, row: Leak, companions: Sequence[Key]) -> None:
     verdicts = [verdict for key in companions if (verdict := work.judgement.worst(key)) is not None]
     names.grows_with(row, [verdict.object_type for verdict in verdicts if verdict.kind == Leak.Kind.OBJECTS])
     forget_quiet(row)
-    worst = max((verdict.severity for verdict in verdicts), key=SEVERITIES.index)
     old = row.severity
+    worst = max((verdict.watched_severity(old) for verdict in verdicts), key=SEVERITIES.index)
     take_severity(row, worst, work.judgement.now, work.judgement.hold, lower=False)
     if row.severity != old:
         work.counts["worsened"] += 1
@@ -194,7 +194,7 @@ def _open(work: _Pass, key: Key, verdict: Verdict | None) -> None:
     service, process, now = judgement.service, judgement.process, judgement.now
     row = Leak(service=service, process=process, kind=key[0], object_type=key[1], detected_at=now)
     row.evidence = {"follow_up": {"window": window_of(verdict)}}
-    row.severity, row.initial_count = verdict.severity, verdict.initial_count
+    row.severity, row.initial_count = verdict.watched_severity(), verdict.initial_count
     take_figures(row, verdict, now)
     take_over_growth(row, process)
     rule = work.rules.match(row.object_type, service.pk, now)
@@ -252,7 +252,7 @@ def _reopen_grown(work: _Pass, row: Leak, verdict: Verdict) -> None:
     mark_open(row)
     row.evidence["follow_up"] = {"window": window_of(verdict)}
     row.severity, row.initial_count, row.started_at, row.detected_at = (
-        verdict.severity, verdict.initial_count, None, now,
+        verdict.watched_severity(), verdict.initial_count, None, now,
     )  # fmt: skip
     take_figures(row, verdict, now)
     rule = work.rules.match(row.object_type, row.service_id, now)
@@ -265,12 +265,13 @@ def _reopen_grown(work: _Pass, row: Leak, verdict: Verdict) -> None:
 
 def _still_leaking(work: _Pass, row: Leak, verdict: Verdict) -> None:
     now, old = work.judgement.now, row.severity
-    worse = SEVERITIES.index(verdict.severity) > SEVERITIES.index(old)
+    severity = verdict.watched_severity(old)
+    worse = SEVERITIES.index(severity) > SEVERITIES.index(old)
     take_figures(row, verdict, now)
     state = follow_up(row)
     state.pop("quiet_since", None)
     row.evidence["follow_up"] = state
-    take_severity(row, verdict.severity, now, work.judgement.hold, lower=row.state != _State.SNOOZED)
+    take_severity(row, severity, now, work.judgement.hold, lower=row.state != _State.SNOOZED)
     work.counts["seen"] += 1
     rule = work.rules.match(row.object_type, row.service_id, now)
     if rule is None and row.state == _State.SUPPRESSED:
