@@ -19,8 +19,6 @@ KIB_PER_MB = 1024
 SEVERITIES = ("low", "medium", "high", "critical")
 """From mildest to worst."""
 
-LEAK_KINDS = ("objects", "untracked", "native", "fragmentation")
-
 
 def _aware(name: str, value: object) -> datetime:
     if not isinstance(value, datetime):
