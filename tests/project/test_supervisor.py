@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.waiting import until
 
 STACK = """
 import sys
@@ -40,13 +40,6 @@ Supervisor([program("beat", 0), program("web", 1, web), program("worker", 2, sys
 """
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    limit = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < limit, "waited in vain"
-        time.sleep(0.02)
-
-
 def pids(folder: Path, name: str) -> list[int]:
     return [int(path.suffix[1:]) for path in folder.glob(f"{name}.*")]
 
@@ -69,7 +62,7 @@ def start(tmp_path: Path):
             **pipes,
         )
         started.append(process)
-        wait_for(lambda: all(pids(tmp_path, name) for name in ("beat", "web", "worker")))
+        until(lambda: all(pids(tmp_path, name) for name in ("beat", "web", "worker")))
         return process
 
     yield go
@@ -100,7 +93,7 @@ def test_a_program_that_does_not_stop_is_killed(start, tmp_path: Path):
     (worker,) = pids(tmp_path, "worker")
     process.send_signal(signal.SIGTERM)
     process.wait(6)
-    wait_for(lambda: not psutil.pid_exists(worker))
+    until(lambda: not psutil.pid_exists(worker))
 
 
 def test_what_another_needed_to_stop_is_not_taken_from_the_worker(start):
@@ -114,7 +107,7 @@ def test_ctrl_c_again_waits_no_longer(start, tmp_path: Path):
     process = start("stubborn", patience_s=60.0, stderr=subprocess.PIPE)
     (worker,) = pids(tmp_path, "worker")
     process.send_signal(signal.SIGTERM)
-    wait_for(lambda: "worker" in (tmp_path / "order").read_text() if (tmp_path / "order").exists() else False)
+    until(lambda: "worker" in (tmp_path / "order").read_text() if (tmp_path / "order").exists() else False)
     process.send_signal(signal.SIGINT)
     _out, said = process.communicate(timeout=30)
     assert b"worker is not waited for and is killed" in said
@@ -127,11 +120,11 @@ def test_nothing_is_left_when_the_supervisor_is_killed(start, tmp_path: Path):
     process.wait()
     for name in ("beat", "web", "worker"):
         for pid in pids(tmp_path, name):
-            wait_for(lambda pid=pid: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+            until(lambda pid=pid: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
 
 
 def test_a_program_that_dies_is_started_again(start, tmp_path: Path):
     start()
     (first,) = pids(tmp_path, "web")
     os.kill(first, signal.SIGKILL)
-    wait_for(lambda: len(pids(tmp_path, "web")) == 2)
+    until(lambda: len(pids(tmp_path, "web")) == 2)
