@@ -98,7 +98,9 @@ def test_it_serves_the_fleet_and_survives_a_database_that_goes_and_comes_back(
 
 @pytest.mark.deployment
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_the_exporter_at_once_without_a_traceback(number: signal.Signals, exporter: Callable[..., Exporter]) -> None:
+def test_a_signal_stops_the_exporter_at_once_without_a_traceback(
+    number: signal.Signals, exporter: Callable[..., Exporter]
+) -> None:
     process, port = exporter()
     with socket.create_connection(("127.0.0.1", port)):  # a client that hangs delays nothing
         started = time.monotonic()
