@@ -26,7 +26,6 @@ KIND_UNITS: dict[str, str] = {
     "objects": "objects",
     "untracked": "blocks",
     "native": "KiB",
-    "fragmentation": "KiB",
 }
 """What the counts of a leak count, where its evidence does not say."""
 

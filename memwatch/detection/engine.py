@@ -15,7 +15,7 @@ from memwatch.detection.case import WINDOWS, Case, Decision, Thresholds, floors
 from memwatch.detection.explanation import account, fitted_trend
 from memwatch.detection.history import History
 from memwatch.detection.onset import all_new, from_onset
-from memwatch.detection.rules.gates import STEADY_COUNT, WATCH_POINTS
+from memwatch.detection.rules.gates import WATCH_POINTS
 from memwatch.detection.rules.registry import decide
 from memwatch.detection.sentence import sentence
 from memwatch.detection.series import (
@@ -224,11 +224,3 @@ def detect_leaks(
     if len(lives) >= pool_rows.MIN_LIVES and not any(verdict.is_leak for verdict in verdicts):
         verdicts = pool_rows.judge_lives(lives, thresholds=thresholds)
     return [verdict.to_leak(now) for verdict in verdicts if verdict.is_leak]
-
-
-def may_open(first: int, last: int, points: int, thresholds: Thresholds = DEFAULTS) -> bool:
-    """Whether a type's gate can open, from its first and last count alone: what a caller need not load otherwise."""
-    growth = last - first
-    if growth > thresholds.min_growth_count and growth * 100 > thresholds.min_growth_percent * first:
-        return True
-    return points >= WATCH_POINTS and growth >= STEADY_COUNT

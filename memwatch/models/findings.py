@@ -93,7 +93,6 @@ class Leak(models.Model):
         OBJECTS = "objects", _("objects")
         UNTRACKED = "untracked", _("untracked objects")
         NATIVE = "native", _("native memory")
-        FRAGMENTATION = "fragmentation", _("fragmentation")
 
     class Confidence(models.TextChoices):
         LOW = "low", _("low")

@@ -25,7 +25,10 @@ _VARIABLE = re.compile(r"\bMEMWATCH_[A-Z]+(?:_[A-Z]+)*\b")
 SETTINGS = {f"MEMWATCH_{field.name.upper()}" for field in dataclasses.fields(Settings)}
 READERS = [
     *(ROOT / "project").rglob("*.py"),
-    *(ROOT / name for name in ("docker-compose.yml", "Makefile", "tests/servers.py", "memwatch/sampling/walk.py")),
+    *(
+        ROOT / name
+        for name in ("docker-compose.yml", "Makefile", "Procfile", "tests/servers.py", "memwatch/sampling/walk.py")
+    ),
 ]
 MADE = ("docs/_build",)
 """Folders that are there once something was run."""

@@ -174,7 +174,8 @@ def test_a_thread_that_is_killed_amid_a_walk_does_no_harm() -> None:
         import ctypes
         thread, ended = walking()
         assert ctypes.CDLL(None).pthread_cancel(ctypes.c_ulong(thread.ident)) == 0
-        time.sleep(0.3)
+        while os.path.exists(f"/proc/self/task/{thread.native_id}"):
+            time.sleep(0.001)
         gc.collect()
         names = counted()[0]
         say([ended, names["Kept"], names["Bookmark"]])
@@ -261,16 +262,17 @@ def test_types_made_and_dropped_meanwhile_are_neither_freed_under_it_nor_kept() 
 
 def test_a_collection_that_does_not_end_is_not_waited_for_without_end() -> None:
     told = script("""
-        release = threading.Event()
+        entered, release = threading.Event(), threading.Event()
         class Slow:
             def __del__(self):
+                entered.set()
                 release.wait(60)
         slow = Slow()
         slow.me = slow
         del slow
         collecting = threading.Thread(target=gc.collect, daemon=True)
         collecting.start()
-        time.sleep(0.2)
+        entered.wait(60)
         began = time.monotonic()
         try:
             counted()

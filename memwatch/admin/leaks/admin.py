@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from memwatch.admin import formats
-from memwatch.admin.acts import Act
+from memwatch.admin.actions import Act
 from memwatch.admin.base import PageAdmin
 from memwatch.admin.leaks import actions, causes, evidence
 from memwatch.admin.leaks import page as leak_page
@@ -64,8 +64,8 @@ class LeakAdmin(PageAdmin):
     )  # fmt: skip
     about = gettext_lazy(
         "What grows and is not given back, worst first: by severity, then by the time that memory lasts. A type that "
-        "leaks in several processes of a service is one row. Open and acknowledged leaks are shown; snoozed, suppressed and "
-        "resolved ones by the filter."
+        "leaks in several processes of a service is one row. The list shows open and acknowledged leaks; the filter "
+        "shows snoozed, suppressed and resolved ones."
     )
     empty = gettext_lazy(
         "No leak is open. A process is judged after 16 snapshots; until then, and for growth that stops, nothing is "

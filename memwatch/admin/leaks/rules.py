@@ -38,7 +38,6 @@ QUESTIONS: dict[str, Promise] = {
     "season": gettext_lazy("Is it more than the time of the day?"),
     "grouping": gettext_lazy("Is it a cause of its own?"),
     "pooled": gettext_lazy("Does it grow in one life of the process after the other?"),
-    "fragmentation": gettext_lazy("Is it held by the allocators and not used?"),
 }
 OUTCOMES: dict[str, tuple[str, str, Promise]] = {
     "passed": ("found", "✓", gettext_lazy("speaks for a leak")),

@@ -24,7 +24,7 @@ class LeakSerializer(serializers.Serializer[Leak]):
     object_type = serializers.CharField()
     severity = serializers.ChoiceField(choices=Severity.choices)
     confidence = serializers.ChoiceField(choices=Leak.Confidence.choices)
-    initial_count = serializers.IntegerField(help_text="Objects, blocks (untracked) or KiB (native, fragmentation)")
+    initial_count = serializers.IntegerField(help_text="Objects, blocks (untracked) or KiB (native)")
     current_count = serializers.IntegerField()
     growth_count = serializers.IntegerField()
     growth_percent = serializers.FloatField()

@@ -38,7 +38,7 @@ _NEWEST = 1_000_000
 CALLERS_S = 6.0
 """How long it goes on with deep stacks where a library's line allocates: these cost several times as much."""
 
-_WITHOUT_INSTANCES = (*instances.UNTRACKED_TYPES, "untracked", "native", "fragmentation")
+_WITHOUT_INSTANCES = (*instances.UNTRACKED_TYPES, "untracked", "native")
 _NONE_ALLOCATED = "No instance of {} was allocated during the recording and is still alive."
 
 _tracing_in = 0

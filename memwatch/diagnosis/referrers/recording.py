@@ -35,10 +35,8 @@ class ReferrersRecording:
 
     def __init__(self, asked: options.ReferrersOptions, host: Host) -> None:
         self.needs_mb = NEEDS_MB + host.listing_mb
-        if asked.type in ("native", "fragmentation"):
-            raise Refused(
-                f"{asked.type} memory belongs to no Python object: record a flame graph with native_traces instead"
-            )
+        if asked.type == "native":
+            raise Refused("native memory belongs to no Python object: record a flame graph with native_traces instead")
         self._asked = asked
         self._host = host
 

@@ -23,10 +23,6 @@ log = logging.getLogger("memwatch")
 _ATTEMPTS = 10
 _SAME_START = timedelta(seconds=2)
 """Two readings of one process's start time differ by less."""
-_DESCRIPTION = (
-    *("program", "command_line", "parent_pid", "python", "agent_version", "extension_modules"),
-    *("census_method", "cpu_budget_percent"),
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -36,7 +36,7 @@ from memwatch.signals import leak_detected
 
 LONG_HOLD = timedelta(days=1)
 """A leak found over days is resolved after a day without growth."""
-REOPEN_GROWTH = {"objects": 100, "untracked": 1_000, "native": 256, "fragmentation": 256}
+REOPEN_GROWTH = {"objects": 100, "untracked": 1_000, "native": 256}
 """Least growth beyond the count at the resolve (objects, blocks, KiB), as the gates of detection have it."""
 REOPEN_SHARE = 0.01
 """The same as a share of that count: a hundred of a million objects is noise."""

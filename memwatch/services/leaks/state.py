@@ -88,7 +88,7 @@ def take_figures(row: Leak, verdict: Verdict, now: datetime) -> None:
 def take_over_growth(row: Leak, process: Process | None) -> None:
     """Growth of the process that was reported before its objects were known now has a name: it began then."""
     since = None if process is None else process.growing_since
-    if since is not None and row.kind != Leak.Kind.FRAGMENTATION:
+    if since is not None:
         row.started_at = since if row.started_at is None else min(row.started_at, since)
 
 
