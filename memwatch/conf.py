@@ -47,11 +47,11 @@ class Settings:
     pause_budget_ms: float = 50.0
     """A census that held the process longer at a time is followed by the next one later. The native walk never does."""
     cpu_budget_percent: float = 0.5
-    """Of one CPU, for looking at a process's heap, on average; beyond it the census is taken more rarely."""
+    """Share of one CPU, on average, for looking at a process's heap; beyond it the census is taken more rarely."""
     heap_limit_mb: float | None = None
     """The ceiling of a process; without it the smallest of the container's limit, the rlimits and the host's memory."""
     heap_warning_percent: float = 80.0
-    """Of the limit: from here on a process's heap, or its container, is a warning."""
+    """Percent of the limit from which a process's heap, or its container, is a warning."""
     heap_critical_percent: float = 90.0
     """And from here on critical."""
     growth_rate_warning: float = 10.0
@@ -61,7 +61,7 @@ class Settings:
     leak_min_growth_percent: float = 50.0
     """A type that grew by more than this, and by more than the next, opens the question whether it leaks."""
     leak_min_growth_count: int = 100
-    """The same in objects."""
+    """The least growth in objects."""
     drift_warning_percent: float = 50.0
     """Used heap above the baseline for half an hour: from here on a warning."""
     drift_critical_percent: float = 100.0

@@ -18,7 +18,7 @@ class Observed:
     labels: Mapping[str, str]
     started_at: datetime | None = None
     figures: MemorySnapshot | None = None
-    """Of its last snapshot."""
+    """The figures of its last snapshot."""
     release: str = ""
     python: str = ""
     """The interpreter's version."""
@@ -32,7 +32,7 @@ class Observed:
     counted_at: datetime | None = None
     """When the objects in ``figures`` were counted, where that was before the last snapshot."""
     growth_kib_per_hour: float | None = None
-    """Of resident memory, while it grows steadily."""
+    """Growth of resident memory, while it is steady."""
     leaks_known: bool | None = None
     """Whether its objects were counted often enough to say whether it leaks; ``None`` if leaks are not judged."""
 

@@ -70,7 +70,7 @@ class MemoryProfiler:
         self._task: asyncio.Task[None] | None = None
         self._executor: ThreadPoolExecutor | None = None
         self._pid = os.getpid()
-        """Of the process that task and executor belong to."""
+        """The process that task and executor belong to."""
         self._started_tracing = False
         self._taken = self._failures = 0
 

@@ -43,7 +43,7 @@ class BigContainer(Record):
     holds: str | None = None
     """The type of most of up to 50 sampled entries, e.g. ``bytes``; ``None`` when not sampled."""
     token: int | None = None
-    """The same for the same container from snapshot to snapshot of one process (its address); no meaning elsewhere."""
+    """The container's address: equal in all snapshots of one process for the same container; no meaning elsewhere."""
     name: str | None = None
     """Where it lives, e.g. ``shop.leaks.FRAGMENTS``, when it is a module-level name; ``None`` when unknown."""
     entry_bytes: float | None = None
@@ -225,7 +225,7 @@ class Leak(Record):
     initial_count: int
     """Count (objects), blocks (untracked) or KiB (native) at the start of the window."""
     current_count: int
-    """The same at its end."""
+    """The figure at the end of the window."""
     growth_count: int
     """``current_count - initial_count``."""
     growth_percent: float

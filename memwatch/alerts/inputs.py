@@ -50,7 +50,7 @@ class ProcessView:
     gc_rate: float | None = None
     """Collections of generations 1 and 2 a second over the last minutes."""
     gc_average: float | None = None
-    """The same over the hours before."""
+    """Collections a second over the hours before."""
 
     @property
     def name(self) -> str:

@@ -41,7 +41,7 @@ UNITS = {
     "leak": "% growth",
     "baseline_drift": "% above the baseline",
 }
-"""Of an alert's value and threshold, by its type."""
+"""The unit of an alert's value and threshold, by type."""
 
 
 def headline(message: Mapping[str, Any]) -> str:

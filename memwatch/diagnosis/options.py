@@ -16,7 +16,7 @@ UNTRACKED = "untracked"
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ReferrersOptions:
-    """Of a recording of referrers."""
+    """Options of a recording of referrers."""
 
     type: str
     """``module.QualName`` as snapshots say it, or ``untracked``."""
@@ -32,7 +32,7 @@ class ReferrersOptions:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class AllocationsOptions:
-    """Of a recording of allocation sites."""
+    """Options of a recording of allocation sites."""
 
     type: str | None = None
     """The type whose allocations are to be marked."""
@@ -46,7 +46,7 @@ class AllocationsOptions:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class FlamegraphOptions:
-    """Of a flame graph."""
+    """Options of a flame graph."""
 
     duration_s: float = 30.0
     mode: str = "leaks"

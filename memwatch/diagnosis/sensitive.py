@@ -73,7 +73,7 @@ _RUN = re.compile(r"[A-Za-z0-9+/_=-]{16,}")
 _MOST_RISES = 4
 """From a small letter to a large one, in a run without digits."""
 _DIGITS = re.compile(r"\d(?:[ -]?\d){11,}")
-"""Of cards and accounts."""
+"""Numbers of cards and accounts."""
 _QUOTES = "'\""
 _PEM = "-----BEGIN"
 

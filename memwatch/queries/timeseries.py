@@ -154,7 +154,7 @@ class _Reader:
         return wanted
 
     def _moments(self, pk: int, since: datetime, until: datetime) -> Q:
-        """The same for a process seen from outside, whose snapshots are numbered by the clock: by evenly many times."""
+        """The points of a process seen from outside, whose snapshots are numbered by the clock: evenly spaced times."""
         interval = timedelta(seconds=get_settings().snapshot_interval)
         if (until - since) / interval <= self.most_each:
             return Q(process=pk, timestamp__range=(since, until))

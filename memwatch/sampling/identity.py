@@ -45,7 +45,7 @@ class ProcessInfo:
     census_method: str = ""
     """How its objects are counted: ``native walk``, or ``fallback`` and why."""
     cpu_budget_percent: float | None = None
-    """Of one CPU, for looking at its heap, on average: what decides how often objects are counted."""
+    """Share of one CPU, on average, for looking at its heap: it decides how often objects are counted."""
 
     @property
     def key(self) -> str:

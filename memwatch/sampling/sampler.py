@@ -80,7 +80,7 @@ class Sampler:
         self._monotonic = monotonic
         self._snapshots = 0
         self._census_cpu_ms = 0.0
-        """Of the last census."""
+        """CPU milliseconds of the last census."""
         self._stopped = 0
         """Censuses in a row that were stopped half-way: the next one hurries."""
         self._shared_at = 0

@@ -44,7 +44,7 @@ class _NativeTcp(Connection):
 
 
 class _NativeUnix(UnixDomainSocketConnection):
-    """The same over a Unix socket."""
+    """A connection over a Unix socket."""
 
     def _connect(self) -> socket.socket:
         return _connected(self, gevent_compat.new_socket(socket.AF_UNIX, socket.SOCK_STREAM), self.path)

@@ -53,7 +53,7 @@ def _packed(frames: Frames, files: dict[str, int]) -> list[int]:
 
 
 def taken_apart(content: bytes) -> tuple[Sizes, dict[Frames, int], str]:
-    """The same back in the process: sizes, instances of the type, and why none were found."""
+    """The trace, back in the process: sizes, instances of the type, and why none were found."""
     found = json.loads(content)
     sizes: Sizes = {}
     of_type: dict[Frames, int] = {}

@@ -18,7 +18,7 @@ from memwatch.diagnosis.context import Refused
 from memwatch.sampling.atomic import be_alone
 
 HEAD, OWNED = struct.Struct("<cQ"), struct.Struct("<d")
-"""Of a message: its kind and its length. Of an answer: MB that only the child owned."""
+"""A message has its kind and its length; an answer has the MB that only the child owned."""
 ALIVE, DONE, REFUSED, FAILED = b"!", b"+", b"r", b"-"
 MOST_FILES = 65_536
 """Looked for where the kernel cannot close all at once."""

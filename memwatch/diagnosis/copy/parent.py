@@ -39,7 +39,7 @@ them, and all where the program's collector goes through its heap in that time."
 MS_PER_MB, LONGEST_PAUSE_MS = 0.05, 100.0
 """A fork copies the tables of the process's pages: so long for each MB, at most."""
 LONGEST_S = 60.0
-"""Of wall time, and as much of CPU."""
+"""Seconds of wall time, and as many of CPU."""
 MOST_BYTES = 32 * 1024 * 1024
 """That a child may send."""
 ATTEMPTS = 4

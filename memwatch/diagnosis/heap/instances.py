@@ -21,7 +21,7 @@ UNTRACKED_TYPES = ("str", "bytes", "bytearray", "int", "float", "complex", "bool
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Population:
-    """Of one type."""
+    """The instances of one type."""
 
     count: int
     sample: tuple[int, ...]

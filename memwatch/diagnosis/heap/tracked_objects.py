@@ -104,7 +104,7 @@ class Held:
             release()  # also where there is no memory to do it part by part
 
     def _let_go(self, start: int) -> None:
-        """Of those from ``start`` on, the newest first."""
+        """The objects from ``start`` on, the newest first."""
         length = sum(map(len, LISTED))
         while length > start:
             length = max(start, length - AT_ONCE)

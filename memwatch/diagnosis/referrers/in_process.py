@@ -36,7 +36,7 @@ LONGEST_HOLD_MS = 50.0
 MOST_OBJECTS = 600_000
 """Tracked objects that are listed within about that time."""
 SHARE = 0.1
-"""Of a core."""
+"""Share of a core."""
 EXAMINED_EACH = 5
 """Instances examined for each whose values may be shown."""
 MOST_WANTED = 300

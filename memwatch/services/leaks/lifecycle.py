@@ -39,7 +39,7 @@ LONG_HOLD = timedelta(days=1)
 REOPEN_GROWTH = {"objects": 100, "untracked": 1_000, "native": 256}
 """Least growth beyond the count at the resolve (objects, blocks, KiB), as the gates of detection have it."""
 REOPEN_SHARE = 0.01
-"""The same as a share of that count: a hundred of a million objects is noise."""
+"""The growth needed, as a share of that count: a hundred of a million objects is noise."""
 
 _State, _Event = Leak.State, LeakEvent.Kind
 

@@ -91,7 +91,7 @@ def _follow_up(now: datetime, hub: Hub | None) -> int:
 
 
 def _options(row: Recording, kind: RecordingKind) -> dict[str, Any]:
-    """Of what follows it: as it was asked for itself, as its leak wants it, as its trigger has it."""
+    """Options of the follow-up recording: from its own request, its leak or its trigger."""
     of_trigger = row.trigger.options if row.trigger is not None else {}
     of_leak = triggers.asked_for(row.leak) if row.leak is not None else {}
     return fitting(kind, {**of_trigger, **of_leak, **row.options})
