@@ -9,7 +9,7 @@ LEVELS = ("_warning", "_critical")
 
 
 def episode_of(alert_type: str, subject: str) -> str:
-    """What is told of as one thing: a warning that becomes critical is the same episode, at a higher severity."""
+    """What counts as one episode: a warning that becomes critical continues it at a higher severity."""
     for level in LEVELS:
         alert_type = alert_type.removesuffix(level)
     return f"{alert_type} {subject}"

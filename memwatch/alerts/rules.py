@@ -13,7 +13,7 @@ from memwatch.records import SEVERITIES
 WARM_UP_S = 600.0
 """Imports, first requests and pools fill a process in its first minutes: growth is not counted from then."""
 MIN_SPAN_S = 1800.0
-"""A growth rate is told from floors at least half an hour apart: one batch job is no trend."""
+"""A growth rate needs floors at least half an hour apart: one batch job is no trend."""
 MIN_GROWTH_MB = 4.0
 """Growth of less between two floors is a late import or a fragmented arena, whatever its percentage."""
 STILL_GROWING = 0.3

@@ -1,4 +1,4 @@
-"""Alerts as rows: raised once, cleared when over; what is to be told goes into the outbox with them."""
+"""Alerts as rows: raised once, cleared when over; their notifications go into the outbox with them."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def check(now: datetime | None = None) -> AlertResult:
     """Raise what is over a threshold and not raised yet, clear what is over. Repeating it changes nothing.
 
     A warning that becomes critical, and a leak that gets worse, are one episode: the alert gives way to another, which
-    is told as worse. One that gets milder keeps quiet, and so does a leak that more or fewer processes have. The end
-    of the episode is told with a summary.
+    is reported as worse. One that gets milder sends nothing, and so does a leak that more or fewer processes have. The end
+    of the episode is reported with a summary.
     """
     now, settings = now or timezone.now(), get_settings()
     findings = {finding.episode: finding for finding in _worst_last(decide(look(settings, now), settings))}
@@ -110,7 +110,7 @@ def _safely(act: Callable[[], bool]) -> bool:
 
 
 def _raise(finding: Finding, now: datetime, before: Alert | None = None) -> bool:
-    """Create the row and what is told of it; the constraint lets only one through."""
+    """Create the row and its notifications; the constraint lets only one through."""
     alert = Alert(
         type=finding.type,
         subject=finding.subject,
@@ -165,7 +165,7 @@ def _worst(value: float, before: Alert | None) -> float:
 
 
 def _clear(alert: Alert, now: datetime, *, told: bool) -> bool:
-    """Only whoever sets the time tells of it."""
+    """Only the caller that sets the time sends it."""
     if not Alert.objects.raised().filter(pk=alert.pk).update(cleared_at=now):
         return False
     alert.cleared_at = now

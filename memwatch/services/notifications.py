@@ -1,4 +1,4 @@
-"""The outbox: messages are written in the transaction of what they tell of, and sent by a task until they arrive.
+"""The outbox: messages are written in the transaction of their event, and sent by a task until they arrive.
 
 A message is delivered at least once: a worker that is killed between sending and noting it sends it again, under the
 same id. Messages of one episode reach a channel in their order; a channel that fails or hangs holds up no other.

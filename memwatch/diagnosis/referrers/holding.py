@@ -24,7 +24,7 @@ class Candidate:
 
     id: int
     holds: int
-    """Share of the examined objects."""
+    """How many of the examined objects it holds."""
     of: int
     steps: float
     """Mean number of steps from it down to them."""
