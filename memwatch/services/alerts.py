@@ -43,7 +43,7 @@ def check(now: datetime | None = None) -> AlertResult:
     """Raise what is over a threshold and not raised yet, clear what is over. Repeating it changes nothing.
 
     A warning that becomes critical, and a leak that gets worse, are one episode: the alert gives way to another, which
-    is reported as worse. One that gets milder sends nothing, and so does a leak that more or fewer processes have. The end
+    is reported as worse. One that gets milder sends nothing; nor does a leak that more or fewer processes have. The end
     of the episode is reported with a summary.
     """
     now, settings = now or timezone.now(), get_settings()
