@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from memwatch.admin import formats
-from memwatch.admin.base import PageAdmin
 from memwatch.admin.acts import Act
+from memwatch.admin.base import PageAdmin
 from memwatch.admin.leaks import actions, causes, evidence
 from memwatch.admin.leaks import page as leak_page
 from memwatch.admin.leaks.tables import SEVERITY_RANK
@@ -54,7 +54,7 @@ class LeakAdmin(PageAdmin):
     list_display = (
         "shown_type", "severity_shown", "state_shown", "growth", "per_hour", "exhaustion", "since",
     )  # fmt: skip
-    list_display_links = None  # the processes of a row are links of their own, which cannot stand within another
+    list_display_links = None  # a row has several links: its leak, and each process of it
     list_filter = (StateFilter, causes.RowsFilter, "severity", "kind", "confidence", "service")
     search_fields = ("object_type", "service__name", "process__host", "verdict")
     search_help_text = gettext_lazy("Type, service, host or words of the verdict")
@@ -64,8 +64,8 @@ class LeakAdmin(PageAdmin):
     )  # fmt: skip
     about = gettext_lazy(
         "What grows and is not given back, worst first: by severity, then by the time that memory lasts. A type that "
-        "leaks in several processes of a service is one row. Open and acknowledged leaks are shown; snoozed, suppressed and "
-        "resolved ones by the filter."
+        "leaks in several processes of a service is one row. Open and acknowledged leaks are shown; snoozed, "
+        "suppressed and resolved ones by the filter."
     )
     empty = gettext_lazy(
         "No leak is open. A process is judged after 16 snapshots; until then, and for growth that stops, nothing is "

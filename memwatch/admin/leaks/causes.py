@@ -18,7 +18,6 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin import formats
 from memwatch.admin.actions import MOST_ROWS
-from memwatch.admin.leaks import evidence
 from memwatch.admin.leaks.tables import SEVERITY_RANK, each_process_url
 from memwatch.admin.listing import Listed
 from memwatch.models import Leak
