@@ -51,11 +51,9 @@ class ServiceAdmin(PageAdmin):
         rows: QuerySet[Service] = super().get_queryset(request)
         # Each a look at the living alone: a join would read the snapshots of all that ever lived.
         return rows.annotate(
-            alive_processes=Coalesce(
-                Subquery(alive.annotate(found=Count("object_type", distinct=True)).values("found")), 0
-            ),
+            alive_processes=Coalesce(Subquery(alive.annotate(found=Count("pk")).values("found")), 0),
             alive_rss_kib=Subquery(alive.annotate(found=Sum("last_snapshot__rss_kib")).values("found")),
-            leaks_open=Coalesce(Subquery(leaks.annotate(found=Count("pk")).values("found")), 0),
+            leaks_open=Coalesce(Subquery(leaks.annotate(found=Count("object_type", distinct=True)).values("found")), 0),
         )
 
     @admin.display(description=gettext_lazy("processes alive"), ordering="alive_processes")
