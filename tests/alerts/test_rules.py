@@ -103,8 +103,8 @@ def test_a_drift_that_came_back_within_half_an_hour_is_no_drift():
 def test_each_active_leak_has_its_alert():
     leak = LeakView(
         id=7, kind="objects", service_id=1, service="web", process_id=1, host="a", slot="web-1",
-        object_type="shop.Quote",
-        severity="high", sentence="leak: grows steadily.", growth_count=12_000, growth_percent=300.0,
+        object_type="shop.Quote", severity="high", sentence="leak: grows steadily.",
+        growth_count=12_000, growth_percent=300.0,
     )  # fmt: skip
     (finding,) = decide(Fleet(leaks=(leak,)), LIMITS)
     assert (finding.type, finding.severity, finding.leak_id) == ("leak", "high", 7)

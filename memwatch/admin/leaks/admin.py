@@ -54,7 +54,7 @@ class LeakAdmin(PageAdmin):
     list_display = (
         "shown_type", "severity_shown", "state_shown", "growth", "per_hour", "exhaustion", "since",
     )  # fmt: skip
-    list_display_links = None  # the processes of a row are links of their own, which cannot stand within another
+    list_display_links = None  # a row has several links: its leak, and each process of it
     list_filter = (StateFilter, causes.RowsFilter, "severity", "kind", "confidence", "service")
     search_fields = ("object_type", "service__name", "process__host", "verdict")
     search_help_text = gettext_lazy("Type, service, host or words of the verdict")
