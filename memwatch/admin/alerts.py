@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -60,7 +60,7 @@ class AlertAdmin(PageAdmin):
         "setting ALERT_CHANNELS."
     )
 
-    def get_ordering(self, request: HttpRequest) -> Sequence[Any]:
+    def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
         """What is raised: the worst first; what was: the newest."""
         if request.GET.get(RaisedFilter.parameter_name, "raised") == "raised":
             return (SEVERITY_RANK.desc(), "-raised_at", "-id")

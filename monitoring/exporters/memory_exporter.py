@@ -9,8 +9,8 @@ In a program of your own::
     await exporter.start()          # http://127.0.0.1:9202/metrics
 
 By itself, ``python memory_exporter.py`` watches its own process. With ``--transport local:///var/run/memwatch`` or
-``--transport redis://host:6379/0`` it shows what the agents there report, and leaves them to the worker that ingests them.
-The exporter of a whole deployment, with its leaks and baselines, is ``manage.py memwatch_exporter``.
+``--transport redis://host:6379/0`` it shows what the agents there report, and leaves them to the worker, which ingests
+them. The exporter of a whole deployment, with its leaks and baselines, is ``manage.py memwatch_exporter``.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ def _cause(leak: Leak) -> tuple[Any, ...]:
     return tuple(getattr(leak, name) for name in _CAUSE)
 
 
-def _ranked(rows: QuerySet[Leak]) -> QuerySet[Leak]:
+def _ranked(rows: QuerySet[Leak]) -> QuerySet[Any]:
     """With ``place`` among those of the same cause, 1 for the worst, and ``size``, how many they are."""
     partition = [F(name) for name in _CAUSE]
     order = (_ENDED_LAST, *MOST_URGENT, F("pk").asc())

@@ -70,8 +70,10 @@ def cause_rows(
 
 def each_process_url(leak: Leak) -> str:
     """The list of this leak's rows, one for each process of the service."""
-    cause = {"service__id__exact": leak.service_id, "kind__exact": leak.kind, "object_type": leak.object_type}
-    return formats.changelist("leak", by="process", **cause)
+    service = leak.service_id
+    return formats.changelist(
+        "leak", by="process", service__id__exact=service, kind__exact=leak.kind, object_type=leak.object_type
+    )
 
 
 def _cause(leak: Leak | LeakGlance) -> tuple[int, str, str]:
