@@ -259,6 +259,7 @@ class Fuzz:
                 self.failures.append("a thread hangs")
                 faulthandler.dump_traceback(all_threads=True)
                 os._exit(1)
+        self.walk.stop()
         gc.unfreeze()
         self.kept.clear()
         gc.collect()
