@@ -175,6 +175,12 @@ class MemorySnapshot(Record):
         Unit.COUNT, "Threads of the process, the agent's among them",
         label="Threads", column="threads", small=True, metric="process_threads", metric_help="Threads.",
     )
+    page_faults: int | None = figure(
+        Unit.TOTAL, "Major page faults since the process started: pages that had to be read from disk or swap",
+        label="Major page faults", hint="read from disk or swap", column="page_faults",
+        metric="process_major_page_faults_total",
+    )
+    """``None`` without /proc."""
 
     census_pause_ms: float | None = figure(
         Unit.MS, "Longest time the last census kept the interpreter",

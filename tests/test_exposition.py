@@ -34,6 +34,7 @@ def figures(**changes: object) -> MemorySnapshot:
         "gc_collections_gen1": 40,
         "gc_collections_gen2": 3,
         "census_pause_ms": 12.5,
+        "page_faults": 21,
     }
     return MemorySnapshot(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -74,6 +75,7 @@ def test_the_figures_of_a_process_carry_service_host_and_slot() -> None:
     assert value(shown, "fogcompute_memory_gc_collections_total", **WEB_1, generation="2") == 3
     assert value(shown, "memwatch_process_resident_memory_bytes", **WEB_1) == 600 * 1024 * 1024
     assert value(shown, "memwatch_heap_used_bytes", **WEB_1) == 512 * 1024 * 1024
+    assert value(shown, "memwatch_process_major_page_faults_total", **WEB_1) == 21
     assert value(shown, "memwatch_census_pause_seconds", **WEB_1) == 0.0125
     assert value(shown, "memwatch_process_start_time_seconds", **WEB_1) == NOW.timestamp()
     assert value(shown, "memwatch_last_snapshot_timestamp_seconds", **WEB_1) == NOW.timestamp()

@@ -8,9 +8,10 @@ from django.db import transaction
 from memwatch.models import Snapshot
 from memwatch.queries.object_types import names_of
 from memwatch.queries.snapshot_mapping import columns_of, figures_of, type_names
-from memwatch.records import BigContainer, MemorySnapshot
+from memwatch.records import FIGURES, BigContainer, MemorySnapshot
 from memwatch.services.ingest.writer import intern
-from tests.reports import START, snapshot
+from memwatch.transport.wire import Report
+from tests.reports import START, report, snapshot
 
 pytestmark = pytest.mark.django_db
 
@@ -23,6 +24,14 @@ def kept(figures: MemorySnapshot) -> MemorySnapshot:
 def test_what_was_not_measured_stays_unknown() -> None:
     figures = kept(MemorySnapshot(timestamp=START))
     assert figures == MemorySnapshot(timestamp=START)
+
+
+def test_every_number_of_a_report_comes_back_from_its_column() -> None:
+    numbers = {figure.name: 3 for figure in FIGURES.values() if figure.column}
+    sent = report(snapshots={1: MemorySnapshot(timestamp=START, **numbers)})
+    ((_seq, arrived),) = Report.decode(sent.encode()).snapshots
+    back = kept(arrived)
+    assert {name: getattr(back, name) for name in numbers} == numbers
 
 
 def test_sizes_are_kept_to_the_kilobyte_and_times_to_the_microsecond() -> None:
