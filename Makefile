@@ -49,7 +49,7 @@ bench-fleet: .venv/.installed-dev
 
 # Planted leaks in real sites, e.g. make bench-sites SITE=pulp LEAK=request INTERVAL=5 MINUTES=3.
 bench-sites: .venv/.installed-dev
-	$(VENV)/python -m benchmarks.sites $(SITE:%=--site=%) $(LEAK:%=--leak=%) $(INTERVAL:%=--interval=%) $(MINUTES:%=--minutes=%)
+	$(VENV)/python -m benchmarks.sites $(SITE:%=--site=%) $(LEAK:%=--leak=%) $(INTERVAL:%=--interval=%) $(RATE:%=--rate=%) $(MINUTES:%=--minutes=%)
 
 # The documentation as a site, in docs/_build.
 docs: .venv/.installed-dev

@@ -7,7 +7,7 @@ act on, so it leads and the rest is listed as "grows with".
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from memwatch.detection.attribution import IN_STEP, Judged, attribute, correlation_of, holds_several
@@ -32,7 +32,7 @@ FRAMEWORKS = frozenset(
 PARTS_PER_OBJECT = 20
 """Containers and cells that one leaked object may bring; growth beyond that has another cause."""
 
-HOST_RANK = 4
+MEANING, HOST_RANK = 2, 4
 SAME_RATE = 0.99
 """Correlation from which two types of libraries are parts of one thing that is kept: a request, its match, its proxies.
 Two classes of the host under one steady load look so too, and are two leaks."""
@@ -93,16 +93,10 @@ def rank(name: str) -> int:
 
 def _objects(leaks: Sequence[Judged]) -> tuple[list[Judged], dict[int, list[Judged]]]:
     held = {type_name for item in leaks[:1] for type_name in held_by_growing(item.case.history)}
-
-    def first(item: Judged) -> tuple[int, bool, int]:
-        name = item.case.series.name
-        return -rank(name), name not in held, -item.verdict.growth_count
-
-    ordered = sorted(leaks, key=first)
     leaders: list[Judged] = []
     followers: dict[int, list[Judged]] = {}
-    for item in _holders_first(ordered):
-        at = _leader_of(item, leaders)
+    for item in _in_order(leaks, held):
+        at = _leader_of(item, leaders, held)
         if at is None:
             leaders.append(item)
         else:
@@ -110,18 +104,30 @@ def _objects(leaks: Sequence[Judged]) -> tuple[list[Judged], dict[int, list[Judg
     return leaders, followers
 
 
-def _holders_first(items: Sequence[Judged]) -> list[Judged]:
-    """Of one rank the fewer before the more: an order holds its lines."""
-    best = rank(items[0].case.series.name) if items else 0
-    if best < 2:
-        return list(items)
-    return sorted(items, key=lambda item: (-rank(item.case.series.name), item.verdict.growth_count))
+def _in_order(leaks: Sequence[Judged], held: Collection[str]) -> list[Judged]:
+    """The likeliest cause first. What a growing container holds is what is kept, whatever that holds in its turn.
+
+    Of one rank the fewer lead the more, since an order holds its lines; of plain types the most numerous lead.
+    """
+    plain = all(rank(item.case.series.name) < MEANING for item in leaks)
+
+    def first(item: Judged) -> tuple[bool, int, bool, int]:
+        name, count = item.case.series.name, item.verdict.growth_count
+        return not _kept(name, held), -rank(name), name not in held, -count if plain else count
+
+    return sorted(leaks, key=first)
 
 
-def _leader_of(item: Judged, leaders: Sequence[Judged]) -> int | None:
+def _kept(name: str, held: Collection[str]) -> bool:
+    """Whether a growing container holds this type, which says more than that it holds lists."""
+    return name in held and rank(name) >= MEANING
+
+
+def _leader_of(item: Judged, leaders: Sequence[Judged], held: Collection[str]) -> int | None:
     if not leaders:
         return None
-    own = rank(item.case.series.name)
+    name = item.case.series.name
+    own = rank(name)
     steps = [correlation_of(item.case, leader.case) for leader in leaders]
     best = max(range(len(leaders)), key=steps.__getitem__)
     leading = rank(leaders[best].case.series.name)
@@ -132,6 +138,8 @@ def _leader_of(item: Judged, leaders: Sequence[Judged]) -> int | None:
     if own < leading:
         return best if steps[best] >= IN_STEP else None
     for i, leader in enumerate(leaders):
+        if _kept(leader.case.series.name, held) and not _kept(name, held) and steps[i] >= SAME_RATE:
+            return i
         if rank(leader.case.series.name) != own:
             continue
         if holds_several(leader.case, item.case) or (own < HOST_RANK and steps[i] >= SAME_RATE):

@@ -22,6 +22,8 @@ RISING_SHARE = 0.8
 """Of the steps between floors so many do not fall: as rule 2 of the detection asks of few points."""
 LARGEST_STEP = 0.5
 """One step with more of the gain than this is a jump, which is no rate."""
+WARM_UP_STEPS = 3
+"""A process that has just started jumps in these: imports, connections. What came after that is looked at alone."""
 LATE_SHARE = 0.3
 """The later half still grows at this share of the whole rate, else it was a warm-up: rule 6 of the detection."""
 
@@ -52,10 +54,18 @@ def steady_growth(floors: Sequence[float | None], stretch_s: float, *, growing: 
         if sum(step >= 0 for step in steps) < RISING_SHARE * len(steps):
             return None
         if max(steps) > LARGEST_STEP * gain:
-            return None
+            return _after_the_start(floors, stretch_s, known[0][0], steps.index(max(steps)))
     middle = len(values) // 2
     rate = gain / (known[-1][0] - known[0][0])
     late = (values[-1] - values[middle]) / (known[-1][0] - known[middle][0])
     if late < LATE_SHARE * rate:
         return None
     return SteadyGrowth(since_s=(len(floors) - known[0][0]) * stretch_s, kib_per_hour=rate / stretch_s * 3600)
+
+
+def _after_the_start(floors: Sequence[float | None], stretch_s: float, first: int, jump: int) -> SteadyGrowth | None:
+    """Where the window shows the process's start, and the jump was there: what the rest shows."""
+    if first == 0 or jump >= WARM_UP_STEPS:
+        return None
+    after = first + jump + 1
+    return steady_growth([None] * after + list(floors[after:]), stretch_s)

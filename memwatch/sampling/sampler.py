@@ -51,7 +51,7 @@ class Sampler:
         self,
         *,
         top_objects_count: int = 20,
-        growers_count: int = 10,
+        growers_count: int = 30,
         heap_limit_mb: float | None = None,
         cpu_share_budget: float = 0.005,
         pause_budget_ms: float = 50.0,
