@@ -41,7 +41,7 @@ class Watched:
         until(lambda: condition(self.collect()), within_s=within_s, seen=lambda: self.reports)
         return self.reports
 
-    def ask(self, payload: Command | bytes, *, timeout_s: float = 5.0) -> Report | None:
+    def ask(self, payload: Command | bytes, *, timeout_s: float = 30.0) -> Report | None:
         """The agent's answer to a command, signed if it is not bytes already."""
         key = self.agent.process.key
         sent = payload.encode(KEY) if isinstance(payload, Command) else payload
