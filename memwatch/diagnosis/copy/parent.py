@@ -142,7 +142,9 @@ class _Child:
             if asleep_since is not None and now - asleep_since > ASLEEP_S:
                 return None
             if now > deadline:
-                raise NotForked(f"the copy of the process was ended after {LONGEST_S:.0f} s: the heap is large, or the machine is busy")
+                raise NotForked(
+                    f"the copy of the process was ended after {LONGEST_S:.0f} s: the heap is large or the machine busy"
+                )
             if now - sized_at > _SIZED_EACH_S:
                 sized_at = now
                 owned = self._owned_mb()
