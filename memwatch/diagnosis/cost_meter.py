@@ -69,10 +69,11 @@ class Meter:
         """Note a pause that was measured elsewhere."""
         self._longest_pause_ms = max(self._longest_pause_ms, milliseconds)
 
-    def forked(self, milliseconds: float) -> None:
-        """Note a fork, which is a pause."""
+    def forked(self, milliseconds: float, *, cpu_ms: float) -> None:
+        """Note a fork, which is a pause and holds the interpreter."""
         self._forks_ms.append(milliseconds)
         self.paused(milliseconds)
+        self.held(cpu_ms)
 
     def child(self, *, cpu_s: float = 0.0, owned_mb: float = 0.0) -> None:
         """Note what a copy of the process has taken: CPU adds up, of the memory the most is kept."""

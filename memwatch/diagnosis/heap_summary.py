@@ -61,6 +61,7 @@ class HeapSummaryRecording:
         try:
             content = yield from in_child(self._in_copy, self._host, meter)
         except NotForked as reason:
+            walk.refuse_large(self._host, meter, str(reason))
             found = yield from self.within(meter)
             note = f"Gone through within the process: {reason}."
             return dataclasses.replace(found, notes=(*found.notes, note))

@@ -26,7 +26,7 @@ from tests.sampling.ways import BOTH, use
 IDLE = """
 import array, gc, json, sys
 from memwatch.sampling import Sampler
-from memwatch.sampling.kept import KeptSnapshots
+from memwatch.sampling.snapshot_ring import KeptSnapshots
 names = ("total_objects", "allocated_blocks", "heap_used_mb", "malloc_used_mb")
 rows = {name: array.array("d", bytes(8 * 1000)) for name in names}
 first, last = {}, {}

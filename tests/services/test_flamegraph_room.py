@@ -32,17 +32,29 @@ def test_room_is_what_the_container_has_left(
     assert render_flamegraph.room(tmp_path) == room_mb * MB
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the kernel does not tell")
-def test_a_renderer_over_its_memory_ends_with_a_reason() -> None:
+def _confined(room_mb: int) -> subprocess.CompletedProcess[str]:
+    """What renders, in a container with so much room, given something that takes ever more memory."""
     code = (
-        "from memwatch.services.recordings.render_flamegraph import watch\n"
+        "from memwatch.services.recordings import render_flamegraph\n"
         "import time\n"
-        "watch(100 * 1024 * 1024)\n"
+        f"render_flamegraph.room = lambda: {room_mb * MB}\n"
+        "render_flamegraph.confine()\n"
         "taken = []\n"
         "while True:\n"
         "    taken.append(b'x' * 1_000_000)\n"
         "    time.sleep(0.001)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the kernel does not tell")
+def test_who_takes_more_is_ended_with_a_sentence() -> None:
+    done = _confined(100)
     assert done.returncode == 1
     assert "more memory than there is here" in done.stderr
+
+
+def test_where_there_is_too_little_room_it_does_not_begin() -> None:
+    done = _confined(90)
+    assert done.returncode == 1
+    assert "there is too little memory left here" in done.stderr

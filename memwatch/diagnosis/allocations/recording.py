@@ -216,6 +216,7 @@ class AllocationsRecording:
         if not name or name in _WITHOUT_INSTANCES:
             return ()
         try:
+            walk.refuse_large(self._host, meter, "a copy of it cannot be had")
             found = yield from instances.find(name, self._host, meter, most=1)
         except Refused as nothing:
             self._without_instance = f"No site is marked: {nothing}."

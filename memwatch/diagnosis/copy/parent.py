@@ -27,7 +27,7 @@ from collections.abc import Generator, Iterator
 
 from memwatch.diagnosis.allocations.tracers import memray_tracks
 from memwatch.diagnosis.context import Host, Refused
-from memwatch.diagnosis.copy import memory_headroom
+from memwatch.diagnosis.copy import fork_pause, memory_headroom
 from memwatch.diagnosis.copy.child import ALIVE, DONE, HEAD, OWNED, REFUSED, System, Work, live, private_mb
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.sampling.atomic import native_lock, possible
@@ -36,8 +36,6 @@ from memwatch.sampling.procmem import ProcessMemory, read_bytes
 OWN_MB, OF_HEAP, MOST_OF_HEAP = 64.0, 0.5, 1.25
 """What a copy comes to own: its work, and of the heap's pages those that either side writes to. That is about half of
 them, and all where the program's collector goes through its heap in that time."""
-MS_PER_MB, LONGEST_PAUSE_MS = 0.05, 100.0
-"""A fork copies the tables of the process's pages: so long for each MB, at most."""
 LONGEST_S = 60.0
 """Seconds of wall time, and as many of CPU."""
 MOST_BYTES = 32 * 1024 * 1024
@@ -61,7 +59,7 @@ _system: System | None = None
 
 
 def impossible() -> str | None:
-    """Why no child can be had here, as a part of a sentence; ``None`` where one can."""
+    """Why no child can be had here and now, as a part of a sentence; ``None`` where one can."""
     global _system  # noqa: PLW0603 - loaded once, before the first fork
     if sys.platform != "linux" or sys.maxsize < 2**32 or os.uname().machine not in _CLONE:
         return "only Linux on 64 bits is known to fork safely"
@@ -74,7 +72,7 @@ def impossible() -> str | None:
             _system = System()
         except (OSError, AttributeError, TypeError):
             return "the C library cannot be called"
-    return None
+    return fork_pause.too_long()
 
 
 def in_child(work: Work, host: Host, meter: Meter, *, needs_mb: float | None = None) -> Generator[float, None, bytes]:
@@ -90,11 +88,6 @@ def in_child(work: Work, host: Host, meter: Meter, *, needs_mb: float | None = N
     reason = impossible()
     if reason:
         raise NotForked(reason)
-    if rss_mb * MS_PER_MB > LONGEST_PAUSE_MS:
-        raise Refused(
-            f"the process has {rss_mb:,.0f} MB: a copy of it would pause it for about {rss_mb * MS_PER_MB:.0f} ms, "
-            f"{LONGEST_PAUSE_MS:.0f} are allowed; record a process of the service that has less"
-        )
     refusal = memory_headroom.refusal(needs_mb, heap_limit_mb=host.heap_limit_mb)
     if refusal:
         raise Refused(refusal)
@@ -149,7 +142,9 @@ class _Child:
             if asleep_since is not None and now - asleep_since > ASLEEP_S:
                 return None
             if now > deadline:
-                raise NotForked(f"the copy of the process was ended after {LONGEST_S:.0f} s: the heap is large")
+                raise NotForked(
+                    f"the copy of the process was ended after {LONGEST_S:.0f} s: the heap is large or the machine busy"
+                )
             if now - sized_at > _SIZED_EACH_S:
                 sized_at = now
                 owned = self._owned_mb()
@@ -227,36 +222,38 @@ def _fork(work: Work, pipe: int, meter: Meter) -> int:
     if _system is None:
         raise NotForked("the C library was not asked for")
     parent = os.getpid()
-    rss_mb = ProcessMemory().resident().rss_mb or 0.0
+    pages, pause_ms = fork_pause.pages_copied(), 0.0
     collects, number = gc.isenabled(), _CLONE[os.uname().machine]
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         gc.disable()
-        with _undisturbed(rss_mb):
-            began = time.perf_counter()
+        with _undisturbed(fork_pause.expected_ms(pages)):
+            began, cpu = time.perf_counter(), time.thread_time()
             pid = int(_system.syscall(number, 0, 0, 0, 0, 0))
             if pid == 0:
                 live(work, pipe, parent, _system, int(LONGEST_S) + 1)
             error = ctypes.get_errno()
-            meter.forked((time.perf_counter() - began) * 1e3)
+            pause_ms = (time.thread_time() - cpu) * 1e3
+            meter.forked((time.perf_counter() - began) * 1e3, cpu_ms=pause_ms)
     finally:
         if collects:
             gc.enable()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     if pid < 0:
         raise NotForked(f"the system refuses to fork ({os.strerror(error)})")
+    fork_pause.measured(pause_ms, pages)
     return pid
 
 
 @contextlib.contextmanager
-def _undisturbed(rss_mb: float) -> Iterator[None]:
+def _undisturbed(expected_ms: float) -> Iterator[None]:
     """No thread that waits for the interpreter asks for it within the time that a fork takes.
 
     A request that is pending at the fork would make the child wait for the thread that asked. Those that wait ask
     after the switch interval: it is made longer, and each starts to wait again when we take the interpreter.
     """
     before = sys.getswitchinterval()
-    longer = max(before, min(0.1, 0.02 + rss_mb * 1e-4))
+    longer = max(before, min(0.2, 0.02 + 2e-3 * expected_ms))
     sys.setswitchinterval(longer)
     try:
         _never.acquire(timeout=min(0.02, before))

@@ -7,6 +7,7 @@ numbers, texts and types come out; or, where that is the question, a few objects
 from __future__ import annotations
 
 import gc
+import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
@@ -15,7 +16,7 @@ from operator import not_
 from types import ModuleType
 from typing import Any
 
-from memwatch.diagnosis.context import Host
+from memwatch.diagnosis.context import Host, Refused
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.heap.big_containers import BigContainers, Gather, Objects, hit, note_big
 from memwatch.diagnosis.heap.frozen_objects import Reached
@@ -33,8 +34,31 @@ CHUNK = 128
 """Objects asked at once for what they refer to."""
 MOST_FOUND = 1_000
 """Objects that one part may bring out."""
+LONGEST_HOLD_MS = 50.0
+"""For which the interpreter may be held at a time."""
+MOST_OBJECTS = 600_000
+"""Tracked objects that are listed within about that time."""
 
 Turns = Callable[[], Iterable[Gather]]
+
+
+def total_objects(host: Host, meter: Meter) -> int:
+    """About how many are tracked: by the last census, else counted; of too many blocks every second one is taken."""
+    blocks = sys.getallocatedblocks()
+    return host.total_objects() or (blocks // 2 if blocks > 4 * MOST_OBJECTS else count_objects(meter))
+
+
+def refuse_large(host: Host, meter: Meter, no_copy: str) -> None:
+    """Raise :class:`Refused` where it would hold the process for long to list its objects.
+
+    ``no_copy``: why they are not listed in a copy.
+    """
+    objects = total_objects(host, meter)
+    if objects > MOST_OBJECTS:
+        raise Refused(
+            f"{objects:,} objects cannot be searched within the process without holding it for more than "
+            f"{LONGEST_HOLD_MS:.0f} ms at a time, and {no_copy}: record a process with fewer"
+        )
 
 
 def count_objects(meter: Meter, *, generation: int | None = None) -> int:

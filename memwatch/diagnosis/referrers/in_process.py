@@ -31,10 +31,6 @@ from memwatch.sampling.type_names import clean
 
 LONGEST_S = 75.0
 """After this time it ends with what it has found."""
-LONGEST_HOLD_MS = 50.0
-"""For which the interpreter may be held at a time: of a heap for which that does not do, the search is given up."""
-MOST_OBJECTS = 600_000
-"""Tracked objects that are listed within about that time."""
 SHARE = 0.1
 """Share of a core."""
 EXAMINED_EACH = 5
@@ -48,14 +44,12 @@ DEPTH = 6
 Waits = Generator[float, None, results.Referrers]
 
 
-def search_in_process(asked: options.ReferrersOptions, host: Host, meter: Meter) -> Waits:
-    """In small parts, at a tenth of a core. Raises :class:`Refused` where that would hold the program for long."""
-    objects = host.total_objects() or walk.count_objects(meter)
-    if objects > MOST_OBJECTS:
-        raise Refused(
-            f"{objects:,} objects cannot be searched within the process without holding it for more than "
-            f"{LONGEST_HOLD_MS:.0f} ms at a time, and no copy of it can be had: record a process with fewer"
-        )
+def search_in_process(asked: options.ReferrersOptions, host: Host, meter: Meter, *, instead_of: str) -> Waits:
+    """In small parts, at a tenth of a core. ``instead_of``: why there is no copy of the process.
+
+    Raises :class:`Refused` where that would hold the program for long.
+    """
+    walk.refuse_large(host, meter, instead_of)
     pace = pace_of(host)
     yield from pace.look_before(meter)
     pace.begin()
@@ -68,10 +62,10 @@ def search_in_process(asked: options.ReferrersOptions, host: Host, meter: Meter)
             except StopIteration as end:
                 found: results.Referrers = end.value
                 return found
-            if meter.longest_hold_ms > 2 * LONGEST_HOLD_MS:
+            if meter.longest_hold_ms > 2 * walk.LONGEST_HOLD_MS:
                 raise Refused(
                     f"the search was given up: it held the program for {meter.longest_hold_ms:.0f} ms, "
-                    f"{LONGEST_HOLD_MS:.0f} are allowed; record a process with less to do or with fewer objects"
+                    f"{walk.LONGEST_HOLD_MS:.0f} are allowed; record a process with less to do or with fewer objects"
                 )
             if slow := pace.too_slow():
                 raise Refused(f"the search was given up, for the program comes first: {slow}")
@@ -80,12 +74,10 @@ def search_in_process(asked: options.ReferrersOptions, host: Host, meter: Meter)
         work.close()
 
 
-def find_container(host: Host, wanted: str, total: int, meter: Meter) -> BigContainer:
+def find_container(host: Host, wanted: str, meter: Meter) -> BigContainer:
     """The one of that name, or the one that has grown most. Raises :class:`Refused` where there is none."""
     known = [each for each in host.containers() or () if each.token is not None]
-    if not known or wanted:
-        known += _look(total, meter)
-    chosen = [each for each in known if not wanted or wanted in (each.name, f"{each.type} {each.name}")]
+    chosen = _called(wanted, known) or _called(wanted, _look(host, meter))
     if not chosen:
         raise Refused(
             f"there is no big container {wanted} in this process now: leave `container` out for the one "
@@ -96,8 +88,13 @@ def find_container(host: Host, wanted: str, total: int, meter: Meter) -> BigCont
     return chosen[0]
 
 
-def _look(total: int, meter: Meter) -> list[BigContainer]:
-    seen = look(total=total)
+def _called(wanted: str, known: list[BigContainer]) -> list[BigContainer]:
+    return [each for each in known if not wanted or wanted in (each.name, f"{each.type} {each.name}")]
+
+
+def _look(host: Host, meter: Meter) -> list[BigContainer]:
+    walk.refuse_large(host, meter, "no such container was seen at the last snapshot")
+    seen = look(total=walk.total_objects(host, meter))
     meter.paused(seen.pause_ms)
     found = sorted(seen.containers, key=lambda each: each.length, reverse=True)[:200]
     names = module_level_names(each.token for each in found)
@@ -128,7 +125,7 @@ class _Search:
 
     def _untracked(self, meter: Meter) -> Waits:
         """Its type is ``untracked``; the instances are the entries of the container."""
-        container = find_container(self._host, self._asked.container, walk.count_objects(meter), meter)
+        container = find_container(self._host, self._asked.container, meter)
         self._notes.append(
             f"The {container.type} holds {container.length:,} entries, of those looked at mostly {container.holds}."
             if container.holds

@@ -14,7 +14,7 @@ from memwatch.diagnosis import options, own_code, results
 from memwatch.diagnosis.context import Host, Refused
 from memwatch.diagnosis.copy.parent import NotForked, impossible, in_child
 from memwatch.diagnosis.cost_meter import Meter
-from memwatch.diagnosis.heap import introspection, walk
+from memwatch.diagnosis.heap import introspection
 from memwatch.diagnosis.referrers import search
 from memwatch.diagnosis.referrers.in_process import Waits, find_container, search_in_process
 from memwatch.diagnosis.referrers.search import Look, Question
@@ -45,7 +45,7 @@ class ReferrersRecording:
         try:
             return (yield from self._in_copies(meter))
         except NotForked as reason:
-            found = yield from search_in_process(self._asked, self._host, meter)
+            found = yield from search_in_process(self._asked, self._host, meter, instead_of=str(reason))
             note = f"Searched within the process, which cannot tell old objects from new ones: {reason}."
             return results.with_notes(found, note)
 
@@ -94,7 +94,7 @@ class ReferrersRecording:
     def _container(self, meter: Meter) -> BigContainer | None:
         if self._asked.type != options.UNTRACKED:
             return None
-        return find_container(self._host, self._asked.container, walk.count_objects(meter), meter)
+        return find_container(self._host, self._asked.container, meter)
 
     def _result(
         self, found: Mapping[str, Any], container: BigContainer | None, baseline: Mapping[str, int] | None,

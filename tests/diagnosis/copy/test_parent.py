@@ -22,7 +22,7 @@ import pytest
 
 from memwatch.diagnosis import options
 from memwatch.diagnosis.context import Host, Refused
-from memwatch.diagnosis.copy import parent
+from memwatch.diagnosis.copy import fork_pause, parent
 from memwatch.diagnosis.copy.parent import NotForked, in_child
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.referrers.recording import ReferrersRecording
@@ -265,8 +265,8 @@ def test_where_there_is_no_room_there_is_no_fork() -> None:
 
 
 def test_a_process_that_a_fork_would_pause_for_long_is_not_forked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parent, "MS_PER_MB", 50.0)
-    with pytest.raises(Refused, match=r"would pause it for about .* ms, 100 are allowed"):
+    monkeypatch.setattr(fork_pause, "US_PER_PAGE", 50.0)
+    with pytest.raises(NotForked, match=r"would pause it for about .* ms, 60 are allowed"):
         next(in_child(busy, Host(), Meter()))
     assert copies() == []
 
@@ -296,7 +296,7 @@ def test_a_host_that_forks_meanwhile_takes_nothing_away() -> None:
 
 def test_a_copy_ends_with_its_host() -> None:
     program = (
-        "from tests.diagnosis.test_forked import begun, busy, copies\n"
+        "from tests.diagnosis.copy.test_parent import begun, busy, copies\n"
         "import time\n"
         "running = begun(busy)\n"
         "print(copies()[0].pid, flush=True)\n"
