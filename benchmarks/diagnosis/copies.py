@@ -128,7 +128,7 @@ def measured(objects: int, *, churned: bool, within: bool) -> dict[str, Any]:
         "seen_ms": round(seen_ms, 1),
         "usual_ms": round(usual_ms, 1),
         "collect_ms": round(collect_ms, 1),
-        "right": bool(right and holder.code_line == "self.trail.append(request)"),
+        "right": bool(right and holder is not None and holder.code_line == "self.trail.append(request)"),
         "holder": None if holder is None else [holder.name, holder.attribute, holder.code, holder.grows_per_call],
     }
 
