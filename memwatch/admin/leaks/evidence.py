@@ -1,4 +1,4 @@
-"""Why memwatch thinks so: a verdict's evidence in the words of an operator, its statistics apart."""
+"""The evidence of a verdict in plain words, and its statistics apart."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def amount(leak: Leak, value: int | None) -> str:
 
 
 def growth(leak: Leak, value: float | None) -> str:
-    """The same with a sign."""
+    """The growth with its sign and unit."""
     return formats.leak_growth(leak.kind, None if value is None else round(value), unit_of(leak))
 
 
@@ -107,10 +107,10 @@ def readable(leak: Leak, now: datetime) -> list[Line]:
     """What was judged and where it leads; what decided, where the verdict kept no account of its rules."""
     evidence = leak.evidence if isinstance(leak.evidence, Mapping) else {}
     statistics = _part(evidence, "statistics")
-    told = bool(evidence.get("rules"))
+    has_rules = bool(evidence.get("rules"))
     found: list[tuple[str, str | SafeString, str]] = [
-        (_("Noticed because"), "" if told else _gate(statistics), ""),
-        (_("Judged a leak because"), "" if told else _decided(evidence, statistics), ""),
+        (_("Noticed because"), "" if has_rules else _gate(statistics), ""),
+        (_("Judged a leak because"), "" if has_rules else _decided(evidence, statistics), ""),
         (_("Last looked at"), *_looked_at(evidence, statistics)),
         (_("Limit"), *_limit(leak, statistics, now)),
         (_("Since then"), *_quiet(evidence, now)),
@@ -205,7 +205,7 @@ def _decided(evidence: Mapping[str, Any], statistics: Mapping[str, Any]) -> str:
     late = statistics.get("late_share")
     if isinstance(late, int | float):
         percent = formats.count(round(late * 100))
-        said.append(_("of late it still rises at %s %% of its overall rate") % percent)
+        said.append(_("its latest rate is %s %% of its overall rate") % percent)
     return "; ".join(said)
 
 

@@ -40,7 +40,7 @@ class BigContainerSerializer(serializers.Serializer[Any]):
     type = serializers.CharField()
     length = serializers.IntegerField()
     holds = serializers.CharField(allow_null=True, help_text="Type of most of the sampled entries")
-    token = serializers.IntegerField(allow_null=True, help_text="The same for the same container of one process")
+    token = serializers.IntegerField(allow_null=True, help_text="Identifies the container within its process")
     name = serializers.CharField(allow_null=True, help_text="The module-level name it is kept under")
     entry_bytes = serializers.FloatField(allow_null=True, help_text="Mean size of the sampled entries")
 
@@ -49,12 +49,12 @@ class FiguresSerializer(serializers.Serializer[Any]):
     """The figures of one process at one time. ``_mb`` is 1024*1024 bytes; null is what was not measured."""
 
     timestamp = Time(help_text="When it was taken, by the process's clock")
-    heap_size_mb = Megabytes(help_text="The ceiling the process can grow to")
-    heap_limit_source = serializers.CharField(allow_null=True, help_text="Whose ceiling: setting, cgroup, rlimit, host")
+    heap_size_mb = Megabytes(help_text="Memory limit of the process")
+    heap_limit_source = serializers.CharField(allow_null=True, help_text="Its source: setting, cgroup, rlimit, host")
     heap_used_mb = Megabytes(help_text="Live blocks of both allocators")
     heap_free_mb = Megabytes()
     heap_percent = Megabytes()
-    heap_committed_mb = Megabytes(help_text="What the allocators took from the system")
+    heap_committed_mb = Megabytes(help_text="Memory that the allocators hold from the system")
     fragmentation_percent = Megabytes(help_text="Share of the committed heap that is free")
     pymalloc_used_mb = Megabytes()
     malloc_used_mb = Megabytes()
@@ -93,7 +93,7 @@ _SHOWN = tuple(field.name for field in dataclasses.fields(MemorySnapshot) if fie
 
 
 CENSUS_FIGURES = ("total_objects", "top_objects", "type_sizes", "big_containers")
-"""What only a census tells."""
+"""Fields that only a census measures."""
 
 
 class LastSnapshotSerializer(FiguresSerializer):
@@ -107,7 +107,7 @@ class LastSnapshotSerializer(FiguresSerializer):
 
 
 class SnapshotSerializer(FiguresSerializer):
-    """One snapshot, and whose."""
+    """One snapshot with its process."""
 
     id = serializers.IntegerField()
     process = serializers.IntegerField(help_text="Id of the process")
@@ -117,7 +117,7 @@ class SnapshotSerializer(FiguresSerializer):
     outside = serializers.BooleanField(
         help_text="Of a process without an agent, seen by its child: RSS and virtual size, no heap and no objects"
     )
-    seq = serializers.IntegerField(help_text="Rises by one a snapshot in a process's life")
+    seq = serializers.IntegerField(help_text="Sequence number of the snapshot within its process")
     received_at = Time(help_text="By the server's clock")
 
 
@@ -144,7 +144,7 @@ class BaselineSerializer(FiguresSerializer):
     process = serializers.IntegerField(allow_null=True, help_text="Null for a baseline of the whole service")
     host = serializers.CharField(allow_null=True)
     slot = serializers.CharField(allow_null=True)
-    active = serializers.BooleanField(help_text="Whether it is the one that counts")
+    active = serializers.BooleanField(help_text="Whether this baseline is in force")
     automatic = serializers.BooleanField(help_text="Set by memwatch, after a process's warm-up")
     created_at = Time()
     created_by = serializers.CharField(allow_null=True, help_text="User name")
