@@ -1,4 +1,4 @@
-"""Pages on which something is done to rows: asked first, done one by one, told in the plural, failures named."""
+"""Actions on rows: a confirmation page, one row at a time, a message with the number done and each failure."""
 
 from __future__ import annotations
 

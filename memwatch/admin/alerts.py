@@ -1,4 +1,4 @@
-"""Alerts: the list, and the page of one with what was measured, who was told and what to do."""
+"""Alerts: the list, and the page of one with its figures, notifications and what to do."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin import formats, panels, runbooks
 from memwatch.admin.base import PageAdmin
-from memwatch.admin.leaks.tables import SEVERITY_RANK, each_process_url
-from memwatch.admin.notifications import told
+from memwatch.admin.leaks.tables import each_process_url
+from memwatch.admin.notifications import notifications_table
 from memwatch.models import Alert
+from memwatch.queries.leaks import SEVERITY_RANK
 
 MOST_EARLIER = 10
 
 
 class RaisedFilter(admin.SimpleListFilter):
-    """Shows what is raised unless asked otherwise."""
+    """Shows raised alerts by default."""
 
     title = gettext_lazy("state")
     parameter_name = "state"
@@ -54,10 +55,10 @@ class AlertAdmin(PageAdmin):
     search_fields = ("message", "service__name", "process__host")
     search_help_text = gettext_lazy("Words of the message, service or host")
     page_template = "admin/memwatch/alert/page.html"
-    about = gettext_lazy("Thresholds that were crossed. An alert is raised once and clears by itself when it is over.")
+    about = gettext_lazy("Thresholds that were crossed. An alert is raised once and clears automatically.")
     empty = gettext_lazy(
-        "No alert is raised. Cleared ones are shown by the filter “state”; whom to tell of new ones is said by the "
-        "setting ALERT_CHANNELS."
+        "No alert is raised. Use the filter “state” to see cleared alerts. ALERT_CHANNELS sets where memwatch sends "
+        "notifications."
     )
 
     def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
@@ -93,7 +94,7 @@ class AlertAdmin(PageAdmin):
     def raised(self, alert: Alert) -> SafeString:
         return formats.when(alert.raised_at)
 
-    @admin.display(description=gettext_lazy("for"))
+    @admin.display(description=gettext_lazy("duration"))
     def lasted(self, alert: Alert) -> SafeString:
         return formats.number(_lasted(alert))
 
@@ -116,7 +117,7 @@ class AlertAdmin(PageAdmin):
             "process_url": formats.page_url("process", obj.process_id) if obj.process_id else "",
             "runbook": runbooks.runbook_url(runbook) if runbook else "",
             "runbook_name": runbook,
-            "told": told(obj),
+            "notifications": notifications_table(obj),
             "earlier": [
                 {
                     "url": formats.page_url("alert", each.pk),
@@ -154,7 +155,7 @@ def _tiles(alert: Alert) -> list[panels.Line]:
     if alert.value is not None:
         label = _("Growth") if alert.type == Alert.Type.LEAK else _("Measured")
         tiles.insert(0, panels.Line(label=label, value=_measure(alert, alert.value)))
-    # A leak may be noticed for other reasons than this threshold: the leak's page tells.
+    # A leak may be found for other reasons than this threshold: see the page of the leak.
     if alert.threshold is not None and alert.type != Alert.Type.LEAK:
         tiles.insert(1, panels.Line(label=_("Threshold"), value=_measure(alert, alert.threshold)))
     return tiles

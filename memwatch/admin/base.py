@@ -1,4 +1,4 @@
-"""What all of memwatch's admin pages share: nobody edits figures, big tables are not counted, pages of one object."""
+"""Base classes of the admin pages: read-only lists, bounded counts of large tables, pages of one row."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 
 from memwatch.admin import formats
 from memwatch.admin.actions import ActingAdmin
+from memwatch.admin.doors import DOORS
 from memwatch.admin.time_zone import ZonedAdmin
 
 if TYPE_CHECKING:
@@ -53,6 +54,10 @@ class ListedAdmin(ZonedAdmin, ActingAdmin):
     """What the rows are."""
     empty: Text | str = ""
     """Why there may be none, and what to do first."""
+
+    def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
+        """None for what other pages lead to: the index leaves it out, and its URLs stay."""
+        return super().get_model_perms(request) if self.opts.model_name in DOORS else {}
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return Listed
@@ -95,7 +100,7 @@ class BoundedPaginator(AnyPaginator):
 
 
 class ReadOnlyAdmin(ListedAdmin):
-    """Rows that are looked at, and acted on by name, but edited and deleted by nobody."""
+    """A list whose rows cannot be added, edited or deleted. Actions are allowed."""
 
     actions_on_bottom = False
     list_per_page = 50
@@ -150,4 +155,31 @@ class PageAdmin(ReadOnlyAdmin):
             **(extra_context or {}),
         }
         request.current_app = self.admin_site.name
+        return TemplateResponse(request, self.page_template, context)
+
+
+class SinglePageAdmin(ReadOnlyAdmin):
+    """An admin whose list is one page, and not a table of its rows."""
+
+    page_template: str
+    page_title: Text | str
+
+    def page(self, request: HttpRequest) -> Mapping[str, Any]:
+        """The context of the page."""
+        raise NotImplementedError
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        request.current_app = self.admin_site.name
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": self.page_title,
+            "media": self.media,
+            **self.page(request),
+            **(extra_context or {}),
+        }
         return TemplateResponse(request, self.page_template, context)

@@ -176,7 +176,7 @@ def page_of_charts(
 
 
 def table(charts: Sequence[Chart]) -> dict[str, Any]:
-    """The same as text: some two dozen times, newest first, with what each series had last known by then."""
+    """The charts as text: about two dozen times, newest first, each with the last known value of each series."""
     columns = [(each, chart.unit) for chart in charts for each in chart.series if each.tabled and each.values]
     moments = sorted(
         {

@@ -18,7 +18,7 @@ from memwatch.queries import Event, Point
 
 SHOWN_TYPES = 6
 NEAR_LIMIT = 3.0
-"""A limit of more than so many times the highest value would make a flat line of everything: it is told instead."""
+"""A limit above this multiple of the highest value is written as text: drawn, it would flatten every line."""
 RATES = 120
 LEAST_STRETCH = timedelta(seconds=30)
 """Collections are counted over stretches: from one snapshot to the next a rate is noise."""

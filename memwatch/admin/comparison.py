@@ -43,7 +43,7 @@ class Pair:
 
     @property
     def filename(self) -> str:
-        """Of a download, without its ending."""
+        """The name of a download, without its extension."""
         return f"memwatch-{key_of(self.before)}-to-{key_of(self.after)}"
 
 
@@ -172,7 +172,7 @@ def harmless(text: str) -> str:
 
 
 def as_json(found: Pair, comparison: Comparison) -> dict[str, Any]:
-    """The same with what was compared."""
+    """The differences with both sides of the comparison."""
 
     def rows(items: Iterable[Row]) -> list[dict[str, Any]]:
         return [dataclasses.asdict(item) for item in items]

@@ -86,7 +86,7 @@ __all__ = [
 ]  # fmt: skip
 
 SEVERITY_SHAPES = {"low": "○", "medium": "◐", "high": "▲", "critical": "■"}
-"""A severity is told by word, shape and colour."""
+"""The shape of each severity: word, shape and colour say the same."""
 
 STATE_SHAPES = {
     "alive": "●", "stale": "◌", "ended": "○",
@@ -129,7 +129,7 @@ def state_badge(state: str, label: str | Promise | None = None) -> SafeString:
 
 
 def number(text: str, title: str = "") -> SafeString:
-    """A figure in a column of figures: right-aligned; ``title`` is told on hover."""
+    """A figure in a column of figures: right-aligned; ``title`` is shown on hover."""
     if title:
         return format_html('<span class="mw-number" title="{}">{}</span>', title, text)
     return format_html('<span class="mw-number">{}</span>', text)

@@ -1,4 +1,4 @@
-"""Pages that say what to do while memwatch's tables are not there, instead of failing."""
+"""Show what to do while memwatch's tables are missing, instead of an error."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def type_rows(comparison: queries.Comparison, leaking: Iterable[str] = ()) -> li
 
 
 def types_alone(figures: MemorySnapshot) -> list[TypeRow]:
-    """The same without a baseline: the most numerous first."""
+    """Types of a snapshot without a baseline, the most numerous first."""
     counts = list((figures.top_objects or {}).items())
     counts.sort(key=lambda item: -item[1])
     return [

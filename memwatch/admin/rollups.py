@@ -1,4 +1,4 @@
-"""Roll-ups: what is left of an hour or a day of snapshots when those are gone."""
+"""Roll-ups: the figures of an hour or a day, kept after its snapshots are deleted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MOST_TYPES = 60
 
 
 class PeriodFilter(admin.SimpleListFilter):
-    """Hours unless asked otherwise: each period has its own order in the index, both together have none."""
+    """Hours by default: the index orders each period by itself, not both together."""
 
     title = gettext_lazy("period")
     parameter_name = "period"
@@ -58,8 +58,8 @@ class SnapshotRollupAdmin(RowAdmin):
     sortable_by = ()
     paginator = BoundedPaginator
     about = gettext_lazy(
-        "Least, mean and most of every figure in an hour or a day of one process, and the least count of each type. "
-        "The charts of long ranges and the verdicts over days are made of these."
+        "Minimum, mean and maximum of each figure in an hour or a day of one process, and the minimum count of each "
+        "type. Charts of long ranges and verdicts over days use them."
     )
     empty = gettext_lazy("None yet: the task “prune” writes them once an hour, for hours that are over.")
 

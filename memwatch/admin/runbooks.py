@@ -42,7 +42,7 @@ class Pattern:
 
     title: Promise
     anchor: str
-    """Of its section in the runbook."""
+    """The anchor of its section in the runbook."""
     advice: tuple[Promise, ...]
 
 
@@ -96,7 +96,7 @@ RECYCLED = gettext_lazy(
     "Its workers are recycled before they run out: recycling hides this leak, it does not mend it. Their next limits: "
     "--max-requests of gunicorn, worker_max_tasks_per_child of Celery."
 )
-MEANWHILE = gettext_lazy(
+RECYCLE = gettext_lazy(
     "Until it is fixed, recycle the workers well within the time to exhaustion (gunicorn --max-requests, Celery "
     "worker_max_tasks_per_child)."
 )
@@ -127,7 +127,7 @@ def what_to_do(leak: Leak) -> Mapping[str, Any]:
     pattern = pattern_of(leak)
     return {
         "title": pattern.title,
-        "advice": [*pattern.advice, MEANWHILE if leak.process_id else RECYCLED],
+        "advice": [*pattern.advice, RECYCLE if leak.process_id else RECYCLED],
         "runbook": runbook_url(LEAK, pattern.anchor),
         "runbook_name": LEAK,
     }

@@ -1,4 +1,4 @@
-"""Figures kept: snapshots, their roll-ups, baselines. Nobody edits them."""
+"""Snapshots: the read-only list, and the page of one."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class TimeRange:
     since: datetime
     until: datetime
     key: str = ""
-    """Of :data:`LENGTHS`; empty for a stretch between two times."""
+    """A key of :data:`LENGTHS`; empty for a range between two times."""
     problem: str = ""
     """What is wrong with what was asked for; the usual range is shown then."""
     end: datetime | None = None
@@ -76,7 +76,7 @@ class TimeRange:
 
     @property
     def until_local(self) -> str:
-        """The same for the end."""
+        """The end as a form field shows it."""
         return timezone.localtime(self.until).strftime("%Y-%m-%dT%H:%M:%S")
 
     @property

@@ -4,7 +4,7 @@ from memwatch.models.figures import Baseline, FiguresColumns, Snapshot, Snapshot
 from memwatch.models.findings import Alert, ExpectedGrowth, Leak, LeakEvent, Severity
 from memwatch.models.fleet import ObjectType, Overview, Process, Release, Service
 from memwatch.models.notifications import Notification
-from memwatch.models.operations import Command, Counter, Lease, RejectedReport
+from memwatch.models.operations import Command, Counter, Lease, Operations, RejectedReport
 from memwatch.models.recordings import FlameGraphMode, Recording, RecordingKind, RecordingPart, Trigger
 from memwatch.models.tokens import ApiToken
 
@@ -22,6 +22,7 @@ __all__ = [
     "Lease",
     "Notification",
     "ObjectType",
+    "Operations",
     "Overview",
     "Process",
     "Recording",

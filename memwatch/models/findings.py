@@ -49,14 +49,14 @@ class ExpectedGrowth(models.Model):
         related_name="+",
         verbose_name=_("created by"),
     )
-    matches = models.PositiveBigIntegerField(_("leaks held back"), default=0, editable=False)
+    matches = models.PositiveBigIntegerField(_("leaks suppressed"), default=0, editable=False)
     suppressed_verdicts = models.PositiveBigIntegerField(
         _("verdicts suppressed"),
         default=0,
         editable=False,
         help_text=_("Verdicts of leak that had no consequence, one for each leak and each time it was judged."),
     )
-    last_matched_at = models.DateTimeField(_("last held back"), null=True, blank=True, editable=False)
+    last_matched_at = models.DateTimeField(_("last match"), null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("expected growth")
@@ -72,7 +72,7 @@ class ExpectedGrowth(models.Model):
 
 class LeakQuerySet(models.QuerySet["Leak"]):
     def active(self) -> LeakQuerySet:
-        """Those that still want somebody's eye: open or acknowledged."""
+        """Open and acknowledged leaks."""
         return self.filter(state__in=(Leak.State.OPEN, Leak.State.ACKNOWLEDGED))
 
     def unresolved(self) -> LeakQuerySet:

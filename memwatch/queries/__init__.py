@@ -1,6 +1,13 @@
 """The only cross-table readers: what the admin, the API and the metrics show, and what the services judge."""
 
-from memwatch.queries.baselines import baseline_of, baselines_of, drift_between, drift_of, last_snapshot_of
+from memwatch.queries.baselines import (
+    baseline_of,
+    baseline_with_user,
+    baselines_of,
+    drift_between,
+    drift_of,
+    last_snapshot_of,
+)
 from memwatch.queries.detection_input import judged_histories, judged_history
 from memwatch.queries.events import Event, events, events_of_service
 from memwatch.queries.fleet import (
@@ -47,6 +54,7 @@ __all__ = [
     "Row",
     "SnapshotPage",
     "baseline_of",
+    "baseline_with_user",
     "baselines_known",
     "baselines_of",
     "charted",

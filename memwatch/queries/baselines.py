@@ -103,3 +103,8 @@ def heap_drift_percent(baseline_kib: int | None, current_kib: int | None) -> flo
     if not baseline_kib or current_kib is None:
         return None
     return (current_kib - baseline_kib) / baseline_kib * 100
+
+
+def baseline_with_user(pk: int) -> Baseline:
+    """The baseline with service, process and the user who set it; raises ``Baseline.DoesNotExist``."""
+    return Baseline.objects.select_related("service", "process__service", "created_by").get(pk=pk)

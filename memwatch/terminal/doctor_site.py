@@ -23,6 +23,8 @@ from memwatch.checks import check_database
 from memwatch.models import Command, Process
 from memwatch.models import connection as tables
 from memwatch.queries import transport_state
+from memwatch.queries.processes import alive_agents, any_ended
+from memwatch.queries.site import missing_groups
 from memwatch.services import commands
 from memwatch.terminal.finding import Finding
 from memwatch.transport import TransportUnavailable, redacted
@@ -62,7 +64,7 @@ def database() -> Iterator[Finding]:
         yield Finding(False, f"database {alias!r}: {str(error).strip()[:200]}", f'See DATABASES["{alias}"].')
         return
     if missing:
-        text = f"database {alias!r} lacks {missing} migration(s) of memwatch"
+        text = f"database {alias!r} misses {missing} migration(s) of memwatch"
         yield Finding(False, text, f"Run {tables.remedy()}.")
     else:
         yield Finding(True, f"database {alias!r} ({connection.vendor}) answers and has every table")
@@ -123,9 +125,9 @@ def _census_methods(alive: Iterable[Process]) -> Iterator[Finding]:
 
 def agents() -> Iterator[Finding]:
     """Whether processes report."""
-    alive = list(Process.objects.alive().filter(outside=False).select_related("service"))
+    alive = alive_agents()
     if not alive:
-        ended = Process.objects.ended().exists()
+        ended = any_ended()
         start = "Start web, worker and beat" + (" again" if ended else " with memwatch in INSTALLED_APPS")
         yield Finding(False, "no process reports", f"{start}; reports need a worker and a minute to arrive.")
         return
@@ -149,7 +151,7 @@ def agents() -> Iterator[Finding]:
 
 def commands_are_obeyed() -> Iterator[Finding]:
     """A sign of life of some processes."""
-    alive = list(Process.objects.alive().filter(outside=False).select_related("service")[:ASKED])
+    alive = alive_agents(ASKED)
     if not alive or not django_settings.USE_TZ or not _transport_answers():
         return
     rows = commands.ask("ping", alive, wait_s=ANSWER_S)
@@ -174,10 +176,7 @@ def groups() -> Iterator[Finding]:
     """The two groups that come with the migrations."""
     if not apps.is_installed("django.contrib.auth"):
         return
-    from django.contrib.auth.models import Group  # noqa: PLC0415 - needs auth in INSTALLED_APPS
-
-    wanted = {permissions.VIEWERS, permissions.OPERATORS}
-    missing = wanted - set(Group.objects.filter(name__in=wanted).values_list("name", flat=True))
+    missing = missing_groups((permissions.VIEWERS, permissions.OPERATORS))
     if missing:
         yield Finding(False, f"groups missing: {', '.join(sorted(missing))}", "manage.py migrate makes them again.")
     else:
@@ -203,7 +202,7 @@ def pages() -> Iterator[Finding]:
     own = conf.get_settings()
     if own.metrics_enabled and not own.metrics_token and not own.metrics_allow_loopback:
         remedy = 'Give MEMWATCH["METRICS_TOKEN"], and to Prometheus the same; memwatch_exporter wants none.'
-        yield Finding(None, "nobody may scrape the metrics of the web: there is no token", remedy)
+        yield Finding(None, "the web metrics cannot be scraped: no token is set", remedy)
     if apps.is_installed("rest_framework"):
         yield _page("memwatch-api:stats", "API", include)
     else:

@@ -12,7 +12,8 @@ from django.template.loader import render_to_string
 from django.utils.html import escape
 
 from memwatch import formatting
-from memwatch.models import Leak, Process
+from memwatch.models import Leak
+from memwatch.queries.processes import services_of_alive
 from memwatch.records import SEVERITIES
 
 MOST_NAMED = 8
@@ -56,12 +57,12 @@ class Report:
 
 
 def report(leaks: Iterable[Leak], now: datetime) -> Report:
-    """Of these rows, loaded with ``service`` and ``process__service``."""
+    """The leaks of the report; load the rows with ``service`` and ``process__service``."""
     worst_first = sorted(leaks, key=lambda leak: (-SEVERITIES.index(leak.severity), leak.service.name, leak.pk))
-    services = Process.objects.alive().order_by("service__name").values_list("service__name", flat=True)
+    services = services_of_alive()
     return Report(
         made_at=now.isoformat(timespec="seconds"),
-        processes=Process.objects.alive().count(),
+        processes=len(services),
         services=tuple(dict.fromkeys(services)),
         leaks=tuple(_facts(leak, now) for leak in worst_first),
     )

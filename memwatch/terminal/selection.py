@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from memwatch.models import Process, Service, connection
+from memwatch.queries import processes as queries
 
 
 class TablesCommand(BaseCommand):
@@ -36,13 +37,9 @@ def chosen(slots: list[str], *, service: str | None, host: str | None, everythin
     """The processes that are alive and meant. Raises :class:`CommandError` where none is, or nothing was named."""
     if not slots and service is None and not everything:
         raise CommandError("Name the processes: slots such as web-1, --service NAME, or --all.")
-    rows = Process.objects.alive().select_related("service", "release")
     if service is not None:
         service_named(service)
-        rows = rows.filter(service__name=service)
-    if host is not None:
-        rows = rows.filter(host=host)
-    alive = list(rows)
+    alive = queries.alive_processes(service=service, host=host)
     found = alive if not slots else [process for slot in slots for process in _named(slot, alive)]
     if not found:
         raise CommandError("No process that is alive is meant by this: manage.py memwatch_top shows them.")
@@ -51,11 +48,11 @@ def chosen(slots: list[str], *, service: str | None, host: str | None, everythin
 
 def service_named(name: str) -> Service:
     """The service; :class:`CommandError` with those that there are, where it is unknown."""
-    try:
-        return Service.objects.get(name=name)
-    except Service.DoesNotExist:
-        known = ", ".join(Service.objects.values_list("name", flat=True)) or "none has reported yet"
-        raise CommandError(f"There is no service {name!r}. Known: {known}.") from None
+    found = queries.service_named(name)
+    if found is None:
+        known = ", ".join(queries.service_names()) or "none has reported yet"
+        raise CommandError(f"There is no service {name!r}. Known: {known}.")
+    return found
 
 
 def _named(text: str, alive: list[Process]) -> list[Process]:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from memwatch import formatting, queries
 from memwatch.models import Leak
+from memwatch.queries.leaks import active_leaks_of_processes
 from memwatch.queries.trends import growth_mb_per_hour
 from memwatch.records import SEVERITIES
 
@@ -77,12 +78,12 @@ def rows(now: datetime) -> list[Row]:
 
 
 def _worst_leaks() -> dict[int | None, Leak]:
-    leaks = Leak.objects.active().exclude(process=None).only("process_id", "severity", "object_type")
+    leaks = active_leaks_of_processes()
     return {leak.process_id: leak for leak in sorted(leaks, key=lambda leak: SEVERITIES.index(leak.severity))}
 
 
 def arranged(found: Iterable[Row], *, sort: str, service: str = "", text: str = "") -> list[Row]:
-    """Of the service, with the text in name or leak, sorted by one of ``SORTS`` (by name where that is empty)."""
+    """Rows of the service with the text in name or leak, sorted by one of ``SORTS``, or by name if that is empty."""
     chosen = [
         row
         for row in found

@@ -276,7 +276,7 @@ def test_a_comment_stands_in_the_history_and_changes_nothing_else(fleet: Fleet, 
     empty = client.post(_act("leak", leak.pk, "comment"), {"confirmed": "yes", "comment": ""})
     assert empty.status_code == 200
     done = client.post(_act("leak", leak.pk, "comment"), {"confirmed": "yes", "comment": "asked the shop's team"})
-    assert _told(done) == "1 leak has a comment more."
+    assert _told(done) == "Comment added to 1 leak."
     leak.refresh_from_db()
     assert leak.state == Leak.State.OPEN
     page = client.get(reverse("admin:memwatch_leak_change", args=(leak.pk,))).content.decode()
@@ -324,7 +324,7 @@ def test_expected_growth_is_ended_in_the_list_and_the_entry_stays(fleet: Fleet, 
     assert "1 of them is left as it is" in asked.content.decode()
     confirmed = {"action": "end", "_selected_action": rules[0].pk, "rows": asked.context["pks"], "confirmed": "yes"}
     told = _told(client.post(url, confirmed))
-    assert "2 expected growths were ended." in told
+    assert "2 rules were ended." in told
     assert "shop.c in every service has ended already" in told
     assert not [rule for rule in ExpectedGrowth.objects.all() if rule.is_active(timezone.now())]
     assert LogEntry.objects.filter(object_id=str(rules[0].pk), change_message="Ended: expected no longer.").exists()

@@ -332,7 +332,7 @@ def test_any_range_in_the_url_gives_a_page(query: str, fleet: Fleet, login: Logi
 def test_the_page_of_a_leak_begins_with_the_verdict(fleet: Fleet, login: Login) -> None:
     leak = fleet.leak(fleet.process(), snoozed_until=fleet.now + timedelta(days=1), state="snoozed")
     text = login("viewer").get(_page("leak", leak.pk)).content.decode()
-    assert text.index(leak.verdict) < text.index("3 h 20 min") < text.index("Why memwatch thinks so")
+    assert text.index(leak.verdict) < text.index("3 h 20 min") < text.index("Why this is a leak")
     assert "snoozed until" in text
     assert "statistics: tau" in text
 
@@ -351,7 +351,7 @@ def test_a_page_that_is_not_there_leads_back(login: Login) -> None:
 
 def test_the_overview_is_in_the_index_and_tells_how_the_fleet_is(fleet: Fleet, login: Login) -> None:
     client = login("viewer")
-    assert "Nothing is being watched yet" in client.get(_list("overview")).content.decode()
+    assert "No process reports yet" in client.get(_list("overview")).content.decode()
     process = fleet.process(last_seen_at=fleet.now - timedelta(hours=1))
     fleet.snapshot(process)
     fleet.leak(process)

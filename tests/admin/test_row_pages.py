@@ -68,7 +68,7 @@ def test_a_commands_page_tells_what_was_asked_what_came_of_it_and_what_else_was_
         ("refused", "The process refused. It says: bad signature"),
         ("failed", "The process failed to. It says: bad signature"),
         ("expired", "Nobody answered in time"),
-        ("sent", "It was sent and is not answered yet."),
+        ("sent", "It was sent; the process has not answered yet."),
     ],
 )
 def test_a_command_that_was_not_done_says_why_and_what_to_do(
@@ -114,7 +114,7 @@ def test_a_lease_tells_what_it_is_for_and_what_to_do_when_it_is_late(fleet: Flee
     for shown in ("takes the reports that have arrived", "not done for a long time", "Does beat run", "5 s"):
         assert shown in text, shown
     text = _text(client, fine)
-    assert "It was done in time." in text
+    assert "It ran in time." in text
     assert "What to do" not in text
     assert "late" in client.get(reverse("admin:memwatch_lease_changelist")).content.decode()
 
@@ -129,7 +129,7 @@ def test_a_release_tells_who_runs_it_and_what_leaks_in_it(fleet: Fleet, login: L
     text = _text(client, new)
     for shown in ("1 process runs it. A leak was found in 1 of those", _url(leak), _url(old), _url(process.service)):
         assert shown in text, shown
-    assert "Nobody runs it any more. No leak was found in it." in _text(client, old)
+    assert "No process runs it any more. No leak was found in it." in _text(client, old)
     listed = client.get(reverse("admin:memwatch_release_changelist")).content.decode()
     assert "since which release" not in listed
     assert "marked in the charts" in listed

@@ -25,6 +25,7 @@ from memwatch.admin.process_tables import process_row
 from memwatch.admin.row_page import RowAdmin, RowPage
 from memwatch.models import Baseline, Leak, ObjectType, Process, Release, Service
 from memwatch.queries import LeakGlance, ProcessFigures
+from memwatch.queries.leaks import leaks_by_id
 
 SHOWN_RELEASES = 5
 SHOWN_BASELINES = 5
@@ -37,9 +38,9 @@ class ServiceAdmin(PageAdmin):
     list_display = ("name", "alive", "rss", "open_leaks", "first_seen")
     search_fields = ("name",)
     search_help_text = gettext_lazy("Part of the name")
-    about = gettext_lazy("A service is a group of processes that run the same thing: web, worker, beat.")
+    about = gettext_lazy("Groups of processes that run the same program, e.g. web, worker, beat.")
     empty = gettext_lazy(
-        "Nothing is being watched yet. Add memwatch to the INSTALLED_APPS of the site and restart its processes; "
+        "No service yet. Add memwatch to the INSTALLED_APPS of the site and restart its processes; "
         "MEMWATCH_SERVICE in their environment names the service."
     )
     acts = (actions.SNAPSHOT_SERVICE, actions.RESET_SERVICE)
@@ -82,7 +83,7 @@ class ServiceAdmin(PageAdmin):
         past = queries.recent(items, now).get(obj.pk)
         leaks = tables.worst_first(queries.leaks_at_a_glance(obj.pk))
         causes = tables.causes_of(leaks)
-        whole = tables.whole(cause[0].pk for cause in causes[:SHOWN_LEAKS])
+        whole = leaks_by_id(cause[0].pk for cause in causes[:SHOWN_LEAKS])
         return {
             "title": obj.name,
             "subtitle": _("service"),
@@ -152,11 +153,11 @@ class ReleaseAdmin(RowAdmin):
     search_fields = ("name", "service__name")
     search_help_text = gettext_lazy("Release or service")
     about = gettext_lazy(
-        "The versions that processes said they run. They are marked in the charts, and leaks name them."
+        "Versions of the services, as their processes report them. Charts mark them and leaks name them."
     )
     empty = gettext_lazy(
-        "No process says which release it runs. Set MEMWATCH_RELEASE in their environment, e.g. to the tag or the "
-        "commit that is deployed: leaks then tell since which release they are there."
+        "No process reports a release. Set MEMWATCH_RELEASE in the environment of your processes, e.g. to the deployed "
+        "tag or commit: leaks then name the release that introduced them."
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Release]:
@@ -178,19 +179,12 @@ class ReleaseAdmin(RowAdmin):
 
 @admin.register(ObjectType)
 class ObjectTypeAdmin(RowAdmin):
-    """Only looked up: hidden from the index."""
-
     list_display = ("shown_name",)
     search_fields = ("name",)
     search_help_text = gettext_lazy("Part of the name")
     paginator = BoundedPaginator
-    about = gettext_lazy(
-        "Every type that a process ever reported: its page tells who has most of it, and where it leaked."
-    )
-    empty = gettext_lazy("No process has counted its objects yet: the first census comes with the first snapshots.")
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return False
+    about = gettext_lazy("Python types that any process has reported, with the processes that have most of them.")
+    empty = gettext_lazy("No census yet: the first comes with the first snapshots.")
 
     @admin.display(description=gettext_lazy("type"), ordering="name")
     def shown_name(self, row: ObjectType) -> SafeString:

@@ -80,7 +80,7 @@ def release(row: Release, now: datetime) -> RowPage:
 def _release_sentence(alive: int, leaking: int, *, newest: bool) -> str:
     runs = ngettext("%s process runs it.", "%s processes run it.", alive) % formats.count(alive)
     if not alive:
-        runs = _("Nobody runs it any more.") if not newest else _("It is the newest, and nobody runs it at the moment.")
+        runs = _("No process runs it any more.") if not newest else _("It is the newest; no process runs it now.")
     leaks = ngettext(
         "A leak was found in %s of those that ran it.", "Leaks were found in %s of those that ran it.", leaking
     )
@@ -135,7 +135,7 @@ def object_type(row: ObjectType, now: datetime) -> RowPage:
                     ]
                     for count, snapshot in counted[:MOST_ROWS]
                 ],
-                empty=_("No process reports it now: each tells its most numerous types and those that grow."),
+                empty=_("No process reports it now. Processes report their most numerous and fastest growing types."),
                 note=note,
             ),
             _leak_table(_("Where it leaked"), leaks, _("It was never found to leak."), now),

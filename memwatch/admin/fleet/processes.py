@@ -94,12 +94,10 @@ class ProcessAdmin(PageAdmin):
     list_filter = (StateFilter, LeakingFilter, "service")
     search_fields = ("service__name", "host", "=pid", "program", "command_line", "release__name")
     search_help_text = gettext_lazy("Service, host, pid, program, command line or release")
-    about = gettext_lazy(
-        "Every Python process that memwatch watches. Those that ended are shown by the filter “state”."
-    )
+    about = gettext_lazy("Python processes that memwatch watches. Use the filter “state” to see ended processes.")
     empty = gettext_lazy(
         "No process is alive. One reports within seconds of its start where memwatch is in its INSTALLED_APPS and it "
-        "has the same TRANSPORT; “manage.py memwatch_doctor” tells what is in the way."
+        "has the same TRANSPORT; “manage.py memwatch_doctor” finds the cause."
     )
     acts = (actions.SNAPSHOT_PROCESS, actions.RESET_PROCESS)
     page_template = "admin/memwatch/process/page.html"

@@ -50,7 +50,7 @@ def neighbours(process: Process, now: datetime) -> list[dict[str, Any]]:
 
 
 def context(service: int, host: str, slot: int, query: Mapping[str, str], now: datetime) -> dict[str, Any] | None:
-    """What its template shows; ``None`` where nobody ever held the slot. As many queries for many lives as for one."""
+    """The context of the page; ``None`` if no process ever held the slot. The number of queries is constant."""
     rows = holders(service, host, slot).select_related("service", "release")
     newest = rows.order_by("-started_at", "-pk").first()
     if newest is None:

@@ -32,7 +32,7 @@ def _tomorrow() -> datetime:
 
 
 def _zone() -> str:
-    """The zone in which a time is read, with its time of now: nobody has to guess."""
+    """The zone in which a time is read, with the current time in it."""
     words = {"zone": timezone.get_current_timezone_name(), "now": date_format(timezone.localtime(), "Y-m-d H:i")}
     return _("Time zone: %(zone)s, where it is now %(now)s.") % words
 
@@ -53,7 +53,7 @@ class CommentForm(ConfirmForm):
 
 
 class SaidForm(CommentForm):
-    """A comment for its own sake is not empty."""
+    """Requires a comment."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -71,7 +71,7 @@ class SnoozeForm(CommentForm):
     def clean_until(self) -> datetime | None:
         until = _future(self.cleaned_data["until"])
         if until is not None and until - timezone.now() > MAX_SNOOZE:
-            raise forms.ValidationError(_("Give at most a year; what is expected for good is suppressed."))
+            raise forms.ValidationError(_("Choose a time within a year. To silence a leak for good, suppress it."))
         return until
 
 
@@ -138,7 +138,7 @@ ACKNOWLEDGE = Act(
     run=one_by_one(_acknowledge),
     done=lambda n: ngettext("%d leak was acknowledged.", "%d leaks were acknowledged.", n) % n,
     applies=lambda leak: leak.state in (OPEN, SNOOZED),
-    consequence=gettext_lazy("Others see that somebody is on it. It is judged and updated as before."),
+    consequence=gettext_lazy("Others see that you are working on it. memwatch keeps updating the leak."),
     form=CommentForm,
 )
 SNOOZE = Act(
@@ -150,7 +150,7 @@ SNOOZE = Act(
     run=one_by_one(_snooze),
     done=lambda n: ngettext("%d leak was snoozed.", "%d leaks were snoozed.", n) % n,
     applies=lambda leak: leak.state in (OPEN, ACKNOWLEDGED, SNOOZED),
-    consequence=gettext_lazy("It keeps quiet until then, unless its severity rises."),
+    consequence=gettext_lazy("It raises no alert until then, unless its severity rises."),
     form=SnoozeForm,
 )
 RESOLVE = Act(
@@ -162,7 +162,7 @@ RESOLVE = Act(
     run=one_by_one(_resolve),
     done=lambda n: ngettext("%d leak was resolved.", "%d leaks were resolved.", n) % n,
     applies=lambda leak: leak.state != RESOLVED,
-    consequence=gettext_lazy("It is closed. It opens again by itself when it goes on growing."),
+    consequence=gettext_lazy("memwatch closes the leak, and reopens it if it keeps growing."),
     form=CommentForm,
 )
 SUPPRESS = Act(
@@ -175,8 +175,8 @@ SUPPRESS = Act(
     done=lambda n: ngettext("%d leak was suppressed.", "%d leaks were suppressed.", n) % n,
     applies=lambda leak: leak.state not in (RESOLVED, SUPPRESSED),
     consequence=gettext_lazy(
-        "The growth of this type in this service is expected from now on: it is judged and counted, but no leak "
-        "is opened and nobody is alerted. Take it back in the list of expected growth."
+        "memwatch expects this type to grow in this service from now on: it opens no leak and raises no alert. "
+        "Undo this in the list of expected growth."
     ),
     form=SuppressForm,
 )
@@ -190,8 +190,8 @@ REOPEN = Act(
     done=lambda n: ngettext("%d leak was reopened.", "%d leaks were reopened.", n) % n,
     applies=lambda leak: leak.state != OPEN,
     consequence=gettext_lazy(
-        "It is open again and raises its alert. A suppressed one takes its expected growth with it, where that names "
-        "just this type."
+        "memwatch reopens the leak and raises its alert. If the leak was suppressed, memwatch also ends the expected "
+        "growth that names exactly this type."
     ),
     form=CommentForm,
 )
@@ -200,9 +200,9 @@ COMMENT = Act(
     label=gettext_lazy("Comment"),
     permission="act_on_leak",
     run=one_by_one(_comment),
-    done=lambda n: ngettext("%d leak has a comment more.", "%d leaks have a comment more.", n) % n,
+    done=lambda n: ngettext("Comment added to %d leak.", "Comment added to %d leaks.", n) % n,
     state=_state,
-    becomes=gettext_lazy("stays as it is, with the comment in its history"),
+    becomes=gettext_lazy("unchanged, with the comment in its history"),
     form=SaidForm,
 )
 SNAPSHOT = Act(
@@ -215,4 +215,4 @@ SNAPSHOT = Act(
     confirm=False,
     listed=False,
 )
-"""Of the process that leaks: it brings the chain of evidence up to date."""
+"""Takes a snapshot of the leaking process, to update the evidence."""

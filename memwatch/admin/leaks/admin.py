@@ -21,12 +21,12 @@ from memwatch.admin.actions import Act
 from memwatch.admin.base import PageAdmin
 from memwatch.admin.leaks import actions, causes, evidence
 from memwatch.admin.leaks import page as leak_page
-from memwatch.admin.leaks.tables import SEVERITY_RANK
 from memwatch.models import Leak
+from memwatch.queries.leaks import SEVERITY_RANK
 
 
 class StateFilter(admin.SimpleListFilter):
-    """Shows what wants somebody's eye unless asked otherwise."""
+    """Shows open and acknowledged leaks by default."""
 
     title = gettext_lazy("state")
     parameter_name = "state"

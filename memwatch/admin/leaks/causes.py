@@ -19,8 +19,9 @@ from django.utils.translation import gettext_lazy, ngettext
 from memwatch.admin import formats
 from memwatch.admin.actions import MOST_ROWS
 from memwatch.admin.base import Listed
-from memwatch.admin.leaks.tables import SEVERITY_RANK, each_process_url
+from memwatch.admin.leaks.tables import each_process_url
 from memwatch.models import Leak
+from memwatch.queries.leaks import SEVERITY_RANK
 
 BY = "by"
 """The parameter of the address that says whether each process has a row."""

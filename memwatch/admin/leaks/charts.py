@@ -63,7 +63,7 @@ def charts_of(
 
 
 def charts_of_lives(leak: Leak, slots: Mapping[str, Lives]) -> list[Chart]:
-    """The same for a leak that shows over many short lives only: a line for each slot, interrupted by restarts."""
+    """The charts of a leak of many short lives: a line for each slot, interrupted by restarts."""
     chosen = list(slots.items())[:MOST_LIVES]
     reads = [("mw-chart-memory", _("Memory of the processes, life after life"), " MB", charts.figure("rss_mb"))]
     if leak.kind == Leak.Kind.OBJECTS:

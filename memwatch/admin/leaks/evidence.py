@@ -1,4 +1,4 @@
-"""Why memwatch thinks so: a verdict's evidence in the words of an operator, its statistics apart."""
+"""The evidence of a verdict in plain words, and its statistics apart."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def amount(leak: Leak, value: int | None) -> str:
 
 
 def growth(leak: Leak, value: float | None) -> str:
-    """The same with a sign."""
+    """The growth with its sign and unit."""
     return formats.leak_growth(leak.kind, None if value is None else round(value), unit_of(leak))
 
 

@@ -1,4 +1,4 @@
-"""The growth that operators expect: one of the few things that people write themselves."""
+"""Expected growth: rules that operators write."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def _in_force(rule: ExpectedGrowth) -> bool:
 
 END = Act(
     name="end",
-    label=gettext_lazy("Expect it no longer"),
+    label=gettext_lazy("End"),
     permission="change_expectedgrowth",
     run=one_by_one(lambda rule, user, _values: actions.end_expected_growth(rule, by=user)),
-    done=lambda n: ngettext("%d expected growth was ended.", "%d expected growths were ended.", n) % n,
+    done=lambda n: ngettext("%d rule was ended.", "%d rules were ended.", n) % n,
     applies=_in_force,
     state=lambda rule: str(_("in force")) if _in_force(rule) else str(_("ended")),
     becomes=gettext_lazy("ended"),
     consequence=gettext_lazy(
-        "What it holds back becomes a leak again with the next run of detection, if it still grows, and is alerted. "
-        "The rule stays in the list, with what it held back."
+        "If the types still grow, the next run of detection opens their leaks and raises alerts. The rule stays in "
+        "the list."
     ),
 )
 
@@ -69,12 +69,9 @@ class ExpectedGrowthAdmin(ListedAdmin):
     readonly_fields = ("state_shown", "held_back", "suppressed", "last_held_back", "leaks_shown", "by")
     search_help_text = gettext_lazy("Pattern, reason or service")
     acts = (END,)
-    about = gettext_lazy(
-        "Growth that is meant: types that match are judged and counted, but open no leak and alert nobody."
-    )
+    about = gettext_lazy("Types that may grow. memwatch counts them, but opens no leak and raises no alert.")
     empty = gettext_lazy(
-        "Nothing is expected. The usual way in is “Suppress as expected” on the page of a leak; a pattern can also be "
-        "added here before anything grows."
+        "No expected growth. Use “Suppress as expected” on the page of a leak, or add a pattern here in advance."
     )
 
     class Media:
@@ -85,7 +82,7 @@ class ExpectedGrowthAdmin(ListedAdmin):
         asked = (None, {"fields": self.fields})
         if obj is None:
             return [asked]
-        return [asked, (_("What it did"), {"fields": self.readonly_fields})]
+        return [asked, (_("Effect"), {"fields": self.readonly_fields})]
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Date and time say what they are for: their labels say only which is which."""
@@ -114,7 +111,7 @@ class ExpectedGrowthAdmin(ListedAdmin):
     def until(self, rule: ExpectedGrowth) -> SafeString | str:
         return formats.when(rule.expires_at) if rule.expires_at else _("for good")
 
-    @admin.display(description=gettext_lazy("leaks held back"), ordering="matches")
+    @admin.display(description=gettext_lazy("leaks suppressed"), ordering="matches")
     def held_back(self, rule: ExpectedGrowth) -> SafeString:
         return formats.number(formats.count(rule.matches))
 
@@ -122,11 +119,11 @@ class ExpectedGrowthAdmin(ListedAdmin):
     def suppressed(self, rule: ExpectedGrowth) -> SafeString:
         return formats.number(formats.count(rule.suppressed_verdicts))
 
-    @admin.display(description=gettext_lazy("last held back"), ordering="last_matched_at")
+    @admin.display(description=gettext_lazy("last match"), ordering="last_matched_at")
     def last_held_back(self, rule: ExpectedGrowth) -> SafeString:
         return formats.when(rule.last_matched_at)
 
-    @admin.display(description=gettext_lazy("leaks that it holds back now"))
+    @admin.display(description=gettext_lazy("leaks suppressed now"))
     def leaks_shown(self, rule: ExpectedGrowth) -> SafeString | str:
         leaks = Leak.objects.filter(expected_growth=rule, state=Leak.State.SUPPRESSED)
         rows = list(leaks.select_related("service", "process__service").order_by("-detected_at")[: MOST_SHOWN + 1])

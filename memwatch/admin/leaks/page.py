@@ -26,7 +26,7 @@ MOST_LIVES = 24
 """Processes drawn for a leak that shows over many short lives."""
 MOST_EVENTS = 200
 BEFORE = 0.15
-"""Of the leak's life, shown before it began."""
+"""Share of the leak's life to show before its beginning."""
 LEAST_SHOWN = timedelta(minutes=5)
 
 
@@ -184,7 +184,7 @@ def _facts(leak: Leak, now: datetime) -> list[str | SafeString]:
 
 
 def _lives_judged(leak: Leak) -> list[str]:
-    """Of a leak of the service: how many lives show it, and how long they are."""
+    """For a leak of a service: how many lives show it, and how long they are."""
     statistics = leak.evidence.get("statistics") if isinstance(leak.evidence, Mapping) else None
     kept = statistics if isinstance(statistics, Mapping) else {}
     lives, longest = kept.get("lives"), kept.get("life_s")
@@ -195,8 +195,8 @@ def _lives_judged(leak: Leak) -> list[str]:
 
 
 def _standing(leak: Leak, events: Sequence[LeakEvent], now: datetime) -> dict[str, Any]:
-    """How it is now, in the colour of that: a leak that is over is not told in red."""
-    verdict = leak.verdict or _("This type grows and is not given back.")
+    """The current verdict and its tone: a resolved leak is not shown in red."""
+    verdict = leak.verdict or _("This type grows and is not released.")
     if leak.state != Leak.State.RESOLVED:
         return {"verdict": verdict, "before": "", "tone": leak.severity}
     return {"verdict": _closed(leak, events, now), "before": verdict, "tone": "resolved"}
@@ -210,7 +210,7 @@ def _severity_badge(leak: Leak) -> SafeString:
 
 
 def _closed(leak: Leak, events: Sequence[LeakEvent], now: datetime) -> SafeString:
-    """Why a resolved leak is none any more."""
+    """Who resolved the leak, when and why."""
     event = next((each for each in events if each.kind == LeakEvent.Kind.RESOLVED), None)
     by = str(event.by) if event is not None and event.by else _("memwatch")
     text = event.comment if event is not None and event.comment else _("without a comment")
@@ -218,7 +218,7 @@ def _closed(leak: Leak, events: Sequence[LeakEvent], now: datetime) -> SafeStrin
 
 
 def _why_not(leak: Leak, raw: Mapping[str, Any], now: datetime) -> dict[str, Any] | None:
-    """The verdict that speaks against it by now; ``None`` while every one since spoke for it."""
+    """The latest verdict against a leak; ``None`` while every later verdict confirms it."""
     kept = raw.get("why_not")
     if not isinstance(kept, Mapping):
         return None

@@ -17,7 +17,7 @@ from memwatch.queries import Point
 from memwatch.records import KIB_PER_MB
 
 LEAST_POINTS = 3
-"""Of a life, to be drawn."""
+"""Points of a life needed to draw it."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Why a verdict is what it is, rule by rule, in the words of somebody who does not know the rules."""
+"""The reasons for a verdict, rule by rule, in plain words."""
 
 from __future__ import annotations
 

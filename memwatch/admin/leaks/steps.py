@@ -20,7 +20,7 @@ from memwatch.queries.recordings import InRelease
 from memwatch.records import MemorySnapshot
 
 STILL_MB = 1.0
-"""A change of memory below this is told as none."""
+"""A smaller change of memory counts as none."""
 MOST, LITTLE = 0.7, 0.3
 """Shares of the growth of RSS that make heap its cause, and that rule it out."""
 
@@ -168,14 +168,14 @@ def _grows_with(leak: Leak, beside: Sequence[Leak], recordings: Sequence[Recordi
         return Step(
             key="grows-with", title=title, answer=recorded_holder,
             missing=_(
-                "No other type grows in step with it, and no big container was seen to hold it. What refers to it "
-                "tells a recording."
+                "No other type grows in step with it, and no large container is known to hold it. Record its referrers "
+                "to see what refers to it."
             ),
             by_recording=("referrers",) if leak.kind == Leak.Kind.OBJECTS else ("heap_summary",),
         )  # fmt: skip
     answer: str | SafeString = _("Other types grow in step with it.")
     if not names:
-        answer = _("It has leaks beside it: what grows by nearly as much has probably the same cause.")
+        answer = _("The process has other leaks. One that grows by nearly as much probably has the same cause.")
     if name:
         answer = format_html(_("It is held in {}."), formats.type_name(name))
     elif recorded_holder:
@@ -208,7 +208,7 @@ def _allocations(leak: Leak, recordings: Sequence[Recording]) -> Step:
         key="allocations",
         title=title,
         answer=site or (_("There is a recording: open it.") if any(recorded.is_done(each) for each in made) else ""),
-        missing=_("Nobody has recorded it yet: the recording names file, line and function of what allocates."),
+        missing=_("Not recorded yet. A recording names the file, line and function that allocate it."),
         by_recording=("flamegraph", "allocations") if leak.kind == Leak.Kind.NATIVE else ("allocations", "flamegraph"),
         recordings=[recorded.row(each) for each in made],
     )
@@ -218,9 +218,9 @@ def _referrers(leak: Leak, recordings: Sequence[Recording]) -> Step:
     title = _("What refers to it?")
     made = [each for each in recordings if each.kind in ("referrers", "heap_summary")]
     holder = next((found for each in made if (found := recorded.holder(each))), "")
-    missing = _("Nobody has recorded it yet: the recording shows the chain of references up to a name in a module.")
+    missing = _("Not recorded yet. A recording shows the chain of references up to a name in a module.")
     if leak.kind != Leak.Kind.OBJECTS:
-        missing = _("Nobody has recorded it yet. What grows has no type: begin with the allocation sites.")
+        missing = _("Not recorded yet. The growing memory has no type: record allocation sites first.")
     return Step(
         key="referrers",
         title=title,

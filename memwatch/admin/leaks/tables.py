@@ -8,7 +8,6 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from django.db.models import Case, IntegerField, Value, When
 from django.utils.translation import ngettext
 
 from memwatch.admin import formats
@@ -16,14 +15,6 @@ from memwatch.admin.leaks import evidence
 from memwatch.models import Leak
 from memwatch.queries import LeakGlance
 from memwatch.records import SEVERITIES
-
-SEVERITY_RANK = Case(
-    *(When(severity=severity, then=Value(rank)) for rank, severity in enumerate(SEVERITIES)),
-    default=Value(0),
-    output_field=IntegerField(),
-)
-"""Severity in order, not by the alphabet."""
-
 
 L = TypeVar("L", Leak, LeakGlance)
 _FIRST_TWO = itemgetter(0, 1)
@@ -38,17 +29,11 @@ def worst_first(leaks: Iterable[L]) -> list[L]:
 
 
 def causes_of(leaks: Iterable[LeakGlance]) -> list[list[LeakGlance]]:
-    """The same leak in several processes of a service together, in the order given."""
+    """Group the leaks of one type in one service, in the order given."""
     found: dict[tuple[int, str, str], list[LeakGlance]] = {}
     for leak in leaks:
         found.setdefault(_cause(leak), []).append(leak)
     return list(found.values())
-
-
-def whole(keys: Iterable[int]) -> dict[int, Leak]:
-    """These few leaks with what tables tell of them, by their ids. One may have gone meanwhile."""
-    rows = Leak.objects.filter(pk__in=set(keys)).select_related("service", "process__service").defer("verdict")
-    return {leak.pk: leak for leak in rows}
 
 
 def cause_rows(

@@ -1,4 +1,4 @@
-"""What keeps memwatch running, to look at: commands, rejected reports, counters, leases."""
+"""Commands, rejected reports, counters and leases."""
 
 from __future__ import annotations
 
@@ -27,12 +27,10 @@ class CommandAdmin(RowAdmin):
     search_fields = ("process__host", "process__service__name", name_of("created_by"), "detail")
     search_help_text = gettext_lazy("Host, service, who asked, or words of the answer")
     paginator = BoundedPaginator
-    about = gettext_lazy("What processes were asked to do, and what became of it.")
-    empty = gettext_lazy(
-        "Nothing was asked yet. “Snapshot now” and “Reset baseline” on the page of a process leave an entry here."
-    )
+    about = gettext_lazy("Commands sent to processes, and their answers.")
+    empty = gettext_lazy("No command yet. “Snapshot now” and “Reset baseline” on the page of a process send one.")
 
-    @admin.display(description=gettext_lazy("asked to"), ordering="name")
+    @admin.display(description=gettext_lazy("command"), ordering="name")
     def asked_to(self, command: Command) -> str:
         return command_page.name_of(command)
 
@@ -67,8 +65,8 @@ class RejectedReportAdmin(RowAdmin):
     list_filter = ("reason",)
     search_fields = ("reason", "detail")
     paginator = BoundedPaginator
-    about = gettext_lazy("Reports that could not be taken, the last 1,000. Each was counted and logged.")
-    empty = gettext_lazy("Every report was taken.")
+    about = gettext_lazy("Reports that could not be stored: the last 1,000. Each is counted and logged.")
+    empty = gettext_lazy("None: every report was stored.")
 
     @admin.display(description=gettext_lazy("received"), ordering="received_at")
     def received(self, report: RejectedReport) -> SafeString:
@@ -93,7 +91,7 @@ class CounterAdmin(RowAdmin):
     search_fields = ("name", "labels")
     ordering = ("name", "labels")
     about = gettext_lazy("Totals that do not fall when rows are pruned; /metrics shows them too.")
-    empty = gettext_lazy("Nothing was counted yet: no report has arrived. Do the worker and beat run?")
+    empty = gettext_lazy("No counter yet: no report has arrived. Check that a worker and beat are running.")
 
     @admin.display(description=gettext_lazy("counts"), ordering="name")
     def counts(self, counter: Counter) -> SafeString:
@@ -117,14 +115,14 @@ class LeaseAdmin(RowAdmin):
     list_display = ("name", "does", "state_shown", "held_by", "until", "finished")
     search_help_text = gettext_lazy("Name or holder")
     search_fields = ("name", "holder")
-    about = gettext_lazy("The work that only one worker may do at a time: who does it now, and when it was last done.")
+    about = gettext_lazy("Work that one worker does at a time: the current worker, and the last run.")
     empty = gettext_lazy("No task has run yet: start beat and a worker that serves memwatch's queue.")
 
     @admin.display(description=gettext_lazy("state"))
     def state_shown(self, lease: Lease) -> SafeString:
         return pages.lease_badge(lease, timezone.now())
 
-    @admin.display(description=gettext_lazy("what it does"))
+    @admin.display(description=gettext_lazy("task"))
     def does(self, lease: Lease) -> str:
         return str(pages.WORK[lease.name][1]) if lease.name in pages.WORK else ""
 

@@ -36,7 +36,7 @@ _ADVICE: dict[str, tuple[Promise, ...]] = {
             "An agent refuses what is not signed with its own COMMAND_KEY, what has expired, what it has seen before "
             "and what is beyond its limits: its answer above says which."
         ),
-        gettext_lazy("“manage.py memwatch_doctor” tells whether the processes and this one have the same key."),
+        gettext_lazy("“manage.py memwatch_doctor” checks that all processes have the same key."),
     ),
     Command.State.FAILED: (
         gettext_lazy("The process tried and could not: its answer above says why, its log says more."),
@@ -69,7 +69,7 @@ def seconds(value: float | None) -> str:
 
 
 def page(command: Command, now: datetime) -> RowPage:
-    """Of a command with its process and who asked."""
+    """The page of a command; load it with its process and user."""
     process = command.process
     others = Command.objects.filter(process=process).exclude(pk=command.pk).select_related("created_by")
     return RowPage(
@@ -116,12 +116,12 @@ def page(command: Command, now: datetime) -> RowPage:
 def _sentence(command: Command, now: datetime) -> str | SafeString:
     if command.state == Command.State.SENT:
         if command.expires_at > now:
-            return _("It was sent and is not answered yet.")
-        return _("It was not answered in time, and is given up within a minute.")
+            return _("It was sent; the process has not answered yet.")
+        return _("It was not answered in time and expires within a minute.")
     if command.state == Command.State.DONE:
         text = _("It was done.")
     elif command.state == Command.State.EXPIRED:
-        text = _("Nobody answered in time: it was given up and will not be carried out.")
+        text = _("It expired without an answer; the process will not run it.")
     else:
         text = _("The process refused.") if command.state == Command.State.REFUSED else _("The process failed to.")
     return f"{text} {_('It says: %s') % command.detail}" if command.detail else text

@@ -43,36 +43,36 @@ _ADVICE: dict[str, tuple[Promise, ...]] = {
     ),
     "unstorable": (
         gettext_lazy("Look into the log of the worker of that time: the database's own message is there."),
-        gettext_lazy("Were all migrations run? “manage.py memwatch_doctor” tells."),
+        gettext_lazy("Were all migrations run? “manage.py memwatch_doctor” checks this."),
     ),
 }
 COUNTED: dict[str, Promise] = {
-    counters.REPORTS: gettext_lazy("reports taken"),
-    counters.REJECTED: gettext_lazy("reports set aside, by reason"),
+    counters.REPORTS: gettext_lazy("reports stored"),
+    counters.REJECTED: gettext_lazy("reports rejected, by reason"),
     counters.SNAPSHOTS: gettext_lazy("snapshots stored"),
-    counters.DUPLICATES: gettext_lazy("snapshots that came twice and were kept once"),
-    counters.DROPPED: gettext_lazy("snapshots that agents could not keep while the transport was away"),
-    counters.FAILURES: gettext_lazy("samplings that failed in a watched process"),
+    counters.DUPLICATES: gettext_lazy("duplicate snapshots"),
+    counters.DROPPED: gettext_lazy("snapshots dropped by agents while the transport was unavailable"),
+    counters.FAILURES: gettext_lazy("failed samplings"),
     counters.REFUSED: gettext_lazy("commands that agents refused"),
     counters.LEAK_DETECTIONS: gettext_lazy("leaks opened, by severity"),
-    counters.NOTIFICATIONS_SENT: gettext_lazy("messages of alerts that arrived"),
-    counters.NOTIFICATIONS_FAILED: gettext_lazy("messages of alerts that were given up"),
-    counters.ATTEMPTS_FAILED: gettext_lazy("attempts to deliver a message that failed, and are repeated"),
+    counters.NOTIFICATIONS_SENT: gettext_lazy("notifications delivered"),
+    counters.NOTIFICATIONS_FAILED: gettext_lazy("notifications given up"),
+    counters.ATTEMPTS_FAILED: gettext_lazy("failed delivery attempts, retried"),
 }
 WORK: dict[str, tuple[str, Promise]] = {
-    "take_snapshots": ("take_snapshots", gettext_lazy("asks processes that have fallen silent for a snapshot")),
-    "ingest_reports": ("ingest_reports", gettext_lazy("takes the reports that have arrived and stores them")),
+    "take_snapshots": ("take_snapshots", gettext_lazy("asks silent processes for a snapshot")),
+    "ingest_reports": ("ingest_reports", gettext_lazy("stores the reports that have arrived")),
     "keep_up_recordings": (
         "ingest_reports",
-        gettext_lazy("takes what recordings have found, and ends those that hang"),
+        gettext_lazy("stores the results of recordings, and ends recordings that hang"),
     ),
-    "detect_leaks": ("detect_leaks", gettext_lazy("judges the series; opens, updates and resolves leaks")),
+    "detect_leaks": ("detect_leaks", gettext_lazy("opens, updates and resolves leaks")),
     "check_alerts": ("check_alerts", gettext_lazy("raises and clears alerts")),
-    "fire_triggers": ("check_alerts", gettext_lazy("records where a trigger says so")),
-    "send_notifications": ("send_notifications", gettext_lazy("tells people of alerts")),
-    "end_stale_processes": ("end_stale_processes", gettext_lazy("ends processes that left without a goodbye")),
-    "expire_commands": ("end_stale_processes", gettext_lazy("gives up on commands that nobody answered")),
-    "prune": ("prune", gettext_lazy("rolls up and removes what is older than its retention")),
+    "fire_triggers": ("check_alerts", gettext_lazy("starts the recordings of triggers")),
+    "send_notifications": ("send_notifications", gettext_lazy("sends alert notifications")),
+    "end_stale_processes": ("end_stale_processes", gettext_lazy("ends processes that vanished")),
+    "expire_commands": ("end_stale_processes", gettext_lazy("expires commands without an answer")),
+    "prune": ("prune", gettext_lazy("rolls up and deletes rows older than their retention")),
     "memwatch.lives": ("", gettext_lazy("when recycled workers were last judged together")),
     "memwatch.long_windows": ("", gettext_lazy("when growth over days was last judged")),
 }
@@ -181,7 +181,7 @@ def _counter_advice(row: Counter) -> list[str | SafeString]:
         text = _("Look at the list of {}: the answers say why.")
         return [format_html(text, formats.link(formats.changelist("command", state="refused"), _("commands")))]
     if row.name == counters.DROPPED:
-        return [_("Was the transport away, or full? “manage.py memwatch_doctor” tells how it is now.")]
+        return [_("Was the transport away, or full? “manage.py memwatch_doctor” checks its state.")]
     return []
 
 
@@ -203,28 +203,28 @@ def every_s(name: str) -> float | None:
 
 
 def lease(row: Lease, now: datetime) -> RowPage:
-    """The page of work that only one may do at a time."""
+    """The page of work that one worker does at a time."""
     state, every = state_of(row, now), every_s(row.name)
     sentences = {
-        "working": _("Somebody is at it right now."),
-        "done": _("It was done in time."),
-        "late": _("It was not done for a long time, and beat asks for it regularly."),
-        "never": _("It was begun and never finished."),
+        "working": _("A worker is running it now."),
+        "done": _("It ran in time."),
+        "late": _("It is overdue: it has not run for a long time."),
+        "never": _("It started and never finished."),
     }
     return RowPage(
         title=row.name.replace("_", " ").removeprefix("memwatch."),
-        subtitle=str(WORK[row.name][1]) if row.name in WORK else _("work that only one may do at a time"),
+        subtitle=str(WORK[row.name][1]) if row.name in WORK else _("work that one worker does at a time"),
         state=lease_badge(row, now),
         sentence=sentences[state],
         tone={"working": "good", "done": "good", "late": "high", "never": "medium"}[state],
         tiles=[
             Line(label=_("Last finished"), value=formats.when(row.last_finished_at, now)),
             Line(
-                label=_("Asked for every"),
+                label=_("Interval"),
                 value=formats.duration(every),
-                hint=_("by beat") if every else _("when it is needed"),
+                hint=_("started by beat") if every else _("started on demand"),
             ),
-            Line(label=_("Done by"), value=row.holder or _("nobody at the moment")),
+            Line(label=_("Worker"), value=row.holder or _("no worker")),
             Line(
                 label=_("Held until"),
                 value=formats.when(row.expires_at, now) if row.holder else formats.NOT_MEASURED,
@@ -232,7 +232,7 @@ def lease(row: Lease, now: datetime) -> RowPage:
             ),
         ],
         advice=[
-            _("Does beat run, and only once? “manage.py memwatch_doctor” tells."),
+            _("Does beat run, and only once? “manage.py memwatch_doctor” checks this."),
             _("Does a worker serve the queue? “celery -A yoursite worker -Q celery,memwatch”."),
             _("Does it fail? The worker's log has a line “memwatch: %s failed” with the reason.") % row.name,
         ]

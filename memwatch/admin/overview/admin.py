@@ -7,25 +7,24 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch import queries
 from memwatch.admin import formats, panels
-from memwatch.admin.base import ReadOnlyAdmin
+from memwatch.admin.base import SinglePageAdmin
 from memwatch.admin.leaks import evidence, tables
 from memwatch.admin.overview import state as overview_state
 from memwatch.admin.overview import tables as overview_tables
 from memwatch.conf import get_settings
 from memwatch.models import Alert, Leak, Overview
 from memwatch.queries import Glance, LeakGlance
+from memwatch.queries.leaks import SEVERITY_RANK, leaks_by_id
 from memwatch.records import SEVERITIES
 
 SHOWN_LEAKS = 20
@@ -35,7 +34,10 @@ REFRESH_S = 30
 
 
 @admin.register(Overview)
-class OverviewAdmin(ReadOnlyAdmin):
+class OverviewAdmin(SinglePageAdmin):
+    page_template = "admin/memwatch/overview/page.html"
+    page_title = gettext_lazy("Memory of the fleet")
+
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("memwatch.view_service")
 
@@ -48,22 +50,8 @@ class OverviewAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         return HttpResponseRedirect(formats.page_url("service", object_id))
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        if request.method not in ("GET", "HEAD"):
-            return HttpResponseNotAllowed(["GET", "HEAD"])
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": _("Memory of the fleet"),
-            "media": self.media,
-            "refresh_s": REFRESH_S,
-            **fleet_page(timezone.now()),
-            **(extra_context or {}),
-        }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "admin/memwatch/overview/page.html", context)
+    def page(self, request: HttpRequest) -> Mapping[str, Any]:
+        return {"refresh_s": REFRESH_S, **fleet_page(timezone.now())}
 
 
 def fleet_page(now: datetime) -> Mapping[str, Any]:
@@ -73,13 +61,13 @@ def fleet_page(now: datetime) -> Mapping[str, Any]:
     silent = silent_of.total()
     leaks = tables.worst_first(queries.leaks_at_a_glance())
     # First the few, then what belongs to them: thousands may be raised.
-    worst_first = (tables.SEVERITY_RANK.desc(), "-raised_at", "-pk")
+    worst_first = (SEVERITY_RANK.desc(), "-raised_at", "-pk")
     first = Alert.objects.raised().order_by(*worst_first).values("pk")[: SHOWN_ALERTS + 1]
     alerts = list(Alert.objects.filter(pk__in=first).order_by(*worst_first).select_related("service"))
     state = queries.stats(now, seen=items)
     causes = tables.causes_of(leaks)
     worst = overview_tables.worst_of_services(leaks)
-    whole = tables.whole([*(cause[0].pk for cause in causes[:SHOWN_LEAKS]), *worst.values()])
+    whole = leaks_by_id([*(cause[0].pk for cause in causes[:SHOWN_LEAKS]), *worst.values()])
     return {
         "now": formats.exact(now),
         "headline": _headline(items, silent, [whole.get(cause[0].pk) for cause in causes], now),

@@ -46,7 +46,7 @@ def conclusion(group: list[Recording]) -> list[Line]:
 
 
 def facts(recording: Recording) -> list[Any]:
-    """Of what, why, when, by whom."""
+    """The subject, the reason, the time and the user."""
     found: list[Any] = [formats.link(formats.page_url("process", recording.process_id), str(recording.process))]
     if recording.leak is not None:
         found.append(formats.link(formats.page_url("leak", recording.leak_id), str(recording.leak.object_type)))
@@ -61,7 +61,7 @@ def facts(recording: Recording) -> list[Any]:
 
 
 def costs(recording: Recording) -> list[Line]:
-    """What it cost the process, as the process measured it."""
+    """Cost to the process, as the process measured it."""
     measured = recording.measured if isinstance(recording.measured, Mapping) else {}
     lines = []
     for name, label, shown in (
@@ -215,17 +215,17 @@ def difference(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _difference_table(name: str, table: list[Mapping[str, Any]]) -> dict[str, Any]:
-    told: list[str] = []
+    plain: list[str] = []
     compared: list[str] = []
     for key, value in (table[0] if table else {}).items():
-        (compared if isinstance(value, Mapping) else told).append(key)
+        (compared if isinstance(value, Mapping) else plain).append(key)
     return {
         "name": _word(name),
-        "told": [_word(key) for key in told],
+        "plain": [_word(key) for key in plain],
         "compared": [_word(key) for key in compared],
         "rows": [
             {
-                "told": [_joined(row.get(key)) for key in told],
+                "plain": [_joined(row.get(key)) for key in plain],
                 "changes": [
                     {"change": _shown(key, row[key].get("change"), signed=True), "from_to": _from_to(key, row[key])}
                     for key in compared

@@ -1,4 +1,4 @@
-"""Triggers: when to record without being asked, and what they would have done within the last day."""
+"""Triggers: rules that start recordings, and what they would have done within the last day."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LEVELS = (Trigger.When.RSS, Trigger.When.HEAP, Trigger.When.GROWTH)
 
 
 class TriggerForm(TriggerModelForm):
-    """Each occasion wants its own: a severity, a level, a type of alert."""
+    """Requires what the condition needs: a severity, a level or a type of alert."""
 
     and_then = forms.MultipleChoiceField(
         label=gettext_lazy("And then"),
@@ -63,7 +63,7 @@ class TriggerForm(TriggerModelForm):
         if when == Trigger.When.HEAP and level is not None and level > 100:
             self.add_error("level", _("A heap cannot use more than 100 % of its limit."))
         if when == Trigger.When.ALERT and not alert:
-            self.add_error("alert_type", _("Say which alert."))
+            self.add_error("alert_type", _("Choose an alert."))
         of_a_leak = when == Trigger.When.LEAK or (when == Trigger.When.ALERT and alert == Alert.Type.LEAK)
         text = _("Only a leak says whose referrers to look for: choose a heap summary, or allocation sites.")
         for field in ("kind", "and_then"):
@@ -74,7 +74,7 @@ class TriggerForm(TriggerModelForm):
 
 @admin.register(Trigger)
 class TriggerAdmin(ListedAdmin):
-    """One of the few things that people write themselves."""
+    """Rules that operators write."""
 
     form = TriggerForm
     list_display = ("name", "condition", "records", "where", "limits", "enabled")
@@ -82,11 +82,8 @@ class TriggerAdmin(ListedAdmin):
     search_fields = ("name", "services__name")
     search_help_text = gettext_lazy("Name or service")
     filter_horizontal = ("services",)
-    about = gettext_lazy("When memwatch records without being asked, and how often at most.")
-    empty = gettext_lazy(
-        "Nothing is recorded without being asked. Add a trigger: its rehearsal shows what it would have done within "
-        "the last day."
-    )
+    about = gettext_lazy("Rules that start a recording automatically, with limits.")
+    empty = gettext_lazy("No trigger yet. Add one: its preview shows what it would have recorded within the last day.")
     change_form_template = "admin/memwatch/trigger/form.html"
     fieldsets = (
         (None, {"fields": ("name", "enabled")}),
@@ -152,7 +149,7 @@ class TriggerAdmin(ListedAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": _("What it would have done"),
+            "title": _("Preview"),
             "subtitle": str(trigger),
             "original": trigger,
             "media": self.media,

@@ -43,7 +43,7 @@ class BigContainerSerializer(serializers.Serializer[Any]):
     type = serializers.CharField()
     length = serializers.IntegerField()
     holds = serializers.CharField(allow_null=True, help_text="Type of most of the sampled entries")
-    token = serializers.IntegerField(allow_null=True, help_text="The same for the same container of one process")
+    token = serializers.IntegerField(allow_null=True, help_text="Identifies the container within its process")
     name = serializers.CharField(allow_null=True, help_text="The module-level name it is kept under")
     entry_bytes = serializers.FloatField(allow_null=True, help_text="Mean size of the sampled entries")
 
@@ -79,7 +79,7 @@ def figures_values(figures: MemorySnapshot) -> dict[str, Any]:
 
 
 CENSUS_FIGURES = ("total_objects", "top_objects", "type_sizes", "big_containers")
-"""What only a census tells."""
+"""Fields that only a census measures."""
 
 
 class LastSnapshotSerializer(FiguresSerializer):
@@ -93,7 +93,7 @@ class LastSnapshotSerializer(FiguresSerializer):
 
 
 class SnapshotSerializer(FiguresSerializer):
-    """One snapshot, and whose."""
+    """One snapshot with its process."""
 
     id = serializers.IntegerField()
     process = serializers.IntegerField(help_text="Id of the process")
@@ -103,7 +103,7 @@ class SnapshotSerializer(FiguresSerializer):
     outside = serializers.BooleanField(
         help_text="Of a process without an agent, seen by its child: RSS and virtual size, no heap and no objects"
     )
-    seq = serializers.IntegerField(help_text="Rises by one a snapshot in a process's life")
+    seq = serializers.IntegerField(help_text="Sequence number of the snapshot within its process")
     received_at = Time(help_text="By the server's clock")
 
 
@@ -130,7 +130,7 @@ class BaselineSerializer(FiguresSerializer):
     process = serializers.IntegerField(allow_null=True, help_text="Null for a baseline of the whole service")
     host = serializers.CharField(allow_null=True)
     slot = serializers.CharField(allow_null=True)
-    active = serializers.BooleanField(help_text="Whether it is the one that counts")
+    active = serializers.BooleanField(help_text="Whether this baseline is in force")
     automatic = serializers.BooleanField(help_text="Set by memwatch, after a process's warm-up")
     created_at = Time()
     created_by = serializers.CharField(allow_null=True, help_text="User name")

@@ -111,6 +111,6 @@ class SuppressSerializer(serializers.Serializer[Any]):
 
 
 class ReasonSerializer(serializers.Serializer[Any]):
-    """Why the baseline is set anew."""
+    """The reason for resetting the baseline."""
 
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=300)

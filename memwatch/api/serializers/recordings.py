@@ -32,7 +32,7 @@ class RecordingSerializer(serializers.Serializer[Recording]):
     options = serializers.DictField(help_text="As they were asked for")
     measured = serializers.DictField(
         child=serializers.FloatField(),
-        help_text="What it cost the process: duration_s, cpu_ms, longest_pause_ms, rss_added_mb, bytes; of copies of "
+        help_text="Cost to the process: duration_s, cpu_ms, longest_pause_ms, rss_added_mb, bytes; of copies of "
         "the process forks, fork_ms, child_cpu_ms, child_mb",
     )
     size = serializers.IntegerField(help_text="Bytes of the outcome")
@@ -46,11 +46,11 @@ class RecordingSerializer(serializers.Serializer[Recording]):
 class ConclusionSerializer(serializers.Serializer[Any]):
     """What the recordings that belong together come down to; empty where they do not tell."""
 
-    held_by = serializers.CharField(help_text="The way from a name to the objects")
+    held_by = serializers.CharField(help_text="Chain of references from a name to the objects")
     sure = serializers.BooleanField(
         allow_null=True, help_text="Whether it holds most of the new objects and grew by them; null: not measured"
     )
-    certainty = serializers.CharField(help_text="That in figures")
+    certainty = serializers.CharField(help_text="The certainty in figures")
     attribute = serializers.CharField(help_text="The holder as the program's own code calls it")
     your_code = serializers.CharField(help_text="file:line where the program's own code adds to it")
     your_code_line = serializers.CharField(help_text="That line")
@@ -112,7 +112,7 @@ class RecordSerializer(serializers.Serializer[Any]):
         required=False,
         allow_null=True,
         default=None,
-        help_text=f"{KINDS}. Null, with a leak: what tells its cause, one kind after the other",
+        help_text=f"{KINDS}. Null, with a leak: the kinds that show its cause, one after the other",
     )
     options = OptionsSerializer(required=False)
 

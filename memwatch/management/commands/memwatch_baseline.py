@@ -1,4 +1,4 @@
-"""``manage.py memwatch_baseline``: what processes are compared with, shown or set anew."""
+"""``manage.py memwatch_baseline``: show or reset baselines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from memwatch.terminal.selection import TablesCommand
 
 class Command(TablesCommand):
     help = (
-        "Shows the baselines, or sets them anew. "
+        "Shows or resets baselines. "
         "Examples: memwatch_baseline list; memwatch_baseline reset web-1 --reason deploy; "
         "memwatch_baseline reset --service web (the median of its processes, also for those that start later); "
         "memwatch_baseline reset --all. Exit code: 0 when every one was reset, 1 when one was not."

@@ -26,7 +26,7 @@ class Command(TablesCommand):
         if unknown:
             raise CommandError(f"no channel {unknown[0]}: ALERT_CHANNELS has {', '.join(known) or 'none'}")
         if not known:
-            raise CommandError('nobody is told: give MEMWATCH["ALERT_CHANNELS"], e.g. ["mailto:ops@example.org"]')
+            raise CommandError('no channel is set: give MEMWATCH["ALERT_CHANNELS"], e.g. ["mailto:ops@example.org"]')
         failed = 0
         audit.at_terminal(f"Test message to {', '.join(options['channels'] or known)}.")
         for name, error in notifications.try_out(options["channels"] or known):

@@ -90,7 +90,7 @@ def test_leaks_beside_it_are_named_those_that_grow_most_like_it_first(fleet: Fle
     fleet.leak(process, "shop.Over", state="resolved")
     fleet.leak(elsewhere, "shop.Elsewhere")
     step = _steps(client, leak)["grows-with"]
-    assert step.answer == "It has leaks beside it: what grows by nearly as much has probably the same cause."
+    assert step.answer == "The process has other leaks. One that grows by nearly as much probably has the same cause."
     (line,) = step.lines
     assert line.value.index("shop.Near</a> (+4,001)") < line.value.index("shop.Far")
     assert _url(near) in line.value
@@ -198,7 +198,7 @@ def test_a_leak_that_is_over_is_told_as_over_and_nowhere_in_the_colour_of_its_se
     )  # fmt: skip
     assert "stopped growing: a warm-up" in shown.context["verdict"]
     assert "was critical" in text
-    assert "As it was last judged a leak:" in text
+    assert "Last verdict:" in text
     assert leak.exhausted_at is None
     memory = {chart.id: chart for chart in shown.context["charts"]["charts"]}["mw-chart-memory"]
     assert memory.note == "The leak is over: nothing is projected."

@@ -25,7 +25,7 @@ FORM: dict[str, Any] = {
     [
         ({"when": "rss", "kind": "heap_summary"}, "Give the level"),
         ({"when": "heap", "level": "101", "kind": "heap_summary"}, "more than 100"),
-        ({"when": "alert", "kind": "heap_summary"}, "Say which alert"),
+        ({"when": "alert", "kind": "heap_summary"}, "Choose an alert"),
         ({"when": "growth", "level": "10", "kind": "referrers"}, "Only a leak says"),
         ({"when": "growth", "level": "10", "kind": "allocations", "and_then": ["referrers"]}, "Only a leak says"),
         ({"and_then": ["core_dump"]}, "core_dump is not one of the available choices"),
