@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from memwatch.detection.case import floors
+from memwatch.detection.case import HOUR_S, floors
 from memwatch.detection.history import History
 from memwatch.detection.statistics.estimators import theil_sen
 from memwatch.records import SEVERITIES
-
-HOUR_S = 3600.0
 
 EXHAUSTION_S = ((4 * HOUR_S, "critical"), (24 * HOUR_S, "high"), (7 * 24 * HOUR_S, "medium"))
 """Before the shift ends; before tomorrow; before next week."""

@@ -12,6 +12,8 @@ from django.db import DatabaseError
 
 from memwatch.conf import Settings
 from memwatch.detection import History, Thresholds, Verdict, judge_lives
+from memwatch.detection.rules.growth import TREND
+from memwatch.detection.rules.registry import NEWEST_LIVES
 from memwatch.models import Leak, LeakEvent, Lease, Process, Service
 from memwatch.queries.detection_input import judged_histories
 from memwatch.queries.growth_prefilter import grown_lives
@@ -30,7 +32,7 @@ WATCH_LIVES, GENERATIONS = 6, 3
 """A standing watch waits for this many lives, and for three in each slot: three deployments are no recycling."""
 MOST_LIVES = 24
 """More make nothing surer, and cost."""
-NEWEST_LIVES = 8
+MOST_NEWEST = 8
 """Those that tell whether it still leaks: after a fix they are the first without it."""
 MOST_EVERY = timedelta(minutes=5)
 LEASE = "memwatch.lives"
@@ -92,7 +94,7 @@ def _judgement(
     service: Service, lives: Sequence[Process], now: datetime, settings: Settings, thresholds: Thresholds
 ) -> Judgement:
     histories = _histories(lives)
-    newest = judge_lives(histories[-NEWEST_LIVES:], thresholds=thresholds, all_verdicts=True)
+    newest = judge_lives(histories[-MOST_NEWEST:], thresholds=thresholds, all_verdicts=True)
     every = judge_lives(histories, thresholds=thresholds, all_verdicts=True)
     longest = max((history.span_s for history in histories), default=0.0)
     return Judgement(
@@ -125,11 +127,11 @@ def _of_now(every: Verdicts, newest: Verdicts) -> Verdicts:
 
 
 def _still(verdict: Verdict, newest: Verdict | None) -> Verdict:
-    if newest is not None and (newest.is_leak or newest.rule == "trend"):  # eight lives are few for a trend
+    if newest is not None and (newest.is_leak or newest.rule == TREND.name):  # eight lives are few for a trend
         return verdict
-    why = newest.sentence if newest is not None else "they have not grown by enough"
-    sentence = f"the last {NEWEST_LIVES} lives do not show it any more: {why}"
-    return dataclasses.replace(verdict, outcome="expected", rule="newest_lives", sentence=sentence)
+    why = newest.sentence if newest is not None else "they have not grown enough"
+    sentence = f"the last {MOST_NEWEST} lives no longer show it: {why}"
+    return dataclasses.replace(verdict, outcome="expected", rule=NEWEST_LIVES.name, sentence=sentence)
 
 
 def _no_longer_recycled(service: Service, now: datetime) -> int:
