@@ -1,4 +1,4 @@
-"""How urgent the growth of a process is: time to exhaustion, and the memory floor's growth an hour."""
+"""How severe the growth of a process is, by time to exhaustion and by growth of its memory floor an hour."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GROWTH_PERCENT = ((50.0, "critical"), (10.0, "high"), (1.0, "medium"))
 """Growth of the memory floor an hour."""
 
 MOST_BY_GROWTH = "high"
-"""Of a process that has the host's memory before it: critical is what runs out within a shift, and nothing else."""
+"""Severity by growth where the host's memory is the limit: only exhaustion within a shift is critical there."""
 
 COUNT_PERCENT = ((500.0, "high"), (200.0, "medium"))
 """Growth of a count over the window, where no memory was measured at all: never critical."""
@@ -27,24 +27,24 @@ RESIDENT_PERCENT = 0.1
 """Growth of resident memory an hour below which nothing is critical: the kernel ends processes by what is resident."""
 
 LIFE_SHARES = ((0.9, "high"), (0.75, "medium"))
-"""What a recycled worker has taken of its limit when it is replaced. It is replaced: that is never critical."""
+"""Share of its limit that a recycled worker uses when it is replaced. Because it is replaced, it is never critical."""
 LIFE_PERCENT = 100.0
 """A life in which a count doubles is worth a look, whatever the limit."""
 
 LATE = 0.4
-"""The growth of now is that of the rest of the window: what a warm-up took says nothing of what is to come."""
+"""Share of the window that is left out as a warm-up: growth now is growth in the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Urgency:
-    """How fast memory goes, and until when it lasts."""
+    """How severe growth is, and when memory is exhausted."""
 
     severity: str
     time_to_exhaustion_s: float | None = None
     limit_source: str | None = None
     floor_growth_percent_per_hour: float | None = None
     measured: str | None = None
-    """The figure whose floor was taken."""
+    """The figure whose floor was measured."""
 
 
 def urgency(history: History, growth_percent: float) -> Urgency:
@@ -68,7 +68,7 @@ def urgency(history: History, growth_percent: float) -> Urgency:
 
 
 def urgency_of_lives(lives: Sequence[History], growth_percent: float) -> str:
-    """How severe a leak is that recycling holds in check: by how near the lives come to their limit.
+    """The severity of a leak of recycled workers, by the share of their limit that they reach.
 
     ``growth_percent``: of the leaking count in a life.
     """

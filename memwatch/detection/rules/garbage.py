@@ -86,7 +86,7 @@ def _explain(case: Case) -> str | None:
     teeth, kept = case.statistics.get("teeth"), case.statistics.get("kept_by_full_collection")
     if teeth is not None:
         left, least = case.statistics["kept_share_of_teeth"] * 100, SURVIVED_SHARE * 100
-        return f"{left:.0f} % of the rate between {teeth} collections remains after them (at least {least:.0f} %)"
+        return f"after {teeth} collections {left:.0f} % of the rate between them remains (at least {least:.0f} %)"
     if kept is not None:
         return f"{number(kept)} of the growth remained after a full collection"
     if case.series.kind != "objects" or case.window != "hour" or "rising_steps" not in case.statistics:
