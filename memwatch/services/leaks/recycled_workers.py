@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError
@@ -19,7 +19,7 @@ from memwatch.queries.detection_input import judged_histories
 from memwatch.queries.growth_prefilter import grown_lives
 from memwatch.queries.recycled_workers import newest_lives, recycled_services
 from memwatch.services.leaks.expected_growth import ExpectedRules
-from memwatch.services.leaks.judgement import Judgement, Key
+from memwatch.services.leaks.judgement import Judgement, Key, Verdicts, by_key
 from memwatch.services.leaks.lifecycle import apply
 from memwatch.services.leaks.state import close
 from memwatch.services.locking import writing
@@ -38,8 +38,6 @@ MOST_EVERY = timedelta(minutes=5)
 LEASE = "memwatch.lives"
 LONGER = 2.0
 """A process that is older than twice the lives of its service is not one of those that are recycled."""
-
-Verdicts = Mapping[Key, Verdict]
 
 
 def due_every(settings: Settings) -> timedelta:
@@ -100,7 +98,7 @@ def _judgement(
     return Judgement(
         service=service,
         now=now,
-        verdicts={"lives": _of_now(_by_key(every), _by_key(newest))},
+        verdicts={"lives": _of_now(by_key(every), by_key(newest))},
         reported=frozenset(name for history in histories for name in history.counts),
         hold=max(due_every(settings), timedelta(seconds=longest)),
         min_growth_count=settings.leak_min_growth_count,
@@ -112,13 +110,6 @@ def _histories(lives: Sequence[Process]) -> list[History]:
     since = min(process.started_at for process in lives) - timedelta(minutes=1)
     found = {process.pk: history for process, history in judged_histories(lives, since=since)}
     return [found[process.pk] for process in lives if process.pk in found]
-
-
-def _by_key(verdicts: Sequence[Verdict]) -> Verdicts:
-    found: dict[Key, Verdict] = {}
-    for verdict in verdicts:
-        found.setdefault((verdict.kind, verdict.object_type), verdict)
-    return found
 
 
 def _of_now(every: Verdicts, newest: Verdicts) -> Verdicts:
@@ -142,7 +133,7 @@ def _no_longer_recycled(service: Service, now: datetime) -> int:
         for row in rows:
             close(row, now)
             row.save(update_fields=["state", "resolved_at", "snoozed_until", "evidence"])
-            comment = "hardly a worker of the service was recycled of late: its processes are judged one by one"
+            comment = "the service's workers are no longer recycled: its processes are judged one by one"
             row.events.create(kind=LeakEvent.Kind.RESOLVED, at=now, comment=comment)
             resolved += 1
     return resolved
