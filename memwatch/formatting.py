@@ -26,7 +26,6 @@ KIND_UNITS: dict[str, str] = {
     "objects": "objects",
     "untracked": "blocks",
     "native": "KiB",
-    "fragmentation": "KiB",
 }
 """What the counts of a leak count, where its evidence does not say."""
 
@@ -144,7 +143,7 @@ def leak_amount(kind: str, amount: int | None, unit: str = "") -> str:
 
 
 def leak_growth(kind: str, amount: int | None, unit: str = "") -> str:
-    """The same with a sign."""
+    """The number with a sign."""
     return NOT_MEASURED if amount is None else _signed(amount, leak_amount(kind, amount, unit))
 
 

@@ -115,8 +115,8 @@ def _beat() -> dict[str, Any]:
 class _Part:
     """Whether something answers, asked once in a while however often somebody wants to know.
 
-    By a thread of its own, so that what is frozen, takes the connection and never answers holds up nobody: it counts as
-    away, and is asked no second time, until it does.
+    By a thread of its own: what is frozen, takes the connection and never answers does not block the caller. It counts
+    as away, and is asked no second time, until it does.
     """
 
     def __init__(self, name: str, ask: Callable[[], object], *, every_s: float) -> None:
@@ -125,7 +125,7 @@ class _Part:
         self.forget()
 
     def forget(self) -> None:
-        """Ask anew the next time."""
+        """Ask again the next time."""
         self._thread: threading.Thread | None = None
         self._asked = 0.0
         self._well = False

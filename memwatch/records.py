@@ -8,10 +8,12 @@ Times are timezone-aware; a naive one is refused. What was not measured is ``Non
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any, Self
+from datetime import datetime
+from typing import Any
+
+from memwatch.figure import Unit, declared, figure
+from memwatch.json_record import Record, aware
 
 MB = 1024 * 1024
 KIB_PER_MB = 1024
@@ -19,89 +21,19 @@ KIB_PER_MB = 1024
 SEVERITIES = ("low", "medium", "high", "critical")
 """From mildest to worst."""
 
-LEAK_KINDS = ("objects", "untracked", "native", "fragmentation")
+_FIFTH = "; read with every fifth snapshot"
 
 
-def _aware(name: str, value: object) -> datetime:
-    if not isinstance(value, datetime):
-        raise ValueError(f"{name} is {value!r}: give a timezone-aware datetime, e.g. datetime.now(timezone.utc)")
-    if value.tzinfo is None:
-        raise ValueError(f"{name} is {value.isoformat()}, without a time zone: give e.g. datetime.now(timezone.utc)")
-    return value
-
-
-def parse_time(name: str, value: object) -> datetime:
-    """An aware datetime of an ISO 8601 text with zone (or of itself); :class:`ValueError` says what is wrong."""
-    if not isinstance(value, str):
-        return _aware(name, value)
-    try:
-        return _aware(name, datetime.fromisoformat(value))
-    except ValueError:
-        shown = value[:60]
-        raise ValueError(f"{name} is {shown!r}: give ISO 8601 with zone, e.g. 2026-01-31T12:00:00+00:00") from None
-
-
-_SCALARS = frozenset({type(None), bool, int, float, str})
-
-
-def _plain(value: Any) -> Any:
-    """The JSON form of a field: times as ISO 8601, tuples as lists, mappings copied."""
-    if type(value) in _SCALARS:
-        return value
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: _plain(getattr(value, name)) for name, _ in _attributes(type(value))}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
-
-
-@functools.cache
-def _attributes(cls: type) -> tuple[tuple[str, bool], ...]:
-    """Each attribute's name and whether it must be given."""
-    missing = dataclasses.MISSING
-    fields = dataclasses.fields(cls)
-    return tuple([(field.name, field.default is missing and field.default_factory is missing) for field in fields])
-
-
-class _Figures:
-    """``to_dict`` and ``from_dict`` for the dataclasses of this module."""
-
-    __slots__ = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Every attribute by name, JSON-ready."""
-        of: type = type(self)
-        return {name: _plain(getattr(self, name)) for name, _ in _attributes(of)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The inverse of :meth:`to_dict`. Unknown keys are ignored, so that two versions can talk.
-
-        Raises :class:`ValueError` for a required key that is missing or a time that is no time.
-        """
-        if not isinstance(values, Mapping):
-            raise ValueError(f"{cls.__name__} wants a mapping, got {type(values).__name__}")
-        known = {}
-        for name, required in _attributes(cls):  # type: ignore[arg-type]
-            if name in values:
-                known[name] = cls._field_from(name, values[name])
-            elif required:
-                raise ValueError(f"{cls.__name__} lacks {name!r}")
-        return cls(**known)
-
-    @classmethod
-    def _field_from(cls, name: str, value: Any) -> Any:
-        if value is not None and (name.endswith(("timestamp", "_time", "_at"))):
-            return parse_time(name, value)
-        return value
+def _collections(generation: int) -> Any:
+    return figure(
+        Unit.TOTAL, f"Collections of generation {generation} since the process started",
+        label=f"Collections, generation {generation}", column=f"gc_collections_gen{generation}",
+        reference_help=f"Gen {generation} GC count since the process started.",
+    )  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class BigContainer(_Figures):
+class BigContainer(Record):
     """An exact built-in container with many entries, as the census saw it."""
 
     type: str
@@ -111,7 +43,7 @@ class BigContainer(_Figures):
     holds: str | None = None
     """The type of most of up to 50 sampled entries, e.g. ``bytes``; ``None`` when not sampled."""
     token: int | None = None
-    """The same for the same container from snapshot to snapshot of one process (its address); no meaning elsewhere."""
+    """The container's address: equal in all snapshots of one process for the same container; no meaning elsewhere."""
     name: str | None = None
     """Where it lives, e.g. ``shop.leaks.FRAGMENTS``, when it is a module-level name; ``None`` when unknown."""
     entry_bytes: float | None = None
@@ -119,89 +51,153 @@ class BigContainer(_Figures):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class MemorySnapshot(_Figures):
+class MemorySnapshot(Record):
     """The figures of one process at one time."""
 
     timestamp: datetime
     """When it was taken, timezone-aware."""
 
-    heap_size_mb: float | None = None
-    """The ceiling the process can grow to; ``heap_limit_source`` says whose."""
-    heap_limit_source: str | None = None
-    """``setting``, ``cgroup``, ``rlimit`` or ``host``."""
-    heap_used_mb: float | None = None
-    """Bytes in live blocks of both allocators (pymalloc in allocated blocks + malloc ``uordblks`` + ``hblkhd``)."""
-    heap_free_mb: float | None = None
-    """``heap_size_mb - heap_used_mb``."""
-    heap_percent: float | None = None
-    """``heap_used_mb / heap_size_mb * 100``."""
-    heap_committed_mb: float | None = None
-    """What both allocators took from the system, clamped by RSS."""
-    fragmentation_percent: float | None = None
-    """The share of ``heap_committed_mb`` that is free."""
-    pymalloc_used_mb: float | None = None
-    """pymalloc's part of ``heap_used_mb``: objects up to 512 bytes."""
-    malloc_used_mb: float | None = None
-    """malloc's part of ``heap_used_mb``: large objects and extension modules."""
+    # fmt: off
+    rss_mb: float | None = figure(
+        Unit.MB, "Resident memory (RSS)",
+        label="Resident (RSS)", column="rss_kib",
+        metric="process_resident_memory_bytes", metric_help="Resident memory.",
+        reference_help="Resident Set Size in MB.",
+    )
+    uss_mb: float | None = figure(
+        Unit.MB, f"Memory shared with no other process (USS){_FIFTH}",
+        label="Its own (USS)", hint="every fifth snapshot", column="uss_kib", metric="process_unique_memory_bytes",
+    )
+    pss_mb: float | None = figure(
+        Unit.MB, f"Memory with shared pages divided (PSS){_FIFTH}",
+        label="Its share (PSS)", hint="every fifth snapshot", column="pss_kib",
+        metric="process_proportional_memory_bytes",
+    )
+    swap_mb: float | None = figure(
+        Unit.MB, f"Memory swapped out{_FIFTH}",
+        label="Swapped out", hint="every fifth snapshot", column="swap_kib", metric="process_swap_bytes",
+    )
+    vms_mb: float | None = figure(
+        Unit.MB, "Virtual memory", label="Virtual (VMS)", column="vms_kib", metric="process_virtual_memory_bytes",
+        reference_help="Virtual Memory Size in MB.",
+    )
 
-    rss_mb: float | None = None
-    """Resident set size."""
-    vms_mb: float | None = None
-    """Virtual memory size."""
-    uss_mb: float | None = None
-    """Memory unique to the process; every fifth snapshot, else ``None``."""
-    pss_mb: float | None = None
-    """Memory with shared pages divided among their users; every fifth snapshot, else ``None``."""
-    swap_mb: float | None = None
-    """Memory swapped out; every fifth snapshot, else ``None``."""
-    cgroup_used_mb: float | None = None
-    """Working set of the container the process lives in (current - inactive file); shared with its neighbours."""
-    cgroup_limit_mb: float | None = None
-    """Limit of that container: the smallest of all its ancestors; ``None`` when unlimited."""
+    heap_used_mb: float | None = figure(
+        Unit.MB, "Live blocks of both allocators, pymalloc and malloc",
+        label="Heap used", hint="live blocks of both allocators", column="heap_used_kib",
+        metric="heap_used_bytes", metric_help="Live blocks of both allocators.",
+        reference_help="Used heap memory: live blocks of both allocators, in MB.",
+    )
+    """pymalloc in allocated blocks + malloc ``uordblks`` + ``hblkhd``."""
+    pymalloc_used_mb: float | None = figure(
+        Unit.MB, "pymalloc's part of heap_used_mb: blocks up to 512 bytes",
+        label="Heap used by pymalloc", hint="objects up to 512 bytes", column="pymalloc_used_kib",
+    )
+    malloc_used_mb: float | None = figure(
+        Unit.MB, "malloc's part of heap_used_mb: large objects and extension modules",
+        label="Heap used by malloc", hint="large objects, extension modules",
+    )
+    heap_committed_mb: float | None = figure(
+        Unit.MB, "What both allocators took from the system, RSS at most",
+        label="Heap committed", hint="taken from the system", column="heap_committed_kib",
+        metric="heap_committed_bytes", metric_help="What both allocators took from the system.",
+    )
+    fragmentation_percent: float | None = figure(
+        Unit.PERCENT, "Share of heap_committed_mb that is free", label="Fragmentation", hint="committed, free",
+        metric="heap_fragmentation_ratio", metric_help="Share of the committed heap that is free, 0 to 1.",
+    )
+    heap_size_mb: float | None = figure(
+        Unit.MB, "The ceiling the process can grow to: the setting HEAP_LIMIT_MB, else the smallest of the container's "
+        "limit, the rlimits and the host's memory",
+        label="Limit", column="heap_limit_kib",
+        metric="heap_limit_bytes", metric_help="The ceiling the process can grow to.",
+        reference_help="Total heap size: the ceiling the process can grow to, in MB of 1024*1024 bytes.",
+    )
+    heap_limit_source: str | None = figure(Unit.NONE, "Whose ceiling heap_size_mb is: setting, cgroup, rlimit or host")
+    heap_free_mb: float | None = figure(Unit.MB, "heap_size_mb less heap_used_mb", compared=False)
+    heap_percent: float | None = figure(
+        Unit.PERCENT, "Share of heap_size_mb that is used", label="Heap of its limit",
+        reference_help="Heap usage percentage: used of the total heap size.",
+    )
+    cgroup_used_mb: float | None = figure(
+        Unit.MB, "Working set of the container the process shares",
+        label="Container used", hint="working set, shared", column="cgroup_used_kib",
+        metric="container_working_set_bytes",
+    )
+    """Current less inactive file."""
+    cgroup_limit_mb: float | None = figure(
+        Unit.MB, "Memory limit of the container the process shares",
+        label="Container limit", column="cgroup_limit_kib", metric="container_limit_bytes",
+    )
+    """The smallest of all its ancestors; ``None`` when unlimited."""
 
-    total_objects: int | None = None
-    """gc-tracked objects."""
-    top_objects: Mapping[str, int] | None = None
-    """Counts by type name, largest first: the top N, the largest growers since the baseline, those once reported."""
-    backfill: Mapping[str, int] | None = None
-    """Counts *at the process's baseline* of the types that this snapshot reports for the first time."""
-    type_sizes: Mapping[str, int] | None = None
-    """Sampled mean shallow size in bytes per reported type, exact built-in types only."""
-    big_containers: tuple[BigContainer, ...] | None = None
-    """Exact built-in containers with at least 1,000 entries, or 250 and growing; fastest growing and largest first."""
-    allocated_blocks: int | None = None
-    """``sys.getallocatedblocks()`` less the observer's own: rises when untracked objects pile up."""
+    total_objects: int | None = figure(
+        Unit.COUNT, "Objects tracked by the garbage collector; null where the budget allowed no census",
+        label="Objects", hint="tracked by gc", column="total_objects",
+        reference_help="Total object count: objects tracked by the garbage collector.",
+    )
+    top_objects: Mapping[str, int] | None = figure(
+        Unit.NONE, "Count by type: the largest types, the largest growers since the baseline, those reported before"
+    )
+    backfill: Mapping[str, int] | None = figure(
+        Unit.NONE, "Counts at the process's baseline of the types that this snapshot reports for the first time"
+    )
+    type_sizes: Mapping[str, int] | None = figure(
+        Unit.NONE, "Sampled mean size in bytes by built-in type, without what the objects refer to"
+    )
+    big_containers: tuple[BigContainer, ...] | None = figure(
+        Unit.NONE, "Built-in containers with 1,000 entries or more, or 250 and growing: what they hold, where they live"
+    )
+    """The fastest growing and largest first."""
+    allocated_blocks: int | None = figure(
+        Unit.COUNT, "Allocated blocks: rises also when untracked objects pile up",
+        label="Allocated blocks", column="allocated_blocks", metric="allocated_blocks",
+    )
+    """``sys.getallocatedblocks()`` less the observer's own."""
 
-    tracemalloc_current_mb: float = 0.0
-    """Traced memory; 0 when tracing is off."""
-    tracemalloc_peak_mb: float = 0.0
-    """Peak of traced memory; 0 when tracing is off."""
+    gc_collections_gen0: int | None = _collections(0)
+    gc_collections_gen1: int | None = _collections(1)
+    gc_collections_gen2: int | None = _collections(2)
+    gc_threshold: tuple[int, int, int] | None = figure(Unit.NONE, "gc.get_threshold()", label="Collector's thresholds")
+    gc_count: tuple[int, int, int] | None = figure(Unit.NONE, "gc.get_count()")
 
-    gc_count: tuple[int, int, int] | None = None
-    """``gc.get_count()``."""
-    gc_threshold: tuple[int, int, int] | None = None
-    """``gc.get_threshold()``."""
-    gc_collections_gen0: int | None = None
-    """Collections of generation 0 since the process started (``gc.get_stats()``)."""
-    gc_collections_gen1: int | None = None
-    """The same for generation 1."""
-    gc_collections_gen2: int | None = None
-    """The same for generation 2."""
+    requests_handled: int | None = figure(
+        Unit.TOTAL, "HTTP requests since the process started",
+        label="Requests handled", column="requests_handled", metric="requests_handled_total",
+    )
+    """``None`` where memwatch cannot count them."""
+    tasks_handled: int | None = figure(
+        Unit.TOTAL, "Celery tasks since the process started",
+        label="Tasks handled", column="tasks_handled", metric="tasks_handled_total",
+    )
+    """``None`` where memwatch cannot count them."""
+    threads: int | None = figure(
+        Unit.COUNT, "Threads of the process, the agent's among them",
+        label="Threads", column="threads", small=True, metric="process_threads", metric_help="Threads.",
+    )
 
-    requests_handled: int | None = None
-    """HTTP requests since the process started; ``None`` where memwatch cannot count them."""
-    tasks_handled: int | None = None
-    """Celery tasks since the process started; ``None`` where memwatch cannot count them."""
-    threads: int | None = None
-    """Threads of the process."""
-
-    census_pause_ms: float | None = None
-    """Longest time the census kept the interpreter to itself; ``None`` when no census was taken."""
-    snapshot_cpu_ms: float | None = None
-    """CPU time of the whole snapshot."""
+    census_pause_ms: float | None = figure(
+        Unit.MS, "Longest time the last census kept the interpreter",
+        label="Census' longest pause", column="census_pause_us", compared=False, metric="census_pause_seconds",
+    )
+    snapshot_cpu_ms: float | None = figure(
+        Unit.MS, "CPU time of the snapshot",
+        label="CPU of this snapshot", column="snapshot_cpu_us", compared=False,
+        metric="snapshot_cpu_seconds", metric_help="CPU time of the last snapshot.",
+    )
+    tracemalloc_current_mb: float = figure(
+        Unit.MB, "Traced memory; 0 when tracing is off", label="Traced", column="tracemalloc_current_kib", default=0.0,
+        reference_help="Current traced memory in MB; 0 when tracing is off.",
+    )
+    tracemalloc_peak_mb: float = figure(
+        Unit.MB, "Peak of traced memory; 0 when tracing is off", label="Traced, peak", column="tracemalloc_peak_kib",
+        default=0.0,
+        reference_help="Peak traced memory in MB; 0 when tracing is off.",
+    )
+    # fmt: on
 
     def __post_init__(self) -> None:
-        _aware("timestamp", self.timestamp)
+        aware("timestamp", self.timestamp)
         for name in ("gc_count", "gc_threshold"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, tuple):
@@ -216,8 +212,12 @@ class MemorySnapshot(_Figures):
             object.__setattr__(self, "big_containers", containers)
 
 
+FIGURES = declared(MemorySnapshot)
+"""What each attribute of a snapshot is, by its name, in the order in which they are shown."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Leak(_Figures):
+class Leak(Record):
     """Memory that grows and is not given back."""
 
     object_type: str
@@ -225,7 +225,7 @@ class Leak(_Figures):
     initial_count: int
     """Count (objects), blocks (untracked) or KiB (native) at the start of the window."""
     current_count: int
-    """The same at its end."""
+    """The figure at the end of the window."""
     growth_count: int
     """``current_count - initial_count``."""
     growth_percent: float
@@ -244,11 +244,11 @@ class Leak(_Figures):
     """Every statistic and the rule that decided."""
 
     def __post_init__(self) -> None:
-        _aware("detection_time", self.detection_time)
+        aware("detection_time", self.detection_time)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class DriftReport(_Figures):
+class DriftReport(Record):
     """The difference of a snapshot from a baseline. What either side did not measure is ``None``."""
 
     baseline_timestamp: datetime
@@ -267,12 +267,12 @@ class DriftReport(_Figures):
     """Difference of the count of each type reported on both sides (0 omitted), largest growth first."""
 
     def __post_init__(self) -> None:
-        _aware("baseline_timestamp", self.baseline_timestamp)
-        _aware("current_timestamp", self.current_timestamp)
+        aware("baseline_timestamp", self.baseline_timestamp)
+        aware("current_timestamp", self.current_timestamp)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class MemoryMetrics(_Figures):
+class MemoryMetrics(Record):
     """The figures of now, for Prometheus."""
 
     heap_size_mb: float | None = None

@@ -34,7 +34,7 @@ _SENDING_TTL_S = 60.0
 _PRUNE_TTL_S = 1800.0
 
 _DELIVERY_S = 30.0
-"""A command that nobody has sent by then is of no use."""
+"""A command that was not sent by then is of no use."""
 
 
 class ExpiringTask(Task):  # type: ignore[type-arg]  # not one at runtime
@@ -48,12 +48,12 @@ class ExpiringTask(Task):  # type: ignore[type-arg]  # not one at runtime
 
 
 _leaving = mmap.mmap(-1, 1)
-"""Set when the worker is asked to stop: shared with its pool's children, which are not told."""
+"""Set when the worker is asked to stop: shared with its pool's children, which get no signal."""
 
 
 @worker_shutting_down.connect
 def _leave(**_kwargs: Any) -> None:
-    """A long backlog shall not hold up the stop: the ingest under way stores what it has read and ends."""
+    """Do not delay worker shutdown on a long backlog: the current ingest stores what it has read and ends."""
     _leaving[0] = 1
 
 
@@ -68,7 +68,7 @@ def _declare(instance: Any, **_kwargs: Any) -> None:
 def take_snapshots() -> None:
     """Store what has arrived, then ask the processes that have not reported within their interval.
 
-    In this order nobody is asked whose report only waits to be stored; the answers come with the next ingest.
+    In this order no process is asked whose report only waits to be stored; the answers come with the next ingest.
     """
     ingest_reports()
     _alone("take_snapshots", _INGEST_TTL_S, commands.nudge)
@@ -95,7 +95,7 @@ def detect_leaks() -> None:
 
 @shared_task(name="memwatch.check_alerts", base=ExpiringTask, ignore_result=True)
 def check_alerts() -> None:
-    """Raise and clear alerts; what is to be told goes into the outbox."""
+    """Raise and clear alerts; notifications go into the outbox."""
     _alone("check_alerts", _JUDGING_TTL_S, alerts.check)
     _alone("fire_triggers", _JUDGING_TTL_S, triggers.fire)
 

@@ -55,7 +55,7 @@ def admin() -> Client:
     return client
 
 
-def test_the_admin_shows_it_as_the_services(leak: Leak, admin: Client) -> None:
+def test_the_admin_shows_a_leak_of_a_service(leak: Leak, admin: Client) -> None:
     pages = {
         "leak": reverse("admin:memwatch_leak_change", args=(leak.pk,)),
         "leaks": reverse("admin:memwatch_leak_changelist"),
@@ -71,7 +71,7 @@ def test_the_admin_shows_it_as_the_services(leak: Leak, admin: Client) -> None:
     assert "in every process of the service" in page
 
 
-def test_the_api_gives_it_without_a_process(leak: Leak, admin: Client) -> None:
+def test_the_api_returns_a_leak_of_a_service_without_a_process(leak: Leak, admin: Client) -> None:
     (row,) = admin.get("/api/v1/leaks/?service=web").json()["results"]
     assert (row["process"], row["slot"], row["object_type"]) == (None, None, QUOTE)
     assert row["evidence"]["trend"]["axis"] in ("age", "work")
@@ -79,7 +79,7 @@ def test_the_api_gives_it_without_a_process(leak: Leak, admin: Client) -> None:
     assert admin.get(f"/api/v1/leaks/{leak.pk}/").json()["events"][0]["kind"] == "detected"
 
 
-def test_metrics_give_it_with_the_service_alone(leak: Leak) -> None:
+def test_metrics_label_a_leak_of_a_service_with_the_service_alone(leak: Leak) -> None:
     registry = CollectorRegistry()
     registry.register(FleetCollector(max_age_s=0))
     found = samples(generate_latest(registry).decode())

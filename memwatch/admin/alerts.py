@@ -14,11 +14,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin import formats, panels, runbooks
 from memwatch.admin.base import PageAdmin
-from memwatch.admin.leaks.tables import SEVERITY_RANK
+from memwatch.admin.leaks.tables import SEVERITY_RANK, each_process_url
 from memwatch.admin.notifications import told
 from memwatch.models import Alert
 
@@ -59,6 +59,12 @@ class AlertAdmin(PageAdmin):
         "No alert is raised. Cleared ones are shown by the filter “state”; whom to tell of new ones is said by the "
         "setting ALERT_CHANNELS."
     )
+
+    def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
+        """What is raised: the worst first; what was: the newest."""
+        if request.GET.get(RaisedFilter.parameter_name, "raised") == "raised":
+            return (SEVERITY_RANK.desc(), "-raised_at", "-id")
+        return ("-raised_at", "-id")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
         rows: QuerySet[Alert] = super().get_queryset(request)
@@ -106,6 +112,7 @@ class AlertAdmin(PageAdmin):
             "facts": facts,
             "tiles": _tiles(obj),
             "leak_url": formats.page_url("leak", obj.leak_id) if obj.leak_id else "",
+            "each_url": each_process_url(obj.leak) if obj.leak and (obj.processes or 0) > 1 else "",
             "process_url": formats.page_url("process", obj.process_id) if obj.process_id else "",
             "runbook": runbooks.runbook_url(runbook) if runbook else "",
             "runbook_name": runbook,
@@ -131,7 +138,11 @@ def _state(alert: Alert) -> SafeString:
 def _where(alert: Alert) -> SafeString:
     if alert.process is not None:
         return formats.link(formats.page_url("process", alert.process.pk), str(alert.process))
-    return formats.link(formats.page_url("service", alert.service_id), alert.service.name)
+    service = formats.link(formats.page_url("service", alert.service_id), alert.service.name)
+    if not alert.processes or alert.processes == 1:
+        return service
+    text = ngettext("{}, %s process", "{}, %s processes", alert.processes) % formats.count(alert.processes)
+    return format_html(text, service)
 
 
 def _lasted(alert: Alert) -> str:

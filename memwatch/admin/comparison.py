@@ -13,43 +13,16 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from memwatch import queries
 from memwatch.admin import formats, panels, time_ranges
 from memwatch.models import Baseline, Process, Snapshot
 from memwatch.queries import Comparison, Row
+from memwatch.records import FIGURES
 
 BASELINE = "baseline-"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A text that begins so is taken for a formula by spreadsheet programs."""
-
-LABELS = {
-    "heap_used_mb": gettext_lazy("Heap used"),
-    "heap_size_mb": gettext_lazy("Limit"),
-    "heap_percent": gettext_lazy("Heap of its limit"),
-    "heap_committed_mb": gettext_lazy("Heap committed"),
-    "fragmentation_percent": gettext_lazy("Fragmentation"),
-    "pymalloc_used_mb": gettext_lazy("of the heap pymalloc"),
-    "malloc_used_mb": gettext_lazy("of the heap malloc"),
-    "rss_mb": gettext_lazy("Resident (RSS)"),
-    "vms_mb": gettext_lazy("Virtual (VMS)"),
-    "uss_mb": gettext_lazy("Its own (USS)"),
-    "pss_mb": gettext_lazy("Its share (PSS)"),
-    "swap_mb": gettext_lazy("Swapped out"),
-    "cgroup_used_mb": gettext_lazy("Container used"),
-    "cgroup_limit_mb": gettext_lazy("Container limit"),
-    "total_objects": gettext_lazy("Objects"),
-    "allocated_blocks": gettext_lazy("Allocated blocks"),
-    "tracemalloc_current_mb": gettext_lazy("Traced"),
-    "tracemalloc_peak_mb": gettext_lazy("Traced, peak"),
-    "gc_collections_gen0": gettext_lazy("Collections, generation 0"),
-    "gc_collections_gen1": gettext_lazy("Collections, generation 1"),
-    "gc_collections_gen2": gettext_lazy("Collections, generation 2"),
-    "requests_handled": gettext_lazy("Requests handled"),
-    "tasks_handled": gettext_lazy("Tasks handled"),
-    "threads": gettext_lazy("Threads"),
-}
 
 
 class NotThere(Exception):  # noqa: N818 - a state more than an error
@@ -255,11 +228,10 @@ def _choices(process: Process, found: Pair | None, now: datetime) -> list[dict[s
 
 
 def _figure_row(row: Row) -> dict[str, Any]:
-    size, share = row.name.endswith("_mb"), row.name.endswith("_percent")
-    show = formats.megabytes if size else formats.percent if share else formats.count
-    signed = formats.signed_megabytes if size else formats.signed_percent if share else formats.signed_count
+    figure = FIGURES[row.name]
+    show, signed = panels.SHOWN[figure.unit], panels.SIGNED[figure.unit]
     return {
-        "name": LABELS.get(row.name, row.name),
+        "name": _(figure.label),
         "before": show(row.before),
         "after": show(row.after),
         "difference": signed(row.difference),

@@ -92,15 +92,6 @@ NATIVE = Pattern(
         ),
     ),
 )
-FRAGMENTATION = Pattern(
-    title=gettext_lazy("Memory that is free and not given back"),
-    anchor="memory-that-is-free-and-not-given-back",
-    advice=(
-        gettext_lazy("Look for peaks: one large request or import leaves holes that small objects then keep open."),
-        gettext_lazy("Process large results in pieces (iterator(), chunks), or in a process that ends afterwards."),
-        gettext_lazy("MALLOC_ARENA_MAX=2, jemalloc, or recycling the workers keep it within bounds."),
-    ),
-)
 RECYCLED = gettext_lazy(
     "Its workers are recycled before they run out: recycling hides this leak, it does not mend it. Their next limits: "
     "--max-requests of gunicorn, worker_max_tasks_per_child of Celery."
@@ -109,10 +100,7 @@ MEANWHILE = gettext_lazy(
     "Until it is fixed, recycle the workers well within the time to exhaustion (gunicorn --max-requests, Celery "
     "worker_max_tasks_per_child)."
 )
-_PATTERNS = {
-    Leak.Kind.OBJECTS: OBJECTS, Leak.Kind.UNTRACKED: UNTRACKED, Leak.Kind.NATIVE: NATIVE,
-    Leak.Kind.FRAGMENTATION: FRAGMENTATION,
-}  # fmt: skip
+_PATTERNS = {Leak.Kind.OBJECTS: OBJECTS, Leak.Kind.UNTRACKED: UNTRACKED, Leak.Kind.NATIVE: NATIVE}
 
 OF_ALERTS = {
     Alert.Type.HEAP_WARNING: "MemoryCapacityWarning",

@@ -1,4 +1,4 @@
-"""One agent a process: started once, out of the way around a fork, begun anew in the child, ended with a goodbye."""
+"""One agent a process: started once, paused around a fork, started again in the child, ended with a goodbye."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def stop(timeout_s: float = 2.0) -> None:
 
 
 def _load_transport(url: str) -> None:
-    """Import its modules here: a fork amid an import in the agent's thread leaves the child a lock held by nobody."""
+    """Import its modules here: a fork amid an import in another thread would leave a lock locked in the child."""
     with contextlib.suppress(TransportUnavailable):
         open_uplink(url, "").close()
 
@@ -105,7 +105,7 @@ def _after_in_parent() -> None:
 
 
 def _after_in_child() -> None:
-    """The parent's agent is nobody's here. It is not stopped, closed or excused: it lives on where it belongs."""
+    """The parent's agent does not exist here. It is not stopped, closed or excused: it lives on where it belongs."""
     global _agent, _starting  # noqa: PLW0603 - one per process
     parents, _agent = _agent, None
     _starting = gevent_compat.new_lock()

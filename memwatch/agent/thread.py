@@ -65,7 +65,7 @@ _FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL
 
 
 class NativeThread:
-    """Runs ``work`` until it is told to leave; ``work`` looks at :attr:`leaving` and waits by :meth:`sleep`.
+    """Runs ``work`` until it is asked to leave; ``work`` looks at :attr:`leaving` and waits by :meth:`sleep`.
 
     Work that ends by itself sets :attr:`stopping`, else it is called again.
 
@@ -90,7 +90,7 @@ class NativeThread:
 
     @property
     def leaving(self) -> bool:
-        """Whether the thread shall return from its work."""
+        """Whether the thread should return from its work."""
         return self.stopping or self._pauses > 0
 
     def start(self) -> None:
@@ -120,7 +120,7 @@ class NativeThread:
             while not leaving:
                 self._work()
                 with self._guard:
-                    leaving = self.leaving  # else it was called back meanwhile
+                    leaving = self.leaving  # else it was called back
                     self._running = not leaving
         finally:
             gevent_compat.around_waits.pop(self._ident, None)

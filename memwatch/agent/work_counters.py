@@ -1,6 +1,6 @@
-"""What this process has done: requests and tasks, so that growth can be told per request and per task.
+"""What this process has done: requests and tasks, so that growth can be given per request and per task.
 
-``None`` until the process is known to do the one or the other. Counted per process: a forked child starts anew.
+``None`` until the process is known to do the one or the other. Counted per process: a forked child starts at zero.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def tasks_handled() -> int | None:
 
 
 def reset() -> None:
-    """Begin anew, in a forked child: its parent's work is not its own."""
+    """Start at zero in a forked child: its parent's work is not its own."""
     global _guard, _requests, _tasks  # noqa: PLW0603 - one count per process
     _guard = gevent_compat.new_lock()
     _requests = None if _requests is None else 0

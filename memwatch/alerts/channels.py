@@ -1,4 +1,4 @@
-"""Channels: who is told of alerts. An item of ``ALERT_CHANNELS`` becomes an object with one verb, ``send``.
+"""Channels: who gets alerts. An item of ``ALERT_CHANNELS`` becomes an object with one verb, ``send``.
 
 - ``mailto:ops@example.org``: an e-mail, by the site's Django settings; several messages at once become one;
 - ``https://example.org/hook``: a signed POST, see :mod:`memwatch.alerts.webhook`;

@@ -35,7 +35,7 @@ class Limits:
     """In seconds."""
 
     call_s: float
-    """Of one attempt."""
+    """Seconds that one attempt may take."""
     round_s: float = 30.0
     """After which a channel begins no further attempt."""
 

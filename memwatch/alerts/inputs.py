@@ -9,10 +9,15 @@ LEVELS = ("_warning", "_critical")
 
 
 def episode_of(alert_type: str, subject: str) -> str:
-    """What is told of as one thing: a warning that becomes critical is the same episode, at a higher severity."""
+    """What counts as one episode: a warning that becomes critical continues it at a higher severity."""
     for level in LEVELS:
         alert_type = alert_type.removesuffix(level)
     return f"{alert_type} {subject}"
+
+
+def leak_subject(service_id: int, kind: str, object_type: str) -> str:
+    """What the alert of a leak is about: the same type in all processes of a service is one cause."""
+    return f"leak:{service_id}:{kind}:{object_type}"
 
 
 HOLD = 0.95
@@ -45,7 +50,7 @@ class ProcessView:
     gc_rate: float | None = None
     """Collections of generations 1 and 2 a second over the last minutes."""
     gc_average: float | None = None
-    """The same over the hours before."""
+    """Collections a second over the hours before."""
 
     @property
     def name(self) -> str:
@@ -64,6 +69,7 @@ class LeakView:
     """One active leak."""
 
     id: int
+    kind: str
     service_id: int
     service: str
     process_id: int | None
@@ -74,6 +80,7 @@ class LeakView:
     sentence: str
     growth_count: int
     growth_percent: float
+    time_to_exhaustion_s: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,6 +112,11 @@ class Finding:
     service_id: int
     process_id: int | None = None
     leak_id: int | None = None
+    """The worst of ``leak_ids``."""
+    leak_ids: tuple[int, ...] = ()
+    """Every leak of this cause."""
+    processes: int | None = None
+    """How many processes a leak is in; ``None`` for a leak of the whole service, and where it is none."""
 
     @property
     def key(self) -> tuple[str, str]:

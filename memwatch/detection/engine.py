@@ -15,7 +15,7 @@ from memwatch.detection.case import WINDOWS, Case, Decision, Thresholds, floors
 from memwatch.detection.explanation import findings, fitted_trend
 from memwatch.detection.history import History
 from memwatch.detection.onset import all_new, from_onset
-from memwatch.detection.rules.gates import STEADY_COUNT, WATCH_POINTS
+from memwatch.detection.rules.gates import WATCH_POINTS
 from memwatch.detection.rules.recycled_workers import MIN_LIVES
 from memwatch.detection.rules.registry import FRAGMENTATION, decide
 from memwatch.detection.sentence import sentence
@@ -30,7 +30,7 @@ from memwatch.detection.series import (
 )
 from memwatch.detection.severity import Urgency, milder, urgency
 from memwatch.detection.statistics.estimators import mann_kendall
-from memwatch.detection.verdict import Verdict
+from memwatch.detection.verdict import MOST_UNSURE, Verdict
 from memwatch.records import Leak, MemorySnapshot
 
 LEAST_KIB, LEAST_SHARE = 4096, 0.1
@@ -146,7 +146,8 @@ def _verdict(case: Case, decision: Decision) -> Verdict:
         rule=decision.rule,
         sentence=sentence(case, decision, per_hour=per_hour or 0.0, urgency=urgent),
         confidence=confidence,
-        severity=milder(urgent.severity, "medium") if confidence == "low" else urgent.severity,
+        severity=milder(urgent.severity, MOST_UNSURE) if confidence == "low" else urgent.severity,
+        urgency=urgent if leak else None,
         started_at=datetime.fromtimestamp(_start(case) if leak else case.times[0], UTC),
         initial_count=first,
         current_count=last,
@@ -199,6 +200,7 @@ def _statistics(case: Case, urgent: Urgency | None) -> dict[str, Any]:
             "limit_source": urgent.limit_source,
             "floor_growth_percent_per_hour": urgent.floor_growth_percent_per_hour,
             "floor_of": urgent.measured,
+            "limit_share": urgent.limit_share,
         }
     return statistics
 
@@ -223,11 +225,3 @@ def detect_leaks(
     if len(lives) >= MIN_LIVES and not any(verdict.is_leak for verdict in verdicts):
         verdicts = pool_rows.judge_lives(lives, thresholds=thresholds)
     return [verdict.to_leak(now) for verdict in verdicts if verdict.is_leak]
-
-
-def may_open(first: int, last: int, points: int, thresholds: Thresholds = DEFAULTS) -> bool:
-    """Whether a type's gate can open, by its first and last count: a caller need not load the other types."""
-    growth = last - first
-    if growth > thresholds.min_growth_count and growth * 100 > thresholds.min_growth_percent * first:
-        return True
-    return points >= WATCH_POINTS and growth >= STEADY_COUNT

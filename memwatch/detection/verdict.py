@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from memwatch.detection.severity import Urgency, leak_severity, milder
 from memwatch.records import BigContainer, Leak
 
 OUTCOMES = ("leak", "expected", "quiet", "not enough data")
 FINDING_OUTCOMES = {"leak": "passed", "expected": "failed", "quiet": "failed", "not enough data": "undecided"}
 """The outcome of the finding of the rule that settled a case, by the outcome of the verdict."""
+
+MOST_UNSURE = "medium"
+"""The severity of a verdict of low confidence, at most."""
 
 MOST_NAMED = 50
 """Types that grow with it, and extension modules, that evidence lists."""
@@ -49,6 +53,9 @@ class Verdict:
     """For the operator."""
     confidence: str = "low"
     severity: str = "low"
+    """By the reference's levels; :meth:`watched_severity` is that of a leak's row."""
+    urgency: Urgency | None = None
+    """What the severity was taken from; ``None`` for lives, and for what is no leak."""
     started_at: datetime | None = None
     """Start of the growth, as far as the window shows it."""
     initial_count: int = 0
@@ -81,6 +88,13 @@ class Verdict:
     @property
     def is_leak(self) -> bool:
         return self.outcome == "leak"
+
+    def watched_severity(self, before: str = "low") -> str:
+        """The severity of the leak that this keeps open and that was ``before``: see ``docs/verdicts.md``."""
+        if self.urgency is None:
+            return self.severity
+        severity = leak_severity(self.urgency, before=before)
+        return milder(severity, MOST_UNSURE) if self.confidence == "low" else severity
 
     def evidence(self) -> dict[str, Any]:
         """Everything that led to the verdict, a few kilobytes that :func:`json.dumps` accepts.

@@ -37,7 +37,7 @@ class Meter:
 
     @property
     def rss_added_mb(self) -> float:
-        """The most that the process has grown meanwhile, as far as it was looked at."""
+        """The most that the process grew during the recording, as far as it was measured."""
         self._peak_mb = max(self._peak_mb, self._rss())
         return max(0.0, self._peak_mb - self._rss_mb)
 

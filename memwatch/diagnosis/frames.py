@@ -81,7 +81,7 @@ def _where(frame: FrameType) -> str:
 
 
 def _steps(frames: list[Any], wanted: frozenset[int], hits: list[list[tuple[Any, int]]]) -> list[Step]:
-    """Read all locals, note names and ids, and take back the copies where nobody else can have seen them."""
+    """Read all locals, note names and ids, and take back the copies that no other code can have seen."""
     of_functions = list(map(_is_of_function, frames))
     readers = [_locals_of if of_function else _globals_of for of_function in of_functions]
     live: list[Any] = []
@@ -122,7 +122,7 @@ def thread_names() -> dict[int, str]:
 
 
 def all_local_variables(wanted: frozenset[int]) -> dict[int, tuple[str, str]]:
-    """As :func:`local_variables`, in a copy of the process: nobody minds what the look leaves behind."""
+    """As :func:`local_variables`, in a copy of the process, where leftovers do no harm."""
     found: dict[int, tuple[str, str]] = {}
     running: list[Any] = []
     of_thread: list[str] = []

@@ -72,7 +72,7 @@ class HeapSummaryRecording:
         return json.dumps(found.to_dict()).encode()
 
     def within(self, meter: Meter) -> Generator[float, None, results.HeapSummary]:
-        """Of the process that this runs in. Yields seconds to wait; returns the result."""
+        """Summarise the process that this runs in. Yields seconds to wait; returns the result."""
         seen = look(total=walk.count_objects(meter))
         containers = _containers(seen.containers)
         meter.paused(seen.pause_ms)

@@ -115,7 +115,7 @@ def _quoted(via: str, prefix: str) -> str:
 
 
 def _attribute(owner: Any, name: str) -> Iterator[Place]:
-    """An attribute of a class, of an instance (told by its class), of a module."""
+    """An attribute of a class, of an instance (identified by its class), or of a module."""
     if type(owner) is ModuleType:
         yield from _global(str(introspection.module_dict_of(owner).get("__name__")), name)
         return
@@ -180,7 +180,7 @@ def _functions(namespace: Any) -> Iterator[FunctionType]:
 
 
 def _naming(functions: list[FunctionType], name: str, label: str, module: str) -> Place:
-    """Of these functions those that name it; else the first."""
+    """The functions among these that name it; else the first."""
     codes = [introspection.code_of(each) for each in functions[:MOST_FUNCTIONS]]
     naming = [code for code in codes if name in code.co_names]
     first = min(naming or codes, key=lambda code: code.co_firstlineno)

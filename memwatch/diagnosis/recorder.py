@@ -109,7 +109,7 @@ class Recorder:
         return Outcome("done", self._meter.figures(), content.encode("utf-8", "backslashreplace"), JSON)
 
     def cancel(self, reason: str) -> Outcome:
-        """Give up; whatever was started is stopped."""
+        """Give up and stop everything that was started."""
         try:
             with self._meter.working():
                 self._run.close()

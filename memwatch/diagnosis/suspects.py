@@ -57,7 +57,7 @@ class Suspects:
         return tuple(found[:MOST])
 
     def _told(self, objects: list[Any], seen: set[int]) -> list[Suspect]:
-        """Of those that one part has brought out; each but once."""
+        """The suspects that one part found; each once."""
         names = module_level_names(map(id, objects)) if objects else {}
         found = []
         for item in objects:
@@ -90,7 +90,7 @@ def _derived(classes: tuple[type, ...], name: str) -> frozenset[int]:
 
 
 def _handlers() -> Iterator[Suspect]:
-    """Of each logger that has any."""
+    """The handlers of each logger that has any."""
     logging = sys.modules.get("logging")
     if logging is None:
         return

@@ -1,4 +1,4 @@
-"""The exporter's page, made anew in the background so that a scrape only hands out bytes."""
+"""The exporter's page, made again in the background so that a scrape only hands out bytes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Refresher:
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the reading under way; nobody waits for it."""
+        """End after the current reading; no caller waits for it."""
         self._stopping.set()
 
     def page(self) -> Page:

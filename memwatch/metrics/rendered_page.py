@@ -30,7 +30,7 @@ class _Collected(Collector):
 
 
 def encode(metrics: Sequence[Metric], encoder: Encoder, content_type: str) -> bytes:
-    """The same as ``encoder`` of these families; ``content_type`` is the one chosen with it."""
+    """The bytes that ``encoder`` makes of these families; ``content_type`` was chosen with it."""
     if "escaping=dots" in content_type:
         return encoder(_Collected(metrics))
     end = encoder(_Collected(()))

@@ -93,7 +93,6 @@ class Leak(models.Model):
         OBJECTS = "objects", _("objects")
         UNTRACKED = "untracked", _("untracked objects")
         NATIVE = "native", _("native memory")
-        FRAGMENTATION = "fragmentation", _("fragmentation")
 
     class Confidence(models.TextChoices):
         LOW = "low", _("low")
@@ -223,7 +222,18 @@ class Alert(models.Model):
     process = models.ForeignKey(
         Process, models.CASCADE, null=True, blank=True, related_name="alerts", verbose_name=_("process")
     )
-    leak = models.ForeignKey(Leak, models.CASCADE, null=True, blank=True, related_name="alerts", verbose_name=_("leak"))
+    leak = models.ForeignKey(
+        Leak,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="alerts",
+        verbose_name=_("leak"),
+        help_text=_("In one of the processes, where it is in several."),
+    )
+    processes = models.PositiveIntegerField(
+        _("processes"), null=True, blank=True, help_text=_("How many have the leak; of what cleared: at last.")
+    )
     subject = models.CharField(
         max_length=450, editable=False, help_text=_("What the alert is about, for raising it once.")
     )

@@ -1,4 +1,4 @@
-"""The outbox: what is to be told, to whom, and whether it arrived."""
+"""The outbox: alert notifications, by channel and delivery status."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from memwatch.models.findings import Alert
 
 
 class Notification(models.Model):
-    """One message of an alert to one channel: written together with what it tells of, sent until it arrives."""
+    """One message of an alert to one channel: written in the transaction of its event, sent until it arrives."""
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting")

@@ -112,7 +112,7 @@ def _counted(data: bytes, at: int) -> tuple[dict[str, int], int]:
 
 @lru_cache(maxsize=4096)
 def _form(head: bytes) -> tuple[str, int, int]:
-    """Of the nine bytes before ids and numbers: their format, its size and how many ids there are."""
+    """The nine-byte header before ids and numbers: format, its size and the number of ids."""
     sizes, code = _SEGMENTS.unpack(head[:8]), chr(head[8])
     form = f"<{sum(sizes)}{code}" + "".join(f"{size}{width}" for width, size in zip("QIHB", sizes, strict=True))
     return form, struct.calcsize(form), sum(sizes)

@@ -21,7 +21,7 @@ def placeholder(field: models.Field[Any, Any], connection: BaseDatabaseWrapper) 
 
 
 def array(field: models.Field[Any, Any], values: Iterable[Any]) -> str:
-    """These values of the field; :class:`TypeError` for a kind of field that nobody has needed yet.
+    """These values of the field; :class:`TypeError` for a kind of field that is not supported.
 
     Nulls fit every field: a key of the site's own user model may be of any kind.
     """

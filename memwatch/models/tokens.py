@@ -1,4 +1,4 @@
-"""Tokens of the API: what is kept of them tells nobody what they are."""
+"""Tokens of the API: only their hashes are stored."""
 
 from __future__ import annotations
 

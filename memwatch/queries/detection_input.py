@@ -12,10 +12,11 @@ from django.db.models import F, Max, Min, Q
 
 from memwatch.batches import batched
 from memwatch.detection import History
+from memwatch.figure import Unit
 from memwatch.models import Baseline, Process, Recording, Snapshot, SnapshotRollup
 from memwatch.models.functions import Moment
 from memwatch.queries.object_types import UNKNOWN, ids_of, names_of
-from memwatch.queries.snapshot_mapping import KIB_COLUMNS, containers_of, megabytes
+from memwatch.queries.snapshot_mapping import JUDGED, KIB_COLUMNS, NUMBERS, containers_of, megabytes
 
 POINTS = 96
 """One in a quarter of an hour, of a day."""
@@ -53,12 +54,6 @@ class EarlierCounts:
 
 _AT_ONCE = 50
 _HALF_AN_HOUR_S = 1800.0
-_LIMITS = ("heap_limit_kib", "cgroup_limit_kib")
-_MEMORY = (
-    "heap_used_kib", "heap_committed_kib", "pymalloc_used_kib", "rss_kib", "uss_kib", "cgroup_used_kib", *_LIMITS,
-)  # fmt: skip
-_LEVELS = ("total_objects", "allocated_blocks")
-_TOTALS = ("gc_collections_gen0", "gc_collections_gen1", "gc_collections_gen2", "requests_handled", "tasks_handled")
 _LEAST, _MOST = 0, 2
 
 
@@ -91,12 +86,11 @@ def _rolled_history(
     process: Process, rows: Sequence[tuple[int, datetime, dict[str, Any], dict[str, int]]], limit_source: str | None
 ) -> History:
     figures: dict[str, Sequence[float | None]] = {}
-    for columns, part in (((*_MEMORY, *_LEVELS), _LEAST), (_TOTALS, _MOST)):
-        for column in columns:
-            values = [row[2][column][part] if row[2].get(column) else None for row in rows]
-            if column in KIB_COLUMNS:
-                values = [megabytes(value) for value in values]
-            figures[KIB_COLUMNS.get(column, column)] = tuple(values)
+    for column in JUDGED:
+        figure = NUMBERS[column]
+        part = _MOST if figure.unit is Unit.TOTAL else _LEAST
+        values = [row[2][column][part] if row[2].get(column) else None for row in rows]
+        figures[figure.name] = tuple(map(megabytes, values) if column in KIB_COLUMNS else values)
     keys = dict.fromkeys(key for row in rows for key in row[3])
     names = names_of(int(key) for key in keys)
     return History(
@@ -115,15 +109,7 @@ _PROCESSES_AT_ONCE = 20
 AFTER_RECORDING = timedelta(seconds=30)
 """What a recording took is given back when it ends, if not with the same breath."""
 
-_KIB = (
-    "heap_limit_kib", "heap_used_kib", "heap_committed_kib", "pymalloc_used_kib", "rss_kib", "uss_kib",
-    "cgroup_used_kib", "cgroup_limit_kib",
-)  # fmt: skip
-_PLAIN = (
-    "total_objects", "allocated_blocks", "gc_collections_gen0", "gc_collections_gen1", "gc_collections_gen2",
-    "requests_handled", "tasks_handled",
-)  # fmt: skip
-_COLUMNS = ("process_id", "timestamp", "counts", "extras", "heap_limit_source", *_KIB, *_PLAIN)
+_COLUMNS = ("process_id", "timestamp", "counts", "extras", "heap_limit_source", *JUDGED)
 _READ = tuple(Moment(name) if name == "timestamp" else name for name in _COLUMNS)
 
 
@@ -145,7 +131,7 @@ def judged_histories(
 
     ``begins``: by process id, from when on it is judged where that is later than ``since``.
 
-    It is read to its end before any of it is handed over. Whoever takes it may write: SQLite refuses every write of a
+    It is read to its end before any of it is handed over. The caller may write: SQLite refuses every write of a
     connection that still reads, as soon as another has written ("database is locked", at once).
 
     Snapshots from while a process was recorded are left out: what the recording itself takes is no growth of its own.
@@ -192,9 +178,10 @@ def _history(process: Process, rows: Sequence[Sequence[Any]], names: dict[int, s
     """Columns of these rows, oldest first. A backfill of a type comes as its count at the first of the rows."""
     columns: dict[str, Sequence[Any]] = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True)) if rows else {}
     counts, extras = columns.get("counts", ()), columns.get("extras", ())
-    figures: dict[str, Sequence[float | None]] = {name: columns.get(name, ()) for name in _PLAIN}
-    for column in _KIB:
-        figures[KIB_COLUMNS[column]] = tuple(megabytes(value) for value in columns.get(column, ()))
+    figures: dict[str, Sequence[float | None]] = {}
+    for column in JUDGED:
+        values = columns.get(column, ())
+        figures[NUMBERS[column].name] = tuple(map(megabytes, values)) if column in KIB_COLUMNS else values
     return History(
         times=tuple(moment.timestamp() for moment in columns.get("timestamp", ())),
         figures=figures,

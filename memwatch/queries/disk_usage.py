@@ -25,7 +25,7 @@ class Room:
         self._free = _free_bytes() if vendor == "sqlite" else 0
 
     def freed(self, deleted: Mapping[type[models.Model], int]) -> int | None:
-        """Bytes, about, that these numbers of rows leave; ``None`` where nobody knows."""
+        """Bytes, about, that these numbers of rows leave; ``None`` if unknown."""
         vendor = connection.connection().vendor
         if vendor == "sqlite":
             return max(0, _free_bytes() - self._free)

@@ -113,8 +113,8 @@ class _Baseline(NamedTuple):
 def alive_with_last() -> QuerySet[Process]:
     """Every process that is alive, with the columns of its last snapshot as ``last__…``.
 
-    The last snapshots are among the newest, which PostgreSQL is told: else it reads the whole table of snapshots for
-    them, until that has become so large that thousands of single look-ups seem less.
+    The last snapshots are among the newest. The query says so: otherwise PostgreSQL reads the whole table of snapshots
+    for them, until that has become so large that thousands of single look-ups seem less.
     """
     alive = Process.objects.alive()
     oldest = alive.order_by().values("ended_at").annotate(oldest=Min("last_snapshot_id")).values("oldest")
@@ -255,21 +255,7 @@ def open_leaks(processes: list[Process]) -> dict[int, int]:
 def metrics_of(process: Process) -> MemoryMetrics:
     """The process's figures of now, for Prometheus."""
     (item,) = figures_of_processes([process])
-    figures = item.figures
-    if figures is None:
-        return MemoryMetrics(active_leaks=item.open_leaks)
-    return MemoryMetrics(
-        heap_size_mb=figures.heap_size_mb,
-        heap_used_mb=figures.heap_used_mb,
-        heap_percent=figures.heap_percent,
-        total_objects=figures.total_objects,
-        gc_collections_gen0=figures.gc_collections_gen0,
-        gc_collections_gen1=figures.gc_collections_gen1,
-        gc_collections_gen2=figures.gc_collections_gen2,
-        tracemalloc_current_mb=figures.tracemalloc_current_mb,
-        tracemalloc_peak_mb=figures.tracemalloc_peak_mb,
-        rss_mb=figures.rss_mb,
-        vms_mb=figures.vms_mb,
-        active_leaks=item.open_leaks,
-        baseline_drift_percent=item.drift_percent,
+    figures = {} if item.figures is None else item.figures.to_dict()
+    return MemoryMetrics.from_dict(
+        {**figures, "active_leaks": item.open_leaks, "baseline_drift_percent": item.drift_percent}
     )

@@ -16,7 +16,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from memwatch.models import Process, Snapshot
 
 MOST_PROCESSES = 5_000
-"""Of more the snapshots are so dense among all that they are found by walking through all."""
+"""Beyond this number the snapshots are so dense that they are found by walking through all."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

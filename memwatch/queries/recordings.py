@@ -62,7 +62,7 @@ def conclude(recordings: Iterable[Recording], container: str = "") -> Conclusion
 
 
 def holder_of(result: Mapping[str, Any]) -> dict[str, Any]:
-    """What a recording of referrers tells of the holder, as fields of a :class:`Conclusion`; empty where nothing."""
+    """What a recording of referrers says about the holder, as fields of a :class:`Conclusion`; empty where nothing."""
     candidates = rows(result, "candidates")
     if not candidates:
         found = chain_of(result)

@@ -7,38 +7,25 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
+from memwatch.detection.snapshot_parsing import FIGURES as JUDGED_FIGURES
+from memwatch.figure import Unit
 from memwatch.models import Baseline, FiguresColumns, Snapshot
 from memwatch.queries.object_types import UNKNOWN, names_of
-from memwatch.records import KIB_PER_MB, BigContainer, MemorySnapshot
+from memwatch.records import FIGURES, KIB_PER_MB, BigContainer, MemorySnapshot
 
-KIB_COLUMNS = {
-    "heap_limit_kib": "heap_size_mb",
-    "heap_used_kib": "heap_used_mb",
-    "heap_committed_kib": "heap_committed_mb",
-    "pymalloc_used_kib": "pymalloc_used_mb",
-    "rss_kib": "rss_mb",
-    "vms_kib": "vms_mb",
-    "uss_kib": "uss_mb",
-    "pss_kib": "pss_mb",
-    "swap_kib": "swap_mb",
-    "cgroup_used_kib": "cgroup_used_mb",
-    "cgroup_limit_kib": "cgroup_limit_mb",
-    "tracemalloc_current_kib": "tracemalloc_current_mb",
-    "tracemalloc_peak_kib": "tracemalloc_peak_mb",
-}
+NUMBERS = {figure.column: figure for figure in FIGURES.values() if figure.column}
+"""The figure that each column of numbers keeps."""
+
+KIB_COLUMNS = {column: figure.name for column, figure in NUMBERS.items() if figure.unit is Unit.MB}
 """Column -> attribute of :class:`MemorySnapshot`, by 1024."""
 
-MICROSECOND_COLUMNS = {"census_pause_us": "census_pause_ms", "snapshot_cpu_us": "snapshot_cpu_ms"}
-"""Column -> attribute, by 1000."""
+JUDGED = tuple(column for column, figure in NUMBERS.items() if figure.name in JUDGED_FIGURES)
+"""The columns that detection reads, and that are drawn."""
 
-NOUGHT_COLUMNS = ("tracemalloc_current_kib", "tracemalloc_peak_kib")
+_SCALED = tuple((column, figure.name, figure.unit.kept) for column, figure in NUMBERS.items() if figure.unit.kept != 1)
+_PLAIN = tuple((column, figure.name) for column, figure in NUMBERS.items() if figure.unit.kept == 1)
+_ZEROS = tuple((column, figure.name) for column, figure in NUMBERS.items() if figure.default == 0)
 """Null in the row means 0 here, not unknown: nothing is traced in most processes, and null takes no room."""
-
-PLAIN_COLUMNS = (
-    "total_objects", "allocated_blocks", "gc_collections_gen0", "gc_collections_gen1", "gc_collections_gen2",
-    "requests_handled", "tasks_handled", "threads",
-)  # fmt: skip
-"""The same in the column and the attribute."""
 
 COLUMNS = tuple(field.name for field in FiguresColumns._meta.get_fields())
 """Every column of figures, as snapshots and baselines share them."""
@@ -57,12 +44,11 @@ def type_names(snapshot: MemorySnapshot) -> set[str]:
 
 def columns_of(snapshot: MemorySnapshot, ids: Mapping[str, int]) -> dict[str, Any]:
     """The columns that keep the snapshot, given the ids of its :func:`type_names`."""
-    values: dict[str, Any] = {name: getattr(snapshot, name) for name in PLAIN_COLUMNS}
-    for column, name in KIB_COLUMNS.items():
-        values[column] = _whole(getattr(snapshot, name), KIB_PER_MB)
-    for column, name in MICROSECOND_COLUMNS.items():
-        values[column] = _whole(getattr(snapshot, name), 1000)
-    for column in NOUGHT_COLUMNS:
+    values: dict[str, Any] = {column: getattr(snapshot, name) for column, name in _PLAIN}
+    for column, name, kept in _SCALED:
+        value = getattr(snapshot, name)
+        values[column] = None if value is None else round(value * kept)
+    for column, _name in _ZEROS:
         values[column] = values[column] or None
     values["heap_limit_source"] = (snapshot.heap_limit_source or "")[:10]
     values["gc_count"] = None if snapshot.gc_count is None else list(snapshot.gc_count)
@@ -106,7 +92,7 @@ def figures_of_many(rows: Iterable[FiguresRow]) -> list[MemorySnapshot]:
         for name in _NAMED_EXTRAS:
             ids.update(map(int, (row.extras or {}).get(name) or ()))
     names = names_of(ids) if ids else {}
-    return [MemorySnapshot(**_sizes(row), **_rest(row, names)) for row in rows]
+    return [MemorySnapshot(**_numbers(row), **_rest(row, names)) for row in rows]
 
 
 def counts_by_name(counts: Mapping[str, int] | None, names: Mapping[int, str]) -> dict[str, int] | None:
@@ -128,23 +114,23 @@ def megabytes(kib: float | None) -> float | None:
     return None if kib is None else kib / KIB_PER_MB
 
 
-def _sizes(row: FiguresRow) -> dict[str, Any]:
-    values: dict[str, Any] = {name: megabytes(getattr(row, column)) for column, name in KIB_COLUMNS.items()}
-    for column in NOUGHT_COLUMNS:
-        values[KIB_COLUMNS[column]] = values[KIB_COLUMNS[column]] or 0.0
+def _numbers(row: FiguresRow) -> dict[str, Any]:
+    values: dict[str, Any] = {name: getattr(row, column) for column, name in _PLAIN}
+    for column, name, kept in _SCALED:
+        value = getattr(row, column)
+        values[name] = None if value is None else value / kept
+    for _column, name in _ZEROS:
+        values[name] = values[name] or 0.0
     values.update(_derived(values))
-    return {"timestamp": row.timestamp, "heap_limit_source": row.heap_limit_source or None, **values}
+    return values
 
 
 def _rest(row: FiguresRow, names: Mapping[int, str]) -> dict[str, Any]:
-    """What is not a size."""
-    values: dict[str, Any] = {name: getattr(row, name) for name in PLAIN_COLUMNS}
-    for column, name in MICROSECOND_COLUMNS.items():
-        value = getattr(row, column)
-        values[name] = None if value is None else value / 1000
+    """What is no number."""
     extras = row.extras or {}
     return {
-        **values,
+        "timestamp": row.timestamp,
+        "heap_limit_source": row.heap_limit_source or None,
         "gc_count": row.gc_count,
         "gc_threshold": row.gc_threshold,
         "top_objects": counts_by_name(row.counts, names),
@@ -167,10 +153,6 @@ def _derived(values: Mapping[str, Any]) -> dict[str, float | None]:
         else None,
         "malloc_used_mb": max(0.0, used - pymalloc) if used is not None and pymalloc is not None else None,
     }
-
-
-def _whole(value: float | None, factor: int) -> int | None:
-    return None if value is None else round(value * factor)
 
 
 def _by_id(counts: Mapping[str, int] | None, ids: Mapping[str, int]) -> dict[str, int] | None:

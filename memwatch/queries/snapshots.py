@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 
 from django.db.models import OuterRef, Q, Subquery
 
+from memwatch.figure import Unit
 from memwatch.models import Baseline, Process, Snapshot
 from memwatch.queries.snapshot_mapping import figures_of_many
-from memwatch.records import MemorySnapshot
+from memwatch.records import FIGURES, MemorySnapshot
 
 DEFAULT_LIMIT = 1_000
 
@@ -24,13 +25,7 @@ def history(
     return figures_of_many(reversed(rows.order_by("-timestamp")[:limit]))
 
 
-FIGURES = (
-    "heap_used_mb", "heap_size_mb", "heap_percent", "heap_committed_mb", "fragmentation_percent", "pymalloc_used_mb",
-    "malloc_used_mb", "rss_mb", "vms_mb", "uss_mb", "pss_mb", "swap_mb", "cgroup_used_mb", "cgroup_limit_mb",
-    "total_objects", "allocated_blocks", "tracemalloc_current_mb", "tracemalloc_peak_mb", "gc_collections_gen0",
-    "gc_collections_gen1", "gc_collections_gen2", "requests_handled", "tasks_handled", "threads",
-)  # fmt: skip
-"""The figures compared, in the order they are shown."""
+COMPARED = tuple(figure.name for figure in FIGURES.values() if figure.unit is not Unit.NONE and figure.compared)
 
 CENSUS_AGE = timedelta(hours=1)
 """A census older than this says nothing of now."""
@@ -66,7 +61,7 @@ class Comparison:
 def compare(a: Snapshot | Baseline, b: Snapshot | Baseline) -> Comparison:
     """``b`` against ``a``."""
     before, after = figures_of_many([a, b])
-    figures = (_row(name, getattr(before, name), getattr(after, name)) for name in FIGURES)
+    figures = (_row(name, getattr(before, name), getattr(after, name)) for name in COMPARED)
     old, new = dict(before.top_objects or {}), dict(after.top_objects or {})
     old = {**(after.backfill or {}), **old}
     types = [_row(name, old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys())]

@@ -1,7 +1,7 @@
 """Processes over any stretch of time as a few hundred points: from snapshots, and where it is long from roll-ups.
 
 Whatever the stretch and the size of the tables, at most :data:`MOST_READ` snapshots and some 1,200 roll-ups are read:
-of many snapshots every so-manieth, found by its sequence number, so that the rows between are not touched.
+of many snapshots every n-th, found by its sequence number, so that the rows between are not touched.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.db.models import OuterRef, Q, Subquery
 from memwatch.conf import get_settings
 from memwatch.models import Process, Snapshot, SnapshotRollup
 from memwatch.queries.object_types import ids_of
-from memwatch.queries.snapshot_mapping import KIB_COLUMNS
+from memwatch.queries.snapshot_mapping import JUDGED, KIB_COLUMNS, NUMBERS
 from memwatch.records import KIB_PER_MB
 
 MOST_READ = 1_500
@@ -26,12 +26,7 @@ OUTSIDE_TIMES = 200
 LEAST_EACH = 60
 """Snapshots of each process, however many there are."""
 
-COLUMNS = (
-    "rss_kib", "uss_kib", "heap_used_kib", "heap_committed_kib", "heap_limit_kib", "pymalloc_used_kib",
-    "cgroup_used_kib", "cgroup_limit_kib", "total_objects", "allocated_blocks", "gc_collections_gen0",
-    "gc_collections_gen1", "gc_collections_gen2", "requests_handled", "tasks_handled",
-)  # fmt: skip
-NAMES = tuple(KIB_COLUMNS.get(column, column) for column in COLUMNS)
+NAMES = tuple(NUMBERS[column].name for column in JUDGED)
 """The figures by attribute name: MB and counts."""
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -121,11 +116,11 @@ class _Reader:
         wanted = self._numbers(windows)
         if not wanted:
             return
-        columns = ("process_id", "timestamp", *COLUMNS, *(("counts",) if self.names else ()))
+        columns = ("process_id", "timestamp", *JUDGED, *(("counts",) if self.names else ()))
         rows = Snapshot.objects.filter(wanted).order_by("process_id", "timestamp").values_list(*columns)
         for pk, at, *values in rows:
             figures = {}
-            for column, name, value in zip(COLUMNS, NAMES, values, strict=False):
+            for column, name, value in zip(JUDGED, NAMES, values, strict=False):
                 if value is not None:
                     size = value / KIB_PER_MB if column in KIB_COLUMNS else value
                     figures[name] = (size, size, size)
@@ -159,7 +154,7 @@ class _Reader:
         return wanted
 
     def _moments(self, pk: int, since: datetime, until: datetime) -> Q:
-        """The same for a process seen from outside, whose snapshots are numbered by the clock: by evenly many times."""
+        """The points of a process seen from outside, whose snapshots are numbered by the clock: evenly spaced times."""
         interval = timedelta(seconds=get_settings().snapshot_interval)
         if (until - since) / interval <= self.most_each:
             return Q(process=pk, timestamp__range=(since, until))
@@ -194,7 +189,7 @@ def _same(windows: Windows) -> dict[tuple[int, ...], tuple[datetime, datetime]]:
 
 def _rolled(figures: Any) -> dict[str, Range3]:
     found = {}
-    for column, name in zip(COLUMNS, NAMES, strict=True):
+    for column, name in zip(JUDGED, NAMES, strict=True):
         values = figures.get(column) if isinstance(figures, dict) else None
         if values:
             low, mean, high = (value / KIB_PER_MB for value in values) if column in KIB_COLUMNS else values

@@ -59,12 +59,12 @@ def _leaks(trigger: Trigger, since: datetime, until: datetime) -> list[Occasion]
 
 def _alerts(trigger: Trigger, since: datetime, until: datetime) -> list[Occasion]:
     rows: QuerySet[Any] = Alert.objects.filter(type=trigger.alert_type, raised_at__gte=since, raised_at__lte=until)
-    rows = _of_services(rows, trigger, "service")
+    rows = _of_services(rows, trigger, "service").select_related("leak")
     return [
         Occasion(
             at=row.raised_at,
             service_id=row.service_id,
-            process_id=row.process_id,
+            process_id=row.process_id if row.leak is None else row.leak.process_id,
             leak_id=row.leak_id,
             why=row.message[:200],
         )

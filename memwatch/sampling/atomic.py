@@ -1,7 +1,7 @@
 """Work that no other thread and no garbage collection can come between.
 
 A step of a program here is a C callable without arguments. ``uninterrupted`` runs its steps inside one C call, during
-which the interpreter cannot switch threads; the collector is off meanwhile. What the steps refer to therefore cannot
+which the interpreter cannot switch threads; the collector is off then. What the steps refer to therefore cannot
 lose its last other reference, and no code of the host runs: no ``__del__``, no weakref callback, no ``finally:``.
 """
 
@@ -31,7 +31,7 @@ def possible() -> bool:
 def late(read: Callable[[Any], Iterable[Any]], container: Any) -> Iterator[Any]:
     """``read(container)``, begun when it is pulled: within the C call that uses it.
 
-    An iterator over a dict or a set that was begun before is spoilt when another thread adds to it meanwhile.
+    An iterator over a dict or a set that was begun before is invalid if another thread adds to it in between.
     """
     return chain.from_iterable(map(read, (container,)))
 
@@ -77,7 +77,7 @@ _alone = False
 
 
 def be_alone() -> None:
-    """From now on: in a copy of the process there is nobody to let go on."""
+    """From now on: a copy of the process has no other threads to let run."""
     global _alone  # noqa: PLW0603 - a copy ends with it
     _alone = True
 

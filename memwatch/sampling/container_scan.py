@@ -36,7 +36,7 @@ _PLAIN: tuple[type, ...] = (
     *(list, dict, set, frozenset, tuple, deque, FunctionType, MethodType, CellType),
 )
 PLAIN_IDS = frozenset(map(id, _PLAIN))
-"""Types whose size is told by C code alone."""
+"""Types whose ``__sizeof__`` is C code."""
 
 _dict_of: Callable[[Any], dict[str, Any]] = vars(ModuleType)["__dict__"].__get__
 

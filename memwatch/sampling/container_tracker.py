@@ -39,7 +39,7 @@ class BigContainers:
         self._blocks = 0
         """Allocated at the last look."""
         self.pause_ms = 0.0
-        """Of the last look."""
+        """Milliseconds that the last look paused the program."""
         self.type_sizes: dict[str, int] = {}
         """Mean shallow size in bytes by type name, as of the last look; built-in types only."""
 

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
 from memwatch.records import KIB_PER_MB, MB
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class ResidentFigures:
-    """Cheap figures, for every snapshot."""
+class ResidentFigures(NamedTuple):
+    """Cheap figures, for every snapshot, by their names in it."""
 
     rss_mb: float | None = None
     vms_mb: float | None = None
     threads: int | None = None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class SharedFigures:
-    """Figures that take the kernel a walk over all pages."""
+class SharedFigures(NamedTuple):
+    """Figures that take the kernel a walk over all pages, by their names in the snapshot."""
 
     uss_mb: float | None = None
     pss_mb: float | None = None

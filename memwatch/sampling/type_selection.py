@@ -38,7 +38,7 @@ class ReportedTypes:
     def choose(self, counts: Mapping[str, int], reader: str = "") -> tuple[dict[str, int], dict[str, int] | None]:
         """``(top_objects, backfill)`` of a census. Both mappings are the caller's; ``counts`` must not change later.
 
-        ``backfill`` has the count at the baseline of each type that this reader has not been told of before; ``None``
+        ``backfill`` has the count at the baseline of each type that is new to this reader; ``None``
         when there is none, and with a reader's first census, where its history begins.
         """
         self._censuses += 1
@@ -53,9 +53,9 @@ class ReportedTypes:
             chosen[name] = None
         self._reported = dict.fromkeys(chosen, self._censuses) | self._reported
         self._let_go(chosen, growth)
-        told = self._readers.get(reader, self._censuses)
+        seen = self._readers.get(reader, self._censuses)
         self._readers[reader] = self._censuses
-        new = [name for name, since in self._reported.items() if since > told]
+        new = [name for name, since in self._reported.items() if since > seen]
         figures = {name: counts.get(name, 0) for name in self._reported}
         top_objects = dict(sorted(figures.items(), key=lambda item: -item[1]))
         return top_objects, {name: baseline.get(name, 0) for name in new} if new else None

@@ -83,6 +83,7 @@ def _leaks() -> tuple[LeakView, ...]:
     return tuple(
         LeakView(
             id=row.pk,
+            kind=row.kind,
             service_id=row.service_id,
             service=row.service.name,
             process_id=row.process_id,
@@ -93,6 +94,7 @@ def _leaks() -> tuple[LeakView, ...]:
             sentence=row.verdict,
             growth_count=row.growth_count,
             growth_percent=row.growth_percent,
+            time_to_exhaustion_s=row.time_to_exhaustion_s,
         )
         for row in rows
     )

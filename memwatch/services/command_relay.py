@@ -1,8 +1,8 @@
 """The server's end of the transport: opened here, or lent by a worker where this process has no right to it.
 
-An agent needs few rights: to append reports, to read commands. Whoever sends commands and takes in reports needs more,
-and where a web process shall not have them (it may be taken over), ``HUB_TRANSPORT`` is ``worker`` there: its commands
-go to a Celery worker as a task. The worker checks each as an agent would before it sends it on.
+An agent needs few rights: to append reports, to read commands. A process that sends commands needs more. Where a
+web process must not have these rights (it may be taken over), ``HUB_TRANSPORT`` is ``worker`` there: its commands go
+to a Celery worker as a task. The worker checks each as an agent would before it sends it on.
 """
 
 from __future__ import annotations

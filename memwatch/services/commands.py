@@ -21,7 +21,7 @@ log = logging.getLogger("memwatch")
 LIFETIME_S = 30.0
 """A command that is not obeyed by then is refused by the agent."""
 MOST_PER_MINUTE = 30
-"""Of one name to one process, by whoever asks: more are refused."""
+"""Commands of one name to one process, from all callers together: more are refused."""
 MOST_WAIT_S = 30.0
 DELIVERY_S = 5.0
 """A report may be under way this long: the ingest runs every few seconds."""
@@ -81,7 +81,7 @@ def nudge(now: datetime | None = None, *, hub: Hub | None = None) -> int:
     """Ask every process that has not reported within its interval for a snapshot, without waiting; how many.
 
     A question costs the process a census: who reported on time and is only under way is not asked.
-    These questions leave no rows: they are many, nobody in particular asks, and the report is the answer.
+    These questions leave no rows: they are many, no user asked for them, and the report is the answer.
     """
     now = now or timezone.now()
     settings = get_settings()
@@ -107,7 +107,7 @@ def tell(
         if not process.outside and process.ended_at is None
     }
     if payloads and (problem := _send(payloads, wait_s=0, hub=hub)):
-        log.warning("memwatch: %d processes could not be told to %s: %s", len(payloads), name, problem)
+        log.warning("memwatch: %d processes did not get the command %s: %s", len(payloads), name, problem)
 
 
 def deliver(payloads: Mapping[str, str], *, wait_s: float, hub: Hub | None = None) -> None:

@@ -44,7 +44,7 @@ CLOCKS_APART = timedelta(seconds=60)
 
 @contextmanager
 def single_flight(name: str, ttl_s: float, *, now: datetime | None = None) -> Iterator[bool]:
-    """Yield whether this caller holds ``name`` now; whoever does not, leaves.
+    """Yield True if this caller acquired the lease ``name``; a caller that did not should return.
 
     The holder gives it back at the end of the block. One that was killed loses it after ``ttl_s`` seconds, and so does
     one that works longer: what runs under a lease has to be harmless when run twice.

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Avg, BigIntegerField, Count, IntegerField, Max, Min, Sum
+from django.db.models import Avg, Count, Max, Min, Sum
 
 from memwatch.batches import batched
 from memwatch.conf import get_settings
-from memwatch.models import FiguresColumns, Snapshot, SnapshotRollup
+from memwatch.models import Snapshot, SnapshotRollup
+from memwatch.queries.snapshot_mapping import NUMBERS
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LATE = timedelta(hours=12)
@@ -23,14 +24,9 @@ BATCH = 500
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and of how much."""
 
-COLUMNS = tuple(
-    field.name for field in FiguresColumns._meta.get_fields() if isinstance(field, BigIntegerField | IntegerField)
-)
-"""The figures that are rolled up."""
-
 _AGGREGATES: dict[str, Any] = {
     f"{column}__{name}": function(column)
-    for column in COLUMNS
+    for column in NUMBERS
     for name, function in (("min", Min), ("avg", Avg), ("max", Max))
 }
 
@@ -109,7 +105,7 @@ def _roll_hour(start: datetime) -> int:
 def _triples(row: Mapping[str, Any]) -> dict[str, list[float]]:
     return {
         column: [row[f"{column}__min"], round(row[f"{column}__avg"], 3), row[f"{column}__max"]]
-        for column in COLUMNS
+        for column in NUMBERS
         if row[f"{column}__min"] is not None
     }
 
@@ -154,7 +150,7 @@ def _floors(rows: Iterable[tuple[int, Mapping[str, int] | None]]) -> dict[int, d
 def _joined(items: list[tuple[int, dict[str, Any]]]) -> dict[str, list[float]]:
     """Figures of several roll-ups as one: least, mean weighted by snapshots, most."""
     joined: dict[str, list[float]] = {}
-    for column in COLUMNS:
+    for column in NUMBERS:
         known = [(samples, figures[column]) for samples, figures in items if figures.get(column)]
         if known:
             total = sum(samples for samples, _ in known)

@@ -55,7 +55,7 @@ class _Asked:
 def ask(folder: Folder, commands: Mapping[str, bytes], *, timeout_s: float) -> dict[str, bytes]:
     """Send each command to its process's socket and gather the answers that come within ``timeout_s`` seconds.
 
-    With ``timeout_s=0`` the commands are sent and nobody is waited for.
+    With ``timeout_s=0`` the commands are sent without waiting for answers.
     """
     deadline = time.monotonic() + timeout_s
     waiting: dict[int, _Asked] = {}

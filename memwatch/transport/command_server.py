@@ -91,7 +91,7 @@ class Asker:
         self.connection.close()
 
     def __del__(self) -> None:
-        self.close()  # a command that is refused is dropped unanswered: the asker shall see it at once
+        self.close()  # a command that is refused is dropped unanswered, so that the client sees it at once
 
 
 class Listener:
@@ -148,7 +148,7 @@ class Listener:
                     return incoming
             now = time.monotonic()
             for number in [number for number, client in self._clients.items() if client.expires_at <= now]:
-                self._drop(number)  # after what it said was read: this thread may have been busy meanwhile
+                self._drop(number)  # after what it said was read: this thread may have been busy
             if self._socket.fileno() in ready:
                 self._accept()
             elif now >= deadline:

@@ -31,7 +31,7 @@ class LocalUplink(Wakeable):
         self._writer.write(payload)
 
     def receive(self, timeout_s: float) -> Incoming | None:
-        """The next command to this process's socket; connections that stay silent or talk nonsense hold up nobody."""
+        """The next command to this process's socket; connections that stay silent or send garbage block none."""
         deadline = time.monotonic() + timeout_s
         with self._receiving:
             self._check_open()

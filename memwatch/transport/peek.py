@@ -85,7 +85,7 @@ class RedisPeek:
 
 
 class Taking:
-    """Takes what it sees away: for a transport that nobody else reads, whose spool would fill up."""
+    """Removes what it reads: for a transport that has no other reader, whose spool would fill up."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub

@@ -42,7 +42,7 @@ class Folder:
 
         Raises :class:`TransportUnavailable` when they cannot be made or are not to be trusted, and in place of any
         :class:`OSError` of the work done with it. A descriptor is held for one piece of work only, so a folder removed
-        meanwhile is simply made again for the next.
+        in between is made again for the next.
         """
         try:
             root = self._open(self.path, None)

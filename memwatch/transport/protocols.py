@@ -28,7 +28,7 @@ class Delivery:
 
 
 READ_BYTES = 8 * 1024 * 1024
-"""Of reports that are read or claimed at a time, and one report more: a backlog must not fill the worker's memory."""
+"""Bytes of reports read or claimed at a time, and one report more: a backlog must not fill the worker's memory."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ class RedisUplink(Wakeable):
         return self._asked_at
 
     def _find_positions(self) -> None:
-        """Commands count from now on; after a reconnection from the last one seen, unless Redis has begun anew."""
+        """Commands count from now on; after a reconnection from the last one seen, unless Redis started empty."""
         newest = []
         for stream in self._streams:
             self._listening.send_command("XREVRANGE", stream, "+", "-", "COUNT", 1, check_health=False)

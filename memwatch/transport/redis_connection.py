@@ -44,7 +44,7 @@ class _NativeTcp(Connection):
 
 
 class _NativeUnix(UnixDomainSocketConnection):
-    """The same over a Unix socket."""
+    """A connection over a Unix socket."""
 
     def _connect(self) -> socket.socket:
         return _connected(self, gevent_compat.new_socket(socket.AF_UNIX, socket.SOCK_STREAM), self.path)
@@ -118,7 +118,7 @@ class RedisAddress:
         try:
             yield
         except TypeError as error:
-            raise ValueError(f"the transport URL {self.shown} has an option that Redis lacks: {error}") from None
+            raise ValueError(f"the transport URL {self.shown} has an option unknown to Redis: {error}") from None
 
     @contextlib.contextmanager
     def errors_explained(self) -> Iterator[None]:

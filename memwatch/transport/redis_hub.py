@@ -80,11 +80,11 @@ class RedisHub:
         return deliveries
 
     def _set_back(self) -> None:
-        """Let the ids begin anew where they lie in the future. Redis itself sees whether all is read."""
+        """Restart the ids if they lie in the future. Redis itself sees whether all is read."""
         seconds = int(self._client.time()[0])
         now, future = f"{seconds * 1000}-0", (seconds + FUTURE_S) * 1000
         if self._client.eval(SET_BACK, 1, self._where.reports, GROUP, now, future):
-            log.warning("memwatch: the ids of reports in Redis lay in the future; they begin anew, nothing is lost")
+            log.warning("memwatch: the ids of reports in Redis lay in the future; they start again, nothing is lost")
 
     def forget_trimmed(self) -> int:
         """Redis 6.2 keeps claims on entries that were trimmed since: drop and count them."""

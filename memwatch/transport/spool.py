@@ -112,7 +112,7 @@ class SpoolReader:
             return deliveries
 
     def acknowledge(self, ids: list[str]) -> None:
-        """Delete claimed reports; one that another reader took over meanwhile is left to that one."""
+        """Delete claimed reports; one that another reader has taken over is left to that reader."""
         with self._where.folder.opened(CLAIMED) as claimed:
             for claim in ids:
                 self._held.discard(claim)
@@ -172,7 +172,7 @@ def _listed(folder: int) -> list[_Found]:
             try:
                 status = entry.stat(follow_symlinks=False)
             except OSError:
-                continue  # taken meanwhile
+                continue  # another reader took it
             claim = _CLAIM.fullmatch(entry.name)
             report = _REPORT.fullmatch(entry.name)
             sent = int(claim[3]) if claim else int(report[1]) if report else None

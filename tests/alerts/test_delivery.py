@@ -10,6 +10,7 @@ from typing import Any
 
 from memwatch.alerts.channels import Message
 from memwatch.alerts.delivery import FAILURES, Limits, Parcel, deliver
+from tests.waiting import until
 
 LIMITS = Limits(call_s=20)
 
@@ -85,10 +86,7 @@ def test_a_channel_that_hangs_holds_up_no_other_and_is_left_behind() -> None:
     assert again == {("hanging", 1): "the channel still hangs in an earlier call"}
     assert calls == [1], "only one thread may be lost to a channel"
     ending.set()
-    deadline = time.monotonic() + 10
-    while (healed := run(Fake("hanging", lambda told: None)))["hanging", 1] is not None:
-        assert time.monotonic() < deadline, healed
-        time.sleep(0.05)
+    until(lambda: run(Fake("hanging", lambda told: None))["hanging", 1] is None)
 
 
 def test_what_a_late_channel_says_after_all_is_not_heard_twice() -> None:

@@ -41,7 +41,7 @@ def get(
         connection.close()
 
 
-def test_it_serves_the_page(server: MetricsServer) -> None:
+def test_the_server_serves_the_metrics(server: MetricsServer) -> None:
     status, body, headers = get(server)
     assert status == 200
     assert body == b"# HELP answer The answer.\n# TYPE answer gauge\nanswer 1.0\n"

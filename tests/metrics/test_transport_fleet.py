@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,6 +16,7 @@ from memwatch.transport import TransportUnavailable
 from memwatch.transport.wire import Report
 from tests.metrics.scraped import samples
 from tests.reports import START, process, report, snapshot
+from tests.waiting import until
 
 NOW = START.timestamp()
 
@@ -81,7 +81,7 @@ def test_each_process_shows_its_latest_figures_by_slot(reports: Reports, clock: 
     assert found["memwatch_processes_alive", "service=web"] == 2
 
 
-def test_nothing_is_claimed_of_what_nobody_judges(reports: Reports, clock: Clock) -> None:
+def test_a_transport_exporter_shows_no_leaks_and_no_baselines(reports: Reports, clock: Clock) -> None:
     fleet = ReportedFleet(reports, clock=clock)
     reports.send(report(process(1), {0: snapshot()}))
     fleet.look()
@@ -135,13 +135,6 @@ def test_garbage_is_counted_and_hides_nobody(reports: Reports, clock: Clock) -> 
     assert sum(value for key, value in found.items() if key[0] == "memwatch_reports_rejected_total") == 3
 
 
-def wait_until(condition: Any) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_while_the_transport_is_away_up_is_zero_and_the_figures_are_gone(
     reports: Reports, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -155,13 +148,13 @@ def test_while_the_transport_is_away_up_is_zero_and_the_figures_are_gone(
     reports.send(report(process(1), {0: snapshot()}, lease_s=80_000, sent_s=time.time() - NOW))
     follower.start()
     try:
-        wait_until(lambda: found()["memwatch_up",] == 1)
+        until(lambda: found()["memwatch_up",] == 1)
         assert ("fogcompute_memory_rss_mb", "host=h1", "service=web", "slot=web-1") in found()
         reports.away = True
-        wait_until(lambda: found()["memwatch_up",] == 0)
+        until(lambda: found()["memwatch_up",] == 0)
         assert {key[0] for key in found()} == {"memwatch_up", "memwatch_exporter_source"}
         reports.away = False
-        wait_until(lambda: found()["memwatch_up",] == 1)
+        until(lambda: found()["memwatch_up",] == 1)
     finally:
         follower.stop()
     said = [record.message for record in caplog.records]

@@ -23,7 +23,7 @@ TIMES = [
 
 
 @pytest.mark.django_db
-def test_they_are_the_times_that_the_rows_have() -> None:
+def test_moment_reads_the_times_of_the_rows() -> None:
     service = Service.objects.create(name="web")
     for number, at in enumerate(TIMES):
         Process.objects.create(

@@ -119,7 +119,7 @@ def test_many_processes_are_judged_in_few_queries(django_assert_max_num_queries:
     assert len(queries.judged_history(Process.objects.get(pid=99), since=at(0))) == 0
 
 
-def test_whoever_takes_a_series_may_write_at_once() -> None:
+def test_writing_between_two_histories_works_on_sqlite() -> None:
     """An open read makes every write of its connection fail in SQLite once somebody else has written."""
     for pid, start in product((1, 2), (0, 100, 200, 300)):
         stored(report(process(pid), {seq: snapshot(seq) for seq in range(start, start + 100)}))

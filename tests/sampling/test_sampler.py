@@ -277,7 +277,7 @@ def test_collections_seldom_fall_to_the_sampling_thread(way: str, monkeypatch: p
     thread = threading.Thread(target=sample)
     thread.start()
     try:
-        while taken[0] < 10:
+        while taken[0] < 25:
             cycle: list[Any] = [[number] for number in range(20)]
             cycle.append(cycle)
     finally:
@@ -285,5 +285,4 @@ def test_collections_seldom_fall_to_the_sampling_thread(way: str, monkeypatch: p
         thread.join()
         gc.callbacks.remove(note)
     assert by_sampler[0] > 100
-    # A walk lasts, so it meets more of them: it is bound by how many there were, the fallback by its snapshots.
-    assert by_sampler[1] <= max(taken[0] * 0.2, by_sampler[0] * 0.01)
+    assert by_sampler[1] <= taken[0] * 0.2

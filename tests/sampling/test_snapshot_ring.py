@@ -27,7 +27,7 @@ def snapshot(number: int, *, types: int = 40) -> MemorySnapshot:
     )
 
 
-def test_what_is_kept_comes_back_as_it_was() -> None:
+def test_the_ring_returns_snapshots_unchanged() -> None:
     kept = KeptSnapshots()
     for number in range(30):
         kept.add(snapshot(number))

@@ -68,7 +68,7 @@ def test_growth_is_counted_from_the_latest_census_after_a_reset() -> None:
     assert types.choose({**CROWD, "before": 400, "after": 7, "late": 1})[1] == {"late": 0}
 
 
-def test_each_reader_is_told_of_what_is_new_to_it() -> None:
+def test_each_reader_gets_a_type_that_is_new_to_it_with_a_first_count() -> None:
     types = ReportedTypes(top=20, growers=10)
     types.choose(CROWD, "agent")
     types.choose(CROWD, "profiler")

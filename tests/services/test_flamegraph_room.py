@@ -33,7 +33,7 @@ def test_room_is_what_the_container_has_left(
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the kernel does not tell")
-def test_who_takes_more_is_ended_with_a_sentence() -> None:
+def test_a_renderer_over_its_memory_ends_with_a_reason() -> None:
     code = (
         "from memwatch.services.recordings.render_flamegraph import watch\n"
         "import time\n"

@@ -11,7 +11,7 @@ from tests.reports import at
 pytestmark = pytest.mark.django_db
 
 
-def test_one_holds_it_and_the_other_leaves() -> None:
+def test_of_two_callers_one_gets_the_lease() -> None:
     with single_flight("ingest", 60) as first:
         with single_flight("ingest", 60) as second, single_flight("prune", 60) as other:
             assert (first, second, other) == (True, False, True)
@@ -19,7 +19,7 @@ def test_one_holds_it_and_the_other_leaves() -> None:
             assert not again, "leaving does not take it from its holder"
 
 
-def test_it_is_free_again_after_the_block_and_after_an_exception() -> None:
+def test_a_lease_is_released_after_its_block_and_after_an_exception() -> None:
     for _attempt in range(2):
         assert _fails_holding("ingest")
     row = Lease.objects.get(name="ingest")
@@ -35,7 +35,7 @@ def _fails_holding(name: str) -> bool:
     return seen == [True]
 
 
-def test_who_was_killed_loses_it_when_its_time_is_up() -> None:
+def test_the_lease_of_a_killed_worker_expires() -> None:
     Lease.objects.create(name="ingest", holder="a dead worker", expires_at=at(60))
     with single_flight("ingest", 60, now=at(59)) as early:
         assert not early
@@ -57,7 +57,7 @@ def test_what_was_given_back_is_free_whatever_the_clock_says() -> None:
         assert held
 
 
-def test_who_worked_longer_than_its_time_does_not_free_its_successor() -> None:
+def test_a_holder_past_its_lease_leaves_the_next_holder_alone() -> None:
     with single_flight("ingest", 60, now=at(0)) as slow, single_flight("ingest", 10**9, now=at(61)) as successor:
         assert slow
         assert successor

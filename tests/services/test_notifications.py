@@ -231,7 +231,9 @@ def test_a_channel_that_hangs_or_fails_costs_the_others_nothing(told: Any) -> No
     assert errors["listen"] == ""
 
 
-def test_after_a_day_it_is_no_news_any_more(told: Any, receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_notification_is_given_up_after_a_day(
+    told: Any, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
     told(f"{receiver.url}/hook")
     receiver.answers = [500] * 200
     heap_at(store_process(started=NOON - 9 * HOUR), 0, 93)

@@ -19,6 +19,7 @@ from memwatch.transport.local import LocalHub
 from memwatch.transport.redis import RedisHub
 from memwatch.transport.wire import MAX_REPORT_BYTES, WireError
 from tests.transport.agents import answering
+from tests.waiting import until
 
 _numbers = itertools.count()
 
@@ -113,8 +114,7 @@ def test_what_a_silent_reader_holds_comes_back_after_its_lease(uplink: Uplink, u
     dead, alive = patient(url, 0.2), patient(url, 0.2)
     held = dead.read(limit=10)
     assert payloads(alive) == []
-    time.sleep(0.25)
-    again = alive.read(limit=10)
+    again = until(lambda: alive.read(limit=10))
     assert [delivery.payload for delivery in again] == [b"1", b"2"]
     alive.acknowledge(again)
     dead.acknowledge(held)  # too late, and harmless
@@ -145,12 +145,14 @@ def test_a_reader_killed_in_the_middle_loses_and_doubles_nothing(uplink: Uplink,
     process.close()
     hub = patient(url, 0.5)
     got: list[bytes] = []
-    deadline = time.monotonic() + 5
-    while len(got) < 6 and time.monotonic() < deadline:
+
+    def all_came() -> bool:
         deliveries = hub.read(limit=10)
-        got += [delivery.payload for delivery in deliveries]
+        got.extend(delivery.payload for delivery in deliveries)
         hub.acknowledge(deliveries)
-        time.sleep(0.05)
+        return len(got) >= 6
+
+    until(all_came)
     assert sorted(got) == sent
     time.sleep(0.6)
     assert payloads(hub) == []
@@ -252,9 +254,7 @@ def test_everyone_can_be_asked_at_once(url: str, hub: Hub) -> None:
 def test_a_notified_command_is_answered_in_the_reports_alone(url: str, hub: Hub) -> None:
     with answering(url, "a"):
         hub.notify({"a": b"n", "gone": b"n"})
-        deadline = time.monotonic() + 5
-        while not hub.state().backlog and time.monotonic() < deadline:
-            time.sleep(0.01)
+        until(lambda: hub.state().backlog)
     assert payloads(hub) == [b"answer to n"]
 
 

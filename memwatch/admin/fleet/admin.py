@@ -53,7 +53,7 @@ class ServiceAdmin(PageAdmin):
         return rows.annotate(
             alive_processes=Coalesce(Subquery(alive.annotate(found=Count("pk")).values("found")), 0),
             alive_rss_kib=Subquery(alive.annotate(found=Sum("last_snapshot__rss_kib")).values("found")),
-            leaks_open=Coalesce(Subquery(leaks.annotate(found=Count("pk")).values("found")), 0),
+            leaks_open=Coalesce(Subquery(leaks.annotate(found=Count("object_type", distinct=True)).values("found")), 0),
         )
 
     @admin.display(description=gettext_lazy("processes alive"), ordering="alive_processes")
@@ -86,7 +86,7 @@ class ServiceAdmin(PageAdmin):
         return {
             "title": obj.name,
             "subtitle": _("service"),
-            "tiles": self._tiles(items, leaks, past),
+            "tiles": self._tiles(items, causes, past),
             "spark": overview_tables.spark(past, len(items)),
             "processes": [process_row(item, now) for item in items[:SHOWN_PROCESSES]],
             "more_processes": len(items) > SHOWN_PROCESSES,
@@ -106,7 +106,7 @@ class ServiceAdmin(PageAdmin):
         }
 
     def _tiles(
-        self, items: Sequence[ProcessFigures], leaks: Sequence[LeakGlance], past: queries.Recent | None
+        self, items: Sequence[ProcessFigures], causes: Sequence[Sequence[LeakGlance]], past: queries.Recent | None
     ) -> list[panels.Line]:
         known = [item.figures for item in items if item.figures is not None]
         rss = [figures.rss_mb for figures in known if figures.rss_mb is not None]
@@ -125,7 +125,7 @@ class ServiceAdmin(PageAdmin):
                 hint=_("RSS of one process"),
             ),
             panels.Line(
-                label=_("Open leaks"), value=formats.count(len(leaks)), tone=leaks[0].severity if leaks else ""
+                label=_("Open leaks"), value=formats.count(len(causes)), tone=causes[0][0].severity if causes else ""
             ),
         ]
 

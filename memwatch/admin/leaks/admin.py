@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,8 +17,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from memwatch.admin import formats
+from memwatch.admin.actions import Act
 from memwatch.admin.base import PageAdmin
-from memwatch.admin.leaks import actions, evidence
+from memwatch.admin.leaks import actions, causes, evidence
 from memwatch.admin.leaks import page as leak_page
 from memwatch.admin.leaks.tables import SEVERITY_RANK
 from memwatch.models import Leak
@@ -53,7 +54,8 @@ class LeakAdmin(PageAdmin):
     list_display = (
         "shown_type", "severity_shown", "state_shown", "growth", "per_hour", "exhaustion", "since",
     )  # fmt: skip
-    list_filter = (StateFilter, "severity", "kind", "confidence", "service")
+    list_display_links = None  # a row has several links: its leak, and each process of it
+    list_filter = (StateFilter, causes.RowsFilter, "severity", "kind", "confidence", "service")
     search_fields = ("object_type", "service__name", "process__host", "verdict")
     search_help_text = gettext_lazy("Type, service, host or words of the verdict")
     acts = (
@@ -61,19 +63,30 @@ class LeakAdmin(PageAdmin):
         actions.COMMENT, actions.SNAPSHOT,
     )  # fmt: skip
     about = gettext_lazy(
-        "What grows and is not given back, worst first. Open and acknowledged leaks are shown; snoozed, suppressed and "
-        "resolved ones by the filter."
+        "What grows and is not given back, worst first: by severity, then by the time that memory lasts. A type that "
+        "leaks in several processes of a service is one row. The list shows open and acknowledged leaks; the filter "
+        "shows snoozed, suppressed and resolved ones."
     )
     empty = gettext_lazy(
         "No leak is open. A process is judged after 16 snapshots; until then, and for growth that stops, nothing is "
         "opened. Resolved leaks are shown by the filter “state”."
     )
-    ordering = (SEVERITY_RANK.desc(), "service__name", "kind", "object_type", "-detected_at", "-id")
+    ordering = (*causes.MOST_URGENT, "service__name", "kind", "object_type", "-detected_at", "-id")
     page_template = "admin/memwatch/leak/page.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Leak]:
         rows: QuerySet[Leak] = super().get_queryset(request)
         return rows.select_related("service", "process__service", "process__release")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return causes.ByCause
+
+    def act_on_selected(self, request: HttpRequest, queryset: QuerySet[Any], act: Act) -> HttpResponse | None:
+        """A row stands for the leak in all its processes."""
+        if "rows" not in request.POST:
+            listed = self.get_changelist_instance(request)
+            queryset = listed.with_members(queryset) if isinstance(listed, causes.ByCause) else queryset
+        return super().act_on_selected(request, queryset, act)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         return lookup == "process__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
@@ -81,10 +94,9 @@ class LeakAdmin(PageAdmin):
     @admin.display(description=gettext_lazy("type"), ordering="object_type")
     def shown_type(self, leak: Leak) -> SafeString:
         held_in = evidence.held_in(leak)
-        where = leak.process.slot if leak.process else _("all of %s") % leak.service.name
-        beside = _("%(where)s, in %(name)s") % {"where": where, "name": held_in} if held_in else where
-        second = format_html('<span class="mw-second" title="{}">{}</span>', leak.process or leak.service, beside)
-        return format_html("{}{}", formats.type_name(evidence.name_of(leak)), second)
+        held = format_html('<span class="mw-second">{}</span>', _("in %s") % held_in) if held_in else ""
+        name = formats.link(formats.page_url("leak", leak.pk), formats.type_name(evidence.name_of(leak)))
+        return format_html('{}{}<div class="mw-second">{}</div>', name, held, causes.where(leak))
 
     @admin.display(description=gettext_lazy("severity"), ordering=SEVERITY_RANK)
     def severity_shown(self, leak: Leak) -> SafeString:

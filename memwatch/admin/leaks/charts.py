@@ -139,9 +139,6 @@ def _growth(leak: Leak, points: Sequence[Point], entries: Sequence[MemorySnapsho
     if leak.kind == Leak.Kind.NATIVE:
         line = charts.series(_("malloc"), [points], malloc_mb, tone="1", banded=False)
         return [_chart("mw-chart-native", _("Allocated by malloc"), " MB", _with_trend(line))]
-    if leak.kind == Leak.Kind.FRAGMENTATION:
-        line = charts.series(_("Held and not used"), [points], _unused, tone="1", banded=False)
-        return [_chart("mw-chart-unused", _("Held by the allocators and not used"), " MB", _with_trend(line))]
     if leak.kind == Leak.Kind.UNTRACKED:
         line = charts.series(_("Allocated blocks"), [points], charts.figure("allocated_blocks"), tone="1", banded=False)
         return [_chart("mw-chart-blocks", _("Allocated blocks"), "", _with_trend(line))]
@@ -154,14 +151,6 @@ def malloc_mb(point: Point) -> tuple[float, float, float] | None:
     if used is None or small is None:
         return None
     rest = max(0.0, used[1] - small[1])
-    return rest, rest, rest
-
-
-def _unused(point: Point) -> tuple[float, float, float] | None:
-    held, used = point.figures.get("heap_committed_mb"), point.figures.get("heap_used_mb")
-    if held is None or used is None:
-        return None
-    rest = max(0.0, held[1] - used[1])
     return rest, rest, rest
 
 

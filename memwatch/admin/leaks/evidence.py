@@ -15,13 +15,11 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin import formats
 from memwatch.admin.panels import Line
-from memwatch.conf import get_settings
 from memwatch.models import Leak
 
 WHAT: dict[str, Promise] = {
     Leak.Kind.UNTRACKED: gettext_lazy("objects that the garbage collector does not track, such as str and bytes"),
     Leak.Kind.NATIVE: gettext_lazy("memory outside Python's objects, as extension modules allocate it"),
-    Leak.Kind.FRAGMENTATION: gettext_lazy("memory that the allocators hold and do not use"),
 }
 WINDOWS = {
     "hour": gettext_lazy("in the snapshots of the last hour"),
@@ -36,15 +34,6 @@ LIMITS = {
     "host": gettext_lazy("the host's memory"),
 }
 MEASURED = {"rss_mb": gettext_lazy("RSS"), "heap_used_mb": gettext_lazy("heap in use")}
-GATES = {
-    "steady": gettext_lazy("a small growth, but with hardly a step back"),
-    "memory": gettext_lazy("the memory behind it is more than an import or a reserve takes"),
-}
-DECIDED = {
-    "few_points": gettext_lazy("there are few points, and nearly every one is higher than the one before"),
-    "pooled": gettext_lazy("it grew in one life of the process after the other"),
-}
-
 EVIDENCE_DEPTH = 3
 SHORT_LIST = 12
 MOST_NAMED = 8
@@ -104,13 +93,10 @@ def memory_rate(leak: Leak) -> str:
 
 
 def readable(leak: Leak, now: datetime) -> list[Line]:
-    """What was judged and where it leads; what decided, where the verdict kept no account of its rules."""
+    """What was judged and where it leads."""
     evidence = leak.evidence if isinstance(leak.evidence, Mapping) else {}
     statistics = _part(evidence, "statistics")
-    told = bool(evidence.get("rules"))
     found: list[tuple[str, str | SafeString, str]] = [
-        (_("Noticed because"), "" if told else _gate(statistics), ""),
-        (_("Judged a leak because"), "" if told else _decided(evidence, statistics), ""),
         (_("Last looked at"), *_looked_at(evidence, statistics)),
         (_("Limit"), *_limit(leak, statistics, now)),
         (_("Since then"), *_quiet(evidence, now)),
@@ -178,35 +164,6 @@ def _limit(leak: Leak, statistics: Mapping[str, Any], now: datetime) -> tuple[st
         return "", ""
     words = {"limit": limit or _("the limit"), "time": formats.duration(left)}
     return _("%(limit)s is exhausted in %(time)s") % words, _("if the process goes on growing as it does now")
-
-
-def _gate(statistics: Mapping[str, Any]) -> str:
-    gate = statistics.get("gate")
-    if gate == "contract":
-        settings = get_settings()
-        words = {
-            "percent": f"{settings.leak_min_growth_percent:g}",
-            "count": formats.count(settings.leak_min_growth_count),
-        }
-        return _("it grew by more than %(percent)s %% and more than %(count)s") % words
-    return str(GATES.get(str(gate), ""))
-
-
-def _decided(evidence: Mapping[str, Any], statistics: Mapping[str, Any]) -> str:
-    rule = str(evidence.get("rule") or "")
-    if rule != "all":
-        return str(DECIDED.get(rule, ""))
-    said = [_("even its lowest points rise")]
-    probability, shape = statistics.get("leak_probability"), statistics.get("shape")
-    if isinstance(probability, int | float) and shape:
-        words = {"shape": shape, "harmless": statistics.get("harmless_shape") or _("harmless growth")}
-        words["percent"] = formats.percent(min(99.9, probability * 100))
-        said.append(_("its shape is a %(shape)s rather than a %(harmless)s (%(percent)s sure)") % words)
-    late = statistics.get("late_share")
-    if isinstance(late, int | float):
-        percent = formats.count(round(late * 100))
-        said.append(_("of late it still rises at %s %% of its overall rate") % percent)
-    return "; ".join(said)
 
 
 def moment(value: Any) -> datetime | None:

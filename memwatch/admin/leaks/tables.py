@@ -63,9 +63,17 @@ def cause_rows(
         row = leak_row(leak, now)
         if more:
             row["also"] = ngettext("and %s process more", "and %s processes more", more) % formats.count(more)
-            row["also_url"] = formats.changelist("leak", service__id__exact=leak.service_id, q=leak.object_type)
+            row["also_url"] = each_process_url(leak)
         rows.append(row)
     return rows
+
+
+def each_process_url(leak: Leak) -> str:
+    """The list of this leak's rows, one for each process of the service."""
+    service = leak.service_id
+    return formats.changelist(
+        "leak", by="process", service__id__exact=service, kind__exact=leak.kind, object_type=leak.object_type
+    )
 
 
 def _cause(leak: Leak | LeakGlance) -> tuple[int, str, str]:

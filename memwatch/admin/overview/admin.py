@@ -73,8 +73,9 @@ def fleet_page(now: datetime) -> Mapping[str, Any]:
     silent = silent_of.total()
     leaks = tables.worst_first(queries.leaks_at_a_glance())
     # First the few, then what belongs to them: thousands may be raised.
-    newest = Alert.objects.raised().values("pk")[: SHOWN_ALERTS + 1]
-    alerts = list(Alert.objects.filter(pk__in=newest).select_related("service", "process__service"))
+    worst_first = (tables.SEVERITY_RANK.desc(), "-raised_at", "-pk")
+    first = Alert.objects.raised().order_by(*worst_first).values("pk")[: SHOWN_ALERTS + 1]
+    alerts = list(Alert.objects.filter(pk__in=first).order_by(*worst_first).select_related("service"))
     state = queries.stats(now, seen=items)
     causes = tables.causes_of(leaks)
     worst = overview_tables.worst_of_services(leaks)
@@ -84,7 +85,7 @@ def fleet_page(now: datetime) -> Mapping[str, Any]:
         "headline": _headline(items, silent, [whole.get(cause[0].pk) for cause in causes], now),
         "unexplained": overview_state.unexplained(items, leaks, now),
         "tone": leaks[0].severity if leaks else overview_state.tone(items, silent),
-        "tiles": _tiles(items, silent, leaks, alerts),
+        "tiles": _tiles(items, silent, causes, alerts),
         "services": overview_tables.service_rows(
             items, leaks, {service: whole.get(pk) for service, pk in worst.items()}, silent=silent_of, now=now
         ),
@@ -131,12 +132,12 @@ def _headline(items: Sequence[Glance], silent: int, causes: Sequence[Leak | None
 
 
 def _tiles(
-    items: Sequence[Glance], silent: int, leaks: Sequence[LeakGlance], alerts: Sequence[Alert]
+    items: Sequence[Glance], silent: int, causes: Sequence[Sequence[LeakGlance]], alerts: Sequence[Alert]
 ) -> list[panels.Line]:
     by_severity = [
         f"{formats.SEVERITY_SHAPES[severity]} {found} {formats.severity_word(severity)}"
         for severity in reversed(SEVERITIES)
-        if (found := sum(leak.severity == severity for leak in leaks))
+        if (found := sum(cause[0].severity == severity for cause in causes))
     ]
     return [
         panels.Line(
@@ -153,10 +154,10 @@ def _tiles(
         ),
         panels.Line(
             label=_("Open leaks"),
-            value=formats.count(len(leaks)),
+            value=formats.count(len(causes)),
             hint=", ".join(by_severity),
             url=formats.changelist("leak"),
-            tone=leaks[0].severity if leaks else "",
+            tone=causes[0][0].severity if causes else "",
         ),
         panels.Line(
             label=_("Alerts raised"),

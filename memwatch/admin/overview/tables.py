@@ -15,6 +15,7 @@ from memwatch import queries
 from memwatch.admin import formats
 from memwatch.admin.formats import sparkline
 from memwatch.admin.leaks import evidence
+from memwatch.admin.leaks.tables import causes_of
 from memwatch.admin.panels import Line
 from memwatch.conf import get_settings
 from memwatch.models import Leak
@@ -107,7 +108,7 @@ def _service_row(
         "spark": spark(past, len(members)),
         "growth": formats.signed_megabytes(figures["growth"]),
         "drift": formats.signed_percent(figures["drift"]),
-        "leaks": formats.count(len(leaks)),
+        "leaks": formats.count(len(causes_of(leaks))),
         "worst": formats.severity_badge(worst.severity, worst.get_severity_display()) if worst else "",
         "worst_name": evidence.held_in(worst) or evidence.name_of(worst) if worst else "",
         "worst_url": formats.page_url("leak", worst.pk) if worst else "",

@@ -1,7 +1,7 @@
 """A flame graph: memray's capture of what is allocated during a time. It is rendered elsewhere, never in the host.
 
 The capture goes to a file without a name, so that nothing is left behind however the process ends. While it runs, the
-host allocates one and a half to four times as slowly. Only what is allocated meanwhile is seen.
+host allocates one and a half to four times as slowly. It sees only what is allocated during the recording.
 """
 
 from __future__ import annotations

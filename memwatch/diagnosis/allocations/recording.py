@@ -1,6 +1,7 @@
 """Where memory is allocated that stays: tracemalloc, started late, for a time, within a bound.
 
-While it traces, every allocation of the process costs several times as much. Only what is allocated meanwhile is seen.
+While it traces, every allocation of the process costs several times as much. It sees only what is allocated in that
+time.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ MOST_TABLES_MB = 12.0
 """What tracemalloc may need for itself: about 250,000 blocks, so that a snapshot, one pause, stays short."""
 _MOST_TRACED_INSTANCES = 50_000
 _NEWEST = 1_000_000
-"""Objects among which instances are looked for that were allocated meanwhile: new ones come at the end of the heap."""
+"""Objects to search for instances allocated during the recording: new ones are at the end of the heap."""
 CALLERS_S = 6.0
 """How long it goes on with deep stacks where a library's line allocates: these cost several times as much."""
 
-_WITHOUT_INSTANCES = (*instances.UNTRACKED_TYPES, "untracked", "native", "fragmentation")
+_WITHOUT_INSTANCES = (*instances.UNTRACKED_TYPES, "untracked", "native")
 _NONE_ALLOCATED = "No instance of {} was allocated during the recording and is still alive."
 
 _tracing_in = 0
@@ -54,7 +55,7 @@ class _Traced:
     bytes: int
     seconds: float
     middle: Sizes
-    """Sizes in the middle; empty where nobody looked."""
+    """Median sizes; empty if they were not measured."""
     middle_s: float
 
 
@@ -128,7 +129,7 @@ class AllocationsRecording:
         import tracemalloc  # noqa: PLC0415
 
         if tracemalloc.is_tracing():
-            raise Refused("tracemalloc was started by the program meanwhile: its traces are left alone")
+            raise Refused("the program started tracemalloc itself: its traces are left alone")
         pid = os.getpid()
         self._pace.begin()
         tracemalloc.start(frames)

@@ -19,7 +19,7 @@ _OUR_FOLDERS = tuple(
 )
 _SLICE = 20_000
 _LEAST_SHARE = 0.001
-"""Of all that was traced: sites with less are left out."""
+"""Least share of all traced memory: sites with less are left out."""
 _LIBRARY = re.compile(r"[/\\](site|dist)-packages[/\\]|[/\\]lib(64)?[/\\]python\d[^/\\]*[/\\]|^<")
 """Files of installed packages, of Python's own library, and what has no file."""
 

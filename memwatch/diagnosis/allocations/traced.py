@@ -16,7 +16,7 @@ from memwatch.diagnosis.referrers import search
 
 STOPPED = "tracemalloc was stopped by the program during the recording: nothing is left to show"
 MOST_FRAMES = 60_000
-"""Of all the stacks that are told, the heaviest first."""
+"""The number of stacks in a result, the heaviest first."""
 
 
 def added_up(type_name: str) -> bytes:
@@ -53,7 +53,7 @@ def _packed(frames: Frames, files: dict[str, int]) -> list[int]:
 
 
 def taken_apart(content: bytes) -> tuple[Sizes, dict[Frames, int], str]:
-    """The same back in the process: sizes, instances of the type, and why none were found."""
+    """The trace, back in the process: sizes, instances of the type, and why none were found."""
     found = json.loads(content)
     sizes: Sizes = {}
     of_type: dict[Frames, int] = {}

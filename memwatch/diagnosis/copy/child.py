@@ -18,7 +18,7 @@ from memwatch.diagnosis.context import Refused
 from memwatch.sampling.atomic import be_alone
 
 HEAD, OWNED = struct.Struct("<cQ"), struct.Struct("<d")
-"""Of a message: its kind and its length. Of an answer: MB that only the child owned."""
+"""A message has its kind and its length; an answer has the MB that only the child owned."""
 ALIVE, DONE, REFUSED, FAILED = b"!", b"+", b"r", b"-"
 MOST_FILES = 65_536
 """Looked for where the kernel cannot close all at once."""
@@ -61,7 +61,7 @@ class System:
 
 
 class Still:
-    """A meter for what runs in the copy: there is nobody to pause."""
+    """A meter for what runs in the copy, where no pause is needed."""
 
     def __init__(self) -> None:
         self.elapsed_s = 0.0
@@ -79,7 +79,7 @@ class Still:
 
 
 def to_the_end(work: Generator[float, None, Any]) -> Any:
-    """What it returns; in the copy there is nobody to wait for."""
+    """What it returns; the copy never waits."""
     try:
         while True:
             next(work)

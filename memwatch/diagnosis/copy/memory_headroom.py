@@ -6,7 +6,7 @@ from memwatch.sampling.limits import LimitReader, Limits
 from memwatch.sampling.procmem import ProcessMemory, read_bytes
 
 USABLE = 0.95
-"""Of a limit, the share up to which a recording may fill it."""
+"""The share of a limit that a recording may fill."""
 
 
 def refusal(needs_mb: float, *, heap_limit_mb: float | None = None) -> str | None:

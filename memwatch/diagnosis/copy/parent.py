@@ -1,7 +1,7 @@
 """Work on a copy of the process: forked with everything that it holds, used at leisure, then killed.
 
 The program pauses for the fork alone. In the copy no other thread exists, so nothing can come between two lines of
-Python; but whatever another thread held at the fork is held for ever. Hence the rules of the child, for ``work``:
+Python; but whatever another thread held at the fork is held for ever. That is why the child has rules, for ``work``:
 
 - it never lets go of the interpreter: no file, no lock, no wait, no import. To take it again could mean to wait for a
   thread that does not exist. What it needs of the system it calls through :class:`ctypes.PyDLL`;
@@ -39,7 +39,7 @@ them, and all where the program's collector goes through its heap in that time."
 MS_PER_MB, LONGEST_PAUSE_MS = 0.05, 100.0
 """A fork copies the tables of the process's pages: so long for each MB, at most."""
 LONGEST_S = 60.0
-"""Of wall time, and as much of CPU."""
+"""Seconds of wall time, and as many of CPU."""
 MOST_BYTES = 32 * 1024 * 1024
 """That a child may send."""
 ATTEMPTS = 4
@@ -206,7 +206,7 @@ class _Child:
         return owned
 
     def end(self) -> None:
-        """Kill and reap it: in a process that was forked from ours meanwhile it is left alone."""
+        """Kill and reap it: a process that was forked from ours in between leaves it alone."""
         self._meter.copy_mb = None
         os.close(self._pipe)
         if os.getpid() == self._owner and self._pid > 0:
@@ -253,7 +253,7 @@ def _undisturbed(rss_mb: float) -> Iterator[None]:
     """No thread that waits for the interpreter asks for it within the time that a fork takes.
 
     A request that is pending at the fork would make the child wait for the thread that asked. Those that wait ask
-    after the switch interval: it is made longer, and each begins to wait anew when we take the interpreter.
+    after the switch interval: it is made longer, and each starts to wait again when we take the interpreter.
     """
     before = sys.getswitchinterval()
     longer = max(before, min(0.1, 0.02 + rss_mb * 1e-4))

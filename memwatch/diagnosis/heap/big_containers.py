@@ -31,7 +31,7 @@ _ITERATED: tuple[type, ...] = (set, frozenset, deque)
 _SEQUENCE_IDS = frozenset(map(id, _SEQUENCES))
 _ITERATED_IDS = frozenset(map(id, _ITERATED))
 DICT_IDS = frozenset(map(id, (dict, defaultdict, OrderedDict, Counter)))
-"""Of those of the standard library: their length and their iterators are C code too."""
+"""Containers of the standard library: their length and their iterators are C code too."""
 SIZED_IDS = _SEQUENCE_IDS | _ITERATED_IDS | DICT_IDS
 
 
@@ -47,7 +47,7 @@ def with_ids(wanted: Iterable[int], found: list[Any], objects: Objects) -> list[
 
 
 def hit(wanted: frozenset[int], referents: Iterable[Iterable[Any]]) -> Iterator[bool]:
-    """Of each iterable whether one of the wanted is among what it gives, lazily and in C."""
+    """For each iterable, whether it gives one of the wanted objects; lazily and in C."""
     return map(not_, map(wanted.isdisjoint, map(map, repeat(id), referents)))
 
 
@@ -123,7 +123,7 @@ _start_of, _stop_of = attrgetter("start"), attrgetter("stop")
 
 
 def _batches(lengths: dict[int, int], hits: set[int]) -> Iterator[dict[int, slice]]:
-    """Slices of them, ``SLICE`` entries at once; of those that were hit meanwhile no more."""
+    """Slices of them, ``SLICE`` entries at once; no more of those that were hit in between."""
     batch: dict[int, slice] = {}
     room = SLICE
     for token, length in lengths.items():

@@ -2,7 +2,8 @@
 
 Who drops the last reference to an object runs its finalizer. So those that only we still hold are left in a reference
 cycle: the host's own garbage collector frees them, at its next turn, in a thread of the host, as it frees all other
-garbage. Only where the host has switched its collector off do objects that died meanwhile end in the agent's thread.
+garbage. Only where the host has switched its collector off do objects that died during the recording end in the
+agent's thread.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ _ONLY_OURS = 2
 
 
 class Dying:
-    """Those of some objects that nobody but we hold any more."""
+    """Those objects that only we still hold."""
 
     def __init__(self) -> None:
         self._counts: list[int] = []
         self._objects: list[Any] = []
 
     def steps(self, each: Callable[[], Iterator[Any]]) -> list[Step]:
-        """Steps that find them. ``each()`` gives the objects anew each time, out of one container that holds each once.
+        """Steps that find them. ``each()`` gives the objects again, out of one container that holds each once.
 
         What else of ours holds them must be gone by then.
         """

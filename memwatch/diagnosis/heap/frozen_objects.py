@@ -26,19 +26,19 @@ from memwatch.sampling.type_names import clean
 STEPS = 3
 MOST = 2_000_000
 BYTES_EACH = 110
-"""Of memory for each object: its place in the list, its id in a set."""
+"""Bytes for each object: its place in the list, its id in a set."""
 
 _ATOMS = frozenset(map(id, (str, bytes, int, float, complex, bool, type(None))))
-"""They refer to nothing, and nobody asks for them."""
+"""They refer to nothing, and no recording asks for them."""
 
 
 def _is_plain() -> Iterator[bool]:
-    """Of each of the loaded modules whether nothing about it is of the program's own making."""
+    """For each loaded module, whether it holds nothing made by the program."""
     return map(is_, map(type, late(dict.values, sys.modules)), repeat(ModuleType))
 
 
 def namespaces() -> Iterator[Any]:
-    """Of the loaded plain modules, lazily and in C."""
+    """The loaded plain modules, lazily and in C."""
     return map(module_dict_of, compress(late(dict.values, sys.modules), _is_plain()))
 
 

@@ -21,7 +21,7 @@ UNTRACKED_TYPES = ("str", "bytes", "bytearray", "int", "float", "complex", "bool
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Population:
-    """Of one type."""
+    """The instances of one type."""
 
     count: int
     sample: tuple[int, ...]
@@ -33,7 +33,7 @@ class Population:
 
 
 class _Pool:
-    """Every so-manieth of a sequence of unknown length: never more than twice ``_POOL``."""
+    """Every n-th item of a sequence of unknown length: never more than twice ``_POOL``."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -1,8 +1,8 @@
 """The tracked objects of the process, listed once for a pass and let go of part by part, the newest first.
 
-To list a million objects takes longer than to go through a part of them: a pass that lists them anew for each part
+To list a million objects takes longer than to go through a part of them: a pass that lists them again for each part
 costs several times as much, and holds the interpreter longest for that. The price of listing once is that the objects
-live for as long as they are listed: a second, then the rest is let go of and listed anew. What nobody else holds any
+live for as long as they are listed: a second, then the rest is dropped and listed again. What nothing else holds any
 more when we let go is left to the host's garbage collector (see :mod:`hands`).
 
 The list is kept out of the collector's sight: a collection of the host would else go through all of it, and snapshots
@@ -27,7 +27,7 @@ from memwatch.diagnosis.heap.borrowed import Dying
 from memwatch.sampling.atomic import Step, uninterrupted
 
 HELD_S = 1.0
-"""After which the rest is let go of and listed anew."""
+"""Seconds after which the rest is dropped and listed again."""
 AT_ONCE = 50_000
 """Objects let go of in one uninterrupted call."""
 LISTED: list[list[Any]] = []
@@ -104,7 +104,7 @@ class Held:
             release()  # also where there is no memory to do it part by part
 
     def _let_go(self, start: int) -> None:
-        """Of those from ``start`` on, the newest first."""
+        """The objects from ``start`` on, the newest first."""
         length = sum(map(len, LISTED))
         while length > start:
             length = max(start, length - AT_ONCE)
@@ -140,14 +140,14 @@ class Listing(Held):
         self._first = total - self.remaining
 
     def begin_part(self, size: int) -> None:
-        """Choose the newest so many of those that remain; listed anew when that was long ago."""
+        """Choose the newest of those that remain; list them again if the list is old."""
         if time.monotonic() - self._since > HELD_S:
             self._let_go(0)
             self._list_again()
         super().begin_part(size)
 
     def run(self, gather: Gather, younger: tuple[int, ...] = (), room: int = 0) -> bool:
-        """The same; listed anew after a fork."""
+        """As above; list them again after a fork."""
         if super().run(gather, younger, room):
             return True
         self._list_again()

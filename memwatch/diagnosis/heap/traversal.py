@@ -22,17 +22,17 @@ AT_ONCE = 20_000
 """Objects looked at in one uninterrupted call, and entries of containers followed."""
 _flags_of = type.__dict__["__flags__"].__get__
 _IS_CLASS = 1 << 31
-"""Of a type's flags: its instances are classes."""
+"""The flag of a type whose instances are classes."""
 _SHARED = frozenset(map(id, (ModuleType, FunctionType, BuiltinFunctionType, CodeType, FrameType)))
 
 
 class Stretch(NamedTuple):
-    """Of the queue."""
+    """A stretch of the queue."""
 
     start: int
     stop: int
     entries: slice | None = None
-    """Of a container with too many for one call, which is then alone in its stretch: those to follow."""
+    """The entries still to follow of a container with too many for one call, which is alone in its stretch."""
 
     def parts(self, entries: int) -> Iterator[Stretch]:
         """What to follow in one call each, given how many entries its containers have in all."""

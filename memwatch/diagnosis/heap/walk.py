@@ -24,7 +24,7 @@ from memwatch.sampling.atomic import Step, uninterrupted
 
 PARTS = 20
 SEARCH_PARTS = 50
-"""Of a pass that does more with every object: asks what it refers to, say."""
+"""Objects at once in a pass that does more with each, such as asking what it refers to."""
 LEAST_PART = 20_000
 MOST_YOUNG = 40_000
 """Objects of a younger generation that are gone through at once."""

@@ -18,7 +18,7 @@ from memwatch.sampling.type_names import clean
 MOST_WANTED = 500
 """Objects of one level whose holders are looked for; the shared ones first."""
 AT_ONCE = 64
-"""Of them in one pass over the heap: each is compared with every reference."""
+"""Objects searched in one pass over the heap: each is compared with every reference."""
 MOST_EXAMINED = 5_000
 """Holders looked at in one level."""
 _FRAME_OF = {GeneratorType: "gi_frame", CoroutineType: "cr_frame", AsyncGeneratorType: "ag_frame"}

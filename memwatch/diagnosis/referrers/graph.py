@@ -64,10 +64,6 @@ class Graph:
         """Whether anything is known to refer to it."""
         return child in self._parents or child in self._places
 
-    def is_named(self, child: int) -> bool:
-        """Whether it can be reached by a name."""
-        return child in self._places
-
     def parents(self, child: int) -> list[tuple[int, Edge]]:
         """Who refers to it, and how."""
         return self._parents.get(child, [])

@@ -14,7 +14,7 @@ from memwatch.diagnosis.referrers.graph import Graph
 
 MOST_CANDIDATES = 4
 _WORTH_NAMING = 0.2
-"""Of the examined, the share that a candidate holds at least."""
+"""Least share of the examined objects that a candidate holds."""
 SURE = 0.8
 
 
@@ -24,7 +24,7 @@ class Candidate:
 
     id: int
     holds: int
-    """Of the examined."""
+    """How many of the examined objects it holds."""
     of: int
     steps: float
     """Mean number of steps from it down to them."""
@@ -34,7 +34,7 @@ class Candidate:
 
     @property
     def share(self) -> float:
-        """Of the examined."""
+        """Share of the examined objects."""
         return self.holds / self.of
 
 

@@ -1,6 +1,6 @@
 """Who refers to the instances of a type, found within the process itself: where no copy of it can be had.
 
-Old and new instances are not told apart here, and nothing is measured twice: no holder is named as a fact.
+It cannot tell old instances from new ones and measures nothing twice: it names no holder as a fact.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LONGEST_HOLD_MS = 50.0
 MOST_OBJECTS = 600_000
 """Tracked objects that are listed within about that time."""
 SHARE = 0.1
-"""Of a core."""
+"""Share of a core."""
 EXAMINED_EACH = 5
 """Instances examined for each whose values may be shown."""
 MOST_WANTED = 300
@@ -286,7 +286,7 @@ class _Climb:
         return list(dict.fromkeys(above))
 
     def _parts(self, gather: Gather, big: BigContainers) -> Iterator[float]:
-        """Go through the heap, then through what the collector was told to leave alone, where there is any."""
+        """Search the heap, then the frozen objects (``gc.freeze``), if there are any."""
         yield from walk.walk(self._host, self._meter, gather, parts=walk.SEARCH_PARTS, turns=big.turns)
         yield 0.0
         if gc.get_freeze_count():

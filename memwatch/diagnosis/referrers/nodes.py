@@ -68,7 +68,7 @@ class Node:
 
 
 class Examiner:
-    """Turns objects of the host into nodes. The caller holds them meanwhile."""
+    """Turns objects of the host into nodes. The caller keeps the objects alive during the call."""
 
     MOST_DICTS_MADE = 200
     """Instances whose ``__dict__`` may come into being by our looking, in one recording."""

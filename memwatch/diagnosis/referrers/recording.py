@@ -35,10 +35,8 @@ class ReferrersRecording:
 
     def __init__(self, asked: options.ReferrersOptions, host: Host) -> None:
         self.needs_mb = NEEDS_MB + host.listing_mb
-        if asked.type in ("native", "fragmentation"):
-            raise Refused(
-                f"{asked.type} memory belongs to no Python object: record a flame graph with native_traces instead"
-            )
+        if asked.type == "native":
+            raise Refused("native memory belongs to no Python object: record a flame graph with native_traces instead")
         self._asked = asked
         self._host = host
 
@@ -48,7 +46,7 @@ class ReferrersRecording:
             return (yield from self._in_copies(meter))
         except NotForked as reason:
             found = yield from search_in_process(self._asked, self._host, meter)
-            note = f"Searched within the process, where old and new objects are not told apart: {reason}."
+            note = f"Searched within the process, which cannot tell old objects from new ones: {reason}."
             return results.with_notes(found, note)
 
     def _in_copies(self, meter: Meter) -> Waits:

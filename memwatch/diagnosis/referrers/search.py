@@ -29,7 +29,7 @@ MOST_REMEMBERED = 1_000_000
 LEAST_NEW = 3
 """Objects that came between two looks, from which these are what is traced."""
 DEPTH = 16
-"""Levels that are climbed where nobody asked for fewer."""
+"""Levels to climb, unless fewer are asked for."""
 _HEAP_TYPE = 1 << 9
 _flags_of = type.__dict__["__flags__"].__get__
 _subclasses_of = type.__dict__["__subclasses__"]

@@ -23,10 +23,6 @@ log = logging.getLogger("memwatch")
 _ATTEMPTS = 10
 _SAME_START = timedelta(seconds=2)
 """Two readings of one process's start time differ by less."""
-_DESCRIPTION = (
-    *("program", "command_line", "parent_pid", "python", "agent_version", "extension_modules"),
-    *("census_method", "cpu_budget_percent"),
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -243,7 +239,7 @@ def _smallest_free(used: set[int]) -> int:
 
 
 def _settle_pids(new: Sequence[Sighting], now: datetime) -> tuple[set[str], set[str]]:
-    """End whoever's pid was taken over. Keys of the new ones that have ended themselves, and of those left out.
+    """End processes whose pid was taken over. Returns keys: of the new ones that have ended, and of those left out.
 
     Two containers that share a host name may share a pid as well: only who was not heard of since the other started
     is held to be its predecessor.

@@ -90,7 +90,7 @@ READ_AT_ONCE = 200
 SNAPSHOTS_AT_ONCE = 200
 """In one transaction: short, so that a page that writes does not wait long on SQLite."""
 BYTES_AT_ONCE = 16 * 1024 * 1024
-"""Of reports that are decoded together."""
+"""Most bytes of reports decoded together."""
 UNSTORABLE = "unstorable"
 """Reason for a report that is well-formed and still cannot be stored."""
 _ATTEMPTS = 3

@@ -1,4 +1,4 @@
-"""One short transaction: checked reports into rows, each snapshot once, whoever else stores at the same time."""
+"""One short transaction: checked reports into rows, each snapshot once, even if several workers store."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def reopen(leak: Leak, *, by: Any, comment: str = "", now: datetime | None = Non
 def suppress(
     leak: Leak, *, by: Any, reason: str, until: datetime | None = None, now: datetime | None = None
 ) -> ExpectedGrowth:
-    """Expect this type's growth in this service: it is judged and counted, but opens no leak and alerts nobody."""
+    """Expect this type's growth in this service: it is judged and counted, but opens no leak and raises no alert."""
     now = now or timezone.now()
     row = _locked(leak)
     _require(row, "suppressed", _State.OPEN, _State.ACKNOWLEDGED, _State.SNOOZED)

@@ -187,7 +187,7 @@ def _wanted(processes: Mapping[int, Process], now: datetime, settings: Settings,
 
 
 def _known(now: datetime) -> dict[int, frozenset[Key]]:
-    """Which leaks the processes of each service had of late."""
+    """The leaks that the processes of each service had recently."""
     known: dict[int, set[Key]] = {}
     rows = Leak.objects.filter(last_seen_at__gte=now - KNOWN_FOR, process__isnull=False).order_by()
     rows = rows.exclude(state=Leak.State.SUPPRESSED)

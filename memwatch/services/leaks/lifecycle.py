@@ -121,7 +121,7 @@ def _open(work: Pass, key: Key, verdict: Verdict | None) -> None:
     service, process, now = judgement.service, judgement.process, judgement.now
     row = Leak(service=service, process=process, kind=key[0], object_type=key[1], detected_at=now)
     row.evidence = {"follow_up": {"window": window_of(verdict)}}
-    row.severity, row.initial_count = verdict.severity, verdict.initial_count
+    row.severity, row.initial_count = verdict.watched_severity(), verdict.initial_count
     take_figures(row, verdict, now)
     take_over_growth(row, process)
     rule = work.rules.match(row.object_type, service.pk, now)

@@ -12,8 +12,6 @@ from memwatch.services.leaks.judgement import Judgement, Key, window_of
 from memwatch.services.leaks.state import follow_up, set_follow_up
 
 MEMORY_KINDS = (Leak.Kind.UNTRACKED, Leak.Kind.NATIVE)
-NAMED_KINDS = (Leak.Kind.OBJECTS, *MEMORY_KINDS)
-"""Fragmentation is no growth of what is in use, and has a cause of its own."""
 
 
 def incumbent(judgement: Judgement, key: Key, verdict: Verdict, rows: Mapping[Key, Leak]) -> Leak | None:
@@ -45,8 +43,6 @@ def grows_with(row: Leak, others: Iterable[str]) -> None:
 
 def _goes_on_as(judgement: Judgement, before: Key, row: Leak, key: Key, verdict: Verdict) -> bool:
     if row.state in (Leak.State.RESOLVED, Leak.State.SUPPRESSED) or before == key or before in judgement.covered:
-        return False
-    if before[0] not in NAMED_KINDS or key[0] not in NAMED_KINDS:
         return False
     if judgement.worst(before) is not None:
         return False

@@ -133,7 +133,7 @@ def _no_longer_recycled(service: Service, now: datetime) -> int:
         for row in rows:
             close(row, now)
             row.save(update_fields=["state", "resolved_at", "snoozed_until", "evidence"])
-            comment = "the service's workers are no longer recycled: its processes are judged one by one"
+            comment = "few workers of the service were recycled recently: its processes are judged one by one"
             row.events.create(kind=LeakEvent.Kind.RESOLVED, at=now, comment=comment)
             resolved += 1
     return resolved

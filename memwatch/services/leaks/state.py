@@ -74,7 +74,7 @@ def say_why_not(row: Leak, verdict: Verdict | None, now: datetime) -> None:
 def take_figures(row: Leak, verdict: Verdict, now: datetime) -> None:
     """The counts, the verdict and the evidence of now; where it began stays what it was at the opening."""
     leak = verdict.to_leak(now)
-    if verdict.window == "lives":  # each life begins anew
+    if verdict.window == "lives":  # each life starts at zero
         row.initial_count = verdict.initial_count
     row.current_count = verdict.current_count
     row.growth_count = row.current_count - row.initial_count
@@ -87,9 +87,9 @@ def take_figures(row: Leak, verdict: Verdict, now: datetime) -> None:
 
 
 def take_over_growth(row: Leak, process: Process | None) -> None:
-    """Growth of the process that was told before its objects were known has its name now: it began then."""
+    """Growth of the process that was reported before its objects were known now has a name: it began then."""
     since = None if process is None else process.growing_since
-    if since is not None and row.kind != Leak.Kind.FRAGMENTATION:
+    if since is not None:
         row.started_at = since if row.started_at is None else min(row.started_at, since)
 
 

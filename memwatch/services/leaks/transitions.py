@@ -28,7 +28,7 @@ from memwatch.services.leaks.state import (
 
 LONG_HOLD = timedelta(days=1)
 """Time without growth after which a leak of the windows of days is resolved."""
-REOPEN_GROWTH = {"objects": 100, "untracked": 1_000, "native": 256, "fragmentation": 256}
+REOPEN_GROWTH = {"objects": 100, "untracked": 1_000, "native": 256}
 """Least growth beyond the count at the resolve (objects, blocks, KiB), as in the gates of detection."""
 REOPEN_SHARE = 0.01
 """Least growth as a share of the count at the resolve: a hundred of a million objects is noise."""
@@ -46,7 +46,7 @@ class Pass:
     events: list[LeakEvent] = dataclasses.field(default_factory=list)
     announced: list[Leak] = dataclasses.field(default_factory=list)
     held_back: list[ExpectedGrowth] = dataclasses.field(default_factory=list)
-    """One expected growth for each leak that it kept from opening."""
+    """One for each leak that it kept from opening."""
     suppressed: list[ExpectedGrowth] = dataclasses.field(default_factory=list)
     """One expected growth for each leak verdict on a row that it suppresses already."""
 
@@ -80,6 +80,8 @@ class _Look:
     window: str
     """The window that follows the leak."""
     verdict: Verdict | None
+    severity: str
+    """By this run."""
     old_severity: str
     expected: ExpectedGrowth | None = None
     holder: str | None = None
@@ -88,20 +90,16 @@ class _Look:
     """Whether the run could tell if it leaks."""
 
     @property
-    def now(self) -> datetime:
-        return self.work.judgement.now
-
-    @property
     def is_suppressed(self) -> bool:
         return self.row.state == _State.SUPPRESSED
 
     @property
     def is_worse(self) -> bool:
-        return self.verdict is not None and _rank(self.verdict.severity) > _rank(self.old_severity)
+        return SEVERITIES.index(self.severity) > SEVERITIES.index(self.old_severity)
 
     @property
     def is_snooze_over(self) -> bool:
-        return _is_snooze_over(self.row, self.now)
+        return _is_snooze_over(self.row, self.work.judgement.now)
 
     @property
     def quiet_since(self) -> datetime | None:
@@ -110,7 +108,7 @@ class _Look:
     @property
     def is_quiet_for_long(self) -> bool:
         hold = LONG_HOLD if self.window in ("day", "week") else self.work.judgement.hold
-        return self.quiet_since is not None and self.now - self.quiet_since >= hold
+        return self.quiet_since is not None and self.work.judgement.now - self.quiet_since >= hold
 
     def comment(self, template: str) -> str:
         """The words of a transition about this row."""
@@ -120,10 +118,6 @@ class _Look:
 
 def _is_snooze_over(row: Leak, now: datetime) -> bool:
     return row.state == _State.SNOOZED and row.snoozed_until is not None and row.snoozed_until <= now
-
-
-def _rank(severity: str) -> int:
-    return SEVERITIES.index(severity)
 
 
 def _suppress(look: _Look, _comment: str) -> None:
@@ -153,13 +147,13 @@ def _resolve(look: _Look, comment: str) -> None:
 
 
 def _resolve_with_verdict(look: _Look, comment: str) -> None:
-    say_why_not(look.row, look.verdict, look.now)
+    say_why_not(look.row, look.verdict, look.work.judgement.now)
     look.work.resolve(look.row, comment)
 
 
 def _note_quiet(look: _Look, _comment: str) -> None:
-    say_why_not(look.row, look.verdict, look.now)
-    mark_quiet(look.row, look.now)
+    say_why_not(look.row, look.verdict, look.work.judgement.now)
+    mark_quiet(look.row, look.work.judgement.now)
 
 
 class _Transition(NamedTuple):
@@ -227,15 +221,24 @@ def follow(work: Pass, key: Key, row: Leak) -> None:
 def _still_leaking(work: Pass, row: Leak, verdict: Verdict, window: str) -> _Look:
     """The row with the figures and the severity of the verdict."""
     now, old_severity = work.judgement.now, row.severity
+    severity = verdict.watched_severity(old_severity)
     take_figures(row, verdict, now)
     forget_quiet(row)
-    take_severity(row, verdict.severity, now, work.judgement.hold, lower=row.state != _State.SNOOZED)
+    take_severity(row, severity, now, work.judgement.hold, lower=row.state != _State.SNOOZED)
     work.counts["seen"] += 1
     expected = work.rules.match(row.object_type, row.service_id, now)
     own = row.expected_growth if row.state == _State.SUPPRESSED else None
     if expected is None and own is not None and expects(own, row.object_type, row.service_id, now):
         expected = own  # made since the run began
-    return _Look(work=work, row=row, window=window, verdict=verdict, old_severity=old_severity, expected=expected)
+    return _Look(
+        work=work,
+        row=row,
+        window=window,
+        verdict=verdict,
+        severity=severity,
+        old_severity=old_severity,
+        expected=expected,
+    )
 
 
 def _not_leaking(work: Pass, key: Key, row: Leak, window: str) -> _Look:
@@ -249,6 +252,7 @@ def _not_leaking(work: Pass, key: Key, row: Leak, window: str) -> _Look:
         row=row,
         window=window,
         verdict=verdict,
+        severity=row.severity,
         old_severity=row.severity,
         holder=judgement.holder_of(key),
         is_known=reported and not undecided,
@@ -269,7 +273,7 @@ def _reopen_grown(work: Pass, row: Leak, verdict: Verdict) -> None:
     mark_open(row)
     row.evidence["follow_up"] = {"window": window_of(verdict)}
     row.severity, row.initial_count, row.started_at, row.detected_at = (
-        verdict.severity, verdict.initial_count, None, now,
+        verdict.watched_severity(), verdict.initial_count, None, now,
     )  # fmt: skip
     take_figures(row, verdict, now)
     rule = work.rules.match(row.object_type, row.service_id, now)
@@ -285,8 +289,8 @@ def go_on_under_name(work: Pass, row: Leak, companions: Sequence[Key]) -> None:
     verdicts = [verdict for key in companions if (verdict := work.judgement.worst(key)) is not None]
     names.grows_with(row, [verdict.object_type for verdict in verdicts if verdict.kind == Leak.Kind.OBJECTS])
     forget_quiet(row)
-    worst = max((verdict.severity for verdict in verdicts), key=SEVERITIES.index)
     old = row.severity
+    worst = max((verdict.watched_severity(old) for verdict in verdicts), key=SEVERITIES.index)
     take_severity(row, worst, work.judgement.now, work.judgement.hold, lower=False)
     if row.severity != old:
         work.counts["worsened"] += 1

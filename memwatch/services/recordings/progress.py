@@ -44,7 +44,7 @@ def keep_up(now: datetime | None = None, *, hub: Hub | None = None) -> UpkeepRes
 
 
 def _give_up(now: datetime, hub: Hub | None) -> int:
-    """End the recordings whose process ended, or whose time is over; the process is told to stop."""
+    """End the recordings whose process ended, or whose time is over; the process gets a command to stop."""
     lost = Recording.objects.pending().filter(Q(process__ended_at__isnull=False) | Q(deadline__lte=now))
     given_up = 0
     for pk in list(lost.values_list("pk", flat=True)):
@@ -63,7 +63,7 @@ def _give_up(now: datetime, hub: Hub | None) -> int:
 
 
 def _follow_up(now: datetime, hub: Hub | None) -> int:
-    """Ask for what comes after the recordings that are over. Once: that it was refused is told, not tried again."""
+    """Ask for what comes after the recordings that are over. Asked once: a refusal is reported, not retried."""
     over = Recording.objects.filter(~Q(and_then="")).exclude(state__in=Recording.PENDING).defer("result")
     followed = 0
     for row in over.select_related("process__service", "leak", "requested_by", "trigger"):
@@ -91,7 +91,7 @@ def _follow_up(now: datetime, hub: Hub | None) -> int:
 
 
 def _options(row: Recording, kind: RecordingKind) -> dict[str, Any]:
-    """Of what follows it: as it was asked for itself, as its leak wants it, as its trigger has it."""
+    """Options of the follow-up recording: from its own request, its leak or its trigger."""
     of_trigger = row.trigger.options if row.trigger is not None else {}
     of_leak = triggers.asked_for(row.leak) if row.leak is not None else {}
     return fitting(kind, {**of_trigger, **of_leak, **row.options})

@@ -17,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 MEMORY_BYTES = 2 * 1024**3
-"""Of addresses, at most: much of it is never used."""
+"""Most bytes of address space: much of it is never used."""
 LEAST_BYTES = 96 * 1024**2
 """With less room the capture is not even begun."""
 CPU_S = 60

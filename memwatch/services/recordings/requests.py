@@ -95,7 +95,7 @@ def _in_words(recording: Recording, *, values: bool | None = None) -> str:
 
 
 def cancel(recording: Recording, *, by: Any, hub: Hub | None = None, now: datetime | None = None) -> Recording:
-    """Call it off; the process is told, and what it sends after all is ignored."""
+    """Cancel it: the process gets a command to stop, and anything it still sends is ignored."""
     with writing():
         row = Recording.objects.select_for_update(of=("self",)).select_related("process__service").get(pk=recording.pk)
         if not row.is_pending:
@@ -131,7 +131,7 @@ def _ask(recording: Recording, *, by: Any, wait_s: float, hub: Hub | None) -> No
     arguments = {"recording": recording.wire_id, "kind": recording.kind, "options": recording.options}
     (command,) = commands.ask("record", [recording.process], by=by, wait_s=wait_s, hub=hub, arguments=arguments)
     Recording.objects.filter(pk=recording.pk).update(command=command)
-    # The answer, and even the outcome, may have been stored by another worker meanwhile.
+    # The answer, and even the outcome, may have been stored by another worker in between.
     command.refresh_from_db()
     recording.refresh_from_db()
     with writing():

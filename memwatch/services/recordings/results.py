@@ -44,7 +44,7 @@ def settle(rows: Iterable[Recording], now: datetime) -> None:
 log = logging.getLogger("memwatch")
 
 MAX_RESULT_BYTES = 1024 * 1024
-"""Of a result that lies in the database, ready for a page; a bigger one stays packed beside it."""
+"""Most bytes of a result kept ready for a page in the database; a bigger one stays packed beside it."""
 CAPTURE_BEGINS = (b"memray", b"\x04\x22\x4d\x18")
 """A capture of memray as it is, or in an LZ4 frame."""
 

@@ -1,4 +1,4 @@
-"""Triggers: recordings that nobody asked for, within the limits of their rule, never on a service's last worker."""
+"""Triggers: recordings that start by themselves, within the limits of their rule, never on a service's last worker."""
 
 from __future__ import annotations
 

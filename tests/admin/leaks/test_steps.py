@@ -290,7 +290,6 @@ def test_a_leak_of_an_ended_process_without_snapshots_has_a_page(kind: str, flee
     ("kind", "chart", "first"),
     [
         ("native", "mw-chart-native", 20.0),
-        ("fragmentation", "mw-chart-unused", 10.0),
         ("untracked", "mw-chart-blocks", 1e3),
     ],
 )

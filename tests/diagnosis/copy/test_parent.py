@@ -161,7 +161,7 @@ def test_what_the_host_closes_is_closed_for_its_peers() -> None:
     running.close()
 
 
-def test_the_kernel_takes_it_before_the_host_and_it_works_when_nobody_else_does() -> None:
+def test_a_copy_is_killed_first_and_runs_at_low_priority() -> None:
     running = begun(busy)
     copy = copy_that(lambda copy: copy.num_fds() == 1 and copy.nice() >= 10)
     assert Path(f"/proc/{copy.pid}/oom_score_adj").read_text().strip() == "1000"
@@ -294,7 +294,7 @@ def test_a_host_that_forks_meanwhile_takes_nothing_away() -> None:
     os.close(go)
 
 
-def test_it_ends_with_the_host() -> None:
+def test_a_copy_ends_with_its_host() -> None:
     program = (
         "from tests.diagnosis.test_forked import begun, busy, copies\n"
         "import time\n"

@@ -377,7 +377,7 @@ def test_nothing_of_the_recording_stays_behind(shop: types.ModuleType, make_clas
     assert not [item for item in gc.get_objects() if type(item) is quote]
 
 
-def test_the_climb_ends_where_it_was_told_to(shop: types.ModuleType, make_class: MakeClass) -> None:
+def test_referrers_are_followed_to_the_given_depth(shop: types.ModuleType, make_class: MakeClass) -> None:
     inner: Any = make_class("Quote")()
     for _ in range(9):
         inner = [inner]

@@ -386,7 +386,7 @@ def test_a_backlog_is_seen_and_drained_oldest_first(hub: Hub, send: Any) -> None
     assert left == [20, 10, 0]
 
 
-def test_who_leaves_stores_what_was_read_and_leaves_the_rest_to_others(hub: Hub, send: Any) -> None:
+def test_a_stopping_worker_stores_what_it_read_and_leaves_the_rest(hub: Hub, send: Any) -> None:
     send(*(report(snapshots={seq: snapshot(60 * seq)}) for seq in range(2 * READ_AT_ONCE + 1)))
     asked = iter((False, True))
     assert ingest_reports(hub=hub, limit=5_000, leaving=lambda: next(asked)).snapshots == READ_AT_ONCE

@@ -66,7 +66,7 @@ def test_growth_that_ends_is_taken_back() -> None:
     assert process.growth_kib_per_hour is None
 
 
-def test_it_is_known_only_with_as_many_censuses_as_a_verdict_wants() -> None:
+def test_leaks_are_known_only_with_enough_censuses_for_a_verdict() -> None:
     seldom, often = store_process(slot=1), store_process(slot=2)
     store_snapshots(seldom, NOON - 60 * MINUTE, NOON, grows(0, counted_every=20))
     store_snapshots(often, NOON - 60 * MINUTE, NOON, grows(0))

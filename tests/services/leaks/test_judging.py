@@ -401,6 +401,51 @@ def test_a_milder_severity_that_lasts_is_noted():
     assert leak.events.last().comment == f"from critical to {leak.severity}"
 
 
+def resident_grows(mb_per_hour, limit_mb=None, *, begin_mb=200):
+    """From ``begin_mb`` at NOON - 2 h on, with a limit of its own or none."""
+
+    def figures(minutes):
+        limit = {"heap_limit_kib": None, "heap_limit_source": ""}
+        if limit_mb is not None:
+            limit = {"heap_limit_kib": int(limit_mb * 1024), "heap_limit_source": "rlimit"}
+        rss_kib = 1024 * (begin_mb + mb_per_hour * (minutes + 120) / 60)
+        return {**growing(-120, 100)(minutes), **limit, "rss_kib": int(rss_kib), "heap_used_kib": int(rss_kib) // 2}
+
+    return figures
+
+
+def test_however_fast_it_grows_a_leak_without_an_end_in_sight_is_not_critical():
+    store_snapshots(store_process(), NOON - 2 * HOUR, NOON, resident_grows(400))
+    judging.detect(NOON)
+    leak = Leak.objects.get()
+    assert leak.evidence["statistics"]["floor_growth_percent_per_hour"] > 50
+    assert (leak.time_to_exhaustion_s, leak.severity) == (None, "high")
+
+
+def test_a_leak_that_has_taken_most_of_its_limit_is_critical_a_day_before_the_end():
+    store_snapshots(store_process(), NOON - 2 * HOUR, NOON, resident_grows(5, limit_mb=1_070, begin_mb=1_000))
+    judging.detect(NOON)
+    leak = Leak.objects.get()
+    assert leak.evidence["statistics"]["limit_share"] == pytest.approx(1_010 / 1_070, abs=0.01)
+    assert leak.time_to_exhaustion_s == pytest.approx(12 * 3600, rel=0.2)
+    assert leak.severity == "critical"
+
+
+def test_a_critical_leak_stays_so_while_its_outlook_is_hardly_better():
+    """4.5 hours are left all the time: that opens no critical leak, and ends none."""
+    figures = resident_grows(20, limit_mb=240 + 20 * 4.5)
+    process = store_process()
+    store_snapshots(process, NOON - 2 * HOUR, NOON, figures)
+    judging.detect(NOON)
+    assert Leak.objects.get().severity == "high"
+    Leak.objects.update(severity="critical")
+    for minute in (1, 2):
+        store_snapshots(process, NOON + minute * MINUTE, NOON + minute * MINUTE, figures)
+        judging.detect(NOON + minute * MINUTE)
+    leak = Leak.objects.get()
+    assert (leak.severity, leak.evidence["follow_up"].get("calmer_since")) == ("critical", None)
+
+
 @pytest.mark.parametrize(
     ("source", "severity", "hours"), [("cgroup", "critical", 1.0), ("rlimit", "low", 600), ("host", "medium", 600)]
 )

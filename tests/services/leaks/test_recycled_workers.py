@@ -108,7 +108,7 @@ def test_it_resolves_by_itself_when_new_lives_show_it_no_more_and_tells_why():
     assert leak.evidence["rules"], "why it was a leak stays beside it"
 
 
-def test_it_opens_again_when_new_lives_leak_anew():
+def test_a_resolved_leak_reopens_when_new_workers_leak():
     now = recycle(NOON - timedelta(hours=3), 5)
     judging.detect(now)
     actions.resolve(only_leak(), by=None, comment="fixed", now=now)
@@ -117,7 +117,7 @@ def test_it_opens_again_when_new_lives_leak_anew():
     assert [event.kind for event in only_leak().events.all()] == ["detected", "resolved", "reopened"]
 
 
-def test_it_is_resolved_when_the_workers_are_not_recycled_any_more():
+def test_a_leak_of_recycled_workers_is_resolved_once_they_live_on():
     now = recycle(NOON - timedelta(hours=1), 5)
     judging.detect(now)
     store_process(started=now)

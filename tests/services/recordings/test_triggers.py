@@ -181,7 +181,7 @@ def test_a_trigger_that_is_off_or_newer_than_the_occasion_fires_nothing(
     assert triggers.fire(now, hub=hub) == 0
 
 
-def test_so_many_an_hour_and_a_day(now: datetime) -> None:
+def test_a_trigger_keeps_its_limits_per_hour_and_per_day(now: datetime) -> None:
     rule = trigger(now, per_process_day=2, per_service_hour=1, per_hour=2)
 
     def reason(process: int, service: int, *history: tuple[float, int, int]) -> str:
