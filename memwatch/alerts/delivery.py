@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
 import os
 import queue
 import threading
@@ -19,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from django.db import connections
 
 from memwatch.alerts.channels import Channel, Message
+from memwatch.batches import batched
 
 FAILURES = 3
 """After so many failures in a row a channel is left alone until the next run."""
@@ -93,7 +93,7 @@ class _Round:
 
     def _carry(self) -> None:
         failures, begun = 0, time.monotonic()
-        for batch in _batches(self._parcels, self.channel.at_once):
+        for batch in batched(self._parcels, self.channel.at_once):
             if failures >= FAILURES or time.monotonic() - begun > self._limits.round_s:
                 return
             with self._lock:
@@ -146,9 +146,3 @@ def deliver(
                 under_way.discard(started)
             for parcel in late:
                 yield Outcome(parcel.id, started.channel.name, f"no answer within {limits.call_s:g} s")
-
-
-def _batches(parcels: Sequence[Parcel], size: int) -> Iterator[Sequence[Parcel]]:
-    items = iter(parcels)
-    while batch := tuple(itertools.islice(items, size)):
-        yield batch

@@ -1,7 +1,7 @@
 """Snapshots that a caller hands over, made comparable with those of a standing watch.
 
-Two things differ. Who calls ``detect_leaks`` often keeps the snapshots in the very process that they show, where they
-grow with every one of them. And a program that takes a snapshot after so many jobs is paced by its work, not by the
+Two things differ. A caller of ``detect_leaks`` often keeps the snapshots in the process that they describe, so that its
+memory grows with each of them. And a program that takes a snapshot every few jobs is paced by its work, not by the
 clock.
 """
 
@@ -23,7 +23,7 @@ KEPT_OBJECTS = {"tuple": 3, "list": 3, "dict": 2}
 """gc-tracked objects of built-in types in a snapshot or its dict: pairs of figures, containers, dicts themselves."""
 
 MANY_SNAPSHOTS = 16
-"""Fewer hold no objects worth mentioning beside the contract's hundred."""
+"""Fewer snapshots hold few objects beside the contract's threshold of 100."""
 
 TIMER_S = 5.0
 """Snapshots closer than this come from a program between its own steps, or from so even a timer that order is time."""
@@ -33,12 +33,12 @@ REGULAR_SHARE, REGULAR_WITHIN = 0.75, 0.25
 
 
 def made_comparable(history: History) -> History:
-    """The same history without what the snapshots themselves take, and with even times where the clock says nothing."""
+    """The history without the memory of the snapshots themselves, and with even times where work sets the pace."""
     return _evenly_paced(_less_snapshots(history))
 
 
 def _less_snapshots(history: History) -> History:
-    """Each point less what the snapshots before it take, where they are kept as objects."""
+    """Each point minus the memory of the snapshots before it, where the caller keeps them as objects."""
     if not history.own_blocks:
         return history
     before = range(len(history))
@@ -66,7 +66,7 @@ def _evenly_paced(history: History) -> History:
 
 
 def _by_order(times: Sequence[float]) -> bool:
-    """Whether the order of the snapshots says more than the clock: a slow moment would look like a pause."""
+    """Whether to use the order of the snapshots and not the clock, by which a slow moment would look like a pause."""
     steps = [b - a for a, b in pairwise(times)]
     if sum(steps) < TIMER_S * len(steps):
         return True

@@ -1,4 +1,4 @@
-"""Judges a process: every series through the rules, then one leak for each cause."""
+"""Judges a process: applies the rules to every series, then groups leaks with one cause."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from memwatch.detection import grouping, pool_rows
 from memwatch.detection.attribution import Judged
 from memwatch.detection.caller_snapshots import made_comparable
 from memwatch.detection.case import WINDOWS, Case, Decision, Thresholds, floors
-from memwatch.detection.explanation import account, fitted_trend
+from memwatch.detection.explanation import findings, fitted_trend
 from memwatch.detection.history import History
 from memwatch.detection.onset import all_new, from_onset
 from memwatch.detection.rules.gates import WATCH_POINTS
-from memwatch.detection.rules.registry import decide
+from memwatch.detection.rules.recycled_workers import MIN_LIVES
+from memwatch.detection.rules.registry import FRAGMENTATION, decide
 from memwatch.detection.sentence import sentence
 from memwatch.detection.series import (
     Series,
@@ -33,13 +34,13 @@ from memwatch.detection.verdict import MOST_UNSURE, Verdict
 from memwatch.records import Leak, MemorySnapshot
 
 LEAST_KIB, LEAST_SHARE = 4096, 0.1
-"""Four arenas and a tenth of what was held: less is the allocators' ordinary reserve."""
+"""Least growth of committed memory: four arenas and a tenth of it. Less is the allocators' usual reserve."""
 USED_SHARE = 0.25
-"""In use may have risen by this share of what was newly taken: more, and it is use that grows."""
+"""Largest share of the growth that may be in use: with more, use grows and not fragmentation."""
 
 
 def fragmentation(history: History, window: str) -> Verdict | None:
-    """``expected`` where committed memory rises and memory in use does not; ``None`` where there is nothing to say."""
+    """``expected`` where committed memory rises and memory in use does not, else ``None``."""
     series = committed_kib(history)
     times, used = history.known("heap_used_mb")
     if series is None or len(used) < 8 or series.growth < max(LEAST_KIB, LEAST_SHARE * series.values[0]):
@@ -53,9 +54,9 @@ def fragmentation(history: History, window: str) -> Verdict | None:
         outcome="expected",
         kind="fragmentation",
         object_type="fragmentation",
-        rule="fragmentation",
-        sentence=f"expected: fragmentation: the allocators hold {last - first:,} KiB more, in use is as before; "
-        f"{free:.0f} % of what they hold is free",
+        rule=FRAGMENTATION.name,
+        sentence=f"expected: fragmentation: the allocators hold {last - first:,} KiB more and hardly any of it "
+        f"is in use; {free:.0f} % of their memory is free",
         initial_count=first,
         current_count=last,
         growth_count=last - first,
@@ -68,17 +69,17 @@ def fragmentation(history: History, window: str) -> Verdict | None:
 DEFAULTS = Thresholds()
 
 MAX_JUDGED = 100
-"""Types: a judged one takes tens of milliseconds, and each is held against each for a common cause."""
+"""Types judged at most: each takes tens of milliseconds, and all pairs are compared for a common cause."""
 
 HIGH_CONFIDENCE_POINTS, HIGH_CONFIDENCE, FAIR_CONFIDENCE = 40, 0.99, 0.8
-"""Enough points for buckets of three and more, and a probability that leaves the harmless shapes one in a hundred."""
+"""Points for buckets of three and more, and probabilities of a leaking shape for high and for medium confidence."""
 
 
 def judge(history: History, *, thresholds: Thresholds = DEFAULTS, window: str = "given") -> list[Verdict]:
-    """Verdicts on all series of one process, leaks first; types that have one cause are grouped into one leak.
+    """Verdicts on all series of one process, leaks first; types with one cause are grouped into one leak.
 
-    ``window`` says what the history shows: with ``hour``, ``day`` or ``week`` it is a standing watch, which waits for
-    more points than an answer to the ``given`` snapshots does. Raises :class:`ValueError` for another window.
+    ``window``: ``given`` for snapshots that a caller chose; ``hour``, ``day`` or ``week`` for a standing watch, which
+    waits for more points. Raises :class:`ValueError` for another window.
     """
     if window not in WINDOWS:
         raise ValueError(f"window is {window!r}: give one of {', '.join(WINDOWS)}")
@@ -89,15 +90,15 @@ def judge(history: History, *, thresholds: Thresholds = DEFAULTS, window: str = 
     every = chain(_fastest(object_series(history)), _memory_series(history))
     judged = [_judge(series, history, thresholds, window) for series in every]
     verdicts = grouping.one_cause_one_leak(judged)
-    told = fragmentation(history, window)
-    if told is not None:
-        verdicts.append(told)
+    fragmented = fragmentation(history, window)
+    if fragmented is not None:
+        verdicts.append(fragmented)
     verdicts.sort(key=lambda verdict: (not verdict.is_leak, -verdict.growth_count))
     return verdicts
 
 
 def _fastest(series: Iterable[Series]) -> list[Series]:
-    """Those that grew most, and no more than can be judged in seconds: one cause has its fastest type among them."""
+    """The ``MAX_JUDGED`` series that grew most; the fastest type of each cause is among them."""
     return nlargest(MAX_JUDGED, series, key=lambda one: one.growth)
 
 
@@ -158,13 +159,13 @@ def _verdict(case: Case, decision: Decision) -> Verdict:
         statistics=statistics,
         container=case.series.container,
         candidates=case.history.extension_modules if case.series.kind == "native" else (),
-        findings=account(case, decision),
+        findings=findings(case, decision),
         trend=fitted_trend(case),
     )
 
 
 def growth_percent(first: float, last: float) -> float:
-    """``(last - first) / first * 100``; 100 when it started from nothing and grew."""
+    """``(last - first) / first * 100``; 100 for growth from 0."""
     if first > 0:
         return (last - first) / first * 100
     return 100.0 if last > first else 0.0
@@ -186,22 +187,22 @@ def _confidence(case: Case) -> str:
 
 
 def _statistics(case: Case, urgent: Urgency | None) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    statistics: dict[str, Any] = {
         "unit": case.series.unit,
         "source": case.series.source,
         "points": len(case.values),
         "span_s": round(case.span_s, 3),
         "gate": case.gate,
-        **{name: round(value, 6) if isinstance(value, float) else value for name, value in case.found.items()},
+        **{name: round(value, 6) if isinstance(value, float) else value for name, value in case.statistics.items()},
     }
     if urgent is not None:
-        found |= {
+        statistics |= {
             "limit_source": urgent.limit_source,
             "floor_growth_percent_per_hour": urgent.floor_growth_percent_per_hour,
             "floor_of": urgent.measured,
             "limit_share": urgent.limit_share,
         }
-    return found
+    return statistics
 
 
 def detect_leaks(
@@ -213,14 +214,14 @@ def detect_leaks(
 ) -> list[Leak]:
     """The leaks in snapshots of one process or slot, given in any order; ``[]`` for fewer than three.
 
-    Snapshots of several lives (restarts between them) are judged by the last life; where that is too short for a
-    verdict, the lives are pooled by age. ``extension_modules``: those the process has loaded, told beside native
-    growth. Raises :class:`ValueError` for what is no snapshot.
+    Snapshots of several lives (with restarts between them) are judged by the last life; where that shows no leak, all
+    lives together are judged. ``extension_modules``: those the process has loaded, named beside native growth. Raises
+    :class:`ValueError` for anything but a snapshot.
     """
     lives = History.lives_from_snapshots(snapshots, extension_modules=extension_modules)
     if not lives:
         return []
     verdicts = judge(lives[-1], thresholds=thresholds)
-    if len(lives) >= pool_rows.MIN_LIVES and not any(verdict.is_leak for verdict in verdicts):
+    if len(lives) >= MIN_LIVES and not any(verdict.is_leak for verdict in verdicts):
         verdicts = pool_rows.judge_lives(lives, thresholds=thresholds)
     return [verdict.to_leak(now) for verdict in verdicts if verdict.is_leak]

@@ -1,4 +1,4 @@
-"""One series in many short lives: put on one axis, so that all lives together say what none says alone."""
+"""One series in many short lives, put on one axis: together the lives show what no single life shows."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from memwatch.detection.statistics.estimators import Slope, Trend, correlation, 
 from memwatch.detection.statistics.model_comparison import Comparison, compare
 
 WARM_UP_SHARE = 0.25
-"""The start of each life that is left out: imports and caches fill then in every one of them."""
+"""The start of each life that is left out: imports run and caches fill then in every life."""
 
 LEAST_POINTS, LATE_POINTS = 3, 2
-"""In a life, and of these after its warm-up. Two points have an order, and many lives make up for few points."""
+"""Least points of a life, and after its warm-up. Two points have an order, and many lives make up for few points."""
 
 ALL_REACH = 0.25
-"""Up to the age that three quarters of the lives reach, they are compared with each other."""
+"""Lives are compared up to the age that three quarters of them reach."""
 
 CURVE_S = 3600.0
-"""The span that a pooled curve is stretched to before shapes are fitted: no curve of a day in a life of minutes."""
+"""Seconds to which a pooled curve is stretched before shapes are fitted: a life of minutes has no daily curve."""
 
 LATE_CURVE = 0.4
-"""The last part of the pooled curve."""
+"""The last part of the pooled curve, as a share."""
 
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """What one process showed of one series."""
+    """One series in one process."""
 
     started: float
     """Seconds since the epoch, at its first point."""
@@ -42,7 +42,7 @@ class Life:
 
     @classmethod
     def of(cls, times: Sequence[float], values: Sequence[float], work: Sequence[float] | None) -> Life:
-        """From a series' columns, not empty."""
+        """From the columns of a series, which must not be empty."""
         done = None if work is None or work[-1] <= work[0] else [value - work[0] for value in work]
         return cls(times[0], [time - times[0] for time in times], done, values)
 
@@ -58,14 +58,14 @@ class Life:
 
 
 class Pool:
-    """The same series of several lives, on the axis that explains it better: age, or work done."""
+    """One series in several lives, on the axis that explains it better: age, or work done."""
 
     def __init__(self, lives: Iterable[Life]) -> None:
         self.lives = [life for life in lives if len(life.values) >= LEAST_POINTS and life.ages[-1] > 0]
 
     @cached_property
     def axis(self) -> str:
-        """``work`` where all lives count it and growth keeps to it more closely than to age, else ``age``."""
+        """``work`` where all lives count it and growth correlates with it better than with age, else ``age``."""
         if any(life.work is None for life in self.lives):
             return "age"
         close = {name: fmean(correlation(life.axis(name), life.values) for life in self.lives) for name in _AXES}
@@ -82,13 +82,13 @@ class Pool:
 
     @cached_property
     def z(self) -> float:
-        """Of all lives together: Mann-Kendall's S and variance add up over independent lives."""
+        """Mann-Kendall's z over all lives: S and variance add up over independent lives."""
         s, variance = sum(trend.s for trend in self.trends), sum(trend.variance for trend in self.trends)
         return (s - copysign(1, s)) / sqrt(variance) if variance > 0 and s else 0.0
 
     @property
     def rising(self) -> float:
-        """The share of lives that rise more than they fall."""
+        """The share of the lives that rise more than they fall."""
         return fmean(trend.s > 0 for trend in self.trends)
 
     @cached_property
@@ -103,7 +103,7 @@ class Pool:
 
     @property
     def percent(self) -> float:
-        """That growth in percent of the level before it; 100 where it started from nothing and grew."""
+        """``gain`` in percent of ``first``; 100 for growth from 0."""
         return self.gain / self.first * 100 if self.first > 0 else (100.0 if self.gain > 0 else 0.0)
 
     @cached_property
@@ -140,12 +140,12 @@ class Pool:
 
     @cached_property
     def slope(self) -> Slope:
-        """Of the curve, a second (a unit of work)."""
+        """Theil-Sen's slope of the curve, a second (or a unit of work)."""
         return theil_sen(*self.curve)
 
     @cached_property
     def shapes(self) -> Comparison | None:
-        """The curve against the shapes that leak and those that do not."""
+        """How well leaking and harmless shapes fit the curve."""
         x, values = self.curve
         if not x or x[-1] <= x[0]:
             return None
@@ -164,7 +164,7 @@ class Pool:
 
     @cached_property
     def floor_share(self) -> float:
-        """What the curve's lowest points gain after the warm-up, of the lives' gain: about 1 for a line."""
+        """Gain of the curve's lowest points after the warm-up, as a share of the lives' gain: about 1 for a line."""
         low = [value for x, value in zip(*floors(*self.curve), strict=True) if x >= WARM_UP_SHARE * self.curve[0][-1]]
         edge = max(1, len(low) // 4)
         if len(low) < 4 or self.gain <= 0:
@@ -173,9 +173,9 @@ class Pool:
 
     @cached_property
     def drift_share(self) -> float:
-        """How much of the slope in a life is seen from life to life as well: 0 for a leak, 1 for what follows load.
+        """Slope from life to life as a share of the slope in a life: 0 for a leak, 1 for what follows the load.
 
-        0 where all lives began within the time that one takes, or their level shows no trend.
+        0 where all lives began within two life spans, or their levels have no trend.
         """
         starts = [life.started for life in self.lives]
         inside = median(theil_sen(life.ages, life.values).slope for life in self.lives)

@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import NamedTuple
 
-from memwatch.detection.case import floors
+from memwatch.detection.case import HOUR_S, floors
 from memwatch.detection.history import History
 from memwatch.detection.statistics.estimators import theil_sen
 from memwatch.records import SEVERITIES
-
-HOUR_S = 3600.0
 
 EXHAUSTION_S = ((4 * HOUR_S, "critical"), (24 * HOUR_S, "high"), (7 * 24 * HOUR_S, "medium"))
 """Before the shift ends; before tomorrow; before next week."""
@@ -21,7 +19,7 @@ GROWTH_PERCENT = ((50.0, "critical"), (10.0, "high"), (1.0, "medium"))
 """Growth of the memory floor an hour."""
 
 MOST_BY_GROWTH = "high"
-"""Of a process that has the host's memory before it: critical is what runs out within a shift, and nothing else."""
+"""Severity by growth where the host's memory is the limit: only exhaustion within a shift is critical there."""
 
 COUNT_PERCENT = ((500.0, "high"), (200.0, "medium"))
 """Growth of a count over the window, where no memory was measured at all: never critical."""
@@ -30,7 +28,7 @@ RESIDENT_PERCENT = 0.1
 """Growth of resident memory an hour below which nothing is critical: the kernel ends processes by what is resident."""
 
 LIFE_SHARES = ((0.9, "high"), (0.75, "medium"))
-"""What a recycled worker has taken of its limit when it is replaced. It is replaced: that is never critical."""
+"""Share of its limit that a recycled worker uses when it is replaced. Because it is replaced, it is never critical."""
 LIFE_PERCENT = 100.0
 """A life in which a count doubles is worth a look, whatever the limit."""
 
@@ -57,19 +55,19 @@ SLACK_TIME, SLACK_SHARE, SLACK_GROWTH = 1.25, 0.05, 1.25
 an outlook near a bound does not make it flap."""
 
 LATE = 0.4
-"""The growth of now is that of the rest of the window: what a warm-up took says nothing of what is to come."""
+"""Share of the window that is left out as a warm-up: growth now is growth in the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Urgency:
-    """How fast memory goes, and until when it lasts."""
+    """How severe growth is, and when memory is exhausted."""
 
     severity: str
     time_to_exhaustion_s: float | None = None
     limit_source: str | None = None
     floor_growth_percent_per_hour: float | None = None
     measured: str | None = None
-    """The figure whose floor was taken."""
+    """The figure whose floor was measured."""
     limit_share: float | None = None
     """The part of the limit that is in use, 1 for all; ``None`` where no limit is known."""
     count_growth_percent: float | None = None
@@ -132,7 +130,7 @@ def _scaled(value: float | None, factor: float) -> float | None:
 
 
 def urgency_of_lives(lives: Sequence[History], growth_percent: float) -> str:
-    """How severe a leak is that recycling holds in check: by how near the lives come to their limit.
+    """The severity of a leak of recycled workers, by the share of their limit that they reach.
 
     ``growth_percent``: of the leaking count in a life.
     """

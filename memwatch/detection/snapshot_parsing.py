@@ -1,4 +1,4 @@
-"""Snapshots as a caller gives them, objects or dicts, read figure by figure: what is no snapshot is refused."""
+"""Reads the snapshots of a caller, objects or dicts, figure by figure, and refuses anything else."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ enough for the interpreter to share it."""
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the rules read of one snapshot."""
+    """The figures of one snapshot that the rules read."""
 
     time: float
     """Seconds since the epoch."""
@@ -41,7 +41,7 @@ class Row:
 
     @property
     def own_blocks(self) -> int:
-        """Blocks of memory that the snapshot itself takes where a caller keeps it."""
+        """Blocks of memory of the snapshot itself, where a caller keeps it."""
         counts = sum(map(SHARED_INTEGERS.__lt__, self.counts.values())) if self.counts is not None else 0
         return BLOCKS_PER_SNAPSHOT + counts + BLOCKS_PER_CONTAINER * len(self.containers or ())
 

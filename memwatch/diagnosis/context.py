@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from memwatch.records import MB, BigContainer
 
@@ -52,3 +52,15 @@ class Host:
     def listing_mb(self) -> float:
         """What a list of all tracked objects takes, in MB; each part of a pass makes one for a moment."""
         return (self.total_objects() or 0) * LISTED_BYTES / MB
+
+
+_OTHER_POOLS = ("solo", "threads", "gevent", "eventlet")
+"""Pools of Celery that fork no workers."""
+
+
+def forks(program: str, arguments: Sequence[str]) -> bool:
+    """Whether a program of this kind forks its workers."""
+    if program == "celery main":
+        words = " ".join(arguments).replace("=", " ").split()
+        return not any(word.removeprefix("-P") in _OTHER_POOLS for word in words)
+    return program.endswith(" master")

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.models import F, Max, Min, Q
 
+from memwatch.batches import batched
 from memwatch.detection import History
 from memwatch.figure import Unit
 from memwatch.models import Baseline, Process, Recording, Snapshot, SnapshotRollup
@@ -62,8 +63,8 @@ def rolled_histories(processes: Sequence[Process], *, since: datetime) -> Iterat
     The hour in which the process started is left out: its least is what was there before anything was imported.
     Roll-ups keep no limit's source: it is that of the process's last snapshot, since limits hardly change in a life.
     """
-    for begin in range(0, len(processes), _AT_ONCE):
-        by_id = {process.pk: process for process in processes[begin : begin + _AT_ONCE]}
+    for batch in batched(processes, _AT_ONCE):
+        by_id = {process.pk: process for process in batch}
         rows = (
             SnapshotRollup.objects.filter(process__in=list(by_id), period=SnapshotRollup.Period.HOUR, start__gte=since)
             .filter(start__gte=F("process__started_at"))
@@ -137,8 +138,8 @@ def judged_histories(
     """
     names: dict[int, str] = {}
     recorded = _recorded(processes, since)
-    for start in range(0, len(processes), _PROCESSES_AT_ONCE):
-        by_id = {process.pk: process for process in processes[start : start + _PROCESSES_AT_ONCE]}
+    for batch in batched(processes, _PROCESSES_AT_ONCE):
+        by_id = {process.pk: process for process in batch}
         rows = Snapshot.objects.filter(process__in=list(by_id), timestamp__gte=since)
         if until is not None:
             rows = rows.filter(timestamp__lte=until)

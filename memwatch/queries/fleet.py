@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from django.db.models import Count, FilteredRelation, Min, OuterRef, Q, QuerySet, Subquery
@@ -14,6 +14,7 @@ from memwatch.models import Baseline, Leak, Process, Snapshot
 from memwatch.models.functions import Moment
 from memwatch.queries.baselines import choose, heap_baselines_of, heap_drift_percent, last_snapshot_of
 from memwatch.queries.snapshot_mapping import figures_of_many
+from memwatch.queries.snapshots import CENSUS_AGE
 from memwatch.records import KIB_PER_MB, MemoryMetrics, MemorySnapshot
 
 _COLUMNS = (
@@ -171,10 +172,6 @@ def memory_limit_mb(processes: Sequence[Glance]) -> float | None:
             shared[process.host, process.limit_source, process.heap_limit_kib] = process.heap_limit_kib
     total = alone + sum(shared.values())
     return total / KIB_PER_MB if total else None
-
-
-CENSUS_AGE = timedelta(hours=1)
-"""A census older than this says nothing of now."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
+from memwatch.batches import batched
 from memwatch.detection import Thresholds
 from memwatch.detection.rules.gates import BLOCKS, BLOCKS_SHARE, MEMORY_KIB, MEMORY_SHARE, STEADY_COUNT, STEADY_SHARE
 from memwatch.models import Process, Snapshot, SnapshotRollup
@@ -103,7 +104,7 @@ def grown_lives(lives: Iterable[Process], limits: Thresholds) -> set[int]:
     ids = [process.pk for process in lives]
     first = Snapshot.objects.filter(process=OuterRef("pk")).order_by("timestamp")
     grown: set[int] = set()
-    for batch in _batches(ids):
+    for batch in batched(ids, _AT_ONCE):
         rows = Process.objects.filter(pk__in=batch).order_by().annotate(first_id=Subquery(first.values("pk")[:1]))
         pairs = [pair for pair in rows.values_list("pk", "first_id", "last_snapshot_id") if pair[1] and pair[2]]
         edges = _edges_of(Snapshot.objects.all(), pairs, _snapshot_edges)
@@ -155,16 +156,17 @@ def _opened(
 ) -> set[int]:
     opened: set[int] = set()
     small: list[int] = []
-    for batch in _batches([pair for pair in pairs if pair[1] and pair[2] and pair[1] != pair[2]]):
-        edges = _edges_of(slices[0].model._default_manager.all(), batch, read)
-        for process, first, last in batch:
+    moved = [(process, first, last) for process, first, last in pairs if first and last and first != last]
+    for moves in batched(moved, _AT_ONCE):
+        edges = _edges_of(slices[0].model._default_manager.all(), moves, read)
+        for process, first, last in moves:
             if first not in edges or last not in edges:
                 continue
             if contract_opens(edges[first], edges[last], limits):
                 opened.add(process)
             elif may_open(edges[first], edges[last]):
                 small.append(process)
-    for batch in _batches(small):
+    for batch in batched(small, _AT_ONCE):
         found = [_by_process(read(rows.filter(process__in=batch))) for rows in slices]
         opened.update(pk for pk in batch if shows(*(edges.get(pk, []) for edges in found)))
     return opened
@@ -199,8 +201,3 @@ def _lowest(edges: Sequence[Edge], index: int) -> float | None:
 
 def _gained(before: float | None, now: float | None, least: float, share: float) -> bool:
     return before is not None and now is not None and now - before >= max(least, share * before)
-
-
-def _batches(items: list[Any]) -> Iterator[list[Any]]:
-    for begin in range(0, len(items), _AT_ONCE):
-        yield items[begin : begin + _AT_ONCE]

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models.signals import post_migrate
 
+from memwatch.batches import batched
 from memwatch.models import ObjectType, connection
 
 MAX_CACHED = 50_000
@@ -57,8 +58,8 @@ def names_of(ids: Iterable[int]) -> dict[int, str]:
     known, _ids = _cache.maps()
     found = {pk: known[pk] for pk in wanted if pk in known}
     missing = sorted(wanted - found.keys())
-    for start in range(0, len(missing), _CHUNK):
-        rows = list(ObjectType.objects.filter(pk__in=missing[start : start + _CHUNK]).values_list("pk", "name"))
+    for chunk in batched(missing, _CHUNK):
+        rows = list(ObjectType.objects.filter(pk__in=chunk).values_list("pk", "name"))
         _cache.keep(rows)
         found.update(rows)
     return {pk: found.get(pk, UNKNOWN) for pk in wanted}
@@ -70,8 +71,8 @@ def ids_of(names: Iterable[str]) -> dict[str, int]:
     _names, known = _cache.maps()
     found = {name: known[name] for name in wanted if name in known}
     missing = sorted(wanted - found.keys())
-    for start in range(0, len(missing), _CHUNK):
-        rows = list(ObjectType.objects.filter(name__in=missing[start : start + _CHUNK]).values_list("pk", "name"))
+    for chunk in batched(missing, _CHUNK):
+        rows = list(ObjectType.objects.filter(name__in=chunk).values_list("pk", "name"))
         _cache.keep(rows)
         found.update({name: pk for pk, name in rows})
     return found

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Min, OuterRef, Subquery
 
 from memwatch.alerts.inputs import Fleet, LeakView, ProcessView
+from memwatch.batches import batched
 from memwatch.conf import Settings
 from memwatch.models import Alert, Leak, Process, Snapshot
 from memwatch.queries.baselines import baselines_of, heap_drift_percent
@@ -102,8 +103,8 @@ def _leaks() -> tuple[LeakView, ...]:
 def _rows(ids: Iterable[int | None]) -> dict[int | None, dict[str, Any]]:
     known = [pk for pk in ids if pk is not None]
     found: dict[int | None, dict[str, Any]] = {}
-    for begin in range(0, len(known), _AT_ONCE):
-        rows = Snapshot.objects.filter(pk__in=known[begin : begin + _AT_ONCE]).order_by()
+    for batch in batched(known, _AT_ONCE):
+        rows = Snapshot.objects.filter(pk__in=batch).order_by()
         found.update((row["pk"], row) for row in rows.values("pk", *_FIGURES))
     return found
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connections
 
+from memwatch.batches import batched
 from memwatch.conf import HUB_BY_WORKER, get_settings
 from memwatch.models import Command, Process
 from memwatch.transport import Hub, TransportUnavailable, open_hub, wire
@@ -52,11 +53,10 @@ def ask_worker(payloads: Mapping[str, bytes], *, wait_s: float) -> None:
     texts = {key: payload.decode() for key, payload in payloads.items()}
     ids = [wire.Command.decode(p, settings.command_key, now=datetime.now(UTC)).id for p in payloads.values()]
     try:
-        for begin in range(0, len(texts), MOST_DELIVERED):
-            part = dict(list(texts.items())[begin : begin + MOST_DELIVERED])
+        for part in batched(list(texts.items()), MOST_DELIVERED):
             celery.current_app.send_task(
                 DELIVER,
-                kwargs={"payloads": part, "wait_s": wait_s},
+                kwargs={"payloads": dict(part), "wait_s": wait_s},
                 queue=settings.task_queue,
                 expires=30,
                 ignore_result=True,

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Avg, Count, Max, Min, Sum
 
+from memwatch.batches import batched
 from memwatch.conf import get_settings
 from memwatch.models import Snapshot, SnapshotRollup
 from memwatch.queries.snapshot_mapping import NUMBERS
@@ -92,7 +93,7 @@ def _roll_hour(start: datetime) -> int:
     sampled = dict(rows.values_list("process").annotate(Count("pk")))
     stale = _stale(SnapshotRollup.Period.HOUR, start, sampled)
     written = 0
-    for batch in _batches(stale):
+    for batch in batched(stale, BATCH):
         own = rows.filter(process__in=batch)
         floors = _floors(own.exclude(counts=None).values_list("process", "counts").iterator(chunk_size=2000))
         aggregated: Iterable[Mapping[str, Any]] = own.values("process").annotate(**_AGGREGATES)
@@ -116,7 +117,7 @@ def _roll_day(start: datetime) -> int:
     sampled = dict(rows.values_list("process").annotate(Sum("samples")))
     stale = _stale(SnapshotRollup.Period.DAY, start, sampled)
     written = 0
-    for batch in _batches(stale):
+    for batch in batched(stale, BATCH):
         hours: dict[int, list[tuple[int, dict[str, Any], dict[str, int]]]] = {}
         for process, samples, figures, floors in rows.filter(process__in=batch).values_list(
             "process", "samples", "figures", "floors"
@@ -132,11 +133,6 @@ def _stale(period: str, start: datetime, sampled: Mapping[int, int]) -> list[int
     """The processes whose roll-up is missing or knows fewer snapshots than there are."""
     known = dict(SnapshotRollup.objects.filter(period=period, start=start).values_list("process", "samples"))
     return sorted(pk for pk, samples in sampled.items() if samples > known.get(pk, 0))
-
-
-def _batches(items: list[int]) -> Iterator[list[int]]:
-    for begin in range(0, len(items), BATCH):
-        yield items[begin : begin + BATCH]
 
 
 def _floors(rows: Iterable[tuple[int, Mapping[str, int] | None]]) -> dict[int, dict[str, int]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from memwatch.batches import batched
 from memwatch.transport.command_server import SOCKETS
 from memwatch.transport.private_folder import LocalAddress
 from memwatch.transport.protocols import TransportUnavailable
@@ -39,8 +40,8 @@ def erase(url: str) -> None:
         return
     with _redis(url) as (where, client):
         keys = _keys(where, client)
-        for start in range(0, len(keys), _MANY):
-            client.unlink(*keys[start : start + _MANY])
+        for some in batched(keys, _MANY):
+            client.unlink(*some)
 
 
 def _folders(root: Path) -> list[Path]:

@@ -11,9 +11,10 @@ import importlib
 import select
 import socket
 import sys
-import threading
 from collections.abc import Callable
 from typing import Any
+
+from memwatch.sampling.atomic import native_lock
 
 
 def original(module: str, name: str) -> Any:
@@ -59,10 +60,8 @@ def new_poll() -> Poll:
     return Poll()
 
 
-def new_lock() -> threading.Lock:
-    """A lock between native threads."""
-    lock: threading.Lock = original("_thread", "allocate_lock")()
-    return lock
+new_lock = native_lock
+"""A lock between native threads."""
 
 
 def new_socket(family: int, kind: int, *, fileno: int | None = None) -> socket.socket:

@@ -10,6 +10,7 @@ from typing import Any
 
 import redis
 
+from memwatch.batches import batched
 from memwatch.transport.protocols import EVERYONE, READ_BYTES, Delivery, HubState
 from memwatch.transport.redis_connection import RedisAddress
 from memwatch.transport.redis_scripts import ANSWERS, CLAIM, LARGEST_ENTRY, READ, SET_BACK, as_fields
@@ -108,8 +109,8 @@ class RedisHub:
         """Forget them, and trim what everybody has read."""
         ids = [delivery.id for delivery in deliveries]
         with self._where.errors_explained():
-            for start in range(0, len(ids), _MANY):
-                self._client.xack(self._where.reports, GROUP, *ids[start : start + _MANY])
+            for some in batched(ids, _MANY):
+                self._client.xack(self._where.reports, GROUP, *some)
             self._held.difference_update(ids)
             if ids:
                 self._trim()
@@ -169,8 +170,7 @@ class RedisHub:
         """Who was asked, by the mark that the answer will carry."""
         asked = {}
         keys = list(commands)
-        for start in range(0, len(keys), _MANY):
-            some = keys[start : start + _MANY]
+        for some in batched(keys, _MANY):
             with self._client.pipeline(transaction=False) as pipeline:
                 for key in some:
                     stream = self._where.commands_to(key)
@@ -239,8 +239,8 @@ class RedisHub:
             held = []  # in a forked child they are the parent's
         try:
             with self._where.errors_explained():
-                for start in range(0, len(held), _MANY):
-                    some: Any = held[start : start + _MANY]
+                some: Any
+                for some in batched(held, _MANY):
                     self._client.xclaim(
                         self._where.reports, GROUP, READER, 0, some, idle=self._lease_ms + 1, justid=True
                     )

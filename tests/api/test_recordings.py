@@ -105,7 +105,7 @@ def test_a_leak_of_a_process_that_ended_is_recorded_in_its_successor(operator: A
         ({"process": "PK", "kind": "referrers"}, "type is missing"),
         ({"process": "PK", "kind": "referrers", "options": {"type": "a\x00b"}}, "type"),
         ({"process": "PK", "kind": "referrers", "options": {"type": "x" * 301}}, "300"),
-        ({"process": "PK", "kind": "allocations", "options": {"duration_s": 301}}, "300"),
+        ({"process": "PK", "kind": "allocations", "options": {"duration_s": 0}}, "1."),
         ({"process": "PK", "kind": "allocations", "options": {"native_traces": True}}, "means nothing"),
         ({"process": "PK", "kind": "allocations", "options": {"forever": True}}, "forever is no option"),
         ({"process": "PK", "kind": "allocations", "options": [1]}, "dictionary"),
@@ -119,6 +119,12 @@ def test_what_makes_no_sense_is_named(operator: APIClient, fleet: Fleet, body: d
     assert answer.status_code == 400
     assert says in answer.json()["detail"]
     assert not Recording.objects.exists()
+
+
+def test_options_over_a_bound_are_cut_to_it(operator: APIClient, fleet: Fleet) -> None:
+    answer = post(operator, process=fleet.web.pk, kind="allocations", options={"duration_s": 301, "frames": 99})
+    assert answer.status_code == 202
+    assert Recording.objects.get().options == {"duration_s": 300, "frames": 25}
 
 
 def test_a_recording_is_cancelled_once(operator: APIClient, fleet: Fleet) -> None:

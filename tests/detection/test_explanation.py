@@ -8,7 +8,7 @@ from memwatch.detection import History, judge
 from memwatch.detection.rules.registry import RULES
 from tests.detection.builders import series, snapshot, verdict_of
 
-NAMES = [rule.__name__ for rule in RULES]
+NAMES = [rule.name for rule in RULES]
 SHAPES = {
     "a line": lambda i: 500 + 20 * i + i % 3,
     "a plateau": lambda i: 500 + min(800, 40 * i),
@@ -53,7 +53,7 @@ def test_few_points_decide_and_the_rest_is_not_reached():
 
 def test_what_was_quiet_still_says_why():
     (entry,) = verdict_of(lambda _: 500, 60).evidence()["rules"]
-    assert entry == {"rule": "gates", "outcome": "failed", "sentence": "has not grown by enough"}
+    assert entry == {"rule": "gates", "outcome": "failed", "sentence": "it has not grown enough"}
 
 
 def test_what_grows_with_another_says_so_after_its_rules():

@@ -189,4 +189,4 @@ def test_an_unknown_window_is_refused():
 
 
 def test_every_rule_is_told_by_the_name_of_its_function():
-    assert len({rule.__name__ for rule in RULES}) == len(RULES)
+    assert len({rule.name for rule in RULES}) == len(RULES)

@@ -6,11 +6,10 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
+from memwatch.diagnosis.options import LONGEST_TEXT, OF_KIND, Option
 from memwatch.models import FlameGraphMode, Leak, Process, RecordingKind
-from memwatch.models.recordings import MAX_DURATION_S, MAX_FRAMES
-from memwatch.services.recordings import options as recording_options
 from memwatch.services.recordings import triggers
 
 if TYPE_CHECKING:
@@ -104,45 +103,41 @@ def offered(*, leak: Leak | None, kind: str = "") -> list[Offer]:
     ]
 
 
+_LABELS = {
+    "type": gettext_lazy("Type"),
+    "values": gettext_lazy("Show values of some objects"),
+    "duration_s": gettext_lazy("Seconds"),
+    "frames": gettext_lazy("Frames of each traceback"),
+    "mode": gettext_lazy("Shows"),
+    "native_traces": gettext_lazy("Native frames"),
+}
+"""The options that the form offers."""
+
+
+def _field(name: str, option: Option) -> forms.Field:
+    words: dict[str, Any] = {"label": _LABELS[name], "help_text": gettext(option.help)}
+    if option.kind == "flag":
+        return forms.BooleanField(required=False, **words)
+    if option.kind == "choice":
+        return forms.ChoiceField(choices=FlameGraphMode.choices, **words)
+    if option.kind == "text":
+        shown = forms.TextInput(attrs={"class": "vTextField", "placeholder": "shop.leaks.PriceQuote"})
+        return forms.CharField(max_length=LONGEST_TEXT, widget=shown, **words)
+    return forms.IntegerField(min_value=1, max_value=option.most, initial=option.default, **words)
+
+
 class RecordForm(forms.Form):
     """The options of one kind."""
-
-    type = forms.CharField(
-        label=gettext_lazy("Type"),
-        max_length=300,
-        widget=forms.TextInput(attrs={"class": "vTextField", "placeholder": "shop.leaks.PriceQuote"}),
-        help_text=gettext_lazy("As snapshots name it: module.QualName."),
-    )
-    values = forms.BooleanField(
-        label=gettext_lazy("Show values of some objects"),
-        required=False,
-        help_text=gettext_lazy(
-            "Texts and numbers they hold; these may be personal data. Only of a process with RECORD_VALUES on, and "
-            "never of objects that hold sessions, passwords, keys or connections."
-        ),
-    )
-    duration_s = forms.IntegerField(
-        label=gettext_lazy("Seconds"), min_value=1, max_value=MAX_DURATION_S, initial=recording_options.DURATION_S
-    )
-    frames = forms.IntegerField(
-        label=gettext_lazy("Frames of each traceback"), min_value=1, max_value=MAX_FRAMES, initial=1
-    )
-    mode = forms.ChoiceField(label=gettext_lazy("Shows"), choices=FlameGraphMode.choices)
-    native_traces = forms.BooleanField(
-        label=gettext_lazy("Native frames"),
-        required=False,
-        help_text=gettext_lazy("Of extension modules: what they leak leaves nothing in Python's own traces."),
-    )
 
     def __init__(
         self, *args: Any, kind: str, leak: Leak | None, process: Process | None, values: bool, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
         asked = triggers.asked_for(leak) if leak is not None else {}
-        known = recording_options.OF_KIND.get(kind, ())
-        for name in list(self.fields):
-            if name not in known or (name == "type" and asked) or (name == "values" and not values):
-                del self.fields[name]
+        options = OF_KIND.get(kind, {})
+        for name in _LABELS:
+            if name in options and not (name == "type" and asked) and (name != "values" or values):
+                self.fields[name] = _field(name, options[name])
         if "type" in self.fields and kind == RecordingKind.ALLOCATIONS:
             self.fields["type"].required = False
         if "native_traces" in self.fields and leak is not None:

@@ -1,51 +1,65 @@
-"""The gates: what has grown enough to be looked at. They are cheap, and quiet series end here."""
+"""The gates: has a series grown enough to be judged? They are cheap, and most series end here."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from statistics import median
 
 from memwatch.detection.case import Case, Decision, Rule
+from memwatch.detection.sentence import number
 from memwatch.detection.statistics.estimators import mann_kendall, without_daily
 
 WATCH_POINTS = 16
-"""A standing watch waits for this many: below, a cache that is filling looks like a leak."""
+"""A standing watch waits for this many points: with fewer, a cache that fills looks like a leak."""
 
 END_POINTS = 16
-"""From here on the ends are also taken as medians of three: a single noisy end must not hide a leak."""
+"""From this many points on, medians of three at both ends are compared too: one noisy end must not hide a leak."""
 
 STEADY_TAU = 0.8
-"""So little noise that a small growth is one: the gate for leaks on top of a large population."""
+"""Kendall's tau from which a small growth counts: the gate for leaks on top of a large population."""
 STEADY_COUNT, STEADY_SHARE = 300, 0.04
 DAILY_SPAN_S = 20 * 3600.0
-"""From here on ups and downs may be those of a day: they are taken off before a growth is called unsteady. Whether it
-is a leak the rules say, which see them."""
+"""From this span on, ups and downs may be those of a day: the daily curve is subtracted before tau is computed. The
+later rules see the daily curve."""
 
 BLOCKS, BLOCKS_SHARE, BLOCKS_KIB = 1000, 0.005, 128
-"""Untracked objects: blocks are counted exactly, so that little memory behind them is enough."""
+"""Least growth in blocks, as a share, and in KiB. Blocks are counted exactly, so little memory is enough."""
 MEMORY_KIB, MEMORY_SHARE = 256, 0.01
-"""What memory that is no objects must have gained: less is an import, or the allocators' own reserve."""
+"""Least growth of memory outside tracked objects: less is an import, or the allocators' reserve."""
 MAPPED_KIB = 1024
-"""The same beyond both allocators, where pages of libraries come and go."""
+"""Least growth of memory beyond both allocators, where pages of libraries come and go."""
 WATCH_BLOCKS, WATCH_MEMORY_KIB, WATCH_SHARE = 10_000, 2048, 0.02
-"""A standing watch asks for more of memory that nothing explains: the interpreter's free lists take up to 40,000
-blocks and slowly; 2 MB an hour are 48 MB a day, and what is slower the windows of a day and a week find."""
+"""A standing watch requires more growth of memory that nothing explains: the interpreter's free lists slowly take up
+to 40,000 blocks. 2 MB an hour is 48 MB a day; the windows of a day and a week find slower leaks."""
 ENTRIES, ENTRIES_SHARE, ENTRIES_KIB = 300, 0.04, 16
-"""What a single container must have gained. It is direct evidence, so less memory is enough."""
+"""Least growth of a single container. It is direct evidence, so less memory is enough."""
 SLOT_BYTES = 8
-"""A container's own share of an entry."""
+"""Bytes that the container itself needs for an entry."""
 SMALL_BLOCK_BYTES = 64
-"""A typical block, where no memory figure says what blocks weigh."""
+"""Assumed size of a block where no memory figure gives it."""
 
 
 def _quiet(reason: str) -> Decision:
-    return Decision("quiet", "gates", reason)
+    return Decision("quiet", reason)
 
 
-def gates(case: Case) -> Decision | None:
-    """2. Is there anything to look at? By the contract, or by a small but steady gain, or by memory."""
+def _gates(case: Case) -> Decision | None:
+    """Pass a case that grew past the contract's thresholds, by a small but steady amount, or in memory."""
     if len(case.values) < 3:
-        return Decision("not enough data", "gates", f"{len(case.values)} points, three are the least")
+        return Decision("not enough data", f"{len(case.values)} points, at least three are needed")
     return _GATES[case.series.unit](case)
+
+
+def _explain(case: Case) -> str:
+    limits, unit = case.thresholds, case.series.unit
+    text = f"growth of {number(case.growth)} {unit} from {number(case.values[0])}"
+    if case.gate == "contract":
+        return f"{text}: more than {limits.min_growth_percent:g} % and more than {limits.min_growth_count:,}"
+    if case.gate == "steady":
+        tau, daily = case.statistics.get("tau_raw", 0.0), case.statistics.get("tau_without_daily")
+        measured = f"tau of all points is {tau:.2f}" if daily is None else f"tau without the daily curve is {daily:.2f}"
+        return f"{text}: small but steady, {measured} (at least {STEADY_TAU})"
+    return f"{text}: more than an import or the allocators' reserve takes" if case.gate else text
 
 
 def _objects_gate(case: Case) -> Decision | None:
@@ -63,15 +77,15 @@ def _objects_gate(case: Case) -> Decision | None:
 def _steady_gate(case: Case, least: float) -> Decision | None:
     case.least = least
     if case.growth < least:
-        return _quiet("has not grown by enough")
+        return _quiet("it has not grown enough")
     if len(case.values) < WATCH_POINTS:
-        return _quiet("a growth this small needs more points")
+        return _quiet("growth this small needs more points")
     tau = mann_kendall(case.values).tau
-    case.found["tau_raw"] = tau
+    case.statistics["tau_raw"] = tau
     if tau < STEADY_TAU and case.watching and case.span_s >= DAILY_SPAN_S:
-        tau = case.found["tau_without_daily"] = mann_kendall(without_daily(case.times, case.values)).tau
+        tau = case.statistics["tau_without_daily"] = mann_kendall(without_daily(case.times, case.values)).tau
     if tau < STEADY_TAU:
-        return _quiet("a growth this small is within its ups and downs")
+        return _quiet("growth this small is within its ups and downs")
     case.gate = "steady"
     return None
 
@@ -80,12 +94,12 @@ def _blocks_gate(case: Case) -> Decision | None:
     least, share = (WATCH_BLOCKS, WATCH_SHARE) if case.watching else (BLOCKS, BLOCKS_SHARE)
     case.least = max(least, share * case.values[0])
     if case.growth < case.least:
-        return _quiet("has not grown by enough")
+        return _quiet("it has not grown enough")
     gained = memory_growth_kib(case)
     if gained is None:
         gained = case.growth * SMALL_BLOCK_BYTES / 1024
     if gained < BLOCKS_KIB:
-        return _quiet("the memory behind it is little")
+        return _quiet("it holds little memory")
     case.gate = "memory"
     return None
 
@@ -97,7 +111,7 @@ def _entries_gate(case: Case) -> Decision | None:
         weight = 1.0
     case.least = max(ENTRIES, ENTRIES_SHARE * case.values[0])
     if case.growth < case.least or case.growth * weight < ENTRIES_KIB * 1024:
-        return _quiet("has not grown by enough")
+        return _quiet("it has not grown enough")
     case.gate = "memory"
     return None
 
@@ -108,12 +122,12 @@ def _kib_gate(case: Case) -> Decision | None:
         least, share = WATCH_MEMORY_KIB, WATCH_SHARE
     case.least = max(least, share * case.values[0])
     if case.growth < case.least:
-        return _quiet("has not grown by enough")
+        return _quiet("it has not grown enough")
     case.gate = "memory"
     return None
 
 
-_GATES: dict[str, Rule] = {
+_GATES: dict[str, Callable[[Case], Decision | None]] = {
     "objects": _objects_gate,
     "blocks": _blocks_gate,
     "entries": _entries_gate,
@@ -122,10 +136,13 @@ _GATES: dict[str, Rule] = {
 
 
 def memory_growth_kib(case: Case) -> float | None:
-    """What the memory of small blocks gained over the series, else all memory; ``None`` where neither is known."""
+    """Growth over the series, in KiB, of small blocks or else of all memory; ``None`` where neither is known."""
     for name in ("pymalloc_used_mb", "heap_used_mb", "rss_mb"):
         times, values = case.history.known(name)
         inside = [value for time, value in zip(times, values, strict=True) if case.times[0] <= time <= case.times[-1]]
         if len(inside) > 1:
             return (inside[-1] - inside[0]) * 1024
     return None
+
+
+GATES = Rule(name="gates", question="Has it grown enough to be judged?", decide=_gates, explain=_explain)

@@ -2,39 +2,65 @@
 
 from __future__ import annotations
 
-from memwatch.detection.case import Case, Decision
+from bisect import bisect_left
+
+from memwatch.detection.case import HOUR_S, Case, Decision, Rule
+from memwatch.detection.sentence import number
 from memwatch.detection.statistics.estimators import theil_sen
 
 BLOCKS_LATE_SHARE, BLOCKS_CONFIDENCE, BLOCKS_PER_OBJECT = 0.35, 0.8, 0.5
-"""Over the last third, as imports allocate before it; half a block for an object, since an object is one at least."""
+"""The last third, because imports allocate before it; half a block an object, because an object is at least one."""
 
 OWN_UNSURE = 0.5
-"""What a kept snapshot takes is an estimate: half of it more or less, by how many names and numbers are shared."""
+"""The size of a kept snapshot is an estimate, 50 % more or less, since names and numbers may be shared."""
 
 
-def memory_behind(case: Case) -> Decision | None:
-    """8. Objects need blocks: a count can climb alone, when the collector starts to track what was there.
+def _memory_behind(case: Case) -> Decision | None:
+    """Settle a count that climbs while no blocks are allocated: the collector began to track existing objects.
 
-    Only where the blocks stand still: where they fall, something else gave back more than this took.
+    Only where the blocks stand still: where they fall, something else freed more than this took.
     """
     if case.series.kind != "objects":
         return None
     times, blocks = case.history.known("allocated_blocks")
     cut = case.times[-1] - BLOCKS_LATE_SHARE * case.span_s
-    start = next((i for i, time in enumerate(times) if time >= cut), len(times))
-    own = next((i for i, time in enumerate(case.times) if time >= cut), len(case.times))
+    start, own = bisect_left(times, cut), bisect_left(case.times, cut)
     if len(times) - start < 4 or len(case.times) - own < 4:
         return None
     objects = theil_sen(case.times[own:], case.values[own:]).slope
     late = theil_sen(times[start:], blocks[start:], BLOCKS_CONFIDENCE)
-    case.found |= {"late_objects_slope": objects, "late_blocks_slope": late.slope, "late_blocks_slope_high": late.high}
+    case.statistics |= {
+        "late_objects_slope": objects,
+        "late_blocks_slope": late.slope,
+        "late_blocks_slope_high": late.high,
+    }
     still, kept = BLOCKS_PER_OBJECT * objects, _taken_off(case)
     if -still - kept < late.low and late.high + OWN_UNSURE * kept < still:
-        return Decision("expected", "memory_behind", "no memory behind it: the allocated blocks stand still")
+        return Decision("expected", "it takes no memory: the number of allocated blocks is constant")
     return None
 
 
 def _taken_off(case: Case) -> float:
-    """Blocks a second that were taken off for snapshots, which the caller may keep in the process, or not."""
+    """Blocks a second that were subtracted for snapshots that the caller may keep in the process."""
     own = case.history.own_blocks
     return 0.0 if case.watching or not own else sum(own) / case.history.span_s
+
+
+def _explain(case: Case) -> str | None:
+    high = case.statistics.get("late_blocks_slope_high")
+    if high is None:
+        return None
+    late, objects = (case.statistics[name] * HOUR_S for name in ("late_blocks_slope", "late_objects_slope"))
+    return (
+        f"allocated blocks lately grow by {number(late)} an hour, at most by {number(high * HOUR_S)}; "
+        f"{number(objects)} objects need {number(BLOCKS_PER_OBJECT * objects)}"
+    )
+
+
+MEMORY_BEHIND = Rule(
+    name="memory_behind",
+    question="Does it take memory?",
+    decide=_memory_behind,
+    explain=_explain,
+    not_applicable="it counts no objects, or allocated blocks were not counted",
+)

@@ -1,90 +1,124 @@
-"""Does it go on? A plateau, a step, a day's curve end; a leak does not."""
+"""Does the growth continue? A plateau, a step and a daily curve end; a leak does not."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from itertools import pairwise
 from statistics import fmean, median
 
-from memwatch.detection.case import FLOOR_POINTS, Case, Decision
+from memwatch.detection.case import FLOOR_POINTS, Case, Decision, Rule
 from memwatch.detection.statistics.curve_models import DAY_S, JUST_BEGUN
-from memwatch.detection.statistics.estimators import GAUSSIAN_MAD, mann_kendall, mann_whitney, solve, theil_sen, thin
-from memwatch.detection.statistics.model_comparison import NOISE_FLOOR_SHARE, SEASON_MIN_S
-from memwatch.detection.statistics.robust_weights import OUTLIER_SIGMAS
+from memwatch.detection.statistics.estimators import mann_whitney, thin
 
 HARMLESS, LEAKING, SURE = 0.25, 0.5, 0.99
-"""Probabilities of a leaking shape: below the first it is none, from the second it is one, from the third for sure."""
+"""Probabilities of a leaking shape: below the first it is harmless, from the second a leak, from the third surely."""
 LEAKING_MEMORY = 0.8
-"""The same for memory that no type and no container accounts for: every cache of the process that fills is in it."""
+"""Least probability for memory that no type and no container accounts for: it contains every cache that fills."""
 NOT_LEVEL = 0.1
-"""A harmless curve that rises at its end by more of its mean slope is no plateau yet."""
+"""A harmless curve whose slope at the end is a larger share of its mean slope is no plateau yet."""
 LATE_SHARE = 0.6
-"""What the last part must be able to rise, of the whole's slope: a slowing leak still does, a plateau does not."""
+"""Share of the whole slope that the last part must reach at its upper bound: a slowing leak does, a plateau not."""
 EVEN_WHEN_FLAT = frozenset({"daily curve on a line", "line along the work done"})
-"""Leaks whose last part may be flat: an evening, a pause."""
+"""Leaking shapes whose last part may be flat: an evening, a pause."""
 
 PAUSE_PART, PAUSE_SIGMAS = 5, 4.5
-"""The last fifth of the steps, and a gap that the noise of two points makes once in two hundred times."""
+"""The last fifth of the steps, and a gap that noise of two points exceeds once in two hundred times."""
 
 STOPPED_SHARE, STOPPED_P = 0.3, 0.002
-"""Last steps under a third of the earlier ones' mean, by three lengths that are tried: 1 in 500 for each."""
-
-SLOWING_FROM, SLOWING_STEPS = 0.25, 8
-"""The first quarter is a warm-up; a falling rate takes eight steps to show."""
-SLOWING, SLOWING_MEMORY = (0.65, 0.01), (0.7, 0.02)
-"""What the rate must keep from there to the end, and the chance that it falls so steadily all the same: of what is
-counted one by one, where a lower load is the likelier reason, and of memory that nothing names. Among n requests, keys
-that come by popularity are n to the power of .4 to .7 (Heaps' law): their rate ends at .44 to .66 of what it was after
-the first quarter."""
+"""Mean of the last steps as a share of the earlier mean, and p for each of the three lengths that are tried."""
 
 SEASON_GAIN, SEASON_POINTS = 0.01, 200
-"""A leak of 2 % an hour gains 48 % a day; one that matters within a quarter gains 1 %."""
+"""Least gain a day, and points compared: a leak that matters within three months gains 1 % a day."""
 
 
-def shape(case: Case) -> Decision | None:
-    """5. Is a leaking shape more likely than a harmless one?"""
+def may_rest(case: Case) -> bool:
+    """Whether its leaking shape may be flat at the end."""
+    return case.shapes is not None and case.shapes.leaking.name in EVEN_WHEN_FLAT
+
+
+def _is_sure(case: Case) -> bool:
+    return case.shapes is not None and case.shapes.probability >= SURE
+
+
+def _least_probability(case: Case) -> float:
+    return LEAKING_MEMORY if case.is_unnamed_memory else LEAKING
+
+
+def _shape(case: Case) -> Decision | None:
+    """Settle a curve that a harmless shape explains at least as well as a leaking one."""
     shapes = case.shapes
     if shapes is None:
         return None
     harmless, probability = shapes.harmless, shapes.probability
-    case.found |= {"shape": shapes.leaking.name, "harmless_shape": harmless.name, "leak_probability": probability}
-    least = LEAKING_MEMORY if case.series.unit in ("blocks", "KiB") else LEAKING
-    if probability >= least:
+    case.statistics |= {"shape": shapes.leaking.name, "harmless_shape": harmless.name, "leak_probability": probability}
+    if probability >= _least_probability(case):
         return None
     if probability >= HARMLESS:
-        return Decision("not enough data", "shape", f"a leak or a {harmless.name}: more points will tell")
+        return Decision("not enough data", f"a leak or a {harmless.name}: more points are needed")
     if harmless.name == "daily curve" and case.span_s < 2 * DAY_S:
-        return Decision("not enough data", "shape", "a daily curve fits as well: two days will tell")
+        return Decision("not enough data", "a daily curve fits as well: two days are needed")
     if harmless.late > NOT_LEVEL:
-        so_far = "has only just begun to rise" if harmless.late > JUST_BEGUN else "slows down, and is not level yet"
-        return Decision("not enough data", "shape", f"it {so_far}: more points will tell")
-    return Decision("expected", "shape", f"{harmless.name}, which fits better than any leak")
+        so_far = "has only just begun to rise" if harmless.late > JUST_BEGUN else "slows down but is not level yet"
+        return Decision("not enough data", f"it {so_far}: more points are needed")
+    return Decision("expected", f"a {harmless.name} fits better than any leak")
 
 
-def still_growing(case: Case) -> Decision | None:
-    """6. Does the last part still rise, or can it at least?"""
-    if case.shapes is not None and case.shapes.leaking.name in EVEN_WHEN_FLAT:
+def _explain_shape(case: Case) -> str | None:
+    statistics = case.statistics
+    if "leak_probability" not in statistics:
         return None
-    share, most = case.late_share
-    case.found |= {"late_share": share, "late_share_high": most}
-    if most >= LATE_SHARE:
-        return None
-    return Decision(
-        "expected",
-        "still_growing",
-        f"stopped growing (late slope is {max(0.0, share) * 100:.0f} % of the overall slope)",
+    return (
+        f"a {statistics['shape']} rather than a {statistics['harmless_shape']}: probability of a leaking shape "
+        f"{statistics['leak_probability']:.3f} (at least {_least_probability(case)})"
     )
 
 
-def stopped(case: Case) -> Decision | None:
-    """7. Are the last steps lower than those before?"""
-    sure = case.shapes is not None and case.shapes.probability >= SURE
-    if case.sawtooth or sure:
+SHAPE = Rule(
+    name="shape",
+    question="Is its curve the shape of a leak?",
+    decide=_shape,
+    explain=_explain_shape,
+    not_applicable="too few points to distinguish shapes",
+)
+
+
+def _still_growing(case: Case) -> Decision | None:
+    """Settle a series whose last part rises clearly slower than the whole."""
+    if may_rest(case):
         return None
-    rates = [
-        (b - a) / (u - t) for t, u, a, b in zip(case.times, case.times[1:], case.values, case.values[1:], strict=False)
-    ]
+    share, most = case.late_share
+    case.statistics |= {"late_share": share, "late_share_high": most}
+    if most >= LATE_SHARE:
+        return None
+    return Decision("expected", f"it stopped growing: its late slope is {percent(share)} of the overall slope")
+
+
+def percent(share: float) -> str:
+    return f"{max(0.0, share) * 100:.0f} %"
+
+
+def _explain_still_growing(case: Case) -> str | None:
+    if "late_share" not in case.statistics:
+        return None
+    share, most = case.statistics["late_share"] * 100, case.statistics["late_share_high"] * 100
+    return (
+        f"the slope of the last part is {share:.0f} % of the overall slope, at most {most:.0f} % "
+        f"(at least {LATE_SHARE * 100:.0f} %)"
+    )
+
+
+STILL_GROWING = Rule(
+    name="still_growing",
+    question="Does it grow to the end?",
+    decide=_still_growing,
+    explain=_explain_still_growing,
+    not_applicable="growth with the work done, or on top of a daily curve, may pause",
+)
+
+
+def _stopped(case: Case) -> Decision | None:
+    """Settle a series whose last steps are clearly smaller than the earlier ones."""
+    if case.sawtooth or _is_sure(case):
+        return None
+    rates = case.step_rates
     for share in (3, 5, 8):
         m = len(rates) // share
         if m < 4:
@@ -92,89 +126,61 @@ def stopped(case: Case) -> Decision | None:
         late, early = rates[-m:], rates[:-m]
         mean = fmean(early)
         if mean > 0 and fmean(late) < STOPPED_SHARE * mean and (p := mann_whitney(late, early)) < STOPPED_P:
-            case.found["stopped_p"] = p
-            percent = max(0.0, fmean(late)) / mean * 100
-            reason = f"stopped growing (the last {m} steps rise {percent:.0f} % as fast as those before)"
-            return Decision("expected", "stopped", reason)
+            case.statistics["stopped_p"] = p
+            speed = percent(fmean(late) / mean)
+            return Decision("expected", f"it stopped growing: the last {m} steps rise {speed} as fast as earlier ones")
     return None
 
 
-def paused(case: Case) -> Decision | None:
-    """7b. With few points: have the very last ones stopped, by more than noise? It may be full, or resting."""
+def _explain_stopped(case: Case) -> str | None:
+    if "stopped_p" in case.statistics:
+        return f"Mann-Whitney p = {case.statistics['stopped_p']:.2g} (below {STOPPED_P})"
+    if case.sawtooth or _is_sure(case) or len(case.values) < 13:
+        return None
+    return f"the last steps are at least {STOPPED_SHARE * 100:.0f} % of the earlier ones"
+
+
+STOPPED = Rule(
+    name="stopped",
+    question="Are its last steps as large as earlier ones?",
+    decide=_stopped,
+    explain=_explain_stopped,
+    not_applicable="its shape is sure, it is a saw-tooth, or there are too few points",
+)
+
+
+def _paused(case: Case) -> Decision | None:
+    """Wait where the last of few points hardly rise, by more than noise: it may be full, or pausing."""
     n = len(case.values)
-    resting = case.shapes is not None and case.shapes.leaking.name in EVEN_WHEN_FLAT
-    if n >= FLOOR_POINTS or case.sawtooth or resting:
+    if n >= FLOOR_POINTS or case.sawtooth or may_rest(case):
         return None
     tail = max(2, n // PAUSE_PART)
     expected = case.raw_slope.slope * (case.times[-1] - case.times[-1 - tail])
     gained = case.values[-1] - case.values[-1 - tail]
-    case.found["last_gain_share"] = gained / expected if expected > 0 else 0.0
+    case.statistics["last_gain_share"] = gained / expected if expected > 0 else 0.0
     if gained < STOPPED_SHARE * expected and expected - gained > PAUSE_SIGMAS * case.sigma:
-        return Decision("not enough data", "paused", f"the last {tail} steps hardly rose: full, or resting")
+        return Decision("not enough data", f"the last {tail} steps hardly rose: it is full or pauses")
     return None
 
 
-def slowing(case: Case) -> Decision | None:
-    """7c. Does its rate fall? A leak of every request goes on, a cache meets ever fewer keys that are new.
-
-    The rate is by the work done where that is counted. Of memory that nothing names only a steady rate speaks for a
-    leak; in a window of hours, that of a count may fall with the day's load.
-    """
-    memory = case.series.unit in ("blocks", "KiB")
-    resting = case.shapes is not None and case.shapes.leaking.name in EVEN_WHEN_FLAT
-    if case.sawtooth or resting or (case.span_s >= SEASON_MIN_S and not memory):
+def _explain_paused(case: Case) -> str | None:
+    share = case.statistics.get("last_gain_share")
+    if share is None:
         return None
-    start = case.times[0] + SLOWING_FROM * case.span_s
-    rates = [(time, rate) for time, rate in _rates(case) if time >= start]
-    if len(rates) < SLOWING_STEPS:
-        return None
-    times, values = [time for time, _ in rates], [rate for _, rate in rates]
-    trend, mean = mann_kendall(values), fmean(values)
-    bend = theil_sen(times, values).slope * (times[-1] - times[0]) / 2
-    share = (mean + bend) / (mean - bend) if bend < mean else 1.0
-    case.found |= {"rate_share": share, "rate_p": trend.p / 2 if trend.s < 0 else 1 - trend.p / 2}
-    least, chance = SLOWING_MEMORY if memory else SLOWING
-    if share >= least or case.found["rate_p"] >= chance or _fell_once(times, values):
-        return None
-    reason = f"its rate falls, to {max(0.0, share) * 100:.0f} % so far, as that of a cache which fills does"
-    return Decision("not enough data", "slowing", reason)
+    return f"the last points gain {share * 100:.0f} % of the growth by trend (at least {STOPPED_SHARE * 100:.0f} %)"
 
 
-def _fell_once(times: Sequence[float], rates: Sequence[float]) -> bool:
-    """Whether two levels tell the rates better than a line: a part was full, or the load fell, and the rest goes on.
-
-    By Schwarz's criterion, where the place of the fall counts as two parameters; single steps far out are drawn in.
-    """
-    n, slope = len(rates), theil_sen(times, rates).slope
-    base = median(rate - slope * time for time, rate in zip(times, rates, strict=True))
-    line = [base + slope * time for time in times]
-    rests = [rate - level for rate, level in zip(rates, line, strict=True)]
-    limit = OUTLIER_SIGMAS * GAUSSIAN_MAD * median(map(abs, rests))
-    tamed = [level + max(-limit, min(limit, rest)) for level, rest in zip(line, rests, strict=True)]
-    solved = solve(([1.0] * n, [(time - times[0]) / (times[-1] - times[0]) for time in times]), tamed, [1.0] * n)
-    if solved is None:
-        return False
-    apart = min(_spread(tamed[:k]) + _spread(tamed[k:]) for k in range(2, n - 1))
-    noise = n * (NOISE_FLOOR_SHARE * fmean(rates)) ** 2
-    return n * math.log((apart + noise) / (solved[1] + noise)) + 2 * math.log(n) < 0
+PAUSED = Rule(
+    name="paused",
+    question="Do its very last points still rise?",
+    decide=_paused,
+    explain=_explain_paused,
+    not_applicable="there are enough points to see the last part, or it is a saw-tooth",
+)
 
 
-def _spread(values: Sequence[float]) -> float:
-    """Squares about the mean."""
-    mean = fmean(values)
-    return sum((value - mean) ** 2 for value in values)
-
-
-def _rates(case: Case) -> list[tuple[float, float]]:
-    """Growth by the second, or by the request and task where they are counted, and when."""
-    work = case.history.work()
-    done = dict(zip(case.history.times, case.history.times if work is None else work, strict=True))
-    points = [(time, done[time], value) for time, value in zip(case.times, case.values, strict=True)]
-    return [(time, (b - a) / (u - x)) for (_, x, a), (time, u, b) in pairwise(points) if u > x]
-
-
-def season(case: Case) -> Decision | None:
-    """10. With two days and more: is it higher than at the same hour of the day before?"""
+def _season(case: Case) -> Decision | None:
+    """Settle what, over two days and more, is hardly higher than at the same hour of the day before."""
     if case.span_s < 2 * DAY_S:
         return None
     times, values = thin(case.times, case.values, SEASON_POINTS)
@@ -187,7 +193,23 @@ def season(case: Case) -> Decision | None:
     if len(gains) < 4:
         return None
     gain = median(gains)
-    case.found["day_on_day"] = gain
+    case.statistics["day_on_day"] = gain
     if gain < SEASON_GAIN:
-        return Decision("expected", "season", f"daily: {gain * 100:.1f} % above the same hour of the day before")
+        return Decision("expected", f"a daily curve: {gain * 100:.1f} % above the same hour of the day before")
     return None
+
+
+def _explain_season(case: Case) -> str | None:
+    gain = case.statistics.get("day_on_day")
+    if gain is None:
+        return None
+    return f"{gain * 100:.1f} % above the same hour of the day before (at least {SEASON_GAIN * 100:.0f} %)"
+
+
+SEASON = Rule(
+    name="season",
+    question="Is it higher than at the same hour of the day before?",
+    decide=_season,
+    explain=_explain_season,
+    not_applicable="less than two days were seen",
+)

@@ -28,13 +28,13 @@ MAX_POINTS = 150
 """A longer series is thinned to medians before it is fitted: the shape stays, the cost is bounded."""
 
 SEASON_MIN_S = 4 * 3600.0
-"""A daily curve cannot be told from a line in a shorter window."""
+"""In a shorter window a daily curve cannot be distinguished from a line."""
 
 PLACES_POWER = 0.75
 """Neighbouring places of a bend fit alike under noise, so that they count as fewer than they are."""
 
 LEAKING_ODDS = 1.6
-"""Nine harmless shapes are tried and five or six leaking ones; both kinds are to be as likely beforehand."""
+"""Prior odds: nine harmless shapes and five or six leaking ones are tried, and both kinds are equally likely."""
 
 NOISE_FLOOR_SHARE = 0.004
 """Deviations below this share of the range are no evidence for a shape: no real load is steadier."""
@@ -42,14 +42,14 @@ NOISE_FLOOR_SHARE = 0.004
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What the shapes say."""
+    """The best fits of leaking and harmless shapes."""
 
     probability: float
-    """Of a leaking shape, when both kinds were as likely beforehand."""
+    """Probability of a leaking shape, with equal prior probabilities of both kinds."""
     leaking: Fit
-    """The best of the leaking ones."""
+    """The best leaking shape."""
     harmless: Fit
-    """The best of the harmless ones."""
+    """The best harmless shape."""
 
 
 def compare(

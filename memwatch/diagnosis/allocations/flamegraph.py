@@ -10,13 +10,13 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from memwatch.diagnosis.context import Host, Refused
+from memwatch.diagnosis.context import Host, Refused, forks
 from memwatch.diagnosis.copy import memory_headroom
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.options import FlamegraphOptions
@@ -29,7 +29,6 @@ POLL_S = 0.2
 NEEDS_MB = 64.0
 """memray remembers each block that is alive: some 100 bytes for each."""
 _NO_FORKS = "flame graphs are refused in processes that fork, for memray follows no child: record one of its workers"
-_OTHER_POOLS = ("solo", "threads", "gevent", "eventlet")
 
 
 class FlamegraphRecording:
@@ -156,14 +155,6 @@ def _blanked_arguments() -> Iterator[None]:
         yield
     finally:
         sys.argv = arguments
-
-
-def forks(program: str, arguments: Sequence[str]) -> bool:
-    """Whether a program of this kind forks its workers."""
-    if program == "celery main":
-        words = " ".join(arguments).replace("=", " ").split()
-        return not any(word.removeprefix("-P") in _OTHER_POOLS for word in words)
-    return program.endswith(" master")
 
 
 def has_forked_children() -> bool:

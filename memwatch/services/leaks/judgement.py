@@ -1,9 +1,9 @@
-"""What a run of detection has to say of one process, or of one service whose workers are recycled."""
+"""The verdicts of one run of detection on one process, or on one service whose workers are recycled."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from memwatch.detection import Verdict
@@ -14,6 +14,8 @@ Key = tuple[str, str]
 
 Owner = tuple[int, int | None]
 """Service and process by id, ``None`` for the whole service."""
+
+Verdicts = Mapping[Key, Verdict]
 
 WINDOWS = ("hour", "day", "week", "lives")
 """From narrow to wide. Lives are those of a service's recycled workers; no process is judged by them."""
@@ -27,7 +29,7 @@ class Judgement:
     process: Process | None = None
     """``None``: of the whole service."""
     now: datetime
-    verdicts: Mapping[str, Mapping[Key, Verdict]]
+    verdicts: Mapping[str, Verdicts]
     """By window, for the windows that were judged in this run."""
     reported: frozenset[str] = frozenset()
     """Types with a count in the series. Of others, nothing is known."""
@@ -67,6 +69,14 @@ class Judgement:
                 if verdict.is_leak and key[1] in verdict.grows_with and name != key[1]:
                     return name
         return None
+
+
+def by_key(verdicts: Iterable[Verdict]) -> Verdicts:
+    """The first verdict with each key: leaks come first, so the worst container of untracked objects counts."""
+    first: dict[Key, Verdict] = {}
+    for verdict in verdicts:
+        first.setdefault(verdict.key, verdict)
+    return first
 
 
 def window_of(verdict: Verdict) -> str:

@@ -14,7 +14,7 @@ from django.db.models import Min
 from django.utils import timezone
 
 from memwatch.conf import Settings, get_settings
-from memwatch.detection import History, Thresholds, Verdict, judge
+from memwatch.detection import History, Thresholds, judge
 from memwatch.detection.rules.gates import WATCH_POINTS
 from memwatch.detection.succession import grow_in_step
 from memwatch.models import Baseline, Leak, Lease, Process
@@ -23,7 +23,7 @@ from memwatch.queries.growth_prefilter import open_by_rollups, open_by_snapshots
 from memwatch.services.leaks.endings import end_leaks
 from memwatch.services.leaks.expected_growth import ExpectedRules
 from memwatch.services.leaks.growth import update_growth
-from memwatch.services.leaks.judgement import Judgement, Key
+from memwatch.services.leaks.judgement import Judgement, Key, Verdicts, by_key
 from memwatch.services.leaks.lifecycle import apply
 from memwatch.services.leaks.recycled_workers import covered_by_services, judge_services
 from memwatch.services.locking import writing
@@ -59,8 +59,6 @@ LONG_EVERY = timedelta(minutes=30)
 LONG_LEASE = "memwatch.long_windows"
 KNOWN_FOR = timedelta(days=7)
 """How long a service is known for a leak: a recycled worker's successor is believed sooner."""
-
-Verdicts = Mapping[Key, Verdict]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,7 +140,7 @@ def _judgements(
         try:
             if len(history) >= FEWEST_POINTS:
                 shown = history if few else with_look_back(process, history, followed=followed.get(process.pk, ()))
-                verdicts["hour"] = _by_key(judge(shown, thresholds=thresholds, window="given" if few else "hour"))
+                verdicts["hour"] = by_key(judge(shown, thresholds=thresholds, window="given" if few else "hour"))
         except ValueError:
             logger.exception("series of %s could not be judged", process)
             counts["failed"] += 1
@@ -174,14 +172,6 @@ def _keep(judgements: Sequence[Judgement], rules: ExpectedRules) -> Counter[str]
         process = judgements[0].process
         logger.warning("leaks of %s were not kept, the next run tries again: %s", process, error)
         return Counter(failed=1)
-
-
-def _by_key(verdicts: Iterable[Verdict]) -> Verdicts:
-    """Verdicts come leaks first: of several with one name (containers of untracked objects) the worst counts."""
-    found: dict[Key, Verdict] = {}
-    for verdict in verdicts:
-        found.setdefault((verdict.kind, verdict.object_type), verdict)
-    return found
 
 
 def _ended_with_leaks() -> list[Process]:
@@ -254,7 +244,7 @@ def _long_verdicts(
             except ValueError:
                 logger.exception("the %s of %s could not be judged", window, process)
                 continue
-            found.setdefault(process.pk, {})[window] = _by_key(verdicts)
+            found.setdefault(process.pk, {})[window] = by_key(verdicts)
     return found, True
 
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError
 
 from memwatch.conf import Settings
 from memwatch.detection import History, Thresholds, Verdict, judge_lives
+from memwatch.detection.rules.growth import TREND
+from memwatch.detection.rules.registry import NEWEST_LIVES
 from memwatch.models import Leak, LeakEvent, Lease, Process, Service
 from memwatch.queries.detection_input import judged_histories
 from memwatch.queries.growth_prefilter import grown_lives
 from memwatch.queries.recycled_workers import newest_lives, recycled_services
 from memwatch.services.leaks.expected_growth import ExpectedRules
-from memwatch.services.leaks.judgement import Judgement, Key
+from memwatch.services.leaks.judgement import Judgement, Key, Verdicts, by_key
 from memwatch.services.leaks.lifecycle import apply
 from memwatch.services.leaks.state import close
 from memwatch.services.locking import writing
@@ -30,14 +32,12 @@ WATCH_LIVES, GENERATIONS = 6, 3
 """A standing watch waits for this many lives, and for three in each slot: three deployments are no recycling."""
 MOST_LIVES = 24
 """More make nothing surer, and cost."""
-NEWEST_LIVES = 8
+MOST_NEWEST = 8
 """Those that tell whether it still leaks: after a fix they are the first without it."""
 MOST_EVERY = timedelta(minutes=5)
 LEASE = "memwatch.lives"
 LONGER = 2.0
 """A process that is older than twice the lives of its service is not one of those that are recycled."""
-
-Verdicts = Mapping[Key, Verdict]
 
 
 def due_every(settings: Settings) -> timedelta:
@@ -92,13 +92,13 @@ def _judgement(
     service: Service, lives: Sequence[Process], now: datetime, settings: Settings, thresholds: Thresholds
 ) -> Judgement:
     histories = _histories(lives)
-    newest = judge_lives(histories[-NEWEST_LIVES:], thresholds=thresholds, all_verdicts=True)
+    newest = judge_lives(histories[-MOST_NEWEST:], thresholds=thresholds, all_verdicts=True)
     every = judge_lives(histories, thresholds=thresholds, all_verdicts=True)
     longest = max((history.span_s for history in histories), default=0.0)
     return Judgement(
         service=service,
         now=now,
-        verdicts={"lives": _of_now(_by_key(every), _by_key(newest))},
+        verdicts={"lives": _of_now(by_key(every), by_key(newest))},
         reported=frozenset(name for history in histories for name in history.counts),
         hold=max(due_every(settings), timedelta(seconds=longest)),
         min_growth_count=settings.leak_min_growth_count,
@@ -112,24 +112,17 @@ def _histories(lives: Sequence[Process]) -> list[History]:
     return [found[process.pk] for process in lives if process.pk in found]
 
 
-def _by_key(verdicts: Sequence[Verdict]) -> Verdicts:
-    found: dict[Key, Verdict] = {}
-    for verdict in verdicts:
-        found.setdefault((verdict.kind, verdict.object_type), verdict)
-    return found
-
-
 def _of_now(every: Verdicts, newest: Verdicts) -> Verdicts:
     """The verdicts on all lives, but for leaks that the newest lives show no more."""
     return {key: verdict if not verdict.is_leak else _still(verdict, newest.get(key)) for key, verdict in every.items()}
 
 
 def _still(verdict: Verdict, newest: Verdict | None) -> Verdict:
-    if newest is not None and (newest.is_leak or newest.rule == "trend"):  # eight lives are few for a trend
+    if newest is not None and (newest.is_leak or newest.rule == TREND.name):  # eight lives are few for a trend
         return verdict
-    why = newest.sentence if newest is not None else "they have not grown by enough"
-    sentence = f"the last {NEWEST_LIVES} lives do not show it any more: {why}"
-    return dataclasses.replace(verdict, outcome="expected", rule="newest_lives", sentence=sentence)
+    why = newest.sentence if newest is not None else "they have not grown enough"
+    sentence = f"the last {MOST_NEWEST} lives no longer show it: {why}"
+    return dataclasses.replace(verdict, outcome="expected", rule=NEWEST_LIVES.name, sentence=sentence)
 
 
 def _no_longer_recycled(service: Service, now: datetime) -> int:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from memwatch.detection import Verdict
-from memwatch.detection.rules.look_back import FOUND
+from memwatch.detection.rules.gates import GATES
+from memwatch.detection.rules.look_back import AS_HIGH_BEFORE, STATISTICS
 from memwatch.models import Leak, Process
 from memwatch.records import SEVERITIES
 
@@ -58,7 +59,7 @@ def say_why_not(row: Leak, verdict: Verdict | None, now: datetime) -> None:
     """
     said: dict[str, Any] = {
         "outcome": "quiet",
-        "rule": "gates",
+        "rule": GATES.name,
         "window": None,
         "sentence": "it does not grow",
         "rules": [],
@@ -94,12 +95,12 @@ def take_over_growth(row: Leak, process: Process | None) -> None:
 
 def _with_look_back(evidence: Mapping[str, Any], before: Any) -> Mapping[str, Any]:
     """With what the look at the hours before has shown when the leak was opened: it is not taken again."""
-    looked = [rule for rule in _rules(before) if rule["rule"] == "as_high_before" and rule["outcome"] == "passed"]
-    again = [rule for rule in _rules(evidence) if rule["rule"] == "as_high_before"]
+    looked = [rule for rule in _rules(before) if rule["rule"] == AS_HIGH_BEFORE.name and rule["outcome"] == "passed"]
+    again = [rule for rule in _rules(evidence) if rule["rule"] == AS_HIGH_BEFORE.name]
     if not looked or any(rule["outcome"] != "not applicable" for rule in again):
         return evidence
     rules = [looked[0] if rule in again else rule for rule in _rules(evidence)]
-    figures = {name: value for name, value in before.get("statistics", {}).items() if name in FOUND}
+    figures = {name: value for name, value in before.get("statistics", {}).items() if name in STATISTICS}
     return {**evidence, "rules": rules, "statistics": {**evidence.get("statistics", {}), **figures}}
 
 

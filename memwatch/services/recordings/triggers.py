@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import F
 from django.utils import timezone
 
+from memwatch.diagnosis.options import UNTRACKED
 from memwatch.models import Leak, Process, Recording, RecordingKind, Trigger
 from memwatch.queries.recordings import container_of
 from memwatch.queries.trigger_matches import HOUR, Occasion, healthy_workers, occasions, workers_at
@@ -48,7 +49,7 @@ def asked_for(leak: Leak) -> dict[str, Any]:
         return {"type": leak.object_type}
     if leak.kind == Leak.Kind.UNTRACKED:
         container = container_of(leak)
-        return {"type": recording_options.UNTRACKED, **({"container": container} if container else {})}
+        return {"type": UNTRACKED, **({"container": container} if container else {})}
     return {}
 
 

@@ -86,5 +86,5 @@ def test_what_the_collections_left_is_said():
     (told,) = (finding for finding in found.findings if finding.rule == "full_collection")
     assert (found.rule, told.outcome) == ("full_collection", "failed")
     assert "after 3 collections" in told.sentence
-    assert "of the rate between them is left (at least 50 %)" in told.sentence
+    assert "of the rate between them remains (at least 50 %)" in told.sentence
     assert found.statistics["kept_share_of_teeth"] < 0.5

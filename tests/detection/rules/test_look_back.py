@@ -31,7 +31,7 @@ def told(earlier):
 def test_what_was_as_high_before_and_came_back_is_no_leak(earlier):
     verdict, finding = told(earlier)
     assert (verdict.outcome, verdict.rule, finding.outcome) == ("expected", "as_high_before", "failed")
-    assert f"before this hour it was {max(earlier):,} at most" in finding.sentence
+    assert f"before this hour its maximum was {max(earlier):,}" in finding.sentence
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_what_was_as_high_before_and_came_back_is_no_leak(earlier):
 def test_what_is_higher_than_ever_is_a_leak(earlier):
     verdict, finding = told(earlier)
     assert (verdict.outcome, finding.outcome) == ("leak", "passed")
-    assert "at most, now it is 2," in finding.sentence
+    assert ", now it is 2," in finding.sentence
 
 
 def test_without_a_look_back_the_rule_does_not_apply():

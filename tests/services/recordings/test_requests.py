@@ -296,7 +296,7 @@ def test_a_celery_worker_whose_pool_does_not_fork_may_be_flame_graphed(hub: Hub)
         ("referrers", {}, "type is missing"),
         ("referrers", {"type": ""}, "type is ''"),
         ("referrers", {"type": QUOTE, "duration_s": 3}, "duration_s means nothing"),
-        ("allocations", {"duration_s": 301}, "1 to 300"),
+        ("allocations", {"duration_s": 0}, "1 to 300"),
         ("allocations", {"frames": True}, "1 to 25"),
         ("flamegraph", {"mode": "all"}, "leaks, peak"),
     ],
@@ -305,6 +305,11 @@ def test_wrong_options_are_named(process: Process, kind: str, options: dict[str,
     with pytest.raises(ValueError, match=says):
         requests.request(process, kind, options=options)
     assert not Recording.objects.exists()
+
+
+def test_options_over_a_bound_are_cut_to_it(process: Process, hub: Hub) -> None:
+    recording = requests.request(process, "allocations", options={"duration_s": 301, "frames": 99}, hub=hub)
+    assert recording.options == {"duration_s": 300, "frames": 25}
 
 
 def test_what_the_agent_refuses_is_told_and_kept(process: Process, hub: Hub) -> None:
