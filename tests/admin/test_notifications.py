@@ -57,7 +57,7 @@ def test_the_outbox_can_be_searched_for_what_failed(admin_client: Client, alert:
 def test_an_alert_nobody_was_told_of_says_so(admin_client: Client, alert: Alert, settings: Any) -> None:
     Notification.objects.all().delete()
     page = admin_client.get(reverse("admin:memwatch_alert_change", args=(alert.pk,))).content.decode()
-    assert "Nobody: it went on from an alert" in page
+    assert "this alert continues an earlier one" in page
 
 
 def test_what_failed_is_sent_again_by_a_button_after_a_question(
@@ -69,7 +69,7 @@ def test_what_failed_is_sent_again_by_a_button_after_a_question(
     page = admin_client.get(reverse("admin:memwatch_notification_change", args=(row.pk,))).content.decode()
     assert url in page
     asked = admin_client.post(url).content.decode()
-    assert "under the same id" in asked
+    assert "with the same id" in asked
     row.refresh_from_db()
     assert row.state == "sent"
     answer = admin_client.post(url, {"confirmed": "1"}, follow=True).content.decode()

@@ -15,7 +15,7 @@ from memwatch.services.recordings import storage
 TIMEOUT_S = 25.0
 """Below the patience of common web servers: 30 seconds."""
 MAX_RENDERED_BYTES = 64 * 1024 * 1024
-_CHILD = Path(__file__).with_name("flamegraph_child.py")
+_CHILD = Path(__file__).with_name("render_flamegraph.py")
 
 
 def render(recording: Recording, form: str) -> bytes:

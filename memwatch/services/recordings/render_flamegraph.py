@@ -1,4 +1,4 @@
-"""Renders one capture of memray, in an interpreter of its own: ``flamegraph_child.py FORM MODE CAPTURE OUTPUT``.
+"""Renders one capture of memray, in an interpreter of its own: ``render_flamegraph.py FORM MODE CAPTURE OUTPUT``.
 
 Who sent the capture is not proven, and memray's reader is not written for enemies. So it runs with limits on memory,
 CPU time and what it may write, an empty environment, and prints no line of any file that the capture names.

@@ -166,7 +166,7 @@ def test_a_flame_graph_is_framed_in_a_sandbox_without_network(fleet: Fleet, logi
     recording = arrive(process, requests.request(process, "flamegraph"), capture(), MEMRAY)
     shown = client.get(page(recording)).content.decode()
     assert 'sandbox="allow-scripts"' in shown
-    assert "only what was allocated during the recording" in shown
+    assert "only memory allocated during the recording" in shown
     framed = client.get(reverse("admin:memwatch_recording_flamegraph", args=(recording.pk,)))
     policy = framed["Content-Security-Policy"]
     assert "sandbox allow-scripts;" in policy
