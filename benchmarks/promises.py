@@ -150,15 +150,15 @@ def measured(objects: int) -> list[tuple[str, float, float, str]]:
         try:
             report = program.first()
             first_s = time.time() - program.started
-            key, (_, snapshot) = report.process.key, report.snapshots[0]
-            asked = []
+            key, (_seq, snapshot) = report.process.key, report.snapshots[0]
+            asked_s = 0.0
             for _ in range(5):
-                time.sleep(1.1)
-                asked.append(program.ask(key, "snapshot"))
+                time.sleep(1.1)  # one a second is allowed
+                asked_s = max(asked_s, program.ask(key, "snapshot"))
             forks = []
             for number in range(FORKS):
                 if number % 4 == 0:
-                    time.sleep(1.1)  # a commanded snapshot a second at most
+                    time.sleep(1.1)
                     program.hub.notify({key: Command.make("snapshot", key).encode(KEY)})
                     time.sleep(0.01 * (number // 4))  # amid the census
                 program.tell("fork")
@@ -173,7 +173,7 @@ def measured(objects: int) -> list[tuple[str, float, float, str]]:
     print(f"{snapshot.total_objects:,} objects; the census took {snapshot.snapshot_cpu_ms:.0f} ms of CPU")
     return [
         ("the first snapshot within 3 s of the start", 3.0, first_s, "s"),
-        ("an answer, as for a reset, within 3 s", 3.0, max(asked), "s"),
+        ("an answer, as for a reset, within 3 s", 3.0, asked_s, "s"),
         ("a fork waits 0.1 s at most, amid a census too", 0.1, max(forks), "s"),
         ("the end of the process waits 0.3 s at most", 0.3, exit_s, "s"),
         (

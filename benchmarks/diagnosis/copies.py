@@ -119,7 +119,11 @@ def measured(objects: int, *, churned: bool, within: bool) -> dict[str, Any]:
         gc.collect()
         collect_ms = (time.perf_counter() - began) * 1e3
     holder = found[0].holder if found else None
-    right = holder is not None and holder.attribute == "AuditTrail.trail" and holder.sure
+    right = (
+        holder is not None
+        and holder.sure
+        and (holder.attribute, holder.code_line) == ("AuditTrail.trail", "self.trail.append(request)")
+    )
     return {
         **meter.figures(),
         "objects": len(gc.get_objects()),
@@ -128,7 +132,7 @@ def measured(objects: int, *, churned: bool, within: bool) -> dict[str, Any]:
         "seen_ms": round(seen_ms, 1),
         "usual_ms": round(usual_ms, 1),
         "collect_ms": round(collect_ms, 1),
-        "right": bool(right and holder is not None and holder.code_line == "self.trail.append(request)"),
+        "right": right,
         "holder": None if holder is None else [holder.name, holder.attribute, holder.code, holder.grows_per_call],
     }
 
