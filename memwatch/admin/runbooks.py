@@ -47,8 +47,8 @@ class Pattern:
 
 
 CONTAINER = Pattern(
-    title=gettext_lazy("A container that nobody empties"),
-    anchor="a-container-that-nobody-empties",
+    title=gettext_lazy("A container that is never emptied"),
+    anchor="a-container-that-is-never-emptied",
     advice=(
         gettext_lazy("Find the line that adds to it: search the code for its name, or record allocation sites."),
         gettext_lazy(
