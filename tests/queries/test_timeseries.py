@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from memwatch.models import Baseline, Leak, ObjectType, Process, Recording, Release, Service, Snapshot, SnapshotRollup
-from memwatch.queries import DAILY, HOURLY, events, timeseries
+from memwatch.queries import DAILY, HOURLY, charted, events
 from memwatch.queries.timeseries import MOST_READ, POINTS, Point, bucketed
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -46,7 +46,7 @@ def test_few_snapshots_are_all_drawn_with_the_types_asked_for() -> None:
     process, kind = _process(), ObjectType.objects.create(name="shop.Quote")
     other = ObjectType.objects.create(name="other")
     _snapshots(process, 20, timedelta(minutes=1), counts={str(kind.pk): 7, str(other.pk): 9})
-    points = timeseries([process], since=NOW - HOUR, until=NOW, types=["shop.Quote", "unheard.of"])[process.pk]
+    points = charted([process], since=NOW - HOUR, until=NOW, types=["shop.Quote", "unheard.of"])[process.pk]
     assert [point.figures["rss_mb"] for point in points] == [(mb, mb, mb) for mb in range(20)]
     assert points[0].counts == {"shop.Quote": 7}
 
@@ -56,7 +56,7 @@ def test_of_many_snapshots_only_some_are_read_and_the_last_is_among_them() -> No
     process = _process()
     _snapshots(process, 5 * MOST_READ, timedelta(seconds=2))
     with CaptureQueriesContext(connection) as captured:
-        points = timeseries([process], since=NOW - 24 * HOUR, until=NOW)[process.pk]
+        points = charted([process], since=NOW - 24 * HOUR, until=NOW)[process.pk]
     assert len(captured) <= 4
     assert len(points) <= POINTS
     assert points[-1].figures["rss_mb"][2] == 5 * MOST_READ - 1
@@ -73,7 +73,7 @@ def test_a_process_seen_from_outside_is_drawn_too_though_the_clock_numbers_its_s
         Snapshot(process=process, seq=round(at.timestamp() * 1000), timestamp=at, rss_kib=1024 * mb) for at, mb in rows
     )
     with CaptureQueriesContext(connection) as captured:
-        points = timeseries([process], since=NOW - 26 * HOUR, until=NOW)[process.pk]
+        points = charted([process], since=NOW - 26 * HOUR, until=NOW)[process.pk]
     assert len(captured) <= 3
     assert 100 < len(points) <= POINTS
     assert points[-1].figures["rss_mb"][2] == 4000
@@ -85,7 +85,7 @@ def test_a_long_range_is_drawn_from_roll_ups_and_ends_with_snapshots() -> None:
     rolled = NOW - HOUR
     _snapshots(process, 60, timedelta(minutes=1))
     _rollups(process, HOURLY, HOUR, 7 * 24, until=rolled)
-    points = timeseries([process], since=NOW - 7 * DAY, until=NOW)[process.pk]
+    points = charted([process], since=NOW - 7 * DAY, until=NOW)[process.pk]
     assert [point.at for point in points] == sorted(point.at for point in points)
     assert points[0].figures["rss_mb"] == (1.0, 2.0, 4.0)
     assert points[0].at < NOW - 7 * DAY + 2 * HOUR
@@ -99,7 +99,7 @@ def test_a_year_is_drawn_from_days_hours_and_snapshots_in_turn() -> None:
     _snapshots(process, 30, timedelta(minutes=1))
     _rollups(process, HOURLY, HOUR, 24 * 20, until=NOW - HOUR)
     _rollups(process, DAILY, DAY, 365, until=midnight)
-    points = timeseries([process], since=NOW - 365 * DAY, until=NOW, points=1_000)[process.pk]
+    points = charted([process], since=NOW - 365 * DAY, until=NOW, points=1_000)[process.pk]
     assert [point.at for point in points] == sorted(point.at for point in points)
     sources = [point.source for point in points]
     assert sources == [DAILY] * 365 + [HOURLY] * (len(sources) - 365 - 30) + ["snapshots"] * 30
@@ -110,7 +110,7 @@ def test_a_year_is_drawn_from_days_hours_and_snapshots_in_turn() -> None:
 def test_a_day_that_was_pruned_is_drawn_from_what_is_left() -> None:
     process = _process()
     _rollups(process, HOURLY, HOUR, 48, until=NOW - 9 * DAY)
-    points = timeseries([process], since=NOW - 10 * DAY, until=NOW - 9 * DAY)[process.pk]
+    points = charted([process], since=NOW - 10 * DAY, until=NOW - 9 * DAY)[process.pk]
     assert len(points) in (24, 25)
     assert {point.source for point in points} == {HOURLY}
 
@@ -123,7 +123,7 @@ def test_many_processes_take_as_many_queries_as_one() -> None:
 
     def queries(processes: list[Process]) -> int:
         with CaptureQueriesContext(connection) as captured:
-            found = timeseries(processes, since=NOW - HOUR, until=NOW)
+            found = charted(processes, since=NOW - HOUR, until=NOW)
         assert all(len(found[process.pk]) == 5 for process in processes)
         return len(captured)
 
