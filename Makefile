@@ -3,7 +3,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 VENV = .venv/bin
 export DJANGO_SETTINGS_MODULE ?= project.settings
 
-.PHONY: run demo test test-sites matrix soak bench bench-leaks bench-fleet bench-sites lint docs reference lock screenshots clean
+.PHONY: run demo test test-sites matrix soak bench bench-leaks bench-fleet bench-sites lint docs reference changelog wheel lock screenshots clean
 
 run: .venv/.installed
 	@exec $(VENV)/python manage.py run_stack
@@ -18,9 +18,9 @@ test: .venv/.installed-dev
 test-sites: .venv/.installed-dev
 	@DJANGO_SETTINGS_MODULE=tests.settings MEMWATCH_SITES=1 $(VENV)/python -m pytest -m sites tests/sites $(if $(SITE),-k $(SITE))
 
-# The suite with other Pythons and Djangos, as far as they are installed; ARGS go to pytest.
+# The suite with other Pythons and Djangos, as far as they are installed; ONLY=3.12 for one Python, ARGS go to pytest.
 matrix: .venv/.installed-dev
-	$(VENV)/python -m nox $(if $(ARGS),-- $(ARGS))
+	$(VENV)/python -m nox $(if $(ONLY),--python $(ONLY)) $(if $(ARGS),-- $(ARGS))
 
 # A million hostile inputs, long recordings, and every outage: about 40 minutes. Writes the table of docs/reliability.md.
 soak: .venv/.installed-dev
@@ -30,6 +30,7 @@ soak: .venv/.installed-dev
 lint: .venv/.installed-dev
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
+	$(VENV)/codespell
 	$(VENV)/mypy
 	$(VENV)/lint-imports
 	$(VENV)/python manage.py makemigrations --check --dry-run
@@ -48,7 +49,7 @@ bench-fleet: .venv/.installed-dev
 
 # Planted leaks in real sites, e.g. make bench-sites SITE=pulp LEAK=request INTERVAL=5 MINUTES=3.
 bench-sites: .venv/.installed-dev
-	$(VENV)/python -m benchmarks.sites $(SITE:%=--site=%) $(LEAK:%=--leak=%) $(INTERVAL:%=--interval=%) $(MINUTES:%=--minutes=%)
+	$(VENV)/python -m benchmarks.sites $(SITE:%=--site=%) $(LEAK:%=--leak=%) $(INTERVAL:%=--interval=%) $(RATE:%=--rate=%) $(MINUTES:%=--minutes=%)
 
 # The documentation as a site, in docs/_build.
 docs: .venv/.installed-dev
@@ -59,16 +60,29 @@ docs: .venv/.installed-dev
 reference: .venv/.installed-dev
 	@$(VENV)/python -m docs.make_reference
 
+# What the notes of the next release will say, from changelog.d/.
+changelog: .venv/.installed-dev
+	@$(VENV)/towncrier build --draft
+
+# A wheel for this machine in dist/, checked in an environment of its own.
+wheel: .venv/.installed-dev
+	@rm -rf build dist
+	@$(VENV)/python -m pip wheel -q --no-deps --no-build-isolation --wheel-dir dist .
+	@$(VENV)/python -m venv dist/venv
+	@dist/venv/bin/pip install -q dist/memwatch-*.whl
+	@cd dist && venv/bin/python ../project/check_wheel.py
+	@ls dist/memwatch-*.whl
+
 # Makes docs/images/ from the demo; takes some minutes and Debian's chromium.
 screenshots: .venv/.installed-dev
 	@$(VENV)/python docs/images/make_screenshots.py
 
-# Writes requirements.txt and requirements-dev.txt anew from pyproject.toml.
+# Writes requirements.txt and requirements-dev.txt from pyproject.toml.
 lock: .venv/.installed-dev
 	$(VENV)/python -m project.locked --write
 
 clean:
-	rm -rf .venv var .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv var build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 .venv/.installed: requirements.txt pyproject.toml project/install.py memwatch/sampling/_heap_walk.c
 	@test -n "$(PYTHON)" || { echo "memwatch: no Python found: install Python 3.11 or newer, or make run PYTHON=/path/to/python3.11" >&2; exit 1; }

@@ -16,6 +16,7 @@ BENCHMARKS = {
     "detect": "a pass of detection over 5,000 processes, on SQLite and PostgreSQL",
     "exporter": "the fleet exporter with 1,000 processes, against prometheus_client's own gauges",
     "diagnosis": "recordings: the pauses of a referrers pass, requests before, during and after",
+    "promises": "what the documentation promises in seconds, on a heap of a million objects",
     "guest": "a Django view in gunicorn with the agent and without",
     "pages": "the admin's pages over a million snapshots in PostgreSQL, against Django's default change list",
     "leaks.lives": "fleets of recycled workers, against life by life",

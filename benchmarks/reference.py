@@ -15,8 +15,8 @@ import sys
 import time
 import tracemalloc
 
-from memwatch.figures import MemorySnapshot
 from memwatch.profiler import MemoryProfiler
+from memwatch.records import MemorySnapshot
 
 SNAPSHOT_LIMIT_MS = 10.0
 CPU_LIMIT_PERCENT = 1.0

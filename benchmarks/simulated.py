@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import datetime, timedelta
 
-from memwatch.figures import BigContainer, MemorySnapshot
+from memwatch.records import BigContainer, MemorySnapshot
 from memwatch.sampling.identity import ProcessInfo
 from memwatch.transport.wire import Report
 

@@ -10,7 +10,7 @@ version = release = __version__
 extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
-# Mermaid is drawn by whoever shows Markdown, not by pages that load nothing; of PromQL Pygments knows too little.
+# Mermaid is drawn by viewers of Markdown, not by pages that load nothing; of PromQL Pygments knows too little.
 lexers["mermaid"] = lexers["promql"] = TextLexer()
 html_theme = "furo"
 html_title = "memwatch"

@@ -13,10 +13,10 @@ class MemwatchConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from memwatch import checks, hooks, permissions  # noqa: F401, PLC0415 - they need the registry to be ready
+        from memwatch import autostart, checks, permissions  # noqa: F401, PLC0415 - they need the registry to be ready
 
         post_migrate.connect(permissions.create_groups, sender=self, dispatch_uid="memwatch.permissions")
-        hooks.install()
+        autostart.install()
         if apps.is_installed("django.contrib.auth"):
             from django.contrib.auth.signals import user_login_failed  # noqa: PLC0415
 

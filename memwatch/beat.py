@@ -17,7 +17,7 @@ SET_BACK = timedelta(seconds=30)
 class SteadyScheduler(PersistentScheduler):
     """Celery's own scheduler, which waits after the clock was set back until it has caught up: for an hour, say.
 
-    This one notices and begins its intervals anew, also where it was set back while no beat ran: the file of the
+    This one notices and restarts its intervals, also where it was set back while no beat ran: the file of the
     schedule tells when each task was sent last. A clock set forward makes everything due once, as with Celery's own.
     """
 
@@ -40,7 +40,7 @@ class SteadyScheduler(PersistentScheduler):
         return super().tick(*args, **kwargs)
 
     def _begin_anew(self, now: datetime, back: timedelta) -> None:
-        log.warning("memwatch: the clock was set back by %s: the timetable begins anew", back)
+        log.warning("memwatch: the clock was set back by %s: the schedule starts again", back)
         for entry in self.schedule.values():
             entry.last_run_at = min(entry.last_run_at or now, now)
         self._heap = None

@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 
 from memwatch import conf, known_causes
-from memwatch.models import Process, database
+from memwatch.models import Process, connection
 from memwatch.transport import open_uplink, redacted
 
 DATABASES = ("postgresql", "sqlite")
@@ -87,7 +87,7 @@ def check_site(**_kwargs: Any) -> Iterable[checks.CheckMessage]:
     """What memwatch needs of the site around it."""
     found: list[checks.CheckMessage] = []
     if not django_settings.USE_TZ:
-        text, _, hint = database.WITHOUT_ZONES.partition(": ")
+        text, _, hint = connection.WITHOUT_ZONES.partition(": ")
         found.append(checks.Error(text, hint=f"{hint[0].upper()}{hint[1:]}.", id="memwatch.E004"))
     if importlib.util.find_spec("celery") is None:
         found.append(
@@ -102,7 +102,7 @@ def check_site(**_kwargs: Any) -> Iterable[checks.CheckMessage]:
 
 def _check_engine() -> Iterable[checks.CheckMessage]:
     """MySQL and MariaDB make the tables without the constraints that keep two writers apart."""
-    where = database.connection()
+    where = connection.connection()
     if where.vendor not in DATABASES:
         yield checks.Error(
             f"memwatch's tables go to {where.display_name}, on which it does not work",
@@ -114,7 +114,7 @@ def _check_engine() -> Iterable[checks.CheckMessage]:
 
 def _check_routers() -> Iterable[checks.CheckMessage]:
     """Rows of memwatch name users, and one task reads what another has just written."""
-    own, users = database.alias(), get_user_model()
+    own, users = connection.alias(), get_user_model()
     if router.db_for_write(users) != own:
         yield checks.Error(
             f"memwatch's tables go to the database {own!r}, users to {router.db_for_write(users)!r}",

@@ -17,7 +17,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from memwatch import addresses, setting_values
+from memwatch import setting_values, validators
 from memwatch.agent.config import AgentConfig
 from memwatch.setting_values import HUB_BY_WORKER
 
@@ -47,11 +47,11 @@ class Settings:
     pause_budget_ms: float = 50.0
     """A census that held the process longer at a time is followed by the next one later. The native walk never does."""
     cpu_budget_percent: float = 0.5
-    """Of one CPU, for looking at a process's heap, on average; beyond it the census is taken more rarely."""
+    """Share of one CPU, on average, for looking at a process's heap; beyond it the census is taken more rarely."""
     heap_limit_mb: float | None = None
     """The ceiling of a process; without it the smallest of the container's limit, the rlimits and the host's memory."""
     heap_warning_percent: float = 80.0
-    """Of the limit: from here on a process's heap, or its container, is a warning."""
+    """Percent of the limit from which a process's heap, or its container, is a warning."""
     heap_critical_percent: float = 90.0
     """And from here on critical."""
     growth_rate_warning: float = 10.0
@@ -61,7 +61,7 @@ class Settings:
     leak_min_growth_percent: float = 50.0
     """A type that grew by more than this, and by more than the next, opens the question whether it leaks."""
     leak_min_growth_count: int = 100
-    """The same in objects."""
+    """The least growth in objects."""
     drift_warning_percent: float = 50.0
     """Used heap above the baseline for half an hour: from here on a warning."""
     drift_critical_percent: float = 100.0
@@ -88,7 +88,7 @@ class Settings:
     retention_recordings_days: float = 30.0
     """Recordings, with what they brought."""
     recordings_per_service_hour: int = 20
-    """Recordings of one service that are begun within an hour, by whoever asks."""
+    """Recordings of one service started within an hour, by all callers together."""
     record_values: bool = False
     """Whether recordings of this process may show values of its objects, to users with the permission for it. Never of
     types that hold sessions, passwords, keys or connections, and never of memwatch's own worker and exporter."""
@@ -101,7 +101,7 @@ class Settings:
     recordings_folder: str = ""
     """Private to its user (0700); without one, a folder beside that of a bare ``local:``."""
     alert_channels: tuple[Any, ...] = ("memwatch.alerts.channels.log",)
-    """Who is told: ``mailto:``, ``https://`` (or ``http://``), dotted paths of callables, or callables; by default the
+    """Channels: ``mailto:``, ``https://`` (or ``http://``), dotted paths of callables, or callables; by default the
     log."""
     channel_timeout: float = 10.0
     """Seconds a channel may take for a message."""
@@ -117,7 +117,7 @@ class Settings:
     """Whether the API takes tokens of ``rest_framework.authtoken`` too, which never expire, outlive a change of the
     password and lie in the database as they are: for the time of a change-over. New ones are not given out."""
     metrics_token: str = ""
-    """The bearer token of ``/metrics``. Without one, and without the next, nobody may scrape."""
+    """The bearer token of ``/metrics``. Without this and the next, no one may scrape."""
     metrics_allow_loopback: bool = False
     """Let loopback scrape ``/metrics`` without a token, unless forwarding headers are present."""
     metrics_enabled: bool = True
@@ -208,10 +208,10 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "recordings_database_kb": setting_values.whole(0, 102_400, "512"),
     "recordings_storage": setting_values.text,
     "recordings_folder": setting_values.text,
-    "alert_channels": addresses.channels,
+    "alert_channels": validators.channels,
     "channel_timeout": setting_values.between(0.1, 300, "10"),
     "webhook_secret": setting_values.text,
-    "site_url": addresses.site,
+    "site_url": validators.site,
     "runbook_url": setting_values.page,
     "api_token_days": setting_values.between(0.01, 3650, "30"),
     "drf_tokens": setting_values.flag,
@@ -260,7 +260,7 @@ def _read(given: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[dict[st
     if low > high:
         sentence = f'MEMWATCH["HEAP_WARNING_PERCENT"] is {low:g}: give less than HEAP_CRITICAL_PERCENT ({high:g})'
         wrong.append(("HEAP_WARNING_PERCENT", sentence))
-    hooks = any(addresses.is_webhook(item) for item in values.get("alert_channels", ()))
+    hooks = any(validators.is_webhook(item) for item in values.get("alert_channels", ()))
     if hooks and not values.get("webhook_secret"):
         sentence = (
             'MEMWATCH["ALERT_CHANNELS"] has a webhook, and MEMWATCH["WEBHOOK_SECRET"] is not set: give both sides a '

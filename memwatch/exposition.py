@@ -13,47 +13,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.samples import Sample
 
-from memwatch.figures import MB, SEVERITIES
 from memwatch.observation import SELF, Observation, Observed
+from memwatch.records import FIGURES, SEVERITIES
 
 OTHER_TYPES = "other"
 """The ``object_type`` of everything beyond the limit."""
 
-REFERENCE_FIGURES = {
-    "heap_size_mb": "Total heap size: the ceiling the process can grow to, in MB of 1024*1024 bytes.",
-    "heap_used_mb": "Used heap memory: live blocks of both allocators, in MB.",
-    "heap_percent": "Heap usage percentage: used of the total heap size.",
-    "total_objects": "Total object count: objects tracked by the garbage collector.",
-    "gc_collections_gen0": "Gen 0 GC count since the process started.",
-    "gc_collections_gen1": "Gen 1 GC count since the process started.",
-    "gc_collections_gen2": "Gen 2 GC count since the process started.",
-    "tracemalloc_current_mb": "Current traced memory in MB; 0 when tracing is off.",
-    "tracemalloc_peak_mb": "Peak traced memory in MB; 0 when tracing is off.",
-    "rss_mb": "Resident Set Size in MB.",
-    "vms_mb": "Virtual Memory Size in MB.",
-}
+REFERENCE_FIGURES = {figure.name: figure.reference_help for figure in FIGURES.values() if figure.reference_help}
 """HELP of the reference's gauges that are figures of a snapshot, by the attribute they are named after."""
 
-_FIFTH = "; read with every fifth snapshot"
-OWN_FIGURES: tuple[tuple[str, str, float, str], ...] = (
-    ("process_resident_memory_bytes", "rss_mb", MB, "Resident memory."),
-    ("process_virtual_memory_bytes", "vms_mb", MB, "Virtual memory."),
-    ("process_unique_memory_bytes", "uss_mb", MB, f"Memory shared with no other process (USS){_FIFTH}."),
-    ("process_proportional_memory_bytes", "pss_mb", MB, f"Memory with shared pages divided (PSS){_FIFTH}."),
-    ("process_swap_bytes", "swap_mb", MB, f"Memory swapped out{_FIFTH}."),
-    ("process_threads", "threads", 1, "Threads."),
-    ("heap_used_bytes", "heap_used_mb", MB, "Live blocks of both allocators."),
-    ("heap_limit_bytes", "heap_size_mb", MB, "The ceiling the process can grow to."),
-    ("heap_committed_bytes", "heap_committed_mb", MB, "What both allocators took from the system."),
-    ("heap_fragmentation_ratio", "fragmentation_percent", 0.01, "Share of the committed heap that is free, 0 to 1."),
-    ("container_working_set_bytes", "cgroup_used_mb", MB, "Working set of the container the process shares."),
-    ("container_limit_bytes", "cgroup_limit_mb", MB, "Memory limit of the container the process shares."),
-    ("allocated_blocks", "allocated_blocks", 1, "Allocated blocks: rises also when untracked objects pile up."),
-    ("requests_handled_total", "requests_handled", 1, "HTTP requests since the process started."),
-    ("tasks_handled_total", "tasks_handled", 1, "Celery tasks since the process started."),
-    ("census_pause_seconds", "census_pause_ms", 0.001, "Longest time the last census kept the interpreter."),
-    ("snapshot_cpu_seconds", "snapshot_cpu_ms", 0.001, "CPU time of the last snapshot."),
-)
+OWN_FIGURES = tuple(
+    (each.metric, each.name, each.unit.base, each.metric_help or f"{each.help_text}.")
+    for each in FIGURES.values()
+    if each.metric
+)  # fmt: skip
 """Beside the reference's, in base units: name after ``memwatch_``, attribute of the snapshot, factor, HELP."""
 
 KEPT_TOTALS = (
@@ -263,7 +236,7 @@ def _add_leaks(made: _Families, observation: Observation) -> None:
 
 
 def _by_severity(counts: Mapping[str, int] | None) -> Iterator[tuple[str, int]]:
-    """Every severity, with 0 where there is none; nothing where nobody judges."""
+    """Every severity, with 0 where there is none; nothing if leaks are not judged."""
     if counts is not None:
         yield from ((severity, counts.get(severity, 0)) for severity in SEVERITIES)
 
@@ -273,9 +246,9 @@ def _add_operations(made: _Families, observation: Observation) -> None:
     for reason, count in sorted(observation.rejected_reports.items()):
         _add(rejected, {"reason": reason}, count)
     for became, (name, text) in NOTIFICATIONS.items():
-        told = made.own(name, text)
+        family = made.own(name, text)
         for channel, count in sorted(observation.notifications.get(became, {}).items()):
-            _add(told, {"channel": channel}, count)
+            _add(family, {"channel": channel}, count)
     for key, (name, text) in TOTALS.items():
         _add(made.own(name, text), {}, observation.totals.get(key))
     if observation.source != SELF:
@@ -286,7 +259,7 @@ def _add_operations(made: _Families, observation: Observation) -> None:
     if backlog is None:
         return
     _add(made.own("transport_backlog", "Reports that wait to be taken."), {}, backlog.reports)
-    _add(made.own("transport_lost_total", "Reports lost in the transport for want of room."), {}, backlog.lost)
+    _add(made.own("transport_lost_total", "Reports dropped because the transport was full."), {}, backlog.lost)
     for name, text, value in (
         ("transport_oldest_seconds", "Age of the oldest report that waits.", backlog.oldest_s),
         ("transport_used_bytes", "Room the waiting reports take.", backlog.used_bytes),

@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from memwatch.conf import HUB_BY_WORKER, get_settings
-from memwatch.models import Lease, Process, database
+from memwatch.models import Lease, Process, connection
 from memwatch.queries import transport_state
 
 logger = logging.getLogger(__name__)
@@ -74,8 +74,8 @@ def readyz(_request: HttpRequest) -> JsonResponse:
 def _look_into_database(checks: dict[str, dict[str, Any]]) -> None:
     if not _PARTS["database"].is_well():
         return
-    with database.impatient(ANSWER_S):
-        with database.connection().cursor() as cursor:
+    with connection.impatient(ANSWER_S):
+        with connection.connection().cursor() as cursor:
             cursor.execute("SELECT 1")
         checks["database"] = {"ok": True}
         checks["migrations"] = {"ok": _is_migrated()}
@@ -85,9 +85,9 @@ def _look_into_database(checks: dict[str, dict[str, Any]]) -> None:
 
 
 def _is_migrated() -> bool:
-    name = str(database.connection().settings_dict["NAME"])
+    name = str(connection.connection().settings_dict["NAME"])
     if name not in _migrated:
-        if database.missing_migrations():
+        if connection.missing_migrations():
             return False
         _migrated.add(name)
     return True
@@ -115,8 +115,8 @@ def _beat() -> dict[str, Any]:
 class _Part:
     """Whether something answers, asked once in a while however often somebody wants to know.
 
-    By a thread of its own, so that what is frozen, takes the connection and never answers holds up nobody: it counts as
-    away, and is asked no second time, until it does.
+    By a thread of its own: what is frozen, takes the connection and never answers does not block the caller. It counts
+    as away, and is asked no second time, until it does.
     """
 
     def __init__(self, name: str, ask: Callable[[], object], *, every_s: float) -> None:
@@ -125,7 +125,7 @@ class _Part:
         self.forget()
 
     def forget(self) -> None:
-        """Ask anew the next time."""
+        """Ask again the next time."""
         self._thread: threading.Thread | None = None
         self._asked = 0.0
         self._well = False
@@ -171,7 +171,7 @@ def _ask_transport() -> None:
 
 
 _PARTS = {
-    "database": _Part("database", lambda: database.knock(ANSWER_S), every_s=1.0),
+    "database": _Part("database", lambda: connection.knock(ANSWER_S), every_s=1.0),
     "broker": _Part("broker", _ask_broker, every_s=OUTSIDE_EVERY_S),
     "transport": _Part("transport", _ask_transport, every_s=OUTSIDE_EVERY_S),
 }

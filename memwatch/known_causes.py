@@ -38,12 +38,12 @@ class Cause:
 
 
 def of_the_code() -> list[Cause]:
-    """Of the models and of the views that are loaded."""
+    """Known causes among the loaded models and views."""
     return list(cached_methods([*apps.get_models(), *_derived(View)]))
 
 
 def of_the_settings(settings: Any) -> list[Cause]:
-    """Of a site's settings."""
+    """Known causes in a site's settings."""
     tasks = getattr(settings, "CELERY_WORKER_MAX_TASKS_PER_CHILD", None)
     return [
         *debug(settings.DEBUG),
@@ -53,7 +53,7 @@ def of_the_settings(settings: Any) -> list[Cause]:
 
 
 def debug(value: object) -> Iterator[Cause]:
-    """Of the setting ``DEBUG``."""
+    """Known causes in the setting ``DEBUG``."""
     if value:
         yield Cause(
             key="W020",
@@ -65,7 +65,7 @@ def debug(value: object) -> Iterator[Cause]:
 
 
 def toolbars(installed_apps: Iterable[str], *, debug: object) -> Iterator[Cause]:
-    """Of the setting ``INSTALLED_APPS``; where DEBUG is on it is told of that."""
+    """Known causes in the setting ``INSTALLED_APPS``; it says where DEBUG is on."""
     for name in installed_apps:
         package = name.partition(".")[0]
         if package in _TOOLBARS and not debug:
@@ -82,7 +82,7 @@ def toolbars(installed_apps: Iterable[str], *, debug: object) -> Iterator[Cause]
 
 
 def cached_methods(classes: Iterable[type]) -> Iterator[Cause]:
-    """Of ``lru_cache`` on methods: the cache holds every ``self`` it was called with. Looks, and calls nothing."""
+    """``lru_cache`` on methods: the cache holds every ``self`` it was called with. Looks, and calls nothing."""
     seen: set[int] = set()
     for owner in classes:
         for base in owner.__mro__:
@@ -108,7 +108,7 @@ def _cached_method(owner: type, name: str, cache: Any) -> Cause:
 
 
 def interpreter(version: str, where: str = "") -> Iterator[Cause]:
-    """Of a CPython version, e.g. ``3.14.2``."""
+    """Known causes in a CPython version, e.g. ``3.14.2``."""
     found = _VERSION.match(version)
     numbers = tuple(map(int, found.groups())) if found else ()
     if (3, 14, 0) <= numbers <= (3, 14, 4):
@@ -126,7 +126,7 @@ def interpreter(version: str, where: str = "") -> Iterator[Cause]:
 
 
 def recycling(where: str, command_line: str = "", *, tasks: object = None) -> Iterator[Cause]:
-    """Of workers that are replaced before their leak shows: by their command line, or Celery's setting."""
+    """Workers that are replaced before their leak shows: by their command line, or Celery's setting."""
     found = _RECYCLES.search(command_line)
     said = found.group() if found else f"worker_max_tasks_per_child = {tasks}" if tasks else ""
     if not said:
@@ -146,7 +146,7 @@ def recycling(where: str, command_line: str = "", *, tasks: object = None) -> It
 
 
 def unfrozen(where: str, program: str, command_line: str) -> Iterator[Cause]:
-    """Of workers forked from a parent that has loaded everything: the collector's first run copies its pages."""
+    """Workers forked from a parent that has loaded everything: the collector's first run copies its pages."""
     preloaded = program == "gunicorn worker" and "--preload" in command_line.split()
     if not preloaded and program != "celery child":
         return
@@ -167,7 +167,7 @@ def unfrozen(where: str, program: str, command_line: str) -> Iterator[Cause]:
 
 
 def growing_suspects(where: str, summaries: Sequence[Collection[tuple[str, int]]]) -> Iterator[Cause]:
-    """Of what grows between the heap summaries of one process, oldest first, as names with counts."""
+    """Known causes in what grows between the heap summaries of one process, oldest first, as names with counts."""
     if len(summaries) < 2:
         return
     first = dict(summaries[0])
@@ -188,7 +188,7 @@ def growing_suspects(where: str, summaries: Sequence[Collection[tuple[str, int]]
 
 
 def _growing() -> dict[str, tuple[int, str, str]]:
-    """By a word of the suspect's name: more of them than this are told, what to do, and the source."""
+    """By a word of the suspect's name: more of them than this are reported, with what to do and the source."""
     return {
         "handlers of": (
             10,

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from memwatch.figures import MemorySnapshot
+from memwatch.records import MemorySnapshot
 
 FLEET, SELF, TRANSPORT = "fleet", "self", "transport"
 
@@ -18,23 +18,23 @@ class Observed:
     labels: Mapping[str, str]
     started_at: datetime | None = None
     figures: MemorySnapshot | None = None
-    """Of its last snapshot."""
+    """The figures of its last snapshot."""
     release: str = ""
     python: str = ""
     """The interpreter's version."""
     drift_percent: float | None = None
     """Drift of heap used from the baseline."""
     leaks: Mapping[str, int] | None = dataclasses.field(default_factory=dict)
-    """Open leaks by severity; ``None`` where nobody judges."""
+    """Open leaks by severity; ``None`` if leaks are not judged."""
     dropped_snapshots: int = 0
     sampling_failures: int = 0
     refused_commands: int = 0
     counted_at: datetime | None = None
     """When the objects in ``figures`` were counted, where that was before the last snapshot."""
     growth_kib_per_hour: float | None = None
-    """Of resident memory, while it grows steadily."""
+    """Growth of resident memory, while it is steady."""
     leaks_known: bool | None = None
-    """Whether its objects were counted often enough to say whether it leaks; ``None`` where nobody judges."""
+    """Whether its objects were counted often enough to say whether it leaks; ``None`` if leaks are not judged."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +75,7 @@ class Observation:
     leaking_types: frozenset[str] = frozenset()
     """Types of open leaks: they keep a label of their own, though they are rarely among the largest."""
     leak_detections: Mapping[str, int] | None = dataclasses.field(default_factory=dict)
-    """Leaks ever detected by severity; never falls. ``None`` where nobody judges."""
+    """Leaks ever detected by severity; never falls. ``None`` if leaks are not judged."""
     rejected_reports: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """Reports ever refused by reason; never falls."""
     notifications: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)

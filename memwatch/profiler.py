@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from memwatch import agent, detection
-from memwatch.figures import SEVERITIES, DriftReport, Leak, MemoryMetrics, MemorySnapshot
 from memwatch.profiler_alerts import AlertCallback, Announcer, LeakCallback, findings
+from memwatch.records import SEVERITIES, DriftReport, Leak, MemoryMetrics, MemorySnapshot
 from memwatch.sampling import Sampler
 from memwatch.sampling.identity import extension_modules, started_at
-from memwatch.sampling.kept import KeptSnapshots
+from memwatch.sampling.snapshot_ring import KeptSnapshots
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class MemoryProfiler:
         self._task: asyncio.Task[None] | None = None
         self._executor: ThreadPoolExecutor | None = None
         self._pid = os.getpid()
-        """Of the process that task and executor belong to."""
+        """The process that task and executor belong to."""
         self._started_tracing = False
         self._taken = self._failures = 0
 
@@ -184,7 +184,7 @@ class MemoryProfiler:
         """Leaks in ``snapshots`` (or their dicts, as :meth:`get_snapshots` gives them), else in all that are kept.
 
         Native growth names the extension modules that are loaded in this process. Leaks are remembered
-        (:meth:`get_detected_leaks`), and callbacks are told of each that is new or has become worse. Raises
+        (:meth:`get_detected_leaks`), and callbacks get each one that is new or has become worse. Raises
         :class:`ValueError` for what is no snapshot.
         """
         thresholds = detection.Thresholds(

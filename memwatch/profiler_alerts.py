@@ -1,4 +1,4 @@
-"""What the profiler of one process raises alerts about (pure functions of its figures), and who is told."""
+"""What the profiler of one process raises alerts about (pure functions of its figures), and who gets them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from datetime import UTC, datetime
 from typing import Any
 
-from memwatch.figures import Leak, MemorySnapshot
-from memwatch.sampling.kept import KeptSnapshots
+from memwatch.records import Leak, MemorySnapshot
+from memwatch.sampling.snapshot_ring import KeptSnapshots
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ HOLD = 0.95
 """A raised alert is over when its value falls under this share of the threshold: 5 % of room against flapping."""
 GROWTH_WINDOW_S = 3600.0
 GROWTH_MIN_SPAN_S = 1800.0
-"""A growth rate is told from floors of at least half an hour."""
+"""A growth rate needs floors over at least half an hour."""
 GROWTH_MIN_MB = 4.0
 GROWTH_STRETCHES = 6
 STILL_GROWING = 0.3

@@ -17,11 +17,11 @@ def beat_schedule(given: Mapping[str, Any] | None = None) -> dict[str, dict[str,
     In a settings module give it the ``MEMWATCH`` dict, since Django's settings are not there yet; elsewhere nothing.
     Where that dict is wrong, this is the timetable of the defaults: the system check and the start of each program say
     what is wrong, and a traceback out of the settings module would keep that check from being run.
-    Judging keeps pace with short intervals: five snapshots bring news, but never more often than every 5 seconds.
+    Judging keeps pace with short intervals: two snapshots bring news, but it comes every 5 seconds at most.
     """
     settings = get_settings() if given is None else _settings(given)
     interval = settings.snapshot_interval
-    judging = min(60.0, max(5.0, 5 * interval))
+    judging = min(60.0, max(5.0, 2 * interval))
     every = {
         "take_snapshots": max(1.0, interval),
         "ingest_reports": 2.0 if interval < QUICK_INTERVAL_S else 5.0,

@@ -14,20 +14,12 @@ from django.db import DatabaseError
 
 from memwatch.agent import own
 from memwatch.conf import get_settings
-from memwatch.models import database
+from memwatch.models import connection
 from memwatch.schedule import beat_schedule
-from memwatch.services import (
-    alerts,
-    commands,
-    ingest,
-    leaks,
-    leases,
-    notifications,
-    processes,
-    recording_upkeep,
-    retention,
-    triggers,
-)
+from memwatch.services import alerts, commands, locking, notifications, retention
+from memwatch.services.ingest import processes, reader
+from memwatch.services.leaks import judging
+from memwatch.services.recordings import progress, triggers
 
 log = logging.getLogger("memwatch")
 
@@ -42,7 +34,7 @@ _SENDING_TTL_S = 60.0
 _PRUNE_TTL_S = 1800.0
 
 _DELIVERY_S = 30.0
-"""A command that nobody has sent by then is of no use."""
+"""A command that was not sent by then is of no use."""
 
 
 class ExpiringTask(Task):  # type: ignore[type-arg]  # not one at runtime
@@ -56,12 +48,12 @@ class ExpiringTask(Task):  # type: ignore[type-arg]  # not one at runtime
 
 
 _leaving = mmap.mmap(-1, 1)
-"""Set when the worker is asked to stop: shared with its pool's children, which are not told."""
+"""Set when the worker is asked to stop: shared with its pool's children, which get no signal."""
 
 
 @worker_shutting_down.connect
 def _leave(**_kwargs: Any) -> None:
-    """A long backlog shall not hold up the stop: the ingest under way stores what it has read and ends."""
+    """Do not delay worker shutdown on a long backlog: the current ingest stores what it has read and ends."""
     _leaving[0] = 1
 
 
@@ -76,7 +68,7 @@ def _declare(instance: Any, **_kwargs: Any) -> None:
 def take_snapshots() -> None:
     """Store what has arrived, then ask the processes that have not reported within their interval.
 
-    In this order nobody is asked whose report only waits to be stored; the answers come with the next ingest.
+    In this order no process is asked whose report only waits to be stored; the answers come with the next ingest.
     """
     ingest_reports()
     _alone("take_snapshots", _INGEST_TTL_S, commands.nudge)
@@ -85,8 +77,8 @@ def take_snapshots() -> None:
 @shared_task(name="memwatch.ingest_reports", base=ExpiringTask, ignore_result=True)
 def ingest_reports() -> None:
     """Store what has arrived, and finish the recordings that are complete with it; cheap when that is nothing."""
-    _alone("ingest_reports", _INGEST_TTL_S, ingest.ingest_reports, limit=INGEST_AT_ONCE, leaving=_is_leaving)
-    _alone("keep_up_recordings", _INGEST_TTL_S, recording_upkeep.keep_up)
+    _alone("ingest_reports", _INGEST_TTL_S, reader.ingest_reports, limit=INGEST_AT_ONCE, leaving=_is_leaving)
+    _alone("keep_up_recordings", _INGEST_TTL_S, progress.keep_up)
 
 
 @shared_task(name="memwatch.deliver_commands", base=ExpiringTask, ignore_result=True)
@@ -98,12 +90,12 @@ def deliver_commands(payloads: dict[str, str], wait_s: float = 0.0) -> None:
 @shared_task(name="memwatch.detect_leaks", base=ExpiringTask, ignore_result=True)
 def detect_leaks() -> None:
     """Judge the series; open, update, resolve and reopen leaks."""
-    _alone("detect_leaks", _JUDGING_TTL_S, leaks.detect)
+    _alone("detect_leaks", _JUDGING_TTL_S, judging.detect)
 
 
 @shared_task(name="memwatch.check_alerts", base=ExpiringTask, ignore_result=True)
 def check_alerts() -> None:
-    """Raise and clear alerts; what is to be told goes into the outbox."""
+    """Raise and clear alerts; notifications go into the outbox."""
     _alone("check_alerts", _JUDGING_TTL_S, alerts.check)
     _alone("fire_triggers", _JUDGING_TTL_S, triggers.fire)
 
@@ -135,14 +127,14 @@ def _alone(name: str, ttl_s: float, service: Callable[..., Any], **arguments: An
     """Run the service unless another worker does. A failure is logged in one line and shown by Celery."""
     own.declare()
     if not django_settings.USE_TZ:
-        log.error("memwatch: %s does nothing: %s", name, database.WITHOUT_ZONES)
+        log.error("memwatch: %s does nothing: %s", name, connection.WITHOUT_ZONES)
         return
     try:
-        with leases.single_flight(name, ttl_s) as ours:
+        with locking.single_flight(name, ttl_s) as ours:
             if ours:
                 service(**arguments)
     except Exception as error:
-        obstacle = database.obstacle() if isinstance(error, DatabaseError) else None
+        obstacle = connection.obstacle() if isinstance(error, DatabaseError) else None
         if obstacle is not None:
             log.error("memwatch: %s does nothing: %s", name, obstacle)
             return

@@ -1,7 +1,7 @@
 """A health check that answers while every thread of the web waits for somebody to send the rest of a request.
 
 Each gunicorn worker listens on ``HEALTH_PORT`` beside its own port (the kernel shares connections out among them) and
-answers whoever connects, without reading what they ask. It says that the worker's interpreter runs, no more:
+answers every connection, without reading the request. It says that the worker's interpreter runs, no more:
 ``/readyz`` says what the site can do.
 """
 
@@ -16,7 +16,7 @@ ANSWER = (
     b'Cache-Control: no-store\r\n\r\n{"status":"ok"}'
 )
 PATIENCE_S = 0.5
-"""How long whoever connects has for the request: it is read so that closing does not reset the connection."""
+"""Seconds that a client has for its request: it is read so that closing does not reset the connection."""
 
 
 def listen(host: str, port: int) -> socket.socket:

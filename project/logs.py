@@ -6,7 +6,7 @@ import logging
 
 
 class WithoutRefusals(logging.Filter):
-    """Requests that were refused are told in one line: a traceback of each would let anybody fill the log."""
+    """Requests that were refused are logged in one line: a traceback each would let anyone fill the log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         status = getattr(record, "status_code", None)

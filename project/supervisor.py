@@ -1,165 +1,137 @@
-"""Keeps a handful of programs running and stops them in order; nothing it started outlives it."""
+"""Keeps the programs of Procfiles running and stops them in order; nothing it started outlives it.
+
+``python -S project/supervisor.py Procfile …``: the standard library alone, because it waits as long as they run.
+Honcho reads the same files, but ends all programs when one crashes, and leaves them behind when it is killed.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
-import dataclasses
-import logging
 import os
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-
-logger = logging.getLogger("project.supervisor")
+from collections.abc import Sequence
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
-STOP_SECONDS = 20.0
-"""How long the programs of each rank may take to stop before they are killed.
-
-Each has its own: on a busy machine web took 3 of 7 seconds that all shared, and the worker, last, wants 6.
-"""
+STOP_RANKS = {"beat": 0, "load": 0, "worker": 2}
+"""Programs of a lower rank are stopped first; the others have rank 1."""
+STOP_SECONDS = float(os.environ.get("STOP_SECONDS", "20"))
+"""How long the programs of each rank may take to stop before they are killed: on a busy machine each needs seconds."""
 STEADY_SECONDS = 30.0
 """A program that ran this long has started well: its next restart comes at once."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Program:
-    """One program to keep running."""
+    """One line of a Procfile, and the process that runs it."""
 
-    name: str
-    arguments: Sequence[str]
-    environment: Mapping[str, str]
-    stop_rank: int = 1
-    """Programs of a lower rank are stopped first."""
-
-
-class _Child:
-    def __init__(self, program: Program) -> None:
-        self.program = program
+    def __init__(self, name: str, command: str) -> None:
+        self.name, self._command = name, command
         self.process: subprocess.Popen[bytes] | None = None
-        self.started = 0.0
-        self.failures = 0
-        self.due = 0.0
+        self._started = self._due = 0.0
+        self._failures = 0
+
+    def keep_running(self) -> None:
+        """Start it when it is due; when it has ended, say so and decide when that is."""
+        now = time.monotonic()
+        if self.process is not None and self.process.poll() is not None:
+            code = self.process.returncode
+            self.kill()
+            self._failures = 0 if now - self._started >= STEADY_SECONDS else self._failures + 1
+            delay = min(30.0, 0.5 * 2**self._failures) if self._failures else 0.0
+            self._due = now + delay
+            _say(f"{self.name} ended (exit code {code}); starting it again in {delay:.0f} s")
+        if self.process is None and now >= self._due:
+            self._started = now
+            self.process = subprocess.Popen(  # noqa: S602 - the commands are ours
+                self._command,
+                shell=True,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=_prepare,  # noqa: PLW1509 - the supervisor has no threads
+            )
 
     @property
     def running(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
-
-class Supervisor:
-    """Runs programs until SIGINT or SIGTERM. Call :meth:`run` from the main thread: the death signal is bound to it."""
-
-    def __init__(self, programs: Sequence[Program], *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._children = [_Child(program) for program in programs]
-        self._clock = clock
-        self._before_exec = _death_signal()
-
-    def run(self) -> None:
-        """Start everything, restart what ends, return when everything was stopped."""
-        # Handlers first: where SIGINT arrives ignored (`sh -c '… &'`) a blocked signal would be discarded.
-        previous = {number: signal.signal(number, _nothing) for number in _SIGNALS}
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        try:
-            while True:
-                self._start_what_is_due()
-                received = signal.sigtimedwait(_SIGNALS, 0.5)
-                if received is not None and received.si_signo != signal.SIGCHLD:
-                    return
-                self._notice_ends()
-        finally:
-            self._stop()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-
-    def _start_what_is_due(self) -> None:
-        now = self._clock()
-        for child in self._children:
-            if child.process is None and now >= child.due:
-                child.started = now
-                child.process = subprocess.Popen(  # noqa: S603 - the programs are ours
-                    list(child.program.arguments),
-                    env=dict(child.program.environment),
-                    stdin=subprocess.DEVNULL,
-                    start_new_session=True,
-                    preexec_fn=self._before_exec,  # noqa: PLW1509 - the supervisor has no threads
-                )
-
-    def _notice_ends(self) -> None:
-        now = self._clock()
-        for child in self._children:
-            if child.process is None or child.process.poll() is None:
-                continue
-            code = child.process.returncode
-            _kill_session(child.process.pid)
-            child.process = None
-            child.failures = 0 if now - child.started >= STEADY_SECONDS else child.failures + 1
-            delay = 0.0 if child.failures == 0 else min(30.0, 0.5 * 2**child.failures)
-            child.due = now + delay
-            logger.warning("%s ended (%s); starting it again in %.0f s", child.program.name, _spoken(code), delay)
-
-    def _stop(self) -> None:
-        patient = True
-        for rank in sorted({child.program.stop_rank for child in self._children}):
-            these = [child for child in self._children if child.program.stop_rank == rank and child.running]
-            deadline = self._clock() + STOP_SECONDS
-            for child in these:
-                assert child.process is not None  # noqa: S101 - running
-                child.process.terminate()
-            for child in these:
-                assert child.process is not None  # noqa: S101 - running
-                patient = patient and self._awaited(child, deadline)
-                if child.running:
-                    why = "did not stop in time" if patient else "is not waited for"
-                    logger.warning("%s %s and is killed", child.program.name, why)
-                _kill_session(child.process.pid)
-                child.process.wait()
-
-    def _awaited(self, child: _Child, deadline: float) -> bool:
-        """Until it has ended or its time is over; False where Ctrl-C was pressed again."""
-        while child.running and (left := deadline - self._clock()) > 0:
-            received = signal.sigtimedwait(_SIGNALS, min(0.5, left))  # SIGCHLD is among them
-            if received is not None and received.si_signo == signal.SIGINT:
-                return False
-        return True
+    def kill(self) -> None:
+        """End what is left of its session."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
 
 
-def _nothing(_number: int, _frame: object) -> None:
-    """A handler for signals that :func:`signal.sigtimedwait` takes."""
+def read(procfile: Path) -> list[Program]:
+    """The programs of a Procfile: lines of ``name: command``."""
+    lines = [line.partition(":") for line in procfile.read_text().splitlines() if line and not line.startswith("#")]
+    return [Program(name, command.strip()) for name, _colon, command in lines]
 
 
-def _kill_session(leader: int) -> None:
-    """End what is left of the session that ``leader`` led."""
+def run(programs: Sequence[Program]) -> None:
+    """Start all, restart what ends, and stop all at SIGINT or SIGTERM. In the main thread: death signals need it."""
+    # Handlers first: where SIGINT arrives ignored (`sh -c '… &'`) a blocked signal would be discarded.
+    for number in _SIGNALS:
+        signal.signal(number, lambda _number, _frame: None)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
-        os.killpg(leader, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return
+        while True:
+            for program in programs:
+                program.keep_running()
+            received = signal.sigtimedwait(_SIGNALS, 0.5)
+            if received is not None and received.si_signo != signal.SIGCHLD:
+                return
+    finally:
+        _stop(programs)
 
 
-def _spoken(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return signal.Signals(-code).name
-    except ValueError:
-        return f"signal {-code}"
+def _stop(programs: Sequence[Program]) -> None:
+    patient = True
+    for rank in range(3):
+        these = [program for program in programs if program.running and STOP_RANKS.get(program.name, 1) == rank]
+        deadline = time.monotonic() + STOP_SECONDS
+        for program in these:
+            if program.process is not None:
+                program.process.terminate()
+        for program in these:
+            patient = patient and _awaited(program, deadline)
+            if program.running:
+                _say(f"{program.name} {'did not stop in time' if patient else 'is not waited for'} and is killed")
+            program.kill()
 
 
-def _death_signal() -> Callable[[], None]:
+def _awaited(program: Program, deadline: float) -> bool:
+    """Until it has ended or its time is over; False where Ctrl-C was pressed again."""
+    while program.running and (left := deadline - time.monotonic()) > 0:
+        received = signal.sigtimedwait(_SIGNALS, min(0.5, left))
+        if received is not None and received.si_signo == signal.SIGINT:
+            return False
+    return True
+
+
+_prctl = getattr(ctypes.CDLL(None), "prctl", None)
+_supervisor = os.getpid()
+
+
+def _prepare() -> None:
     """What a child does before its program starts: take signals again, and get SIGTERM when the supervisor dies."""
-    try:
-        prctl = ctypes.CDLL(None, use_errno=True).prctl
-    except (OSError, AttributeError):
-        prctl = None
-    supervisor = os.getpid()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    if _prctl is not None:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != _supervisor:
+            os._exit(1)  # it died before the signal was arranged
 
-    def prepare() -> None:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        if prctl is not None:
-            prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-            if os.getppid() != supervisor:
-                os._exit(1)  # it died before the signal was arranged
 
-    return prepare
+def _say(line: str) -> None:
+    sys.stderr.write(f"memwatch: {line}\n")
+
+
+if __name__ == "__main__":
+    run([program for path in sys.argv[1:] for program in read(Path(path))])
+    sys.stdout.write("memwatch has stopped.\n")

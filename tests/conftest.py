@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -45,29 +44,10 @@ def postgres_url(postgres_server: PostgresServer) -> str:
     return postgres_server.url
 
 
-_WHOLE_SERVERS = (
-    "deployment",
-    "project",
-    "monitoring",
-    "agent",
-    "transport",
-    "admin/test_browser",
-    "test_health_outages",
-)
-"""Suites whose tests start servers, browsers and interpreters, which a loaded machine may starve for a moment."""
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Such a test may be run a second time; the summary then says so. Every other test gets one try.
-
-    What takes long is left to ``make soak``, what installs other people's projects to ``make test-sites``.
-    """
+    """What takes long is left to ``make soak``, what installs other people's projects to ``make test-sites``."""
     for switch, marker in (("MEMWATCH_SOAK", "soak"), ("MEMWATCH_SITES", "sites")):
         if not os.environ.get(switch):
             left = [item for item in items if item.get_closest_marker(marker)]
             items[:] = [item for item in items if item not in left]
             config.hook.pytest_deselected(items=left)
-    for item in items:
-        path = item.path.relative_to(Path(__file__).parent).as_posix()
-        if path.startswith(_WHOLE_SERVERS):
-            item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from memwatch.figures import MemorySnapshot
+from memwatch.records import MemorySnapshot
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
 from memwatch.transport.wire import Answer, Report
 
@@ -52,6 +52,7 @@ def snapshot(at_s: float = 0.0, *, counts: Mapping[str, int] | None = None, **fi
             "gc_collections_gen2": 1,
             "requests_handled": 12,
             "threads": 3,
+            "page_faults": 21,
             "census_pause_ms": 3.5,
             "snapshot_cpu_ms": 6.25,
             **figures,

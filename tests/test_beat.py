@@ -86,7 +86,7 @@ def test_a_beat_started_again_keeps_its_timetable(
     assert not caplog.text
 
 
-def test_otherwise_it_keeps_time_as_celerys_own(scheduler: Noted) -> None:
+def test_the_scheduler_keeps_time_like_that_of_celery(scheduler: Noted) -> None:
     with time_machine.travel(START, tick=False) as clock:
         sent = run(scheduler, clock, 120)
         assert sent.count("ingest") in (23, 24)

@@ -42,7 +42,7 @@ def test_a_leak_is_named_by_its_type_or_its_container_in_its_own_service() -> No
     assert not is_named(planted, leak(object_type="function", service="worker"))
 
 
-def test_another_holder_is_wrong_unless_it_is_doubted() -> None:
+def test_a_wrong_holder_counts_as_wrong_unless_marked_unsure() -> None:
     planted = LEAKS["request"]
     line = min(planted.lines)
     right = judge(planted, {"held_by": "AuditTrail.trail", "your_code": f"/srv/{line}"})

@@ -11,9 +11,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from memwatch.exposition import down, families, shown_types
-from memwatch.figures import MemorySnapshot
-from memwatch.metrics.page import MAX_FORMATS, Page, accepts_gzip
+from memwatch.metrics.rendered_page import MAX_FORMATS, Page, accepts_gzip
 from memwatch.observation import FLEET, SELF, Backlog, Observation, Observed, OpenLeak
+from memwatch.records import MemorySnapshot
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 WEB_1 = {"service": "web", "host": "a", "slot": "web-1"}
@@ -34,6 +34,7 @@ def figures(**changes: object) -> MemorySnapshot:
         "gc_collections_gen1": 40,
         "gc_collections_gen2": 3,
         "census_pause_ms": 12.5,
+        "page_faults": 21,
     }
     return MemorySnapshot(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -74,6 +75,7 @@ def test_the_figures_of_a_process_carry_service_host_and_slot() -> None:
     assert value(shown, "fogcompute_memory_gc_collections_total", **WEB_1, generation="2") == 3
     assert value(shown, "memwatch_process_resident_memory_bytes", **WEB_1) == 600 * 1024 * 1024
     assert value(shown, "memwatch_heap_used_bytes", **WEB_1) == 512 * 1024 * 1024
+    assert value(shown, "memwatch_process_major_page_faults_total", **WEB_1) == 21
     assert value(shown, "memwatch_census_pause_seconds", **WEB_1) == 0.0125
     assert value(shown, "memwatch_process_start_time_seconds", **WEB_1) == NOW.timestamp()
     assert value(shown, "memwatch_last_snapshot_timestamp_seconds", **WEB_1) == NOW.timestamp()

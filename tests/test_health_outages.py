@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ import psycopg
 import pytest
 
 from tests.servers import PostgresServer, RedisServer, Server, free_port, postgres_program, redis_program
+from tests.waiting import until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.deployment]
 
@@ -77,15 +77,7 @@ def web(
             return error.code, json.loads(error.read())
 
     try:
-        limit = time.monotonic() + WITHIN_S
-        while True:
-            try:
-                ask("/healthz")
-                break
-            except OSError:
-                assert process.poll() is None
-                assert time.monotonic() < limit, "gunicorn did not come up"
-                time.sleep(0.2)
+        until(lambda: ask("/healthz"), within_s=WITHIN_S)
         yield ask
     finally:
         process.terminate()
@@ -94,15 +86,13 @@ def web(
 
 def wait_for(web: Callable[[str], tuple[int, Any]], code: int, **wanted: bool) -> None:
     """Until ``/readyz`` says so; it and ``/healthz`` are answered all the while."""
-    limit = time.monotonic() + WITHIN_S
-    while True:
+
+    def as_wanted() -> bool:
         found, body = web("/readyz")
         assert web("/healthz") == (200, {"status": "ok"})
-        said = {name: body["checks"][name]["ok"] for name in wanted}
-        if (found, said) == (code, wanted):
-            return
-        assert time.monotonic() < limit, f"{found} {body} after {WITHIN_S} s"
-        time.sleep(0.2)
+        return (found, {name: body["checks"][name]["ok"] for name in wanted}) == (code, wanted)
+
+    until(as_wanted, within_s=WITHIN_S, every_s=0.2, seen=lambda: web("/readyz"))
 
 
 def each_process(server: Server, act: Callable[[psutil.Process], None]) -> None:

@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from memwatch.figures import Leak
 from memwatch.profiler import MemoryProfiler
+from memwatch.records import Leak
 from memwatch.transport import open_hub, open_uplink
 from tests.reports import START, report, snapshot
 

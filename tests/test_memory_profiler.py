@@ -21,8 +21,8 @@ import pytest
 
 from memwatch import profiler as module
 from memwatch.agent.config import AgentConfig
-from memwatch.figures import DriftReport, Leak, MemoryMetrics, MemorySnapshot
 from memwatch.profiler import MemoryProfiler, get_memory_profiler
+from memwatch.records import DriftReport, Leak, MemoryMetrics, MemorySnapshot
 
 T = TypeVar("T")
 

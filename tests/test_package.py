@@ -94,7 +94,7 @@ import sys
 sys.path.insert(0, {str(tmp_path)!r})
 import asyncio, datetime
 from memwatch.profiler import get_memory_profiler
-from memwatch.figures import MemorySnapshot
+from memwatch.records import MemorySnapshot
 
 class Kept: pass
 kept = []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from memwatch.figures import MemorySnapshot
 from memwatch.profiler_alerts import gc_finding, growth_finding, heap_finding
+from memwatch.records import MemorySnapshot
 
 MINUTE = 60.0
 

@@ -15,7 +15,8 @@ from prometheus_client.exposition import generate_latest
 
 from memwatch.metrics.collector import FleetCollector
 from memwatch.models import Alert, Leak
-from memwatch.services import alerts, leaks
+from memwatch.services import alerts
+from memwatch.services.leaks import actions, judging
 from tests.metrics.scraped import samples
 from tests.services.stored import MINUTE, NOON, QUOTE, end_process, store_process, store_snapshots
 
@@ -43,7 +44,7 @@ def leak() -> Leak:
     for slot in (1, 2):
         process = store_process(slot=slot, started=timezone.now() - MINUTE)
         store_snapshots(process, timezone.now() - MINUTE, timezone.now())
-    leaks.detect()
+    judging.detect()
     return Leak.objects.get()
 
 
@@ -54,7 +55,7 @@ def admin() -> Client:
     return client
 
 
-def test_the_admin_shows_it_as_the_services(leak: Leak, admin: Client) -> None:
+def test_the_admin_shows_a_leak_of_a_service(leak: Leak, admin: Client) -> None:
     pages = {
         "leak": reverse("admin:memwatch_leak_change", args=(leak.pk,)),
         "leaks": reverse("admin:memwatch_leak_changelist"),
@@ -70,7 +71,7 @@ def test_the_admin_shows_it_as_the_services(leak: Leak, admin: Client) -> None:
     assert "in every process of the service" in page
 
 
-def test_the_api_gives_it_without_a_process(leak: Leak, admin: Client) -> None:
+def test_the_api_returns_a_leak_of_a_service_without_a_process(leak: Leak, admin: Client) -> None:
     (row,) = admin.get("/api/v1/leaks/?service=web").json()["results"]
     assert (row["process"], row["slot"], row["object_type"]) == (None, None, QUOTE)
     assert row["evidence"]["trend"]["axis"] in ("age", "work")
@@ -78,7 +79,7 @@ def test_the_api_gives_it_without_a_process(leak: Leak, admin: Client) -> None:
     assert admin.get(f"/api/v1/leaks/{leak.pk}/").json()["events"][0]["kind"] == "detected"
 
 
-def test_metrics_give_it_with_the_service_alone(leak: Leak) -> None:
+def test_metrics_label_a_leak_of_a_service_with_the_service_alone(leak: Leak) -> None:
     registry = CollectorRegistry()
     registry.register(FleetCollector(max_age_s=0))
     found = samples(generate_latest(registry).decode())
@@ -90,7 +91,7 @@ def test_an_alert_is_raised_for_it_and_cleared_when_it_is_over(leak: Leak) -> No
     alert = Alert.objects.get(type="leak")
     assert (alert.leak, alert.process, alert.is_raised) == (leak, None, True)
     assert "web" in alert.message
-    leaks.resolve(leak, by=None)
+    actions.resolve(leak, by=None)
     alerts.check()
     alert.refresh_from_db()
     assert not alert.is_raised

@@ -12,7 +12,7 @@ from django.utils import timezone
 from memwatch import tasks
 from memwatch.models import Lease, Snapshot
 from memwatch.schedule import beat_schedule
-from memwatch.services import ingest
+from memwatch.services.ingest import reader
 from memwatch.transport import open_uplink
 from tests.reports import report, snapshot
 
@@ -72,7 +72,7 @@ def test_a_task_that_fails_says_so_in_one_line_and_fails(
     def away(**_arguments: Any) -> None:
         raise RuntimeError("the spool is gone")
 
-    monkeypatch.setattr(ingest, "ingest_reports", away)
+    monkeypatch.setattr(reader, "ingest_reports", away)
     with caplog.at_level(logging.ERROR, "memwatch"), pytest.raises(RuntimeError):
         tasks.ingest_reports.apply(throw=True)
     (record,) = (item for item in caplog.records if item.name == "memwatch")
@@ -119,11 +119,11 @@ def test_the_timetable_follows_the_interval() -> None:
     assert (demo["take_snapshots"], demo["ingest_reports"], demo["detect_leaks"], demo["check_alerts"]) == (
         2,
         2,
-        10,
-        10,
+        5,
+        5,
     )
-    assert seconds(0.2)["detect_leaks"] == 5
-    assert (usual["send_notifications"], demo["send_notifications"]) == (15, 10)
+    assert (seconds(5)["detect_leaks"], seconds(0.2)["detect_leaks"]) == (10, 5)
+    assert (usual["send_notifications"], demo["send_notifications"]) == (15, 5)
 
 
 def test_a_wrong_setting_leaves_the_timetable_whole_so_that_the_check_can_say_it() -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from benchmarks.census.heap import build, churn
-from memwatch.figures import MB
+from memwatch.records import MB
 from memwatch.sampling import Sampler
 from memwatch.sampling.walk import census_method, native
 

@@ -72,7 +72,7 @@ def _run(options: argparse.Namespace) -> int:
         from django.db import connection
 
         from memwatch.models import Leak
-        from memwatch.services import leaks
+        from memwatch.services.leaks import judging
 
         begin = datetime.now(UTC) - timedelta(minutes=options.snapshots)
         fleet = [Simulated(number, begin) for number in range(options.processes)]
@@ -83,7 +83,7 @@ def _run(options: argparse.Namespace) -> int:
         for number in range(PASSES):
             now = begin + timedelta(minutes=options.snapshots + number)
             started, cpu = time.perf_counter(), time.process_time()
-            done = leaks.detect(now)
+            done = judging.detect(now)
             seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
             slowest = max(slowest, seconds)
             print(
@@ -120,7 +120,7 @@ def _store(fleet: list[Simulated], snapshots: int) -> int:
     from django.db.models import Max, OuterRef, Subquery
 
     from memwatch.models import Baseline, Process, Snapshot
-    from memwatch.services.types import intern
+    from memwatch.services.ingest.writer import intern
 
     ids = _processes(fleet, snapshots)
     names = {name for process in fleet for name in process.snapshot(0).top_objects or ()}
@@ -179,7 +179,7 @@ def _processes(fleet: list[Simulated], snapshots: int) -> dict[str, int]:
 
 def _rows(fleet: list[Simulated], snapshots: int, ids: dict[str, int], types: dict[str, int]) -> Iterator[Any]:
     from memwatch.models import Snapshot
-    from memwatch.queries.figures import columns_of
+    from memwatch.queries.snapshot_mapping import columns_of
 
     for seq in range(snapshots):
         for process in fleet:

@@ -57,8 +57,8 @@ def pauses() -> dict[str, list[float]]:
 
     from benchmarks.diagnosis.held import HeldMeter
     from memwatch.diagnosis import options
-    from memwatch.diagnosis.host import Host
-    from memwatch.diagnosis.referrers import ReferrersRecording
+    from memwatch.diagnosis.context import Host
+    from memwatch.diagnosis.referrers.recording import ReferrersRecording
 
     meter = HeldMeter()
 
@@ -148,7 +148,8 @@ def _ratios(recorded: RecordedHost, other: RecordedHost, *, pairs: int, seconds:
 def report_found(sizes: list[int]) -> bool:
     """The pause of a fork, what the copies took, how long until the answer, and whether it is right."""
     print(
-        "   objects           fork ms / gc.collect() ms / CPU of two copies s / MB of a copy / answer after s / right"
+        "   objects           fork ms / its CPU ms / gc.collect() ms / CPU of two copies s / MB of a copy / "
+        "answer after s / right"
     )
     within = True
     for size in sizes:
@@ -157,8 +158,9 @@ def report_found(sizes: list[int]) -> bool:
             done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=900)
             found = json.loads(done.stdout)
             print(
-                f"   {found['objects']:>10,} {state:<8}{found['fork_ms']:6.1f} /{found['collect_ms']:8.0f} /"
-                f"{found['child_cpu_ms'] / 1e3:6.1f} /{found['child_mb']:6.0f} /{found['duration_s']:6.1f} / "
+                f"   {found['objects']:>10,} {state:<8}{found['fork_ms']:6.1f} /{found['held_ms']:6.1f} /"
+                f"{found['collect_ms']:8.0f} /{found['child_cpu_ms'] / 1e3:6.1f} /{found['child_mb']:6.0f} /"
+                f"{found['duration_s']:6.1f} / "
                 f"{'yes' if found['right'] else found['holder']}",
                 flush=True,
             )

@@ -1,7 +1,8 @@
 """What *Find the cause* costs and finds in a process of so many objects, under load, with a leak planted.
 
 Requests are kept by a middleware, beside twice as many older ones that a constant holds; half a core handles requests.
-Prints one line of JSON. ``python -m benchmarks.diagnosis.copies 900000 churned``.
+Prints one line of JSON. ``python -m benchmarks.diagnosis.copies 900000 churned``; with ``within`` after that as if a
+copy would pause it for long, so that the process itself is searched, where that is allowed.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from typing import Any
 from benchmarks.census.__main__ import Probe
 from benchmarks.census.heap import build, churn
 from memwatch.diagnosis import options
-from memwatch.diagnosis.host import Host
-from memwatch.diagnosis.meter import Meter
-from memwatch.diagnosis.referrers import ReferrersRecording
+from memwatch.diagnosis.context import Host, Refused
+from memwatch.diagnosis.copy import fork_pause
+from memwatch.diagnosis.cost_meter import Meter
+from memwatch.diagnosis.referrers.recording import ReferrersRecording
 
 RATE = 20.0
 """Requests a second."""
@@ -76,8 +78,10 @@ class Site:
         self._thread.join()
 
 
-def measured(objects: int, *, churned: bool) -> dict[str, Any]:
+def measured(objects: int, *, churned: bool, within: bool) -> dict[str, Any]:
     """One recording."""
+    if within:
+        fork_pause.LONGEST_MS = 0.0
     kept = build(objects)
     if churned:
         churn(kept, objects)
@@ -93,6 +97,7 @@ def measured(objects: int, *, churned: bool) -> dict[str, Any]:
         host = Host(requests_handled=lambda: site.handled)
         work = ReferrersRecording(options.referrers({"type": f"{__name__}.Request"}), host).run(meter)
         found: list[Any] = []
+        refused: list[str] = []
 
         def record() -> None:
             try:
@@ -104,6 +109,8 @@ def measured(objects: int, *, churned: bool) -> dict[str, Any]:
                     time.sleep(wait_s)
             except StopIteration as end:
                 found.append(end.value)
+            except Refused as reason:
+                refused.append(str(reason))
             finally:
                 gc.enable()
 
@@ -111,15 +118,21 @@ def measured(objects: int, *, churned: bool) -> dict[str, Any]:
         began = time.perf_counter()
         gc.collect()
         collect_ms = (time.perf_counter() - began) * 1e3
-    holder = found[0].holder
-    right = holder is not None and holder.attribute == "AuditTrail.trail" and holder.sure
+    holder = found[0].holder if found else None
+    right = (
+        holder is not None
+        and holder.sure
+        and (holder.attribute, holder.code_line) == ("AuditTrail.trail", "self.trail.append(request)")
+    )
     return {
         **meter.figures(),
         "objects": len(gc.get_objects()),
+        "refused": "".join(refused),
+        "held_ms": round(meter.longest_hold_ms, 1),
         "seen_ms": round(seen_ms, 1),
         "usual_ms": round(usual_ms, 1),
         "collect_ms": round(collect_ms, 1),
-        "right": bool(right and holder.code_line == "self.trail.append(request)"),
+        "right": right,
         "holder": None if holder is None else [holder.name, holder.attribute, holder.code, holder.grows_per_call],
     }
 
@@ -127,4 +140,4 @@ def measured(objects: int, *, churned: bool) -> dict[str, Any]:
 if __name__ == "__main__":
     # Under its own name: by that the file of a program's own code is looked for.
     own = importlib.import_module("benchmarks.diagnosis.copies")
-    print(json.dumps(own.measured(int(sys.argv[1]), churned=sys.argv[2:] == ["churned"])))
+    print(json.dumps(own.measured(int(sys.argv[1]), churned="churned" in sys.argv, within="within" in sys.argv)))

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 
-from memwatch.diagnosis.meter import Meter
+from memwatch.diagnosis.cost_meter import Meter
 
 
 class HeldMeter(Meter):
@@ -22,7 +22,7 @@ class HeldMeter(Meter):
             yield
         self.longest_ms = max(self.longest_ms, (time.thread_time() - began) * 1e3)
 
-    def forked(self, milliseconds: float) -> None:
+    def forked(self, milliseconds: float, *, cpu_ms: float) -> None:
         """A fork holds the interpreter for its whole time."""
-        super().forked(milliseconds)
-        self.longest_ms = max(self.longest_ms, milliseconds)
+        super().forked(milliseconds, cpu_ms=cpu_ms)
+        self.longest_ms = max(self.longest_ms, cpu_ms)

@@ -26,9 +26,9 @@ def serve() -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
+    from memwatch.metrics.background_refresh import Refresher
     from memwatch.metrics.collector import FleetCollector
-    from memwatch.metrics.page import Page
-    from memwatch.metrics.refresh import Refresher
+    from memwatch.metrics.rendered_page import Page
     from memwatch.metrics.server import MetricsServer
 
     collector = FleetCollector(max_age_s=0)

@@ -119,13 +119,13 @@ class Fleet:
         from django.db import connection
 
         from memwatch.models import Snapshot
-        from memwatch.services import ingest
+        from memwatch.services.ingest import reader
 
         count = self.options.history
         living = [process for process in self.processes if process.kind != RESTARTING]
         with _progress() as progress:
             task = progress.add_task("history", total=2 + len(HALVES) * max(0, count - 2))
-            _take(ingest, [process.report(0).encode() for process in living])
+            _take(reader, [process.report(0).encode() for process in living])
             progress.advance(task)
             writers = [Child("history", *self._part_of_history(half)) for half in HALVES]
             while any(writer.runs() for writer in writers):
@@ -133,7 +133,7 @@ class Fleet:
                 progress.update(task, completed=1 + sum(writer.lines_so_far() for writer in writers))
             for writer in writers:
                 writer.lines()
-            _take(ingest, [process.report(count - 1).encode() for process in living])
+            _take(reader, [process.report(count - 1).encode() for process in living])
             progress.advance(task)
             with connection.cursor() as cursor:
                 cursor.execute("ANALYZE")

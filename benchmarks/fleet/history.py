@@ -19,8 +19,8 @@ def main(arguments: list[str]) -> None:
 
     django.setup()
     from memwatch.models import Process, Snapshot
-    from memwatch.queries.figures import columns_of, type_names
-    from memwatch.services.types import intern
+    from memwatch.queries.snapshot_mapping import columns_of, type_names
+    from memwatch.services.ingest.writer import intern
 
     begin, interval_s, *numbers = arguments
     count, first, last = map(int, numbers)

@@ -18,7 +18,7 @@ def server_times() -> dict[str, tuple[float, float]]:
 
     from memwatch.exposition import families
     from memwatch.metrics.fleet import observe
-    from memwatch.metrics.page import Page
+    from memwatch.metrics.rendered_page import Page
 
     call_command("collectstatic", verbosity=0, interactive=False)
     user = get_user_model().objects.create_superuser("bench", "", "bench")

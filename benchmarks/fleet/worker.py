@@ -56,7 +56,7 @@ def _timed(name: str, task: Any) -> None:
 
 def _drain() -> None:
     from memwatch.conf import get_settings
-    from memwatch.services.ingest import IngestResult, ingest_reports
+    from memwatch.services.ingest.reader import IngestResult, ingest_reports
     from memwatch.transport import open_hub
 
     hub = open_hub(get_settings().transport_url)

@@ -108,7 +108,7 @@ def _site(folder: Path, database: str) -> str:
 
 def _measure(url: str, payloads: list[bytes]) -> tuple[float, float]:
     """Seconds and CPU seconds of this process from the first read to the last acknowledgement."""
-    from memwatch.services.ingest import ingest_reports
+    from memwatch.services.ingest.reader import ingest_reports
     from memwatch.transport import open_hub, open_uplink
 
     uplink, hub = open_uplink(url, "bench"), open_hub(url)

@@ -12,8 +12,8 @@ import json
 import sys
 
 from benchmarks.leaks.case import load
-from memwatch.figures import MemorySnapshot
 from memwatch.profiler import MemoryProfiler
+from memwatch.records import MemorySnapshot
 
 
 def snapshots_of(name: str, snapshots: int, steps: int) -> list[MemorySnapshot]:

@@ -19,7 +19,7 @@ from random import Random
 from statistics import median
 
 from memwatch.detection import History, judge
-from memwatch.detection.gates import WATCH_POINTS
+from memwatch.detection.rules.gates import WATCH_POINTS
 
 HALVES = {"tuning": 0, "scoring": 1_000_000}
 NAME = "shop.models.AuditEntry"

@@ -22,7 +22,7 @@ from benchmarks.leaks.environments import DEFAULT_FOLDER
 from benchmarks.leaks.runs import Run, all_measured, planned, save, saved
 from benchmarks.leaks.score import Score, tally
 from memwatch.detection import detect_leaks
-from memwatch.figures import Leak
+from memwatch.records import Leak
 
 LENGTHS = (20, 30, 40)
 START = datetime(2026, 1, 1, tzinfo=UTC)

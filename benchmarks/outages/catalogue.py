@@ -211,7 +211,7 @@ OUTAGES = [
     Outage(name="Celery worker OOM-killed", how="SIGKILL during an ingest, twice", befall=_oom_killed),
     *_program("Beat", "beat"),
     Outage(name="Two beats", how="a second one by mistake", befall=_two_beats),
-    Outage(name="Poisoned reports", how=f"{POISONED} that nobody can read", befall=_poison),
+    Outage(name="Poisoned reports", how=f"{POISONED} that cannot be read", befall=_poison),
     Outage(name="Rolling deploy", how="older, newer and unknown payloads; workers replaced twice", befall=_rolling),
     Outage(name="Clock back", how="set back by an hour", befall=_clock(-HOUR_S)),
     Outage(name="Clock forward", how="and right again", befall=_clock(0.0)),

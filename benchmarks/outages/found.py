@@ -138,7 +138,7 @@ def summary() -> str:
     lost = sum(max(0, one.lost) + one.host_lost for one in found)
     return (
         f"{len(found)} outages, {sum(one.taken + one.host_taken for one in found):,} snapshots, {lost} lost, "
-        f"{sum(one.twice for one in found)} stored twice; {sum(one.requests for one in found):,} requests meanwhile, "
+        f"{sum(one.twice for one in found)} stored twice; {sum(one.requests for one in found):,} requests, "
         f"p99 of the watched page {change:.3f} ({low:.3f} to {high:.3f}) of what it was in calm."
     )
 

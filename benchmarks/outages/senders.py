@@ -15,9 +15,8 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import Any
 
-from memwatch.agent.buffer import Batch
-from memwatch.agent.outbox import Outbox
-from memwatch.figures import MemorySnapshot
+from memwatch.agent.outbox import Batch, Outbox
+from memwatch.records import MemorySnapshot
 from memwatch.sampling.identity import ProcessInfo
 from memwatch.transport import TransportUnavailable, open_uplink
 from memwatch.transport.recordings import RecordingPart

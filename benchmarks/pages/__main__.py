@@ -77,7 +77,7 @@ def _own(built: dict[str, Any]) -> list[tuple[str, str, int]]:
     """What is asked for, by whom it is called, with its limit in milliseconds."""
     from django.urls import reverse
 
-    from memwatch.admin.slots import url
+    from memwatch.admin.fleet.slots import url
     from memwatch.queries import Cursor
 
     listed = "/admin/memwatch/snapshot/"

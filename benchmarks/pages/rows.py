@@ -36,7 +36,7 @@ def build(rows: int, now: datetime) -> dict[str, Any]:
     from django.db import connection
 
     from memwatch.models import ObjectType, Process, Release, Service, Snapshot
-    from memwatch.models.packing import pack_counts
+    from memwatch.models.packed_fields import pack_counts
 
     processes = max(HISTORIC + 1, (rows - BUSY_ROWS) // MINUTES)
     start = now - timedelta(minutes=MINUTES)

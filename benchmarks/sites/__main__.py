@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from typing import Any
 from benchmarks.sites.deployment import DEFAULT_INTERVAL_S, deployed, machine
 from benchmarks.sites.recipes import SITES
 from benchmarks.sites.report import tables
-from benchmarks.sites.run import run
+from benchmarks.sites.run import PER_SECOND, run
 from benchmarks.sites.scoring import NAMED_WITHIN
 from benchmarks.sites.truth import RUNS
 from tests.sites.foreign import ROOT, build_wheel
@@ -36,6 +37,7 @@ def main() -> int:
     parser.add_argument("--site", action="append", choices=SITES, help="several times for several (default: all)")
     parser.add_argument("--leak", action="append", choices=RUNS, help="several times for several (default: all)")
     parser.add_argument("--interval", type=float, default=DEFAULT_INTERVAL_S, help="seconds (default: %(default)g)")
+    parser.add_argument("--rate", type=float, default=PER_SECOND, help="requests a second (default: %(default)g)")
     parser.add_argument("--minutes", type=float, help=f"of each run (default: {NAMED_WITHIN + 1} intervals)")
     parser.add_argument("--wheel", type=Path, help="memwatch's wheel (default: built from this tree)")
     parser.add_argument("--results", type=Path, default=ROOT / "var" / "bench-sites", help="folder of the results")
@@ -47,7 +49,7 @@ def main() -> int:
     results: list[dict[str, Any]] = []
     failed = 0
     chosen.results.mkdir(parents=True, exist_ok=True)
-    file = chosen.results / f"{datetime.datetime.now(tz=datetime.UTC):%Y%m%d-%H%M%S}.json"
+    file = chosen.results / f"{datetime.datetime.now(tz=datetime.UTC):%Y%m%d-%H%M%S}-{os.getpid()}.json"
     try:
         with tempfile.TemporaryDirectory(prefix="memwatch-bench-", ignore_cleanup_errors=True) as made:
             wheel = chosen.wheel or build_wheel(Path(made))
@@ -56,7 +58,9 @@ def main() -> int:
                 with deployed(SITES[name], wheel, Path(made) / name, chosen.interval) as deployment:
                     for leak in chosen.leak or RUNS:
                         try:
-                            results.append(run(name, deployment, leak, minutes=minutes, say=say))
+                            results.append(
+                                run(name, deployment, leak, minutes=minutes, per_second=chosen.rate, say=say)
+                            )
                         except Exception:  # noqa: BLE001  the next one may run
                             failed += 1
                             say(f"{name} {leak}: could not be run\n{traceback.format_exc()[-3000:]}")

@@ -22,7 +22,7 @@ from tests.sites.foreign import ForeignSite, environment_with
 
 MIGRATE_S = 1200.0
 DEFAULT_INTERVAL_S = 60.0
-USER = {"username": "operator", "password": "a long password 77"}
+USER = {"username": "operator@example.org", "password": "a long password 77"}
 """As ``tests/sites/inside.py`` makes it."""
 PLANT = f"""
 INSTALLED_APPS = [*INSTALLED_APPS, "{APP}"]

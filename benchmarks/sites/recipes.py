@@ -67,6 +67,7 @@ GIT_ROOT, JOBS_ROOT, MEDIA_ROOT, STATIC_ROOT = (
     os.path.join(NAUTOBOT_ROOT, name) for name in ("git", "jobs", "media", "static")
 )
 CACHES = {{"default": {{"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "{site.broker}"}}}}
+CELERY_TASK_DEFAULT_QUEUE = "celery"
 INSTALLATION_METRICS_ENABLED = False
 INSTALLED_APPS, MIDDLEWARE = list(INSTALLED_APPS), list(MIDDLEWARE)
 ROOT_URLCONF = "mysite.urls"
@@ -153,10 +154,11 @@ SITES = {
     "nautobot": BenchmarkSite(
         packages=("nautobot",), make=nautobot, database=True, settings_file="config.py",
         pages=("/login/", "/login/?next=/dcim/devices/"), catch_all=True,
+        beat=("--scheduler", "memwatch.beat:SteadyScheduler"),  # its own runs nothing but Nautobot's jobs
     ),
     "labelstudio": BenchmarkSite(
-        packages=("label-studio",), make=label_studio, database=True, pages=("/user/login/", "/version/"),
-        catch_all=True,
+        packages=("label-studio", "celery[redis]<5.6"),  # it wants a client of Redis that later ones refuse
+        make=label_studio, database=True, pages=("/user/login/", "/version/"), catch_all=True,
     ),
     "pulp": BenchmarkSite(
         packages=("pulpcore", "pulp-rpm", "pulp-container", "pulp-ansible", "pulp-python", "pulp-deb"),

@@ -22,7 +22,7 @@ def tables(results: Sequence[dict[str, Any]]) -> str:
             parts += [f"**{title}**", _table(HEAD, map(_row, rows)), summary(rows)]
     costs = [each for each in results if each["leak"] in (NONE, UNWATCHED)]
     if costs:
-        head = ("site", "run", "objects", "RSS MB", "CPU %", "CPU ms a request", "median ms", "false")
+        head = ("site", "run", "objects", "RSS MB", "CPU %", "CPU ms a request", "median ms", "grow", "false")
         parts += ["**Without a leak**", _table(head, map(_cost, costs))]
     return "\n\n".join(parts)
 
@@ -59,7 +59,7 @@ def _cost(each: dict[str, Any]) -> tuple[str, ...]:
     return (
         each["site"], each["leak"], _figure(each["objects"]["objects"]), _figure(each["worker_rss_mb"]),
         _figure(each["worker_cpu_percent"]), _figure(each["worker_cpu_ms_per_request"]), _figure(each["median_ms"]),
-        str(len(each["false_verdicts"])),
+        str(sum(row["source"] == "processes" for row in each["told"])), str(len(each["false_verdicts"])),
     )  # fmt: skip
 
 

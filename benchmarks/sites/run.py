@@ -21,11 +21,13 @@ AFTER_NAMED = 2
 """Intervals that are looked at after the leak has its name, for what else is said."""
 
 
-def run(site: str, deployment: Deployment, name: str, *, minutes: float, say: Callable[[str], None]) -> dict[str, Any]:
+def run(
+    site: str, deployment: Deployment, name: str, *, minutes: float, per_second: float, say: Callable[[str], None]
+) -> dict[str, Any]:
     """``minutes`` are those from the leak's beginning, unless it is named and recorded before."""
     interval_s, planted = deployment.interval_s, LEAKS.get(name)
     deployment.start(watched=name != UNWATCHED)
-    load = Load(deployment.get_page, deployment.recipe.pages, PER_SECOND)
+    load = Load(deployment.get_page, deployment.recipe.pages, per_second)
     watch = Watch(deployment, planted)
     try:
         began = _warm_up(deployment, watch, load)
@@ -53,8 +55,8 @@ def run(site: str, deployment: Deployment, name: str, *, minutes: float, say: Ca
     service = planted.service if planted else None
     cpu_s = sum(after[pid][0] - before[pid][0] for pid in after if pid in before)
     found: dict[str, Any] = {
-        "site": site, "leak": name, "interval_s": interval_s, "warm_s": round(start - began, 1),
-        "seconds": round(end - start, 1), "objects": objects, "requests": len(ran),
+        "site": site, "leak": name, "interval_s": interval_s, "per_second": per_second,
+        "warm_s": round(start - began, 1), "seconds": round(end - start, 1), "objects": objects, "requests": len(ran),
         "not_answered": sum(each.status == 0 or each.status >= 500 for each in ran),
         "median_ms": round(statistics.median(each.took_s for each in ran) * 1e3, 1) if ran else None,
         "worker_cpu_percent": round(100 * cpu_s / (end - start) / max(1, len(after)), 2),
@@ -63,6 +65,8 @@ def run(site: str, deployment: Deployment, name: str, *, minutes: float, say: Ca
         "workers_replaced": sorted(set(before) - set(after)),
         "false_verdicts": [_short(row) for row in scoring.false_verdicts(told, service, start)],
         "answers_missing": watch.failures,
+        "told": [{"source": each.source, "after": _intervals(each.at, start, interval_s), **_short(each.row)}
+                 for each in sorted(told, key=lambda each: each.at)],
     }  # fmt: skip
     if planted:
         growth = scoring.first_growth(told, planted.service, start)
@@ -70,8 +74,6 @@ def run(site: str, deployment: Deployment, name: str, *, minutes: float, say: Ca
             "growth_after": _intervals(growth, start, interval_s),
             "named_after": _intervals(right.named_at if right else None, start, interval_s),
             "besides": [_short(row) for row in scoring.besides(told, planted, start)],
-            "told": [{"source": each.source, "after": _intervals(each.at, start, interval_s), **_short(each.row)}
-                     for each in sorted(told, key=lambda each: each.at)],
             "recording": _recording(recorded, ran, start),
         }  # fmt: skip
         if recorded is not None:
@@ -84,7 +86,7 @@ def _warm_up(deployment: Deployment, watch: Watch, load: Load) -> float:
     until = began + WARM_INTERVALS * deployment.interval_s
     fewest = 4 * len(deployment.recipe.pages)
     while time.monotonic() < until or len(load.done) < fewest:
-        time.sleep(min(2.0, deployment.interval_s))
+        time.sleep(min(10.0, deployment.interval_s / 2))
         watch.look()
     return began
 
@@ -92,7 +94,7 @@ def _warm_up(deployment: Deployment, watch: Watch, load: Load) -> float:
 def _look_on(watch: Watch, leaks: bool, until: float, interval_s: float, say: Callable[[str], None]) -> None:
     said = time.monotonic()
     while time.monotonic() < until:
-        time.sleep(min(5.0, interval_s / 2))
+        time.sleep(min(10.0, interval_s / 2))
         watch.look()
         right = watch.right()
         if leaks and right and right.named_at and time.monotonic() > right.named_at + AFTER_NAMED * interval_s:

@@ -163,7 +163,7 @@ def _await(url: str, running: subprocess.Popen[bytes]) -> None:
                 return
         except (URLError, OSError):
             time.sleep(0.5)
-    raise SystemExit(f"the demo did not start: nobody answers at {url}")
+    raise SystemExit(f"the demo did not start: no answer from {url}")
 
 
 def _free_port() -> int:

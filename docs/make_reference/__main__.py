@@ -17,13 +17,15 @@ _PART = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- /made -->)", re.DOTALL)
 
 def parts() -> Mapping[str, Callable[[], str]]:
     """What makes each part. Django has to be set up."""
-    from docs.make_reference import api, commands, metrics, models, settings  # noqa: PLC0415
+    from docs.make_reference import api, commands, figures, metrics, models, settings  # noqa: PLC0415
 
     return {
         "settings": settings.settings,
         "commands": commands.commands,
         "reference_metrics": metrics.reference_metrics,
         "own_metrics": metrics.own_metrics,
+        "snapshot_figures": figures.snapshot_figures,
+        "snapshot_attributes": figures.snapshot_attributes,
         "models": models.tables,
         "figure_columns": models.figure_columns,
         "api_routes": api.routes,

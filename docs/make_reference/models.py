@@ -7,11 +7,13 @@ from django.db import models
 from django.db.models import Field, Model, Q, UniqueConstraint
 
 from docs.make_reference.tables import code, plain, table
-from memwatch.figures import MemorySnapshot
+from memwatch.figure import Unit
 from memwatch.models import FiguresColumns, Overview
-from memwatch.queries.figures import KIB_COLUMNS, MICROSECOND_COLUMNS
+from memwatch.queries.snapshot_mapping import NUMBERS
+from memwatch.records import FIGURES
 
-FIGURES = {field.name for field in FiguresColumns._meta.local_fields}
+_KEPT_IN = {Unit.MB: ", in KiB", Unit.MS: ", in microseconds"}
+_COLUMNS = {field.name for field in FiguresColumns._meta.local_fields}
 
 
 def _type(field: Field[object, object]) -> str:
@@ -65,7 +67,7 @@ def _permissions(model: type[Model]) -> str:
 
 def _model(model: type[Model]) -> str:
     has_figures = issubclass(model, FiguresColumns)
-    rows = _rows(model, without=FIGURES if has_figures else set())
+    rows = _rows(model, without=_COLUMNS if has_figures else set())
     made = f"### {model.__name__}\n\n{plain(model.__doc__).strip()}\n\n"
     made += table(("field", "type", "null", ""), rows) + "\n"
     if has_figures:
@@ -80,11 +82,10 @@ def tables() -> str:
 
 def _figure(column: str) -> str:
     """What the column holds, as the figure is named elsewhere."""
-    if column in KIB_COLUMNS:
-        return f"{code(KIB_COLUMNS[column])}, in KiB"
-    if column in MICROSECOND_COLUMNS:
-        return f"{code(MICROSECOND_COLUMNS[column])}, in microseconds"
-    return code(column) if column in MemorySnapshot.__dataclass_fields__ else ""
+    if column not in NUMBERS:
+        return code(column) if column in FIGURES else ""
+    figure = NUMBERS[column]
+    return code(figure.name) + _KEPT_IN.get(figure.unit, "")
 
 
 def figure_columns() -> str:

@@ -3,31 +3,28 @@
 from django.contrib import admin
 from django.contrib.admin import AdminSite
 
-from memwatch.admin import (
-    alerts,
-    baselines,
-    expected,
-    fleet,
-    leaks,
-    operations,
-    overview,
-    processes,
-    recordings,
-    rollups,
-    snapshots,
-    triggers,
-)
+from memwatch.admin import alerts, baselines, doors, rollups, snapshots
+from memwatch.admin.fleet import admin as fleet_admin
+from memwatch.admin.fleet import processes
+from memwatch.admin.leaks import admin as leaks_admin
+from memwatch.admin.leaks import expected_growth
+from memwatch.admin.operations import admin as operations_admin
+from memwatch.admin.operations import index as operations_index
+from memwatch.admin.overview import admin as overview_admin
+from memwatch.admin.recordings import admin as recordings_admin
+from memwatch.admin.recordings import triggers
 
 __all__ = [
     "alerts",
     "baselines",
-    "expected",
-    "fleet",
-    "leaks",
-    "operations",
-    "overview",
+    "expected_growth",
+    "fleet_admin",
+    "leaks_admin",
+    "operations_admin",
+    "operations_index",
+    "overview_admin",
     "processes",
-    "recordings",
+    "recordings_admin",
     "register",
     "rollups",
     "snapshots",
@@ -40,3 +37,7 @@ def register(site: AdminSite) -> None:
     for model, own in list(admin.site._registry.items()):
         if model._meta.app_label == "memwatch" and not site.is_registered(model):
             site.register(model, type(own))
+    doors.show_card(site)
+
+
+doors.show_card(admin.site)

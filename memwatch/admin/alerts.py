@@ -1,4 +1,4 @@
-"""Alerts: the list, and the page of one with what was measured, who was told and what to do."""
+"""Alerts: the list, and the page of one with its figures, notifications and what to do."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin import formats, panels, runbooks
 from memwatch.admin.base import PageAdmin
-from memwatch.admin.leak_tables import SEVERITY_RANK
-from memwatch.admin.notifications import told
+from memwatch.admin.leaks.tables import each_process_url
+from memwatch.admin.notifications import notifications_table
 from memwatch.models import Alert
+from memwatch.queries.leaks import SEVERITY_RANK
 
 MOST_EARLIER = 10
 
 
 class RaisedFilter(admin.SimpleListFilter):
-    """Shows what is raised unless asked otherwise."""
+    """Shows raised alerts by default."""
 
     title = gettext_lazy("state")
     parameter_name = "state"
@@ -54,11 +55,17 @@ class AlertAdmin(PageAdmin):
     search_fields = ("message", "service__name", "process__host")
     search_help_text = gettext_lazy("Words of the message, service or host")
     page_template = "admin/memwatch/alert/page.html"
-    about = gettext_lazy("Thresholds that were crossed. An alert is raised once and clears by itself when it is over.")
+    about = gettext_lazy("Thresholds that were crossed. An alert is raised once and clears automatically.")
     empty = gettext_lazy(
-        "No alert is raised. Cleared ones are shown by the filter “state”; whom to tell of new ones is said by the "
-        "setting ALERT_CHANNELS."
+        "No alert is raised. Use the filter “state” to see cleared alerts. ALERT_CHANNELS sets where memwatch sends "
+        "notifications."
     )
+
+    def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
+        """What is raised: the worst first; what was: the newest."""
+        if request.GET.get(RaisedFilter.parameter_name, "raised") == "raised":
+            return (SEVERITY_RANK.desc(), "-raised_at", "-id")
+        return ("-raised_at", "-id")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
         rows: QuerySet[Alert] = super().get_queryset(request)
@@ -87,7 +94,7 @@ class AlertAdmin(PageAdmin):
     def raised(self, alert: Alert) -> SafeString:
         return formats.when(alert.raised_at)
 
-    @admin.display(description=gettext_lazy("for"))
+    @admin.display(description=gettext_lazy("duration"))
     def lasted(self, alert: Alert) -> SafeString:
         return formats.number(_lasted(alert))
 
@@ -106,10 +113,11 @@ class AlertAdmin(PageAdmin):
             "facts": facts,
             "tiles": _tiles(obj),
             "leak_url": formats.page_url("leak", obj.leak_id) if obj.leak_id else "",
+            "each_url": each_process_url(obj.leak) if obj.leak and (obj.processes or 0) > 1 else "",
             "process_url": formats.page_url("process", obj.process_id) if obj.process_id else "",
             "runbook": runbooks.runbook_url(runbook) if runbook else "",
             "runbook_name": runbook,
-            "told": told(obj),
+            "notifications": notifications_table(obj),
             "earlier": [
                 {
                     "url": formats.page_url("alert", each.pk),
@@ -131,7 +139,11 @@ def _state(alert: Alert) -> SafeString:
 def _where(alert: Alert) -> SafeString:
     if alert.process is not None:
         return formats.link(formats.page_url("process", alert.process.pk), str(alert.process))
-    return formats.link(formats.page_url("service", alert.service_id), alert.service.name)
+    service = formats.link(formats.page_url("service", alert.service_id), alert.service.name)
+    if not alert.processes or alert.processes == 1:
+        return service
+    text = ngettext("{}, %s process", "{}, %s processes", alert.processes) % formats.count(alert.processes)
+    return format_html(text, service)
 
 
 def _lasted(alert: Alert) -> str:
@@ -143,7 +155,7 @@ def _tiles(alert: Alert) -> list[panels.Line]:
     if alert.value is not None:
         label = _("Growth") if alert.type == Alert.Type.LEAK else _("Measured")
         tiles.insert(0, panels.Line(label=label, value=_measure(alert, alert.value)))
-    # A leak may be noticed for other reasons than this threshold: the leak's page tells.
+    # A leak may be found for other reasons than this threshold: see the page of the leak.
     if alert.threshold is not None and alert.type != Alert.Type.LEAK:
         tiles.insert(1, panels.Line(label=_("Threshold"), value=_measure(alert, alert.threshold)))
     return tiles

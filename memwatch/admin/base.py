@@ -1,28 +1,85 @@
-"""What all of memwatch's admin pages share: nobody edits figures, big tables are not counted, pages of one object."""
+"""Base classes of the admin pages: read-only lists, bounded counts of large tables, pages of one row."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import BadRequest, EmptyResultSet, PermissionDenied
 from django.core.paginator import Paginator
+from django.db import DataError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from memwatch.admin.listing import ListedAdmin
+from memwatch.admin import formats
+from memwatch.admin.actions import ActingAdmin
+from memwatch.admin.doors import DOORS
+from memwatch.admin.time_zone import ZonedAdmin
 
 if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as Text
+
     ModelAdmin = admin.ModelAdmin[Any]
     AnyPaginator = Paginator[Any]
 else:
     ModelAdmin = admin.ModelAdmin
     AnyPaginator = Paginator
+
+
+class Listed(ChangeList):
+    """Says how many rows match where something was asked for, and nothing of others where nothing was."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not self.query and not self.has_active_filters:
+            self.full_result_count = self.result_count
+
+
+class ListedAdmin(ZonedAdmin, ActingAdmin):
+    """A list with a sentence above it, and one instead of it while it is empty."""
+
+    change_list_template = "admin/memwatch/list.html"
+    empty_value_display = formats.NOT_MEASURED
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    about: Text | str = ""
+    """What the rows are."""
+    empty: Text | str = ""
+    """Why there may be none, and what to do first."""
+
+    def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
+        """None for what other pages lead to: the index leaves it out, and its URLs stay."""
+        return super().get_model_perms(request) if self.opts.model_name in DOORS else {}
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return Listed
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Raises :class:`BadRequest` for an address whose conditions no database can be asked, such as a year 99999."""
+        try:
+            listed = super().get_changelist_instance(request)
+            with contextlib.suppress(EmptyResultSet):
+                listed.queryset.query.get_compiler(listed.queryset.db).as_sql()
+        except (ValueError, OverflowError, DataError) as error:
+            if not request.GET:
+                raise
+            raise BadRequest(f"the list cannot be narrowed like this: {str(error)[:200]}") from None
+        return listed
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        own = {"title": capfirst(self.opts.verbose_name_plural), "about": self.about, "empty": self.empty}
+        if any("\0" in value for values in request.GET.lists() for value in values[1]):
+            raise BadRequest("the address has a character that no text in the database has")
+        return super().changelist_view(request, {**own, **(extra_context or {})})
+
 
 COUNTED_ROWS = 10_000
 """A list says how many rows there are up to this many."""
@@ -43,7 +100,7 @@ class BoundedPaginator(AnyPaginator):
 
 
 class ReadOnlyAdmin(ListedAdmin):
-    """Rows that are looked at, and acted on by name, but edited and deleted by nobody."""
+    """A list whose rows cannot be added, edited or deleted. Actions are allowed."""
 
     actions_on_bottom = False
     list_per_page = 50
@@ -98,4 +155,31 @@ class PageAdmin(ReadOnlyAdmin):
             **(extra_context or {}),
         }
         request.current_app = self.admin_site.name
+        return TemplateResponse(request, self.page_template, context)
+
+
+class SinglePageAdmin(ReadOnlyAdmin):
+    """An admin whose list is one page, and not a table of its rows."""
+
+    page_template: str
+    page_title: Text | str
+
+    def page(self, request: HttpRequest) -> Mapping[str, Any]:
+        """The context of the page."""
+        raise NotImplementedError
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        request.current_app = self.admin_site.name
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": self.page_title,
+            "media": self.media,
+            **self.page(request),
+            **(extra_context or {}),
+        }
         return TemplateResponse(request, self.page_template, context)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from memwatch import queries
 from memwatch.admin import formats, panels
-from memwatch.admin.people import name_of
+from memwatch.admin.formats import name_of
 from memwatch.admin.snapshots import FiguresAdmin
 from memwatch.models import Baseline
 
@@ -38,7 +38,7 @@ class HowFilter(admin.SimpleListFilter):
     parameter_name = "how"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("itself", gettext_lazy("By itself")), ("reset", gettext_lazy("Reset by somebody"))]
+        return [("itself", gettext_lazy("Automatic")), ("reset", gettext_lazy("Reset by a user"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(automatic=self.value() == "itself") if self.value() in ("itself", "reset") else queryset
@@ -52,8 +52,8 @@ class BaselineAdmin(FiguresAdmin):
     search_help_text = gettext_lazy("Service, host, reason or who set it")
     page_template = "admin/memwatch/baseline/page.html"
     about = gettext_lazy(
-        "What later figures are compared with: the newest one in force counts. A process gets its own by itself after "
-        "its warm-up; “Reset baseline” on the page of a process or a service sets a new one."
+        "Reference figures that later snapshots are compared with. memwatch sets one for each process after its "
+        "warm-up; “Reset baseline” on the page of a process or a service sets a new one."
     )
     empty = gettext_lazy("None yet: the first snapshot of a process sets one.")
 
@@ -110,7 +110,7 @@ def _state(row: Baseline) -> SafeString:
 
 def _how(row: Baseline) -> str:
     if row.automatic:
-        return _("by itself")
+        return _("automatic")
     return _("reset by %s") % row.created_by if row.created_by else _("reset")
 
 

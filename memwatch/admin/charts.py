@@ -10,15 +10,15 @@ from django.urls import NoReverseMatch
 from django.utils.translation import gettext as _
 
 from memwatch import queries
-from memwatch.admin import drawing, formats
-from memwatch.admin.drawing import Chart, Level, Marker, Series, with_gaps
+from memwatch.admin import chart_data, formats
+from memwatch.admin.chart_data import Chart, Level, Marker, Series, with_gaps
 from memwatch.conf import get_settings
 from memwatch.models import Baseline, Leak, Process, Recording
 from memwatch.queries import Event, Point
 
 SHOWN_TYPES = 6
 NEAR_LIMIT = 3.0
-"""A limit of more than so many times the highest value would make a flat line of everything: it is told instead."""
+"""A limit above this multiple of the highest value is written as text: drawn, it would flatten every line."""
 RATES = 120
 LEAST_STRETCH = timedelta(seconds=30)
 """Collections are counted over stretches: from one snapshot to the next a rate is noise."""
@@ -41,7 +41,7 @@ def process_charts(
     charts = [_memory(lives, baseline, since, until)]
     if not outside:
         charts += [_objects(lives), _types(lives, types), _collections(lives)]
-    return drawing.page_of_charts(charts, since=since, until=until, markers=markers, note=_source_note(lives))
+    return chart_data.page_of_charts(charts, since=since, until=until, markers=markers, note=_source_note(lives))
 
 
 def series(

@@ -1,12 +1,14 @@
-"""Figures as the admin shows them: the texts of :mod:`memwatch.words`, badges, links, times with a hover.
+"""Figures as the admin shows them: the texts of :mod:`memwatch.formatting`, badges, links, times with a hover.
 
 Everything here is escaped and safe to put into a page.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from django.contrib.auth import get_user_model
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.html import format_html
@@ -14,8 +16,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from memwatch.models import Severity
-from memwatch.words import (
+from memwatch.formatting import (
     HOUR,
     MINUTE,
     NOT_MEASURED,
@@ -36,6 +37,45 @@ from memwatch.words import (
     signed_megabytes,
     signed_percent,
 )
+from memwatch.models import Severity
+
+
+def name_of(field: str) -> str:
+    """The lookup of the name of the user in ``field``: ``created_by__username``, or what the site has instead."""
+    return f"{field}__{get_user_model().USERNAME_FIELD}"
+
+
+WIDTH, HEIGHT, MARGIN = 120, 28, 3
+LEAST_SHARE = 0.2
+"""The height stands for at least this share of the highest value: noise is drawn as noise, in the middle."""
+
+
+def sparkline(values: Sequence[float], text: str) -> SafeString:
+    """A line through the values; empty for fewer than two."""
+    if len(values) < 2:
+        return SafeString("")
+    low, top = min(values), max(values)
+    reach = max(top - low, top * LEAST_SHARE) or 1.0
+    bottom = (low + top - reach) / 2
+    step = (WIDTH - 2 * MARGIN) / (len(values) - 1)
+    spots = [
+        (MARGIN + place * step, HEIGHT - MARGIN - (value - bottom) / reach * (HEIGHT - 2 * MARGIN))
+        for place, value in enumerate(values)
+    ]
+    return format_html(
+        '<svg class="mw-spark" viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}"><title>{}</title>'
+        '<polyline points="{}"/><circle cx="{}" cy="{}" r="2.2"/></svg>',
+        WIDTH,
+        HEIGHT,
+        WIDTH,
+        HEIGHT,
+        text,
+        text,
+        " ".join(f"{x:.1f},{y:.1f}" for x, y in spots),
+        f"{spots[-1][0]:.1f}",
+        f"{spots[-1][1]:.1f}",
+    )
+
 
 __all__ = [
     "HOUR", "MINUTE", "NOT_MEASURED", "SEVERITY_SHAPES", "STATE_SHAPES",
@@ -46,7 +86,7 @@ __all__ = [
 ]  # fmt: skip
 
 SEVERITY_SHAPES = {"low": "○", "medium": "◐", "high": "▲", "critical": "■"}
-"""A severity is told by word, shape and colour."""
+"""The shape of each severity: word, shape and colour say the same."""
 
 STATE_SHAPES = {
     "alive": "●", "stale": "◌", "ended": "○",
@@ -89,7 +129,7 @@ def state_badge(state: str, label: str | Promise | None = None) -> SafeString:
 
 
 def number(text: str, title: str = "") -> SafeString:
-    """A figure in a column of figures: right-aligned; ``title`` is told on hover."""
+    """A figure in a column of figures: right-aligned; ``title`` is shown on hover."""
     if title:
         return format_html('<span class="mw-number" title="{}">{}</span>', title, text)
     return format_html('<span class="mw-number">{}</span>', text)

@@ -1,4 +1,4 @@
-"""Pages that say what to do while memwatch's tables are not there, instead of failing."""
+"""Show what to do while memwatch's tables are missing, instead of an error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern
 from django.utils.translation import gettext as _
 
-from memwatch.models import database
+from memwatch.models import connection
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -41,11 +41,11 @@ class GuardedAdmin(ModelAdmin):
         @functools.wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not settings.USE_TZ:
-                return self._told(request, database.WITHOUT_ZONES)
+                return self._told(request, connection.WITHOUT_ZONES)
             try:
                 return view(request, *args, **kwargs)
             except DatabaseError:
-                obstacle = database.obstacle()
+                obstacle = connection.obstacle()
                 if obstacle is None:
                     raise
                 log.error("memwatch: %s", obstacle)

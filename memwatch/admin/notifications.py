@@ -1,4 +1,4 @@
-"""The outbox: who was told of an alert, and what did not arrive."""
+"""Alert notifications: the list, the page of one, and sending one again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin import formats, panels
-from memwatch.admin.acts import Act, one_by_one
+from memwatch.admin.actions import Act, one_by_one
 from memwatch.admin.base import BoundedPaginator, ReadOnlyAdmin
 from memwatch.models import Alert, Notification
 from memwatch.services import notifications
@@ -24,12 +24,12 @@ SEND_AGAIN = Act(
     label=gettext_lazy("Send again"),
     permission="send_again",
     run=one_by_one(lambda row, user, _values: notifications.send_again(row, by=user)),
-    done=lambda n: ngettext("%d notification is sent again.", "%d notifications are sent again.", n) % n,
+    done=lambda n: ngettext("Sending %d notification again.", "Sending %d notifications again.", n) % n,
     state=lambda row: str(row.get_state_display()),
-    becomes=gettext_lazy("is sent within seconds, and tried for a day"),
+    becomes=gettext_lazy("sent again within seconds; retried for a day"),
     consequence=gettext_lazy(
-        "The same message goes to the same channel, under the same id: a receiver that has seen it drops it. "
-        "It tells how things were when it was written."
+        "memwatch sends the stored message to the same channel with the same id, so receivers can drop duplicates. "
+        "The message describes the state at the time of the alert."
     ),
 )
 
@@ -41,10 +41,10 @@ class NotificationAdmin(ReadOnlyAdmin):
     list_select_related = ("alert",)
     search_fields = ("channel", "error", "alert__message")
     search_help_text = gettext_lazy("Channel, error, or words of the alert")
-    about = gettext_lazy("What was to be told of alerts: through which channel, and whether it arrived.")
+    about = gettext_lazy("Alert notifications, by channel and delivery status.")
     empty = gettext_lazy(
-        "Nobody was told of anything yet. The setting ALERT_CHANNELS says whom to tell; “manage.py memwatch_notify” "
-        "sends a test through each channel."
+        "No notification yet. Set ALERT_CHANNELS to receive notifications; “manage.py memwatch_notify” sends a test "
+        "message to each channel."
     )
     acts = (SEND_AGAIN,)
     change_form_template = "admin/memwatch/notification/form.html"
@@ -66,11 +66,11 @@ class NotificationAdmin(ReadOnlyAdmin):
     def state_shown(self, notification: Notification) -> SafeString:
         return _state(notification)
 
-    @admin.display(description=gettext_lazy("written"), ordering="created_at")
+    @admin.display(description=gettext_lazy("created"), ordering="created_at")
     def written(self, notification: Notification) -> SafeString:
         return formats.when(notification.created_at)
 
-    @admin.display(description=gettext_lazy("arrived"), ordering="sent_at")
+    @admin.display(description=gettext_lazy("delivered"), ordering="sent_at")
     def arrived(self, notification: Notification) -> SafeString:
         return formats.when(notification.sent_at)
 
@@ -79,11 +79,11 @@ class NotificationAdmin(ReadOnlyAdmin):
         return formats.preformatted(panels.raw_json(notification.payload))
 
 
-def told(alert: Alert) -> SafeString | str:
-    """Who was told of this alert, as a table for its page."""
+def notifications_table(alert: Alert) -> SafeString | str:
+    """The notifications of this alert, as a table for its page."""
     rows = list(alert.notifications.order_by("id"))
     if not rows:
-        return _("Nobody: it went on from an alert that was told of before, or ALERT_CHANNELS is empty.")
+        return _("None: ALERT_CHANNELS is empty, or this alert continues an earlier one.")
     body = format_html_join(
         "",
         "<tr><td><a href='{}'>{}</a></td><td>{}</td><td>{}</td><td>{}</td></tr>",
@@ -101,7 +101,7 @@ def told(alert: Alert) -> SafeString | str:
     return format_html(
         "<table><thead><tr><th scope='col'>{}</th><th scope='col'>{}</th><th scope='col'>{}</th><th scope='col'>{}</th>"
         "</tr></thead><tbody>{}</tbody></table>",
-        _("channel"), _("tells that it"), _("state"), "", body,
+        _("Channel"), _("Event"), _("State"), _("Result"), body,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.utils.functional import Promise
@@ -15,7 +15,8 @@ from django.utils.translation import gettext_lazy
 from memwatch import queries
 from memwatch.admin import formats
 from memwatch.conf import get_settings
-from memwatch.figures import BigContainer, DriftReport, MemorySnapshot
+from memwatch.figure import Figure, Unit
+from memwatch.records import FIGURES, BigContainer, DriftReport, MemorySnapshot
 
 SHOWN_TYPES = 40
 
@@ -54,6 +55,27 @@ LIMIT_SOURCES = {
     "rlimit": gettext_lazy("the process's rlimit"),
     "host": gettext_lazy("the host's memory"),
 }
+
+
+def _triple(values: tuple[int, int, int] | None) -> str:
+    return formats.NOT_MEASURED if values is None else ", ".join(formats.count(value) for value in values)
+
+
+SHOWN: Mapping[Unit, Callable[[Any], str]] = {
+    Unit.MB: formats.megabytes,
+    Unit.PERCENT: formats.percent,
+    Unit.MS: formats.milliseconds,
+    Unit.COUNT: formats.count,
+    Unit.TOTAL: formats.count,
+    Unit.NONE: _triple,
+}
+SIGNED: Mapping[Unit, Callable[[float | None], str]] = {
+    Unit.MB: formats.signed_megabytes,
+    Unit.PERCENT: formats.signed_percent,
+    Unit.COUNT: formats.signed_count,
+    Unit.TOTAL: formats.signed_count,
+}
+_SIZES = (Unit.MB, Unit.PERCENT)
 
 
 def direction(row: queries.Row) -> str:
@@ -109,51 +131,26 @@ def _since(difference: str) -> str:
 
 def memory_lines(figures: MemorySnapshot) -> list[Line]:
     """Every size of a snapshot."""
-    size = formats.megabytes
-    return [
-        Line(label=_("Resident (RSS)"), value=size(figures.rss_mb)),
-        Line(label=_("Its own (USS)"), value=size(figures.uss_mb), hint=_("every fifth snapshot")),
-        Line(label=_("Its share (PSS)"), value=size(figures.pss_mb), hint=_("every fifth snapshot")),
-        Line(label=_("Swapped out"), value=size(figures.swap_mb), hint=_("every fifth snapshot")),
-        Line(label=_("Virtual (VMS)"), value=size(figures.vms_mb)),
-        Line(label=_("Heap used"), value=size(figures.heap_used_mb), hint=_("live blocks of both allocators")),
-        Line(label=_("of it pymalloc"), value=size(figures.pymalloc_used_mb), hint=_("objects up to 512 bytes")),
-        Line(label=_("of it malloc"), value=size(figures.malloc_used_mb), hint=_("large objects, extension modules")),
-        Line(label=_("Heap committed"), value=size(figures.heap_committed_mb), hint=_("taken from the system")),
-        Line(label=_("Fragmentation"), value=formats.percent(figures.fragmentation_percent), hint=_("committed, free")),
-        Line(
-            label=_("Limit"),
-            value=size(figures.heap_size_mb),
-            hint=LIMIT_SOURCES.get(figures.heap_limit_source or "", ""),
-        ),
-        Line(label=_("Container used"), value=size(figures.cgroup_used_mb), hint=_("working set, shared")),
-        Line(label=_("Container limit"), value=size(figures.cgroup_limit_mb)),
-    ]
+    return [_line(figure, figures) for figure in _listed(figures) if figure.unit in _SIZES]
 
 
 def object_lines(figures: MemorySnapshot) -> list[Line]:
     """Objects, collections, work done and what watching costs."""
-    lines = [
-        Line(label=_("Objects"), value=formats.count(figures.total_objects), hint=_("tracked by gc")),
-        Line(label=_("Allocated blocks"), value=formats.count(figures.allocated_blocks)),
-        Line(label=_("Collections, generation 0"), value=formats.count(figures.gc_collections_gen0)),
-        Line(label=_("Collections, generation 1"), value=formats.count(figures.gc_collections_gen1)),
-        Line(label=_("Collections, generation 2"), value=formats.count(figures.gc_collections_gen2)),
-        Line(label=_("Collector's thresholds"), value=_triple(figures.gc_threshold)),
-        Line(label=_("Requests handled"), value=formats.count(figures.requests_handled)),
-        Line(label=_("Tasks handled"), value=formats.count(figures.tasks_handled)),
-        Line(label=_("Threads"), value=formats.count(figures.threads)),
-        Line(label=_("Census' longest pause"), value=formats.milliseconds(figures.census_pause_ms)),
-        Line(label=_("CPU of this snapshot"), value=formats.milliseconds(figures.snapshot_cpu_ms)),
-    ]
-    if figures.tracemalloc_current_mb or figures.tracemalloc_peak_mb:
-        peak = _("peak %s") % formats.megabytes(figures.tracemalloc_peak_mb)
-        lines.append(Line(label=_("Traced"), value=formats.megabytes(figures.tracemalloc_current_mb), hint=peak))
-    return lines
+    return [_line(figure, figures) for figure in _listed(figures) if figure.unit not in _SIZES]
 
 
-def _triple(values: tuple[int, int, int] | None) -> str:
-    return formats.NOT_MEASURED if values is None else ", ".join(formats.count(value) for value in values)
+def _listed(figures: MemorySnapshot) -> Iterator[Figure]:
+    """Those with a label; without the zeros of what is switched off."""
+    for figure in FIGURES.values():
+        if figure.label and (figure.default is None or getattr(figures, figure.name)):
+            yield figure
+
+
+def _line(figure: Figure, figures: MemorySnapshot) -> Line:
+    hint: str | Promise = _(figure.hint) if figure.hint else ""
+    if figure.name == "heap_size_mb":
+        hint = LIMIT_SOURCES.get(figures.heap_limit_source or "", "")
+    return Line(label=_(figure.label), value=SHOWN[figure.unit](getattr(figures, figure.name)), hint=hint)
 
 
 def type_rows(comparison: queries.Comparison, leaking: Iterable[str] = ()) -> list[TypeRow]:
@@ -165,7 +162,7 @@ def type_rows(comparison: queries.Comparison, leaking: Iterable[str] = ()) -> li
 
 
 def types_alone(figures: MemorySnapshot) -> list[TypeRow]:
-    """The same without a baseline: the most numerous first."""
+    """Types of a snapshot without a baseline, the most numerous first."""
     counts = list((figures.top_objects or {}).items())
     counts.sort(key=lambda item: -item[1])
     return [

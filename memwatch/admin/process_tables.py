@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from memwatch.admin import formats
-from memwatch.figures import MemorySnapshot
 from memwatch.models import Process
 from memwatch.queries import ProcessFigures
+from memwatch.records import MemorySnapshot
 
 STATE_WORDS = {
     "alive": gettext_lazy("alive"),

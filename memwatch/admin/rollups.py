@@ -1,4 +1,4 @@
-"""Roll-ups: what is left of an hour or a day of snapshots when those are gone."""
+"""Roll-ups: the figures of an hour or a day, kept after its snapshots are deleted."""
 
 from __future__ import annotations
 
@@ -10,27 +10,26 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from memwatch.admin import comparing, formats
+from memwatch.admin import formats, panels
 from memwatch.admin.base import BoundedPaginator
 from memwatch.admin.panels import Line
-from memwatch.admin.rows import Cell, RowAdmin, RowPage, Table, figure
+from memwatch.admin.row_page import Cell, RowAdmin, RowPage, Table, figure
 from memwatch.models import SnapshotRollup
-from memwatch.queries.figures import KIB_COLUMNS
-from memwatch.queries.types import names_of
+from memwatch.queries.object_types import names_of
+from memwatch.queries.snapshot_mapping import NUMBERS
 
 LENGTHS = {SnapshotRollup.Period.HOUR: timedelta(hours=1), SnapshotRollup.Period.DAY: timedelta(days=1)}
 MOST_TYPES = 60
 
 
 class PeriodFilter(admin.SimpleListFilter):
-    """Hours unless asked otherwise: each period has its own order in the index, both together have none."""
+    """Hours by default: the index orders each period by itself, not both together."""
 
     title = gettext_lazy("period")
     parameter_name = "period"
@@ -59,8 +58,8 @@ class SnapshotRollupAdmin(RowAdmin):
     sortable_by = ()
     paginator = BoundedPaginator
     about = gettext_lazy(
-        "Least, mean and most of every figure in an hour or a day of one process, and the least count of each type. "
-        "The charts of long ranges and the verdicts over days are made of these."
+        "Minimum, mean and maximum of each figure in an hour or a day of one process, and the minimum count of each "
+        "type. Charts of long ranges and verdicts over days use them."
     )
     empty = gettext_lazy("None yet: the task “prune” writes them once an hour, for hours that are over.")
 
@@ -130,28 +129,23 @@ class SnapshotRollupAdmin(RowAdmin):
 def _figures(figures: Any) -> list[list[Cell | str | SafeString]]:
     """A row for each, in the order that comparisons have."""
     known = figures if isinstance(figures, Mapping) else {}
-    by_name = {str(KIB_COLUMNS.get(column, column)): (column, values) for column, values in known.items()}
-    ordered = [
-        *(name for name in comparing.LABELS if name in by_name),
-        *sorted(by_name.keys() - comparing.LABELS.keys()),
-    ]
+    columns = [*(column for column in NUMBERS if column in known), *sorted(known.keys() - NUMBERS.keys())]
     return [
-        [str(_label(name)), *(figure(_shown(by_name[name][0], value), value) for value in by_name[name][1])]
-        for name in ordered
-        if isinstance(by_name[name][1], list) and len(by_name[name][1]) == 3
+        [_label(column), *(figure(_shown(column, value), value) for value in known[column])]
+        for column in columns
+        if isinstance(known[column], list) and len(known[column]) == 3
     ]
 
 
-def _label(name: str) -> str | Promise:
-    return comparing.LABELS.get(name, name.replace("_", " "))
+def _label(column: str) -> str:
+    return _(NUMBERS[column].label) if column in NUMBERS else column.replace("_", " ")
 
 
 def _shown(column: str, value: float | None) -> str:
-    if column in KIB_COLUMNS:
-        return formats.kib(None if value is None else round(value))
-    if column.endswith("_us"):
-        return formats.milliseconds(None if value is None else value / 1000)
-    return formats.count(value)
+    if column not in NUMBERS:
+        return formats.count(value)
+    unit = NUMBERS[column].unit
+    return panels.SHOWN[unit](None if value is None else value / unit.kept)
 
 
 def _floors(floors: Any) -> list[list[Cell | str | SafeString]]:

@@ -7,12 +7,31 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from django.contrib.admin import ModelAdmin
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from memwatch.admin import evidence
+from memwatch.admin.leaks import evidence
 from memwatch.conf import get_settings
 from memwatch.models import Alert, Leak
+from memwatch.queries.known_causes import all_causes
+
+
+def page(admin: ModelAdmin[Any], request: HttpRequest) -> HttpResponse:
+    """Every cause that was found, with its source; permissions are the caller's."""
+    context = {
+        **admin.admin_site.each_context(request),
+        "opts": admin.opts,
+        "title": _("Known causes"),
+        "media": admin.media,
+        "causes": all_causes(),
+    }
+    request.current_app = admin.admin_site.name
+    return TemplateResponse(request, "admin/memwatch/recording/known_causes.html", context)
+
 
 LEAK = "MemoryLeakDetected"
 
@@ -23,13 +42,13 @@ class Pattern:
 
     title: Promise
     anchor: str
-    """Of its section in the runbook."""
+    """The anchor of its section in the runbook."""
     advice: tuple[Promise, ...]
 
 
 CONTAINER = Pattern(
-    title=gettext_lazy("A container that nobody empties"),
-    anchor="a-container-that-nobody-empties",
+    title=gettext_lazy("A container that is never emptied"),
+    anchor="a-container-that-is-never-emptied",
     advice=(
         gettext_lazy("Find the line that adds to it: search the code for its name, or record allocation sites."),
         gettext_lazy(
@@ -73,27 +92,15 @@ NATIVE = Pattern(
         ),
     ),
 )
-FRAGMENTATION = Pattern(
-    title=gettext_lazy("Memory that is free and not given back"),
-    anchor="memory-that-is-free-and-not-given-back",
-    advice=(
-        gettext_lazy("Look for peaks: one large request or import leaves holes that small objects then keep open."),
-        gettext_lazy("Process large results in pieces (iterator(), chunks), or in a process that ends afterwards."),
-        gettext_lazy("MALLOC_ARENA_MAX=2, jemalloc, or recycling the workers keep it within bounds."),
-    ),
-)
 RECYCLED = gettext_lazy(
     "Its workers are recycled before they run out: recycling hides this leak, it does not mend it. Their next limits: "
     "--max-requests of gunicorn, worker_max_tasks_per_child of Celery."
 )
-MEANWHILE = gettext_lazy(
+RECYCLE = gettext_lazy(
     "Until it is fixed, recycle the workers well within the time to exhaustion (gunicorn --max-requests, Celery "
     "worker_max_tasks_per_child)."
 )
-_PATTERNS = {
-    Leak.Kind.OBJECTS: OBJECTS, Leak.Kind.UNTRACKED: UNTRACKED, Leak.Kind.NATIVE: NATIVE,
-    Leak.Kind.FRAGMENTATION: FRAGMENTATION,
-}  # fmt: skip
+_PATTERNS = {Leak.Kind.OBJECTS: OBJECTS, Leak.Kind.UNTRACKED: UNTRACKED, Leak.Kind.NATIVE: NATIVE}
 
 OF_ALERTS = {
     Alert.Type.HEAP_WARNING: "MemoryCapacityWarning",
@@ -120,7 +127,7 @@ def what_to_do(leak: Leak) -> Mapping[str, Any]:
     pattern = pattern_of(leak)
     return {
         "title": pattern.title,
-        "advice": [*pattern.advice, MEANWHILE if leak.process_id else RECYCLED],
+        "advice": [*pattern.advice, RECYCLE if leak.process_id else RECYCLED],
         "runbook": runbook_url(LEAK, pattern.anchor),
         "runbook_name": LEAK,
     }

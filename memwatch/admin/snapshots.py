@@ -1,4 +1,4 @@
-"""Figures kept: snapshots, their roll-ups, baselines. Nobody edits them."""
+"""Snapshots: the read-only list, and the page of one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotFound, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -19,10 +20,58 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from memwatch import queries
-from memwatch.admin import comparing, formats, panels
+from memwatch.admin import comparison, formats, panels
 from memwatch.admin.base import PageAdmin
-from memwatch.admin.snapshot_list import SnapshotList
-from memwatch.models import Baseline, FiguresColumns, Snapshot
+from memwatch.models import Baseline, FiguresColumns, Process, Snapshot
+from memwatch.queries import Cursor
+
+OLDER, NEWER = "before", "after"
+"""In the URL: the page with the snapshots before one, or after one."""
+SERVICE, PROCESS = "process__service__id__exact", "process__id__exact"
+
+
+class SnapshotList(ChangeList):
+    """Django's change list with pages by keyset. Filters and search choose processes, of which there are few."""
+
+    def get_filters_params(self, params: Any = None) -> dict[str, Any]:
+        found: dict[str, Any] = super().get_filters_params(params)
+        return {name: value for name, value in found.items() if name not in (OLDER, NEWER)}
+
+    def get_results(self, request: HttpRequest) -> None:
+        page = queries.newest_snapshots(self.processes(request), cursor=self.cursor(request), count=self.list_per_page)
+        self.result_list = page.rows
+        self.result_count = len(page.rows)
+        self.full_result_count = self.result_count  # of the page: nothing is counted, nothing is said
+        self.show_admin_actions = bool(page.rows)
+        self.can_show_all, self.multi_page = True, False
+        self.paginator = Paginator(page.rows, self.list_per_page)
+        self.older = self.get_query_string({OLDER: str(page.older)}, [NEWER]) if page.older else ""
+        self.newer = self.get_query_string({NEWER: str(page.newer)}, [OLDER]) if page.newer else ""
+        self.newest = self.get_query_string({}, [OLDER, NEWER]) if page.newer else ""
+
+    def cursor(self, request: HttpRequest) -> Cursor | None:
+        """Where the page begins; anything unknown is the beginning."""
+        if NEWER in request.GET:
+            return Cursor.parse(request.GET[NEWER], newer=True)
+        return Cursor.parse(request.GET.get(OLDER, ""))
+
+    def processes(self, request: HttpRequest) -> QuerySet[Process] | None:
+        """Those whose snapshots are listed; ``None``: all."""
+        found, chosen = Process.objects.all(), False
+        for name, lookup in ((SERVICE, "service"), (PROCESS, "pk")):
+            if name in request.GET:
+                text = request.GET[name]
+                chosen = True
+                found = found.filter(**{lookup: int(text)}) if _is_id(text) else found.none()
+        for word in self.query.split():
+            chosen = True
+            match = Q(service__name__icontains=word) | Q(host__icontains=word) | Q(release__name__icontains=word)
+            found = found.filter(match | Q(pid=int(word)) if _is_id(word) else match)
+        return found if chosen else None
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 18
 
 
 class FiguresAdmin(PageAdmin):
@@ -43,7 +92,7 @@ class FiguresAdmin(PageAdmin):
 
 @admin.register(Snapshot)
 class SnapshotAdmin(FiguresAdmin):
-    """Millions of rows: see :mod:`memwatch.admin.snapshot_list`."""
+    """Millions of rows: see :mod:`memwatch.admin.snapshots`."""
 
     list_display = ("taken", "process", "rss", "heap", "objects", "pause")
     list_filter = ("process__service",)
@@ -103,17 +152,17 @@ class SnapshotAdmin(FiguresAdmin):
         kind = request.GET.get("format")
         if kind in ("csv", "json"):
             try:
-                found = comparing.pair(request.GET, comparing.process_asked(request.GET))
-            except comparing.NotThere as error:
+                found = comparison.pair(request.GET, comparison.process_asked(request.GET))
+            except comparison.NotThere as error:
                 return HttpResponseNotFound(str(error), content_type="text/plain; charset=utf-8")
             if found is not None:
-                return comparing.download(found, kind)
+                return comparison.download(found, kind)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "media": self.media,
             "original": _("Compare"),
-            **comparing.page(request.GET, timezone.now()),
+            **comparison.page(request.GET, timezone.now()),
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/memwatch/compare/page.html", context)

@@ -13,24 +13,23 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from memwatch.agent import activity, own
-from memwatch.agent.buffer import Batch
+from memwatch.agent import own, work_counters
 from memwatch.agent.commands import CensusLimit, Gate, Spokesman
 from memwatch.agent.config import AgentConfig
-from memwatch.agent.outbox import Numbered, Outbox
+from memwatch.agent.outbox import Batch, Numbered, Outbox
 from memwatch.agent.parent import ParentWatch
 from memwatch.agent.recordings import RecordingDesk
+from memwatch.agent.scheduling import Backoff, Timetable
 from memwatch.agent.thread import NativeThread
-from memwatch.agent.timetable import Backoff, Timetable
-from memwatch.figures import BigContainer
+from memwatch.records import BigContainer
 from memwatch.sampling import Sampler
 from memwatch.sampling.identity import ProcessInfo, describe_process, own_arguments
 from memwatch.sampling.walk import stop_walk
-from memwatch.transport import Incoming, TransportUnavailable, Uplink, native, open_uplink
+from memwatch.transport import Incoming, TransportUnavailable, Uplink, gevent_compat, open_uplink
 from memwatch.transport.wire import Answer, Command, RecordingPart, Report, WireError
 
 if TYPE_CHECKING:
-    from memwatch.diagnosis.host import Host
+    from memwatch.diagnosis.context import Host
 
 logger = logging.getLogger("memwatch.agent")
 
@@ -48,7 +47,7 @@ class Agent:
         self._begin_at = time.monotonic() + start_delay_s
         self._nonce = secrets.token_hex(8)
         self._chance = random.Random(self._nonce)  # noqa: S311 - the host's own sequence is left alone
-        self._making = native.new_lock()
+        self._making = gevent_compat.new_lock()
         self._sampler: Sampler | None = None
         self._process: ProcessInfo | None = None
         self._described_at = 0.0
@@ -83,8 +82,8 @@ class Agent:
                     cpu_share_budget=config.cpu_budget_percent / 100,
                     around_walk=self.thread.collector.suspended(),
                     leaving=lambda: self.thread.leaving,
-                    requests_handled=activity.requests_handled,
-                    tasks_handled=activity.tasks_handled,
+                    requests_handled=work_counters.requests_handled,
+                    tasks_handled=work_counters.tasks_handled,
                 )
             return self._sampler
 
@@ -112,7 +111,7 @@ class Agent:
 
     def _circumstances(self) -> Host:
         """What a recording must know of this process."""
-        from memwatch.diagnosis.host import Host  # noqa: PLC0415 - only where somebody records
+        from memwatch.diagnosis.context import Host  # noqa: PLC0415 - only where somebody records
 
         return Host(
             program=self.process.program,
@@ -122,8 +121,8 @@ class Agent:
             baseline=self.sampler.baseline_counts,
             containers=lambda: self._containers,
             total_objects=lambda: self._total_objects,
-            requests_handled=activity.requests_handled,
-            tasks_handled=activity.tasks_handled,
+            requests_handled=work_counters.requests_handled,
+            tasks_handled=work_counters.tasks_handled,
             collects=lambda: self.thread.collector.taken or gc.isenabled(),
         )
 

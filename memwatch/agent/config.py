@@ -22,7 +22,7 @@ class AgentConfig:
     top_objects_count: int = 20
     pause_budget_ms: float = 50.0
     cpu_budget_percent: float = 0.5
-    """Of one CPU, for looking at the heap, on average."""
+    """Share of one CPU, on average, for looking at the heap."""
     heap_limit_mb: float | None = None
     record_values: bool = False
     """Whether recordings may show values of objects."""

@@ -1,4 +1,4 @@
-"""One agent a process: started once, out of the way around a fork, begun anew in the child, ended with a goodbye."""
+"""One agent a process: started once, paused around a fork, started again in the child, ended with a goodbye."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import logging
 import os
 import sys
 
-from memwatch.agent import activity, recordings
+from memwatch.agent import recordings, work_counters
 from memwatch.agent.agent import Agent
 from memwatch.agent.config import AgentConfig
 from memwatch.sampling.walk import stop_walk
-from memwatch.transport import TransportUnavailable, native, open_uplink
+from memwatch.transport import TransportUnavailable, gevent_compat, open_uplink
 
 logger = logging.getLogger("memwatch.agent")
 
@@ -23,7 +23,7 @@ FORK_WAIT_S = 0.05
 EXIT_WAIT_S = 0.3
 """The longest that the interpreter's exit waits for the goodbye."""
 
-_starting = native.new_lock()
+_starting = gevent_compat.new_lock()
 _agent: Agent | None = None
 _paused: dict[int, Agent] = {}
 """By the thread that is forking."""
@@ -65,7 +65,7 @@ def stop(timeout_s: float = 2.0) -> None:
 
 
 def _load_transport(url: str) -> None:
-    """Import its modules here: a fork amid an import in the agent's thread leaves the child a lock held by nobody."""
+    """Import its modules here: a fork amid an import in another thread would leave a lock locked in the child."""
     with contextlib.suppress(TransportUnavailable):
         open_uplink(url, "").close()
 
@@ -105,12 +105,12 @@ def _after_in_parent() -> None:
 
 
 def _after_in_child() -> None:
-    """The parent's agent is nobody's here. It is not stopped, closed or excused: it lives on where it belongs."""
+    """The parent's agent does not exist here. It is not stopped, closed or excused: it lives on where it belongs."""
     global _agent, _starting  # noqa: PLW0603 - one per process
     parents, _agent = _agent, None
-    _starting = native.new_lock()
+    _starting = gevent_compat.new_lock()
     _paused.clear()
-    activity.reset()
+    work_counters.reset()
     recordings.begin_anew()
     stop_walk()
     if parents is not None:
@@ -129,5 +129,5 @@ def _becomes_another_program() -> bool:
 
 
 def _ident() -> int:
-    ident: int = native.original("_thread", "get_ident")()
+    ident: int = gevent_compat.original("_thread", "get_ident")()
     return ident

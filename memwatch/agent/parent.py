@@ -10,7 +10,7 @@ from pathlib import Path
 
 from memwatch.agent.thread import THREAD_NAME
 from memwatch.sampling.identity import OutsideProcess
-from memwatch.sampling.outside import observe_parent
+from memwatch.sampling.parent_process import observe_parent
 
 LOOK_AGAIN_S = 10.0
 """A child whose turn it is not looks so often whether it has become so: looking visits every process of the machine."""

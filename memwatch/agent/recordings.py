@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 from memwatch.transport.recordings import RecordingPart, is_recording_id, split
 
 if TYPE_CHECKING:
-    from memwatch.diagnosis.host import Host
+    from memwatch.diagnosis.context import Host
     from memwatch.diagnosis.recorder import Outcome, Recorder
-    from memwatch.figures import MemorySnapshot
+    from memwatch.records import MemorySnapshot
 
 _loading_in = 0
 """The process that is importing what recordings need, while it does."""
 _spoilt_in = 0
-"""A process forked amid such an import: its import locks are held by nobody for ever."""
+"""A process forked amid such an import: no thread will ever release its import locks."""
 
 
 class RecordingDesk:
@@ -117,8 +117,8 @@ class RecordingDesk:
 
 
 def release_objects() -> None:
-    """Before a fork: what a recording holds of the program must not live on in the child, where nobody records."""
-    listing = sys.modules.get("memwatch.diagnosis.listing")
+    """Before a fork: what a recording holds of the program must not live on in the child, which does not record."""
+    listing = sys.modules.get("memwatch.diagnosis.heap.tracked_objects")
     if listing is not None and hasattr(listing, "release"):
         listing.release()
 

@@ -3,15 +3,59 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from memwatch.agent.collector import CollectorBreak
-from memwatch.transport import native
+from memwatch.transport import gevent_compat
+
+
+class CollectorBreak:
+    """A time without collections. Both ends are harmless when repeated."""
+
+    def __init__(self) -> None:
+        self._taken = False
+
+    @property
+    def taken(self) -> bool:
+        """Whether collections are off by our doing."""
+        return self._taken
+
+    def begin(self) -> None:
+        """No collection from now on, if there were any before."""
+        if gc.isenabled():
+            self._taken = True  # first, so that a child forked between the two puts it right
+            gc.disable()
+
+    def end(self) -> None:
+        """Collections as before :meth:`begin`."""
+        if self._taken:
+            gc.enable()
+            self._taken = False
+
+    def suspended(self) -> AbstractContextManager[None]:
+        """The program's collector on, as the program has it, for work that takes seconds but makes no objects."""
+        return _Suspended(self)
+
+
+class _Suspended(contextlib.AbstractContextManager[None]):
+    def __init__(self, collector: CollectorBreak) -> None:
+        self._collector = collector
+        self._was_taken = False
+
+    def __enter__(self) -> None:
+        self._was_taken = self._collector.taken
+        self._collector.end()
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._was_taken:
+            self._collector.begin()
+
 
 THREAD_NAME = "memwatch"
 """As ``top -H`` shows it; also how a child tells that its parent has an agent."""
@@ -21,7 +65,7 @@ _FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL
 
 
 class NativeThread:
-    """Runs ``work`` until it is told to leave; ``work`` looks at :attr:`leaving` and waits by :meth:`sleep`.
+    """Runs ``work`` until it is asked to leave; ``work`` looks at :attr:`leaving` and waits by :meth:`sleep`.
 
     Work that ends by itself sets :attr:`stopping`, else it is called again.
 
@@ -31,11 +75,11 @@ class NativeThread:
     def __init__(self, work: Callable[[], None], *, wake: Callable[[], None]) -> None:
         self._work = work
         self._wake = wake
-        self._guard = native.new_lock()
+        self._guard = gevent_compat.new_lock()
         """Held for moments: whether the thread ends is decided together with whether it is wanted back."""
-        self._alarm = native.new_lock()
+        self._alarm = gevent_compat.new_lock()
         self._alarm.acquire()
-        self._ended = native.new_lock()
+        self._ended = gevent_compat.new_lock()
         self._running = False
         self._pauses = 0
         self._tid = 0
@@ -46,7 +90,7 @@ class NativeThread:
 
     @property
     def leaving(self) -> bool:
-        """Whether the thread shall return from its work."""
+        """Whether the thread should return from its work."""
         return self.stopping or self._pauses > 0
 
     def start(self) -> None:
@@ -55,31 +99,31 @@ class NativeThread:
             self._begin()
 
     def _begin(self) -> None:
-        ended = native.new_lock()
+        ended = gevent_compat.new_lock()
         ended.acquire()
         self._ended = ended
         self._running = True
         try:
-            native.original("_thread", "start_new_thread")(self._run, (ended,))
+            gevent_compat.original("_thread", "start_new_thread")(self._run, (ended,))
         except BaseException:
             self._running = False
             raise
 
     def _run(self, ended: threading.Lock) -> None:
         try:
-            self._ident = native.original("_thread", "get_ident")()
-            self._tid = native.original("_thread", "get_native_id")()
+            self._ident = gevent_compat.original("_thread", "get_ident")()
+            self._tid = gevent_compat.original("_thread", "get_native_id")()
             _settle_in(self._tid)
-            native.around_waits[self._ident] = (self.collector.end, self.collector.begin)
+            gevent_compat.around_waits[self._ident] = (self.collector.end, self.collector.begin)
             self.collector.begin()
             leaving = False
             while not leaving:
                 self._work()
                 with self._guard:
-                    leaving = self.leaving  # else it was called back meanwhile
+                    leaving = self.leaving  # else it was called back
                     self._running = not leaving
         finally:
-            native.around_waits.pop(self._ident, None)
+            gevent_compat.around_waits.pop(self._ident, None)
             self.collector.end()
             self._running = False
             ended.release()
@@ -139,7 +183,7 @@ class NativeThread:
         return False
 
     def _is_here(self) -> bool:
-        return bool(self._ident == native.original("_thread", "get_ident")() and self._running)
+        return bool(self._ident == gevent_compat.original("_thread", "get_ident")() and self._running)
 
 
 def _settle_in(tid: int) -> None:
@@ -158,4 +202,4 @@ def _wait_until_gone(tid: int, deadline: float) -> None:
             os.stat(path)  # noqa: PTH116 - called often, around a fork
         except OSError:
             return
-        native.sleep(0.0001)
+        gevent_compat.sleep(0.0001)

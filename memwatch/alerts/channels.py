@@ -1,11 +1,11 @@
-"""Channels: who is told of alerts. An item of ``ALERT_CHANNELS`` becomes an object with one verb, ``send``.
+"""Channels: who gets alerts. An item of ``ALERT_CHANNELS`` becomes an object with one verb, ``send``.
 
 - ``mailto:ops@example.org``: an e-mail, by the site's Django settings; several messages at once become one;
 - ``https://example.org/hook``: a signed POST, see :mod:`memwatch.alerts.webhook`;
 - a callable or its dotted path: called with the message (:mod:`memwatch.alerts.messages`), awaited where it is a
   coroutine function.
 
-``send`` raises where a message did not arrive; :mod:`memwatch.alerts.courier` sees to time limits and threads.
+``send`` raises where a message did not arrive; :mod:`memwatch.alerts.delivery` sees to time limits and threads.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from django.core.mail import EmailMessage, get_connection
 from django.utils.module_loading import import_string
 
-from memwatch import addresses
+from memwatch import validators
 from memwatch.alerts import messages, webhook
 from memwatch.conf import Settings
 
@@ -124,7 +124,7 @@ def configured(settings: Settings) -> dict[str, Channel]:
 def _channel(item: Any, settings: Settings) -> Channel:
     if isinstance(item, str) and item.startswith("mailto:"):
         return Mail(item.removeprefix("mailto:"))
-    if addresses.is_webhook(item):
+    if validators.is_webhook(item):
         return Webhook(item, settings.webhook_secret)
     return Callback(item)
 

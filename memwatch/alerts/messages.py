@@ -16,6 +16,8 @@ A message is a dict, JSON-ready:
     with ``cleared``: how long the episode lasted, its worst figure, and a sentence; else ``None``.
 ``service``, ``host``, ``slot``
     the last two are ``None`` where several processes are concerned.
+``processes``
+    how many have the leak; ``None`` for one of the whole service, and for what is no leak.
 ``object_type``
     of a leak, else ``None``.
 ``url``
@@ -39,7 +41,7 @@ UNITS = {
     "leak": "% growth",
     "baseline_drift": "% above the baseline",
 }
-"""Of an alert's value and threshold, by its type."""
+"""The unit of an alert's value and threshold, by type."""
 
 
 def headline(message: Mapping[str, Any]) -> str:

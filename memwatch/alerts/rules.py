@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
-from memwatch.alerts.values import Finding, Fleet, ProcessView
+from memwatch.alerts.inputs import Finding, Fleet, LeakView, ProcessView, leak_subject
 from memwatch.conf import Settings
+from memwatch.records import SEVERITIES
 
 WARM_UP_S = 600.0
 """Imports, first requests and pools fill a process in its first minutes: growth is not counted from then."""
 MIN_SPAN_S = 1800.0
-"""A growth rate is told from floors at least half an hour apart: one batch job is no trend."""
+"""A growth rate needs floors at least half an hour apart: one batch job is no trend."""
 MIN_GROWTH_MB = 4.0
 """Growth of less between two floors is a late import or a fragmented arena, whatever its percentage."""
 STILL_GROWING = 0.3
@@ -157,25 +159,27 @@ class GcSpikeRule:
 
 
 class LeakRule:
-    """One alert for each leak that is open or acknowledged."""
+    """One alert for each type that leaks in a service: its leaks that are open or acknowledged, in all processes."""
 
     def findings(self, fleet: Fleet, limits: Settings) -> Iterator[Finding]:
+        causes: dict[str, list[LeakView]] = {}
         for leak in fleet.leaks:
-            where = f"{leak.slot} on {leak.host}" if leak.slot else f"service {leak.service}"
+            causes.setdefault(leak_subject(leak.service_id, leak.kind, leak.object_type), []).append(leak)
+        for subject, leaks in causes.items():
+            worst = min(leaks, key=_urgency)
+            pooled = any(leak.process_id is None for leak in leaks)
             yield Finding(
                 type="leak",
-                subject=f"leak:{leak.id}",
-                severity=leak.severity,
-                value=leak.growth_percent,
+                subject=subject,
+                severity=worst.severity,
+                value=worst.growth_percent,
                 threshold=limits.leak_min_growth_percent,
-                service_id=leak.service_id,
-                process_id=leak.process_id,
-                leak_id=leak.id,
-                message=(
-                    f"{where}: {leak.object_type} leaks, {leak.severity} severity, grown by {leak.growth_count:,} "
-                    f"({leak.growth_percent:.0f} %). {leak.sentence.rstrip('.')}. "
-                    "Open the leak to see what holds it, then acknowledge, snooze or suppress it."
-                ),
+                service_id=worst.service_id,
+                process_id=worst.process_id if len(leaks) == 1 else None,
+                leak_id=worst.id,
+                leak_ids=tuple(leak.id for leak in leaks),
+                processes=None if pooled else len(leaks),
+                message=_leak_message(leaks, worst, pooled=pooled),
             )
 
 
@@ -226,6 +230,24 @@ def decide(fleet: Fleet, limits: Settings) -> list[Finding]:
         for finding in rule.findings(fleet, limits):
             found.setdefault(finding.key, finding)
     return list(found.values())
+
+
+def _urgency(leak: LeakView) -> tuple[int, float, int]:
+    """The least is the worst: by severity, then by the time that memory lasts."""
+    left = math.inf if leak.time_to_exhaustion_s is None else leak.time_to_exhaustion_s
+    return -SEVERITIES.index(leak.severity), left, leak.id
+
+
+def _leak_message(leaks: Sequence[LeakView], worst: LeakView, *, pooled: bool) -> str:
+    place = f"{worst.slot} on {worst.host}" if worst.slot else f"service {worst.service}"
+    where = place if len(leaks) == 1 else f"service {worst.service}"
+    many = "" if len(leaks) == 1 or pooled else f" in {len(leaks)} processes"
+    at_worst = "" if len(leaks) == 1 or not worst.slot else f" in {place}"
+    return (
+        f"{where}: {worst.object_type} leaks{many}, {worst.severity} severity, grown by {worst.growth_count:,} "
+        f"({worst.growth_percent:.0f} %){at_worst}. {worst.sentence.rstrip('.')}. "
+        "Open the leak to see what holds it, then acknowledge, snooze or suppress it."
+    )
 
 
 def _levels(limits: Settings) -> tuple[tuple[str, str, float], ...]:

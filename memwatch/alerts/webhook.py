@@ -27,7 +27,7 @@ class DeliveryError(Exception):
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry the message to a place that nobody configured."""
+    """A redirect would carry the message to a place that is not configured."""
 
     def redirect_request(  # noqa: PLR0917 - the library's signature
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str

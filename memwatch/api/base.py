@@ -51,7 +51,7 @@ def documented_view(**methods: Any) -> Callable[[_View], _View]:
 
 
 _FORGERY = "csrfmiddlewaretoken"
-"""Of a form: Django's, not ours."""
+"""Content types of forms, which Django parses."""
 
 
 def refuse_unknown(data: Any, known: Collection[str]) -> None:
@@ -97,7 +97,7 @@ class ApiView(viewsets.GenericViewSet[Any]):
                 self.throttled(request, throttle.wait() or 0.0)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """What is answered is for who asked, and is kept by nobody on the way."""
+        """Forbid caches to store the response: it is for this user only."""
         answer = super().finalize_response(request, response, *args, **kwargs)
         if not answer.has_header("Cache-Control"):
             answer["Cache-Control"] = "no-store"

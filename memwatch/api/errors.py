@@ -12,7 +12,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
-from memwatch.models import database
+from memwatch.models import connection
 from memwatch.services import ActionRefused
 from memwatch.transport import TransportUnavailable
 
@@ -32,7 +32,7 @@ def handler(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, DatabaseError) or not settings.USE_TZ:
         logger.warning("the database failed a request: %s: %s", type(error).__name__, str(error)[:300])
         return Response(
-            {"detail": database.obstacle() or "the database cannot be used now: try again in a moment"},
+            {"detail": connection.obstacle() or "the database cannot be used now: try again in a moment"},
             status=status.HTTP_503_SERVICE_UNAVAILABLE,
             headers={"Retry-After": "5"},
         )

@@ -189,7 +189,7 @@ class NotificationFilter(filters.FilterSet):
     service = _service("alert__service__name")
     alert = filters.NumberFilter(field_name="alert_id", label="Id of the alert", min_value=1, max_value=2**63 - 1)
     state = AnyOf(choices=Notification.State.choices, label="State")
-    event = AnyOf(choices=Notification.Event.choices, label="What it tells of the alert")
+    event = AnyOf(choices=Notification.Event.choices, label="Event of the alert")
     channel = filters.CharFilter(label="Name of the channel, e.g. mailto:ops@example.org")
     since = _since("created_at")
     until = _until("created_at")

@@ -9,6 +9,11 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 
 
+def is_id(text: str) -> bool:
+    """Whether it can be the id of a row."""
+    return text.isascii() and text.isdigit() and len(text) <= 18
+
+
 class Newest(CursorPagination):
     """Newest first, by id."""
 
@@ -28,7 +33,7 @@ class Newest(CursorPagination):
 
     def is_position(self, text: str) -> bool:
         """Whether it can be the value of the ordering column."""
-        return text.isascii() and text.isdigit() and len(text) <= 18
+        return is_id(text)
 
 
 class ByName(Newest):

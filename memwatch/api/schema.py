@@ -18,18 +18,18 @@ from drf_spectacular.utils import OpenApiResponse
 from memwatch.api.serializers.errors import ErrorSerializer
 
 REFUSALS = {
-    "400": "A parameter or the body is not right",
-    "401": "No session and no right token",
-    "403": "The permission lacks",
-    "404": "There is no such thing",
+    "400": "Invalid parameter or body",
+    "401": "No session and no valid token",
+    "403": "Permission denied",
+    "404": "Not found",
     "429": "Too many actions or attempts: try again later",
-    "503": "The database or the transport is away: try again in a moment",
+    "503": "The database or the transport is unavailable: try again later",
 }
-"""By status, where a route says nothing of its own."""
+"""Default texts by status."""
 
 
 PREFIX = "Memwatch"
-"""Of every component's name: a site has a ``Notification`` or a ``Service`` of its own."""
+"""Begins every component's name: a site may have its own ``Notification`` or ``Service``."""
 
 _visible: contextvars.ContextVar[bool] = contextvars.ContextVar("memwatch_visible", default=False)
 

@@ -2,9 +2,9 @@
 
 from memwatch.detection.case import Thresholds
 from memwatch.detection.drift import compare
-from memwatch.detection.engine import detect_leaks, judge, may_open
+from memwatch.detection.engine import detect_leaks, judge
 from memwatch.detection.history import History
-from memwatch.detection.pooling import judge_lives
+from memwatch.detection.pool_rows import judge_lives
 from memwatch.detection.verdict import Verdict
 
-__all__ = ["History", "Thresholds", "Verdict", "compare", "detect_leaks", "judge", "judge_lives", "may_open"]
+__all__ = ["History", "Thresholds", "Verdict", "compare", "detect_leaks", "judge", "judge_lives"]

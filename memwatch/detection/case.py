@@ -1,19 +1,22 @@
-"""One series on trial: what the rules ask about it, each computed once and only when asked."""
+"""One series and the statistics that the rules ask for, each computed once and on demand; what a rule is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
-from memwatch.detection.estimators import Slope, Trend, drawdown, mann_kendall, noise, quantile, theil_sen
 from memwatch.detection.history import History
 from memwatch.detection.series import Series
-from memwatch.detection.shapes import Comparison, compare
+from memwatch.detection.statistics.estimators import Slope, Trend, drawdown, mann_kendall, noise, quantile, theil_sen
+from memwatch.detection.statistics.model_comparison import Comparison, compare
 
 WINDOWS = ("given", "hour", "day", "week")
 """``given``: the caller chose the snapshots and wants an answer; the others are a standing watch, which can wait."""
+
+HOUR_S = 3600.0
 
 FLOOR_POINTS = 24
 """Fewer raw points are their own floors: under three a bucket a minimum says little."""
@@ -32,7 +35,7 @@ class Thresholds:
 
 @dataclass
 class Case:
-    """A series, the process it belongs to, and what was found out about it."""
+    """A series, the process it belongs to, and the statistics that the rules computed."""
 
     series: Series
     history: History
@@ -41,9 +44,9 @@ class Case:
     gate: str = ""
     """``contract``, ``steady`` or ``memory``: what made it worth looking at."""
     least: float = 0.0
-    """What that gate asks for, in the series' unit; the contract's thresholds are two."""
-    found: dict[str, Any] = field(default_factory=dict)
-    """Statistics that rules computed, for the evidence."""
+    """Growth that the gate asks for, in the series' unit; unused for ``contract``, which has two thresholds."""
+    statistics: dict[str, Any] = field(default_factory=dict)
+    """What the rules computed, for the evidence."""
 
     @property
     def times(self) -> Sequence[float]:
@@ -63,8 +66,19 @@ class Case:
 
     @property
     def watching(self) -> bool:
-        """Whether nobody asked: then a guess is worse than waiting for more points."""
+        """Whether this is a standing watch, which waits for more points instead of guessing."""
         return self.window != "given"
+
+    @property
+    def is_unnamed_memory(self) -> bool:
+        """Whether no type and no container accounts for it: blocks or KiB."""
+        return self.series.unit in ("blocks", "KiB")
+
+    @cached_property
+    def step_rates(self) -> Sequence[float]:
+        """Growth a second from each point to the next."""
+        steps = zip(pairwise(self.times), pairwise(self.values), strict=True)
+        return [(after - before) / (end - start) for (start, end), (before, after) in steps]
 
     @cached_property
     def sigma(self) -> float:
@@ -78,17 +92,17 @@ class Case:
 
     @cached_property
     def trend(self) -> Trend:
-        """Of the floors."""
+        """Mann-Kendall's test of the floors."""
         return mann_kendall(self.floors[1])
 
     @cached_property
     def slope(self) -> Slope:
-        """Of the floors, per second."""
+        """Theil-Sen's slope of the floors, per second."""
         return theil_sen(*self.floors)
 
     @cached_property
     def raw_slope(self) -> Slope:
-        """Of all points, per second."""
+        """Theil-Sen's slope of all points, per second."""
         return theil_sen(self.times, self.values)
 
     @cached_property
@@ -99,7 +113,7 @@ class Case:
 
     @cached_property
     def shapes(self) -> Comparison | None:
-        """The raw points against the shapes, the floors only for a saw-tooth."""
+        """How well each shape fits the raw points, or the floors of a saw-tooth."""
         if self.sawtooth and len(self.floors[0]) >= 8:
             return compare(*self.floors)
         return compare(self.times, self.values, work=self.series.work)
@@ -120,18 +134,35 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a rule settled."""
+    """The answer of a rule that settled a case."""
 
     outcome: str
-    """As of a verdict."""
-    rule: str
-    """The rule's name."""
+    """One of :data:`memwatch.detection.verdict.OUTCOMES`."""
     reason: str = ""
-    """For the operator."""
+    """Why, for the operator: a clause without a full stop."""
+    rule: str = ""
+    """The name of the rule; ``rules.registry.decide`` fills it in."""
 
 
-Rule = Callable[[Case], Decision | None]
-"""Settles a case, or passes it on with ``None``."""
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A question about a series, under the name that evidence keeps."""
+
+    name: str
+    question: str
+    """For the operator, in English; the answer *yes* supports a leak."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule(Question):
+    """A question that can settle the case of one series."""
+
+    decide: Callable[[Case], Decision | None]
+    """``None`` passes the case on to the next rule."""
+    explain: Callable[[Case], str | None]
+    """What the rule measured and its bound, once ``decide`` has run; ``None`` where the rule does not apply."""
+    not_applicable: str = ""
+    """Why it does not apply, where ``explain`` gives ``None``."""
 
 
 def floors(times: Sequence[float], values: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:

@@ -1,27 +1,27 @@
-"""Which container holds what grows, as far as the census looked."""
+"""Which container holds what grows, as far as censuses show it."""
 
 from __future__ import annotations
 
 from memwatch.detection.history import History
-from memwatch.figures import BigContainer
+from memwatch.records import BigContainer
 
 
 def growing_container(history: History, least: float) -> BigContainer | None:
-    """The container that has gained most entries, and at least so many, whatever it holds."""
+    """The container that gained most entries, if at least ``least``, whatever it holds."""
     gained = [found for found in gains(history) if found[0] >= least]
     return max(gained, key=lambda item: item[0])[1] if gained else None
 
 
 def held_by_growing(history: History) -> set[str]:
-    """What the growing containers hold."""
+    """The types that growing containers hold."""
     return {container.holds for _, container in gains(history) if container.holds is not None}
 
 
 def gains(history: History) -> list[tuple[int, BigContainer]]:
-    """Each container that has gained entries and is still there, and how many.
+    """``(entries gained, container)`` for each container that has grown and still exists.
 
-    One that was not big at the first look has grown since: where it has a name, or was seen again. A nameless one
-    that was seen once may be of a request that was just under way.
+    A container that the first census did not report counts from 0 if it has a name or was seen at least twice. A
+    nameless one that was seen once may belong to a request in progress.
     """
     looks = [containers for containers in history.containers if containers is not None]
     seen: dict[tuple[str, object], list[int]] = {}
@@ -43,7 +43,7 @@ def gains(history: History) -> list[tuple[int, BigContainer]]:
 
 
 def holding(history: History, type_name: str) -> BigContainer | None:
-    """The longest container of that type when last seen."""
+    """The longest container that holds this type, in the newest census that has one."""
     for containers in reversed(history.containers):
         held = [container for container in containers or () if container.holds == type_name]
         if held:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from memwatch.figures import DriftReport, MemorySnapshot
+from memwatch.records import DriftReport, MemorySnapshot
 
 SIGNIFICANT_PERCENT = 10.0
-"""A figure that moved by less is as it was: an idle process varies by a few percent."""
+"""Least change that is reported: an idle process varies by a few percent."""
 SIGNIFICANT_MB = 1.0
 SIGNIFICANT_OBJECTS = 1000
 SIGNIFICANT_TYPE_PERCENT, SIGNIFICANT_TYPE_COUNT = 50.0, 100
@@ -24,7 +24,7 @@ def compare(
     min_growth_percent: float = SIGNIFICANT_TYPE_PERCENT,
     min_growth_count: int = SIGNIFICANT_TYPE_COUNT,
 ) -> DriftReport:
-    """The difference of ``current`` from ``baseline``; what either did not measure is ``None``.
+    """The difference of ``current`` from ``baseline``; ``None`` for figures that either did not measure.
 
     ``started_at``: when the process started, for the change in the frequency of collections.
     """

@@ -1,4 +1,4 @@
-"""Judges a process: every series through the rules, then one leak for each cause."""
+"""Judges a process: applies the rules to every series, then groups leaks with one cause."""
 
 from __future__ import annotations
 
@@ -8,43 +8,78 @@ from heapq import nlargest
 from itertools import chain
 from typing import Any
 
-from memwatch.detection import grouping, pooling
-from memwatch.detection.account import account, fitted_trend
-from memwatch.detection.case import WINDOWS, Case, Decision, Thresholds
-from memwatch.detection.fragmentation import fragmentation
-from memwatch.detection.gates import STEADY_COUNT, WATCH_POINTS
-from memwatch.detection.given import made_comparable
+from memwatch.detection import grouping, pool_rows
+from memwatch.detection.attribution import Judged
+from memwatch.detection.caller_snapshots import made_comparable
+from memwatch.detection.case import WINDOWS, Case, Decision, Thresholds, floors
+from memwatch.detection.explanation import findings, fitted_trend
 from memwatch.detection.history import History
-from memwatch.detection.in_step import Judged
 from memwatch.detection.onset import all_new, from_onset
-from memwatch.detection.rules import decide
+from memwatch.detection.rules.gates import WATCH_POINTS
+from memwatch.detection.rules.recycled_workers import MIN_LIVES
+from memwatch.detection.rules.registry import FRAGMENTATION, decide
 from memwatch.detection.sentence import sentence
 from memwatch.detection.series import (
     Series,
     beyond_allocators_kib,
+    committed_kib,
     container_series,
     malloc_kib,
     object_series,
     residual_blocks,
 )
 from memwatch.detection.severity import Urgency, milder, urgency
-from memwatch.detection.verdict import Verdict
-from memwatch.figures import Leak, MemorySnapshot
+from memwatch.detection.statistics.estimators import mann_kendall
+from memwatch.detection.verdict import MOST_UNSURE, Verdict
+from memwatch.records import Leak, MemorySnapshot
+
+LEAST_KIB, LEAST_SHARE = 4096, 0.1
+"""Least growth of committed memory: four arenas and a tenth of it. Less is the allocators' usual reserve."""
+USED_SHARE = 0.25
+"""Largest share of the growth that may be in use: with more, use grows and not fragmentation."""
+
+
+def fragmentation(history: History, window: str) -> Verdict | None:
+    """``expected`` where committed memory rises and memory in use does not, else ``None``."""
+    series = committed_kib(history)
+    times, used = history.known("heap_used_mb")
+    if series is None or len(used) < 8 or series.growth < max(LEAST_KIB, LEAST_SHARE * series.values[0]):
+        return None
+    gained = (used[-1] - used[0]) * 1024
+    if gained > USED_SHARE * series.growth or mann_kendall(floors(series.times, series.values)[1]).tau < 0.4:
+        return None
+    free = max(0.0, 1 - used[-1] * 1024 / series.values[-1]) * 100
+    first, last = round(series.values[0]), round(series.values[-1])
+    return Verdict(
+        outcome="expected",
+        kind="fragmentation",
+        object_type="fragmentation",
+        rule=FRAGMENTATION.name,
+        sentence=f"expected: fragmentation: the allocators hold {last - first:,} KiB more and hardly any of it "
+        f"is in use; {free:.0f} % of their memory is free",
+        initial_count=first,
+        current_count=last,
+        growth_count=last - first,
+        growth_percent=(last - first) / first * 100 if first else 0.0,
+        window=window,
+        statistics={"unit": "KiB", "source": series.source, "free_percent": round(free, 1), "points": len(times)},
+    )
+
 
 DEFAULTS = Thresholds()
 
 MAX_JUDGED = 100
-"""Types: a judged one takes tens of milliseconds, and each is held against each for a common cause."""
+"""Types judged at most: each takes tens of milliseconds, and all pairs are compared for a common cause."""
 
 HIGH_CONFIDENCE_POINTS, HIGH_CONFIDENCE, FAIR_CONFIDENCE = 40, 0.99, 0.8
-"""Enough points for buckets of three and more, and a probability that leaves the harmless shapes one in a hundred."""
+"""Points for buckets of three and more, and probabilities of a leaking shape for high and for medium confidence."""
 
 
 def judge(history: History, *, thresholds: Thresholds = DEFAULTS, window: str = "given") -> list[Verdict]:
-    """Verdicts on all series of one process, leaks first; types that have one cause are grouped into one leak.
+    """Verdicts on all series of one process, leaks first; types with one cause are grouped into one leak.
 
-    ``window`` says what the history shows: with ``hour``, ``day`` or ``week`` it is a standing watch, which waits for
-    more points than an answer to the ``given`` snapshots does. Raises :class:`ValueError` for another window.
+    ``window``: ``given`` for snapshots that a caller chose; ``hour``, ``day`` or ``week`` for a standing watch, which
+    waits for more points. Raises :class:`ValueError` for another window.
     """
     if window not in WINDOWS:
         raise ValueError(f"window is {window!r}: give one of {', '.join(WINDOWS)}")
@@ -55,15 +90,15 @@ def judge(history: History, *, thresholds: Thresholds = DEFAULTS, window: str = 
     every = chain(_fastest(object_series(history)), _memory_series(history))
     judged = [_judge(series, history, thresholds, window) for series in every]
     verdicts = grouping.one_cause_one_leak(judged)
-    told = fragmentation(history, window)
-    if told is not None:
-        verdicts.append(told)
+    fragmented = fragmentation(history, window)
+    if fragmented is not None:
+        verdicts.append(fragmented)
     verdicts.sort(key=lambda verdict: (not verdict.is_leak, -verdict.growth_count))
     return verdicts
 
 
 def _fastest(series: Iterable[Series]) -> list[Series]:
-    """Those that grew most, and no more than can be judged in seconds: one cause has its fastest type among them."""
+    """The ``MAX_JUDGED`` series that grew most; the fastest type of each cause is among them."""
     return nlargest(MAX_JUDGED, series, key=lambda one: one.growth)
 
 
@@ -111,7 +146,8 @@ def _verdict(case: Case, decision: Decision) -> Verdict:
         rule=decision.rule,
         sentence=sentence(case, decision, per_hour=per_hour or 0.0, urgency=urgent),
         confidence=confidence,
-        severity=milder(urgent.severity, "medium") if confidence == "low" else urgent.severity,
+        severity=milder(urgent.severity, MOST_UNSURE) if confidence == "low" else urgent.severity,
+        urgency=urgent if leak else None,
         started_at=datetime.fromtimestamp(_start(case) if leak else case.times[0], UTC),
         initial_count=first,
         current_count=last,
@@ -123,13 +159,13 @@ def _verdict(case: Case, decision: Decision) -> Verdict:
         statistics=statistics,
         container=case.series.container,
         candidates=case.history.extension_modules if case.series.kind == "native" else (),
-        findings=account(case, decision),
+        findings=findings(case, decision),
         trend=fitted_trend(case),
     )
 
 
 def growth_percent(first: float, last: float) -> float:
-    """``(last - first) / first * 100``; 100 when it started from nothing and grew."""
+    """``(last - first) / first * 100``; 100 for growth from 0."""
     if first > 0:
         return (last - first) / first * 100
     return 100.0 if last > first else 0.0
@@ -151,21 +187,22 @@ def _confidence(case: Case) -> str:
 
 
 def _statistics(case: Case, urgent: Urgency | None) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    statistics: dict[str, Any] = {
         "unit": case.series.unit,
         "source": case.series.source,
         "points": len(case.values),
         "span_s": round(case.span_s, 3),
         "gate": case.gate,
-        **{name: round(value, 6) if isinstance(value, float) else value for name, value in case.found.items()},
+        **{name: round(value, 6) if isinstance(value, float) else value for name, value in case.statistics.items()},
     }
     if urgent is not None:
-        found |= {
+        statistics |= {
             "limit_source": urgent.limit_source,
             "floor_growth_percent_per_hour": urgent.floor_growth_percent_per_hour,
             "floor_of": urgent.measured,
+            "limit_share": urgent.limit_share,
         }
-    return found
+    return statistics
 
 
 def detect_leaks(
@@ -177,22 +214,14 @@ def detect_leaks(
 ) -> list[Leak]:
     """The leaks in snapshots of one process or slot, given in any order; ``[]`` for fewer than three.
 
-    Snapshots of several lives (restarts between them) are judged by the last life; where that is too short for a
-    verdict, the lives are pooled by age. ``extension_modules``: those the process has loaded, told beside native
-    growth. Raises :class:`ValueError` for what is no snapshot.
+    Snapshots of several lives (with restarts between them) are judged by the last life; where that shows no leak, all
+    lives together are judged. ``extension_modules``: those the process has loaded, named beside native growth. Raises
+    :class:`ValueError` for anything but a snapshot.
     """
     lives = History.lives_from_snapshots(snapshots, extension_modules=extension_modules)
     if not lives:
         return []
     verdicts = judge(lives[-1], thresholds=thresholds)
-    if len(lives) >= pooling.MIN_LIVES and not any(verdict.is_leak for verdict in verdicts):
-        verdicts = pooling.judge_lives(lives, thresholds=thresholds)
+    if len(lives) >= MIN_LIVES and not any(verdict.is_leak for verdict in verdicts):
+        verdicts = pool_rows.judge_lives(lives, thresholds=thresholds)
     return [verdict.to_leak(now) for verdict in verdicts if verdict.is_leak]
-
-
-def may_open(first: int, last: int, points: int, thresholds: Thresholds = DEFAULTS) -> bool:
-    """Whether a type's gate can open, from its first and last count alone: what a caller need not load otherwise."""
-    growth = last - first
-    if growth > thresholds.min_growth_count and growth * 100 > thresholds.min_growth_percent * first:
-        return True
-    return points >= WATCH_POINTS and growth >= STEADY_COUNT

@@ -1,26 +1,26 @@
 """One cause, one leak: what grows only because something else leaks becomes evidence of that leak.
 
-An instance brings its ``__dict__``, its state objects and its bytes; the host's own class is what an operator can
-act on, so it leads and the rest is listed as "grows with".
+Each instance holds its ``__dict__``, its state objects and its bytes. An operator can act on the host's own class, so
+it leads and the rest is listed under "grows with".
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from memwatch.detection.attribution import attribute
+from memwatch.detection.attribution import IN_STEP, Judged, Memory, attribute, correlation_of, holds_several
 from memwatch.detection.case import Case
 from memwatch.detection.containers import held_by_growing, holding
-from memwatch.detection.in_step import IN_STEP, Judged, correlation_of, holds_several
+from memwatch.detection.rules.registry import GROUPING
 from memwatch.detection.verdict import Verdict, describe
 
 PLAIN = frozenset({"dict", "list", "tuple", "set", "frozenset", "cell", "object", "weakref", "ReferenceType"})
-"""Built-in types that everything is made of: the last to be a cause."""
+"""Built-in types that every object consists of: the least likely causes."""
 
 PLUMBING = frozenset({"collections", "weakref", "functools", "types", "builtins", "itertools", "_weakref"})
-"""Standard modules whose types only hold or point to others."""
+"""Standard modules whose types only hold other objects or refer to them."""
 
 FRAMEWORKS = frozenset(
     {
@@ -28,56 +28,66 @@ FRAMEWORKS = frozenset(
         "gunicorn", "uvicorn", "gevent", "greenlet", "asgiref", "sqlalchemy", "jinja2", "starlette",
     }
 )  # fmt: skip
-"""Packages that most hosts stand on: beside a leaking class of the host, theirs are its parts."""
+"""Packages that most hosts use: beside a leaking class of the host, their objects are its parts."""
 
 PARTS_PER_OBJECT = 20
-"""Containers and cells that one leaked object may bring; growth beyond that has another cause."""
+"""Containers and cells that one leaked object may hold; growth beyond that has another cause."""
 
-HOST_RANK = 4
+BUILT_IN_RANK, HOST_RANK = 1, 4
 SAME_RATE = 0.99
-"""Correlation from which two types of libraries are parts of one thing that is kept: a request, its match, its proxies.
-Two classes of the host under one steady load look so too, and are two leaks."""
+"""Correlation from which two types of libraries are parts of one kept object, such as a request, its match and its
+proxies. Two classes of the host under one steady load correlate as well, and are two leaks."""
 
 FEW_HOLDERS = 10
-"""Objects of a class that hold all that leaks: fewer grow in step with anything by chance."""
+"""Least growth of a class that holds everything that leaks: fewer objects grow in step with anything by chance."""
+
+NAMED = 6
+"""Types that grow with a leak, in its sentence."""
 
 NOT_YET = "not enough data"
-RULE = "grouping"
-WAITS = "not enough data: objects grow too that may hold it, and are not judged yet"
+WAITS = "not enough data: objects that may hold it grow too and have no verdict yet"
 
 
 def one_cause_one_leak(judged: Sequence[Judged]) -> list[Verdict]:
-    """The same verdicts, followers folded into their leaders and told as ``expected``."""
+    """The verdicts, with followers folded into their leaders as ``expected``."""
     leaks = [item for item in judged if item.verdict.is_leak]
-    open_ones = [item for item in judged if item.verdict.outcome == NOT_YET and _may_explain(item.case)]
-    verdicts = [item.verdict for item in judged if not item.verdict.is_leak]
     objects = [item for item in leaks if item.case.series.kind == "objects"]
-    leaders, followers = _objects(objects)
-    names = {item.case.series.name for item in objects}
-    memory = attribute([item for item in leaks if item.case.series.kind != "objects"], leaders, names, open_ones)
-    few = [item for item in judged if item.verdict.outcome == "quiet" and item.case.growth >= FEW_HOLDERS]
-    verdicts.extend(
-        _lead(leader, [*followers.get(i, []), *_few_holders(leader, few)], memory.explained)
-        for i, leader in enumerate(leaders)
+    groups = _grouped(objects)
+    leaders = [leader for leader, _followers in groups]
+    memory = attribute(
+        [item for item in leaks if item.case.series.kind != "objects"],
+        leaders,
+        names={item.case.series.name for item in objects},
+        undecided=[item for item in judged if item.verdict.outcome == NOT_YET and _may_explain(item.case)],
     )
-    verdicts.extend(memory.leaks)
-    for i, found in followers.items():
-        verdicts.extend(_folded(item.verdict, leaders[i].verdict.object_type) for item in found)
-    told = {verdict.kind for verdict in memory.leaks}
-    holder = leaders[0].verdict.object_type if leaders else ""
-    verdicts.extend(_folded(verdict, holder) for verdict in memory.explained if holder and verdict.kind not in told)
-    verdicts.extend(replace(verdict, outcome=NOT_YET, rule=RULE, sentence=WAITS) for verdict in memory.waiting)
-    return verdicts
+    few = [item for item in judged if item.verdict.outcome == "quiet" and item.case.growth >= FEW_HOLDERS]
+    return [
+        *(item.verdict for item in judged if not item.verdict.is_leak),
+        *(_lead(leader, [*followers, *_few_holders(leader, few)], memory.explained) for leader, followers in groups),
+        *memory.leaks,
+        *(folded(item.verdict, leader.verdict) for leader, followers in groups for item in followers),
+        *_explained(memory, leaders),
+        *(replace(verdict, outcome=NOT_YET, rule=GROUPING.name, sentence=WAITS) for verdict in memory.waiting),
+    ]
 
 
 def _may_explain(case: Case) -> bool:
-    """Whether a watch is to wait for this series' verdict before it calls memory a leak of its own."""
-    return case.watching and "begun_late" not in case.found
+    """Whether a watch waits for the verdict on this series before it calls memory a leak of its own."""
+    return case.watching and "begun_late" not in case.statistics
 
 
-def _folded(verdict: Verdict, leader: str) -> Verdict:
-    sentence = f"expected: grows with {leader}, and is counted there"
-    return replace(verdict, outcome="expected", rule=RULE, sentence=sentence, severity="low", confidence="low")
+def _explained(memory: Memory, leaders: Sequence[Judged]) -> list[Verdict]:
+    """Memory that the leaking objects explain, unless memory of its kind leaks by itself."""
+    leaking = {verdict.kind for verdict in memory.leaks}
+    return [
+        folded(verdict, leaders[0].verdict) for verdict in memory.explained if leaders and verdict.kind not in leaking
+    ]
+
+
+def folded(verdict: Verdict, leader: Verdict) -> Verdict:
+    """The verdict as ``expected``: the growth belongs to the leak of ``leader``."""
+    sentence = f"expected: it grows with {leader.object_type} and is counted there"
+    return replace(verdict, outcome="expected", rule=GROUPING.name, sentence=sentence, severity="low", confidence="low")
 
 
 def rank(name: str) -> int:
@@ -92,60 +102,74 @@ def rank(name: str) -> int:
     return 3 if top in FRAMEWORKS else 4
 
 
-def _objects(leaks: Sequence[Judged]) -> tuple[list[Judged], dict[int, list[Judged]]]:
+def _grouped(leaks: Sequence[Judged]) -> list[tuple[Judged, list[Judged]]]:
+    """The leaders, each with its followers."""
     held = {type_name for item in leaks[:1] for type_name in held_by_growing(item.case.history)}
-
-    def first(item: Judged) -> tuple[int, bool, int]:
-        name = item.case.series.name
-        return -rank(name), name not in held, -item.verdict.growth_count
-
-    ordered = sorted(leaks, key=first)
-    leaders: list[Judged] = []
-    followers: dict[int, list[Judged]] = {}
-    for item in _holders_first(ordered):
-        at = _leader_of(item, leaders)
-        if at is None:
-            leaders.append(item)
+    groups: list[tuple[Judged, list[Judged]]] = []
+    for item in _likeliest_first(leaks, held):
+        leader = _leader_of(item, [leader for leader, _followers in groups], held)
+        if leader is None:
+            groups.append((item, []))
         else:
-            followers.setdefault(at, []).append(item)
-    return leaders, followers
+            groups[leader][1].append(item)
+    return groups
 
 
-def _holders_first(items: Sequence[Judged]) -> list[Judged]:
-    """Of one rank the fewer before the more: an order holds its lines."""
-    best = rank(items[0].case.series.name) if items else 0
-    if best < 2:
-        return list(items)
-    return sorted(items, key=lambda item: (-rank(item.case.series.name), item.verdict.growth_count))
+def _likeliest_first(leaks: Sequence[Judged], held: Collection[str]) -> list[Judged]:
+    """The likeliest cause first: what a growing container holds is kept, whatever that holds in its turn.
+
+    Of one rank the fewer lead the more, since an order holds its lines; of plain types the most numerous lead.
+    """
+    plain = all(rank(item.case.series.name) <= BUILT_IN_RANK for item in leaks)
+
+    def first(item: Judged) -> tuple[bool, int, bool, int]:
+        name, count = item.case.series.name, item.verdict.growth_count
+        return not _kept(name, held), -rank(name), name not in held, -count if plain else count
+
+    return sorted(leaks, key=first)
 
 
-def _leader_of(item: Judged, leaders: Sequence[Judged]) -> int | None:
+def _kept(name: str, held: Collection[str]) -> bool:
+    """Whether a growing container holds this type, and that says more than that it holds lists."""
+    return name in held and rank(name) > BUILT_IN_RANK
+
+
+def _leader_of(item: Judged, leaders: Sequence[Judged], held: Collection[str]) -> int | None:
+    """The index of the leader that this type grows with; ``None`` where it leads itself."""
     if not leaders:
         return None
-    own = rank(item.case.series.name)
-    steps = [correlation_of(item.case, leader.case) for leader in leaders]
-    best = max(range(len(leaders)), key=steps.__getitem__)
-    leading = rank(leaders[best].case.series.name)
-    if own <= 1:
-        total = sum(leader.verdict.growth_count for leader in leaders)
-        bound = PARTS_PER_OBJECT * total
-        return best if item.verdict.growth_count <= bound or steps[best] >= IN_STEP else None
-    if own < leading:
-        return best if steps[best] >= IN_STEP else None
-    for i, leader in enumerate(leaders):
-        if rank(leader.case.series.name) != own:
-            continue
-        if holds_several(leader.case, item.case) or (own < HOST_RANK and steps[i] >= SAME_RATE):
-            return i
+    name = item.case.series.name
+    own = rank(name)
+    correlations = [correlation_of(item.case, leader.case) for leader in leaders]
+    best = max(range(len(leaders)), key=correlations.__getitem__)
+    in_step = correlations[best] >= IN_STEP
+    if own <= BUILT_IN_RANK:
+        parts = PARTS_PER_OBJECT * sum(leader.verdict.growth_count for leader in leaders)
+        return best if in_step or item.verdict.growth_count <= parts else None
+    if own < rank(leaders[best].case.series.name):
+        return best if in_step else None
+    for number, (leader, correlation) in enumerate(zip(leaders, correlations, strict=True)):
+        other = leader.case.series.name
+        if _kept(other, held) and not _kept(name, held) and correlation >= SAME_RATE:
+            return number
+        if rank(other) == own and _is_part_of(item, leader, correlation):
+            return number
     return None
 
 
+def _is_part_of(item: Judged, leader: Judged, correlation: float) -> bool:
+    """Whether a type is a part of a leader of its own rank."""
+    same_rate = rank(item.case.series.name) < HOST_RANK and correlation >= SAME_RATE
+    return same_rate or holds_several(leader.case, item.case)
+
+
 def _few_holders(leader: Judged, few: Sequence[Judged]) -> list[Judged]:
-    """Types of more meaning than a plain leader's that grow in step with it, too few of them to be looked at alone."""
+    """Types that may hold a plain leader's objects: of a higher rank, in step with it, too few to be judged alone."""
     own = rank(leader.case.series.name)
-    if own > 1:
+    if own > BUILT_IN_RANK:
         return []
-    better = [item for item in few if item.case.series.kind == "objects" and rank(item.case.series.name) > max(1, own)]
+    objects = [item for item in few if item.case.series.kind == "objects"]
+    better = [item for item in objects if rank(item.case.series.name) > BUILT_IN_RANK]
     return [item for item in better if correlation_of(item.case, leader.case) >= IN_STEP]
 
 
@@ -157,7 +181,14 @@ def _lead(leader: Judged, followers: Sequence[Judged], memory: Sequence[Verdict]
     if container is not None:
         sentence += f"; held by {describe(container)}"
     if names:
-        more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-        sentence += f"; with it grow {', '.join(names[:6])}{more}"
+        sentence += f"; {_listed(names)} {'grow' if len(names) > 1 else 'grows'} with it"
     statistics = dict(verdict.statistics) | {item.kind + "_growth": item.growth_count for item in memory}
     return replace(verdict, sentence=sentence, grows_with=names, container=container, statistics=statistics)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """``list and tuple``; ``cell, dict, … and 3 more``."""
+    shown = list(names[:NAMED])
+    if len(names) > NAMED:
+        shown.append(f"{len(names) - NAMED} more")
+    return " and ".join(part for part in (", ".join(shown[:-1]), shown[-1]) if part)

@@ -1,4 +1,4 @@
-"""A process over time as columns: what every rule reads."""
+"""The figures of a process over time as columns, as every rule reads them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from memwatch.detection.reading import FIGURES, Row
-from memwatch.figures import BigContainer, MemorySnapshot
+from memwatch.detection.snapshot_parsing import FIGURES, Row
+from memwatch.records import BigContainer, MemorySnapshot
 
 MAX_SNAPSHOTS = 100_000
-"""More than a process can send in two months at one a minute; a longer list is a mistake of the caller."""
+"""More than a process sends in two months at one a minute; a longer list is a mistake of the caller."""
 
 MAX_TYPES = 500
-"""Types kept, those that grow most: a report carries no more, and a leak is among the growers."""
+"""Types kept, those that grow most: a report has no more, and a leak is among those that grow."""
 
 MAX_NAME = 300
 """Characters of a type name that are kept, as everywhere in memwatch."""
@@ -42,11 +42,11 @@ class History:
     heap_limit_source: str | None = None
     """Whose limit ``heap_size_mb`` is: ``setting``, ``cgroup``, ``rlimit`` or ``host``."""
     earlier: Callable[[str], Sequence[int]] = field(default=_nothing, compare=False)
-    """Counts of a type from before the first of ``times``, oldest first and thinned; asked of what would be a leak."""
+    """Counts of a type before the first of ``times``, oldest first and thinned; called for types that may be a leak."""
     kept_each: Mapping[str, int] = field(default_factory=dict)
-    """Objects of a type that each snapshot keeps, where a caller keeps the snapshots in the process that they show."""
+    """Objects of a type in each snapshot, where a caller keeps the snapshots in the process that they describe."""
     own_blocks: Sequence[int] = ()
-    """Blocks of memory that each snapshot itself takes where a caller keeps it; empty where nobody does."""
+    """Blocks of memory of each snapshot itself, where a caller keeps the snapshots; else empty."""
 
     def __len__(self) -> int:
         return len(self.times)

@@ -1,4 +1,4 @@
-"""A rise that has begun of late, looked at by itself: the quiet hour before it would hide it for half an hour."""
+"""A rise that has just begun, judged separately: the quiet hour before it would hide it for half an hour."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from memwatch.detection.before import LAST_POINTS
 from memwatch.detection.case import Case
-from memwatch.detection.gates import WATCH_POINTS
-from memwatch.detection.growth import BEGUN_AFTER
 from memwatch.detection.history import History
+from memwatch.detection.rules.gates import WATCH_POINTS
+from memwatch.detection.rules.growth import BEGUN_AFTER
+from memwatch.detection.rules.look_back import LAST_POINTS
 
 LEAST_RISING = 12
-"""Points of the rise: with those before it more than a standing watch waits for in a fresh process."""
+"""Least points of the rise; with those before it more than a standing watch waits for in a new process."""
 RISING_SHARE = 0.7
-"""Of the points looked at; the others are from before the rise, and say what it rose from."""
+"""Share of the judged points that belong to the rise; the others show the level before it."""
 NEW_SHARE = 0.8
-"""Of the gain, what must lie above all that is known of before: what comes and goes with the hours was as high."""
+"""Share of the gain that must lie above all earlier values: what follows the traffic was as high before."""
 
 
 def from_onset(case: Case) -> Case | None:
-    """The same series from shortly before its rise on; ``None`` where the rise is too short, or is all there is.
+    """The series from shortly before its rise; ``None`` where the rise is too short or fills the window.
 
-    Asked of counts in the watch of the hour. What was before is asked as the hours before the window are: whether
-    the series was as high and came back.
+    Only for counts in the watch of the hour. The rules see the earlier part as the hours before the window: was the
+    series as high, and did it fall back?
     """
     if case.window != "hour" or case.series.unit != "objects" or len(case.values) <= LEAST_RISING:
         return None
@@ -43,13 +43,13 @@ def from_onset(case: Case) -> Case | None:
 
 
 def all_new(case: Case) -> bool:
-    """Whether nearly all of the rise lies above what the series ever was before it, as far as that is known."""
+    """Whether nearly all of the rise lies above all known earlier values of the series."""
     highest = max(case.history.earlier(case.series.name), default=0)
     return max(case.values[-LAST_POINTS:]) - highest >= NEW_SHARE * case.growth
 
 
 def since(history: History, begin: float, name: str, before: Sequence[float]) -> History:
-    """The history from ``begin`` on, which knows what the type ``name`` was before, in the hour and earlier."""
+    """The history from ``begin`` on; ``earlier`` gives the counts of the type ``name`` before that."""
     first = next(i for i, time in enumerate(history.times) if time >= begin)
     earlier = (*history.earlier(name), *map(round, before))
     return replace(

@@ -1,4 +1,4 @@
-"""When memory runs out: one truth for pages, API, alerts and metrics, which look at it at different times."""
+"""When memory is exhausted, computed once for pages, API, alerts and metrics."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 
 def exhausted_at(judged_at: datetime, left_s: float | None, *, over: bool = False) -> datetime | None:
-    """The moment, from what was left when it was judged; ``None`` for what is over, and without an end in sight."""
+    """The moment of exhaustion; ``None`` without an estimate, or where the leak is ``over``."""
     if left_s is None or over:
         return None
     try:
@@ -16,5 +16,5 @@ def exhausted_at(judged_at: datetime, left_s: float | None, *, over: bool = Fals
 
 
 def time_left_s(end: datetime | None, now: datetime) -> float | None:
-    """Seconds until then, 0 when it has passed."""
+    """Seconds until ``end``, 0 when it has passed."""
     return None if end is None else max(0.0, (end - now).total_seconds())

@@ -10,7 +10,7 @@ _LIMITS = {"setting": "the set limit", "cgroup": "the container's limit", "rlimi
 
 
 def sentence(case: Case, decision: Decision, *, per_hour: float = 0.0, urgency: Urgency | None = None) -> str:
-    """What happens, how fast, since when, and until when; or why it is harmless."""
+    """What grows, how fast, since when, and when memory is exhausted; or why it is harmless."""
     if decision.outcome != "leak":
         return f"{decision.outcome}: {decision.reason}" if decision.reason else decision.outcome
     series = case.series
@@ -29,6 +29,11 @@ def sentence(case: Case, decision: Decision, *, per_hour: float = 0.0, urgency: 
         limit = _LIMITS.get(urgency.limit_source or "", "the host's memory")
         text += f"; at this rate {limit} is exhausted in {duration(urgency.time_to_exhaustion_s)}"
     return text[0].upper() + text[1:] if series.kind != "objects" else text
+
+
+def number(value: float) -> str:
+    """``1,234``; with three significant digits below 10."""
+    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.3g}"
 
 
 def duration(seconds: float) -> str:

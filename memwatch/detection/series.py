@@ -1,4 +1,4 @@
-"""The four kinds of series that are judged, made from a process's history."""
+"""The four kinds of series that are judged, made from the history of a process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import pairwise
 from statistics import median
 
 from memwatch.detection.history import History, known
-from memwatch.figures import KIB_PER_MB, BigContainer
+from memwatch.records import KIB_PER_MB, BigContainer
 
 UNTRACKED_ENTRIES = frozenset({"str", "bytes", "int", "float", "complex", "bool", "NoneType", "range", "bytearray"})
 """Types that the garbage collector does not track, as a container's ``holds`` has them."""
@@ -18,13 +18,13 @@ SOMETIMES_UNTRACKED = frozenset({"tuple", "dict"})
 """Types that the collector stops tracking, or never starts to, while they hold only such values."""
 
 SHARED_ENTRIES = frozenset({"int", "bool", "NoneType"})
-"""Of these there may be one object for many entries."""
+"""Types of which many entries may share one object."""
 
 JUDGED_ENTRIES = 1_000
-"""A container of fewer may be any cache's: it is heard as a witness, and no leak of its own."""
+"""A smaller container may belong to any cache: it is evidence for another leak, and no leak of its own."""
 
 SMALL_BYTES = 512
-"""What pymalloc takes; larger objects are malloc's, and in no count of blocks."""
+"""Largest object of pymalloc; malloc holds larger ones, which are in no count of blocks."""
 
 BLOCKS_PER_OBJECT = (1.0, 4.0)
 """A tracked object has at least its own block; one with a ``__dict__`` and a few own values has about four."""
@@ -32,7 +32,7 @@ BLOCKS_PER_OBJECT = (1.0, 4.0)
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One thing that may grow, without holes."""
+    """One figure that may grow, without gaps."""
 
     kind: str
     """``objects``, ``untracked``, ``native`` or ``fragmentation``."""
@@ -49,7 +49,7 @@ class Series:
     work: Sequence[float] | None = field(default=None, repr=False)
     """Requests and tasks handled at each point, where known."""
     kept: int = 0
-    """What was taken off the last value, because the snapshots themselves hold it."""
+    """Objects subtracted from the last value, because the snapshots themselves hold them."""
 
     @property
     def growth(self) -> float:
@@ -115,7 +115,7 @@ def takes_blocks(container: BigContainer) -> bool:
 
 
 def residual_blocks(history: History) -> Series | None:
-    """Allocated blocks less those of the tracked objects that came and went; ``None`` where either was not counted."""
+    """Allocated blocks minus those of tracked objects; ``None`` where either was not counted."""
     rows = [
         (time, blocks, objects)
         for time, blocks, objects in zip(

@@ -1,17 +1,16 @@
-"""How urgent the growth of a process is: time to exhaustion, and the memory floor's growth an hour."""
+"""How urgent growth is: :func:`urgency` by the reference's levels, :func:`leak_severity` for a leak that is watched."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
+from typing import NamedTuple
 
-from memwatch.detection.case import floors
-from memwatch.detection.estimators import theil_sen
+from memwatch.detection.case import HOUR_S, floors
 from memwatch.detection.history import History
-from memwatch.figures import SEVERITIES
-
-HOUR_S = 3600.0
+from memwatch.detection.statistics.estimators import theil_sen
+from memwatch.records import SEVERITIES
 
 EXHAUSTION_S = ((4 * HOUR_S, "critical"), (24 * HOUR_S, "high"), (7 * 24 * HOUR_S, "medium"))
 """Before the shift ends; before tomorrow; before next week."""
@@ -20,7 +19,7 @@ GROWTH_PERCENT = ((50.0, "critical"), (10.0, "high"), (1.0, "medium"))
 """Growth of the memory floor an hour."""
 
 MOST_BY_GROWTH = "high"
-"""Of a process that has the host's memory before it: critical is what runs out within a shift, and nothing else."""
+"""Severity by growth where the host's memory is the limit: only exhaustion within a shift is critical there."""
 
 COUNT_PERCENT = ((500.0, "high"), (200.0, "medium"))
 """Growth of a count over the window, where no memory was measured at all: never critical."""
@@ -29,34 +28,63 @@ RESIDENT_PERCENT = 0.1
 """Growth of resident memory an hour below which nothing is critical: the kernel ends processes by what is resident."""
 
 LIFE_SHARES = ((0.9, "high"), (0.75, "medium"))
-"""What a recycled worker has taken of its limit when it is replaced. It is replaced: that is never critical."""
+"""Share of its limit that a recycled worker uses when it is replaced. Because it is replaced, it is never critical."""
 LIFE_PERCENT = 100.0
 """A life in which a count doubles is worth a look, whatever the limit."""
 
+
+class Bound(NamedTuple):
+    """A leak is so severe when memory ends within ``within_s`` and ``share`` of the limit is in use already."""
+
+    severity: str
+    within_s: float
+    share: float = 0.0
+
+
+LEAK_BOUNDS = (
+    Bound("critical", 4 * HOUR_S),
+    Bound("critical", 24 * HOUR_S, 0.8),
+    Bound("high", 24 * HOUR_S),
+    Bound("medium", 7 * 24 * HOUR_S),
+)
+"""The first that holds decides. Critical wakes somebody: memory ends within a shift, or within a day where a fifth
+of the limit is left at most: there one peak of load ends the process early."""
+
+SLACK_TIME, SLACK_SHARE, SLACK_GROWTH = 1.25, 0.05, 1.25
+"""A severity falls when it would be lower still with a quarter less time, 5 % more of the limit, a quarter more growth:
+an outlook near a bound does not make it flap."""
+
 LATE = 0.4
-"""The growth of now is that of the rest of the window: what a warm-up took says nothing of what is to come."""
+"""Share of the window that is left out as a warm-up: growth now is growth in the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Urgency:
-    """How fast memory goes, and until when it lasts."""
+    """How severe growth is, and when memory is exhausted."""
 
     severity: str
     time_to_exhaustion_s: float | None = None
     limit_source: str | None = None
     floor_growth_percent_per_hour: float | None = None
     measured: str | None = None
-    """The figure whose floor was taken."""
+    """The figure whose floor was measured."""
+    limit_share: float | None = None
+    """The part of the limit that is in use, 1 for all; ``None`` where no limit is known."""
+    count_growth_percent: float | None = None
+    """Growth of the count over the window, where no memory was measured; else ``None``."""
+    resident_rises: bool = True
+    """``False`` where resident memory was measured and stands still."""
 
 
 def urgency(history: History, growth_percent: float) -> Urgency:
     """Judge the process; ``growth_percent`` of the leaking count decides only where no memory was measured."""
     rates = {name: rate for name in ("rss_mb", "heap_used_mb") if (rate := _rate(history, name)) is not None}
     if not rates:
-        return Urgency(_grade(growth_percent, COUNT_PERCENT))
+        return Urgency(_grade(growth_percent, COUNT_PERCENT), count_growth_percent=growth_percent)
     measured, (slope, level) = max(rates.items(), key=lambda item: item[1][0] / max(item[1][1], 1e-9))
     percent = max(0.0, slope * HOUR_S / level * 100) if level > 0 else 0.0
-    exhaustion, source = _exhaustion(history, rates)
+    exhaustion, share, source = _exhaustion(history, rates)
+    rises = _resident_rises(rates)
     by_growth = _grade(percent, GROWTH_PERCENT)
     if exhaustion is None:
         severity = by_growth
@@ -64,13 +92,45 @@ def urgency(history: History, growth_percent: float) -> Urgency:
         severity = next((name for limit, name in EXHAUSTION_S if exhaustion < limit), "low")
         if source == "host":
             severity = worse(severity, milder(by_growth, MOST_BY_GROWTH))
-    if severity == "critical" and not _resident_rises(rates):
+    if severity == "critical" and not rises:
         severity = "high"
-    return Urgency(severity, exhaustion, source, percent, measured)
+    return Urgency(severity, exhaustion, source, percent, measured, share, resident_rises=rises)
+
+
+def leak_severity(found: Urgency, *, before: str = "low") -> str:
+    """The severity of a leak that is watched, which ``before`` had: critical by ``LEAK_BOUNDS`` alone.
+
+    Growth makes it ``MOST_BY_GROWTH`` at most, and counts where no limit but the host's memory is known.
+    """
+    near = replace(
+        found,
+        time_to_exhaustion_s=_scaled(found.time_to_exhaustion_s, 1 / SLACK_TIME),
+        limit_share=None if found.limit_share is None else found.limit_share + SLACK_SHARE,
+        floor_growth_percent_per_hour=_scaled(found.floor_growth_percent_per_hour, SLACK_GROWTH),
+        count_growth_percent=_scaled(found.count_growth_percent, SLACK_GROWTH),
+    )
+    return worse(_by_bounds(found), milder(before, _by_bounds(near)))
+
+
+def _by_bounds(found: Urgency) -> str:
+    by_growth = milder(_grade(found.floor_growth_percent_per_hour or 0.0, GROWTH_PERCENT), MOST_BY_GROWTH)
+    if found.count_growth_percent is not None:
+        return _grade(found.count_growth_percent, COUNT_PERCENT)
+    left, share = found.time_to_exhaustion_s, found.limit_share or 0.0
+    if left is None:
+        return by_growth
+    severity = next((b.severity for b in LEAK_BOUNDS if left < b.within_s and share >= b.share), "low")
+    if found.limit_source == "host":
+        severity = worse(severity, by_growth)
+    return severity if found.resident_rises else milder(severity, "high")
+
+
+def _scaled(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor
 
 
 def urgency_of_lives(lives: Sequence[History], growth_percent: float) -> str:
-    """How severe a leak is that recycling holds in check: by how near the lives come to their limit.
+    """The severity of a leak of recycled workers, by the share of their limit that they reach.
 
     ``growth_percent``: of the leaking count in a life.
     """
@@ -120,8 +180,10 @@ def _rate(history: History, name: str) -> tuple[float, float] | None:
     return theil_sen(*low).slope, low[1][0]
 
 
-def _exhaustion(history: History, rates: dict[str, tuple[float, float]]) -> tuple[float | None, str | None]:
-    """Seconds until the limit, and whose it is. Workers share a container: there the container's growth counts."""
+def _exhaustion(
+    history: History, rates: dict[str, tuple[float, float]]
+) -> tuple[float | None, float | None, str | None]:
+    """Seconds until the limit, the share of it in use, and whose it is. Of a container that workers share, its own."""
     source = history.heap_limit_source
     limit, used = history.last("cgroup_limit_mb"), history.last("cgroup_used_mb")
     if source == "cgroup" and limit is not None and used is not None:
@@ -131,6 +193,7 @@ def _exhaustion(history: History, rates: dict[str, tuple[float, float]]) -> tupl
         limit = history.last("heap_size_mb")
         used = history.last("rss_mb") if history.last("rss_mb") is not None else history.last("heap_used_mb")
         slope = rates["rss_mb"][0] if "rss_mb" in rates else rates["heap_used_mb"][0]
+    share = used / limit if limit and used is not None else None
     if limit is None or used is None or slope <= 0:
-        return None, source
-    return max(0.0, limit - used) / slope, source
+        return None, share, source
+    return max(0.0, limit - used) / slope, share, source

@@ -1,4 +1,4 @@
-"""The judgement of one series."""
+"""The verdict on one series."""
 
 from __future__ import annotations
 
@@ -7,26 +7,31 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from memwatch.figures import BigContainer, Leak
+from memwatch.detection.severity import Urgency, leak_severity, milder
+from memwatch.records import BigContainer, Leak
 
 OUTCOMES = ("leak", "expected", "quiet", "not enough data")
+FINDING_OUTCOMES = {"leak": "passed", "expected": "failed", "quiet": "failed", "not enough data": "undecided"}
+"""The outcome of the finding of the rule that settled a case, by the outcome of the verdict."""
 
+MOST_UNSURE = "medium"
+"""The severity of a verdict of low confidence, at most."""
 
 MOST_NAMED = 50
-"""Names that evidence lists of what grows with it, and of extension modules."""
+"""Types that grow with it, and extension modules, that evidence lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one rule had to say."""
+    """The answer of one rule."""
 
     rule: str
-    """By the name of its function."""
+    """Its name."""
     outcome: str
-    """``passed`` (it speaks for a leak), ``failed`` (it settled that this is none), ``undecided`` (it settled that
-    more points are needed), ``not applicable``, or ``not reached`` (an earlier rule had settled it)."""
+    """``passed`` (it supports a leak), ``failed`` (it settled that this is no leak), ``undecided`` (it settled that
+    more points are needed), ``not applicable``, or ``not reached`` (an earlier rule settled it)."""
     sentence: str = ""
-    """The figure and its bound; where it settled the case, the reason first."""
+    """The figures and their bounds; where the rule settled the case, the reason first."""
 
     def to_dict(self) -> dict[str, str]:
         return {"rule": self.rule, "outcome": self.outcome, "sentence": self.sentence}
@@ -34,22 +39,25 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """What became of a series, by which rule and on which figures."""
+    """The outcome for a series, the rule that settled it, and the figures."""
 
     outcome: str
-    """``leak``, ``expected`` (harmless, the sentence says why), ``quiet`` (no gate opened) or ``not enough data``."""
+    """``leak``, ``expected`` (harmless; the sentence says why), ``quiet`` (no gate opened) or ``not enough data``."""
     kind: str
     """``objects``, ``untracked``, ``native`` or ``fragmentation``."""
     object_type: str
     """The type name, or the kind."""
     rule: str
-    """The rule that decided, by the name of its function in ``memwatch.detection.rules.RULES``; ``all`` for a leak."""
+    """The name of the rule that settled it (``rules.registry.QUESTIONS``); ``all`` for a leak that no rule settled."""
     sentence: str = ""
     """For the operator."""
     confidence: str = "low"
     severity: str = "low"
+    """By the reference's levels; :meth:`watched_severity` is that of a leak's row."""
+    urgency: Urgency | None = None
+    """What the severity was taken from; ``None`` for lives, and for what is no leak."""
     started_at: datetime | None = None
-    """Since when it grows, as far as the window shows."""
+    """Start of the growth, as far as the window shows it."""
     initial_count: int = 0
     """Objects, blocks, entries or KiB (``statistics["unit"]``) at the start of the window."""
     current_count: int = 0
@@ -62,36 +70,48 @@ class Verdict:
     statistics: Mapping[str, Any] = field(default_factory=dict)
     """Every figure that a rule computed, JSON-ready."""
     grows_with: tuple[str, ...] = ()
-    """Types that grow in step and have the same cause."""
+    """Types that grow in step with it and have the same cause."""
     container: BigContainer | None = None
-    """What holds it, where the census saw it."""
+    """The container that holds it, if a census saw one."""
     candidates: tuple[str, ...] = ()
     """Extension modules that may hold native memory."""
     findings: tuple[Finding, ...] = ()
-    """Of every rule, in their order; empty for what was quiet."""
+    """One for each rule, in their order; empty for what was quiet."""
     trend: Mapping[str, Any] | None = None
-    """The floors and the line through them, as :meth:`evidence` tells; ``None`` for too few."""
+    """The floors and the line through them, in the format of :meth:`evidence`; ``None`` for too few points."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Kind and object type: within a process or service, the identity of the leak."""
+        return self.kind, self.object_type
 
     @property
     def is_leak(self) -> bool:
         return self.outcome == "leak"
 
+    def watched_severity(self, before: str = "low") -> str:
+        """The severity of the leak that this keeps open and that was ``before``: see ``docs/verdicts.md``."""
+        if self.urgency is None:
+            return self.severity
+        severity = leak_severity(self.urgency, before=before)
+        return milder(severity, MOST_UNSURE) if self.confidence == "low" else severity
+
     def evidence(self) -> dict[str, Any]:
-        """Everything that led to the verdict, as :func:`json.dumps` takes it, of a few kilobytes.
+        """Everything that led to the verdict, a few kilobytes that :func:`json.dumps` accepts.
 
         ``rule``, ``outcome``, ``window``, ``sentence``: as the attributes. ``rules``: a list of ``{"rule", "outcome",
-        "sentence"}``, one for each rule in its order (see :class:`Finding`), and at the end the one that decided where
-        that is none of them (``grouping``, ``pooled``, ``fragmentation``).
+        "sentence"}``, one for each rule in its order (see :class:`Finding`). Where none of these settled the verdict,
+        the last entry is what did (``grouping``, ``pooled``, ``newest_lives``, ``fragmentation``).
 
         ``trend``: ``None``, or ``{"axis", "unit", "start": [x, y], "end": x, "slope", "low", "high", "floors": [[x, y],
         …]}``. x is seconds since the epoch where ``axis`` is ``time``, seconds since the process started where it is
-        ``age``, requests and tasks handled where it is ``work``; y counts in ``unit``. The slope and its bounds of
-        95 % are an hour (a unit of work for ``work``); all three lines go out from ``start``.
+        ``age``, requests and tasks handled where it is ``work``; y is in ``unit``. The slope and its 95 % interval
+        (``low``, ``high``) are an hour (a unit of work for ``work``); all three lines begin at ``start``.
 
-        ``statistics``: every figure by name. ``container``, ``extension_modules`` (the loaded ones that may hold
+        ``statistics``: every figure by name. ``container`` and ``extension_modules`` (the loaded ones that may hold
         native memory) are absent where there are none.
         """
-        found: dict[str, Any] = {
+        evidence: dict[str, Any] = {
             "rule": self.rule,
             "outcome": self.outcome,
             "window": self.window,
@@ -105,19 +125,18 @@ class Verdict:
             "trend": None if self.trend is None else dict(self.trend),
         }
         if self.container is not None:
-            found["container"] = self.container.to_dict() | {"description": describe(self.container)}
+            evidence["container"] = self.container.to_dict() | {"description": describe(self.container)}
         if self.candidates:
-            found["extension_modules"] = list(self.candidates[:MOST_NAMED])
-        return found
+            evidence["extension_modules"] = list(self.candidates[:MOST_NAMED])
+        return evidence
 
     def _all_findings(self) -> tuple[Finding, ...]:
         if self.rule == "all" or any(finding.rule == self.rule for finding in self.findings):
             return self.findings
-        outcome = {"leak": "passed", "not enough data": "undecided"}.get(self.outcome, "failed")
-        return (*self.findings, Finding(self.rule, outcome, self.sentence))
+        return (*self.findings, Finding(self.rule, FINDING_OUTCOMES[self.outcome], self.sentence))
 
     def to_leak(self, now: datetime | None = None) -> Leak:
-        """The leak to keep; :class:`ValueError` for a verdict that is none."""
+        """The leak to store; raises :class:`ValueError` for any other verdict."""
         if not self.is_leak:
             raise ValueError(f"{self.object_type} was judged {self.outcome!r}: only a leak becomes a Leak")
         return Leak(

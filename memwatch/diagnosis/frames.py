@@ -11,12 +11,12 @@ from operator import and_, attrgetter, call, eq
 from types import FrameType
 from typing import Any
 
-from memwatch.diagnosis import reading
-from memwatch.diagnosis.hands import held
-from memwatch.diagnosis.host import Host
-from memwatch.diagnosis.meter import Meter
-from memwatch.sampling.names import clean
-from memwatch.sampling.quiet import Step, uninterrupted
+from memwatch.diagnosis.context import Host
+from memwatch.diagnosis.cost_meter import Meter
+from memwatch.diagnosis.heap import introspection
+from memwatch.diagnosis.heap.borrowed import held
+from memwatch.sampling.atomic import Step, uninterrupted
+from memwatch.sampling.type_names import clean
 
 MOST_FRAMES = 2_000
 _UNSHARED = 3
@@ -81,7 +81,7 @@ def _where(frame: FrameType) -> str:
 
 
 def _steps(frames: list[Any], wanted: frozenset[int], hits: list[list[tuple[Any, int]]]) -> list[Step]:
-    """Read all locals, note names and ids, and take back the copies where nobody else can have seen them."""
+    """Read all locals, note names and ids, and take back the copies that no other code can have seen."""
     of_functions = list(map(_is_of_function, frames))
     readers = [_locals_of if of_function else _globals_of for of_function in of_functions]
     live: list[Any] = []
@@ -116,13 +116,13 @@ def thread_names() -> dict[int, str]:
     threading = sys.modules.get("threading")
     active = {} if threading is None else dict(getattr(threading, "_active", {}))
     return {
-        ident: name if type(name := reading.attribute(thread, "_name")) is str else "?"
+        ident: name if type(name := introspection.attribute(thread, "_name")) is str else "?"
         for ident, thread in active.items()
     }
 
 
 def all_local_variables(wanted: frozenset[int]) -> dict[int, tuple[str, str]]:
-    """As :func:`local_variables`, in a copy of the process: nobody minds what the look leaves behind."""
+    """As :func:`local_variables`, in a copy of the process, where leftovers do no harm."""
     found: dict[int, tuple[str, str]] = {}
     running: list[Any] = []
     of_thread: list[str] = []

@@ -15,18 +15,19 @@ from itertools import compress, islice, repeat
 from operator import not_
 from typing import Any
 
-from memwatch.diagnosis import heap, results
-from memwatch.diagnosis.big_containers import Objects
-from memwatch.diagnosis.child import Still, to_the_end
-from memwatch.diagnosis.forked import NotForked, in_child
+from memwatch.diagnosis import results
+from memwatch.diagnosis.context import Host
+from memwatch.diagnosis.copy.child import Still, to_the_end
+from memwatch.diagnosis.copy.parent import NotForked, in_child
+from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.frames import thread_names
-from memwatch.diagnosis.host import Host
-from memwatch.diagnosis.meter import Meter
+from memwatch.diagnosis.heap import walk
+from memwatch.diagnosis.heap.big_containers import Objects
 from memwatch.diagnosis.suspects import Suspects
+from memwatch.sampling.atomic import Step
 from memwatch.sampling.census import OBSERVER
-from memwatch.sampling.look import PLAIN_IDS, look, module_level_names
-from memwatch.sampling.names import clean, type_name
-from memwatch.sampling.quiet import Step
+from memwatch.sampling.container_scan import PLAIN_IDS, look, module_level_names
+from memwatch.sampling.type_names import clean, type_name
 
 NEEDS_MB = 32.0
 SAMPLED = 40_000
@@ -60,6 +61,7 @@ class HeapSummaryRecording:
         try:
             content = yield from in_child(self._in_copy, self._host, meter)
         except NotForked as reason:
+            walk.refuse_large(self._host, meter, str(reason))
             found = yield from self.within(meter)
             note = f"Gone through within the process: {reason}."
             return dataclasses.replace(found, notes=(*found.notes, note))
@@ -71,8 +73,8 @@ class HeapSummaryRecording:
         return json.dumps(found.to_dict()).encode()
 
     def within(self, meter: Meter) -> Generator[float, None, results.HeapSummary]:
-        """Of the process that this runs in. Yields seconds to wait; returns the result."""
-        seen = look(total=heap.count_objects(meter))
+        """Summarise the process that this runs in. Yields seconds to wait; returns the result."""
+        seen = look(total=walk.count_objects(meter))
         containers = _containers(seen.containers)
         meter.paused(seen.pause_ms)
         yield 0.01
@@ -93,7 +95,7 @@ class HeapSummaryRecording:
         types: list[type] = []
         sampled: list[type] = []
         sizes: list[int] = []
-        spread = max(1, heap.count_objects(meter) // SAMPLED)
+        spread = max(1, walk.count_objects(meter) // SAMPLED)
 
         def gather(objects: Objects, _size: int) -> list[Step]:
             def sample() -> Any:
@@ -120,7 +122,7 @@ class HeapSummaryRecording:
             for each in (types, sampled, sizes):
                 each.clear()
 
-        for wait_s in heap.walk(self._host, meter, gather, parts=heap.SEARCH_PARTS):
+        for wait_s in walk.walk(self._host, meter, gather, parts=walk.SEARCH_PARTS):
             take()
             yield wait_s
         take()

@@ -1,4 +1,7 @@
-"""What each kind of recording can be asked for: checked and capped here, whoever asks."""
+"""The options of each kind of recording: the one place that knows their kinds, defaults and bounds. No Django.
+
+Agent, services, API and admin read and describe them with what is declared here.
+"""
 
 from __future__ import annotations
 
@@ -6,117 +9,170 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from memwatch.diagnosis.host import Refused
+from memwatch.diagnosis.context import Refused
 
-MAX_DURATION_S = 300
-MAX_FRAMES = 25
+LONGEST_TEXT = 300
 UNTRACKED = "untracked"
-"""In place of a type: the container that has grown most."""
+"""In place of a type: objects that the garbage collector does not track, by the container that has grown most."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Option:
+    """What an option accepts."""
+
+    kind: str
+    """``text``, ``whole``, ``number``, ``flag`` or ``choice``."""
+    help: str
+    """For people, in English, without bounds."""
+    default: Any = None
+    most: int = 0
+    """The largest number; larger ones are cut to it."""
+    choices: tuple[str, ...] = ()
+
+    def read(self, name: str, value: Any) -> Any:
+        """The value, cut to ``most``. Raises :class:`Refused` that names the option and what would be right."""
+        wrong = Refused(f"{name} is {str(value)[:40]!r}: give {self._wanted()}")
+        match self.kind:
+            case "flag" if isinstance(value, bool):
+                return value
+            case "choice" if value in self.choices:
+                return value
+            case "text" if isinstance(value, str) and len(value) <= LONGEST_TEXT and value.isprintable():
+                if value.strip():
+                    return value.strip()
+            case "whole" if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+                return min(value, self.most)
+            case "number" if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+                return min(value, self.most)
+        raise wrong
+
+    def _wanted(self) -> str:
+        if self.kind == "flag":
+            return "true or false"
+        if self.kind == "choice":
+            return f"one of {', '.join(self.choices)}"
+        if self.kind == "text":
+            return f"the name of a type or container, at most {LONGEST_TEXT} characters"
+        return f"a {'whole ' if self.kind == 'whole' else ''}number from 1 to {self.most}"
+
+
+def _declared(option: Option, *, required: bool = False) -> Any:
+    default = dataclasses.MISSING if required else option.default
+    return dataclasses.field(default=default, metadata={"option": option})
+
+
+_DURATION = Option(kind="number", default=30, most=300, help="Seconds for which allocations are traced.")
+_FRAMES = Option(kind="whole", default=1, most=25, help="Frames of each traceback; more cost more.")
+_TYPE = Option(kind="text", help="As snapshots name it: module.QualName.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ReferrersOptions:
-    """Of a recording of referrers."""
+    """Options of a recording of referrers."""
 
-    type: str
-    """``module.QualName`` as snapshots say it, or ``untracked``."""
-    container: str = ""
-    """With ``untracked``: the module-level name of the container; without it, the one that has grown most."""
-    samples: int = 20
-    """Instances to show the values of, with ``values``; five times as many are examined."""
-    values: bool = False
-    """Show values of built-in types: they may be personal data."""
-    depth: int | None = None
-    """Steps to climb at most; ``None`` for as many as are looked at anyway."""
+    type: str = _declared(_TYPE, required=True)
+    """Also ``untracked``."""
+    container: str = _declared(
+        Option(kind="text", default="", help="With the type untracked: the module-level name of the container.")
+    )
+    """Empty for the container that has grown most."""
+    samples: int = _declared(Option(kind="whole", default=20, most=100, help="Instances whose values are shown."))
+    """Five times as many are examined."""
+    values: bool = _declared(
+        Option(
+            kind="flag",
+            default=False,
+            help="Texts and numbers they hold; these may be personal data. Only of a process with RECORD_VALUES on, "
+            "and never of objects that hold sessions, passwords, keys or connections.",
+        )
+    )
+    depth: int | None = _declared(Option(kind="whole", most=12, help="Steps to climb."))
+    """``None`` for as many as it takes."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class AllocationsOptions:
-    """Of a recording of allocation sites."""
+    """Options of a recording of allocation sites."""
 
-    type: str | None = None
-    """The type whose allocations are to be marked."""
-    duration_s: float = 30.0
-    frames: int = 1
+    type: str | None = _declared(_TYPE)
+    """The type whose allocations are marked."""
+    duration_s: float = _declared(_DURATION)
+    frames: int = _declared(_FRAMES)
     callers: bool = True
-    """Where a library's line allocates, look for some seconds, with deep stacks, who of the program's own calls it."""
-    max_traced_mb: float = 64.0
-    """It ends when so much is traced."""
+    """Where a library's line allocates, trace some seconds more, with deep stacks, for the program's own callers."""
+    max_traced_mb: float = _declared(
+        Option(kind="number", default=64, most=1024, help="Traced megabytes at which it ends.")
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class FlamegraphOptions:
-    """Of a flame graph."""
+    """Options of a flame graph."""
 
-    duration_s: float = 30.0
-    mode: str = "leaks"
-    """``leaks``: what was not freed by the end, by every Python object; ``peak``: what was alive at the peak."""
-    native_traces: bool = False
-    max_file_mb: float = 16.0
-    """It ends when the capture is so large."""
+    duration_s: float = _declared(_DURATION)
+    mode: str = _declared(
+        Option(
+            kind="choice",
+            default="leaks",
+            choices=("leaks", "peak"),
+            help="Shows what was not freed by the end, or what was alive at the peak.",
+        )
+    )
+    native_traces: bool = _declared(
+        Option(
+            kind="flag",
+            default=False,
+            help="Frames of extension modules too: what they leak leaves nothing in Python's own traces.",
+        )
+    )
+    max_file_mb: float = _declared(
+        Option(kind="number", default=16, most=64, help="Megabytes of the capture at which it ends.")
+    )
+
+
+_CLASSES: Mapping[str, type] = {
+    "referrers": ReferrersOptions,
+    "allocations": AllocationsOptions,
+    "flamegraph": FlamegraphOptions,
+}
+
+
+def _options(cls: type) -> dict[str, Option]:
+    return {field.name: field.metadata["option"] for field in dataclasses.fields(cls) if field.metadata}
+
+
+OF_KIND: Mapping[str, Mapping[str, Option]] = {
+    **{kind: _options(cls) for kind, cls in _CLASSES.items()},
+    "heap_summary": {},
+}
+"""The options of each kind of recording, by name."""
+ALL: Mapping[str, Option] = {name: option for options in OF_KIND.values() for name, option in options.items()}
+"""Every option by name; kinds that share a name share its bounds."""
+DURATION_S, MAX_DURATION_S, MAX_FRAMES = _DURATION.default, _DURATION.most, _FRAMES.most
+
+
+def read(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given and belong to the kind, checked and cut to their bounds; ``None`` is not given.
+
+    Raises :class:`Refused` that names the option and what would be right.
+    """
+    options = OF_KIND[kind]
+    values = {name: options[name].read(name, given[name]) for name in options if given.get(name) is not None}
+    if kind == "referrers" and "type" not in values:
+        raise Refused('type is missing: give the name of the type to look for, e.g. "shop.leaks.PriceQuote"')
+    return values
 
 
 def referrers(given: Mapping[str, Any]) -> ReferrersOptions:
-    """Raises :class:`Refused` that names the option and what would be right."""
-    name = _text(given, "type", "")
-    if not name:
-        raise Refused('type is missing: give the name of the type to look for, e.g. "shop.leaks.PriceQuote"')
-    return ReferrersOptions(
-        type=name,
-        container=_text(given, "container", ""),
-        samples=int(_number(given, "samples", 20, 1, 100)),
-        values=_flag(given, "values"),
-        depth=None if given.get("depth") is None else int(_number(given, "depth", 6, 1, 12)),
-    )
+    """As :func:`read`."""
+    return ReferrersOptions(**read("referrers", given))
 
 
 def allocations(given: Mapping[str, Any]) -> AllocationsOptions:
-    """As :func:`referrers`."""
-    return AllocationsOptions(
-        type=_text(given, "type", "") or None,
-        duration_s=_number(given, "duration_s", 30, 0.1, MAX_DURATION_S),
-        frames=int(_number(given, "frames", 1, 1, MAX_FRAMES)),
-        callers=given.get("frames") is None,
-        max_traced_mb=_number(given, "max_traced_mb", 64, 0.001, 1024),
-    )
+    """As :func:`read`."""
+    return AllocationsOptions(**read("allocations", given), callers=given.get("frames") is None)
 
 
 def flamegraph(given: Mapping[str, Any]) -> FlamegraphOptions:
-    """As :func:`referrers`."""
-    mode = _text(given, "mode", "leaks")
-    if mode not in ("leaks", "peak"):
-        raise Refused(f"mode is {mode[:40]!r}: give leaks or peak")
-    return FlamegraphOptions(
-        duration_s=_number(given, "duration_s", 30, 0.1, MAX_DURATION_S),
-        mode=mode,
-        native_traces=_flag(given, "native_traces"),
-        max_file_mb=_number(given, "max_file_mb", 16, 0.001, 64),
-    )
-
-
-def _number(given: Mapping[str, Any], name: str, default: float, low: float, high: float) -> float:
-    """Too much is cut to the most that is allowed; what is no number, or too little, is refused."""
-    value = given.get(name)
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= low:
-        raise Refused(f"{name} is {str(value)[:40]!r}: give a number from {low:g} to {high:g}, e.g. {default:g}")
-    return min(value, high)
-
-
-def _text(given: Mapping[str, Any], name: str, default: str) -> str:
-    value = given.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, str) or len(value) > 300:
-        raise Refused(f"{name} is {str(value)[:40]!r}: give a text of at most 300 characters")
-    return value
-
-
-def _flag(given: Mapping[str, Any], name: str) -> bool:
-    value = given.get(name)
-    if value is None:
-        return False
-    if not isinstance(value, bool):
-        raise Refused(f"{name} is {str(value)[:40]!r}: give true or false")
-    return value
+    """As :func:`read`."""
+    return FlamegraphOptions(**read("flamegraph", given))

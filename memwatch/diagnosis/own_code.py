@@ -13,12 +13,12 @@ from collections.abc import Iterator, Mapping
 from types import CellType, CodeType, FrameType, FunctionType, GeneratorType, ModuleType
 from typing import Any
 
-from memwatch.diagnosis import reading
-from memwatch.diagnosis.graph import Graph
-from memwatch.diagnosis.holders import NAMESPACE, LruCache
-from memwatch.diagnosis.sites import is_library
-from memwatch.diagnosis.sources import Sources
-from memwatch.sampling.names import clean, type_name
+from memwatch.diagnosis.allocations.sites import is_library
+from memwatch.diagnosis.heap import introspection
+from memwatch.diagnosis.referrers.graph import Graph
+from memwatch.diagnosis.referrers.nodes import NAMESPACE, LruCache
+from memwatch.diagnosis.source_lines import Sources
+from memwatch.sampling.type_names import clean, type_name
 
 MOST_STEPS = 60
 MOST_FUNCTIONS = 200
@@ -78,7 +78,7 @@ def is_own(file: str, package: str) -> bool:
 def _places_of(child: int, graph: Graph, objects: Mapping[int, Any]) -> Iterator[Place]:
     item = objects.get(child)
     if type(item) is LruCache:
-        wrapped = (reading.instance_dict(item) or {}).get("__wrapped__")
+        wrapped = (introspection.instance_dict(item) or {}).get("__wrapped__")
         if type(wrapped) is FunctionType:
             yield _in_function(wrapped, "")
     for parent, edge in graph.parents(child):
@@ -115,13 +115,13 @@ def _quoted(via: str, prefix: str) -> str:
 
 
 def _attribute(owner: Any, name: str) -> Iterator[Place]:
-    """An attribute of a class, of an instance (told by its class), of a module."""
+    """An attribute of a class, of an instance (identified by its class), or of a module."""
     if type(owner) is ModuleType:
-        yield from _global(str(reading.module_dict_of(owner).get("__name__")), name)
+        yield from _global(str(introspection.module_dict_of(owner).get("__name__")), name)
         return
-    is_class = any(base is type for base in reading.mro_of(type(owner)))
-    for of in reading.mro_of(owner if is_class else type(owner)):
-        namespace = reading.namespace_of(of)
+    is_class = any(base is type for base in introspection.mro_of(type(owner)))
+    for of in introspection.mro_of(owner if is_class else type(owner)):
+        namespace = introspection.namespace_of(of)
         module = namespace.get("__module__")
         functions = list(_functions(namespace))
         if functions:
@@ -135,11 +135,11 @@ def _global(module: str, name: str) -> Iterator[Place]:
     found = sys.modules.get(module)
     if type(found) is not ModuleType:
         return
-    namespace = reading.module_dict_of(found)
+    namespace = introspection.module_dict_of(found)
     functions = [each for each in _functions(namespace) if _module_of(each) == module]
     for each in list(namespace.values()):
-        if any(base is type for base in reading.mro_of(type(each))) and len(functions) < MOST_FUNCTIONS:
-            own = reading.namespace_of(each)
+        if any(base is type for base in introspection.mro_of(type(each))) and len(functions) < MOST_FUNCTIONS:
+            own = introspection.namespace_of(each)
             if own.get("__module__") == module:
                 functions += _functions(own)
     file = namespace.get("__file__")
@@ -180,8 +180,8 @@ def _functions(namespace: Any) -> Iterator[FunctionType]:
 
 
 def _naming(functions: list[FunctionType], name: str, label: str, module: str) -> Place:
-    """Of these functions those that name it; else the first."""
-    codes = [reading.code_of(each) for each in functions[:MOST_FUNCTIONS]]
+    """The functions among these that name it; else the first."""
+    codes = [introspection.code_of(each) for each in functions[:MOST_FUNCTIONS]]
     naming = [code for code in codes if name in code.co_names]
     first = min(naming or codes, key=lambda code: code.co_firstlineno)
     lines = tuple(_lines(code) for code in naming if code.co_filename == first.co_filename)
@@ -189,10 +189,10 @@ def _naming(functions: list[FunctionType], name: str, label: str, module: str) -
 
 
 def _in_function(function: FunctionType, name: str) -> Place:
-    title = reading.function_name(function)
+    title = introspection.function_name(function)
     module = _module_of(function)
     label = f"'{name}' of {title}" if name else title
-    return _in_code(reading.code_of(function), name, label, module if type(module) is str else "")
+    return _in_code(introspection.code_of(function), name, label, module if type(module) is str else "")
 
 
 def _in_code(code: CodeType, name: str, label: str, module: str) -> Place:

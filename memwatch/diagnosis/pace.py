@@ -11,19 +11,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MethodType
 from typing import Any
 
-from memwatch.diagnosis import reading
-from memwatch.diagnosis.host import Host
-from memwatch.diagnosis.meter import Meter
-from memwatch.sampling.names import type_name
+from memwatch.diagnosis.context import Host
+from memwatch.diagnosis.cost_meter import Meter
+from memwatch.diagnosis.heap import introspection
+from memwatch.sampling.type_names import type_name
 
 SLOWEST = 4.0
 """Times the CPU of a call before, above which tracing ends; only where the program has no CPU to spare for it."""
 LEAST_RATE = 0.5
-"""Of the calls handled in a second before."""
+"""Least share of the earlier calls per second."""
 LEAST_CALLS = 10
 """Expected or handled, before a rate says anything."""
 _FULL = 0.8
-"""Of a core in use: below that the program has CPU to spare."""
+"""Share of a core in use: below it the program has CPU to spare."""
 BEFORE_S = 5.0
 """For which the program is looked at before it is traced."""
 _POLL_S = 0.2
@@ -93,7 +93,7 @@ class Pace:
 
 
 def pace_of(host: Host) -> Pace:
-    """Of the requests and tasks that the process handles."""
+    """The pace of the requests and tasks that the process handles."""
     found = Pace(
         lambda: (host.requests_handled() or 0) + (host.tasks_handled() or 0), limit_s=server_limit_s(host.arguments)
     )
@@ -120,12 +120,12 @@ def server_limit_s(arguments: Sequence[str], environment: Mapping[str, str] = os
 
 
 def _of_worker() -> float | None:
-    """Of gunicorn's worker object, whose methods handle this process's signals."""
+    """The time limit of gunicorn's worker object, whose methods handle this process's signals."""
     for number in (signal.SIGUSR1, signal.SIGABRT):
         handler = signal.getsignal(number)
         worker = _self_of(handler) if type(handler) is MethodType else None
-        if any(type_name(of) == "gunicorn.workers.base.Worker" for of in reading.mro_of(type(worker))):
-            half = reading.attribute(worker, "timeout")
+        if any(type_name(of) == "gunicorn.workers.base.Worker" for of in introspection.mro_of(type(worker))):
+            half = introspection.attribute(worker, "timeout")
             return 2.0 * half if type(half) in (int, float) else None
     return None
 

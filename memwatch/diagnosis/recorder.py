@@ -8,10 +8,11 @@ import time
 from collections.abc import Generator, Mapping
 from typing import Any, Protocol
 
-from memwatch.diagnosis import KINDS, options, room, sensitive
-from memwatch.diagnosis.host import Host, Refused
-from memwatch.diagnosis.meter import Meter
-from memwatch.sampling.quiet import possible
+from memwatch.diagnosis import KINDS, options, sensitive
+from memwatch.diagnosis.context import Host, Refused
+from memwatch.diagnosis.copy import memory_headroom
+from memwatch.diagnosis.cost_meter import Meter
+from memwatch.sampling.atomic import possible
 
 JSON, MEMRAY = "application/json", "application/x-memray"
 
@@ -44,18 +45,18 @@ class Outcome:
 def _made(kind: str, given: Mapping[str, Any], host: Host) -> _Recording:
     """The recording of a kind. Imports what that kind needs, and nothing else."""
     if kind == "referrers":
-        from memwatch.diagnosis.referrers import ReferrersRecording  # noqa: PLC0415
+        from memwatch.diagnosis.referrers.recording import ReferrersRecording  # noqa: PLC0415
 
         asked = options.referrers(given)
         if asked.values:
             sensitive.refuse(asked.type, asked.container, allowed=host.shows_values)
         return ReferrersRecording(asked, host)
     if kind == "allocations":
-        from memwatch.diagnosis.allocations import AllocationsRecording  # noqa: PLC0415
+        from memwatch.diagnosis.allocations.recording import AllocationsRecording  # noqa: PLC0415
 
         return AllocationsRecording(options.allocations(given), host)
     if kind == "flamegraph":
-        from memwatch.diagnosis.flamegraph import FlamegraphRecording  # noqa: PLC0415
+        from memwatch.diagnosis.allocations.flamegraph import FlamegraphRecording  # noqa: PLC0415
 
         return FlamegraphRecording(options.flamegraph(given), host)
     if kind == "heap_summary":
@@ -73,7 +74,7 @@ class Recorder:
         if not possible():
             raise Refused("recordings need CPython with its global lock: this interpreter has none")
         recording = _made(kind, given, host)
-        refusal = room.refusal(recording.needs_mb, heap_limit_mb=host.heap_limit_mb)
+        refusal = memory_headroom.refusal(recording.needs_mb, heap_limit_mb=host.heap_limit_mb)
         if refusal:
             raise Refused(refusal)
         self._meter = Meter(host.requests_handled)
@@ -108,7 +109,7 @@ class Recorder:
         return Outcome("done", self._meter.figures(), content.encode("utf-8", "backslashreplace"), JSON)
 
     def cancel(self, reason: str) -> Outcome:
-        """Give up; whatever was started is stopped."""
+        """Give up and stop everything that was started."""
         try:
             with self._meter.working():
                 self._run.close()

@@ -42,7 +42,7 @@ def _object(of: type, value: Any, place: str) -> dict[str, Any]:
 
 
 def _default(field: dataclasses.Field[Any], hint: Any) -> Any:
-    """Of a field that an older agent does not send."""
+    """The default of a field that an older agent does not send."""
     if field.default is not dataclasses.MISSING:
         return list(field.default) if isinstance(field.default, tuple) else field.default
     if typing.get_origin(hint) in (types.UnionType, typing.Union):

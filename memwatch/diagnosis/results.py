@@ -61,7 +61,7 @@ class Holder(_Result):
     grew: int | None = None
     """Entries that it gained between two looks; ``None`` where they were not counted twice."""
     grows_per_call: float | None = None
-    """The same for each request or task that the process handled in that time."""
+    """The rate for each request or task that the process handled in that time."""
     call: str = ""
     """``request`` or ``task``; empty where the process handles neither, or handled none in that time."""
     sure: bool = False
@@ -197,7 +197,7 @@ class HeapSummary(_Result):
 
 
 def heap_summary(found: dict[str, Any]) -> HeapSummary:
-    """Of its ``to_dict()``, back from a copy of the process."""
+    """Rebuilt from its ``to_dict()``, which a copy of the process sent."""
     return HeapSummary(
         types=tuple(TypeSize(**row) for row in found["types"]),
         containers=tuple(Container(**row) for row in found["containers"]),

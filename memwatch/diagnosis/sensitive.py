@@ -7,9 +7,9 @@ import sys
 from collections import deque
 from itertools import pairwise
 
-from memwatch.diagnosis.host import Refused
-from memwatch.sampling.names import type_name
+from memwatch.diagnosis.context import Refused
 from memwatch.sampling.redaction import HIDDEN, redact
+from memwatch.sampling.type_names import type_name
 
 UNTRACKED = "untracked"
 _CONTAINERS = (dict, list, tuple, set, frozenset, deque, bytearray)
@@ -73,7 +73,7 @@ _RUN = re.compile(r"[A-Za-z0-9+/_=-]{16,}")
 _MOST_RISES = 4
 """From a small letter to a large one, in a run without digits."""
 _DIGITS = re.compile(r"\d(?:[ -]?\d){11,}")
-"""Of cards and accounts."""
+"""Numbers of cards and accounts."""
 _QUOTES = "'\""
 _PEM = "-----BEGIN"
 
@@ -99,7 +99,7 @@ def refuse(name: str, container: str, *, allowed: bool) -> None:
 
 
 def is_sensitive(name: str) -> bool:
-    """Whether objects of the type called so may hold what nobody else may know."""
+    """Whether objects of this type may hold secrets."""
     if name.partition(".")[0] in _LIBRARIES or name.startswith(_PACKAGES):
         return True
     return not _WORDS.isdisjoint(_words(name))

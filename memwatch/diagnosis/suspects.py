@@ -9,16 +9,16 @@ from itertools import islice
 from types import FunctionType
 from typing import Any
 
-from memwatch.diagnosis import heap, reading
-from memwatch.diagnosis.big_containers import Objects, of_types
-from memwatch.diagnosis.hands import held, put_back
-from memwatch.diagnosis.holders import LruCache, cache_length
-from memwatch.diagnosis.host import Host
-from memwatch.diagnosis.meter import Meter
+from memwatch.diagnosis.context import Host
+from memwatch.diagnosis.cost_meter import Meter
+from memwatch.diagnosis.heap import introspection, walk
+from memwatch.diagnosis.heap.big_containers import Objects, of_types
+from memwatch.diagnosis.heap.borrowed import held, put_back
+from memwatch.diagnosis.referrers.nodes import LruCache, cache_length
 from memwatch.diagnosis.results import Suspect
-from memwatch.sampling.look import module_level_names
-from memwatch.sampling.names import clean, type_name
-from memwatch.sampling.quiet import Step
+from memwatch.sampling.atomic import Step
+from memwatch.sampling.container_scan import module_level_names
+from memwatch.sampling.type_names import clean, type_name
 
 MOST = 40
 MANY_HANDLERS = 10
@@ -46,9 +46,9 @@ class Suspects:
         with held(self._host) as objects:
 
             def gather(of_part: Objects, _size: int) -> list[Step]:
-                return [partial(objects.extend, islice(of_types(each, of_part), heap.MOST_FOUND)) for each in kinds]
+                return [partial(objects.extend, islice(of_types(each, of_part), walk.MOST_FOUND)) for each in kinds]
 
-            for wait_s in heap.walk(self._host, self._meter, gather):
+            for wait_s in walk.walk(self._host, self._meter, gather):
                 found += self._told(objects, seen)
                 put_back(objects, self._host)
                 yield wait_s
@@ -57,7 +57,7 @@ class Suspects:
         return tuple(found[:MOST])
 
     def _told(self, objects: list[Any], seen: set[int]) -> list[Suspect]:
-        """Of those that one part has brought out; each but once."""
+        """The suspects that one part found; each once."""
         names = module_level_names(map(id, objects)) if objects else {}
         found = []
         for item in objects:
@@ -76,8 +76,8 @@ class Suspects:
         entries = cache_length(item)
         if not entries:
             return None
-        of = (reading.instance_dict(item) or {}).get("__wrapped__")
-        title = reading.function_name(of) if type(of) is FunctionType else name or "?"
+        of = (introspection.instance_dict(item) or {}).get("__wrapped__")
+        title = introspection.function_name(of) if type(of) is FunctionType else name or "?"
         many = (
             "give it a maxsize, or clear it: every different argument stays for ever" if entries > MANY_CACHED else ""
         )
@@ -86,20 +86,20 @@ class Suspects:
 
 def _derived(classes: tuple[type, ...], name: str) -> frozenset[int]:
     """The ids of the class of that name and of those derived from it."""
-    return frozenset(id(of) for of in classes if any(type_name(base) == name for base in reading.mro_of(of)))
+    return frozenset(id(of) for of in classes if any(type_name(base) == name for base in introspection.mro_of(of)))
 
 
 def _handlers() -> Iterator[Suspect]:
-    """Of each logger that has any."""
+    """The handlers of each logger that has any."""
     logging = sys.modules.get("logging")
     if logging is None:
         return
     loggers: dict[str, Any] = {"root": logging.__dict__.get("root")}
-    known = reading.attribute(vars(logging.Logger).get("manager"), "loggerDict")
+    known = introspection.attribute(vars(logging.Logger).get("manager"), "loggerDict")
     if type(known) is dict:
         loggers |= {name: item for name, item in list(known.items()) if type(name) is str}
     for name, logger in loggers.items():
-        handlers = reading.attribute(logger, "handlers")
+        handlers = introspection.attribute(logger, "handlers")
         if type(handlers) is list and handlers:
             many = "a handler is added again and again: add it once, where logging is configured"
             advice = many if len(handlers) > MANY_HANDLERS else ""
@@ -107,7 +107,7 @@ def _handlers() -> Iterator[Suspect]:
 
 
 def _receivers(signal: Any, name: str | None) -> Suspect | None:
-    receivers = reading.attribute(signal, "receivers")
+    receivers = introspection.attribute(signal, "receivers")
     count = len(receivers) if type(receivers) is list else 0
     if not count:
         return None
@@ -118,11 +118,11 @@ def _receivers(signal: Any, name: str | None) -> Suspect | None:
 
 
 def _queries(connection: Any) -> Suspect | None:
-    log = reading.attribute(connection, "queries_log")
-    count = reading.length(log) or 0
+    log = introspection.attribute(connection, "queries_log")
+    count = introspection.length(log) or 0
     if not count:
         return None
-    alias = reading.attribute(connection, "alias")
+    alias = introspection.attribute(connection, "alias")
     title = clean(alias) if type(alias) is str else "?"
     many = "DEBUG (or force_debug_cursor) keeps every query: switch it off in a process that lives long"
     return Suspect(name=f"queries kept by connection {title}", count=count, advice=many if count > MANY_QUERIES else "")

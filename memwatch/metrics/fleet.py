@@ -14,12 +14,11 @@ from django.utils import timezone
 from memwatch import models
 from memwatch.detection.outlook import exhausted_at, time_left_s
 from memwatch.models import Leak
+from memwatch.models.functions import Moment
 from memwatch.observation import FLEET, Backlog, Observation, Observed, OpenLeak
 from memwatch.queries import counters
-from memwatch.queries.figures import KIB_COLUMNS, MICROSECOND_COLUMNS, PLAIN_COLUMNS, figures_of_many
-from memwatch.queries.fleet import latest_censuses
-from memwatch.queries.glance import alive_with_last, heap_drifts
-from memwatch.queries.moments import Moment
+from memwatch.queries.fleet import alive_with_last, heap_drifts, latest_censuses
+from memwatch.queries.snapshot_mapping import NUMBERS, figures_of_many
 from memwatch.queries.stats import transport_state
 from memwatch.transport import TransportUnavailable
 
@@ -32,7 +31,7 @@ _PROCESS: tuple[str | Moment, ...] = (
     "pk", "service_id", "service__name", "host", "slot_number", "release__name", "python", Moment("started_at"),
     "dropped_snapshots", "sampling_failures", "refused_commands", "outside", "growth_kib_per_hour", "leaks_known",
 )  # fmt: skip
-_SHOWN = (*KIB_COLUMNS, *MICROSECOND_COLUMNS, *PLAIN_COLUMNS, "counts")
+_SHOWN = (*NUMBERS, "counts")
 _LAST: tuple[str | Moment, ...] = (
     Moment("last__timestamp"),
     *(f"last__{column}" for column in _SHOWN),

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from memwatch.metrics.page import Page, accepts_gzip
+from memwatch.metrics.rendered_page import Page, accepts_gzip
 
 DEFAULT_PORT = 9202
 CLIENT_TIMEOUT_S = 10.0

@@ -19,7 +19,7 @@ from prometheus_client.core import Metric
 from memwatch.conf import Settings, get_settings
 from memwatch.exposition import site_up
 from memwatch.metrics.collector import FleetCollector
-from memwatch.metrics.page import Page, accepts_gzip
+from memwatch.metrics.rendered_page import Page, accepts_gzip
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ import django.contrib.postgres.indexes
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
-import memwatch.models.packed
+import memwatch.models.packed_fields
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -273,10 +273,10 @@ class Migration(migrations.Migration):
                 ('snapshot_cpu_us', models.BigIntegerField(blank=True, null=True)),
                 ('threads', models.IntegerField(blank=True, null=True)),
                 ('heap_limit_source', models.CharField(blank=True, max_length=10)),
-                ('gc_count', memwatch.models.packed.PackedInts(blank=True, null=True)),
-                ('gc_threshold', memwatch.models.packed.PackedInts(blank=True, null=True)),
-                ('counts', memwatch.models.packed.PackedCounts(blank=True, help_text='Objects by ObjectType id; null when no census was taken.', null=True)),
-                ('extras', memwatch.models.packed.PackedExtras(blank=True, help_text='Big containers and sampled sizes, where they were looked at.', null=True)),
+                ('gc_count', memwatch.models.packed_fields.PackedInts(blank=True, null=True)),
+                ('gc_threshold', memwatch.models.packed_fields.PackedInts(blank=True, null=True)),
+                ('counts', memwatch.models.packed_fields.PackedCounts(blank=True, help_text='Objects by ObjectType id; null when no census was taken.', null=True)),
+                ('extras', memwatch.models.packed_fields.PackedExtras(blank=True, help_text='Big containers and sampled sizes, where they were looked at.', null=True)),
                 ('timestamp', models.DateTimeField(verbose_name='figures of')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='set')),
                 ('active', models.BooleanField(default=True, verbose_name='active')),
@@ -336,10 +336,10 @@ class Migration(migrations.Migration):
                 ('snapshot_cpu_us', models.BigIntegerField(blank=True, null=True)),
                 ('threads', models.IntegerField(blank=True, null=True)),
                 ('heap_limit_source', models.CharField(blank=True, max_length=10)),
-                ('gc_count', memwatch.models.packed.PackedInts(blank=True, null=True)),
-                ('gc_threshold', memwatch.models.packed.PackedInts(blank=True, null=True)),
-                ('counts', memwatch.models.packed.PackedCounts(blank=True, help_text='Objects by ObjectType id; null when no census was taken.', null=True)),
-                ('extras', memwatch.models.packed.PackedExtras(blank=True, help_text='Big containers and sampled sizes, where they were looked at.', null=True)),
+                ('gc_count', memwatch.models.packed_fields.PackedInts(blank=True, null=True)),
+                ('gc_threshold', memwatch.models.packed_fields.PackedInts(blank=True, null=True)),
+                ('counts', memwatch.models.packed_fields.PackedCounts(blank=True, help_text='Objects by ObjectType id; null when no census was taken.', null=True)),
+                ('extras', memwatch.models.packed_fields.PackedExtras(blank=True, help_text='Big containers and sampled sizes, where they were looked at.', null=True)),
                 ('seq', models.BigIntegerField(verbose_name='sequence number')),
                 ('timestamp', models.DateTimeField(help_text="By the process's own clock.", verbose_name='taken')),
                 ('received_at', models.DateTimeField(default=django.utils.timezone.now, help_text="By the server's clock.", verbose_name='received')),

@@ -2,10 +2,9 @@
 
 from memwatch.models.figures import Baseline, FiguresColumns, Snapshot, SnapshotRollup
 from memwatch.models.findings import Alert, ExpectedGrowth, Leak, LeakEvent, Severity
-from memwatch.models.fleet import ObjectType, Process, Release, Service
+from memwatch.models.fleet import ObjectType, Overview, Process, Release, Service
 from memwatch.models.notifications import Notification
-from memwatch.models.operations import Command, Counter, Lease, RejectedReport
-from memwatch.models.overview import Overview
+from memwatch.models.operations import Command, Counter, Lease, Operations, RejectedReport
 from memwatch.models.recordings import FlameGraphMode, Recording, RecordingKind, RecordingPart, Trigger
 from memwatch.models.tokens import ApiToken
 
@@ -23,6 +22,7 @@ __all__ = [
     "Lease",
     "Notification",
     "ObjectType",
+    "Operations",
     "Overview",
     "Process",
     "Recording",

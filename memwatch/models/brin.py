@@ -8,7 +8,7 @@ from django.contrib.postgres.indexes import BrinIndex
 
 
 class BlockRangeIndex(BrinIndex):
-    """The same index, in migrations too.
+    """A copy of the index, in migrations too.
 
     From 6.1 on Django demands the application django.contrib.postgres for it, which it does not need, and which wants
     psycopg also where the database is SQLite.

@@ -9,40 +9,24 @@ from django.utils.translation import gettext_lazy as _
 
 from memwatch.models.brin import BlockRangeIndex
 from memwatch.models.fleet import Process, Service
-from memwatch.models.packed import PackedCounts, PackedExtras, PackedInts
+from memwatch.models.packed_fields import PackedCounts, PackedExtras, PackedInts
+from memwatch.records import FIGURES
 
 
 class FiguresColumns(models.Model):
-    """The figures of :class:`memwatch.figures.MemorySnapshot` as columns: sizes in KiB, times in microseconds.
+    """The figures of :class:`memwatch.records.MemorySnapshot` as columns: sizes in KiB, times in microseconds.
 
     There is a row for every minute of every process, so it is kept small: what was not measured is null, which takes
-    no room, and so is tracemalloc's 0 while tracing is off; what is many numbers is packed. What is queried by the
-    database (figures) comes before what is only read (packed), so that nothing is padded.
+    no room, and so is tracemalloc's 0 while tracing is off; what is many numbers is packed.
     """
 
-    heap_limit_kib = models.BigIntegerField(null=True, blank=True)
-    heap_used_kib = models.BigIntegerField(null=True, blank=True)
-    heap_committed_kib = models.BigIntegerField(null=True, blank=True)
-    pymalloc_used_kib = models.BigIntegerField(null=True, blank=True)
-    rss_kib = models.BigIntegerField(null=True, blank=True)
-    vms_kib = models.BigIntegerField(null=True, blank=True)
-    uss_kib = models.BigIntegerField(null=True, blank=True)
-    pss_kib = models.BigIntegerField(null=True, blank=True)
-    swap_kib = models.BigIntegerField(null=True, blank=True)
-    cgroup_used_kib = models.BigIntegerField(null=True, blank=True)
-    cgroup_limit_kib = models.BigIntegerField(null=True, blank=True)
-    total_objects = models.BigIntegerField(null=True, blank=True)
-    allocated_blocks = models.BigIntegerField(null=True, blank=True)
-    tracemalloc_current_kib = models.BigIntegerField(null=True, blank=True)
-    tracemalloc_peak_kib = models.BigIntegerField(null=True, blank=True)
-    gc_collections_gen0 = models.BigIntegerField(null=True, blank=True)
-    gc_collections_gen1 = models.BigIntegerField(null=True, blank=True)
-    gc_collections_gen2 = models.BigIntegerField(null=True, blank=True)
-    requests_handled = models.BigIntegerField(null=True, blank=True)
-    tasks_handled = models.BigIntegerField(null=True, blank=True)
-    census_pause_us = models.BigIntegerField(null=True, blank=True)
-    snapshot_cpu_us = models.BigIntegerField(null=True, blank=True)
-    threads = models.IntegerField(null=True, blank=True)
+    # Those that are read as attributes; the columns of numbers are added below.
+    heap_limit_kib: int | None
+    heap_used_kib: int | None
+    rss_kib: int | None
+    total_objects: int | None
+    census_pause_us: int | None
+
     heap_limit_source = models.CharField(max_length=10, blank=True)
     gc_count = PackedInts(null=True, blank=True)
     gc_threshold = PackedInts(null=True, blank=True)
@@ -55,6 +39,12 @@ class FiguresColumns(models.Model):
 
     class Meta:
         abstract = True
+
+
+for _figure in FIGURES.values():
+    if _figure.column:
+        _number = models.IntegerField if _figure.small else models.BigIntegerField
+        FiguresColumns.add_to_class(_figure.column, _number(null=True, blank=True))
 
 
 class Snapshot(FiguresColumns):

@@ -49,14 +49,14 @@ class ExpectedGrowth(models.Model):
         related_name="+",
         verbose_name=_("created by"),
     )
-    matches = models.PositiveBigIntegerField(_("leaks held back"), default=0, editable=False)
+    matches = models.PositiveBigIntegerField(_("leaks suppressed"), default=0, editable=False)
     suppressed_verdicts = models.PositiveBigIntegerField(
         _("verdicts suppressed"),
         default=0,
         editable=False,
         help_text=_("Verdicts of leak that had no consequence, one for each leak and each time it was judged."),
     )
-    last_matched_at = models.DateTimeField(_("last held back"), null=True, blank=True, editable=False)
+    last_matched_at = models.DateTimeField(_("last match"), null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("expected growth")
@@ -72,7 +72,7 @@ class ExpectedGrowth(models.Model):
 
 class LeakQuerySet(models.QuerySet["Leak"]):
     def active(self) -> LeakQuerySet:
-        """Those that still want somebody's eye: open or acknowledged."""
+        """Open and acknowledged leaks."""
         return self.filter(state__in=(Leak.State.OPEN, Leak.State.ACKNOWLEDGED))
 
     def unresolved(self) -> LeakQuerySet:
@@ -93,7 +93,6 @@ class Leak(models.Model):
         OBJECTS = "objects", _("objects")
         UNTRACKED = "untracked", _("untracked objects")
         NATIVE = "native", _("native memory")
-        FRAGMENTATION = "fragmentation", _("fragmentation")
 
     class Confidence(models.TextChoices):
         LOW = "low", _("low")
@@ -223,7 +222,18 @@ class Alert(models.Model):
     process = models.ForeignKey(
         Process, models.CASCADE, null=True, blank=True, related_name="alerts", verbose_name=_("process")
     )
-    leak = models.ForeignKey(Leak, models.CASCADE, null=True, blank=True, related_name="alerts", verbose_name=_("leak"))
+    leak = models.ForeignKey(
+        Leak,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="alerts",
+        verbose_name=_("leak"),
+        help_text=_("In one of the processes, where it is in several."),
+    )
+    processes = models.PositiveIntegerField(
+        _("processes"), null=True, blank=True, help_text=_("How many have the leak; of what cleared: at last.")
+    )
     subject = models.CharField(
         max_length=450, editable=False, help_text=_("What the alert is about, for raising it once.")
     )

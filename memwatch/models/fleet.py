@@ -86,7 +86,7 @@ class Process(models.Model):
         _("CPU budget"), null=True, blank=True, help_text=_("Percent of one CPU for looking at the heap, on average.")
     )
     outside = models.BooleanField(
-        _("seen from outside"), default=False, help_text=_("It has no agent; its eldest child reports its RSS.")
+        _("seen from outside"), default=False, help_text=_("It has no agent; its oldest child process reports its RSS.")
     )
     started_at = models.DateTimeField(_("started"))
     first_seen_at = models.DateTimeField(_("first seen"), default=timezone.now)
@@ -108,14 +108,17 @@ class Process(models.Model):
     sampling_failures = models.PositiveBigIntegerField(_("sampling failures"), default=0)
     refused_commands = models.PositiveBigIntegerField(_("refused commands"), default=0)
     growing_since = models.DateTimeField(
-        _("grows since"), null=True, blank=True, help_text=_("Its resident memory grows steadily, for whatever cause.")
+        _("grows since"),
+        null=True,
+        blank=True,
+        help_text=_("Since when resident memory grows steadily."),
     )
     growth_kib_per_hour = models.BigIntegerField(_("growth in KiB an hour"), null=True, blank=True)
     census_interval_s = models.FloatField(
         _("census interval"), null=True, blank=True, help_text=_("Mean seconds between two counts of its objects.")
     )
     census_cpu_ms = models.FloatField(
-        _("CPU of a census"), null=True, blank=True, help_text=_("What the dearest count of the last hour cost.")
+        _("CPU of a census"), null=True, blank=True, help_text=_("Highest CPU cost of a census in the last hour.")
     )
     leaks_known = models.BooleanField(
         _("leaks known"),
@@ -180,3 +183,15 @@ class ObjectType(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Overview(Service):
+    """The services as the overview lists them. Who may view services may view it."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        permissions = ()
+        verbose_name = _("overview")
+        # The admin's index goes by the alphabet; a leading space, which HTML does not show, makes it the first entry.
+        verbose_name_plural = _(" Overview")

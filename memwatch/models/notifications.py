@@ -1,4 +1,4 @@
-"""The outbox: what is to be told, to whom, and whether it arrived."""
+"""Alert notifications: the outbox."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from memwatch.models.findings import Alert
 
 
 class Notification(models.Model):
-    """One message of an alert to one channel: written together with what it tells of, sent until it arrives."""
+    """A message about an alert to one channel: written with the alert, retried until it is delivered."""
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting")
@@ -26,14 +26,15 @@ class Notification(models.Model):
         CLEARED = "cleared", _("cleared")
 
     key = models.UUIDField(
-        default=uuid.uuid4, unique=True, editable=False, help_text=_("The same in every attempt: receivers know it by.")
+        default=uuid.uuid4,
+        unique=True,
+        editable=False,
+        help_text=_("Stays the same in every attempt, so receivers can drop duplicates."),
     )
     alert = models.ForeignKey(Alert, models.CASCADE, related_name="notifications", verbose_name=_("alert"))
-    event = models.CharField(_("tells that it"), max_length=7, choices=Event)
+    event = models.CharField(_("event"), max_length=7, choices=Event)
     channel = models.CharField(_("channel"), max_length=300)
-    episode = models.CharField(
-        max_length=500, editable=False, help_text=_("What is told of: its messages arrive in their order.")
-    )
+    episode = models.CharField(max_length=500, editable=False, help_text=_("Its messages are delivered in order."))
     payload = models.JSONField(_("message"))
     state = models.CharField(_("state"), max_length=7, choices=State, default=State.WAITING)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
@@ -42,7 +43,7 @@ class Notification(models.Model):
     next_attempt_at = models.DateTimeField(_("next attempt"), default=timezone.now)
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
     again_at = models.DateTimeField(
-        _("sent again"), null=True, blank=True, help_text=_("When somebody had it sent again, last.")
+        _("sent again"), null=True, blank=True, help_text=_("When a user last sent it again.")
     )
 
     class Meta:

@@ -1,4 +1,4 @@
-"""What keeps memwatch running: commands, refused reports, counters, leases."""
+"""Commands, rejected reports, counters and leases."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from memwatch.models.fleet import Process
 
 
 class Command(models.Model):
-    """What a process was asked to do, and what became of it."""
+    """A command sent to a process, and its answer."""
 
     class State(models.TextChoices):
         SENT = "sent", _("sent")
@@ -46,7 +46,7 @@ class Command(models.Model):
 
 
 class RejectedReport(models.Model):
-    """A report that could not be taken, set aside for a look."""
+    """A report that could not be stored."""
 
     received_at = models.DateTimeField(_("received"), default=timezone.now)
     reason = models.CharField(_("reason"), max_length=20)
@@ -84,7 +84,7 @@ class Counter(models.Model):
 
 
 class Lease(models.Model):
-    """Who does a thing that only one may do at a time, and until when."""
+    """The right to do work that only one worker may do at a time, with its holder and expiry."""
 
     name = models.CharField(_("name"), max_length=60, primary_key=True)
     holder = models.CharField(_("holder"), max_length=100, blank=True)
@@ -98,3 +98,14 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Operations(Lease):
+    """The page of settings and operations in the admin's index. Users open it who may view anything it lists."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        permissions = ()
+        verbose_name = _("settings & operations")
+        verbose_name_plural = _("settings & operations")

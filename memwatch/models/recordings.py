@@ -12,11 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from memwatch.diagnosis.options import DURATION_S, MAX_DURATION_S, MAX_FRAMES
 from memwatch.models.findings import Alert, Leak, Severity
 from memwatch.models.fleet import Process, Service
-
-MAX_DURATION_S = 300
-MAX_FRAMES = 25
 
 
 class RecordingKind(models.TextChoices):
@@ -36,7 +34,7 @@ class RecordingOptions(models.Model):
 
     duration_s = models.PositiveSmallIntegerField(
         _("seconds"),
-        default=30,
+        default=DURATION_S,
         validators=(MinValueValidator(1), MaxValueValidator(MAX_DURATION_S)),
         help_text=_("How long allocations are traced, 300 at most. Referrers and heap summaries take no time."),
     )

@@ -1,4 +1,4 @@
-"""Tokens of the API: what is kept of them tells nobody what they are."""
+"""API tokens, stored as digests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class ApiToken(models.Model):
-    """A token that a user got for a name and a password: by its digest, until it expires."""
+    """A token that a user received for name and password, as a digest, until it expires."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", verbose_name=_("user"))
     digest = models.CharField(_("SHA-256"), max_length=64, unique=True)

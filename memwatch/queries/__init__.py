@@ -1,25 +1,43 @@
 """The only cross-table readers: what the admin, the API and the metrics show, and what the services judge."""
 
-from memwatch.queries.baselines import baseline_of, baselines_of, drift_between, drift_of, last_snapshot_of
-from memwatch.queries.charted import DAILY, HOURLY, Point, charted
-from memwatch.queries.comparison import (
+from memwatch.queries.baselines import (
+    baseline_of,
+    baseline_with_user,
+    baselines_of,
+    drift_between,
+    drift_of,
+    last_snapshot_of,
+)
+from memwatch.queries.detection_input import judged_histories, judged_history
+from memwatch.queries.events import Event, events, events_of_service
+from memwatch.queries.fleet import (
+    Glance,
+    LeakGlance,
+    ProcessFigures,
+    figures_of_processes,
+    fleet,
+    glance,
+    heap_drifts,
+    leaks_at_a_glance,
+    memory_limit_mb,
+    metrics_of,
+    open_leaks,
+)
+from memwatch.queries.pagination import Cursor, SnapshotPage, newest_snapshots
+from memwatch.queries.snapshot_mapping import figures_of, figures_of_many
+from memwatch.queries.snapshots import (
     Comparison,
     Row,
     baselines_known,
     compare,
+    history,
     last_census,
     notable_snapshots,
     snapshot_at,
 )
-from memwatch.queries.events import Event, events, events_of_service
-from memwatch.queries.figures import figures_of, figures_of_many
-from memwatch.queries.fleet import ProcessFigures, figures_of_processes, fleet, metrics_of, open_leaks
-from memwatch.queries.glance import Glance, LeakGlance, glance, heap_drifts, leaks_at_a_glance, memory_limit_mb
-from memwatch.queries.history import history
-from memwatch.queries.judged import judged_histories, judged_history
-from memwatch.queries.newest import Cursor, SnapshotPage, newest_snapshots
-from memwatch.queries.recent import Candidate, Recent, recent, recent_of
 from memwatch.queries.stats import stats, transport_state
+from memwatch.queries.timeseries import DAILY, HOURLY, Point, charted
+from memwatch.queries.trends import Candidate, Recent, recent, recent_of
 
 __all__ = [
     "DAILY",
@@ -36,6 +54,7 @@ __all__ = [
     "Row",
     "SnapshotPage",
     "baseline_of",
+    "baseline_with_user",
     "baselines_known",
     "baselines_of",
     "charted",

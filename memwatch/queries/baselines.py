@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from memwatch.detection import compare
-from memwatch.figures import DriftReport
 from memwatch.models import Baseline, Process, Snapshot
-from memwatch.queries.figures import figures_of_many
+from memwatch.queries.snapshot_mapping import figures_of_many
+from memwatch.records import DriftReport
 
 
 def baseline_of(process: Process) -> Baseline | None:
@@ -103,3 +103,8 @@ def heap_drift_percent(baseline_kib: int | None, current_kib: int | None) -> flo
     if not baseline_kib or current_kib is None:
         return None
     return (current_kib - baseline_kib) / baseline_kib * 100
+
+
+def baseline_with_user(pk: int) -> Baseline:
+    """The baseline with service, process and the user who set it; raises ``Baseline.DoesNotExist``."""
+    return Baseline.objects.select_related("service", "process__service", "created_by").get(pk=pk)

@@ -16,7 +16,7 @@ MOST_OF_A_KIND = 40
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """Something that happened at one time, and the row that tells of it."""
+    """Something that happened at one time, and the row it comes from."""
 
     at: datetime
     kind: str

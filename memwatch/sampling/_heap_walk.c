@@ -1,8 +1,14 @@
 /* Count the process's gc-tracked objects by type without a long pause.
 
-   The walk follows the collector's own lists. After every chunk of work it links an object of its own, the bookmark,
-   behind the last object it has counted, lets go of the interpreter for a moment and goes on from the bookmark.
-   Objects may be made and dropped meanwhile: a doubly linked list stays whole, and the bookmark keeps its place.
+   The walk follows the collector's own lists. After every chunk of work it links objects of its own, the bookmarks,
+   next to the last objects it has counted, lets go of the interpreter for a moment and goes on from the bookmarks.
+   Objects may be made and dropped meanwhile: a doubly linked list stays whole, and a bookmark keeps its place.
+
+   Where each object lies elsewhere in memory, following one link after the other is a wait for the memory at each.
+   So several places of a list are walked in turns, and the processor fetches them at the same time: a list is divided
+   into lanes, and a lane is walked from both ends until they meet. Between the lanes lie bookmarks that stay in the
+   list from one walk to the next, until stop(). Nothing depends on where they are: each lane is seen to end at the
+   bookmark that the next one begins with, or the walk begins again without them.
 
    What it must never do, because it is a guest:
    - change the reference count of an object of the program while the interpreter is released (types are referenced
@@ -53,7 +59,8 @@
 #define SIZE_EVERY 64       /* of a built-in type's objects, every 64th is measured ... */
 #define SIZES_OF_TYPE 200   /* ... up to this many */
 #define MAX_CONTAINERS 4096 /* where there are more, the shorter ones are left out */
-#define CLOCK_EVERY 32      /* objects between two looks at the clock: some microseconds on a cold heap */
+#define LANES 4             /* parts of a long list that are walked in turns */
+#define STEPS 16            /* of each lane at each end, between two looks at the clock: some microseconds */
 #define RESTARTS 2          /* how often a walk begins again because a collection has reordered the lists */
 #define YOUNG_HOLD_NS 3000000LL /* young lists are reordered often: they are walked in one hold where that is enough */
 #define LAST_HOLD_NS 4000000LL  /* the last attempt hurries, to end before the next collection */
@@ -86,19 +93,36 @@ typedef struct {
     PyObject *sizeof_name;
     unsigned long stops; /* how often a stop was asked for */
     Walk *walks;         /* under way, in this process or in the one that it was forked from */
+
+    PyObject *dividers[LANES - 1]; /* bookmarks between the lanes of one list, in its order; NULL before the first walk */
+    int divided;                   /* number of that list, -1 for none */
+    Py_ssize_t divided_objects;    /* in it, when they were placed */
+    Py_ssize_t divided_at;         /* collections of it, then */
+    Walk *divider;                 /* the walk that may use and move them: the others have one lane */
+
+    pid_t pid;
+    int cut_short; /* a collection was under way in another thread when this process was forked: it never ends */
 } State;
 
 #ifndef UNSUPPORTED
 
 typedef struct _gc_runtime_state Collector;
 
+typedef struct {
+    PyGC_Head *front, *back;           /* counted last at either end, or where the lane begins and ends */
+    PyObject *front_mark, *back_mark;  /* bookmarks */
+    Py_ssize_t objects;
+    int met;
+} Lane;
+
 struct Walk {
     State *state;
     Collector *collector;
     Walk *next; /* of the state's list */
-    pid_t pid;
     unsigned long stops; /* when it was decided on */
-    PyObject *bookmark;
+    Lane lanes[LANES];
+    int n_lanes, n_open;
+    PyObject *tail; /* the bookmark behind the last lane: what is added to the list meanwhile comes after it */
     Py_ssize_t big;
     int64_t hold_ns;
     double rest_ratio;
@@ -116,10 +140,11 @@ struct Walk {
     Py_ssize_t total;
     int64_t began_at, longest_ns, longest_wall_ns, held_at, held_cpu_at;
     Py_ssize_t chunks, restarts;
-    int disturbed;
+    int disturbed; /* the lists have another order now */
+    int lost;      /* a lane ended elsewhere than it was to */
 };
 
-typedef enum { GO_ON, STOPPED, COLLECTING, NO_MEMORY } Outcome;
+typedef enum { GO_ON, GIVEN_UP, STOPPED, COLLECTING, NO_MEMORY } Outcome;
 
 static int64_t
 clock_ns(clockid_t clock)
@@ -225,11 +250,41 @@ collector_off(Collector *collector)
     return enabled;
 }
 
-static void
-place_bookmark(Walk *walk, PyGC_Head *previous)
+#define BOOKMARKS (2 * LANES + 1) /* of one walk */
+
+static PyObject **
+bookmark_of(Walk *walk, int i)
 {
-    PyObject_GC_UnTrack(walk->bookmark);
-    link_after(walk->collector, head_of(walk->bookmark), previous);
+    return i == 2 * LANES ? &walk->tail : i % 2 ? &walk->lanes[i / 2].front_mark : &walk->lanes[i / 2].back_mark;
+}
+
+/* A bookmark that is in no list yet; NULL without memory. */
+static PyObject *
+new_bookmark(Collector *collector, PyTypeObject *type)
+{
+    int enabled = collector_off(collector);
+    PyObject *bookmark = PyType_GenericAlloc(type, 0);
+    collector->enabled = enabled;
+    if (bookmark != NULL) {
+        PyObject_GC_UnTrack(bookmark);
+    }
+    return bookmark;
+}
+
+static void
+drop_bookmark(PyObject *bookmark)
+{
+    if (bookmark != NULL) {
+        PyObject_GC_UnTrack(bookmark);
+        Py_DECREF(bookmark);
+    }
+}
+
+static void
+place_bookmark(Walk *walk, PyObject *bookmark, PyGC_Head *previous)
+{
+    PyObject_GC_UnTrack(bookmark);
+    link_after(walk->collector, head_of(bookmark), previous);
 }
 
 /* --- Counting -------------------------------------------------------------------------------------------------- */
@@ -530,11 +585,12 @@ wait_for_collection(Walk *walk)
 {
     int64_t until = clock_ns(CLOCK_MONOTONIC) + COLLECTION_WAIT_NS;
     while (walk->collector->collecting && walk->state->stops == walk->stops) {
-        if (clock_ns(CLOCK_MONOTONIC) > until) {
+        if (walk->state->cut_short || clock_ns(CLOCK_MONOTONIC) > until) {
             return COLLECTING;
         }
         sleep_released(1000000);
     }
+    walk->state->cut_short &= walk->collector->collecting;
     return walk->state->stops == walk->stops ? GO_ON : STOPPED;
 }
 
@@ -593,51 +649,211 @@ hurry(Walk *walk)
     walk->hold_ns = walk->hold_ns < LAST_HOLD_NS ? LAST_HOLD_NS : walk->hold_ns;
 }
 
+/* The next object of a lane at one end: NULL where the ends have met, or where the list ends too early. */
+static PyGC_Head *
+step(Walk *walk, Lane *lane, PyGC_Head *g, PyGC_Head *other_end)
+{
+    if (g != other_end && !is_list_head(walk->collector, g)) {
+        __builtin_prefetch(object_of(g) + 1); /* where a container keeps its length */
+        lane->objects++;
+        return g;
+    }
+    walk->lost |= g != other_end;
+    lane->met = 1;
+    walk->n_open--;
+    return NULL;
+}
+
+/* Count some objects of each lane; whether there was memory for it. The links are followed first, for nothing may come
+   between them that the processor cannot foresee. */
+static int
+count_some(Walk *walk)
+{
+    PyGC_Head *found[2 * LANES * STEPS], *g;
+    int n = 0;
+    for (int i = 0; i < STEPS; i++) {
+        for (Lane *lane = walk->lanes; lane < walk->lanes + walk->n_lanes; lane++) {
+            if (!lane->met && (g = step(walk, lane, next_of(lane->front), lane->back)) != NULL) {
+                lane->front = found[n++] = g;
+            }
+            if (!lane->met && (g = step(walk, lane, previous_of(lane->back), lane->front)) != NULL) {
+                lane->back = found[n++] = g;
+            }
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        if (!count(walk, object_of(found[i]))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Keep the places of the lanes' ends while the interpreter is released. */
+static void
+place_bookmarks(Walk *walk)
+{
+    for (Lane *lane = walk->lanes; lane < walk->lanes + walk->n_lanes; lane++) {
+        PyGC_Head *front = head_of(lane->front_mark), *back = head_of(lane->back_mark);
+        if (lane->front != front) {
+            place_bookmark(walk, lane->front_mark, lane->front);
+            lane->front = front;
+        }
+        if (!lane->met && lane->back != back) {
+            place_bookmark(walk, lane->back_mark, previous_of(lane->back));
+            lane->back = back;
+        }
+    }
+}
+
+/* What has come between, in other threads, since the walk of list `number` began. */
+static Outcome
+look_round(Walk *walk, int number, Py_ssize_t collections_before)
+{
+    if (collections(walk->collector, number) != collections_before) {
+        walk->disturbed = 1; /* the order is another one: some would be counted twice, others missed */
+    }
+    if (walk->held_at - walk->began_at > GIVE_UP_AFTER_NS) {
+        walk->disturbed = 1;
+        walk->restarts = RESTARTS;
+        return GIVEN_UP;
+    }
+    if (walk->held_at - walk->began_at > HURRY_AFTER_NS) {
+        hurry(walk);
+    }
+    return walk->disturbed && walk->restarts < RESTARTS ? GIVEN_UP : GO_ON;
+}
+
+/* Count the objects of all lanes. */
+static Outcome
+walk_lanes(Walk *walk, int number, Py_ssize_t collections_before)
+{
+    walk->n_open = walk->n_lanes;
+    while (walk->n_open > 0) {
+        if (!count_some(walk)) {
+            return NO_MEMORY;
+        }
+        int64_t hold_ns = number > 1 && walk->hold_ns < YOUNG_HOLD_NS ? YOUNG_HOLD_NS : walk->hold_ns;
+        if (clock_ns(CLOCK_MONOTONIC) - walk->held_at > hold_ns) {
+            place_bookmarks(walk);
+            Outcome outcome = let_others_run(walk);
+            outcome = outcome == GO_ON ? look_round(walk, number, collections_before) : outcome;
+            if (outcome != GO_ON) {
+                return outcome;
+            }
+        }
+    }
+    place_bookmarks(walk);
+    return GO_ON;
+}
+
+static void
+set_lane(Walk *walk, int i, PyGC_Head *front, PyGC_Head *back)
+{
+    walk->lanes[i].front = front;
+    walk->lanes[i].back = back;
+    walk->lanes[i].objects = 0;
+    walk->lanes[i].met = 0;
+}
+
+/* Whether the dividers should be in list `number`. A collection has moved them, with all other objects of a younger
+   list, to an older one. What was frozen or thawed is noticed when a lane does not end as it is to. */
+static int
+is_divided(Walk *walk, int number)
+{
+    State *state = walk->state;
+    return state->divider == walk && state->divided == number
+        && (number < 2 || state->divided_at == collections(walk->collector, number));
+}
+
+static void
+take_dividers_out(State *state)
+{
+    for (int i = 0; i < LANES - 1; i++) {
+        if (state->dividers[i] != NULL) { /* not after the module was cleared */
+            PyObject_GC_UnTrack(state->dividers[i]);
+        }
+    }
+    state->divided = -1;
+    state->divided_objects = 0;
+}
+
+/* Place the dividers for the next walk, so that the lanes are about as long as each other: each goes to that bookmark
+   which is the nearest to its part of the list. There are those where the lanes have met, and the dividers before. */
+static void
+divide(Walk *walk, int number)
+{
+    State *state = walk->state;
+    PyGC_Head *places[2 * LANES];
+    Py_ssize_t before[2 * LANES], objects = 0;
+    int n = 0;
+    for (int i = 0; i < walk->n_lanes; i++) {
+        if (i > 0) {
+            places[n] = head_of(state->dividers[i - 1]);
+            before[n++] = objects;
+        }
+        places[n] = head_of(walk->lanes[i].front_mark);
+        before[n++] = objects + walk->lanes[i].objects / 2;
+        objects += walk->lanes[i].objects;
+    }
+    if (state->divider != walk || (number != state->divided && objects <= state->divided_objects)) {
+        return;
+    }
+    for (int i = LANES - 1; i > 0; i--) { /* from the last one: two that go to one place are to stay in their order */
+        Py_ssize_t ideal = objects / LANES * i;
+        int best = 0;
+        for (int j = 1; j < n; j++) {
+            if (llabs(before[j] - ideal) < llabs(before[best] - ideal)) {
+                best = j;
+            }
+        }
+        place_bookmark(walk, walk->lanes[i].back_mark, places[best]);
+    }
+    take_dividers_out(state);
+    for (int i = 1; i < LANES; i++) {
+        PyObject *divider = walk->lanes[i].back_mark;
+        walk->lanes[i].back_mark = state->dividers[i - 1];
+        state->dividers[i - 1] = divider;
+    }
+    state->divided = number;
+    state->divided_objects = objects;
+    state->divided_at = collections(walk->collector, number);
+}
+
+/* Leaves its bookmarks in the list. GIVEN_UP: the order of the list has changed. */
 static Outcome
 walk_list(Walk *walk, int number)
 {
-    PyGC_Head *list = list_head(walk->collector, number);
-    int64_t hold_ns = number > 1 && walk->hold_ns < YOUNG_HOLD_NS ? YOUNG_HOLD_NS : walk->hold_ns;
-    Py_ssize_t before = collections(walk->collector, number);
-    PyGC_Head *bookmark = head_of(walk->bookmark);
-    place_bookmark(walk, list);
-    for (;;) {
-        PyGC_Head *g = next_of(bookmark);
-        int n = 0;
-        while (!is_list_head(walk->collector, g)) {
-            if (!count(walk, object_of(g))) {
-                return NO_MEMORY;
-            }
-            g = next_of(g);
-            if (++n % CLOCK_EVERY == 0 && clock_ns(CLOCK_MONOTONIC) - walk->held_at > hold_ns) {
-                break;
-            }
-        }
-        if (is_list_head(walk->collector, g)) {
-            walk->disturbed |= g != list; /* gc.freeze() or a collection has moved the bookmark to another list */
-            return GO_ON;
-        }
-        place_bookmark(walk, previous_of(g));
-        Outcome outcome = let_others_run(walk);
-        if (outcome != GO_ON) {
-            return outcome;
-        }
-        if (collections(walk->collector, number) != before) {
-            walk->disturbed = 1; /* the order is another one: some would be counted twice, others missed */
-            if (walk->restarts < RESTARTS) {
-                return GO_ON;
-            }
-        }
-        if (walk->held_at - walk->began_at > GIVE_UP_AFTER_NS) {
-            walk->disturbed = 1;
-            walk->restarts = RESTARTS;
-            return GO_ON;
-        }
-        if (walk->held_at - walk->began_at > HURRY_AFTER_NS) {
-            hurry(walk);
-            hold_ns = walk->hold_ns;
-        }
+    PyGC_Head *list = list_head(walk->collector, number), *tail = head_of(walk->tail);
+    Py_ssize_t collections_before = collections(walk->collector, number);
+    place_bookmark(walk, walk->tail, previous_of(list));
+    walk->n_lanes = is_divided(walk, number) ? LANES : 1;
+    for (int i = 0; i < walk->n_lanes; i++) {
+        set_lane(walk, i, i == 0 ? list : head_of(walk->state->dividers[i - 1]),
+                 i == walk->n_lanes - 1 ? tail : head_of(walk->state->dividers[i]));
     }
+    Outcome outcome = walk_lanes(walk, number, collections_before);
+    if (outcome == GO_ON && !walk->disturbed && !walk->lost) {
+        divide(walk, number);
+    }
+    while (outcome == GO_ON && !walk->lost && !is_list_head(walk->collector, next_of(tail))) {
+        /* More was added behind the tail meanwhile. */
+        PyObject *front = walk->lanes[0].front_mark;
+        place_bookmark(walk, front, tail);
+        place_bookmark(walk, walk->tail, previous_of(list));
+        walk->n_lanes = 1;
+        set_lane(walk, 0, head_of(front), tail);
+        outcome = walk_lanes(walk, number, collections_before);
+    }
+    if (walk->lost && walk->state->divider == walk) {
+        take_dividers_out(walk->state);
+    }
+    if (outcome == GO_ON && (walk->lost || next_of(tail) != list)) {
+        walk->disturbed = 1; /* gc.freeze() or a collection has moved bookmarks to another list */
+        outcome = walk->restarts < RESTARTS ? GIVEN_UP : GO_ON;
+    }
+    walk->lost = 0;
+    return outcome;
 }
 
 static void
@@ -661,15 +877,17 @@ walk_all(Walk *walk)
 {
     for (int number = 0; number < LISTS; number++) {
         Outcome outcome = walk_list(walk, number);
-        if (outcome != GO_ON) {
-            return outcome;
+        for (int i = 0; i < BOOKMARKS; i++) {
+            PyObject_GC_UnTrack(*bookmark_of(walk, i));
         }
-        if (walk->disturbed && walk->restarts < RESTARTS) {
+        if (outcome == GIVEN_UP && walk->restarts < RESTARTS) {
             begin_again(walk);
             number = -1;
         }
+        else if (outcome != GO_ON && outcome != GIVEN_UP) {
+            return outcome;
+        }
     }
-    PyObject_GC_UnTrack(walk->bookmark);
     return walk_modules(walk);
 }
 
@@ -725,9 +943,11 @@ end_walk(Walk *walk)
             break;
         }
     }
-    if (walk->bookmark != NULL) {
-        PyObject_GC_UnTrack(walk->bookmark);
-        Py_DECREF(walk->bookmark);
+    if (walk->state->divider == walk) {
+        walk->state->divider = NULL;
+    }
+    for (int i = 0; i < BOOKMARKS; i++) {
+        drop_bookmark(*bookmark_of(walk, i));
     }
     for (Py_ssize_t i = 0; i < walk->n_types; i++) {
         Py_DECREF(walk->types[i].type);
@@ -738,16 +958,18 @@ end_walk(Walk *walk)
     free(walk);
 }
 
-/* A fork in the midst of a walk leaves the child its bookmark and references, but not its thread. */
+/* After a fork. One in the midst of a walk leaves the child its bookmarks and references, but not its thread. */
 static void
-end_walks_of_parents(State *state)
+forget_parent(State *state)
 {
     pid_t pid = getpid();
-    for (Walk *walk = state->walks, *next; walk != NULL; walk = next) {
-        next = walk->next;
-        if (walk->pid != pid) {
-            end_walk(walk);
-        }
+    if (state->pid == pid) {
+        return;
+    }
+    state->pid = pid;
+    state->cut_short = PyInterpreterState_Get()->gc.collecting;
+    while (state->walks != NULL) {
+        end_walk(state->walks);
     }
 }
 
@@ -760,15 +982,16 @@ new_walk(State *state)
     }
     walk->state = state;
     walk->collector = &PyInterpreterState_Get()->gc;
-    walk->pid = getpid();
     walk->next = state->walks;
     state->walks = walk;
-    int enabled = collector_off(walk->collector);
-    walk->bookmark = PyType_GenericAlloc(state->bookmark_type, 0);
-    walk->collector->enabled = enabled;
-    if (walk->bookmark == NULL) {
-        end_walk(walk);
-        return NULL;
+    if (state->divider == NULL) {
+        state->divider = walk;
+    }
+    for (int i = 0; i < BOOKMARKS; i++) {
+        if ((*bookmark_of(walk, i) = new_bookmark(walk->collector, state->bookmark_type)) == NULL) {
+            end_walk(walk);
+            return NULL;
+        }
     }
     return walk;
 }
@@ -800,7 +1023,7 @@ heap_walk(PyObject *module, PyObject *args)
         PyErr_SetString(PyExc_ValueError, "big is to be 1 or more, hold_us and rest_ratio 0 or more");
         return NULL;
     }
-    end_walks_of_parents(state);
+    forget_parent(state);
     Walk *walk = new_walk(state);
     if (walk == NULL) {
         return PyErr_NoMemory();
@@ -831,21 +1054,24 @@ heap_walk(PyObject *module, PyObject *args)
         PyErr_SetString(PyExc_InterruptedError, "the walk was stopped");
     }
     else {
-        PyErr_SetString(PyExc_TimeoutError, "a garbage collection of the program did not end within 2 s");
+        PyErr_SetString(PyExc_TimeoutError, state->cut_short ? "the fork has cut a garbage collection short"
+                                                             : "a garbage collection did not end within 2 s");
     }
     end_walk(walk);
     return result;
 }
 
 PyDoc_STRVAR(stop_doc,
-"stop()\n--\n\nEnd the walks that other threads are in, at their next chunk; in a forked child, forget its parent's.");
+"stop()\n--\n\nEnd the walks that other threads are in, at their next chunk; in a forked child, forget its parent's.\n"
+"Take the bookmarks that stay in the collector's lists between walks out of them.");
 
 static PyObject *
 heap_walk_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
     State *state = PyModule_GetState(module);
     state->stops++;
-    end_walks_of_parents(state);
+    forget_parent(state);
+    take_dividers_out(state);
     Py_RETURN_NONE;
 }
 
@@ -1018,7 +1244,7 @@ static int
 execute(PyObject *module)
 {
     State *state = PyModule_GetState(module);
-    state->bookmark_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &bookmark_spec, NULL);
+    state->bookmark_type = (PyTypeObject *)PyType_FromSpec(&bookmark_spec);
     state->sizeof_name = PyUnicode_InternFromString("__sizeof__");
     if (state->bookmark_type == NULL || state->sizeof_name == NULL) {
         return -1;
@@ -1027,6 +1253,14 @@ execute(PyObject *module)
     if (reason != NULL) {
         PyErr_SetString(PyExc_ImportError, reason);
         return -1;
+    }
+    state->pid = getpid();
+    state->divided = -1;
+    for (int i = 0; i < LANES - 1; i++) {
+        state->dividers[i] = new_bookmark(&PyInterpreterState_Get()->gc, state->bookmark_type);
+        if (state->dividers[i] == NULL) {
+            return -1;
+        }
     }
     PyTypeObject *builtin[] = {
         [LIST] = &PyList_Type, [TUPLE] = &PyTuple_Type, [DICT] = &PyDict_Type, [SET] = &PySet_Type,
@@ -1068,6 +1302,10 @@ module_clear(PyObject *module)
 {
     State *state = PyModule_GetState(module);
     if (state != NULL) {
+        for (int i = 0; i < LANES - 1; i++) {
+            drop_bookmark(state->dividers[i]);
+            state->dividers[i] = NULL;
+        }
         Py_CLEAR(state->bookmark_type);
         Py_CLEAR(state->sizeof_name);
         for (int kind = LIST; kind < KINDS; kind++) {

@@ -5,8 +5,8 @@ a memory stream. malloc: ``mallinfo2`` (glibc 2.33 and later). Arenas of pymallo
 is counted twice. All calls hold the interpreter's lock (``PyDLL``).
 
 While something traces allocations (tracemalloc, memray) its wrapper stands before pymalloc, which then tells nothing.
-Its blocks are still counted (``sys.getallocatedblocks``), so their bytes are told by the mean size of a block when it
-last told.
+Its blocks are still counted (``sys.getallocatedblocks``), so their bytes are estimated from the mean size of a block
+when it last reported one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import dataclasses
 import re
 import sys
 
-from memwatch.figures import MB
+from memwatch.records import MB
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +87,7 @@ class Allocators:
         self._mallinfo2 = None if self._library is None else _find_mallinfo2(self._library)
         self._has_stream = self._library is not None and _prepare_stream(self._library)
         self._told: tuple[float, int] | None = None
-        """Bytes of a block on average and bytes of arenas, when pymalloc last told them."""
+        """Bytes of a block on average and bytes of arenas, when pymalloc last reported them."""
         self.read()
 
     def read(self) -> AllocatorFigures:

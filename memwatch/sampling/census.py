@@ -20,16 +20,16 @@ from operator import call, length_hint, not_
 from types import BuiltinFunctionType
 
 from memwatch.sampling import walk
+from memwatch.sampling.atomic import breathe, uninterrupted
+from memwatch.sampling.container_scan import Look
 from memwatch.sampling.hashing import PlainHashes
-from memwatch.sampling.look import Look
-from memwatch.sampling.names import TypeNames
-from memwatch.sampling.quiet import breathe, uninterrupted
+from memwatch.sampling.type_names import TypeNames
 
 SLICE = 32_768
 """Types counted in one C call: about a millisecond."""
 
 OBSERVER = (
-    *("memwatch.sampling.", "memwatch.figures.", "memwatch.profiler.", "memwatch.agent.", "memwatch.transport."),
+    *("memwatch.sampling.", "memwatch.records.", "memwatch.profiler.", "memwatch.agent.", "memwatch.transport."),
     "memwatch.diagnosis.",
 )
 """Types of these modules are the observer's own: not counted."""

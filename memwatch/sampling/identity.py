@@ -13,10 +13,10 @@ from pathlib import Path
 import psutil
 
 from memwatch import __version__
-from memwatch.sampling.names import clean
 from memwatch.sampling.procmem import read_bytes
 from memwatch.sampling.program import guess_program, guess_service, worker_name
 from memwatch.sampling.redaction import command_line
+from memwatch.sampling.type_names import clean
 from memwatch.sampling.walk import census_method
 
 MAX_EXTENSION_MODULES = 100
@@ -45,7 +45,7 @@ class ProcessInfo:
     census_method: str = ""
     """How its objects are counted: ``native walk``, or ``fallback`` and why."""
     cpu_budget_percent: float | None = None
-    """Of one CPU, for looking at its heap, on average: what decides how often objects are counted."""
+    """Share of one CPU, on average, for looking at its heap: it decides how often objects are counted."""
 
     @property
     def key(self) -> str:
@@ -69,7 +69,7 @@ class OutsideProcess:
 def describe_process(
     *, service: str | None, host: str, release: str, nonce: str, cpu_budget_percent: float | None = None
 ) -> ProcessInfo:
-    """This process. ``service``: ``None`` to guess it from the program. ``nonce``: drawn anew after each fork."""
+    """This process. ``service``: ``None`` to guess it from the program. ``nonce``: drawn again after each fork."""
     arguments = own_arguments()
     program = guess_program(arguments, worker_name=worker_name(), parent_arguments=arguments_of(os.getppid()))
     return ProcessInfo(

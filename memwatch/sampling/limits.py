@@ -7,7 +7,7 @@ import os
 import resource
 from pathlib import Path, PurePosixPath
 
-from memwatch.figures import MB
+from memwatch.records import MB
 from memwatch.sampling.procmem import read_bytes
 
 _UNLIMITED = 1 << 60

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
-from memwatch.figures import KIB_PER_MB, MB
+from memwatch.records import KIB_PER_MB, MB
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class ResidentFigures:
-    """Cheap figures, for every snapshot."""
+class ResidentFigures(NamedTuple):
+    """Cheap figures, for every snapshot, by their names in it."""
 
     rss_mb: float | None = None
     vms_mb: float | None = None
     threads: int | None = None
+    page_faults: int | None = None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class SharedFigures:
-    """Figures that take the kernel a walk over all pages."""
+class SharedFigures(NamedTuple):
+    """Figures that take the kernel a walk over all pages, by their names in the snapshot."""
 
     uss_mb: float | None = None
     pss_mb: float | None = None
@@ -46,6 +46,10 @@ def read_bytes(path: str, limit: int = 65_536) -> bytes | None:
         os.close(descriptor)
 
 
+def _whole(field: Sequence[bytes]) -> int | None:
+    return int(field[0]) if field and field[0].isdigit() else None
+
+
 class ProcessMemory:
     """Reads ``/proc/self`` (or another process's folder, for tests); psutil where there is none."""
 
@@ -62,15 +66,11 @@ class ProcessMemory:
             vms, rss = (int(pages) * self._page / MB for pages in statm.split()[:2])
         except ValueError:
             return ResidentFigures()
-        return ResidentFigures(rss_mb=rss, vms_mb=vms, threads=self._threads())
-
-    def _threads(self) -> int | None:
-        stat = read_bytes(f"{self._folder}/stat")
-        try:
-            # The name in brackets may hold blanks and brackets: fields are counted from the last one.
-            return None if stat is None else int(stat.rpartition(b")")[2].split()[17])
-        except (ValueError, IndexError):
-            return None
+        # The name in brackets may hold blanks and brackets: fields are counted from the last one.
+        stat = (read_bytes(f"{self._folder}/stat") or b"").rpartition(b")")[2].split()
+        return ResidentFigures(
+            rss_mb=rss, vms_mb=vms, threads=_whole(stat[17:18]), page_faults=_whole(stat[9:10])
+        )  # fmt: skip
 
     def _resident_elsewhere(self) -> ResidentFigures:
         try:

@@ -27,7 +27,7 @@ _LOGIN = ("-u", "-U", "--user", "--proxy-user")
 _DSN = re.compile(r"(?s)(?<=[\w+.-])(://)([^/\s?#]*)@")
 """``scheme://user:password@host``; also where the password holds an @."""
 _UNQUOTED_DSN = re.compile(r"(?s)(?<=[\w+.-])(://)([^/\s?#:@\[]*:(?!\d{1,5}(?:[/?#]|$))[^\s@]*)@")
-"""The same with a password that should have been quoted: it holds a / or a # or a ?. What is a port is none."""
+"""A URL with a password that should have been quoted: it holds a / or a # or a ?. A port is no password."""
 _TELLING = re.compile(
     r"\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|xox[abeoprs]-[\w-]{10,}|[sr]k_live_\w{10,}"
     r"|sk-[\w-]{20,}|AKIA[0-9A-Z]{16}|AIza[\w-]{35}|eyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*)"

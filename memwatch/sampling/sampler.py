@@ -13,18 +13,18 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from memwatch.figures import MB, BigContainer, MemorySnapshot
+from memwatch.records import MB, BigContainer, MemorySnapshot
 from memwatch.sampling import walk
 from memwatch.sampling.allocator import AllocatorFigures, Allocators
+from memwatch.sampling.atomic import Headroom, native_lock, possible
 from memwatch.sampling.budget import Budget
 from memwatch.sampling.census import take_census
-from memwatch.sampling.containers import BigContainers
+from memwatch.sampling.container_scan import Look, look
+from memwatch.sampling.container_tracker import BigContainers
 from memwatch.sampling.limits import LimitReader, Limits
-from memwatch.sampling.look import Look, look
-from memwatch.sampling.names import TypeNames
 from memwatch.sampling.procmem import ProcessMemory, ResidentFigures, SharedFigures
-from memwatch.sampling.quiet import Headroom, native_lock, possible
-from memwatch.sampling.reported import ReportedTypes
+from memwatch.sampling.type_names import TypeNames
+from memwatch.sampling.type_selection import ReportedTypes
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Sampler:
         self,
         *,
         top_objects_count: int = 20,
-        growers_count: int = 10,
+        growers_count: int = 30,
         heap_limit_mb: float | None = None,
         cpu_share_budget: float = 0.005,
         pause_budget_ms: float = 50.0,
@@ -80,7 +80,7 @@ class Sampler:
         self._monotonic = monotonic
         self._snapshots = 0
         self._census_cpu_ms = 0.0
-        """Of the last census."""
+        """CPU milliseconds of the last census."""
         self._stopped = 0
         """Censuses in a row that were stopped half-way: the next one hurries."""
         self._shared_at = 0
@@ -92,7 +92,7 @@ class Sampler:
         """Measure now. Blocks for some milliseconds, in any thread; one caller at a time.
 
         ``census``: count the objects (True), do not (False), or as the budget allows (None, the default).
-        ``reader``: who keeps the snapshots, where several do; each is told the ``backfill`` of what is new to it.
+        ``reader``: who keeps the snapshots, where several do; each gets the ``backfill`` of what is new to it.
         A part that fails is logged once and its figures are ``None``.
         """
         if os.getpid() != self._pid:  # a fork while another thread was sampling has left the lock taken
@@ -147,12 +147,8 @@ class Sampler:
         traced, peak = _tracemalloc.get_traced_memory()
         return {
             **_heap(allocators, limits, resident.rss_mb),
-            "rss_mb": resident.rss_mb,
-            "vms_mb": resident.vms_mb,
-            "threads": resident.threads,
-            "uss_mb": shared.uss_mb,
-            "pss_mb": shared.pss_mb,
-            "swap_mb": shared.swap_mb,
+            **resident._asdict(),
+            **shared._asdict(),
             "cgroup_used_mb": limits.cgroup_used_mb,
             "cgroup_limit_mb": limits.cgroup_limit_mb,
             "allocated_blocks": blocks and blocks - self._own_blocks(),

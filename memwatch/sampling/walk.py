@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from memwatch.sampling.look import BIG, Found, Look
+from memwatch.sampling.container_scan import BIG, Found, Look
 
 HOLD_US = 500
 """How long the interpreter is held at a time. Shorter holds make the walk longer: each waits for the interpreter."""
 WITHIN_S = (1.0, 0.3, 0.0)
-"""How long a walk may take: when nobody waits for it, when somebody does, and in a program that stops it often."""
+"""How long a walk may take: when no caller waits, when one does, and in a program that stops it often."""
 MOST_REST, LEAST_REST = 4.0, 2.0
 """Rest after a hold, as multiples of the hold; of a walk in no hurry."""
 _CONTAINER = struct.Struct("6q")

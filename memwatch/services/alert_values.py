@@ -8,11 +8,12 @@ from typing import Any
 
 from django.db.models import Min, OuterRef, Subquery
 
-from memwatch.alerts.values import Fleet, LeakView, ProcessView
+from memwatch.alerts.inputs import Fleet, LeakView, ProcessView
+from memwatch.batches import batched
 from memwatch.conf import Settings
 from memwatch.models import Alert, Leak, Process, Snapshot
 from memwatch.queries.baselines import baselines_of, heap_drift_percent
-from memwatch.queries.figures import megabytes
+from memwatch.queries.snapshot_mapping import megabytes
 
 STRETCHES = 4
 """Floors looked at: an hour in quarters."""
@@ -82,6 +83,7 @@ def _leaks() -> tuple[LeakView, ...]:
     return tuple(
         LeakView(
             id=row.pk,
+            kind=row.kind,
             service_id=row.service_id,
             service=row.service.name,
             process_id=row.process_id,
@@ -92,6 +94,7 @@ def _leaks() -> tuple[LeakView, ...]:
             sentence=row.verdict,
             growth_count=row.growth_count,
             growth_percent=row.growth_percent,
+            time_to_exhaustion_s=row.time_to_exhaustion_s,
         )
         for row in rows
     )
@@ -100,8 +103,8 @@ def _leaks() -> tuple[LeakView, ...]:
 def _rows(ids: Iterable[int | None]) -> dict[int | None, dict[str, Any]]:
     known = [pk for pk in ids if pk is not None]
     found: dict[int | None, dict[str, Any]] = {}
-    for begin in range(0, len(known), _AT_ONCE):
-        rows = Snapshot.objects.filter(pk__in=known[begin : begin + _AT_ONCE]).order_by()
+    for batch in batched(known, _AT_ONCE):
+        rows = Snapshot.objects.filter(pk__in=batch).order_by()
         found.update((row["pk"], row) for row in rows.values("pk", *_FIGURES))
     return found
 

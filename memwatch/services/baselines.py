@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from memwatch.models import Baseline, Command, Process, Service, Snapshot
 from memwatch.queries import last_snapshot_of
-from memwatch.queries.figures import KIB_COLUMNS, MICROSECOND_COLUMNS, PLAIN_COLUMNS
+from memwatch.queries.snapshot_mapping import NUMBERS
 from memwatch.services import ActionRefused, audit, commands
-from memwatch.services.automatic import copy_figures
-from memwatch.services.transactions import writing
+from memwatch.services.ingest.automatic_baselines import copy_figures
+from memwatch.services.locking import writing
 from memwatch.transport import Hub
 
 WAIT_S = 3.0
@@ -169,8 +169,7 @@ def _message(reason: str) -> str:
 
 def _median(rows: Sequence[Snapshot]) -> dict[str, Any]:
     """The columns of the service's baseline: of each figure and type the median over those that know it."""
-    names = (*PLAIN_COLUMNS, *KIB_COLUMNS, *MICROSECOND_COLUMNS)
-    values: dict[str, Any] = {name: _middle(getattr(row, name) for row in rows) for name in names}
+    values: dict[str, Any] = {column: _middle(getattr(row, column) for row in rows) for column in NUMBERS}
     sources = Tally(row.heap_limit_source for row in rows)
     values["heap_limit_source"] = sources.most_common(1)[0][0]
     values["timestamp"] = max(row.timestamp for row in rows)

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from memwatch.conf import get_settings
 from memwatch.models import Command, Process
-from memwatch.services import ActionRefused, audit, hubs, ingest
+from memwatch.services import ActionRefused, audit, command_relay
+from memwatch.services.ingest import reader
 from memwatch.transport import Hub, TransportUnavailable, wire
 
 log = logging.getLogger("memwatch")
@@ -20,7 +21,7 @@ log = logging.getLogger("memwatch")
 LIFETIME_S = 30.0
 """A command that is not obeyed by then is refused by the agent."""
 MOST_PER_MINUTE = 30
-"""Of one name to one process, by whoever asks: more are refused."""
+"""Commands of one name to one process, from all callers together: more are refused."""
 MOST_WAIT_S = 30.0
 DELIVERY_S = 5.0
 """A report may be under way this long: the ingest runs every few seconds."""
@@ -80,7 +81,7 @@ def nudge(now: datetime | None = None, *, hub: Hub | None = None) -> int:
     """Ask every process that has not reported within its interval for a snapshot, without waiting; how many.
 
     A question costs the process a census: who reported on time and is only under way is not asked.
-    These questions leave no rows: they are many, nobody in particular asks, and the report is the answer.
+    These questions leave no rows: they are many, no user asked for them, and the report is the answer.
     """
     now = now or timezone.now()
     settings = get_settings()
@@ -106,15 +107,15 @@ def tell(
         if not process.outside and process.ended_at is None
     }
     if payloads and (problem := _send(payloads, wait_s=0, hub=hub)):
-        log.warning("memwatch: %d processes could not be told to %s: %s", len(payloads), name, problem)
+        log.warning("memwatch: %d processes did not get the command %s: %s", len(payloads), name, problem)
 
 
 def deliver(payloads: Mapping[str, str], *, wait_s: float, hub: Hub | None = None) -> None:
     """Send signed commands for a process that may not, once they are checked; store what comes back in time."""
-    if hub is None and hubs.is_lent():
+    if hub is None and command_relay.is_lent():
         log.error("memwatch: HUB_TRANSPORT is worker in a worker too: give workers a URL that may send commands")
         return
-    good = hubs.checked(payloads, longest_s=LIFETIME_S, most_a_minute=MOST_PER_MINUTE)
+    good = command_relay.checked(payloads, longest_s=LIFETIME_S, most_a_minute=MOST_PER_MINUTE)
     if len(good) < len(payloads):
         log.warning("memwatch: %d of %d commands to deliver are not right", len(payloads) - len(good), len(payloads))
     if good and (problem := _send(good, wait_s=min(wait_s, MOST_WAIT_S), hub=hub)):
@@ -173,14 +174,14 @@ def _send(payloads: Mapping[str, bytes], *, wait_s: float, hub: Hub | None) -> s
     """Send; with ``wait_s`` store what comes back in time. The problem in a sentence, empty when there is none."""
     own = hub is None
     try:
-        if own and hubs.is_lent():
-            hubs.ask_worker(payloads, wait_s=wait_s)
+        if own and command_relay.is_lent():
+            command_relay.ask_worker(payloads, wait_s=wait_s)
             return ""
-        hub = hub or hubs.open_own()
+        hub = hub or command_relay.open_own()
         try:
             if wait_s > 0:
                 answers = hub.request(payloads, timeout_s=wait_s)
-                ingest.take([payload for key, payload in answers.items() if key in payloads])
+                reader.take([payload for key, payload in answers.items() if key in payloads])
             else:
                 hub.notify(payloads)
         finally:

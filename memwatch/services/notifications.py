@@ -1,4 +1,4 @@
-"""The outbox: messages are written in the transaction of what they tell of, and sent by a task until they arrive.
+"""The outbox: messages are written in the transaction of their event, and sent by a task until they arrive.
 
 A message is delivered at least once: a worker that is killed between sending and noting it sends it again, under the
 same id. Messages of one episode reach a channel in their order; a channel that fails or hangs holds up no other.
@@ -18,16 +18,16 @@ from django.db.models import Q
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from memwatch import words
+from memwatch import formatting
 from memwatch.alerts import channels
-from memwatch.alerts.courier import Limits, Outcome, Parcel, deliver
+from memwatch.alerts.delivery import Limits, Outcome, Parcel, deliver
+from memwatch.alerts.inputs import episode_of
 from memwatch.alerts.messages import UNITS
-from memwatch.alerts.values import episode_of
 from memwatch.conf import Settings, get_settings
 from memwatch.models import Alert, Leak, Notification
 from memwatch.queries.counters import ATTEMPTS_FAILED, NOTIFICATIONS_FAILED, NOTIFICATIONS_SENT
 from memwatch.services import ActionRefused, audit, counters
-from memwatch.services.transactions import writing
+from memwatch.services.locking import writing
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def write(alert: Alert, event: str, now: datetime) -> None:
 
 
 def message_of(alert: Alert, event: str, now: datetime, settings: Settings) -> dict[str, Any]:
-    """What is told, as :mod:`memwatch.alerts.messages` describes it, without the id."""
+    """The message, as :mod:`memwatch.alerts.messages` describes it, without the id."""
     over = event == _Event.CLEARED
     lasted = (now - alert.began_at).total_seconds()
     return {
@@ -94,6 +94,7 @@ def message_of(alert: Alert, event: str, now: datetime, settings: Settings) -> d
         "service": alert.service.name,
         "host": alert.process.host if alert.process else None,
         "slot": alert.process.slot if alert.process else None,
+        "processes": alert.processes,
         "object_type": alert.leak.object_type if alert.leak else None,
         "url": _url(alert, settings),
     }
@@ -103,9 +104,9 @@ def _summary(alert: Alert, lasted_s: float) -> str:
     """How the episode went, in a sentence or two."""
     place = f"{alert.process.slot} on {alert.process.host}" if alert.process else f"service {alert.service.name}"
     what = alert.get_type_display()
-    said = f"{place}: {what} is over after {words.duration(lasted_s)}"
+    said = f"{place}: {what} is over after {formatting.duration(lasted_s)}"
     if alert.leak is not None:
-        said = f"{place}: the leak of {alert.leak.object_type} is over after {words.duration(lasted_s)}"
+        said = f"{place}: the leak of {alert.leak.object_type} is over after {formatting.duration(lasted_s)}"
         return f"{said}: {_why_over(alert.leak)}."
     if alert.process is not None and alert.process.ended_at is not None:
         said += f", because the process ended ({alert.process.get_end_reason_display() or 'unknown how'})"
@@ -153,9 +154,9 @@ def send(now: datetime | None = None) -> SendResult:
 
 @writing()
 def send_again(notification: Notification, *, by: Any, now: datetime | None = None) -> Notification:
-    """Let it be tried anew, at once and for a day, whatever became of it. Its id stays: receivers know it by that.
+    """Try it again, at once and for a day, whatever its state. Its id stays: receivers know it by that.
 
-    Raises :class:`ActionRefused` where nobody listens to its channel any more.
+    Raises :class:`ActionRefused` if its channel is no longer configured.
     """
     now = now or timezone.now()
     if notification.channel not in channels.configured(get_settings()):
@@ -182,7 +183,7 @@ def try_out(names: Iterable[str]) -> Iterator[tuple[str, str | None]]:
         "id": str(uuid.uuid4()), "type": "test", "severity": "low", "message": "memwatch can reach you. No harm done.",
         "timestamp": now, "value": None, "threshold": None, "unit": "", "event": "raised", "state": "raised",
         "began_at": now, "duration_s": None, "worst_value": None, "summary": None, "service": "", "host": None,
-        "slot": None, "object_type": None, "url": settings.site_url or None,
+        "slot": None, "processes": None, "object_type": None, "url": settings.site_url or None,
     }  # fmt: skip
     parcels = {name: [Parcel(0, message)] for name in names}
     for outcome in deliver(parcels, known, limits=Limits(call_s=settings.channel_timeout)):
@@ -222,17 +223,17 @@ def _close(row: Notification, error: str) -> bool:
         if not rows.update(state=_State.FAILED, error=error):
             return False
         counters.add(NOTIFICATIONS_FAILED, 1, channel=row.channel)
-    logger.warning("alert %s was not told to %s, and is not tried again: %s", row.alert_id, row.channel, error)
+    logger.warning("alert %s was not delivered to %s and is not retried: %s", row.alert_id, row.channel, error)
     return True
 
 
 def _arrived(row: Notification) -> bool:
     with writing():
         rows = Notification.objects.filter(pk=row.pk, state=_State.WAITING)
-        told = rows.update(state=_State.SENT, attempts=row.attempts + 1, sent_at=timezone.now(), error="")
-        if told:
+        sent = rows.update(state=_State.SENT, attempts=row.attempts + 1, sent_at=timezone.now(), error="")
+        if sent:
             counters.add(NOTIFICATIONS_SENT, 1, channel=row.channel)
-    return bool(told)
+    return bool(sent)
 
 
 def _failed(row: Notification, outcome: Outcome, now: datetime) -> bool:
@@ -245,5 +246,5 @@ def _failed(row: Notification, outcome: Outcome, now: datetime) -> bool:
         )
         counters.add(ATTEMPTS_FAILED, 1, channel=row.channel)
     level = logging.WARNING if row.attempts == 0 else logging.INFO
-    logger.log(level, "alert %s was not told to %s, tried again: %s", row.alert_id, row.channel, outcome.error)
+    logger.log(level, "alert %s was not delivered to %s, will be retried: %s", row.alert_id, row.channel, outcome.error)
     return True

@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from memwatch.conf import Settings, get_settings
 from memwatch.models import Alert, Baseline, Command, Leak, Process, Recording, RejectedReport, Snapshot, SnapshotRollup
-from memwatch.queries.room import Room
-from memwatch.services import recording_files
+from memwatch.queries.disk_usage import Room
+from memwatch.services.locking import writing
+from memwatch.services.recordings import storage
 from memwatch.services.rollups import Progress, nothing, roll_up, start_of_day, start_of_hour
-from memwatch.services.transactions import writing
 
 BATCH = 2_000
 """Rows deleted in one transaction: short enough that ingest hardly waits on SQLite."""
@@ -162,7 +162,7 @@ def _delete_snapshots(ids: list[int]) -> int:
 def _delete_recordings(ids: list[int]) -> int:
     """The files of their outcomes go with them."""
     rows = Recording.objects.filter(pk__in=ids)
-    recording_files.remove_files(rows)
+    storage.remove_files(rows)
     _, by_model = rows.delete()
     return by_model.get(Recording._meta.label, 0)
 

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Avg, BigIntegerField, Count, IntegerField, Max, Min, Sum
+from django.db.models import Avg, Count, Max, Min, Sum
 
+from memwatch.batches import batched
 from memwatch.conf import get_settings
-from memwatch.models import FiguresColumns, Snapshot, SnapshotRollup
+from memwatch.models import Snapshot, SnapshotRollup
+from memwatch.queries.snapshot_mapping import NUMBERS
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LATE = timedelta(hours=12)
@@ -22,14 +24,9 @@ BATCH = 500
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and of how much."""
 
-COLUMNS = tuple(
-    field.name for field in FiguresColumns._meta.get_fields() if isinstance(field, BigIntegerField | IntegerField)
-)
-"""The figures that are rolled up."""
-
 _AGGREGATES: dict[str, Any] = {
     f"{column}__{name}": function(column)
-    for column in COLUMNS
+    for column in NUMBERS
     for name, function in (("min", Min), ("avg", Avg), ("max", Max))
 }
 
@@ -96,7 +93,7 @@ def _roll_hour(start: datetime) -> int:
     sampled = dict(rows.values_list("process").annotate(Count("pk")))
     stale = _stale(SnapshotRollup.Period.HOUR, start, sampled)
     written = 0
-    for batch in _batches(stale):
+    for batch in batched(stale, BATCH):
         own = rows.filter(process__in=batch)
         floors = _floors(own.exclude(counts=None).values_list("process", "counts").iterator(chunk_size=2000))
         aggregated: Iterable[Mapping[str, Any]] = own.values("process").annotate(**_AGGREGATES)
@@ -108,7 +105,7 @@ def _roll_hour(start: datetime) -> int:
 def _triples(row: Mapping[str, Any]) -> dict[str, list[float]]:
     return {
         column: [row[f"{column}__min"], round(row[f"{column}__avg"], 3), row[f"{column}__max"]]
-        for column in COLUMNS
+        for column in NUMBERS
         if row[f"{column}__min"] is not None
     }
 
@@ -120,7 +117,7 @@ def _roll_day(start: datetime) -> int:
     sampled = dict(rows.values_list("process").annotate(Sum("samples")))
     stale = _stale(SnapshotRollup.Period.DAY, start, sampled)
     written = 0
-    for batch in _batches(stale):
+    for batch in batched(stale, BATCH):
         hours: dict[int, list[tuple[int, dict[str, Any], dict[str, int]]]] = {}
         for process, samples, figures, floors in rows.filter(process__in=batch).values_list(
             "process", "samples", "figures", "floors"
@@ -138,11 +135,6 @@ def _stale(period: str, start: datetime, sampled: Mapping[int, int]) -> list[int
     return sorted(pk for pk, samples in sampled.items() if samples > known.get(pk, 0))
 
 
-def _batches(items: list[int]) -> Iterator[list[int]]:
-    for begin in range(0, len(items), BATCH):
-        yield items[begin : begin + BATCH]
-
-
 def _floors(rows: Iterable[tuple[int, Mapping[str, int] | None]]) -> dict[int, dict[str, int]]:
     """The lowest count of each type, by process."""
     floors: dict[int, dict[str, int]] = {}
@@ -158,7 +150,7 @@ def _floors(rows: Iterable[tuple[int, Mapping[str, int] | None]]) -> dict[int, d
 def _joined(items: list[tuple[int, dict[str, Any]]]) -> dict[str, list[float]]:
     """Figures of several roll-ups as one: least, mean weighted by snapshots, most."""
     joined: dict[str, list[float]] = {}
-    for column in COLUMNS:
+    for column in NUMBERS:
         known = [(samples, figures[column]) for samples, figures in items if figures.get(column)]
         if known:
             total = sum(samples for samples, _ in known)

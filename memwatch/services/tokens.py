@@ -13,7 +13,7 @@ from django.utils.crypto import constant_time_compare
 from memwatch.conf import get_settings
 from memwatch.models import ApiToken
 from memwatch.services import audit
-from memwatch.services.transactions import writing
+from memwatch.services.locking import writing
 
 BYTES = 32
 MOST_OF_A_USER = 50

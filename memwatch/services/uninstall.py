@@ -15,8 +15,8 @@ from django.db.utils import OperationalError
 
 from memwatch import permissions
 from memwatch.conf import get_settings
-from memwatch.models import Process, Recording, database
-from memwatch.services import recording_files
+from memwatch.models import Process, Recording, connection
+from memwatch.services.recordings import storage
 from memwatch.transport import TransportUnavailable, redacted
 from memwatch.transport.erasing import erase, traces
 
@@ -139,14 +139,14 @@ def _recordings() -> Iterator[Part]:
         except DatabaseError:
             count = 0
         where = f"files of recordings in the storage {settings.recordings_storage!r}"
-        yield Part(where, count, lambda: recording_files.remove_files(Recording.objects.all()))
+        yield Part(where, count, lambda: storage.remove_files(Recording.objects.all()))
         return
     folder = settings.recordings_folder_path
     yield Part(f"folder of recordings {folder}", int(folder.is_dir()), lambda: shutil.rmtree(folder))
 
 
 def _tables() -> Iterator[Part]:
-    where = database.connection()
+    where = connection.connection()
     try:
         with where.cursor() as cursor:
             own = [name for name in where.introspection.table_names(cursor) if name.startswith(f"{LABEL}_")]
@@ -162,7 +162,7 @@ def _tables() -> Iterator[Part]:
 
 def _people() -> Iterator[Part]:
     """After the tables: Django makes groups, permissions and content types at the end of every migration."""
-    using = database.alias()
+    using = connection.alias()
     if apps.is_installed("django.contrib.auth"):
         from django.contrib.auth.models import Group, Permission  # noqa: PLC0415 - needs auth in INSTALLED_APPS
 

@@ -15,7 +15,7 @@ register = template.Library()
 def record_offers(leak: Leak | str | None = None, process: Process | str | None = None, kind: str = "") -> list[Any]:
     """What can be recorded; nothing for a process that is over, or has no agent."""
     # Django loads the tags of every installed application, also in a site that has no admin.
-    from memwatch.admin.recording_forms import offered  # noqa: PLC0415
+    from memwatch.admin.recordings.forms import offered  # noqa: PLC0415
 
     if isinstance(leak, Leak):
         return offered(leak=leak, kind=kind) if leak.state != Leak.State.RESOLVED else []

@@ -1,7 +1,7 @@
 """The doctor: whether everything that memwatch needs is there, line by line, with the remedy where it is not.
 
 Each examination is a function without arguments that yields findings; two tuples list them in the order in
-which they are told. One that breaks is a finding itself.
+which they are shown. One that breaks is a finding itself.
 """
 
 from __future__ import annotations

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from django.apps import apps
-from django.db.models import Min
 from django.utils import timezone
 
-from memwatch import words
+from memwatch import formatting
 from memwatch.conf import get_settings
-from memwatch.models import Lease, Process
+from memwatch.queries.processes import first_seen
+from memwatch.queries.site import last_runs, stored_beat_tasks
 from memwatch.schedule import beat_schedule
 from memwatch.terminal.finding import Finding
 from memwatch.transport import redacted
@@ -67,22 +66,13 @@ def timetable() -> Iterator[Finding]:
         return
     wanted = {entry["task"] for entry in beat_schedule().values()}
     known = {entry.get("task") for entry in (celery.current_app.conf.beat_schedule or {}).values()}
-    known |= set(_stored_timetable())
+    known |= set(stored_beat_tasks())
     missing = wanted - known
     if missing:
         remedy = "CELERY_BEAT_SCHEDULE = {**beat_schedule(MEMWATCH)}, from memwatch.schedule."
-        yield Finding(False, f"beat's timetable lacks {', '.join(sorted(missing))}", remedy)
+        yield Finding(False, f"beat's schedule misses {', '.join(sorted(missing))}", remedy)
     else:
         yield Finding(True, f"beat's timetable has memwatch's {len(wanted)} tasks")
-
-
-def _stored_timetable() -> list[str]:
-    """Tasks that django-celery-beat keeps in the database."""
-    if not apps.is_installed("django_celery_beat"):
-        return []
-    models = apps.get_app_config("django_celery_beat")
-    tasks = models.get_model("PeriodicTask")
-    return list(tasks._default_manager.filter(enabled=True).values_list("task", flat=True))
 
 
 def queue() -> Iterator[Finding]:
@@ -106,21 +96,21 @@ def queue() -> Iterator[Finding]:
 
 
 def ticks() -> Iterator[Finding]:
-    """Whether the tasks have run of late."""
-    finished = dict(Lease.objects.exclude(last_finished_at=None).values_list("name", "last_finished_at"))
+    """Whether the tasks run on schedule."""
+    finished = last_runs()
     now = timezone.now()
-    since = Process.objects.aggregate(first=Min("first_seen_at"))["first"] or now
+    since = first_seen() or now
     late = []
     for entry in beat_schedule().values():
         name = entry["task"].removeprefix("memwatch.")
         patience = timedelta(seconds=LATE * entry["schedule"] + LATE_S)
         last = finished.get(name)
         if now - (last or since) > patience:
-            late.append(f"{name} ({'never' if last is None else words.age(last, now)})")
+            late.append(f"{name} ({'never' if last is None else formatting.age(last, now)})")
     if late:
-        yield Finding(False, f"not run of late: {', '.join(late)}", "Does beat run: celery -A yoursite beat?")
+        yield Finding(False, f"overdue tasks: {', '.join(late)}", "Does beat run: celery -A yoursite beat?")
     elif not finished:
         yield Finding(None, "no task of memwatch has run yet", "Start beat: celery -A yoursite beat")
     else:
-        newest = max(last for last in finished.values() if last is not None)
-        yield Finding(True, f"beat ticks and its tasks are done, the last {words.age(newest, now)}")
+        newest = max(finished.values())
+        yield Finding(True, f"beat ticks and its tasks are done, the last {formatting.age(newest, now)}")

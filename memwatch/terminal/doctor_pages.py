@@ -26,7 +26,8 @@ from django.http.response import HttpResponseBase
 from django.urls import NoReverseMatch, reverse, set_urlconf
 
 from memwatch import conf
-from memwatch.models import database
+from memwatch.models import connection
+from memwatch.queries.site import superuser
 from memwatch.terminal.finding import Finding
 
 PEOPLE, MACHINES = "people", "machines"
@@ -79,10 +80,8 @@ def requests() -> Iterator[Finding]:
 def _superuser() -> Any:
     if not apps.is_installed("django.contrib.auth"):
         return None
-    from django.contrib.auth import get_user_model  # noqa: PLC0415 - needs auth in INSTALLED_APPS
-
     try:
-        return get_user_model()._default_manager.filter(is_superuser=True, is_active=True).first()
+        return superuser()
     except FieldError:  # users of another make
         return None
 
@@ -200,9 +199,9 @@ def _where() -> tuple[str, str]:
 
 @contextlib.contextmanager
 def _rolled_back() -> Iterator[None]:
-    with transaction.atomic(using=database.alias()):
+    with transaction.atomic(using=connection.alias()):
         yield
-        transaction.set_rollback(True, using=database.alias())
+        transaction.set_rollback(True, using=connection.alias())
 
 
 @contextlib.contextmanager

@@ -18,11 +18,13 @@ from django.db import DatabaseError
 from django.urls import NoReverseMatch, Resolver404, get_resolver, get_script_prefix, resolve, reverse
 from django.utils import timezone
 
-from memwatch import conf, permissions, words
+from memwatch import conf, formatting, permissions
 from memwatch.checks import check_database
 from memwatch.models import Command, Process
-from memwatch.models import database as tables
+from memwatch.models import connection as tables
 from memwatch.queries import transport_state
+from memwatch.queries.processes import alive_agents, any_ended
+from memwatch.queries.site import missing_groups
 from memwatch.services import commands
 from memwatch.terminal.finding import Finding
 from memwatch.transport import TransportUnavailable, redacted
@@ -62,7 +64,7 @@ def database() -> Iterator[Finding]:
         yield Finding(False, f"database {alias!r}: {str(error).strip()[:200]}", f'See DATABASES["{alias}"].')
         return
     if missing:
-        text = f"database {alias!r} lacks {missing} migration(s) of memwatch"
+        text = f"database {alias!r} misses {missing} migration(s) of memwatch"
         yield Finding(False, text, f"Run {tables.remedy()}.")
     else:
         yield Finding(True, f"database {alias!r} ({connection.vendor}) answers and has every table")
@@ -79,15 +81,15 @@ def transport() -> Iterator[Finding]:
         remedy = 'Is MEMWATCH["TRANSPORT"] right, and does it run where this user and host may reach it?'
         yield Finding(False, f"transport {redacted(url)}: {error}", remedy)
         return
-    backlog = "1 report waits" if state.backlog == 1 else f"{words.count(state.backlog)} reports wait"
+    backlog = "1 report waits" if state.backlog == 1 else f"{formatting.count(state.backlog)} reports wait"
     if state.oldest_s is not None and state.oldest_s > 2 * conf.get_settings().snapshot_interval + 30:
-        oldest = words.duration(state.oldest_s)
+        oldest = formatting.duration(state.oldest_s)
         yield Finding(False, f"transport: {backlog}, the oldest for {oldest}", "Does a worker serve the queue?")
     else:
         yield Finding(True, f"transport {redacted(url)} answers, {backlog}")
     if state.lost:
         remedy = "It was full before it was read: see docs/settings.md, Transport."
-        yield Finding(None, f"transport: {words.count(state.lost)} reports were lost so far", remedy)
+        yield Finding(None, f"transport: {formatting.count(state.lost)} reports were lost so far", remedy)
     if url.startswith("local:"):
         yield from _folder(Path(urlsplit(url).path), shared="group=" in url)
 
@@ -123,9 +125,9 @@ def _census_methods(alive: Iterable[Process]) -> Iterator[Finding]:
 
 def agents() -> Iterator[Finding]:
     """Whether processes report."""
-    alive = list(Process.objects.alive().filter(outside=False).select_related("service"))
+    alive = alive_agents()
     if not alive:
-        ended = Process.objects.ended().exists()
+        ended = any_ended()
         start = "Start web, worker and beat" + (" again" if ended else " with memwatch in INSTALLED_APPS")
         yield Finding(False, "no process reports", f"{start}; reports need a worker and a minute to arrive.")
         return
@@ -139,7 +141,7 @@ def agents() -> Iterator[Finding]:
     yield Finding(True, f"{len(alive)} processes are watched: {counted}")
     yield from _census_methods(alive)
     for process in silent[:5]:
-        text = f"{process} was last heard of {words.age(process.last_seen_at, now)}"
+        text = f"{process} was last heard of {formatting.age(process.last_seen_at, now)}"
         yield Finding(False, text, "Is it stopped, or does no worker take in reports?")
     for process in alive:
         if process.sampling_failures or process.dropped_snapshots:
@@ -149,7 +151,7 @@ def agents() -> Iterator[Finding]:
 
 def commands_are_obeyed() -> Iterator[Finding]:
     """A sign of life of some processes."""
-    alive = list(Process.objects.alive().filter(outside=False).select_related("service")[:ASKED])
+    alive = alive_agents(ASKED)
     if not alive or not django_settings.USE_TZ or not _transport_answers():
         return
     rows = commands.ask("ping", alive, wait_s=ANSWER_S)
@@ -174,10 +176,7 @@ def groups() -> Iterator[Finding]:
     """The two groups that come with the migrations."""
     if not apps.is_installed("django.contrib.auth"):
         return
-    from django.contrib.auth.models import Group  # noqa: PLC0415 - needs auth in INSTALLED_APPS
-
-    wanted = {permissions.VIEWERS, permissions.OPERATORS}
-    missing = wanted - set(Group.objects.filter(name__in=wanted).values_list("name", flat=True))
+    missing = missing_groups((permissions.VIEWERS, permissions.OPERATORS))
     if missing:
         yield Finding(False, f"groups missing: {', '.join(sorted(missing))}", "manage.py migrate makes them again.")
     else:
@@ -203,7 +202,7 @@ def pages() -> Iterator[Finding]:
     own = conf.get_settings()
     if own.metrics_enabled and not own.metrics_token and not own.metrics_allow_loopback:
         remedy = 'Give MEMWATCH["METRICS_TOKEN"], and to Prometheus the same; memwatch_exporter wants none.'
-        yield Finding(None, "nobody may scrape the metrics of the web: there is no token", remedy)
+        yield Finding(None, "the web metrics cannot be scraped: no token is set", remedy)
     if apps.is_installed("rest_framework"):
         yield _page("memwatch-api:stats", "API", include)
     else:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
+import select
+import sys
+import termios
 import time
-from collections.abc import Callable, Sequence
+import tty
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from rich.console import Console, Group
@@ -12,8 +18,32 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from memwatch.terminal.keys import Keys, keyboard
 from memwatch.terminal.table import HEADS, NUMBERS, SORTS, Row, arranged, cells, heading
+
+
+class Keys:
+    """Keys pressed since the last look."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def wait(self, seconds: float) -> str:
+        """The next key within ``seconds``; empty when none was pressed."""
+        ready, _, _ = select.select([self._descriptor], [], [], max(0.0, seconds))
+        return os.read(self._descriptor, 32).decode(errors="ignore") if ready else ""
+
+
+@contextlib.contextmanager
+def keyboard() -> Iterator[Keys]:
+    """The keyboard key by key, without echo, for as long as the block lasts."""
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    try:
+        tty.setcbreak(descriptor)
+        yield Keys(descriptor)
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
 
 HELP = "q quit   s sort   / filter   r rss  h heap  o objects  g growth  d drift  l leak  n name"
 _BY_KEY = {"r": "rss", "h": "heap", "o": "objects", "g": "growth", "d": "drift", "l": "leak", "n": ""}

@@ -11,9 +11,10 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils.html import escape
 
-from memwatch import words
-from memwatch.figures import SEVERITIES
-from memwatch.models import Leak, Process
+from memwatch import formatting
+from memwatch.models import Leak
+from memwatch.queries.processes import services_of_alive
+from memwatch.records import SEVERITIES
 
 MOST_NAMED = 8
 
@@ -56,12 +57,12 @@ class Report:
 
 
 def report(leaks: Iterable[Leak], now: datetime) -> Report:
-    """Of these rows, loaded with ``service`` and ``process__service``."""
+    """The leaks of the report; load the rows with ``service`` and ``process__service``."""
     worst_first = sorted(leaks, key=lambda leak: (-SEVERITIES.index(leak.severity), leak.service.name, leak.pk))
-    services = Process.objects.alive().order_by("service__name").values_list("service__name", flat=True)
+    services = services_of_alive()
     return Report(
         made_at=now.isoformat(timespec="seconds"),
-        processes=Process.objects.alive().count(),
+        processes=len(services),
         services=tuple(dict.fromkeys(services)),
         leaks=tuple(_facts(leak, now) for leak in worst_first),
     )
@@ -88,13 +89,13 @@ def _told(leak: Leak, since: datetime, now: datetime) -> list[tuple[str, str]]:
     evidence: Mapping[str, Any] = leak.evidence if isinstance(leak.evidence, Mapping) else {}
     statistics, container = evidence.get("statistics"), evidence.get("container")
     unit = str(statistics.get("unit") or "") if isinstance(statistics, Mapping) else ""
-    first, last = (words.leak_amount(leak.kind, n, unit) for n in (leak.initial_count, leak.current_count))
+    first, last = (formatting.leak_amount(leak.kind, n, unit) for n in (leak.initial_count, leak.current_count))
     rate = None if leak.growth_per_hour is None else round(leak.growth_per_hour)
     return [
-        ("grew", f"{first} → {last} ({words.signed_percent(leak.growth_percent)})"),
-        ("since", f"{words.exact(since)} ({words.age(since, now)})"),
-        ("rate", f"{words.leak_growth(leak.kind, rate, unit)} an hour" if rate is not None else ""),
-        ("memory runs out in", "" if (left := leak.time_left_s(now)) is None else words.duration(left)),
+        ("grew", f"{first} → {last} ({formatting.signed_percent(leak.growth_percent)})"),
+        ("since", f"{formatting.exact(since)} ({formatting.age(since, now)})"),
+        ("rate", f"{formatting.leak_growth(leak.kind, rate, unit)} an hour" if rate is not None else ""),
+        ("memory runs out in", "" if (left := leak.time_left_s(now)) is None else formatting.duration(left)),
         ("held in", str(container.get("description") or "") if isinstance(container, Mapping) else ""),
         ("grows with it", _names(evidence.get("grows_with"))),
         ("extension modules", _names(evidence.get("extension_modules"))),

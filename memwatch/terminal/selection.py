@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
-from memwatch.models import Process, Service
+from memwatch.models import Process, Service, connection
+from memwatch.queries import processes as queries
+
+
+class TablesCommand(BaseCommand):
+    """A command that works with memwatch's tables, and says in one line what to do where they are not there."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except DatabaseError:
+            obstacle = connection.obstacle()
+            if obstacle is None:
+                raise
+            raise CommandError(f"{obstacle[0].upper()}{obstacle[1:]}.") from None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,13 +37,9 @@ def chosen(slots: list[str], *, service: str | None, host: str | None, everythin
     """The processes that are alive and meant. Raises :class:`CommandError` where none is, or nothing was named."""
     if not slots and service is None and not everything:
         raise CommandError("Name the processes: slots such as web-1, --service NAME, or --all.")
-    rows = Process.objects.alive().select_related("service", "release")
     if service is not None:
         service_named(service)
-        rows = rows.filter(service__name=service)
-    if host is not None:
-        rows = rows.filter(host=host)
-    alive = list(rows)
+    alive = queries.alive_processes(service=service, host=host)
     found = alive if not slots else [process for slot in slots for process in _named(slot, alive)]
     if not found:
         raise CommandError("No process that is alive is meant by this: manage.py memwatch_top shows them.")
@@ -36,11 +48,11 @@ def chosen(slots: list[str], *, service: str | None, host: str | None, everythin
 
 def service_named(name: str) -> Service:
     """The service; :class:`CommandError` with those that there are, where it is unknown."""
-    try:
-        return Service.objects.get(name=name)
-    except Service.DoesNotExist:
-        known = ", ".join(Service.objects.values_list("name", flat=True)) or "none has reported yet"
-        raise CommandError(f"There is no service {name!r}. Known: {known}.") from None
+    found = queries.service_named(name)
+    if found is None:
+        known = ", ".join(queries.service_names()) or "none has reported yet"
+        raise CommandError(f"There is no service {name!r}. Known: {known}.")
+    return found
 
 
 def _named(text: str, alive: list[Process]) -> list[Process]:

@@ -6,10 +6,11 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from memwatch import queries, words
-from memwatch.figures import SEVERITIES
+from memwatch import formatting, queries
 from memwatch.models import Leak
-from memwatch.queries.growth import growth_mb_per_hour
+from memwatch.queries.leaks import active_leaks_of_processes
+from memwatch.queries.trends import growth_mb_per_hour
+from memwatch.records import SEVERITIES
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,12 +78,12 @@ def rows(now: datetime) -> list[Row]:
 
 
 def _worst_leaks() -> dict[int | None, Leak]:
-    leaks = Leak.objects.active().exclude(process=None).only("process_id", "severity", "object_type")
+    leaks = active_leaks_of_processes()
     return {leak.process_id: leak for leak in sorted(leaks, key=lambda leak: SEVERITIES.index(leak.severity))}
 
 
 def arranged(found: Iterable[Row], *, sort: str, service: str = "", text: str = "") -> list[Row]:
-    """Of the service, with the text in name or leak, sorted by one of ``SORTS`` (by name where that is empty)."""
+    """Rows of the service with the text in name or leak, sorted by one of ``SORTS``, or by name if that is empty."""
     chosen = [
         row
         for row in found
@@ -97,14 +98,14 @@ def cells(row: Row, now: datetime) -> tuple[str, ...]:
     return (
         row.name,
         str(row.pid),
-        words.megabytes(row.rss_mb),
-        words.megabytes(row.heap_mb),
-        words.percent(row.heap_percent),
-        words.count(row.objects),
-        words.signed_megabytes(growth),
-        words.signed_percent(row.drift_percent),
-        row.worst or words.NOT_MEASURED,
-        words.age(row.seen_at, now),
+        formatting.megabytes(row.rss_mb),
+        formatting.megabytes(row.heap_mb),
+        formatting.percent(row.heap_percent),
+        formatting.count(row.objects),
+        formatting.signed_megabytes(growth),
+        formatting.signed_percent(row.drift_percent),
+        row.worst or formatting.NOT_MEASURED,
+        formatting.age(row.seen_at, now),
     )
 
 
@@ -123,9 +124,7 @@ def plain(found: Sequence[Row], now: datetime) -> list[str]:
 
 def heading(found: Sequence[Row], shown: Sequence[Row], now: datetime, zone: str) -> str:
     """One line above the table."""
-    rss = sum(row.rss_mb or 0.0 for row in found)
+    rss = formatting.megabytes(sum(row.rss_mb or 0.0 for row in found))
     leaks = sum(row.leaks for row in found)
     part = "" if len(shown) == len(found) else f", {len(shown)} shown"
-    return (
-        f"memwatch  {now:%H:%M:%S} {zone}  {len(found)} processes{part}, RSS {words.megabytes(rss)}, {leaks} open leaks"
-    )
+    return f"memwatch  {now:%H:%M:%S} {zone}  {len(found)} processes{part}, RSS {rss}, {leaks} open leaks"

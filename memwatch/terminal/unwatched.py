@@ -12,9 +12,10 @@ from pathlib import Path
 import psutil
 from django.utils import timezone
 
-from memwatch.agent.occasion import occasion
+from memwatch.agent.watch_policy import occasion
 from memwatch.conf import get_settings
-from memwatch.models import Lease, Process
+from memwatch.queries.processes import alive_pids
+from memwatch.queries.site import finished_since
 from memwatch.sampling.identity import arguments_of
 from memwatch.sampling.program import guess_program
 from memwatch.terminal.finding import Finding
@@ -31,7 +32,7 @@ def processes() -> Iterator[Finding]:
     if host != socket.gethostname():
         text = f"HOST is {host!r}, not this machine's name: its processes are not compared with those reported"
         yield Finding(None, text)
-    watched = set(Process.objects.alive().filter(host=host).values_list("pid", flat=True))
+    watched = alive_pids(host)
     taken_in = _reports_are_taken_in()
     found = [finding for process in _of_the_site() if process.pid not in watched for finding in _why(process, taken_in)]
     yield from found[:SHOWN]
@@ -59,9 +60,9 @@ def _of_the_site() -> Iterator[psutil.Process]:
 
 
 def _reports_are_taken_in() -> bool:
-    """Whether a worker has stored reports of late: else those of a new process may still be on their way."""
+    """Whether a worker has stored reports recently; otherwise a new process may only wait for its first report."""
     since = timezone.now() - timedelta(seconds=YOUNG_S)
-    return Lease.objects.filter(name="ingest_reports", last_finished_at__gte=since).exists()
+    return finished_since("ingest_reports", since)
 
 
 def _why(process: psutil.Process, taken_in: bool) -> Iterator[Finding]:

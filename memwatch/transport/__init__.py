@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from memwatch.transport.channel import (
+from memwatch.transport.protocols import (
     EVERYONE,
     Delivery,
     Hub,
@@ -38,7 +38,7 @@ _REDIS = ("redis", "rediss", "unix")
 def open_uplink(url: str, process_key: str) -> Uplink:
     """The agent's end. Nothing is connected before its first use.
 
-    Raises :class:`ValueError` for a URL that is wrong, :class:`TransportUnavailable` for a client library that lacks.
+    Raises :class:`ValueError` for a URL that is wrong, :class:`TransportUnavailable` without its client library.
     """
     if _scheme(url) in _REDIS:
         with _client_library_needed():

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from memwatch.transport.channel import TransportUnavailable
-from memwatch.transport.commandsocket import SOCKETS
-from memwatch.transport.folder import LocalAddress
+from memwatch.batches import batched
+from memwatch.transport.command_server import SOCKETS
+from memwatch.transport.private_folder import LocalAddress
+from memwatch.transport.protocols import TransportUnavailable
 from memwatch.transport.spool import CLAIMED, SPOOL
 
 _MANY = 500
@@ -39,8 +40,8 @@ def erase(url: str) -> None:
         return
     with _redis(url) as (where, client):
         keys = _keys(where, client)
-        for start in range(0, len(keys), _MANY):
-            client.unlink(*keys[start : start + _MANY])
+        for some in batched(keys, _MANY):
+            client.unlink(*some)
 
 
 def _folders(root: Path) -> list[Path]:
@@ -56,7 +57,7 @@ def _keys(where: Any, client: Any) -> list[bytes]:
 @contextlib.contextmanager
 def _redis(url: str) -> Iterator[tuple[Any, Any]]:
     try:
-        from memwatch.transport.redis_link import RedisAddress  # noqa: PLC0415 - the client library is an extra
+        from memwatch.transport.redis_connection import RedisAddress  # noqa: PLC0415 - the client library is an extra
     except ImportError as error:
         raise TransportUnavailable(f"{error}: pip install 'memwatch[redis]'") from None
     where = RedisAddress(url)

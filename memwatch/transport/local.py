@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from memwatch.transport.askers import ask, sweep_dead_sockets
-from memwatch.transport.channel import Delivery, HubState, Incoming, address, check_report_size
-from memwatch.transport.commandsocket import Asker, Listener
-from memwatch.transport.folder import LocalAddress
+from memwatch.transport.command_client import ask, sweep_dead_sockets
+from memwatch.transport.command_server import Asker, Listener
+from memwatch.transport.private_folder import LocalAddress
+from memwatch.transport.protocols import Delivery, HubState, Incoming, address, check_report_size
 from memwatch.transport.spool import LEASE_S, SpoolReader, SpoolWriter
-from memwatch.transport.wake import Wakeable
+from memwatch.transport.uplink_base import Wakeable
 
 _SWEEP_S = 600.0
 
@@ -31,7 +31,7 @@ class LocalUplink(Wakeable):
         self._writer.write(payload)
 
     def receive(self, timeout_s: float) -> Incoming | None:
-        """The next command to this process's socket; connections that stay silent or talk nonsense hold up nobody."""
+        """The next command to this process's socket; connections that stay silent or send garbage block none."""
         deadline = time.monotonic() + timeout_s
         with self._receiving:
             self._check_open()

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from memwatch.transport.channel import READ_BYTES, Hub
-from memwatch.transport.folder import LocalAddress
+from memwatch.transport.private_folder import LocalAddress
+from memwatch.transport.protocols import READ_BYTES, Hub
 from memwatch.transport.redis_scripts import LARGEST_ENTRY, PEEK, as_fields
 from memwatch.transport.spool import CLAIMED, SPOOL, read_file, report_name
 
@@ -57,7 +57,7 @@ class RedisPeek:
     """Looks at the stream of reports."""
 
     def __init__(self, url: str) -> None:
-        from memwatch.transport.redis_link import RedisAddress  # noqa: PLC0415 - redis-py may not be there
+        from memwatch.transport.redis_connection import RedisAddress  # noqa: PLC0415 - redis-py may not be there
 
         self._where = RedisAddress(url)
         self._client = self._where.client()
@@ -85,7 +85,7 @@ class RedisPeek:
 
 
 class Taking:
-    """Takes what it sees away: for a transport that nobody else reads, whose spool would fill up."""
+    """Removes what it reads: for a transport that has no other reader, whose spool would fill up."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub

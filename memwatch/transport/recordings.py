@@ -17,12 +17,12 @@ from memwatch.transport import schema
 from memwatch.transport.schema import WireError
 
 MAX_PART_BYTES = 192 * 1024
-"""Of the compressed artifact, in one part."""
+"""Bytes of the compressed artifact in one part."""
 MAX_PARTS = 128
 MAX_ARTIFACT_BYTES = 64 * 1024 * 1024
-"""Before compression: what unpacks to more is refused, lest a small message fill the server's memory."""
+"""Before compression: what unpacks to more is refused, so that a small message cannot fill the server's memory."""
 MAX_JSON_BYTES = 4 * 1024 * 1024
-"""The same of JSON: Python's objects take up to fifty times as much as their text."""
+"""Most bytes of unpacked JSON: Python's objects take up to fifty times as much as their text."""
 
 STATES = ("running", "done", "failed", "cancelled")
 JSON, MEMRAY = "application/json", "application/x-memray"
@@ -140,7 +140,7 @@ def split(
 
 
 def join(parts: Collection[RecordingPart]) -> bytes | None:
-    """The artifact, or ``None`` while a part lacks. Repeated parts do no harm.
+    """The artifact, or ``None`` while a part is missing. Repeated parts do no harm.
 
     Raises :class:`WireError` where the parts do not belong together or hold no artifact.
     """

@@ -2,7 +2,7 @@
 
 Reports go into one capped stream, read by a consumer group. Commands come through one stream for all and one per
 process, read by one blocking ``XREAD``. An agent can be given a Redis user that may write reports and read commands,
-and nothing else: see :data:`memwatch.transport.redis_link.AGENT_ACL`.
+and nothing else: see :data:`memwatch.transport.redis_connection.AGENT_ACL`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import select
 import time
 from typing import Any
 
-from memwatch.transport import native
-from memwatch.transport.channel import Incoming, TransportUnavailable, check_report_size
+from memwatch.transport import gevent_compat
+from memwatch.transport.protocols import Incoming, TransportUnavailable, check_report_size
+from memwatch.transport.redis_connection import RedisAddress
 from memwatch.transport.redis_hub import RedisHub
-from memwatch.transport.redis_link import RedisAddress
-from memwatch.transport.wake import Wakeable
+from memwatch.transport.uplink_base import Wakeable
 
 __all__ = ["RedisHub", "RedisUplink"]
 
@@ -98,7 +98,7 @@ class RedisUplink(Wakeable):
         return self._asked_at
 
     def _find_positions(self) -> None:
-        """Commands count from now on; after a reconnection from the last one seen, unless Redis has begun anew."""
+        """Commands count from now on; after a reconnection from the last one seen, unless Redis started empty."""
         newest = []
         for stream in self._streams:
             self._listening.send_command("XREVRANGE", stream, "+", "-", "COUNT", 1, check_health=False)
@@ -113,7 +113,7 @@ class RedisUplink(Wakeable):
         if time.monotonic() - self._sent_at > _IDLE_S:
             self._sending.disconnect()
         silent_at = asked_at + BLOCK_S + _GRACE_S
-        poll = native.new_poll()
+        poll = gevent_compat.new_poll()
         poll.register(self._listening._sock, select.POLLIN)  # the library offers no other way
         poll.register(self._woken_end, select.POLLIN)
         while True:

@@ -10,8 +10,9 @@ from typing import Any
 
 import redis
 
-from memwatch.transport.channel import EVERYONE, READ_BYTES, Delivery, HubState
-from memwatch.transport.redis_link import RedisAddress
+from memwatch.batches import batched
+from memwatch.transport.protocols import EVERYONE, READ_BYTES, Delivery, HubState
+from memwatch.transport.redis_connection import RedisAddress
 from memwatch.transport.redis_scripts import ANSWERS, CLAIM, LARGEST_ENTRY, READ, SET_BACK, as_fields
 from memwatch.transport.wire import MAX_REPORT_BYTES
 
@@ -79,11 +80,11 @@ class RedisHub:
         return deliveries
 
     def _set_back(self) -> None:
-        """Let the ids begin anew where they lie in the future. Redis itself sees whether all is read."""
+        """Restart the ids if they lie in the future. Redis itself sees whether all is read."""
         seconds = int(self._client.time()[0])
         now, future = f"{seconds * 1000}-0", (seconds + FUTURE_S) * 1000
         if self._client.eval(SET_BACK, 1, self._where.reports, GROUP, now, future):
-            log.warning("memwatch: the ids of reports in Redis lay in the future; they begin anew, nothing is lost")
+            log.warning("memwatch: the ids of reports in Redis lay in the future; they start again, nothing is lost")
 
     def forget_trimmed(self) -> int:
         """Redis 6.2 keeps claims on entries that were trimmed since: drop and count them."""
@@ -108,8 +109,8 @@ class RedisHub:
         """Forget them, and trim what everybody has read."""
         ids = [delivery.id for delivery in deliveries]
         with self._where.errors_explained():
-            for start in range(0, len(ids), _MANY):
-                self._client.xack(self._where.reports, GROUP, *ids[start : start + _MANY])
+            for some in batched(ids, _MANY):
+                self._client.xack(self._where.reports, GROUP, *some)
             self._held.difference_update(ids)
             if ids:
                 self._trim()
@@ -169,8 +170,7 @@ class RedisHub:
         """Who was asked, by the mark that the answer will carry."""
         asked = {}
         keys = list(commands)
-        for start in range(0, len(keys), _MANY):
-            some = keys[start : start + _MANY]
+        for some in batched(keys, _MANY):
             with self._client.pipeline(transaction=False) as pipeline:
                 for key in some:
                     stream = self._where.commands_to(key)
@@ -239,8 +239,8 @@ class RedisHub:
             held = []  # in a forked child they are the parent's
         try:
             with self._where.errors_explained():
-                for start in range(0, len(held), _MANY):
-                    some: Any = held[start : start + _MANY]
+                some: Any
+                for some in batched(held, _MANY):
                     self._client.xclaim(
                         self._where.reports, GROUP, READER, 0, some, idle=self._lease_ms + 1, justid=True
                     )

@@ -147,7 +147,7 @@ return found
 
 SET_BACK = """
 -- The last id of the stream lies in the future: a sender chose it, or the clock was set back. Behind the highest of all
--- nobody could append any more. Once everything is read and acknowledged, the ids begin anew.
+-- no client could append any more. Once everything is read and acknowledged, the ids start again.
 local stream = redis.call('XINFO', 'STREAM', KEYS[1])
 local last
 for i = 1, #stream, 2 do

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from memwatch.figures import BigContainer, MemorySnapshot, parse_time
+from memwatch.figure import Figure
+from memwatch.json_record import parse_time
+from memwatch.records import FIGURES, BigContainer, MemorySnapshot
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
-from memwatch.sampling.names import MAX_NAME, clean
+from memwatch.sampling.type_names import MAX_NAME, clean
 from memwatch.transport import strict_json
 
 WIRE_VERSION = 1
@@ -69,7 +71,7 @@ def sendable(value: Any) -> Any:
 
 
 def items(value: Mapping[str, Any], name: str) -> list[Any]:
-    """The list called ``name``, at most ``MAX_SNAPSHOTS_PER_REPORT`` long; empty when it lacks."""
+    """The list called ``name``, at most ``MAX_SNAPSHOTS_PER_REPORT`` long; empty if it is missing."""
     found = value.get(name)
     if found is None:
         return []
@@ -185,18 +187,17 @@ def signed(name: str, value: object) -> float:
     return number(name, value, low=-_MAX_WHOLE)
 
 
-def _source(name: str, value: object) -> str:
-    return text(name, value, limit=10)
+_int32 = partial(whole, high=_MAX_INT32)
 
 
-def _int32(name: str, value: object) -> int:
-    return whole(name, value, high=_MAX_INT32)
+def _check(figure: Figure) -> Callable[[str, object], Any]:
+    if not figure.unit.whole:
+        return number
+    return _int32 if figure.small else whole
 
 
-_CHECKS: dict[str, Callable[[str, object], Any]] = {
-    field.name: number for field in dataclasses.fields(MemorySnapshot) if field.name != "timestamp"
-} | {
-    "heap_limit_source": _source,
+_CHECKS = {figure.name: _check(figure) for figure in FIGURES.values()} | {
+    "heap_limit_source": partial(text, limit=10),
     "heap_free_mb": signed,  # a process can use more than the setting says it may
     "top_objects": _counts,
     "backfill": _counts,
@@ -204,14 +205,6 @@ _CHECKS: dict[str, Callable[[str, object], Any]] = {
     "big_containers": _containers,
     "gc_count": _three,
     "gc_threshold": _three,
-    "total_objects": whole,
-    "allocated_blocks": whole,
-    "requests_handled": whole,
-    "tasks_handled": whole,
-    "threads": _int32,
-    "gc_collections_gen0": whole,
-    "gc_collections_gen1": whole,
-    "gc_collections_gen2": whole,
 }
 
 

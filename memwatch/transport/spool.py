@@ -19,8 +19,8 @@ import secrets
 import stat
 import time
 
-from memwatch.transport.channel import READ_BYTES, Delivery, HubState, TransportUnavailable
-from memwatch.transport.folder import LocalAddress
+from memwatch.transport.private_folder import LocalAddress
+from memwatch.transport.protocols import READ_BYTES, Delivery, HubState, TransportUnavailable
 from memwatch.transport.wire import MAX_REPORT_BYTES
 
 SPOOL, CLAIMED = "spool", "claimed"
@@ -112,7 +112,7 @@ class SpoolReader:
             return deliveries
 
     def acknowledge(self, ids: list[str]) -> None:
-        """Delete claimed reports; one that another reader took over meanwhile is left to that one."""
+        """Delete claimed reports; one that another reader has taken over is left to that reader."""
         with self._where.folder.opened(CLAIMED) as claimed:
             for claim in ids:
                 self._held.discard(claim)
@@ -172,7 +172,7 @@ def _listed(folder: int) -> list[_Found]:
             try:
                 status = entry.stat(follow_symlinks=False)
             except OSError:
-                continue  # taken meanwhile
+                continue  # another reader took it
             claim = _CLAIM.fullmatch(entry.name)
             report = _REPORT.fullmatch(entry.name)
             sent = int(claim[3]) if claim else int(report[1]) if report else None

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from memwatch.figures import MemorySnapshot
+from memwatch.records import MemorySnapshot
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
 from memwatch.transport import schema
 from memwatch.transport.recordings import RecordingPart, decode_part

@@ -9,7 +9,7 @@ In a program of your own::
     await exporter.start()          # http://127.0.0.1:9202/metrics
 
 By itself, ``python memory_exporter.py`` watches its own process. With ``--transport local:///var/run/memwatch`` or
-``--transport redis://host:6379/0`` it shows what the agents there report, and leaves the reports to whoever ingests
+``--transport redis://host:6379/0`` it shows what the agents there report, and leaves them to the worker, which ingests
 them. The exporter of a whole deployment, with its leaks and baselines, is ``manage.py memwatch_exporter``.
 """
 
@@ -46,12 +46,12 @@ except ModuleNotFoundError:
     ) from None
 
 from memwatch.exposition import families
-from memwatch.figures import Leak, MemorySnapshot
-from memwatch.metrics.page import Page
-from memwatch.metrics.reported import Follower
+from memwatch.metrics.rendered_page import Page
 from memwatch.metrics.server import DEFAULT_PORT, ListenError, MetricsServer, required_token
+from memwatch.metrics.transport_fleet import Follower
 from memwatch.observation import SELF, Observation, Observed
 from memwatch.profiler import MemoryProfiler, get_memory_profiler
+from memwatch.records import Leak, MemorySnapshot
 from memwatch.transport import Peek, TransportUnavailable, open_hub, open_peek, redacted
 from memwatch.transport.peek import Taking
 
@@ -206,7 +206,7 @@ def main() -> None:
     parser.add_argument("--interval", type=float, default=60.0, help="seconds between snapshots (default: %(default)s)")
     parser.add_argument("--transport", help="show what the agents at this URL report: local:///folder, redis://host/0")
     parser.add_argument(
-        "--take", action="store_true", help="take the reports away: where nobody else reads the transport"
+        "--take", action="store_true", help="remove the reports: for a transport without another reader"
     )
     arguments = parser.parse_args()
     if not arguments.interval > 0:

@@ -16,7 +16,7 @@ PANELS = (
         queries=[
             (f"memwatch_process_resident_memory_bytes{{{PROCESS}}}", "resident (RSS)"),
             (f"memwatch_process_proportional_memory_bytes{{{PROCESS}}}", "shared pages divided (PSS)"),
-            (f"memwatch_process_unique_memory_bytes{{{PROCESS}}}", "shared with nobody (USS)"),
+            (f"memwatch_process_unique_memory_bytes{{{PROCESS}}}", "not shared (USS)"),
             (f"memwatch_process_swap_bytes{{{PROCESS}}}", "swapped out"),
             (f"1024 * 1024 * memwatch:rss_mb:min15m{{{PROCESS}}}", "resident, least of 15 minutes"),
         ],

@@ -11,10 +11,10 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.utils import timezone
 
-from memwatch.figures import BigContainer, MemorySnapshot
 from memwatch.models import Baseline, Leak, ObjectType, Process, Service, Snapshot
 from memwatch.permissions import OPERATORS, VIEWERS
-from memwatch.queries.figures import COLUMNS, columns_of
+from memwatch.queries.snapshot_mapping import COLUMNS, columns_of
+from memwatch.records import BigContainer, MemorySnapshot
 
 EVIL = "<script>alert('type')</script>.Evil"
 

@@ -26,9 +26,10 @@ from memwatch.models import (
     Snapshot,
     SnapshotRollup,
 )
-from memwatch.services.ingest import ingest_reports
+from memwatch.services.ingest.reader import ingest_reports
 from tests.admin.conftest import EVIL, Fleet
 from tests.admin.visitor import Visitor, browser, program, shop, visit
+from tests.waiting import until
 
 __all__ = ["browser", "program", "shop", "visit"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -107,14 +108,15 @@ def live(transactional_db: None) -> Iterator[Process]:
 
 def _arrived(count: int, pid: int) -> Process:
     """The process with the agent, once so many of its snapshots are stored. Another test's may have left reports."""
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
+
+    def arrived() -> Process | None:
         ingest_reports()
         found = Process.objects.filter(service__name="live", pid=pid).first()
-        if found is not None and Snapshot.objects.filter(process=found).count() >= count:
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"{count} snapshots of the process with the agent did not arrive")
+        return found if found is not None and Snapshot.objects.filter(process=found).count() >= count else None
+
+    process = until(arrived, within_s=90, every_s=0.2)
+    assert process is not None
+    return process
 
 
 def _walk_to_the_leak(visit: Visitor) -> Page:

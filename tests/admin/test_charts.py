@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from memwatch.admin import charts, drawing
+from memwatch.admin import chart_data, charts
 from memwatch.models import Baseline
 from memwatch.queries import Point
 
@@ -92,5 +92,5 @@ def test_a_chart_of_nothing_or_of_one_point_is_no_error() -> None:
 def test_the_table_tells_what_the_charts_draw() -> None:
     page = _page(_life(100, step=timedelta(seconds=20), rss_mb=1536.0, total_objects=12_345))
     assert page["table"]["heads"] == ["RSS", "Objects tracked by gc"]
-    assert len(page["table"]["rows"]) == drawing.TABLE_ROWS
+    assert len(page["table"]["rows"]) == chart_data.TABLE_ROWS
     assert page["table"]["rows"][0] == {"at": "2026-03-01 12:33:00 UTC", "cells": ["1,536.0 MB", "12,345"]}

@@ -57,7 +57,7 @@ def test_the_outbox_can_be_searched_for_what_failed(admin_client: Client, alert:
 def test_an_alert_nobody_was_told_of_says_so(admin_client: Client, alert: Alert, settings: Any) -> None:
     Notification.objects.all().delete()
     page = admin_client.get(reverse("admin:memwatch_alert_change", args=(alert.pk,))).content.decode()
-    assert "Nobody: it went on from an alert" in page
+    assert "this alert continues an earlier one" in page
 
 
 def test_what_failed_is_sent_again_by_a_button_after_a_question(
@@ -69,11 +69,11 @@ def test_what_failed_is_sent_again_by_a_button_after_a_question(
     page = admin_client.get(reverse("admin:memwatch_notification_change", args=(row.pk,))).content.decode()
     assert url in page
     asked = admin_client.post(url).content.decode()
-    assert "under the same id" in asked
+    assert "with the same id" in asked
     row.refresh_from_db()
     assert row.state == "sent"
     answer = admin_client.post(url, {"confirmed": "1"}, follow=True).content.decode()
-    assert "1 notification is sent again." in answer
+    assert "Sending 1 notification again." in answer
     row.refresh_from_db()
     assert (row.state, row.attempts) == ("waiting", 0)
     assert LogEntry.objects.get().change_message == "Sent again, was sent."
@@ -86,7 +86,7 @@ def test_several_are_sent_again_from_the_list_and_who_cannot_be_told_is_named(
     keys = list(Notification.objects.values_list("pk", flat=True))
     asked = {"action": "send_again", "_selected_action": keys, "rows": ",".join(map(str, keys)), "confirmed": "1"}
     answer = admin_client.post(reverse("admin:memwatch_notification_changelist"), asked, follow=True).content.decode()
-    assert "1 notification is sent again." in answer
+    assert "Sending 1 notification again." in answer
     assert "2 were left as they are" in answer
     assert "site.alerts.tell is no longer in ALERT_CHANNELS" in answer
 

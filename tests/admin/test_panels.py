@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from memwatch.admin import panels
-from memwatch.figures import MemorySnapshot
+from memwatch.records import MemorySnapshot
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

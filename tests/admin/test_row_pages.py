@@ -67,8 +67,8 @@ def test_a_commands_page_tells_what_was_asked_what_came_of_it_and_what_else_was_
     [
         ("refused", "The process refused. It says: bad signature"),
         ("failed", "The process failed to. It says: bad signature"),
-        ("expired", "Nobody answered in time"),
-        ("sent", "It was sent and is not answered yet."),
+        ("expired", "expired without an answer"),
+        ("sent", "It was sent; the process has not answered yet."),
     ],
 )
 def test_a_command_that_was_not_done_says_why_and_what_to_do(
@@ -99,7 +99,7 @@ def test_a_counters_page_sets_it_beside_those_of_the_same_name(login: Login, db:
         for reason, value in (("version", 300), ("malformed", 100))
     ]
     text = _text(login("viewer"), rows[0])
-    for shown in ("Reports set aside", "reason version", "75.0 %", "All of them together: 400", _url(rows[1])):
+    for shown in ("Reports rejected", "reason version", "75.0 %", "All of them together: 400", _url(rows[1])):
         assert shown in text, shown
     assert reverse("admin:memwatch_rejectedreport_changelist") in text
 
@@ -111,10 +111,10 @@ def test_a_lease_tells_what_it_is_for_and_what_to_do_when_it_is_late(fleet: Flee
     fine = Lease.objects.create(name="prune", expires_at=fleet.now, last_finished_at=fleet.now - timedelta(hours=1))
     client = login("viewer")
     text = _text(client, late)
-    for shown in ("takes the reports that have arrived", "not done for a long time", "Does beat run", "5 s"):
+    for shown in ("stores the reports that have arrived", "has not run for a long time", "Does beat run", "5 s"):
         assert shown in text, shown
     text = _text(client, fine)
-    assert "It was done in time." in text
+    assert "It ran in time." in text
     assert "What to do" not in text
     assert "late" in client.get(reverse("admin:memwatch_lease_changelist")).content.decode()
 
@@ -129,16 +129,16 @@ def test_a_release_tells_who_runs_it_and_what_leaks_in_it(fleet: Fleet, login: L
     text = _text(client, new)
     for shown in ("1 process runs it. A leak was found in 1 of those", _url(leak), _url(old), _url(process.service)):
         assert shown in text, shown
-    assert "Nobody runs it any more. No leak was found in it." in _text(client, old)
+    assert "No process runs it any more. No leak was found in it." in _text(client, old)
     listed = client.get(reverse("admin:memwatch_release_changelist")).content.decode()
     assert "since which release" not in listed
-    assert "marked in the charts" in listed
+    assert "Charts mark them" in listed
 
 
 def test_an_empty_list_of_releases_or_types_says_what_to_do_first(login: Login) -> None:
     client = login("viewer")
     assert "MEMWATCH_RELEASE" in client.get(reverse("admin:memwatch_release_changelist")).content.decode()
-    assert "first census" in client.get(reverse("admin:memwatch_objecttype_changelist")).content.decode()
+    assert "No census yet" in client.get(reverse("admin:memwatch_objecttype_changelist")).content.decode()
     assert "INSTALLED_APPS" in client.get(reverse("admin:memwatch_service_changelist")).content.decode()
     assert "No process is alive" in client.get(reverse("admin:memwatch_process_changelist")).content.decode()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from memwatch.agent import Agent, AgentConfig
 from memwatch.transport import Hub, open_hub
 from memwatch.transport.wire import Command, Report
+from tests.waiting import until
 
 KEY = "tests-key"
 
@@ -37,14 +37,11 @@ class Watched:
         self.reports += [Report.decode(delivery.payload) for delivery in deliveries]
         return self.reports
 
-    def wait(self, condition: Callable[[list[Report]], bool], *, within_s: float = 10.0) -> list[Report]:
-        deadline = time.monotonic() + within_s
-        while not condition(self.collect()):
-            assert time.monotonic() < deadline, self.reports
-            time.sleep(0.01)
+    def wait(self, condition: Callable[[list[Report]], bool], *, within_s: float = 30.0) -> list[Report]:
+        until(lambda: condition(self.collect()), within_s=within_s, seen=lambda: self.reports)
         return self.reports
 
-    def ask(self, payload: Command | bytes, *, timeout_s: float = 5.0) -> Report | None:
+    def ask(self, payload: Command | bytes, *, timeout_s: float = 30.0) -> Report | None:
         """The agent's answer to a command, signed if it is not bytes already."""
         key = self.agent.process.key
         sent = payload.encode(KEY) if isinstance(payload, Command) else payload

@@ -13,6 +13,7 @@ import pytest
 from memwatch.sampling import Sampler
 from memwatch.transport.wire import Command, Report
 from tests.agent.conftest import Watched
+from tests.waiting import until
 
 MakeWatched = Callable[..., Watched]
 
@@ -108,7 +109,7 @@ def test_snapshots_of_an_outage_are_kept_and_delivered_on_return(
     in_the_way.write_text("a file where the folder should be")
     watched = make_watched(f"local://{in_the_way}")
     with caplog.at_level(logging.INFO, "memwatch.agent"):
-        time.sleep(1.2)
+        until(lambda: len(watched.agent._outbox._buffer) >= 5)
         in_the_way.unlink()
         watched.wait(lambda found: sum(len(report.snapshots) for report in found) >= 6)
     numbers = watched.sequence()
@@ -125,10 +126,7 @@ def test_what_a_full_buffer_gives_up_is_counted(make_watched: MakeWatched, tmp_p
     in_the_way = tmp_path / "transport"
     in_the_way.write_text("")
     watched = make_watched(f"local://{in_the_way}", buffer_size=2)
-    deadline = time.monotonic() + 30
-    while watched.agent._outbox.dropped < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: watched.agent._outbox.dropped >= 2)
     in_the_way.unlink()
     reports = watched.wait(lambda found: any(report.dropped for report in found))
     dropped = max(report.dropped for report in reports)

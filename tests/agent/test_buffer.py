@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 from datetime import UTC, datetime
 
-from memwatch.agent.buffer import Buffer
-from memwatch.figures import BigContainer, MemorySnapshot
+from memwatch.agent.outbox import Buffer
+from memwatch.records import BigContainer, MemorySnapshot
 from memwatch.transport.wire import MAX_SNAPSHOTS_PER_REPORT
 
 

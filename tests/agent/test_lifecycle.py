@@ -117,12 +117,16 @@ def test_a_forked_child_is_a_process_of_its_own_and_its_parent_lives_on(run_scri
 agent.start(config())
 wait(lambda found: found)
 parent = agent.current().process.key
+ended, end = os.pipe()
 pid = os.fork()
 if pid == 0:
     assert agent.current() is not None
     assert agent.current().pid == os.getpid()
-    time.sleep(3)
+    os.close(end)
+    os.read(ended, 1)
     sys.exit()
+wait(lambda found: any(report.snapshots for report in from_pid(pid)))
+os.close(end)
 os.waitpid(pid, 0)
 wait(lambda found: from_pid(pid) and from_pid(pid)[-1].goodbye)
 child = {report.process.key for report in from_pid(pid)}
@@ -139,9 +143,11 @@ def test_a_child_of_a_child_is_watched_too(run_script: RunScript) -> None:
         HEAD
         + """
 agent.start(config())
+ended, end = os.pipe()
 if os.fork() == 0:
     if os.fork() == 0:
-        time.sleep(4)
+        os.close(end)
+        os.read(ended, 1)
         os._exit(0)
     os._exit(0)
 os.wait()

@@ -14,8 +14,8 @@ import pytest
 
 from memwatch.agent import recordings
 from memwatch.agent.recordings import RecordingDesk
-from memwatch.diagnosis.host import Host
-from memwatch.figures import MemorySnapshot
+from memwatch.diagnosis.context import Host
+from memwatch.records import MemorySnapshot
 from memwatch.transport.recordings import join
 from memwatch.transport.wire import Answer, Command, RecordingPart
 from tests.agent.conftest import Watched

@@ -5,12 +5,12 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from memwatch.agent.thread import THREAD_NAME, NativeThread
+from tests.waiting import until
 
 
 def names() -> list[str]:
@@ -21,13 +21,6 @@ def names() -> list[str]:
         except OSError:
             continue
     return found
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 5
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return condition()
 
 
 class Waiting:
@@ -46,14 +39,14 @@ class Waiting:
 def test_a_paused_thread_is_gone_and_comes_back() -> None:
     waiting = Waiting()
     waiting.thread.start()
-    assert eventually(lambda: names().count(THREAD_NAME) == 1)
+    until(lambda: names().count(THREAD_NAME) == 1)
     for _ in range(50):
         assert waiting.thread.pause(1)
         assert THREAD_NAME not in names(), "the system's thread has ended too"
         waiting.thread.resume()
-    assert eventually(lambda: names().count(THREAD_NAME) == 1)
+    until(lambda: names().count(THREAD_NAME) == 1)
     assert waiting.thread.stop(1)
-    assert eventually(lambda: THREAD_NAME not in names())
+    until(lambda: THREAD_NAME not in names())
 
 
 def test_a_pause_within_a_pause_ends_with_the_outer_one() -> None:
@@ -64,7 +57,7 @@ def test_a_pause_within_a_pause_ends_with_the_outer_one() -> None:
     waiting.thread.resume()
     assert THREAD_NAME not in names()
     waiting.thread.resume()
-    assert eventually(lambda: THREAD_NAME in names())
+    until(lambda: THREAD_NAME in names())
     waiting.thread.stop(1)
 
 
@@ -84,7 +77,7 @@ def test_a_thread_amid_its_work_delays_a_pause_by_no_more_than_asked_and_goes_on
     assert time.monotonic() - began < 0.5
     thread.resume()
     finish.set()
-    assert eventually(lambda: len(done) > 0)
+    until(lambda: len(done) > 0)
     thread.stop(1)
 
 
@@ -106,7 +99,7 @@ def test_signals_are_left_to_the_hosts_threads() -> None:
 
     thread = NativeThread(work, wake=lambda: None)
     thread.start()
-    assert eventually(lambda: bool(blocked))
+    until(lambda: bool(blocked))
     assert {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGUSR1} <= blocked[0]
     assert signal.SIGSEGV not in blocked[0]
 

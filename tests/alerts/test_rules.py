@@ -102,13 +102,39 @@ def test_a_drift_that_came_back_within_half_an_hour_is_no_drift():
 
 def test_each_active_leak_has_its_alert():
     leak = LeakView(
-        id=7, service_id=1, service="web", process_id=1, host="a", slot="web-1", object_type="shop.Quote",
-        severity="high", sentence="leak: grows steadily.", growth_count=12_000, growth_percent=300.0,
+        id=7, kind="objects", service_id=1, service="web", process_id=1, host="a", slot="web-1",
+        object_type="shop.Quote", severity="high", sentence="leak: grows steadily.",
+        growth_count=12_000, growth_percent=300.0,
     )  # fmt: skip
     (finding,) = decide(Fleet(leaks=(leak,)), LIMITS)
     assert (finding.type, finding.severity, finding.leak_id) == ("leak", "high", 7)
     assert "web-1 on a: shop.Quote leaks" in finding.message
     assert "grown by 12,000 (300 %)" in finding.message
+
+
+def leak(number, **values):
+    given = {
+        "id": number, "kind": "objects", "service_id": 1, "service": "web", "process_id": number, "host": "a",
+        "slot": f"web-{number}", "object_type": "shop.Quote", "severity": "medium", "sentence": "grows.",
+        "growth_count": 100 * number, "growth_percent": 10.0 * number,
+    }  # fmt: skip
+    return LeakView(**{**given, **values})
+
+
+def test_a_type_that_leaks_in_several_processes_is_one_finding_that_tells_of_the_worst():
+    leaks = (leak(1), leak(2, severity="high", time_to_exhaustion_s=90_000.0), leak(3, severity="high"))
+    (finding,) = decide(Fleet(leaks=leaks), LIMITS)
+    assert (finding.severity, finding.value, finding.leak_id, finding.process_id) == ("high", 20.0, 2, None)
+    assert (finding.processes, finding.leak_ids) == (3, (1, 2, 3))
+    assert finding.message.startswith(
+        "service web: shop.Quote leaks in 3 processes, high severity, grown by 200 (20 %) in web-2 on a. grows. "
+    )
+
+
+def test_a_leak_of_the_whole_service_counts_no_processes():
+    (finding,) = decide(Fleet(leaks=(leak(1, process_id=None, host=None, slot=None), leak(2))), LIMITS)
+    assert finding.processes is None
+    assert finding.message.startswith("service web: shop.Quote leaks, medium severity")
 
 
 def test_unknown_figures_raise_nothing():

@@ -9,7 +9,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from memwatch.api.serializers import figures
-from memwatch.figures import BigContainer, DriftReport, MemoryMetrics, MemorySnapshot
+from memwatch.records import BigContainer, DriftReport, MemoryMetrics, MemorySnapshot
 from tests.api.conftest import Fleet
 from tests.services.stored import MINUTE, NOON, store_process, store_snapshots
 

@@ -68,7 +68,7 @@ def test_an_operator_is_answered_as_the_schema_says(api: Any, method: str, path:
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_nobody_without_a_name_gets_in_or_breaks_anything(api: Any, method: str, path: str) -> None:
+def test_random_requests_without_a_user_are_refused_and_break_nothing(api: Any, method: str, path: str) -> None:
     def check(case: Any) -> None:
         status = case.call().status_code
         assert status < 500

@@ -30,7 +30,7 @@ def outbox(fleet: Fleet) -> list[Notification]:
     ]
 
 
-def test_one_tells_what_is_told_to_whom_and_what_became_of_it(viewer: APIClient, outbox: list[Notification]) -> None:
+def test_a_notification_has_its_channel_message_and_outcome(viewer: APIClient, outbox: list[Notification]) -> None:
     answer = viewer.get(f"{URL}{outbox[1].pk}/").json()
     assert answer == {
         "id": outbox[1].pk, "key": str(outbox[1].key), "alert": outbox[1].alert_id, "event": "raised",
@@ -85,7 +85,7 @@ def test_one_that_arrived_or_waits_is_sent_again_at_once(
     assert entry.change_message.startswith("Sent again, was ")
 
 
-def test_one_that_nobody_listens_to_any_more_is_refused_with_the_remedy(
+def test_a_removed_channel_refuses_to_send_again_and_names_the_remedy(
     operator: APIClient, outbox: list[Notification]
 ) -> None:
     answer = operator.post(f"{URL}{outbox[2].pk}/send-again/")

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission, User
 from rest_framework.test import APIClient
 
 from memwatch.models import Process, Recording
-from memwatch.services import recording_upkeep
+from memwatch.services.recordings import progress
 from memwatch.transport.recordings import MEMRAY
 from tests.api.conftest import Fleet
 from tests.services.recorded import arrive, bring, capture, store_recording
@@ -22,7 +22,7 @@ URL = "/api/v1/recordings/"
 
 @pytest.fixture(autouse=True)
 def _nobody_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("memwatch.services.recordings.REFUSAL_WAIT_S", 0.0)
+    monkeypatch.setattr("memwatch.services.recordings.requests.REFUSAL_WAIT_S", 0.0)
 
 
 def post(client: APIClient, **body: Any) -> Any:
@@ -105,7 +105,7 @@ def test_a_leak_of_a_process_that_ended_is_recorded_in_its_successor(operator: A
         ({"process": "PK", "kind": "referrers"}, "type is missing"),
         ({"process": "PK", "kind": "referrers", "options": {"type": "a\x00b"}}, "type"),
         ({"process": "PK", "kind": "referrers", "options": {"type": "x" * 301}}, "300"),
-        ({"process": "PK", "kind": "allocations", "options": {"duration_s": 301}}, "300"),
+        ({"process": "PK", "kind": "allocations", "options": {"duration_s": 0}}, "1."),
         ({"process": "PK", "kind": "allocations", "options": {"native_traces": True}}, "means nothing"),
         ({"process": "PK", "kind": "allocations", "options": {"forever": True}}, "forever is no option"),
         ({"process": "PK", "kind": "allocations", "options": [1]}, "dictionary"),
@@ -121,11 +121,17 @@ def test_what_makes_no_sense_is_named(operator: APIClient, fleet: Fleet, body: d
     assert not Recording.objects.exists()
 
 
+def test_options_over_a_bound_are_cut_to_it(operator: APIClient, fleet: Fleet) -> None:
+    answer = post(operator, process=fleet.web.pk, kind="allocations", options={"duration_s": 301, "frames": 99})
+    assert answer.status_code == 202
+    assert Recording.objects.get().options == {"duration_s": 300, "frames": 25}
+
+
 def test_a_recording_is_cancelled_once(operator: APIClient, fleet: Fleet) -> None:
     where = post(operator, process=fleet.web.pk, kind="allocations")["Location"]
     assert operator.post(f"{where}cancel/").json()["state"] == "cancelled"
     assert operator.post(f"{where}cancel/").status_code == 409
-    assert recording_upkeep.keep_up().followed == 0
+    assert progress.keep_up().followed == 0
 
 
 def test_recordings_are_listed_without_results_and_filtered(viewer: APIClient, fleet: Fleet) -> None:

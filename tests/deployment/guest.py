@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ import psutil
 from memwatch.transport import TransportUnavailable, open_hub
 from memwatch.transport.wire import Command, Report
 from tests.servers import free_port, require
+from tests.waiting import until
 
 SITE = Path(__file__).parent / "site"
 KEY = "guest-key"
@@ -98,15 +98,13 @@ class Guest:
 
     def get(self, path: str) -> str:
         """A page of the guest, waited for while it starts."""
-        deadline = time.monotonic() + START_S
-        while True:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{path}", timeout=30) as response:
-                    return str(response.read().decode())
-            except OSError:
-                if self._is_over(deadline):
-                    raise AssertionError(f"{path} was not served:\n{self.log}") from None
-                time.sleep(0.05)
+
+        def page() -> tuple[str]:
+            self._must_run()
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{path}", timeout=30) as response:
+                return (str(response.read().decode()),)  # true, also where the page is empty
+
+        return until(page, within_s=START_S, seen=lambda: self.log)[0]
 
     def collect(self) -> list[Report]:
         """Read what has arrived; all reports so far."""
@@ -118,12 +116,15 @@ class Guest:
 
     def wait(self, condition: Callable[[list[Report]], bool], *, within_s: float = START_S) -> list[Report]:
         """Collect until the reports are as wanted."""
-        deadline = time.monotonic() + within_s
-        while not condition(self.collect()):
-            if self._is_over(deadline):
-                seen = {(report.process.pid, report.process.program) for report in self.reports}
-                raise AssertionError(f"waited in vain; reports came from {sorted(seen)}; the log:\n{self.log[-3000:]}")
-            time.sleep(0.05)
+
+        def look() -> bool:
+            self._must_run()
+            return condition(self.collect())
+
+        def seen() -> object:
+            return {(report.process.pid, report.process.program) for report in self.reports}, self.log[-3000:]
+
+        until(look, within_s=within_s, every_s=0.05, seen=seen)
         return self.reports
 
     def wait_for_snapshots(self, pids: Callable[[], Collection[int]], *, at_least: int) -> dict[int, Report]:
@@ -140,9 +141,9 @@ class Guest:
         commands = {key: Command.make(name, key).encode(KEY) for key in keys}
         return {key: Report.decode(payload) for key, payload in self.hub.request(commands, timeout_s=timeout_s).items()}
 
-    def _is_over(self, deadline: float) -> bool:
+    def _must_run(self) -> None:
         assert self.process is not None
-        return time.monotonic() > deadline or self.process.poll() is not None
+        assert self.process.poll() is None, f"it ended: {self.log[-3000:]}"
 
     def stop(self, number: int = signal.SIGTERM, *, within_s: float = 15.0) -> None:
         """Signal the started process and wait for its end, then kill what it has left behind."""

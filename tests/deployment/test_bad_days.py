@@ -13,6 +13,7 @@ import pytest
 from memwatch.transport.wire import Report
 from tests.deployment.conftest import MakeGuest
 from tests.servers import RedisServer, redis_program
+from tests.waiting import until
 
 pytestmark = pytest.mark.deployment
 
@@ -82,10 +83,8 @@ def test_an_unwritable_folder_is_said_once_and_watching_begins_when_it_is_writab
     guest = make_guest(f"local://{spool}/transport")
     guest.start(*GUNICORN, "1", "--worker-class", kind, privileged=False)
     worker = int(guest.get("pid"))
-    deadline = time.monotonic() + 20
-    while "memwatch:" not in guest.log and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(3)
+    until(lambda: "memwatch:" in guest.log)
+    time.sleep(3)  # two more attempts, of which nothing is said
     assert int(guest.get("pid")) == worker
     (line,) = [line for line in guest.log.splitlines() if "memwatch" in line]
     assert str(spool / "transport") in line

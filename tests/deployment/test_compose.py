@@ -9,10 +9,9 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ import redis
 import yaml
 
 from tests.servers import PostgresServer, RedisServer, free_port, postgres_program, redis_program
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
@@ -198,7 +198,7 @@ def test_each_user_of_redis_may_do_its_work_alone(redis_with_users: RedisServer,
 
 
 @pytest.mark.redis
-def test_nobody_without_a_name_comes_in(redis_with_users: RedisServer) -> None:
+def test_redis_refuses_clients_without_a_user(redis_with_users: RedisServer) -> None:
     with redis.Redis(port=redis_with_users.port) as client, pytest.raises(redis.exceptions.AuthenticationError):
         client.ping()
 
@@ -256,16 +256,6 @@ def ask(url: str, *, token: str = "", data: Mapping[str, str] | None = None) -> 
         return 0, b""
 
 
-def wait_for(look: Callable[[], Any], seconds: float, what: Callable[[], str]) -> Any:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.5)
-    raise AssertionError(what())
-
-
 @pytest.mark.redis
 @pytest.mark.postgres
 def test_the_whole_file_runs_and_the_web_commands_through_a_worker(
@@ -277,7 +267,7 @@ def test_the_whole_file_runs_and_the_web_commands_through_a_worker(
     def logs() -> str:
         return "\n".join(f"== {name}\n{program.log.read_text()[-2000:]}" for name, program in found.items())
 
-    wait_for(lambda: ask(f"{url}/healthz")[0] == 200, 90, logs)
+    until(lambda: ask(f"{url}/healthz")[0] == 200, within_s=90, every_s=0.5, seen=logs)
     made = subprocess.run(
         [sys.executable, "manage.py", "createsuperuser", "--noinput", "--username", "ops", "--email", "o@example.org"],
         env=found["web"].environment | {"DJANGO_SUPERUSER_PASSWORD": "compose-tests-2718", "MEMWATCH_AGENT": "off"},
@@ -297,7 +287,7 @@ def test_the_whole_file_runs_and_the_web_commands_through_a_worker(
         ready = all(len(by_service.get(name, ())) >= number for name, number in everybody.items())
         return by_service if ready else None
 
-    processes = wait_for(watched, 120, logs)
+    processes = until(watched, within_s=120, every_s=0.5, seen=logs)
     status, body = ask(f"{url}/api/v1/processes/{processes['shop'][0]}/snapshot/", token=token, data={})
     assert status == 202, body
     command = json.loads(body)["id"]
@@ -305,9 +295,9 @@ def test_the_whole_file_runs_and_the_web_commands_through_a_worker(
     def answered() -> bool:
         return json.loads(ask(f"{url}/api/v1/commands/{command}/", token=token)[1])["state"] == "done"
 
-    wait_for(answered, 60, logs)
+    until(answered, within_s=60, every_s=0.5, seen=logs)
     ready = json.loads(
-        wait_for(lambda: ask(f"{url}/readyz")[1] if b'"ok"' in ask(f"{url}/readyz")[1] else None, 30, logs)
+        until(lambda: answer if b'"ok"' in (answer := ask(f"{url}/readyz")[1]) else None, within_s=30, seen=logs)
     )
     assert ready["checks"]["broker"]["ok"]
 
@@ -317,7 +307,7 @@ def test_the_whole_file_runs_and_the_web_commands_through_a_worker(
         page = ask(f"http://127.0.0.1:{exporter}/metrics", token=bearer)[1]
         return page if b'service="shop"' in page else b""
 
-    metrics = wait_for(shown, 60, logs)
+    metrics = until(shown, within_s=60, every_s=0.5, seen=logs)
     assert b"memwatch_up 1" in metrics
     assert ask(f"{url}/metrics")[0] == 401
     assert b'service="shop"' in ask(f"{url}/metrics", token=bearer)[1]

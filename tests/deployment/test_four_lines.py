@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import free_port
+from tests.waiting import until
 
 pytestmark = pytest.mark.deployment
 
@@ -107,11 +107,12 @@ class Site:
 
     def wait(self, condition: Callable[[], bool], seen: object = None) -> None:
         """``seen`` is told where it does not come to be so."""
-        deadline = time.monotonic() + WITHIN_S
-        while not condition():
-            assert time.monotonic() < deadline, f"{seen}\n{self.log.read_text()[-4000:]}"
+
+        def look() -> bool:
             assert all(program.poll() is None for program in self._started), self.log.read_text()[-4000:]
-            time.sleep(0.2)
+            return condition()
+
+        until(look, within_s=WITHIN_S, every_s=0.2, seen=lambda: f"{seen}\n{self.log.read_text()[-4000:]}")
 
     def stop(self) -> None:
         """Politely, then for certain: each program leads a session of its own."""

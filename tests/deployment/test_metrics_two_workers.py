@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import pytest
 
 from tests.metrics.scraped import samples
 from tests.servers import free_port
+from tests.waiting import until
 
 ROOT = Path(__file__).parent.parent.parent
 REQUESTS = ("django_http_requests_before_middlewares_total",)
@@ -48,24 +48,12 @@ def port(tmp_path: Path) -> Iterator[int]:
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(web, cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:
-        _wait_for(chosen, tmp_path / "log")
+        until(lambda: get(chosen, "/healthz"), seen=(tmp_path / "log").read_text)
         yield chosen
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(15)
     assert "Traceback" not in (tmp_path / "log").read_text()
-
-
-def _wait_for(port: int, log: Path) -> None:
-    limit = time.monotonic() + 30
-    while time.monotonic() < limit:
-        try:
-            get(port, "/healthz")
-        except urllib.error.URLError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError(log.read_text())
 
 
 def get(port: int, path: str) -> str:

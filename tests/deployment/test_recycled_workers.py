@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,9 +11,11 @@ import pytest
 from django.utils import timezone
 
 from memwatch.models import Leak, Process
-from memwatch.services import ingest, leaks, processes
+from memwatch.services.ingest import processes, reader
+from memwatch.services.leaks import judging
 from tests.deployment.conftest import MakeGuest
 from tests.deployment.guest import Guest
+from tests.waiting import until
 
 pytestmark = [pytest.mark.deployment, pytest.mark.django_db(transaction=True)]
 
@@ -56,17 +57,20 @@ def tasks(guest: Guest) -> Iterator[None]:
 
 def wait_for_leak(guest: Guest) -> Leak:
     """Store what arrives and judge it, until the service has a leak."""
-    deadline = time.monotonic() + FOUND_WITHIN_S
-    while time.monotonic() < deadline:
-        ingest.ingest_reports(hub=guest.hub)
+
+    def judged() -> Leak | None:
+        reader.ingest_reports(hub=guest.hub)
         processes.end_stale()
-        leaks.detect(timezone.now())
-        found = Leak.objects.filter(process=None).first()
-        if found is not None:
-            return found
-        time.sleep(1)
-    seen = [(str(process), process.snapshots.count(), process.ended_at) for process in Process.objects.all()]
-    raise AssertionError(f"no leak of a service after {FOUND_WITHIN_S:.0f} s; {seen}; {guest.log[-2000:]}")
+        judging.detect(timezone.now())
+        return Leak.objects.filter(process=None).first()
+
+    def seen() -> object:
+        lives = [(str(process), process.snapshots.count(), process.ended_at) for process in Process.objects.all()]
+        return lives, guest.log[-2000:]
+
+    leak = until(judged, within_s=FOUND_WITHIN_S, every_s=1, seen=seen)
+    assert leak is not None
+    return leak
 
 
 def test_gunicorn_with_max_requests(local_url: str, make_guest: MakeGuest) -> None:

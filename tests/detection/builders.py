@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from memwatch.detection import History, Verdict, judge
-from memwatch.figures import MemorySnapshot
+from memwatch.records import MemorySnapshot
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -4,6 +4,7 @@ from random import Random
 
 from memwatch.detection import History, judge
 from memwatch.detection.grouping import rank
+from memwatch.records import BigContainer
 from tests.detection.builders import snapshot
 
 
@@ -89,3 +90,38 @@ def test_a_few_objects_that_hold_all_the_lists_are_told_with_them():
     assert set(found) == {"list"}
     assert found["list"].grows_with == ("shop.Report",)
     assert "shop.Report" in found["list"].sentence
+
+
+def kept_requests(extra):
+    """Each request that a list keeps holds a basket and three lines; ``extra`` counts other types."""
+    random, handled = Random(3), [0]
+    for _ in range(40):
+        handled.append(handled[-1] + random.randrange(5, 40))
+    given = []
+    for i in range(40):
+        counts = {
+            "django.core.handlers.wsgi.WSGIRequest": 3 + handled[i],
+            "basket.models.Basket": 1 + handled[i],
+            "basket.models.Line": 3 * handled[i],
+            "dict": 9_000 + 4 * handled[i],
+        }
+        kept = BigContainer(
+            type="list", length=1_000 + handled[i], holds="django.core.handlers.wsgi.WSGIRequest", name="audit.TRAIL"
+        )
+        given.append(snapshot(i, {**counts, **extra(i)}, big_containers=(kept,)))
+    found = judge(History.from_snapshots(given))
+    return {verdict.object_type: verdict for verdict in found if verdict.is_leak and verdict.kind == "objects"}
+
+
+def test_what_a_growing_list_keeps_leads_the_hosts_classes_that_it_holds():
+    found = kept_requests(lambda _i: {})
+    assert set(found) == {"django.core.handlers.wsgi.WSGIRequest"}
+    leak = found["django.core.handlers.wsgi.WSGIRequest"]
+    assert {"basket.models.Basket", "basket.models.Line", "dict"} <= set(leak.grows_with)
+    assert leak.container is not None
+    assert leak.container.name == "audit.TRAIL"
+
+
+def test_a_class_that_grows_at_its_own_pace_is_a_leak_beside_it():
+    found = kept_requests(lambda i: {"shop.Quote": 10 + 25 * i + 90 * (i % 3)})
+    assert set(found) == {"django.core.handlers.wsgi.WSGIRequest", "shop.Quote"}

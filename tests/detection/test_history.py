@@ -7,7 +7,7 @@ import pytest
 
 from memwatch.detection import History, detect_leaks
 from memwatch.detection.history import MAX_NAME, MAX_TYPES
-from memwatch.figures import MemorySnapshot
+from memwatch.records import MemorySnapshot
 from tests.detection.builders import START, series, snapshot
 
 

@@ -1,7 +1,7 @@
 """Growth that is no objects: untracked, native, fragmentation."""
 
 from memwatch.detection import History, judge
-from memwatch.figures import BigContainer
+from memwatch.records import BigContainer
 from tests.detection.builders import snapshot
 
 

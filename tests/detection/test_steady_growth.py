@@ -31,6 +31,15 @@ def test_one_jump_is_no_growth() -> None:
     assert steady_growth([BASE] * 6 + [BASE + 50_000] * 4, STRETCH_S) is None
 
 
+def test_a_jump_at_the_start_of_a_process_does_not_hide_the_growth_that_follows() -> None:
+    after_the_jump = [BASE + 1_000 * number for number in range(5)]
+    found = steady_growth([None] * 4 + [BASE - 40_000, *after_the_jump], STRETCH_S)
+    assert found is not None
+    assert (round(found.kib_per_hour), found.since_s) == (1_000 * 30, 600.0)
+    assert steady_growth([None] * 4 + [BASE - 40_000] + [BASE] * 5, STRETCH_S) is None
+    assert steady_growth([BASE - 40_000] * 5 + after_the_jump, STRETCH_S) is None
+
+
 def test_a_saw_tooth_is_no_growth() -> None:
     teeth = [BASE + 20_000 * (number % 3) for number in range(STRETCHES)]
     assert steady_growth(teeth, STRETCH_S) is None

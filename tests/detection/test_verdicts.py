@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from memwatch.detection import History, Thresholds, detect_leaks, judge
-from memwatch.detection.rules import RULES
+from memwatch.detection.rules.registry import RULES
 from memwatch.detection.verdict import OUTCOMES
 from tests.detection.builders import series, snapshot, verdict_of
 
@@ -189,4 +189,4 @@ def test_an_unknown_window_is_refused():
 
 
 def test_every_rule_is_told_by_the_name_of_its_function():
-    assert len({rule.__name__ for rule in RULES}) == len(RULES)
+    assert len({rule.name for rule in RULES}) == len(RULES)

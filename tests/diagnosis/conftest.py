@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from memwatch.diagnosis import options
-from memwatch.diagnosis.host import Host
-from memwatch.diagnosis.meter import Meter
-from memwatch.diagnosis.referrers import ReferrersRecording
+from memwatch.diagnosis.context import Host
+from memwatch.diagnosis.cost_meter import Meter
+from memwatch.diagnosis.referrers.recording import ReferrersRecording
 
 HOST = Host(apart_s=0)
 

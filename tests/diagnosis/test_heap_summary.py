@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from memwatch.diagnosis import forked, heap, heap_summary
+from memwatch.diagnosis import heap_summary
+from memwatch.diagnosis.copy import parent
+from memwatch.diagnosis.cost_meter import Meter
+from memwatch.diagnosis.heap import walk
 from memwatch.diagnosis.heap_summary import HeapSummaryRecording
-from memwatch.diagnosis.meter import Meter
 from memwatch.diagnosis.suspects import Suspects
 from tests.diagnosis.conftest import HOST, run_to_end
 
@@ -45,7 +47,7 @@ def test_types_modules_and_containers_are_counted(shop: types.ModuleType, make_c
 def test_where_no_copy_can_be_had_the_process_itself_is_gone_through(
     shop: types.ModuleType, make_class: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forked, "impossible", lambda: "the test wants it so")
+    monkeypatch.setattr(parent, "impossible", lambda: "the test wants it so")
     shop.QUOTES = [make_class("Quote")() for _ in range(4000)]  # type: ignore[attr-defined]
     found = summary()
     assert row(found["types"], type="shop_under_test.Quote")["count"] == 4000
@@ -113,14 +115,14 @@ def test_queries_that_a_connection_keeps_are_counted() -> None:
 def test_of_very_many_caches_a_part_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     looked_at: list[int] = []
     monkeypatch.setattr(Suspects, "_suspect", lambda _self, item, _name: looked_at.append(id(item)))
-    monkeypatch.setattr(heap, "MOST_FOUND", 10)
+    monkeypatch.setattr(walk, "MOST_FOUND", 10)
     kept = [functools.cache(lambda: None) for _ in range(500)]
     run_to_end(HeapSummaryRecording(HOST).within(Meter()))
-    assert 10 <= len(looked_at) <= 20 * heap.PARTS < len(kept)
+    assert 10 <= len(looked_at) <= 20 * walk.PARTS < len(kept)
 
 
 def test_no_suspect_is_held_between_two_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heap, "LEAST_PART", 1_000)
+    monkeypatch.setattr(walk, "LEAST_PART", 1_000)
     kept = functools.lru_cache(maxsize=3)(abs)
     for number in range(5):
         kept(number)

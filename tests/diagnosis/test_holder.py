@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from memwatch.diagnosis.host import Host
+from memwatch.diagnosis.context import Host
 from memwatch.diagnosis.own_code import is_own
 from tests.diagnosis.conftest import referrers
 

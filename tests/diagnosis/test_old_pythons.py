@@ -14,11 +14,12 @@ import pytest
 TIME_LIMIT_S = 120
 PROGRAM = """
 import asyncio, gc, sys
-from memwatch.diagnosis import options, referrers
+from memwatch.diagnosis import options
+from memwatch.diagnosis.context import Host
+from memwatch.diagnosis.copy import parent
+from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.heap_summary import HeapSummaryRecording
-from memwatch.diagnosis.host import Host
-from memwatch.diagnosis.meter import Meter
-from memwatch.diagnosis import forked
+from memwatch.diagnosis.referrers import recording
 
 class Kept: ...
 
@@ -29,10 +30,10 @@ async def work():
 KEPT = [Kept() for _ in range(50)]
 asyncio.run(work())  # fills the free list
 if sys.argv[1] == "within":
-    forked.impossible = referrers.impossible = lambda: "the test wants it so"
+    parent.impossible = recording.impossible = lambda: "the test wants it so"
 gc.disable()
 asked = options.referrers({"type": "__main__.Kept", "values": True})
-for work in (referrers.ReferrersRecording(asked, Host(apart_s=0)), HeapSummaryRecording(Host())):
+for work in (recording.ReferrersRecording(asked, Host(apart_s=0)), HeapSummaryRecording(Host())):
     running = work.run(Meter())
     try:
         while True:

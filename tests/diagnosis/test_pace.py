@@ -50,7 +50,7 @@ def test_one_that_has_no_cpu_left_is_let_go_of_at_four_times_the_cpu() -> None:
     assert "times the CPU of before" in (program.go(4, calls=26, cpu=4.0) or "")
 
 
-def test_one_whose_server_would_end_it_is_let_go_of_in_time() -> None:
+def test_tracing_stops_before_the_server_kills_its_worker() -> None:
     program = traced(limit_s=30, calls=1)
     assert program.go(9, calls=0, cpu=8) is None
     reason = program.go(2, calls=0, cpu=2)

@@ -7,23 +7,24 @@ from typing import Any
 
 import pytest
 
-from memwatch.diagnosis import meter, options, room
-from memwatch.diagnosis.host import Host, Refused
+from memwatch.diagnosis import cost_meter, options
+from memwatch.diagnosis.context import Host, Refused
+from memwatch.diagnosis.copy import memory_headroom
 from memwatch.diagnosis.recorder import Recorder
 from memwatch.sampling.limits import Limits
 
 
 def test_a_process_near_its_limit_is_refused_with_the_figures() -> None:
     limits = Limits(limit_mb=512, source="setting")
-    assert room.judge(limits, rss_mb=300, available=9000, needs_mb=64) is None
-    assert "480 of 512 MB, setting" in (room.judge(limits, rss_mb=480, available=9000, needs_mb=64) or "")
+    assert memory_headroom.judge(limits, rss_mb=300, available=9000, needs_mb=64) is None
+    assert "480 of 512 MB, setting" in (memory_headroom.judge(limits, rss_mb=480, available=9000, needs_mb=64) or "")
 
 
 def test_a_full_container_or_machine_is_refused() -> None:
     full = Limits(limit_mb=1000, source="cgroup", cgroup_limit_mb=1000, cgroup_used_mb=940)
-    assert "container" in (room.judge(full, rss_mb=100, available=None, needs_mb=64) or "")
-    assert "machine" in (room.judge(Limits(), rss_mb=100, available=50, needs_mb=64) or "")
-    assert room.judge(Limits(), rss_mb=100, available=None, needs_mb=64) is None
+    assert "container" in (memory_headroom.judge(full, rss_mb=100, available=None, needs_mb=64) or "")
+    assert "machine" in (memory_headroom.judge(Limits(), rss_mb=100, available=50, needs_mb=64) or "")
+    assert memory_headroom.judge(Limits(), rss_mb=100, available=None, needs_mb=64) is None
 
 
 @pytest.mark.parametrize("kind", ["referrers", "heap_summary", "allocations"])
@@ -33,7 +34,7 @@ def test_a_heap_of_millions_needs_room_for_the_list_of_its_objects(kind: str, mo
     def refusal(needs_mb: float, **_limit: object) -> None:
         asked.append(needs_mb)
 
-    monkeypatch.setattr(room, "refusal", refusal)
+    monkeypatch.setattr(memory_headroom, "refusal", refusal)
     for objects in (None, 5 * 1024**2):
         Recorder(kind, {"type": "shop.Quote"}, Host(total_objects=lambda objects=objects: objects))  # type: ignore[misc]
     assert asked[1] - asked[0] == pytest.approx(50)
@@ -42,9 +43,9 @@ def test_a_heap_of_millions_needs_room_for_the_list_of_its_objects(kind: str, mo
 def test_what_the_machine_has_left_is_read(tmp_path: Path) -> None:
     file = tmp_path / "meminfo"
     file.write_text("MemTotal:  100 kB\nMemAvailable:   2048 kB\n")
-    assert room.available_mb(str(file)) == 2
-    assert room.available_mb(str(tmp_path / "none")) is None
-    assert room.refusal(0, heap_limit_mb=1) is not None
+    assert memory_headroom.available_mb(str(file)) == 2
+    assert memory_headroom.available_mb(str(tmp_path / "none")) is None
+    assert memory_headroom.refusal(0, heap_limit_mb=1) is not None
 
 
 def test_too_much_is_cut_to_the_most_that_is_allowed() -> None:
@@ -83,8 +84,8 @@ def test_flags_and_modes_are_checked() -> None:
 
 def test_threads_that_wait_have_their_turn_before_each_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
-    monkeypatch.setattr(meter, "breathe", lambda: order.append("turn"))
-    measured = meter.Meter()
+    monkeypatch.setattr(cost_meter, "breathe", lambda: order.append("turn"))
+    measured = cost_meter.Meter()
     for _ in range(2):
         with measured.pausing():
             order.append("pause")

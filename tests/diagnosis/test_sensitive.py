@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from memwatch.agent.config import AgentConfig
-from memwatch.diagnosis import reading, sensitive
-from memwatch.diagnosis.host import Host, Refused
+from memwatch.diagnosis import sensitive
+from memwatch.diagnosis.context import Host, Refused
+from memwatch.diagnosis.heap import introspection
 from memwatch.diagnosis.recorder import Recorder
 from tests.diagnosis.conftest import referrers
 
@@ -73,10 +74,10 @@ def test_a_container_of_a_module_that_holds_secrets_is_refused() -> None:
 def test_an_object_that_took_the_place_of_another_is_not_read(make_class: Callable[..., Any]) -> None:
     quote, other = make_class("Quote")(), make_class("Other")()
     quote.total = other.total = 7
-    assert reading.own_values(quote, QUOTE) == {"total": "7"}
-    assert reading.own_values(other, QUOTE) == {}
-    assert reading.own_values(AgentConfig(transport="local:", command_key="k", host="h"), QUOTE) == {}
-    assert reading.own_values(other, "untracked") == {}
+    assert introspection.own_values(quote, QUOTE) == {"total": "7"}
+    assert introspection.own_values(other, QUOTE) == {}
+    assert introspection.own_values(AgentConfig(transport="local:", command_key="k", host="h"), QUOTE) == {}
+    assert introspection.own_values(other, "untracked") == {}
 
 
 def test_a_class_that_derives_from_a_sensitive_one_is_not_read(make_class: Callable[..., Any]) -> None:
@@ -85,7 +86,7 @@ def test_a_class_that_derives_from_a_sensitive_one_is_not_read(make_class: Calla
 
     basket = make_class("Basket", Store)()
     basket.total = 7
-    assert reading.own_values(basket, "shop_under_test.Basket") == {}
+    assert introspection.own_values(basket, "shop_under_test.Basket") == {}
 
 
 def test_what_is_secret_by_its_name_or_look_is_hidden(shop: types.ModuleType, make_class: Callable[..., Any]) -> None:
@@ -111,7 +112,7 @@ def test_what_is_secret_by_its_name_or_look_is_hidden(shop: types.ModuleType, ma
     quote.command_key = quote._session_key = quote.apiKey = quote.password = quote.otp = "hunter2"
     quote.prime = 2**127 - 1
     quote.pem = "-----BEGIN PRIVATE KEY-----\nMIIE"
-    shown = reading.own_values(quote, QUOTE, most=100)
+    shown = introspection.own_values(quote, QUOTE, most=100)
     assert (shown["note"], shown["price"], shown["when"]) == ("'paid by customer 17'", "12.5", "'2026-01-31T12:00:00Z'")
     everything = " ".join(shown.values())
     for secret in [*drawn.values(), "hunter2", "sessionid=abc", "MIIE", str(2**127 - 1)]:
@@ -122,7 +123,7 @@ def test_what_is_secret_by_its_name_or_look_is_hidden(shop: types.ModuleType, ma
 
 def test_keys_and_values_of_a_dict_are_looked_through_too() -> None:
     token = secrets.token_hex(20)
-    shown = reading.own_values({token: 1, "access_token": "hunter2", "fragment": "text", 7: token}, "untracked")
+    shown = introspection.own_values({token: 1, "access_token": "hunter2", "fragment": "text", 7: token}, "untracked")
     assert token not in str(shown)
     assert "hunter2" not in str(shown)
     assert shown["'fragment'"] == "'text'"

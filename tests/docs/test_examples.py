@@ -15,6 +15,7 @@ from django.test import Client
 
 from tests.docs.examples import WITHIN_S, blocks_of, finish, is_program, start, start_fragments
 from tests.servers import free_port
+from tests.waiting import until
 
 API = "docs/MEMORY_PROFILING_API.md"
 
@@ -55,7 +56,7 @@ def test_the_exporter_of_the_example_serves_its_process_until_it_is_interrupted(
 
 
 def test_the_profiler_of_the_readme_runs(tmp_path: Path) -> None:
-    fragments = [block for block in blocks_of("README.md") if "memwatch.profiler" in block]
+    fragments = [block for block in blocks_of("README.md") if "get_memory_profiler" in block]
     process = start_fragments(tmp_path, fragments)
     _output, errors = finish(process)
     assert fragments
@@ -63,15 +64,12 @@ def test_the_profiler_of_the_readme_runs(tmp_path: Path) -> None:
 
 
 def wait_for_page(url: str, process: subprocess.Popen[str]) -> str:
-    deadline = time.monotonic() + WITHIN_S
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return str(answer.read().decode())
-        except OSError:
-            time.sleep(0.05)
-    process.kill()
-    raise AssertionError(f"{url} was not served: {process.communicate()}")
+    def page() -> str:
+        assert process.poll() is None, process.communicate()
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return str(answer.read().decode())
+
+    return until(page, within_s=WITHIN_S)
 
 
 def test_the_webhook_example_takes_what_memwatch_signs_and_nothing_else() -> None:

@@ -12,7 +12,9 @@ from django.core.management import get_commands
 
 from memwatch import tasks
 from memwatch.conf import Settings
-from memwatch.detection.rules import RULES
+from memwatch.detection.rules.recycled_workers import POOL_RULES
+from memwatch.detection.rules.registry import QUESTIONS, RULES
+from memwatch.detection.severity import LEAK_BOUNDS
 from tests.docs.blocks import PAGES, ROOT, name_of, spans_of
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -24,7 +26,10 @@ _VARIABLE = re.compile(r"\bMEMWATCH_[A-Z]+(?:_[A-Z]+)*\b")
 SETTINGS = {f"MEMWATCH_{field.name.upper()}" for field in dataclasses.fields(Settings)}
 READERS = [
     *(ROOT / "project").rglob("*.py"),
-    *(ROOT / name for name in ("docker-compose.yml", "Makefile", "tests/servers.py", "memwatch/sampling/walk.py")),
+    *(
+        ROOT / name
+        for name in ("docker-compose.yml", "Makefile", "Procfile", "tests/servers.py", "memwatch/sampling/walk.py")
+    ),
 ]
 MADE = ("docs/_build",)
 """Folders that are there once something was run."""
@@ -73,11 +78,22 @@ def test_commands_that_a_page_names_are_there(page: Path) -> None:
     assert spelt <= set(get_commands())
 
 
-def test_the_rules_of_detection_are_told_in_their_order() -> None:
+def test_the_tables_of_rules_are_those_of_the_registry_in_its_order() -> None:
     text = (ROOT / "docs" / "verdicts.md").read_text()
-    items = re.findall(r"^\d+\. (.+?): ", text, re.MULTILINE)
-    told = [name for item in items for name in re.findall(r"\*\*(\w+)", item)]
-    assert told == [rule.__name__ for rule in RULES]
+    rows = re.findall(r"^\| `(\w+)` \| (.+?\?) \|", text, re.MULTILINE)
+    pooled = [rule.asks for rule in POOL_RULES if rule.asks not in RULES]
+    first = [rule.name for rule in [*RULES, *pooled]]
+    others = [name for name in QUESTIONS if name not in first]
+    assert rows == [(name, QUESTIONS[name]) for name in [*first, *others]]
+
+
+def test_the_table_of_severities_is_that_of_the_program() -> None:
+    """Its rows are ``LEAK_BOUNDS``, and the end of the last one is the rest."""
+    section = (ROOT / "docs/verdicts.md").read_text().split("\n## Severity\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (\w+) \| (?:(\d+) hours|later) \| (?:(\d+) % or more|any share) \|$", section, re.MULTILINE)
+    *told, rest = [(name, int(hours or 0) * 3600, int(share or 0) / 100) for name, hours, share in rows]
+    assert told == [tuple(bound) for bound in LEAK_BOUNDS]
+    assert rest[0] == "low"
 
 
 SOURCES = [path for folder in ("memwatch", "monitoring", "project") for path in (ROOT / folder).rglob("*")]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from memwatch.figures import DriftReport, Leak, MemoryMetrics, MemorySnapshot
 from memwatch.profiler import MemoryProfiler
+from memwatch.records import DriftReport, Leak, MemoryMetrics, MemorySnapshot
 from tests.monitoring.test_reference import ALERTS, METRICS
 
 ROOT = Path(__file__).parents[2]

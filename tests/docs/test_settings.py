@@ -49,5 +49,5 @@ def test_the_default_told_is_the_default(key: str, told: str) -> None:
 def test_every_variable_of_the_deployment_is_named_once() -> None:
     read = {name for path in (ROOT / "project").rglob("*.py") for name in _READ.findall(path.read_text())}
     told = [name for name, _default in rows_of("The environment of the deployment in `project/`")]
-    assert sorted(told) == sorted(read - {"DJANGO_SETTINGS_MODULE"})
+    assert sorted(told) == sorted(read - {"DJANGO_SETTINGS_MODULE", "PATH"})
     assert dict(rows_of("The environment of the deployment in `project/`"))["EXPORTER_PORT"] == str(DEFAULT_PORT)

@@ -30,7 +30,7 @@ class Site:
         """Python with these arguments; what it printed."""
         done = subprocess.run(
             [sys.executable, *arguments],
-            env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+            env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip
         assert code is None or done.returncode == code, f"{arguments}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
         return done.stdout + done.stderr

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
+import psycopg
 import pytest
+import redis
 
 from tests.foreign.conftest import Site
+from tests.servers import PostgresServer, RedisServer
 
 SCHEDULERS = {
     "": "celery.beat:PersistentScheduler",
@@ -19,9 +23,42 @@ SITES_OWN = {"the site's own": 2, "intervals": 1}
 
 @pytest.mark.parametrize("kept", SCHEDULERS)
 def test_a_rehearsal_changes_nothing_and_then_nothing_of_memwatch_is_left(kept: str, site: Callable[..., Site]) -> None:
+    _assert_nothing_left(kept, lambda: site("depot", SITE_SCHEDULER=kept), SITES_OWN if kept else {})
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("kept", SCHEDULERS)
+def test_nothing_is_left_in_postgresql(kept: str, site: Callable[..., Site], postgres_server: PostgresServer) -> None:
+    def made() -> Site:
+        with psycopg.connect(postgres_server.url, autocommit=True) as connection:
+            connection.execute("DROP DATABASE IF EXISTS depot")
+            connection.execute("CREATE DATABASE depot")
+        there = site("depot", migrated=False, SITE_SCHEDULER=kept, SITE_POSTGRES=str(postgres_server.port))
+        there.manage("migrate", "-v", "0")
+        return there
+
+    _assert_nothing_left(kept, made, SITES_OWN if kept else {})
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("kept", SCHEDULERS)
+def test_nothing_is_left_in_redis(kept: str, site: Callable[..., Site], redis_server: RedisServer) -> None:
+    address = redis_server.url.rpartition("/")[0]
+
+    def made() -> Site:
+        for number in (7, 8):
+            with redis.Redis.from_url(f"{address}/{number}") as client:
+                client.flushdb()
+        return site("depot", SITE_SCHEDULER=kept, SITE_REDIS=address)
+
+    told = _assert_nothing_left(kept, made, {"keys of the site": 2, **(SITES_OWN if kept else {})})
+    assert told["before"]["keys"] >= 3, "the queue, reports and commands"
+
+
+def _assert_nothing_left(kept: str, made: Callable[[], Site], rest: Mapping[str, int]) -> dict[str, Any]:
     if kept:
         pytest.importorskip("django_celery_beat", reason="django-celery-beat knows no Django as new as this one")
-    told = json.loads(site("depot", SITE_SCHEDULER=kept).run("-m", "tests.foreign.uninstalling", SCHEDULERS[kept]))
+    told: dict[str, Any] = json.loads(made().run("-m", "tests.foreign.uninstalling", SCHEDULERS[kept]))
 
     assert told["before"]["messages"] == 7
     assert told["before"]["messages that never expire"] == 0
@@ -33,4 +70,5 @@ def test_a_rehearsal_changes_nothing_and_then_nothing_of_memwatch_is_left(kept: 
     assert ("7  periodic tasks of django-celery-beat would be removed" in told["rehearsal"]) is bool(kept)
 
     assert "2  groups removed" in told["done"]
-    assert {what: count for what, count in told["after"].items() if count} == (SITES_OWN if kept else {})
+    assert {what: count for what, count in told["after"].items() if count} == rest
+    return told

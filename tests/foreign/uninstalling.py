@@ -23,7 +23,7 @@ def left() -> dict[str, Any]:
     from django.db import connection
     from django.db.migrations.recorder import MigrationRecorder
 
-    headers = [json.loads(file.read_text())["headers"] for file in (settings.FOLDER / "queue").glob("*memwatch*.msg")]
+    headers = [json.loads(message)["headers"] for message in _messages()]
     found: dict[str, Any] = {
         "messages": len(headers),
         "messages that never expire": sum(not one["expires"] for one in headers),
@@ -34,12 +34,32 @@ def left() -> dict[str, Any]:
         "migrations": sum(app == "memwatch" for app, _name in MigrationRecorder(connection).applied_migrations()),
         "folders": sum((settings.FOLDER / name).exists() for name in ("transport", "recordings")),
     }
+    if settings.REDIS:
+        keys = [key for number in (7, 8) for key in _redis(number).scan_iter()]
+        found["keys"] = sum(key.startswith(b"mw:") or b"memwatch" in key for key in keys)
+        found["keys of the site"] = keys.count(b"of the site")
     if apps.is_installed("django_celery_beat"):
         rows = apps.get_model("django_celery_beat", "PeriodicTask")._default_manager
         found["periodic tasks"] = rows.filter(task__startswith="memwatch.").count()
         found["the site's own"] = rows.exclude(task__startswith="memwatch.").count()
         found["intervals"] = apps.get_model("django_celery_beat", "IntervalSchedule")._default_manager.count()
     return found
+
+
+def _redis(number: int) -> Any:
+    import redis
+    from django.conf import settings
+
+    return redis.Redis.from_url(f"{settings.REDIS}/{number}")
+
+
+def _messages() -> list[str | bytes]:
+    """As they lie in memwatch's queue."""
+    from django.conf import settings
+
+    if settings.REDIS:
+        return list(_redis(7).lrange("memwatch", 0, -1))
+    return [file.read_text() for file in (settings.FOLDER / "queue").glob("*memwatch*.msg")]
 
 
 def send_each(scheduler: str, folder: Path) -> None:
@@ -70,7 +90,14 @@ if __name__ == "__main__":
     from django.conf import settings
 
     (settings.FOLDER / "recordings").mkdir()
-    (settings.FOLDER / "transport" / "spool").mkdir(parents=True)
+    if settings.REDIS:  # as an agent and an ingester leave it
+        _redis(7).set("of the site", 1)
+        _redis(8).set("of the site", 1)
+        _redis(8).xadd("mw:up", {"report": b"1"})
+        _redis(8).xgroup_create("mw:up", "ingest")
+        _redis(8).xadd("mw:cmd:all", {"command": b"1"})
+    else:
+        (settings.FOLDER / "transport" / "spool").mkdir(parents=True)
     send_each(sys.argv[1], settings.FOLDER)
     told = {"before": left(), "rehearsal": uninstall(), "between": left(), "done": uninstall("--yes"), "after": left()}
     json.dump(told, sys.stdout)

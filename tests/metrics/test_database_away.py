@@ -16,6 +16,7 @@ import pytest
 
 from tests.metrics.scraped import WEB_1, samples
 from tests.servers import PostgresServer, postgres_program
+from tests.waiting import until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.deployment]
 
@@ -93,11 +94,11 @@ def scrape(port: int) -> dict[tuple[str, ...], float]:
 
 
 def wait_for_up(port: int, value: float) -> dict[tuple[str, ...], float]:
-    limit = time.monotonic() + WITHIN_S
-    while (found := scrape(port))["memwatch_up",] != value:
-        assert time.monotonic() < limit, f"memwatch_up is not {value} after {WITHIN_S} s"
-        time.sleep(0.1)
-    return found
+    def shown() -> dict[tuple[str, ...], float]:
+        found = scrape(port)
+        return found if found["memwatch_up",] == value else {}
+
+    return until(shown, within_s=WITHIN_S)
 
 
 def check_that_it_is_back(port: int) -> None:

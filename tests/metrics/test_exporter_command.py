@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 
 from memwatch.metrics.server import CLIENT_TIMEOUT_S
 from tests.metrics.scraped import samples
+from tests.waiting import until
 
 ROOT = Path(__file__).parent.parent.parent
 Exporter = tuple["subprocess.Popen[str]", int]
@@ -48,7 +50,7 @@ def exporter(environment: dict[str, str]) -> Iterator[Callable[..., Exporter]]:
         started.append(process)
         assert process.stdout is not None
         line = process.stdout.readline()
-        assert line.startswith("memwatch exporter: http://127.0.0.1:"), process.communicate()
+        assert line.startswith("memwatch exporter: http://"), process.communicate()
         return process, int(line.rsplit(":", 1)[1].partition("/")[0])
 
     yield start
@@ -69,14 +71,19 @@ def scrape(port: int) -> dict[tuple[str, ...], float]:
         return samples(answer.read().decode())
 
 
+def ask(port: int, headers: dict[str, str]) -> bytes:
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers=headers)
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        body: bytes = answer.read()
+        return body
+
+
 def wait_for_up(port: int, value: float) -> dict[tuple[str, ...], float]:
-    limit = time.monotonic() + 60
-    while time.monotonic() < limit:
+    def shown() -> dict[tuple[str, ...], float]:
         found = scrape(port)
-        if found["memwatch_up",] == value:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"memwatch_up is not {value} after 60 s")
+        return found if found["memwatch_up",] == value else {}
+
+    return until(shown, within_s=60)
 
 
 @pytest.mark.deployment
@@ -99,7 +106,9 @@ def test_it_serves_the_fleet_and_survives_a_database_that_goes_and_comes_back(
 
 @pytest.mark.deployment
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_at_once_and_says_nothing(number: signal.Signals, exporter: Callable[..., Exporter]) -> None:
+def test_a_signal_stops_the_exporter_at_once_without_a_traceback(
+    number: signal.Signals, exporter: Callable[..., Exporter]
+) -> None:
     process, port = exporter()
     with socket.create_connection(("127.0.0.1", port)):  # a client that hangs delays nothing
         started = time.monotonic()
@@ -108,6 +117,29 @@ def test_it_stops_at_once_and_says_nothing(number: signal.Signals, exporter: Cal
     assert time.monotonic() - started < CLIENT_TIMEOUT_S
     assert process.stderr is not None
     assert "Traceback" not in process.stderr.read()
+
+
+@pytest.mark.deployment
+def test_who_reaches_it_from_elsewhere_sends_the_token(
+    environment: dict[str, str], exporter: Callable[..., Exporter]
+) -> None:
+    environment["MEMWATCH_METRICS_TOKEN"] = "a token of the tests"
+    _process, port = exporter("--address", "0.0.0.0")
+    for header in ({}, {"Authorization": "Bearer another"}):
+        with pytest.raises(urllib.error.HTTPError, match="401") as refused:
+            ask(port, header)
+        assert b"memwatch_up" not in refused.value.read()
+    assert b"memwatch_up" in ask(port, {"Authorization": "Bearer a token of the tests"})
+
+
+@pytest.mark.deployment
+def test_it_does_not_listen_for_others_without_a_token(environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "memwatch_exporter", "--address", "0.0.0.0", "--port", "0"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "METRICS_TOKEN" in done.stderr
 
 
 @pytest.mark.deployment

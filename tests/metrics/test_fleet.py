@@ -14,7 +14,8 @@ from prometheus_client.exposition import generate_latest
 from memwatch.metrics.collector import FleetCollector
 from memwatch.models import Leak, Process
 from memwatch.observation import Observation
-from memwatch.services import counters, leaks
+from memwatch.services import counters
+from memwatch.services.leaks import judging
 from memwatch.transport import open_uplink
 from tests.api.conftest import Fleet
 from tests.api.rows import store_leak
@@ -114,7 +115,7 @@ def test_detections_do_not_fall_when_leaks_are_pruned(fleet: Fleet) -> None:
 def test_what_the_service_counts_is_what_is_shown(db: None) -> None:
     for slot in (1, 2):
         store_snapshots(store_process("shop", slot=slot), NOON - 120 * MINUTE, NOON, growing(-120, 100))
-    leaks.detect(NOON)
+    judging.detect(NOON)
     assert Leak.objects.count() == 2
     found = shown()
     detections = [value for key, value in found.items() if key[0] == "fogcompute_memory_leak_detections_total"]

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar, Sample
 
 from memwatch.exposition import families
-from memwatch.metrics.lines import encode
+from memwatch.metrics.rendered_page import encode
 from tests.monitoring.files import whole_observation
 
 FORMATS = (
@@ -63,7 +63,7 @@ def _odd_families() -> list[Metric]:
 
 
 @pytest.mark.parametrize("accept", FORMATS)
-def test_they_are_those_of_the_encoder(accept: str) -> None:
+def test_encoded_lines_equal_those_of_the_client_library(accept: str) -> None:
     encoder, content_type = choose_encoder(accept)
     for metrics in (families(whole_observation()), [], _odd_families(), *([each] for each in _odd_families())):
         assert encode(metrics, encoder, content_type) == encoder(_Collected(metrics))

@@ -13,8 +13,8 @@ import pytest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from memwatch.metrics import server as server_module
-from memwatch.metrics.page import Page
-from memwatch.metrics.refresh import Refresher
+from memwatch.metrics.background_refresh import Refresher
+from memwatch.metrics.rendered_page import Page
 from memwatch.metrics.server import ListenError, MetricsServer, required_token
 
 
@@ -41,7 +41,7 @@ def get(
         connection.close()
 
 
-def test_it_serves_the_page(server: MetricsServer) -> None:
+def test_the_server_serves_the_metrics(server: MetricsServer) -> None:
     status, body, headers = get(server)
     assert status == 200
     assert body == b"# HELP answer The answer.\n# TYPE answer gauge\nanswer 1.0\n"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memwatch.models import packing
+from memwatch.models import packed_fields
 
 IDS = st.integers(0, 2**32 - 1).map(str)
 NUMBERS = st.integers(0, 2**64 - 1)
@@ -39,14 +39,14 @@ LOOK = {
 
 @given(st.dictionaries(IDS, NUMBERS, max_size=600))
 def test_counts_come_back_the_largest_first(counts: dict[str, int]) -> None:
-    found = packing.unpack_counts(packing.pack_counts(counts))
+    found = packed_fields.unpack_counts(packed_fields.pack_counts(counts))
     assert found == counts
     assert list(found.values()) == sorted(counts.values(), reverse=True)
 
 
 @given(st.lists(NUMBERS, max_size=20))
 def test_whole_numbers_come_back(values: list[int]) -> None:
-    assert packing.unpack_ints(packing.pack_ints(values)) == values
+    assert packed_fields.unpack_ints(packed_fields.pack_ints(values)) == values
 
 
 @given(
@@ -60,14 +60,14 @@ def test_whole_numbers_come_back(values: list[int]) -> None:
     )
 )
 def test_what_a_look_brings_comes_back(extras: dict[str, Any]) -> None:
-    assert packing.unpack_extras(packing.pack_extras(extras)) == extras
+    assert packed_fields.unpack_extras(packed_fields.pack_extras(extras)) == extras
 
 
 @pytest.mark.parametrize("counts", [{"1": -1}, {"1": 1.5}, {"a name": 3}, {"1": 2**70}])
 def test_a_number_that_has_no_place_in_the_compact_form_is_kept_all_the_same(counts: dict[str, Any]) -> None:
-    assert packing.unpack_counts(packing.pack_counts(counts)) == counts
+    assert packed_fields.unpack_counts(packed_fields.pack_counts(counts)) == counts
 
 
 def test_counts_of_thirty_types_take_a_third_of_what_json_takes() -> None:
-    assert len(packing.pack_counts(TYPICAL)) < 110 < len(json.dumps(TYPICAL)) / 3
-    assert len(packing.pack_extras(LOOK)) * 3 < len(json.dumps(LOOK))
+    assert len(packed_fields.pack_counts(TYPICAL)) < 110 < len(json.dumps(TYPICAL)) / 3
+    assert len(packed_fields.pack_extras(LOOK)) * 3 < len(json.dumps(LOOK))

@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 
 from memwatch.exposition import NOTIFICATIONS, OWN_FIGURES, REFERENCE_FIGURES, TOTALS
-from memwatch.figures import SEVERITIES, MemorySnapshot
 from memwatch.observation import FLEET, Backlog, Observation, Observed, OpenLeak
+from memwatch.records import SEVERITIES, MemorySnapshot
 
 ROOT = Path(__file__).resolve().parents[2]
 MONITORING = ROOT / "monitoring"

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import yaml
 
 from memwatch.exposition import families
-from memwatch.metrics.page import Page
+from memwatch.metrics.rendered_page import Page
 from memwatch.metrics.server import MetricsServer
 from tests.monitoring.conftest import AlertmanagerServer, PrometheusServer
 from tests.monitoring.files import MONITORING, RULES, alerts, dashboard_expressions, load, recordings, whole_observation
+from tests.waiting import until
 
 pytestmark = pytest.mark.prometheus
-WAIT_S = 30.0
-
-
-def until(found: Callable[[], Any]) -> Any:
-    """What ``found`` gives as soon as it is true."""
-    deadline = time.monotonic() + WAIT_S
-    while not (result := found()):
-        assert time.monotonic() < deadline, f"nothing after {WAIT_S} s"
-        time.sleep(0.1)
-    return result
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from memwatch.exposition import families
-from memwatch.metrics.page import Page
+from memwatch.metrics.rendered_page import Page
 from memwatch.observation import FLEET, SELF, TRANSPORT, Observation
 from tests.metrics.scraped import samples
 from tests.monitoring.files import RUNBOOKS, alerts, whole_observation

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 
 from tests.servers import free_port
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "stack-tests-only-2718"
@@ -77,17 +78,11 @@ class Stack:
         return [line for line in self.log().splitlines() if re.search(r"\b(ERROR|CRITICAL|Traceback)\b", line)]
 
     def wait_for(self, condition: Callable[[], Any], seconds: float) -> Any:
-        limit = time.monotonic() + seconds
-        while True:
-            try:
-                found = condition()
-            except OSError:
-                found = None
-            if found:
-                return found
+        def look() -> Any:
             assert self.process.poll() is None, f"the stack ended with {self.process.returncode}:\n{self.log()}"
-            assert time.monotonic() < limit, f"waited {seconds} s in vain:\n{self.log()[-3000:]}"
-            time.sleep(0.3)
+            return condition()
+
+        return until(look, within_s=seconds, every_s=0.3, seen=lambda: self.log()[-3000:])
 
     def sign_in(self) -> bool:
         self.token = self.call("POST", "/api/v1/token/", {"username": "admin", "password": PASSWORD})["token"]

@@ -61,7 +61,7 @@ def test_half_sent_requests_do_not_keep_the_health_check_waiting(ports: tuple[in
             connection.close()
 
 
-def test_whoever_connects_and_says_nothing_holds_up_nobody() -> None:
+def test_silent_connections_do_not_delay_health_checks() -> None:
     port = free_port()
     listener = health_listener.listen("127.0.0.1", port)
     import threading

@@ -4,47 +4,38 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
-STACK = """
-import sys
-from project.supervisor import Program, Supervisor
-import os
-folder = sys.argv[1]
-sleeper = '''
+from project.supervisor import read
+from tests.waiting import until
+
+SUPERVISOR = Path(__file__).parents[2] / "project" / "supervisor.py"
+SLEEPER = """
 import os, signal, sys, time
 name, folder, kind = sys.argv[1:]
-open(f"{folder}/{name}.{os.getpid()}", "w").close()
 def stop(*_):
-    open(f"{folder}/order", "a").write(name + "\\\\n")
+    open(f"{folder}/order", "a").write(name + "\\n")
     if kind == "slow":
         time.sleep(2.5)
     if kind != "stubborn":
         sys.exit(0)
 signal.signal(signal.SIGTERM, stop)
+open(f"{folder}/{name}.{os.getpid()}", "w").close()
 while True:
     time.sleep(0.05)
-'''
-def program(name, rank, kind="polite"):
-    arguments = (sys.executable, "-c", sleeper, name, folder, kind)
-    return Program(name=name, arguments=arguments, environment=dict(os.environ), stop_rank=rank)
-import project.supervisor
-project.supervisor.STOP_SECONDS = float(sys.argv[3])
-web = "slow" if sys.argv[2] == "slow" else "polite"
-Supervisor([program("beat", 0), program("web", 1, web), program("worker", 2, sys.argv[2])]).run()
 """
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    limit = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < limit, "waited in vain"
-        time.sleep(0.02)
+def procfile(folder: Path, worker: str) -> Path:
+    """Of three programs that note their pids and the order in which they are stopped."""
+    (folder / "sleeper").write_text(SLEEPER)
+    kinds = {"worker": worker, "beat": "polite", "web": "slow" if worker == "slow" else "polite"}
+    lines = [f"{name}: exec {sys.executable} sleeper {name} {folder} {kind}" for name, kind in kinds.items()]
+    (folder / "Procfile").write_text("\n".join(["# name: command", "", *lines]))
+    return folder / "Procfile"
 
 
 def pids(folder: Path, name: str) -> list[int]:
@@ -63,13 +54,14 @@ def start(tmp_path: Path):
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
 
         process = subprocess.Popen(
-            [sys.executable, "-c", STACK, str(tmp_path), kind, str(patience_s)],
-            cwd=Path(__file__).parents[2],
+            [sys.executable, "-S", SUPERVISOR, procfile(tmp_path, kind)],
+            cwd=tmp_path,
+            env={**os.environ, "STOP_SECONDS": str(patience_s)},
             preexec_fn=ignore,
             **pipes,
         )
         started.append(process)
-        wait_for(lambda: all(pids(tmp_path, name) for name in ("beat", "web", "worker")))
+        until(lambda: all(pids(tmp_path, name) for name in ("beat", "web", "worker")))
         return process
 
     yield go
@@ -85,22 +77,22 @@ def start(tmp_path: Path):
 def test_a_signal_stops_everything_in_order(start, tmp_path: Path, number: signal.Signals):
     process = start()
     process.send_signal(number)
-    assert process.wait(5) == 0
+    assert process.wait(30) == 0
     assert (tmp_path / "order").read_text().split() == ["beat", "web", "worker"]
 
 
 def test_sigint_counts_although_it_arrived_ignored(start):
     process = start(ignore_sigint=True)
     process.send_signal(signal.SIGINT)
-    assert process.wait(5) == 0
+    assert process.wait(30) == 0
 
 
 def test_a_program_that_does_not_stop_is_killed(start, tmp_path: Path):
     process = start("stubborn")
     (worker,) = pids(tmp_path, "worker")
     process.send_signal(signal.SIGTERM)
-    process.wait(6)
-    wait_for(lambda: not psutil.pid_exists(worker))
+    process.wait(30)
+    until(lambda: not psutil.pid_exists(worker))
 
 
 def test_what_another_needed_to_stop_is_not_taken_from_the_worker(start):
@@ -114,7 +106,7 @@ def test_ctrl_c_again_waits_no_longer(start, tmp_path: Path):
     process = start("stubborn", patience_s=60.0, stderr=subprocess.PIPE)
     (worker,) = pids(tmp_path, "worker")
     process.send_signal(signal.SIGTERM)
-    wait_for(lambda: "worker" in (tmp_path / "order").read_text() if (tmp_path / "order").exists() else False)
+    until(lambda: "worker" in (tmp_path / "order").read_text() if (tmp_path / "order").exists() else False)
     process.send_signal(signal.SIGINT)
     _out, said = process.communicate(timeout=30)
     assert b"worker is not waited for and is killed" in said
@@ -127,11 +119,22 @@ def test_nothing_is_left_when_the_supervisor_is_killed(start, tmp_path: Path):
     process.wait()
     for name in ("beat", "web", "worker"):
         for pid in pids(tmp_path, name):
-            wait_for(lambda pid=pid: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+            until(lambda pid=pid: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
 
 
 def test_a_program_that_dies_is_started_again(start, tmp_path: Path):
     start()
     (first,) = pids(tmp_path, "web")
     os.kill(first, signal.SIGKILL)
-    wait_for(lambda: len(pids(tmp_path, "web")) == 2)
+    until(lambda: len(pids(tmp_path, "web")) == 2)
+
+
+def test_the_supervisor_is_lean(start):
+    """It waits for as long as a deployment runs: Django and the like would take 50 MB beside it."""
+    assert psutil.Process(start().pid).memory_full_info().uss < 15 * 2**20
+
+
+def test_the_commands_are_declared_in_procfiles():
+    root = SUPERVISOR.parents[1]
+    names = [program.name for path in ("Procfile", "examples/Procfile") for program in read(root / path)]
+    assert names == ["web", "worker", "beat", "exporter", "shop", "load"]

@@ -2,15 +2,14 @@
 
 import os
 import signal
-import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.project.stack import Stack
+from tests.waiting import until
 
 pytestmark = pytest.mark.deployment
 
@@ -96,7 +95,4 @@ def test_kills_lose_nothing_store_nothing_twice_and_leave_nothing(tmp_path: Path
 
         stack.process.kill()
         stack.process.wait()
-        limit = time.monotonic() + 15
-        while (left := stack.processes()) and time.monotonic() < limit:
-            time.sleep(0.2)
-        assert left == [], [process.cmdline() for process in left if psutil.pid_exists(process.pid)]
+        until(lambda: not stack.processes(), within_s=15, seen=stack.processes)

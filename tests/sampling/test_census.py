@@ -11,7 +11,7 @@ import pytest
 
 from memwatch.sampling import census as module
 from memwatch.sampling.census import Census, take_census
-from memwatch.sampling.names import TypeNames
+from memwatch.sampling.type_names import TypeNames
 from tests.sampling.ways import BOTH, use
 
 

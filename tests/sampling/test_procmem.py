@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import threading
 from pathlib import Path
 
 import psutil
 
-from memwatch.figures import MB
+from memwatch.records import MB
 from memwatch.sampling.procmem import ProcessMemory, ResidentFigures, SharedFigures, read_bytes
 
 
@@ -27,12 +28,20 @@ def test_figures_agree_with_psutil() -> None:
     assert resident.threads == threading.active_count() or resident.threads == psutil.Process().num_threads()
 
 
+def test_page_faults_are_those_that_the_kernel_counts_for_the_process() -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_majflt
+    found = ProcessMemory().resident().page_faults
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_majflt
+    assert found is not None
+    assert before <= found <= after
+
+
 def test_a_process_name_with_brackets_does_not_shift_the_fields(tmp_path: Path) -> None:
     (tmp_path / "statm").write_text("1000 256 1 1 0 1 0\n")
-    (tmp_path / "stat").write_text("1 (a) b (c) S 1 1 1 0 -1 4 0 0 0 0 0 0 0 0 20 0 13 0 5 0 0\n")
+    (tmp_path / "stat").write_text("1 (a) b (c) S 1 1 1 0 -1 4 0 0 7 0 0 0 0 0 20 0 13 0 5 0 0\n")
     resident = ProcessMemory(tmp_path).resident()
     page = os.sysconf("SC_PAGE_SIZE")
-    assert resident == ResidentFigures(rss_mb=256 * page / MB, vms_mb=1000 * page / MB, threads=13)
+    assert resident == ResidentFigures(rss_mb=256 * page / MB, vms_mb=1000 * page / MB, threads=13, page_faults=7)
 
 
 def test_what_cannot_be_read_is_none(tmp_path: Path) -> None:

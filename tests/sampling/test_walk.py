@@ -46,14 +46,17 @@ def script(code: str, **environ: str) -> Any:
                     ended.append(counted(hold_us=50, rest=rest)[0]["Kept"])
                 except BaseException as error:
                     ended.append(type(error).__name__)
+            before = len(bookmarks())
             thread = threading.Thread(target=work, daemon=True)
             thread.start()
-            while not bookmarks() and not ended:
+            while len(bookmarks()) == before and not ended:
                 time.sleep(0.001)
             return thread, ended
 
         def bookmarks():
             return [one for one in gc.get_objects() if type(one).__name__ == "Bookmark"]
+
+        STAY = 3  # bookmarks between walks
 
         def say(value):
             print(json.dumps(value))
@@ -82,24 +85,29 @@ def test_on_a_quiet_heap_every_type_is_counted_as_python_counts_it() -> None:
 
 
 def test_objects_made_and_dropped_meanwhile_do_not_disturb_the_count_of_the_others() -> None:
-    low, high = script("""
+    seen = script("""
+        class Made:
+            pass
+
         stop = []
         def churn():
             made = []
             while not stop:
-                made.append(Kept())
+                made.append(Made())
                 if len(made) == 1_000:
                     made.clear()
         threads = [threading.Thread(target=churn) for _ in range(8)]
         for thread in threads:
             thread.start()
-        seen = [counted()[0]["Kept"] for _ in range(10)]
+        walks = [counted() for _ in range(10)]
         stop.append(1)
         for thread in threads:
             thread.join()
-        say([min(seen), max(seen)])
+        say([[names["Kept"], names["Made"]] for names, found in walks if not found[-1]])
     """)
-    assert 50_000 <= low <= high <= 58_000
+    assert seen
+    assert {kept for kept, _ in seen} == {50_000}
+    assert max(made for _, made in seen) <= 3 * 8 * 1_000  # in each of the lists those that live while it is walked
 
 
 def test_collections_in_the_gaps_end_in_a_count_that_says_it_is_approximate() -> None:
@@ -159,13 +167,14 @@ def test_a_child_forked_amid_a_walk_counts_right_and_forgets_its_parents() -> No
         if pid == 0:
             left = len(bookmarks())
             names = counted()[0]
-            os.write(write, json.dumps([left, names["Kept"], names["Bookmark"], len(bookmarks())]).encode())
+            found = [left > 0, names["Kept"], names["Bookmark"], len(bookmarks()) == STAY]
+            os.write(write, json.dumps(found).encode())
             os._exit(0)
         os.waitpid(pid, 0)
         thread.join()
         say([json.loads(os.read(read, 1000)), ended])
     """)
-    assert child == [1, 50_000, 0, 0]
+    assert child == [True, 50_000, 0, True]
     assert parent == [50_000]
 
 
@@ -174,7 +183,8 @@ def test_a_thread_that_is_killed_amid_a_walk_does_no_harm() -> None:
         import ctypes
         thread, ended = walking()
         assert ctypes.CDLL(None).pthread_cancel(ctypes.c_ulong(thread.ident)) == 0
-        time.sleep(0.3)
+        while os.path.exists(f"/proc/self/task/{thread.native_id}"):
+            time.sleep(0.001)
         gc.collect()
         names = counted()[0]
         say([ended, names["Kept"], names["Bookmark"]])
@@ -210,15 +220,17 @@ def test_two_walks_at_once_do_not_disturb_each_other() -> None:
         walks = [walking(rest=3.0) for _ in range(3)]
         for thread, _ in walks:
             thread.join()
-        say([[ended for _, ended in walks], len(bookmarks())])
+        left = len(bookmarks()) == STAY
+        _heap_walk.stop()
+        say([[ended for _, ended in walks], left, len(bookmarks())])
     """)
-    assert told == [[[50_000]] * 3, 0]
+    assert told == [[[50_000]] * 3, True, 0]
 
 
 def test_who_finds_the_bookmark_finds_an_object_without_secrets() -> None:
     told = script("""
         thread, ended = walking()
-        (held,) = bookmarks()
+        held = bookmarks()[0]
         refused = []
         for act in (lambda: setattr(type(held), "__del__", print), lambda: type(held)(), lambda: setattr(held, "a", 1)):
             try:
@@ -236,6 +248,59 @@ def test_who_finds_the_bookmark_finds_an_object_without_secrets() -> None:
     assert not tracked
     assert shown.startswith("<memwatch.sampling._heap_walk.Bookmark")
     assert ended == [50_000]
+
+
+def test_the_bookmarks_that_stay_divide_the_heap_and_go_when_it_is_stopped() -> None:
+    shares, counts, left = script("""
+        counts = [counted()[0]["Kept"] for _ in range(5)]
+        old = gc.get_objects(generation=2)
+        shares = [at / len(old) for at, one in enumerate(old) if type(one).__name__ == "Bookmark"]
+        _heap_walk.stop()
+        say([shares, counts, len(bookmarks())])
+    """)
+    assert [round(share * 8) / 8 for share in shares] == [0.25, 0.5, 0.75]
+    assert counts == [50_000] * 5
+    assert left == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [
+        ("gc.freeze()", 50_000),
+        ("gc.freeze(); counted(); gc.unfreeze()", 50_000),
+        ("kept.reverse(); gc.collect()", 50_000),
+        ("del kept[100:]", 100),
+        ("del kept[1:-1]; gc.collect()", 2),
+        ("gc.disable(); kept += [Kept() for _ in range(150_000)]; counted(); counted(); gc.collect()", 200_000),
+        ("gc.disable(); kept += [Kept() for _ in range(150_000)]; counted(); counted(); gc.collect(0)", 200_000),
+        ("gc.disable(); kept += [Kept() for _ in range(150_000)]; counted(); counted(); gc.freeze()", 200_000),
+        ("[gc.get_referrers(one) for one in bookmarks()]", 50_000),
+    ],
+)
+def test_whatever_becomes_of_the_bookmarks_that_stay_every_object_is_counted_once(change: str, kept: int) -> None:
+    seen = script(f"""
+        for _ in range(3):
+            counted()
+        {change}
+        say([[names["Kept"], found[-1]] for names, found in (counted() for _ in range(4))])
+    """)
+    assert seen == [[kept, 0]] * 4
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"), [("kept.clear()", 0), ("del kept[1000:-1000]", 2_000), ("kept[::2] = [0] * 25_000", 25_000)]
+)
+def test_what_lies_before_and_behind_the_bookmarks_may_go_amid_the_walk(change: str, kept: int) -> None:
+    ended, after = script(f"""
+        for _ in range(3):
+            counted()
+        thread, ended = walking()
+        {change}
+        thread.join()
+        say([ended, counted()[0]["Kept"]])
+    """)
+    assert kept <= ended[0] <= 50_000
+    assert after == kept
 
 
 def test_types_made_and_dropped_meanwhile_are_neither_freed_under_it_nor_kept() -> None:
@@ -261,16 +326,17 @@ def test_types_made_and_dropped_meanwhile_are_neither_freed_under_it_nor_kept() 
 
 def test_a_collection_that_does_not_end_is_not_waited_for_without_end() -> None:
     told = script("""
-        release = threading.Event()
+        entered, release = threading.Event(), threading.Event()
         class Slow:
             def __del__(self):
+                entered.set()
                 release.wait(60)
         slow = Slow()
         slow.me = slow
         del slow
         collecting = threading.Thread(target=gc.collect, daemon=True)
         collecting.start()
-        time.sleep(0.2)
+        entered.wait(60)
         began = time.monotonic()
         try:
             counted()
@@ -285,6 +351,43 @@ def test_a_collection_that_does_not_end_is_not_waited_for_without_end() -> None:
     assert "did not end" in text
     assert 1.5 < waited_s < 10
     assert after == 50_000
+
+
+def test_in_a_child_forked_amid_a_collection_of_another_thread_nothing_is_waited_for() -> None:
+    told = script("""
+        import warnings
+        warnings.simplefilter("ignore")  # from 3.12 on os.fork() warns of threads
+        release = threading.Event()
+        class Slow:
+            def __del__(self):
+                release.wait(60)
+        slow = Slow()
+        slow.me = slow
+        del slow
+        collecting = threading.Thread(target=gc.collect, daemon=True)
+        collecting.start()
+        time.sleep(0.2)
+        read, write = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            told = []
+            for _ in range(2):
+                began = time.monotonic()
+                try:
+                    counted()
+                except TimeoutError as error:
+                    told.append([str(error), time.monotonic() - began])
+            os.write(write, json.dumps(told).encode())
+            os._exit(0)
+        os.waitpid(pid, 0)
+        release.set()
+        collecting.join()
+        say([json.loads(os.read(read, 1000)), counted()[0]["Kept"]])
+    """)
+    child, parent = told
+    assert [text for text, _ in child] == ["the fork has cut a garbage collection short"] * 2
+    assert all(waited_s < 1 for _, waited_s in child)
+    assert parent == 50_000
 
 
 def test_tracing_profiling_and_a_patched_gc_module_see_and_change_nothing() -> None:
@@ -367,6 +470,7 @@ def test_without_memory_the_walk_ends_cleanly() -> None:
             finally:
                 _testcapi.remove_mem_hooks()
             ended.add(end)
+        _heap_walk.stop()
         say([sorted(ended), len(bookmarks()), counted()[0]["Kept"]])
     """)
     ended, left, after = told

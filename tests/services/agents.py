@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from memwatch.figures import MemorySnapshot
+from memwatch.records import MemorySnapshot
 from memwatch.sampling.identity import ProcessInfo
 from memwatch.transport import open_uplink
 from memwatch.transport.wire import Answer, Command, Report

@@ -67,7 +67,7 @@ def main(arguments: Sequence[str]) -> None:
     from django.core.management import call_command
 
     from memwatch.conf import get_settings
-    from memwatch.services import automatic, ingest
+    from memwatch.services.ingest import automatic_baselines, reader
     from memwatch.transport.local import LEASE_S, LocalHub
     from memwatch.transport.redis_hub import RedisHub
 
@@ -83,10 +83,10 @@ def main(arguments: Sequence[str]) -> None:
         url, lease_s = get_settings().transport_url, 0.0 if heir else LEASE_S
         hub: Any = LocalHub(url, lease_s=lease_s) if url.startswith("local") else RedisHub(url, lease_s=lease_s)
         if what == "die-before-commit":
-            automatic.keep_up = _die
+            automatic_baselines.keep_up = _die
         elif what == "die-before-acknowledge":
             hub.acknowledge = _die
-        result = ingest.ingest_reports(hub=hub, limit=10_000)
+        result = reader.ingest_reports(hub=hub, limit=10_000)
         hub.close()
         sys.stdout.write(json.dumps({"snapshots": result.snapshots, "duplicates": result.duplicates}))
 

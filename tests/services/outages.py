@@ -16,6 +16,7 @@ from typing import Any
 from memwatch.transport import TransportUnavailable, Uplink, open_hub, open_uplink
 from tests.reports import process, report, snapshot
 from tests.servers import PostgresServer, RedisServer, Server, postgres_program, redis_program
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES, WORKERS = 10, 3
@@ -125,12 +126,13 @@ class Deployment:
             hub.close()
 
     def _wait(self, condition: Any, what: str) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while not condition():
-            if time.monotonic() > deadline:
-                log = (self.folder / "log").read_text(errors="replace")[-3000:]
-                raise AssertionError(f"waited {PATIENCE_S:.0f} s for {what}; the workers said:\n{log}")
-            time.sleep(0.1)
+        log = self.folder / "log"
+        until(
+            condition,
+            within_s=PATIENCE_S,
+            every_s=0.1,
+            seen=lambda: f"{what}; {log.read_text(errors='replace')[-3000:]}",
+        )
 
 
 class Agents(threading.Thread):

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from memwatch.models import Process, Recording
 from memwatch.sampling.identity import ProcessInfo
-from memwatch.services import ingest, recording_upkeep
+from memwatch.services.ingest import reader
+from memwatch.services.recordings import progress
 from memwatch.transport.recordings import JSON, split
 from memwatch.transport.wire import Report
 
@@ -61,8 +62,8 @@ def arrive(process: Process, recording: Recording, outcome: bytes, content_type:
     assert who.key == process.key
     measured = {"duration_s": 0.4, "cpu_ms": 120.0, "longest_pause_ms": 8.0, "rss_added_mb": 1.5}
     parts = split(recording.wire_id, outcome, content_type=content_type, measured=measured)
-    ingest.take([Report(process=who, sent_at=timezone.now(), lease_s=600, recordings=parts).encode()])
-    recording_upkeep.keep_up()
+    reader.take([Report(process=who, sent_at=timezone.now(), lease_s=600, recordings=parts).encode()])
+    progress.keep_up()
     recording.refresh_from_db()
     return recording
 

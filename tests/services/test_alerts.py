@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from memwatch.models import Alert, Leak
+from memwatch.models import Alert, Leak, Notification
 from memwatch.services import alerts, notifications
 from memwatch.signals import alert_cleared, alert_raised
 from tests.services.stored import MINUTE, NOON, QUOTE, end_process, store_process, store_snapshots
@@ -103,6 +103,106 @@ def test_each_active_leak_has_one_alert_until_somebody_deals_with_it():
     Leak.objects.update(state="snoozed")
     assert alerts.check(NOON) == alerts.AlertResult(cleared=1)
     assert Alert.objects.get().leak == leak
+
+
+def store_leaks(count=40):
+    return [store_leak(store_process(slot=slot)) for slot in range(1, count + 1)]
+
+
+def check_and_tell(minute):
+    result = alerts.check(NOON + minute * MINUTE)
+    notifications.send(NOON + minute * MINUTE)
+    return result
+
+
+def test_a_leak_in_forty_processes_is_one_alert_and_one_message_until_none_has_it():
+    first, *others = store_leaks()
+    assert check_and_tell(0) == alerts.AlertResult(raised=1)
+    alert = Alert.objects.get()
+    assert (alert.processes, alert.process, alert.leak) == (40, None, first)
+    assert alert.message.startswith(f"service web: {QUOTE} leaks in 40 processes, medium severity")
+
+    end_process(first.process, NOON + MINUTE)
+    Leak.objects.filter(pk=first.pk).update(state="resolved")
+    assert check_and_tell(1) == alerts.AlertResult()
+    alert.refresh_from_db()
+    assert (alert.is_raised, alert.processes, alert.leak) == (True, 39, others[0])
+    assert "leaks in 39 processes" in alert.message
+
+    Leak.objects.exclude(pk=others[-1].pk).update(state="resolved")
+    assert check_and_tell(2) == alerts.AlertResult()
+    alert.refresh_from_db()
+    assert (alert.is_raised, alert.processes, alert.process) == (True, 1, others[-1].process)
+    assert alert.message.startswith(f"web-40 on a: {QUOTE} leaks, medium")
+
+    Leak.objects.update(state="resolved")
+    assert check_and_tell(3) == alerts.AlertResult(cleared=1)
+    assert heard == [("leak", "raised", None), ("leak", "cleared", "web-40")]
+    assert [row.payload["processes"] for row in Notification.objects.order_by("id")] == [40, 1]
+    assert Notification.objects.first().payload["service"] == "web"
+
+
+def test_the_same_type_in_another_service_and_another_kind_of_leak_have_alerts_of_their_own():
+    process = store_process()
+    store_leak(process)
+    store_leak(process, kind="untracked")
+    store_leak(store_process("worker"))
+    assert alerts.check(NOON) == alerts.AlertResult(raised=3)
+
+
+def test_a_cause_is_as_severe_as_its_worst_leak_and_a_rise_is_told_once():
+    leaks = store_leaks(3)
+    check_and_tell(0)
+    Leak.objects.filter(pk__in=[leaks[0].pk, leaks[2].pk]).update(severity="critical")
+    check_and_tell(1)
+    assert Alert.objects.raised().get().severity == "critical"
+    Leak.objects.filter(pk=leaks[0].pk).update(severity="low")
+    check_and_tell(2)
+    assert (Alert.objects.raised().get().severity, Alert.objects.raised().get().leak) == ("critical", leaks[0])
+    Leak.objects.update(severity="medium")
+    check_and_tell(3)
+    assert Alert.objects.raised().get().severity == "medium"
+    events = [(row.event, row.payload["severity"]) for row in Notification.objects.order_by("id")]
+    assert events == [("raised", "medium"), ("worse", "critical")]
+
+
+def store_alerts_of_before(leaks):
+    """As they were raised while each process's leak had one of its own."""
+    for leak in leaks:
+        Alert.objects.create(
+            type="leak", subject=f"leak:{leak.pk}", severity="medium", service=leak.service, process=leak.process,
+            leak=leak, message=f"{leak.process.slot} on a: {QUOTE} leaks", raised_at=NOON - HOUR, began_at=NOON - HOUR,
+        )  # fmt: skip
+
+
+def test_alerts_of_single_processes_become_one_without_a_word():
+    leaks = store_leaks()
+    store_alerts_of_before(leaks)
+    assert check_and_tell(0) == alerts.AlertResult(cleared=39)
+    alert = Alert.objects.raised().get()
+    assert (alert.processes, alert.process, alert.began_at) == (40, None, NOON - HOUR)
+    assert check_and_tell(1) == alerts.AlertResult()
+    assert not Notification.objects.exists()
+
+
+def test_alerts_of_single_processes_that_ended_with_the_upgrade_are_told_as_over_once():
+    leaks = store_leaks()
+    store_alerts_of_before(leaks)
+    Leak.objects.update(state="resolved")
+    assert check_and_tell(0) == alerts.AlertResult(cleared=40)
+    assert [row.event for row in Notification.objects.all()] == ["cleared"]
+
+
+def test_a_cause_whose_leaks_get_another_name_keeps_its_alert():
+    leaks = store_leaks(3)
+    check_and_tell(0)
+    alert = Alert.objects.get()
+    Leak.objects.update(object_type="shop.leaks.Cart")
+    assert check_and_tell(1) == alerts.AlertResult()
+    alert.refresh_from_db()
+    assert (alert.is_raised, alert.leak) == (True, leaks[0])
+    assert "shop.leaks.Cart leaks in 3 processes" in alert.message
+    assert Notification.objects.count() == 1
 
 
 def test_a_leak_that_gets_worse_is_heard_again_and_one_that_gets_milder_is_not():

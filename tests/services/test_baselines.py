@@ -12,7 +12,7 @@ from memwatch.models import Baseline, Process, Service
 from memwatch.queries import baseline_of, drift_of, figures_of, fleet
 from memwatch.sampling.identity import OutsideProcess
 from memwatch.services import ActionRefused, baselines
-from memwatch.services.ingest import ingest_reports
+from memwatch.services.ingest.reader import ingest_reports
 from memwatch.transport import Hub
 from tests.reports import at, process, report, snapshot
 from tests.services.agents import TestAgent

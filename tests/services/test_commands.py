@@ -10,7 +10,7 @@ from django.utils import timezone
 from memwatch.conf import get_settings
 from memwatch.models import Command, Process, Snapshot
 from memwatch.services import ActionRefused, commands
-from memwatch.services.ingest import ingest_reports
+from memwatch.services.ingest.reader import ingest_reports
 from memwatch.transport import Hub, TransportUnavailable
 from memwatch.transport.local import LocalHub
 from memwatch.transport.wire import Answer

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from memwatch.services import flamegraph_child
+from memwatch.services.recordings import render_flamegraph
 
 MB = 1024 * 1024
 
@@ -25,24 +25,36 @@ MB = 1024 * 1024
 def test_room_is_what_the_container_has_left(
     tmp_path: Path, names: tuple[str, str], limit: str, used: str, room_mb: int
 ) -> None:
-    assert flamegraph_child.room(tmp_path) == 2048 * MB
+    assert render_flamegraph.room(tmp_path) == 2048 * MB
     for name, value in zip(names, (limit, used), strict=True):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(f"{value}\n")
-    assert flamegraph_child.room(tmp_path) == room_mb * MB
+    assert render_flamegraph.room(tmp_path) == room_mb * MB
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the kernel does not tell")
-def test_who_takes_more_is_ended_with_a_sentence() -> None:
+def _confined(room_mb: int) -> subprocess.CompletedProcess[str]:
+    """What renders, in a container with so much room, given something that takes ever more memory."""
     code = (
-        "from memwatch.services.flamegraph_child import watch\n"
+        "from memwatch.services.recordings import render_flamegraph\n"
         "import time\n"
-        "watch(100 * 1024 * 1024)\n"
+        f"render_flamegraph.room = lambda: {room_mb * MB}\n"
+        "render_flamegraph.confine()\n"
         "taken = []\n"
         "while True:\n"
         "    taken.append(b'x' * 1_000_000)\n"
         "    time.sleep(0.001)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the kernel does not tell")
+def test_who_takes_more_is_ended_with_a_sentence() -> None:
+    done = _confined(100)
     assert done.returncode == 1
     assert "more memory than there is here" in done.stderr
+
+
+def test_where_there_is_too_little_room_it_does_not_begin() -> None:
+    done = _confined(90)
+    assert done.returncode == 1
+    assert "there is too little memory left here" in done.stderr

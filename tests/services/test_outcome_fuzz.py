@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from memwatch.admin import recording_pages
-from memwatch.diagnosis.difference import difference
+from memwatch.admin.recordings import pages
+from memwatch.diagnosis.result_diff import difference
 from memwatch.diagnosis.result_shape import checked
-from memwatch.services.recording_arrivals import _result
+from memwatch.services.recordings.results import _result
 from memwatch.transport.schema import sendable
 from tests.services.recorded import RESULTS
 
@@ -59,8 +59,8 @@ def feed(seeds: range) -> tuple[int, int]:
         taken += 1
         assert sendable(checked(kind, result)) == result, seed
         json.dumps(result, allow_nan=False).encode()
-        recording_pages._READERS[kind](result)
-        recording_pages.difference(difference(kind, RESULTS[kind], result))
+        pages._READERS[kind](result)
+        pages.difference(difference(kind, RESULTS[kind], result))
     return taken, refused
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from memwatch.models import Leak, Snapshot, SnapshotRollup
-from memwatch.services import leaks
+from memwatch.services.leaks import judging
 from memwatch.services.retention import prune
 from memwatch.services.rollups import roll_up
 from tests.services.stored import NOON, store_process, store_snapshots
@@ -49,19 +49,19 @@ def found():
 
 def test_two_percent_an_hour_is_found_within_a_day():
     stored(2.0)
-    leaks.detect(NOON)
+    judging.detect(NOON)
     assert [name for name, _ in found()] == [NODE]
 
 
 def test_two_percent_an_hour_is_found_within_a_day_under_a_daily_load():
     stored(2.0, load=0.2)
-    leaks.detect(NOON)
+    judging.detect(NOON)
     assert [name for name, _ in found()] == [NODE]
 
 
 def test_a_daily_load_alone_is_no_leak():
     stored(0.0, load=0.8, days=3)
-    leaks.detect(NOON)
+    judging.detect(NOON)
     assert found() == []
 
 
@@ -71,7 +71,7 @@ def test_a_leak_is_found_in_roll_ups_alone_when_the_snapshots_are_pruned(setting
     prune(NOON)
     assert Snapshot.objects.filter(process=process, timestamp__lt=NOON - 25 * HOUR).count() == 0
     assert SnapshotRollup.objects.filter(process=process, period="hour").count() > 4 * 24
-    leaks.detect(NOON)
+    judging.detect(NOON)
     assert found() == [(NODE, "week")]
 
 
@@ -123,7 +123,7 @@ def test_the_hour_of_the_start_is_not_taken_for_growth():
     process = store_process(started=start)
     store_snapshots(process, start, NOON, imports, every=timedelta(minutes=2))
     roll_up(NOON)
-    leaks.detect(NOON)
+    judging.detect(NOON)
     assert found() == []
 
 
@@ -132,6 +132,6 @@ def test_over_days_a_limit_is_whose_the_last_snapshot_says():
     for source in ("cgroup", "rlimit", "host"):
         Leak.objects.all().delete()
         Snapshot.objects.filter(pk=process.last_snapshot_id).update(heap_limit_source=source)
-        leaks.detect(NOON + 31 * timedelta(minutes=1) * ("cgroup", "rlimit", "host").index(source))
+        judging.detect(NOON + 31 * timedelta(minutes=1) * ("cgroup", "rlimit", "host").index(source))
         leak = Leak.objects.get(object_type=NODE)
         assert leak.evidence["statistics"]["limit_source"] == source

@@ -19,15 +19,17 @@ NOT_OPENED = r"/(act|add|delete|flamegraph|download|difference|rehearsal|token|c
 
 
 def session() -> str:
-    """The key of a session of the user ``operator``, who is made where there is none."""
+    """The key of a session of the user ``operator@example.org``, who is made where there is none."""
     from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
     from django.contrib.sessions.backends.db import SessionStore
 
     users = get_user_model()
-    user = users._default_manager.filter(**{users.USERNAME_FIELD: "operator"}).first()
+    name = "operator@example.org"  # Label Studio's users have no other name than their address
+    user = users._default_manager.filter(**{users.USERNAME_FIELD: name}).first()
     if user is None:
-        user = users._default_manager.create_superuser("operator", "operator@example.org", "a long password 77")
+        who = {"email": name, users.USERNAME_FIELD: name}
+        user = users._default_manager.create_superuser(**who, password="a long password 77")
     store = SessionStore()
     store[SESSION_KEY] = str(user.pk)
     store[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]

@@ -13,7 +13,7 @@ import pytest
 from django.core.management import call_command
 
 from memwatch.conf import get_settings
-from memwatch.services.ingest import ingest_reports
+from memwatch.services.ingest.reader import ingest_reports
 from memwatch.transport import open_hub, open_uplink
 from tests.reports import process, report, snapshot
 from tests.services.agents import TestAgent

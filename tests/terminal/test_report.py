@@ -40,7 +40,7 @@ def test_open_leaks_are_told_the_worst_first(run: Callable[..., Ran], leaks: lis
     assert "shop.Old" not in said
 
 
-def test_closed_ones_are_told_when_asked_for(run: Callable[..., Ran], leaks: list[Leak]) -> None:
+def test_closed_leaks_are_reported_on_request(run: Callable[..., Ran], leaks: list[Leak]) -> None:
     assert "shop.Old" in run("memwatch_report", "--all").out
     only = run("memwatch_report", str(leaks[2].pk), "--format", "json").out
     assert [leak["object_type"] for leak in json.loads(only)["leaks"]] == ["shop.Old"]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from memwatch.queries.growth import growth_mb_per_hour
+from memwatch.queries.trends import growth_mb_per_hour
 from memwatch.terminal.live import View
 from memwatch.terminal.table import arranged, rows
 from tests.api.rows import store_leak

@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 
 from memwatch.transport import TransportUnavailable, open_hub, open_uplink
-from memwatch.transport.askers import sweep_dead_sockets
-from memwatch.transport.channel import address
-from memwatch.transport.folder import LocalAddress
+from memwatch.transport.command_client import sweep_dead_sockets
 from memwatch.transport.local import LocalHub, LocalUplink
+from memwatch.transport.private_folder import LocalAddress
+from memwatch.transport.protocols import address
 from memwatch.transport.wire import MAX_COMMAND_BYTES, MAX_REPORT_BYTES
 from tests.transport.agents import answering
 

@@ -65,7 +65,7 @@ def test_what_an_ingest_has_claimed_is_seen_and_claiming_shows_nothing_twice(url
     assert peek.look() == []
 
 
-def test_an_ingest_beside_it_misses_nothing(url: str, peek: Peek) -> None:
+def test_peeking_takes_no_report_from_an_ingest(url: str, peek: Peek) -> None:
     hub = open_hub(url)
     seen, stored = [], []
     for number in range(20):

@@ -18,9 +18,10 @@ import redis
 from memwatch.transport import HubState, TransportUnavailable, open_hub, open_uplink, redis_hub
 from memwatch.transport import redis as redis_transport
 from memwatch.transport.redis import RedisHub, RedisUplink
-from memwatch.transport.redis_link import AGENT_ACL
+from memwatch.transport.redis_connection import AGENT_ACL
 from tests.servers import RedisServer, redis_program
 from tests.transport.agents import answering
+from tests.waiting import until
 
 pytestmark = pytest.mark.redis
 _numbers = itertools.count()
@@ -307,9 +308,8 @@ def test_reports_trimmed_while_a_dead_reader_held_them_are_counted(
         uplink.send(b"x")
     RedisHub(url).read(limit=4)
     client.xtrim(f"{prefix}:up", maxlen=1, approximate=False)
-    time.sleep(0.05)
     hub = RedisHub(url, lease_s=0.02)
-    assert len(hub.read(limit=100)) == 1
+    assert len(until(lambda: hub.read(limit=100))) == 1
     state = hub.state()
     assert without_age_and_bytes(state) == (1, 5)
     hub.close()

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from memwatch.figures import BigContainer, MemorySnapshot
+from memwatch.records import BigContainer, MemorySnapshot
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
 from memwatch.transport.wire import (
     MAX_COMMAND_BYTES,

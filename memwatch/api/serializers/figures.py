@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from functools import partial
 from typing import Any
 
 from rest_framework import serializers
 
-from memwatch.figures import MemorySnapshot
+from memwatch.figure import Figure
 from memwatch.models import Baseline, Snapshot
+from memwatch.records import FIGURES, MemoryMetrics, MemorySnapshot
 
 Time = partial(serializers.DateTimeField, format="iso-8601", default_timezone=UTC)
 """ISO 8601 in UTC, whatever the site's settings say."""
@@ -32,6 +34,7 @@ class Triple(serializers.ListField):
 
 NOT_SHOWN = ("backfill",)
 """Attributes of :class:`MemorySnapshot` that are between agent and server."""
+_SHOWN = tuple(name for name in FIGURES if name not in NOT_SHOWN)
 
 
 class BigContainerSerializer(serializers.Serializer[Any]):
@@ -40,7 +43,7 @@ class BigContainerSerializer(serializers.Serializer[Any]):
     type = serializers.CharField()
     length = serializers.IntegerField()
     holds = serializers.CharField(allow_null=True, help_text="Type of most of the sampled entries")
-    token = serializers.IntegerField(allow_null=True, help_text="The same for the same container of one process")
+    token = serializers.IntegerField(allow_null=True, help_text="Identifies the container within its process")
     name = serializers.CharField(allow_null=True, help_text="The module-level name it is kept under")
     entry_bytes = serializers.FloatField(allow_null=True, help_text="Mean size of the sampled entries")
 
@@ -49,51 +52,34 @@ class FiguresSerializer(serializers.Serializer[Any]):
     """The figures of one process at one time. ``_mb`` is 1024*1024 bytes; null is what was not measured."""
 
     timestamp = Time(help_text="When it was taken, by the process's clock")
-    heap_size_mb = Megabytes(help_text="The ceiling the process can grow to")
-    heap_limit_source = serializers.CharField(allow_null=True, help_text="Whose ceiling: setting, cgroup, rlimit, host")
-    heap_used_mb = Megabytes(help_text="Live blocks of both allocators")
-    heap_free_mb = Megabytes()
-    heap_percent = Megabytes()
-    heap_committed_mb = Megabytes(help_text="What the allocators took from the system")
-    fragmentation_percent = Megabytes(help_text="Share of the committed heap that is free")
-    pymalloc_used_mb = Megabytes()
-    malloc_used_mb = Megabytes()
-    rss_mb = Megabytes(help_text="Resident Set Size")
-    vms_mb = Megabytes(help_text="Virtual Memory Size")
-    uss_mb = Megabytes(help_text="With every fifth snapshot")
-    pss_mb = Megabytes(help_text="With every fifth snapshot")
-    swap_mb = Megabytes(help_text="With every fifth snapshot")
-    cgroup_used_mb = Megabytes(help_text="Working set of the container, shared with its other processes")
-    cgroup_limit_mb = Megabytes()
-    total_objects = Whole(help_text="Objects tracked by the garbage collector")
-    top_objects = Counts(allow_null=True, help_text="Count by type: the largest types and the largest growers")
-    type_sizes = Counts(allow_null=True, help_text="Sampled mean size in bytes by type")
-    big_containers = BigContainerSerializer(many=True, allow_null=True)
-    allocated_blocks = Whole()
-    tracemalloc_current_mb = serializers.FloatField(help_text="0 when tracing is off")
-    tracemalloc_peak_mb = serializers.FloatField(help_text="0 when tracing is off")
-    gc_count = Triple(min_length=3, max_length=3, allow_null=True)
-    gc_threshold = Triple(min_length=3, max_length=3, allow_null=True)
-    gc_collections_gen0 = Whole()
-    gc_collections_gen1 = Whole()
-    gc_collections_gen2 = Whole()
-    requests_handled = Whole()
-    tasks_handled = Whole()
-    threads = Whole()
-    census_pause_ms = Megabytes()
-    snapshot_cpu_ms = Megabytes()
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        own = super().get_fields()
+        return {"timestamp": own.pop("timestamp"), **{name: _field(FIGURES[name]) for name in _SHOWN}, **own}
+
+
+_STRUCTURED: Mapping[str, Callable[..., serializers.Field[Any, Any, Any, Any]]] = {
+    "heap_limit_source": serializers.CharField,
+    "top_objects": Counts,
+    "type_sizes": Counts,
+    "big_containers": partial(BigContainerSerializer, many=True),
+    "gc_threshold": partial(Triple, min_length=3, max_length=3),
+    "gc_count": partial(Triple, min_length=3, max_length=3),
+}
+
+
+def _field(figure: Figure) -> serializers.Field[Any, Any, Any, Any]:
+    number = serializers.IntegerField if figure.unit.whole else serializers.FloatField
+    return _STRUCTURED.get(figure.name, number)(allow_null=figure.default is None, help_text=figure.help_text)
 
 
 def figures_values(figures: MemorySnapshot) -> dict[str, Any]:
     """What :class:`FiguresSerializer` reads."""
-    return {name: getattr(figures, name) for name in _SHOWN}
-
-
-_SHOWN = tuple(field.name for field in dataclasses.fields(MemorySnapshot) if field.name not in NOT_SHOWN)
+    return {"timestamp": figures.timestamp, **{name: getattr(figures, name) for name in _SHOWN}}
 
 
 CENSUS_FIGURES = ("total_objects", "top_objects", "type_sizes", "big_containers")
-"""What only a census tells."""
+"""Fields that only a census measures."""
 
 
 class LastSnapshotSerializer(FiguresSerializer):
@@ -107,7 +93,7 @@ class LastSnapshotSerializer(FiguresSerializer):
 
 
 class SnapshotSerializer(FiguresSerializer):
-    """One snapshot, and whose."""
+    """One snapshot with its process."""
 
     id = serializers.IntegerField()
     process = serializers.IntegerField(help_text="Id of the process")
@@ -117,7 +103,7 @@ class SnapshotSerializer(FiguresSerializer):
     outside = serializers.BooleanField(
         help_text="Of a process without an agent, seen by its child: RSS and virtual size, no heap and no objects"
     )
-    seq = serializers.IntegerField(help_text="Rises by one a snapshot in a process's life")
+    seq = serializers.IntegerField(help_text="Sequence number of the snapshot within its process")
     received_at = Time(help_text="By the server's clock")
 
 
@@ -144,7 +130,7 @@ class BaselineSerializer(FiguresSerializer):
     process = serializers.IntegerField(allow_null=True, help_text="Null for a baseline of the whole service")
     host = serializers.CharField(allow_null=True)
     slot = serializers.CharField(allow_null=True)
-    active = serializers.BooleanField(help_text="Whether it is the one that counts")
+    active = serializers.BooleanField(help_text="Whether this baseline is in force")
     automatic = serializers.BooleanField(help_text="Set by memwatch, after a process's warm-up")
     created_at = Time()
     created_by = serializers.CharField(allow_null=True, help_text="User name")
@@ -188,19 +174,12 @@ class DriftSerializer(serializers.Serializer[Any]):
 class MetricsSerializer(serializers.Serializer[Any]):
     """The figures of now, as Prometheus gets them."""
 
-    heap_size_mb = Megabytes()
-    heap_used_mb = Megabytes()
-    heap_percent = Megabytes()
-    total_objects = Whole()
-    gc_collections_gen0 = Whole()
-    gc_collections_gen1 = Whole()
-    gc_collections_gen2 = Whole()
-    tracemalloc_current_mb = serializers.FloatField()
-    tracemalloc_peak_mb = serializers.FloatField()
-    rss_mb = Megabytes()
-    vms_mb = Megabytes()
     active_leaks = serializers.IntegerField()
     baseline_drift_percent = Megabytes()
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        shared = [field.name for field in dataclasses.fields(MemoryMetrics) if field.name in FIGURES]
+        return {**{name: _field(FIGURES[name]) for name in shared}, **super().get_fields()}
 
 
 class DifferenceSerializer(serializers.Serializer[Any]):

@@ -24,7 +24,7 @@ class LeakSerializer(serializers.Serializer[Leak]):
     object_type = serializers.CharField()
     severity = serializers.ChoiceField(choices=Severity.choices)
     confidence = serializers.ChoiceField(choices=Leak.Confidence.choices)
-    initial_count = serializers.IntegerField(help_text="Objects, blocks (untracked) or KiB (native, fragmentation)")
+    initial_count = serializers.IntegerField(help_text="Objects, blocks (untracked) or KiB (native)")
     current_count = serializers.IntegerField()
     growth_count = serializers.IntegerField()
     growth_percent = serializers.FloatField()
@@ -78,7 +78,13 @@ class AlertSerializer(serializers.Serializer[Alert]):
     process = serializers.IntegerField(source="process_id", allow_null=True)
     host = serializers.CharField(source="process.host", allow_null=True)
     slot = serializers.CharField(source="process.slot", allow_null=True)
-    leak = serializers.IntegerField(source="leak_id", allow_null=True)
+    leak = serializers.IntegerField(
+        source="leak_id", allow_null=True, help_text="In one of the processes, where it is in several"
+    )
+    processes = serializers.IntegerField(
+        allow_null=True,
+        help_text="How many have the leak; null for one of the whole service, and for what is no leak",
+    )
 
     def get_state(self, alert: Alert) -> str:
         """``raised`` or ``cleared``."""
@@ -105,6 +111,6 @@ class SuppressSerializer(serializers.Serializer[Any]):
 
 
 class ReasonSerializer(serializers.Serializer[Any]):
-    """Why the baseline is set anew."""
+    """The reason for resetting the baseline."""
 
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=300)

@@ -10,9 +10,9 @@ from rest_framework import serializers
 
 from memwatch.api.filters import PROCESS_STATES
 from memwatch.api.serializers.figures import CENSUS_FIGURES, LastSnapshotSerializer, Time, figures_values
-from memwatch.figures import KIB_PER_MB
 from memwatch.models import Command
 from memwatch.queries import ProcessFigures
+from memwatch.records import KIB_PER_MB
 
 
 class ServiceSerializer(serializers.Serializer[Any]):
@@ -80,13 +80,13 @@ class ProcessSerializer(serializers.Serializer[ProcessFigures]):
         return LastSnapshotSerializer()
 
     def get_growth_mb_per_hour(self, item: ProcessFigures) -> float | None:
-        """Of its resident memory, while it grows steadily."""
+        """Growth of resident memory in MB per hour, while it grows steadily."""
         rate = item.process.growth_kib_per_hour
         return None if rate is None else rate / KIB_PER_MB
 
     @extend_schema_field(LastSnapshotSerializer(allow_null=True))
     def get_last_snapshot(self, item: ProcessFigures) -> dict[str, Any] | None:
-        """The figures of the last snapshot, what only a census tells as of the latest one; null before the first."""
+        """Figures of the last snapshot; census fields are from the latest census. Null before the first snapshot."""
         if item.figures is None:
             return None
         values = {"id": item.process.last_snapshot_id, **figures_values(item.figures), "census_at": None}

@@ -9,7 +9,7 @@ from memwatch.models import Notification
 
 
 class NotificationSerializer(serializers.Serializer[Notification]):
-    """What is told of an alert, to whom, and whether it arrived."""
+    """An alert notification: its channel and delivery status."""
 
     id = serializers.IntegerField()
     key = serializers.UUIDField(help_text="The id that the receiver gets: the same in every attempt")
@@ -22,10 +22,10 @@ class NotificationSerializer(serializers.Serializer[Notification]):
     created_at = Time(help_text="When it was written")
     next_attempt_at = serializers.SerializerMethodField(help_text="Null unless it waits")
     sent_at = Time(allow_null=True)
-    again_at = Time(allow_null=True, help_text="When somebody had it sent again, last")
+    again_at = Time(allow_null=True, help_text="When a user last sent it again")
     message = serializers.DictField(source="payload", help_text="As it is sent, see docs/notifications.md")
 
     def get_next_attempt_at(self, row: Notification) -> str | None:
-        """Of one that waits."""
+        """When the next attempt is due; null unless waiting."""
         waits = row.state == Notification.State.WAITING
         return Time().to_representation(row.next_attempt_at) if waits else None

@@ -7,9 +7,9 @@ from typing import Any
 from rest_framework import serializers
 
 from memwatch.api.serializers.figures import Time
+from memwatch.diagnosis.options import ALL, LONGEST_TEXT, OF_KIND, Option
 from memwatch.models import FlameGraphMode, Leak, Process, Recording, RecordingKind
-from memwatch.models.recordings import MAX_DURATION_S, MAX_FRAMES
-from memwatch.services import recording_options
+from memwatch.services.recordings import options as recording_options
 
 KINDS = ", ".join(RecordingKind.values)
 
@@ -32,7 +32,7 @@ class RecordingSerializer(serializers.Serializer[Recording]):
     options = serializers.DictField(help_text="As they were asked for")
     measured = serializers.DictField(
         child=serializers.FloatField(),
-        help_text="What it cost the process: duration_s, cpu_ms, longest_pause_ms, rss_added_mb, bytes; of copies of "
+        help_text="Cost to the process: duration_s, cpu_ms, longest_pause_ms, rss_added_mb, bytes; of copies of "
         "the process forks, fork_ms, child_cpu_ms, child_mb",
     )
     size = serializers.IntegerField(help_text="Bytes of the outcome")
@@ -46,11 +46,11 @@ class RecordingSerializer(serializers.Serializer[Recording]):
 class ConclusionSerializer(serializers.Serializer[Any]):
     """What the recordings that belong together come down to; empty where they do not tell."""
 
-    held_by = serializers.CharField(help_text="The way from a name to the objects")
+    held_by = serializers.CharField(help_text="Chain of references from a name to the objects")
     sure = serializers.BooleanField(
         allow_null=True, help_text="Whether it holds most of the new objects and grew by them; null: not measured"
     )
-    certainty = serializers.CharField(help_text="That in figures")
+    certainty = serializers.CharField(help_text="The certainty in figures")
     attribute = serializers.CharField(help_text="The holder as the program's own code calls it")
     your_code = serializers.CharField(help_text="file:line where the program's own code adds to it")
     your_code_line = serializers.CharField(help_text="That line")
@@ -69,26 +69,23 @@ class RecordingDetailSerializer(RecordingSerializer):
     conclusion = ConclusionSerializer()
 
 
-class OptionsSerializer(serializers.Serializer[Any]):
-    """What each kind takes: see the descriptions."""
+def _field(name: str, option: Option) -> serializers.Field[Any, Any, Any, Any]:
+    kinds = ", ".join(kind for kind, options in OF_KIND.items() if name in options)
+    words = f"{kinds}: {option.help}"
+    if option.kind == "flag":
+        return serializers.BooleanField(required=False, help_text=words)
+    if option.kind == "choice":
+        return serializers.ChoiceField(required=False, choices=FlameGraphMode.choices, help_text=words)
+    if option.kind == "text":
+        return serializers.CharField(required=False, max_length=LONGEST_TEXT, help_text=words)
+    return serializers.IntegerField(required=False, min_value=1, help_text=f"{words} At most {option.most}.")
 
-    type = serializers.CharField(required=False, max_length=300, help_text="referrers, allocations: module.QualName")
-    container = serializers.CharField(
-        required=False, max_length=300, help_text="referrers of type untracked: the name of the container"
-    )
-    samples = serializers.IntegerField(required=False, min_value=1, max_value=100, help_text="referrers")
-    values = serializers.BooleanField(
-        required=False, help_text="referrers: values of some objects; may be personal data"
-    )
-    depth = serializers.IntegerField(required=False, min_value=1, max_value=12, help_text="referrers")
-    duration_s = serializers.IntegerField(
-        required=False, min_value=1, max_value=MAX_DURATION_S, help_text="allocations, flamegraph"
-    )
-    frames = serializers.IntegerField(required=False, min_value=1, max_value=MAX_FRAMES, help_text="allocations")
-    max_traced_mb = serializers.IntegerField(required=False, min_value=1, max_value=1024, help_text="allocations")
-    mode = serializers.ChoiceField(required=False, choices=FlameGraphMode.choices, help_text="flamegraph")
-    native_traces = serializers.BooleanField(required=False, help_text="flamegraph")
-    max_file_mb = serializers.IntegerField(required=False, min_value=1, max_value=64, help_text="flamegraph")
+
+class OptionsSerializer(serializers.Serializer[Any]):
+    """The options of all kinds; larger numbers are cut to the largest that is allowed."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        return {name: _field(name, option) for name, option in ALL.items()}
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict) and (unknown := sorted(set(map(str, data)) - set(self.fields))):
@@ -112,7 +109,7 @@ class RecordSerializer(serializers.Serializer[Any]):
         required=False,
         allow_null=True,
         default=None,
-        help_text=f"{KINDS}. Null, with a leak: what tells its cause, one kind after the other",
+        help_text=f"{KINDS}. Null, with a leak: the kinds that show its cause, one after the other",
     )
     options = OptionsSerializer(required=False)
 

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from memwatch import queries
 from memwatch.api.base import ReadView, documented, documented_view
 from memwatch.api.filters import BaselineFilter, SnapshotFilter
+from memwatch.api.pagination import is_id
 from memwatch.api.serializers.figures import (
     BaselineSerializer,
     ComparisonSerializer,
@@ -55,7 +56,7 @@ class SnapshotView(ReadView):
 
     def _named(self, request: Request, name: str) -> Snapshot:
         text = request.query_params.get(name, "")
-        if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        if not is_id(text):
             raise ValidationError({name: ["give the id of a snapshot, e.g. ?from=1&to=2"]})
         row = self.get_queryset().filter(pk=int(text)).first()
         if row is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import Prefetch
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -23,8 +22,9 @@ from memwatch.api.serializers.findings import (
     SuppressSerializer,
 )
 from memwatch.api.views.fleet import NUMBER
-from memwatch.models import Alert, Leak, LeakEvent
-from memwatch.services import leaks
+from memwatch.models import Alert, Leak
+from memwatch.queries.leaks import leak_with_events
+from memwatch.services.leaks import actions
 
 _COMMENT = {"comment": "PriceQuote again, see ticket 4711"}
 _UNTIL = "2026-02-01T08:00:00Z"
@@ -48,7 +48,7 @@ def _act(summary: str, request: Any, example: dict[str, Any]) -> Callable[[Any],
     retrieve=documented(summary="One leak with its history", responses=LeakDetailSerializer),
 )
 class LeakView(ReadView):
-    """Memory that grows and is not given back, with the verdict and its evidence."""
+    """Memory that grows and is not released, with the verdict and its evidence."""
 
     view_permission = "memwatch.view_leak"
     action_permissions = dict.fromkeys(
@@ -62,50 +62,52 @@ class LeakView(ReadView):
     def retrieve(self, request: Request, *_args: Any, **_kwargs: Any) -> Response:
         return self._detail(self.get_object())
 
-    @_act("Say that somebody is on it", CommentSerializer, _COMMENT)
+    @_act("Acknowledge the leak", CommentSerializer, _COMMENT)
     @action(detail=True, methods=["post"], serializer_class=CommentSerializer)
     def acknowledge(self, request: Request, **_kwargs: Any) -> Response:
-        """It stays a leak, but needs no one else's eye."""
+        """Marks the leak as being worked on. It stays a leak."""
         leak = self.get_object()
-        leaks.acknowledge(leak, by=request.user, **self.checked(request))
+        actions.acknowledge(leak, by=request.user, **self.checked(request))
         return self._detail(leak)
 
-    @_act("Be quiet about it until", SnoozeSerializer, {"until": _UNTIL, **_COMMENT})
+    @_act("Snooze the leak", SnoozeSerializer, {"until": _UNTIL, **_COMMENT})
     @action(detail=True, methods=["post"], serializer_class=SnoozeSerializer)
     def snooze(self, request: Request, **_kwargs: Any) -> Response:
-        """Until the given time, at most a year, unless its severity rises before."""
+        """Silences the leak until the given time, at most a year, unless its severity rises."""
         leak = self.get_object()
-        leaks.snooze(leak, by=request.user, **self.checked(request))
+        actions.snooze(leak, by=request.user, **self.checked(request))
         return self._detail(leak)
 
-    @_act("Close it", CommentSerializer, {"comment": "fixed in release 2.4"})
+    @_act("Resolve the leak", CommentSerializer, {"comment": "fixed in release 2.4"})
     @action(detail=True, methods=["post"], serializer_class=CommentSerializer)
     def resolve(self, request: Request, **_kwargs: Any) -> Response:
-        """It opens again by itself when it grows on."""
+        """Closes the leak. memwatch reopens it if it keeps growing."""
         leak = self.get_object()
-        leaks.resolve(leak, by=request.user, **self.checked(request))
+        actions.resolve(leak, by=request.user, **self.checked(request))
         return self._detail(leak)
 
-    @_act("Open it again", CommentSerializer, {"comment": "not fixed after all"})
+    @_act("Reopen the leak", CommentSerializer, {"comment": "not fixed after all"})
     @action(detail=True, methods=["post"], serializer_class=CommentSerializer)
     def reopen(self, request: Request, **_kwargs: Any) -> Response:
-        """Whatever state it was in."""
+        """Reopens the leak from any state."""
         leak = self.get_object()
-        leaks.reopen(leak, by=request.user, **self.checked(request))
+        actions.reopen(leak, by=request.user, **self.checked(request))
         return self._detail(leak)
 
-    @_act("Expect this growth", SuppressSerializer, {"reason": "the cache is meant to fill", "until": _UNTIL})
+    @_act(
+        "Suppress the leak as expected",
+        SuppressSerializer,
+        {"reason": "the cache is meant to fill", "until": _UNTIL},
+    )
     @action(detail=True, methods=["post"], serializer_class=SuppressSerializer)
     def suppress(self, request: Request, **_kwargs: Any) -> Response:
-        """The type is judged and counted in this service, but opens no leak."""
+        """Expects the type to grow in this service: it is counted, but opens no leak."""
         leak = self.get_object()
-        leaks.suppress(leak, by=request.user, **self.checked(request))
+        actions.suppress(leak, by=request.user, **self.checked(request))
         return self._detail(leak)
 
     def _detail(self, leak: Leak) -> Response:
-        events = Prefetch("events", LeakEvent.objects.select_related("by"))
-        row = self.get_queryset().prefetch_related(events).get(pk=leak.pk)
-        return Response(LeakDetailSerializer(row).data)
+        return Response(LeakDetailSerializer(leak_with_events(leak.pk)).data)
 
 
 @documented_view(list=documented(summary="Alerts, the newest first"), retrieve=documented(summary="One alert"))

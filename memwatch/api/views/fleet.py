@@ -48,7 +48,7 @@ RESET = documented(
 
 
 def _baseline_answer(row: Baseline) -> Response:
-    row = Baseline.objects.select_related("service", "process__service", "created_by").get(pk=row.pk)
+    row = queries.baseline_with_user(row.pk)
     return Response(BaselineSerializer(baseline_values(row, queries.figures_of(row))).data)
 
 

@@ -1,4 +1,4 @@
-"""The outbox: who was told of an alert, what did not arrive, and sending it again."""
+"""Alert notifications: the list, and sending one again."""
 
 from __future__ import annotations
 

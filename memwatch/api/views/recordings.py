@@ -24,8 +24,8 @@ from memwatch.api.serializers.recordings import RecordingDetailSerializer, Recor
 from memwatch.api.views.fleet import NUMBER
 from memwatch.models import Recording, RecordingKind
 from memwatch.queries import recordings as asked
-from memwatch.queries.conclusions import conclude
-from memwatch.services import flamegraphs, investigations, recording_files, recordings
+from memwatch.queries.recordings import conclude
+from memwatch.services.recordings import flamegraphs, requests, storage, triggers
 
 FORMS = {
     "json": "application/json",
@@ -96,7 +96,7 @@ class RecordingView(ReadView):
     def cancel(self, request: Request, **_kwargs: Any) -> Response:
         """The process stops recording and throws away what it has."""
         recording = self.get_object()
-        recordings.cancel(recording, by=request.user)
+        requests.cancel(recording, by=request.user)
         return self._detail(self.get_queryset().get(pk=recording.pk))
 
     @documented(
@@ -124,8 +124,8 @@ class RecordingView(ReadView):
         form = request.query_params.get("as", own[0])
         if form not in own:
             raise ValidationError({"as": f"{form[:20]} is none of: {', '.join(own)}"})
-        content = _content(recording, form, values=recordings.may_see_values(request.user))
-        recordings.downloaded(recording, form, by=request.user)
+        content = _content(recording, form, values=requests.may_see_values(request.user))
+        requests.downloaded(recording, form, by=request.user)
         answer = HttpResponse(content, content_type=FORMS[form])
         answer["Content-Disposition"] = f'attachment; filename="memwatch-{recording.kind}-{recording.pk}.{form}"'
         answer["Content-Security-Policy"] = "sandbox; default-src 'none'"
@@ -156,7 +156,7 @@ class RecordingView(ReadView):
         group = asked.group_of(recording)
         result = _result(recording)
         values = RecordingSerializer(recording).data
-        allowed = recordings.may_see_values(self.request.user)
+        allowed = requests.may_see_values(self.request.user)
         values["result"] = result if allowed else asked.without_values(result)
         values["followed_by"] = [row.pk for row in group if row.follows_id == recording.pk]
         found = conclude(group, asked.container_of(recording.leak))
@@ -166,18 +166,18 @@ class RecordingView(ReadView):
 
 def _begin(given: dict[str, Any], user: Any) -> Recording:
     process, leak, kind, options = given["process"], given["leak"], given["kind"], given["options"]
-    wait_s = recordings.REFUSAL_WAIT_S
+    wait_s = requests.REFUSAL_WAIT_S
     if leak is not None and kind is None:
-        return investigations.investigate(leak, by=user, wait_s=wait_s)
+        return triggers.investigate(leak, by=user, wait_s=wait_s)
     if leak is not None:
-        return investigations.record(leak, kind, by=user, process=process, options=options, wait_s=wait_s)
-    return recordings.request(process, kind, by=user, options=options, wait_s=wait_s)
+        return triggers.record(leak, kind, by=user, process=process, options=options, wait_s=wait_s)
+    return requests.request(process, kind, by=user, options=options, wait_s=wait_s)
 
 
 def _result(recording: Recording) -> dict[str, Any] | None:
     try:
-        return recording_files.result_of(recording)
-    except recording_files.OutcomeMissing:
+        return storage.result_of(recording)
+    except storage.OutcomeMissing:
         return None
 
 
@@ -185,10 +185,10 @@ def _content(recording: Recording, form: str, *, values: bool) -> bytes:
     """Raises :class:`NotFound` where there is none, and :class:`ActionRefused` for one that cannot be rendered."""
     try:
         if recording.state != Recording.State.DONE:
-            raise recording_files.OutcomeMissing(f"{recording} is {recording.get_state_display()}")
+            raise storage.OutcomeMissing(f"{recording} is {recording.get_state_display()}")
         if form == "json":
-            result = recording_files.result_of(recording)
+            result = storage.result_of(recording)
             return json.dumps(result if values else asked.without_values(result), ensure_ascii=False).encode()
-        return recording_files.read(recording) if form == "bin" else flamegraphs.render(recording, form)
-    except recording_files.OutcomeMissing as error:
+        return storage.read(recording) if form == "bin" else flamegraphs.render(recording, form)
+    except storage.OutcomeMissing as error:
         raise NotFound(str(error)) from None

@@ -1,4 +1,4 @@
-"""``manage.py memwatch_baseline``: what processes are compared with, shown or set anew."""
+"""``manage.py memwatch_baseline``: show or reset baselines."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError, CommandParser
 
-from memwatch import words
+from memwatch import formatting
 from memwatch.models import Baseline
 from memwatch.queries import baselines_of, fleet
 from memwatch.services import ActionRefused, audit, baselines
 from memwatch.terminal import selection
-from memwatch.terminal.command import TablesCommand
+from memwatch.terminal.selection import TablesCommand
 
 
 class Command(TablesCommand):
     help = (
-        "Shows the baselines, or sets them anew. "
+        "Shows or resets baselines. "
         "Examples: memwatch_baseline list; memwatch_baseline reset web-1 --reason deploy; "
         "memwatch_baseline reset --service web (the median of its processes, also for those that start later); "
         "memwatch_baseline reset --all. Exit code: 0 when every one was reset, 1 when one was not."
@@ -42,8 +42,8 @@ class Command(TablesCommand):
         items = fleet()
         rows = baselines_of([item.process for item in items])
         for item in items:
-            used = words.megabytes(item.figures.heap_used_mb if item.figures else None)
-            line = f"{item.process}: heap {used}, drift {words.signed_percent(item.drift_percent)}"
+            used = formatting.megabytes(item.figures.heap_used_mb if item.figures else None)
+            line = f"{item.process}: heap {used}, drift {formatting.signed_percent(item.drift_percent)}"
             row = rows.get(item.process.pk)
             self.stdout.write(f"{line}, {_against(row)}")
         if not items:
@@ -83,7 +83,7 @@ def _against(row: Baseline | None) -> str:
     if row is None:
         return "no baseline yet"
     whose = "its own" if row.process_id is not None else "its service's"
-    return f"against {whose} baseline of {words.age(row.timestamp)}{f' ({row.reason})' if row.reason else ''}"
+    return f"against {whose} baseline of {formatting.age(row.timestamp)}{f' ({row.reason})' if row.reason else ''}"
 
 
 def _user(name: str | None) -> Any:

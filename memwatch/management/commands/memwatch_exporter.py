@@ -12,8 +12,8 @@ from prometheus_client.core import Metric
 
 from memwatch.agent import own
 from memwatch.conf import get_settings
+from memwatch.metrics.background_refresh import Refresher
 from memwatch.metrics.collector import FleetCollector
-from memwatch.metrics.refresh import Refresher
 from memwatch.metrics.server import DEFAULT_PORT, ListenError, MetricsServer, required_token
 
 

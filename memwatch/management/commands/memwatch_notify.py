@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from memwatch.services import audit, notifications
-from memwatch.terminal.command import TablesCommand
+from memwatch.terminal.selection import TablesCommand
 
 
 class Command(TablesCommand):
@@ -26,7 +26,7 @@ class Command(TablesCommand):
         if unknown:
             raise CommandError(f"no channel {unknown[0]}: ALERT_CHANNELS has {', '.join(known) or 'none'}")
         if not known:
-            raise CommandError('nobody is told: give MEMWATCH["ALERT_CHANNELS"], e.g. ["mailto:ops@example.org"]')
+            raise CommandError('no channel is set: give MEMWATCH["ALERT_CHANNELS"], e.g. ["mailto:ops@example.org"]')
         failed = 0
         audit.at_terminal(f"Test message to {', '.join(options['channels'] or known)}.")
         for name, error in notifications.try_out(options["channels"] or known):

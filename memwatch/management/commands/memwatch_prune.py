@@ -9,11 +9,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from memwatch.figures import MB
+from memwatch.records import MB
 from memwatch.services import audit
 from memwatch.services.retention import PruneResult, prune
 from memwatch.services.rollups import Progress
-from memwatch.terminal.command import TablesCommand
+from memwatch.terminal.selection import TablesCommand
 
 _WORDS = {
     "hourly_written": "hourly roll-ups written",

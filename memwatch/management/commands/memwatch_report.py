@@ -8,10 +8,10 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from memwatch.figures import SEVERITIES
 from memwatch.models import Leak
-from memwatch.terminal.command import TablesCommand
+from memwatch.records import SEVERITIES
 from memwatch.terminal.report import FORMATS, report, worst
+from memwatch.terminal.selection import TablesCommand
 
 FOUND = 2
 """The exit code where ``--fail-on`` has found its severity."""

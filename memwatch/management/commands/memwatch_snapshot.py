@@ -7,13 +7,13 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from memwatch import words
+from memwatch import formatting
 from memwatch.models import Command as Asked
 from memwatch.models import Snapshot
 from memwatch.queries import figures_of
 from memwatch.services import audit, commands
 from memwatch.terminal import selection
-from memwatch.terminal.command import TablesCommand
+from memwatch.terminal.selection import TablesCommand
 
 
 class Command(TablesCommand):
@@ -57,10 +57,10 @@ def _problem(row: Asked) -> str:
 
 def _sentence(snapshot: Snapshot) -> str:
     parts = [
-        f"RSS {words.kib(snapshot.rss_kib)}",
-        f"heap {words.kib(snapshot.heap_used_kib)} of {words.kib(snapshot.heap_limit_kib)}",
-        f"{words.count(snapshot.total_objects)} objects",
+        f"RSS {formatting.kib(snapshot.rss_kib)}",
+        f"heap {formatting.kib(snapshot.heap_used_kib)} of {formatting.kib(snapshot.heap_limit_kib)}",
+        f"{formatting.count(snapshot.total_objects)} objects",
     ]
     if snapshot.census_pause_us is not None:
-        parts.append(f"pause {words.milliseconds(snapshot.census_pause_us / 1000)}")
+        parts.append(f"pause {formatting.milliseconds(snapshot.census_pause_us / 1000)}")
     return ", ".join(parts)

@@ -12,7 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import close_old_connections
 from django.utils import timezone
 
-from memwatch.terminal.command import TablesCommand
+from memwatch.terminal.selection import TablesCommand
 from memwatch.terminal.table import SORTS, Row, arranged, heading, plain, rows
 
 

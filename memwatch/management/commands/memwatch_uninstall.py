@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from memwatch import words
+from memwatch import formatting
 from memwatch.services import uninstall
 
 AFTERWARDS = (
@@ -52,6 +52,6 @@ class Command(BaseCommand):
                 self.stdout.write(f"✗ {part.what}: {type(error).__name__}: {str(error)[:200]}")
                 return False
         verb = "removed" if yes else "would be removed"
-        self.stdout.write(f"{words.count(part.count):>8}  {part.what} {verb}")
+        self.stdout.write(f"{formatting.count(part.count):>8}  {part.what} {verb}")
         self.stdout.flush()
         return True

@@ -1,5 +1,5 @@
 /* Draws the charts of a page with Chart.js, from <script type="application/json" id="memwatch-charts"> that the server
- * writes (memwatch/admin/drawing.py has the same as Python values). Each chart has a <canvas id="…">. Times are
+ * writes (memwatch/admin/chart_data.py has the same as Python values). Each chart has a <canvas id="…">. Times are
  * milliseconds since 1970.
  *
  * A canvas that is drawn has data-drawn.

@@ -17,11 +17,13 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import BaseCommand, CommandError, CommandParser, call_command
+from django.db import connections
 
 from memwatch.conf import get_settings
-from project.stack import programs
 from project.state import state_folder
-from project.supervisor import Supervisor
+
+DEMO = {"MEMWATCH_SNAPSHOT_INTERVAL": "2", "MEMWATCH_CPU_BUDGET_PERCENT": "2"}
+"""A minute between snapshots is too long for a newcomer; looking that often costs more than the budget of every day."""
 
 
 class Command(BaseCommand):
@@ -51,21 +53,30 @@ class Command(BaseCommand):
             if shop_port is not None:
                 self._prepare_shop()
             self._say_where(options["port"], options["exporter_port"], shop_port, password)
-            configured = get_settings()
-            Supervisor(
-                programs(
-                    base=settings.BASE_DIR,
-                    var=settings.VAR_DIR,
-                    port=options["port"],
-                    exporter_port=options["exporter_port"],
-                    shop_port=shop_port,
-                    shared={
-                        "MEMWATCH_TRANSPORT": configured.transport_url,
-                        "MEMWATCH_COMMAND_KEY": configured.command_key,
-                    },
-                )
-            ).run()
-            self.stdout.write("memwatch has stopped.")
+            self._run(options["port"], options["exporter_port"], shop_port)
+
+    def _run(self, port: int, exporter_port: int, shop_port: int | None) -> None:
+        """Become the supervisor: what prepared the deployment need not wait beside it with all of Django."""
+        configured = get_settings()
+        procfiles = ["Procfile"] if shop_port is None else ["Procfile", "examples/Procfile"]
+        environment = {
+            **({} if shop_port is None else DEMO),
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "project.settings",
+            "PYTHONUNBUFFERED": "1",
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "MEMWATCH_VAR": str(settings.VAR_DIR),
+            "MEMWATCH_TRANSPORT": configured.transport_url,
+            "MEMWATCH_COMMAND_KEY": configured.command_key,
+            "PORT": str(port),
+            "EXPORTER_PORT": str(exporter_port),
+            "SHOP_PORT": str(shop_port),
+        }
+        connections.close_all()
+        os.chdir(settings.BASE_DIR)
+        os.execve(  # noqa: S606 - our own program
+            sys.executable, [sys.executable, "-S", "project/supervisor.py", *procfiles], environment
+        )
 
     def _prepare(self) -> None:
         self.stdout.write("Preparing the database and the static files …")
@@ -145,6 +156,7 @@ def _only_one(path: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
+        os.set_inheritable(file.fileno(), True)  # the supervisor keeps the lock
         yield
 
 

@@ -1,4 +1,7 @@
-"""The site ``depot``, with its state below the folder ``SITE_FOLDER``."""
+"""The site ``depot``: its state is below the folder ``SITE_FOLDER``, or on ``SITE_POSTGRES`` and ``SITE_REDIS``.
+
+The first of these is a port of the loopback, the second a URL without the number of a database.
+"""
 
 import os
 from pathlib import Path
@@ -6,6 +9,7 @@ from pathlib import Path
 from memwatch.schedule import beat_schedule
 
 FOLDER = Path(os.environ["SITE_FOLDER"])
+POSTGRES, REDIS = os.environ.get("SITE_POSTGRES"), os.environ.get("SITE_REDIS")
 DATABASE_SCHEDULER = os.environ.get("SITE_SCHEDULER") == "database"
 
 DEBUG = False
@@ -15,6 +19,14 @@ USE_TZ = True
 ROOT_URLCONF = "tests.foreign.depot.urls"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(FOLDER / "db.sqlite3")}}
+if POSTGRES:
+    DATABASES["default"] = {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": "depot",
+        "USER": "memwatch",
+        "HOST": "127.0.0.1",
+        "PORT": POSTGRES,
+    }
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -70,6 +82,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 for _folder in CELERY_BROKER_TRANSPORT_OPTIONS.values():
     Path(_folder).mkdir(exist_ok=True)
 MEMWATCH = {"TRANSPORT": f"local://{FOLDER}/transport", "RECORDINGS_FOLDER": str(FOLDER / "recordings")}
+if REDIS:
+    CELERY_BROKER_URL, CELERY_BROKER_TRANSPORT_OPTIONS = f"{REDIS}/7", {}
+    MEMWATCH["TRANSPORT"] = f"{REDIS}/8"
 CELERY_BEAT_SCHEDULE = {
     "water": {"task": "depot.water_the_plants", "schedule": 3600.0},
     **beat_schedule(MEMWATCH),

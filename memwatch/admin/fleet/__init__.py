@@ -1,0 +1,1 @@
+"""Services, processes and slots."""

@@ -1,0 +1,128 @@
+"""What can be done to processes and services: a snapshot now, a new baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from memwatch.admin.actions import Act, ConfirmForm, Outcome, Refusal, one_by_one
+from memwatch.models import Command, Process, Service
+from memwatch.services import baselines, commands
+
+SNAPSHOT_WAIT_S = 3.0
+"""How long the page of one process waits for its snapshot."""
+
+
+class ReasonForm(ConfirmForm):
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        required=False,
+        max_length=300,
+        widget=forms.TextInput(attrs={"class": "vTextField", "autofocus": True}),
+        help_text=gettext_lazy("For the record, e.g. “after the deployment of 2.4”."),
+    )
+
+
+def _key(values: Mapping[str, Any], row: Process | Service) -> str | None:
+    key = values.get("key")
+    return f"admin-{key}-{row.pk}" if key else None
+
+
+def _reset_processes(processes: Sequence[Process], user: Any, values: Mapping[str, Any]) -> Outcome:
+    """One waits for its fresh snapshot by itself; several are asked together first, so that the page waits but once."""
+    wait_s = baselines.WAIT_S
+    if len(processes) > 1:
+        commands.request_snapshots([each for each in processes if each.is_alive], wait_s=baselines.WAIT_S)
+        wait_s = 0.0
+
+    def reset(process: Process, by: Any, form: Mapping[str, Any]) -> None:
+        baselines.reset_process(
+            process, by=by, reason=form.get("reason", ""), idempotency_key=_key(form, process), wait_s=wait_s
+        )
+
+    return one_by_one(reset)(processes, user, values)
+
+
+def _reset_service(service: Service, user: Any, values: Mapping[str, Any]) -> None:
+    baselines.reset_service(service, by=user, reason=values.get("reason", ""), idempotency_key=_key(values, service))
+
+
+def _snapshot_processes(processes: Sequence[Process], user: Any, _values: Mapping[str, Any]) -> Outcome:
+    """One process is waited for; several are only asked, and their snapshots arrive within seconds."""
+    alone = len(processes) == 1
+    asked = commands.request_snapshots(processes, by=user, wait_s=SNAPSHOT_WAIT_S if alone else 0.0)
+    refused = [
+        Refusal(obj=process, reason=command.detail or command.get_state_display())
+        for process, command in zip(processes, asked, strict=True)
+        if command.state in (Command.State.REFUSED, Command.State.FAILED)
+    ]
+    note = _("The snapshots arrive within seconds.")
+    if alone:
+        here = asked[0].state == Command.State.DONE
+        note = _("The snapshot is here.") if here else _("It has not answered yet: the snapshot appears when it does.")
+    return Outcome(done=len(asked) - len(refused), refused=refused, note=note)
+
+
+def _snapshot_services(services: Sequence[Service], user: Any, values: Mapping[str, Any]) -> Outcome:
+    alive = Process.objects.alive().filter(service__in=services, outside=False).select_related("service")
+    found = list(alive)
+    empty = [service for service in services if service.pk not in {process.service_id for process in found}]
+    outcome = _snapshot_processes(found, user, values) if found else Outcome(done=0)
+    asked = ngettext("%d process was asked.", "%d processes were asked.", outcome.done) % outcome.done
+    return Outcome(
+        done=len(services) - len(empty) if outcome.done else 0,
+        refused=[Refusal(obj=service, reason=_("no process of it is alive")) for service in empty] + [*outcome.refused],
+        note=f"{asked} {outcome.note}",
+    )
+
+
+RESET_PROCESS = Act(
+    name="reset-baseline",
+    label=gettext_lazy("Reset baseline"),
+    permission="reset_baseline",
+    run=_reset_processes,
+    done=lambda n: (
+        ngettext("The baseline of %d process was reset.", "The baselines of %d processes were reset.", n) % n
+    ),
+    applies=lambda process: process.is_alive,
+    becomes=gettext_lazy("is compared with its figures of now"),
+    consequence=gettext_lazy(
+        "The figures of now become what later ones are compared with: drift starts from 0 again. "
+        "The old baseline is kept in the list of baselines. Leaks are judged as before."
+    ),
+    form=ReasonForm,
+)
+SNAPSHOT_PROCESS = Act(
+    name="snapshot",
+    label=gettext_lazy("Snapshot now"),
+    permission="take_snapshot",
+    run=_snapshot_processes,
+    done=lambda n: ngettext("%d process was asked for a snapshot.", "%d processes were asked for a snapshot.", n) % n,
+    applies=lambda process: process.is_alive and not process.outside,
+    confirm=False,
+)
+RESET_SERVICE = Act(
+    name="reset-baseline",
+    label=gettext_lazy("Reset baseline"),
+    permission="reset_baseline",
+    run=one_by_one(_reset_service),
+    done=lambda n: ngettext("The baseline of %d service was reset.", "The baselines of %d services were reset.", n) % n,
+    becomes=gettext_lazy("its processes are compared with their median of now"),
+    consequence=gettext_lazy(
+        "The median of its processes' figures of now becomes what all of its processes are compared with, "
+        "those that start later too. The old baseline is kept in the list of baselines."
+    ),
+    form=ReasonForm,
+)
+SNAPSHOT_SERVICE = Act(
+    name="snapshot",
+    label=gettext_lazy("Snapshot now"),
+    permission="take_snapshot",
+    run=_snapshot_services,
+    done=lambda n: ngettext("%d service was asked for snapshots.", "%d services were asked for snapshots.", n) % n,
+    confirm=False,
+)

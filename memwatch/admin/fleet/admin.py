@@ -1,0 +1,194 @@
+"""Services, releases and the interned type names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from memwatch import queries
+from memwatch.admin import formats, panels
+from memwatch.admin.base import BoundedPaginator, PageAdmin
+from memwatch.admin.fleet import actions, pages
+from memwatch.admin.leaks import tables
+from memwatch.admin.overview import tables as overview_tables
+from memwatch.admin.process_tables import process_row
+from memwatch.admin.row_page import RowAdmin, RowPage
+from memwatch.models import Baseline, Leak, ObjectType, Process, Release, Service
+from memwatch.queries import LeakGlance, ProcessFigures
+from memwatch.queries.leaks import leaks_by_id
+
+SHOWN_RELEASES = 5
+SHOWN_BASELINES = 5
+SHOWN_PROCESSES = 200
+SHOWN_LEAKS = 30
+
+
+@admin.register(Service)
+class ServiceAdmin(PageAdmin):
+    list_display = ("name", "alive", "rss", "open_leaks", "first_seen")
+    search_fields = ("name",)
+    search_help_text = gettext_lazy("Part of the name")
+    about = gettext_lazy("Groups of processes that run the same program, e.g. web, worker, beat.")
+    empty = gettext_lazy(
+        "No service yet. Add memwatch to the INSTALLED_APPS of the site and restart its processes; "
+        "MEMWATCH_SERVICE in their environment names the service."
+    )
+    acts = (actions.SNAPSHOT_SERVICE, actions.RESET_SERVICE)
+    page_template = "admin/memwatch/service/page.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Service]:
+        leaks = Leak.objects.active().filter(service=OuterRef("pk")).order_by().values("service")
+        alive = Process.objects.alive().filter(service=OuterRef("pk")).order_by().values("service")
+        rows: QuerySet[Service] = super().get_queryset(request)
+        # Each a look at the living alone: a join would read the snapshots of all that ever lived.
+        return rows.annotate(
+            alive_processes=Coalesce(Subquery(alive.annotate(found=Count("pk")).values("found")), 0),
+            alive_rss_kib=Subquery(alive.annotate(found=Sum("last_snapshot__rss_kib")).values("found")),
+            leaks_open=Coalesce(Subquery(leaks.annotate(found=Count("object_type", distinct=True)).values("found")), 0),
+        )
+
+    @admin.display(description=gettext_lazy("processes alive"), ordering="alive_processes")
+    def alive(self, service: Any) -> SafeString:
+        url = formats.changelist("process", service__id__exact=service.pk)
+        return formats.number(formats.link(url, formats.count(service.alive_processes)))
+
+    @admin.display(description=gettext_lazy("RSS of all"), ordering="alive_rss_kib")
+    def rss(self, service: Any) -> SafeString:
+        return formats.number(formats.kib(service.alive_rss_kib))
+
+    @admin.display(description=gettext_lazy("open leaks"), ordering="leaks_open")
+    def open_leaks(self, service: Any) -> SafeString:
+        url = formats.changelist("leak", service__id__exact=service.pk)
+        return formats.number(formats.link(url, formats.count(service.leaks_open)))
+
+    @admin.display(description=gettext_lazy("first seen"), ordering="created_at")
+    def first_seen(self, service: Service) -> SafeString:
+        return formats.when(service.created_at)
+
+    def page(self, request: HttpRequest, obj: Service) -> Mapping[str, Any]:
+        now = timezone.now()
+        alive = Process.objects.alive().filter(service=obj)
+        rows = alive.select_related("service", "release", "last_snapshot")[: SHOWN_PROCESSES + 1]
+        items = queries.figures_of_processes(list(rows), census=True)
+        past = queries.recent(items, now).get(obj.pk)
+        leaks = tables.worst_first(queries.leaks_at_a_glance(obj.pk))
+        causes = tables.causes_of(leaks)
+        whole = leaks_by_id(cause[0].pk for cause in causes[:SHOWN_LEAKS])
+        return {
+            "title": obj.name,
+            "subtitle": _("service"),
+            "tiles": self._tiles(items, causes, past),
+            "spark": overview_tables.spark(past, len(items)),
+            "processes": [process_row(item, now) for item in items[:SHOWN_PROCESSES]],
+            "more_processes": len(items) > SHOWN_PROCESSES,
+            "processes_url": formats.changelist("process", service__id__exact=obj.pk),
+            "leaks": tables.cause_rows(causes[:SHOWN_LEAKS], whole, now),
+            "more_leaks": max(0, len(causes) - SHOWN_LEAKS),
+            "all_leaks_url": formats.changelist("leak", service__id__exact=obj.pk),
+            "baselines": self._baselines(obj, now),
+            "releases": [
+                {
+                    "url": formats.page_url("release", release.pk),
+                    "name": release.name,
+                    "seen": formats.when(release.first_seen_at, now),
+                }
+                for release in obj.releases.all()[:SHOWN_RELEASES]
+            ],
+        }
+
+    def _tiles(
+        self, items: Sequence[ProcessFigures], causes: Sequence[Sequence[LeakGlance]], past: queries.Recent | None
+    ) -> list[panels.Line]:
+        known = [item.figures for item in items if item.figures is not None]
+        rss = [figures.rss_mb for figures in known if figures.rss_mb is not None]
+        heap = [figures.heap_used_mb for figures in known if figures.heap_used_mb is not None]
+        shares = [figures.heap_percent for figures in known if figures.heap_percent is not None]
+        return [
+            panels.Line(label=_("Processes alive"), value=formats.count(len(items))),
+            panels.Line(label=_("RSS of all"), value=formats.megabytes(sum(rss) if rss else None)),
+            panels.Line(label=_("Heap used by all"), value=formats.megabytes(sum(heap) if heap else None)),
+            panels.Line(
+                label=_("Fullest heap"), value=formats.percent(max(shares, default=None)), hint=_("of its limit")
+            ),
+            panels.Line(
+                label=_("Fastest growth an hour"),
+                value=formats.signed_megabytes(past.growth_mb_per_hour if past else None),
+                hint=_("RSS of one process"),
+            ),
+            panels.Line(
+                label=_("Open leaks"), value=formats.count(len(causes)), tone=causes[0][0].severity if causes else ""
+            ),
+        ]
+
+    def _baselines(self, service: Service, now: datetime) -> list[dict[str, Any]]:
+        rows = Baseline.objects.filter(service=service, process=None).select_related("created_by")[:SHOWN_BASELINES]
+        return [
+            {
+                "url": formats.page_url("baseline", row.pk),
+                "set": formats.when(row.created_at, now),
+                "by": str(row.created_by or _("memwatch")),
+                "reason": row.reason,
+                "heap": formats.kib(row.heap_used_kib),
+                "objects": formats.count(row.total_objects),
+                "active": row.active,
+            }
+            for row in rows
+        ]
+
+
+@admin.register(Release)
+class ReleaseAdmin(RowAdmin):
+    list_display = ("name", "service", "first_seen", "alive")
+    list_filter = ("service",)
+    search_fields = ("name", "service__name")
+    search_help_text = gettext_lazy("Release or service")
+    about = gettext_lazy(
+        "Versions of the services, as their processes report them. Charts mark them and leaks name them."
+    )
+    empty = gettext_lazy(
+        "No process reports a release. Set MEMWATCH_RELEASE in the environment of your processes, e.g. to the deployed "
+        "tag or commit: leaks then name the release that introduced them."
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Release]:
+        alive = Process.objects.alive().filter(release=OuterRef("pk"), outside=False).order_by().values("release")
+        rows: QuerySet[Release] = super().get_queryset(request).select_related("service")
+        return rows.annotate(running=Coalesce(Subquery(alive.annotate(found=Count("pk")).values("found")), 0))
+
+    @admin.display(description=gettext_lazy("first seen"), ordering="first_seen_at")
+    def first_seen(self, release: Release) -> SafeString:
+        return formats.when(release.first_seen_at)
+
+    @admin.display(description=gettext_lazy("processes alive"), ordering="running")
+    def alive(self, release: Any) -> SafeString:
+        return formats.number(formats.count(release.running))
+
+    def row_page(self, obj: Release, now: datetime) -> RowPage:
+        return pages.release(obj, now)
+
+
+@admin.register(ObjectType)
+class ObjectTypeAdmin(RowAdmin):
+    list_display = ("shown_name",)
+    search_fields = ("name",)
+    search_help_text = gettext_lazy("Part of the name")
+    paginator = BoundedPaginator
+    about = gettext_lazy("Python types that any process has reported, with the processes that have most of them.")
+    empty = gettext_lazy("No census yet: the first comes with the first snapshots.")
+
+    @admin.display(description=gettext_lazy("type"), ordering="name")
+    def shown_name(self, row: ObjectType) -> SafeString:
+        return formats.type_name(row.name)
+
+    def row_page(self, obj: ObjectType, now: datetime) -> RowPage:
+        return pages.object_type(obj, now)

@@ -1,0 +1,187 @@
+"""The page of one process: how it is, what leaks, what it was like over time, what it is made of."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from memwatch import queries
+from memwatch.admin import charts, formats, panels, time_ranges
+from memwatch.admin.fleet import slots
+from memwatch.admin.leaks import tables
+from memwatch.admin.process_tables import process_state
+from memwatch.models import Baseline, Leak, Process, Snapshot
+from memwatch.records import KIB_PER_MB, MemorySnapshot
+
+
+def context(process: Process, query: Mapping[str, str], now: datetime) -> dict[str, Any]:
+    """What its template shows, for the range that the URL asks for."""
+    last, baseline = queries.last_snapshot_of(process), queries.baseline_of(process)
+    counted = queries.last_census(last) if last and not process.outside else None
+    figures = _with_census(last, counted)
+    leaks = tables.worst_first(process.leaks.unresolved().select_related("service", "process__service"))
+    leaking = [leak.object_type for leak in leaks if leak.state != Leak.State.SUPPRESSED]
+    comparison = queries.compare(baseline, counted) if baseline and counted else None
+    chosen = time_ranges.asked(
+        query,
+        now=now,
+        first=min(process.started_at, process.first_seen_at),
+        last=None if process.is_alive else process.ended_at,
+    )
+    types = _drawn_types(comparison, leaking, figures.top_objects if figures else None)
+    history = queries.charted([process], since=chosen.since, until=chosen.until, types=types)[process.pk]
+    happened = queries.events([process], since=chosen.since, until=chosen.until)
+    return {
+        "outside": process.outside,
+        "title": process.slot,
+        "subtitle": _("on %s") % process.host,
+        "state": process_state(process),
+        "facts": _facts(process, now),
+        "figures": figures,
+        "taken": formats.when(figures.timestamp, now) if figures else "",
+        "tiles": [*panels.now_tiles(figures, queries.drift_between(process, baseline, last)), *_end_tile(leaks, now)],
+        "leaks": [tables.leak_row(leak, now) for leak in leaks],
+        "charts": charts.process_charts(
+            [history],
+            types=types,
+            baseline=baseline,
+            since=chosen.since,
+            until=chosen.until,
+            markers=charts.markers(happened),
+            outside=process.outside,
+        ),
+        "range": chosen,
+        "ranges": chosen.links,
+        "baseline": baseline,
+        "baseline_text": baseline_text(baseline, now),
+        "counted": formats.when(counted.timestamp, now) if counted and counted is not last else "",
+        "types": _types(comparison, figures, leaking),
+        "containers": panels.container_rows(figures.big_containers if figures else None),
+        "memory_lines": panels.memory_lines(figures) if figures else [],
+        "object_lines": [*panels.object_lines(figures), _census_line(process)] if figures else [],
+        "identity": _identity(process, now),
+        "neighbours": slots.neighbours(process, now),
+        "slot_url": slots.url(process),
+        "snapshots_url": formats.changelist("snapshot", process__id__exact=process.pk),
+        "compare_url": compare_url(process, baseline, counted or last),
+    }
+
+
+def _with_census(last: Snapshot | None, counted: Snapshot | None) -> MemorySnapshot | None:
+    """The last figures, with the objects of the latest census where there was none this time."""
+    if last is None:
+        return None
+    if counted is None or counted is last:
+        return queries.figures_of(last)
+    figures, census = queries.figures_of_many([last, counted])
+    return dataclasses.replace(figures, total_objects=census.total_objects, top_objects=census.top_objects)
+
+
+def compare_url(process: Process, baseline: Baseline | None, after: Snapshot | None) -> str:
+    """The comparison of a snapshot, the last that counted, with the baseline; the choice alone where one is missing."""
+    values: dict[str, Any] = {"process": process.pk}
+    if after is not None and baseline is not None:
+        values |= {"from": f"baseline-{baseline.pk}", "to": after.pk}
+    try:
+        return f"{reverse('admin:memwatch_snapshot_compare')}?{urlencode(values)}"
+    except NoReverseMatch:
+        return ""
+
+
+def baseline_text(baseline: Baseline | None, now: datetime) -> str | SafeString:
+    """What the process is compared with."""
+    if baseline is None:
+        return _("There is no baseline yet: it is set by the first snapshot after the warm-up.")
+    whose = _("of the service") if baseline.process_id is None else _("of this process")
+    how = _("set automatically") if baseline.automatic else _("reset")
+    return format_html(
+        _("Compared with the {} {}, {} {}."),
+        formats.link(formats.page_url("baseline", baseline.pk), _("baseline")),
+        whose,
+        how,
+        formats.when(baseline.created_at, now),
+    )
+
+
+def _types(
+    comparison: queries.Comparison | None, figures: MemorySnapshot | None, leaking: Sequence[str]
+) -> list[panels.TypeRow]:
+    if comparison is not None:
+        return panels.type_rows(comparison, leaking)
+    return panels.types_alone(figures) if figures else []
+
+
+def _drawn_types(
+    comparison: queries.Comparison | None, leaking: Sequence[str], counts: Mapping[str, int] | None
+) -> list[str]:
+    """Those that leak, then those that grew most; without a baseline the most numerous."""
+    if comparison is None:
+        grown = sorted(counts or {}, key=lambda name: -(counts or {})[name])
+    else:
+        grown = [row.name for row in comparison.types if (row.difference or 0) > 0]
+    known = set(counts or {})
+    return list(dict.fromkeys([*(name for name in leaking if name in known), *grown]))[: charts.SHOWN_TYPES]
+
+
+def _end_tile(leaks: Sequence[Leak], now: datetime) -> list[panels.Line]:
+    counted = [leak for leak in leaks if leak.state != Leak.State.SUPPRESSED]
+    ends = [left for leak in counted if (left := leak.time_left_s(now)) is not None]
+    if not ends:
+        return []
+    value = _("in %s") % formats.duration(min(ends))
+    return [panels.Line(label=_("Memory runs out"), value=value, hint=_("if it goes on like this"))]
+
+
+def _census_line(process: Process) -> panels.Line:
+    """How often its objects are counted, and whether that is enough for a verdict."""
+    every = process.census_interval_s
+    return panels.Line(
+        label=_("Objects counted"),
+        value=formats.NOT_MEASURED if every is None else _("every %s") % formats.duration(every),
+        hint=_("often enough for a verdict") if process.leaks_known else _("too few counts for a verdict yet"),
+        tone="" if process.leaks_known or process.outside else "medium",
+    )
+
+
+def _facts(process: Process, now: datetime) -> list[str | SafeString]:
+    facts: list[str | SafeString] = [
+        formats.link(formats.page_url("service", process.service_id), process.service.name),
+        _("pid %d") % process.pid,
+        format_html(_("started {}"), formats.when(process.started_at, now)),
+        format_html(_("last seen {}"), formats.when(process.last_seen_at, now)),
+    ]
+    if process.release:
+        name = _("release %s") % process.release.name
+        facts.insert(1, formats.link(formats.page_url("release", process.release.pk), name))
+    if process.growing_since and process.is_alive:
+        rate = formats.megabytes((process.growth_kib_per_hour or 0) / KIB_PER_MB)
+        facts.append(
+            format_html(_("memory grows by {} an hour since {}"), rate, formats.when(process.growing_since, now))
+        )
+    if process.ended_at:
+        facts.append(format_html("{} {}", process.get_end_reason_display(), formats.when(process.ended_at, now)))
+    return facts
+
+
+def _identity(process: Process, now: datetime) -> list[panels.Line]:
+    return [
+        panels.Line(label=_("Program"), value=process.program or formats.NOT_MEASURED),
+        panels.Line(label=_("Command line"), value=process.command_line or formats.NOT_MEASURED),
+        panels.Line(label=_("Parent"), value=str(process.parent_pid or formats.NOT_MEASURED)),
+        panels.Line(label=_("Python"), value=process.python or formats.NOT_MEASURED),
+        panels.Line(label=_("Agent"), value=process.agent_version or formats.NOT_MEASURED),
+        panels.Line(label=_("Objects counted by"), value=process.census_method or formats.NOT_MEASURED),
+        panels.Line(label=_("Seen first"), value=formats.when(process.first_seen_at, now)),
+        panels.Line(label=_("Lease until"), value=formats.when(process.lease_expires_at, now)),
+        panels.Line(label=_("Snapshots dropped"), value=formats.count(process.dropped_snapshots)),
+        panels.Line(label=_("Samplings failed"), value=formats.count(process.sampling_failures)),
+        panels.Line(label=_("Commands refused"), value=formats.count(process.refused_commands)),
+    ]

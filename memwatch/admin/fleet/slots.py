@@ -1,0 +1,104 @@
+"""A slot across restarts: who held it one after the other, and their memory in one chart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from memwatch import queries
+from memwatch.admin import charts, formats, time_ranges
+from memwatch.admin.process_tables import process_state
+from memwatch.models import Process
+from memwatch.queries import Point
+
+MOST_LIVES = 30
+"""More than this are not drawn: the newest are."""
+
+
+def url(process: Process) -> str:
+    """The page of the process's slot."""
+    return reverse("admin:memwatch_process_slot", args=(process.service_id, process.host, process.slot_number))
+
+
+def holders(service: int, host: str, slot: int) -> QuerySet[Process]:
+    """Every process that held the slot."""
+    return Process.objects.filter(service=service, host=host, slot_number=slot)
+
+
+def neighbours(process: Process, now: datetime) -> list[dict[str, Any]]:
+    """The processes before and after this one in its slot."""
+    rows = holders(process.service_id, process.host, process.slot_number)
+    start, pk = process.started_at, process.pk
+    before = rows.filter(Q(started_at__lt=start) | Q(started_at=start, pk__lt=pk)).order_by("-started_at", "-pk")
+    after = rows.filter(Q(started_at__gt=start) | Q(started_at=start, pk__gt=pk)).order_by("started_at", "pk")
+    return [
+        {
+            "what": what,
+            "url": formats.page_url("process", other.pk),
+            "pid": other.pid,
+            "started": formats.when(other.started_at, now),
+            "state": process_state(other),
+        }
+        for what, found in ((_("Before it"), before), (_("After it"), after))
+        for other in found[:1]
+    ]
+
+
+def context(service: int, host: str, slot: int, query: Mapping[str, str], now: datetime) -> dict[str, Any] | None:
+    """The context of the page; ``None`` if no process ever held the slot. The number of queries is constant."""
+    rows = holders(service, host, slot).select_related("service", "release")
+    newest = rows.order_by("-started_at", "-pk").first()
+    if newest is None:
+        return None
+    oldest = rows.order_by("started_at", "pk")[0]
+    chosen = time_ranges.asked(
+        query, now=now, first=oldest.started_at, last=None if newest.is_alive else newest.ended_at
+    )
+    within = rows.filter(started_at__lt=chosen.until).filter(Q(ended_at=None) | Q(ended_at__gt=chosen.since))
+    lives = list(within.order_by("-started_at", "-pk")[: MOST_LIVES + 1])
+    more, lives = len(lives) > MOST_LIVES, lives[:MOST_LIVES][::-1]
+    points = queries.charted(lives, since=chosen.since, until=chosen.until) if lives else {}
+    happened = queries.events(lives, since=chosen.since, until=chosen.until)
+    leaks = queries.open_leaks(lives)
+    return {
+        "title": newest.slot,
+        "subtitle": _("slot on %s, across restarts") % host,
+        "state": process_state(newest),
+        "service": {"name": newest.service.name, "url": formats.page_url("service", service)},
+        "charts": charts.process_charts(
+            [points[life.pk] for life in lives],
+            since=chosen.since,
+            until=chosen.until,
+            markers=charts.markers(happened),
+            outside=newest.outside,
+        ),
+        "range": chosen,
+        "ranges": chosen.links,
+        "more": more,
+        "lives": [_life(life, points[life.pk], leaks.get(life.pk, 0), now) for life in reversed(lives)],
+    }
+
+
+def _life(process: Process, points: Sequence[Point], leaks: int, now: datetime) -> dict[str, Any]:
+    rss = [point.figures["rss_mb"] for point in points if "rss_mb" in point.figures]
+    last = process.ended_at or now
+    grown = rss[-1][1] - rss[0][1] if len(rss) > 1 else None
+    hours = (points[-1].at - points[0].at).total_seconds() / formats.HOUR if len(rss) > 1 else 0
+    return {
+        "url": formats.page_url("process", process.pk),
+        "pid": process.pid,
+        "release": process.release.name if process.release else "",
+        "state": process_state(process),
+        "started": formats.when(process.started_at, now),
+        "ended": formats.when(process.ended_at, now) if process.ended_at else "",
+        "lived": formats.duration((last - process.started_at).total_seconds()),
+        "first": formats.megabytes(rss[0][1] if rss else None),
+        "peak": formats.megabytes(max((each[2] for each in rss), default=None)),
+        "per_hour": formats.signed_megabytes(grown / hours if grown is not None and hours > 0 else None),
+        "leaks": formats.count(leaks),
+    }

@@ -1,0 +1,1 @@
+"""The leaks: their list, the page of one, and what can be done to it."""

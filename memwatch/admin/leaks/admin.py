@@ -1,0 +1,132 @@
+"""Leaks: the list, and what can be done about them. The page of one is in ``leak_page``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from memwatch.admin import formats
+from memwatch.admin.actions import Act
+from memwatch.admin.base import PageAdmin
+from memwatch.admin.leaks import actions, causes, evidence
+from memwatch.admin.leaks import page as leak_page
+from memwatch.models import Leak
+from memwatch.queries.leaks import SEVERITY_RANK
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Shows open and acknowledged leaks by default."""
+
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("active", gettext_lazy("open or acknowledged")), *Leak.State.choices, ("all", gettext_lazy("all"))]
+
+    def _chosen(self) -> str:
+        return self.value() or "active"
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        for key, title in self.lookup_choices:
+            query = changelist.get_query_string({self.parameter_name: key})
+            yield {"selected": self._chosen() == key, "query_string": query, "display": capfirst(title)}
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = self._chosen()
+        if chosen == "active":
+            return queryset.filter(state__in=(Leak.State.OPEN, Leak.State.ACKNOWLEDGED))
+        return queryset.filter(state=chosen) if chosen in Leak.State.values else queryset
+
+
+@admin.register(Leak)
+class LeakAdmin(PageAdmin):
+    list_display = (
+        "shown_type", "severity_shown", "state_shown", "growth", "per_hour", "exhaustion", "since",
+    )  # fmt: skip
+    list_display_links = None  # a row has several links: its leak, and each process of it
+    list_filter = (StateFilter, causes.RowsFilter, "severity", "kind", "confidence", "service")
+    search_fields = ("object_type", "service__name", "process__host", "verdict")
+    search_help_text = gettext_lazy("Type, service, host or words of the verdict")
+    acts = (
+        actions.ACKNOWLEDGE, actions.SNOOZE, actions.RESOLVE, actions.SUPPRESS, actions.REOPEN,
+        actions.COMMENT, actions.SNAPSHOT,
+    )  # fmt: skip
+    about = gettext_lazy(
+        "What grows and is not given back, worst first: by severity, then by the time that memory lasts. A type that "
+        "leaks in several processes of a service is one row. The list shows open and acknowledged leaks; the filter "
+        "shows snoozed, suppressed and resolved ones."
+    )
+    empty = gettext_lazy(
+        "No leak is open. A process is judged after 16 snapshots; until then, and for growth that stops, nothing is "
+        "opened. Resolved leaks are shown by the filter “state”."
+    )
+    ordering = (*causes.MOST_URGENT, "service__name", "kind", "object_type", "-detected_at", "-id")
+    page_template = "admin/memwatch/leak/page.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Leak]:
+        rows: QuerySet[Leak] = super().get_queryset(request)
+        return rows.select_related("service", "process__service", "process__release")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return causes.ByCause
+
+    def act_on_selected(self, request: HttpRequest, queryset: QuerySet[Any], act: Act) -> HttpResponse | None:
+        """A row stands for the leak in all its processes."""
+        if "rows" not in request.POST:
+            listed = self.get_changelist_instance(request)
+            queryset = listed.with_members(queryset) if isinstance(listed, causes.ByCause) else queryset
+        return super().act_on_selected(request, queryset, act)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        return lookup == "process__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
+
+    @admin.display(description=gettext_lazy("type"), ordering="object_type")
+    def shown_type(self, leak: Leak) -> SafeString:
+        held_in = evidence.held_in(leak)
+        held = format_html('<span class="mw-second">{}</span>', _("in %s") % held_in) if held_in else ""
+        name = formats.link(formats.page_url("leak", leak.pk), formats.type_name(evidence.name_of(leak)))
+        return format_html('{}{}<div class="mw-second">{}</div>', name, held, causes.where(leak))
+
+    @admin.display(description=gettext_lazy("severity"), ordering=SEVERITY_RANK)
+    def severity_shown(self, leak: Leak) -> SafeString:
+        return formats.severity_badge(leak.severity, leak.get_severity_display())
+
+    @admin.display(description=gettext_lazy("state"), ordering="state")
+    def state_shown(self, leak: Leak) -> SafeString:
+        return formats.state_badge(leak.state, leak.get_state_display())
+
+    @admin.display(description=gettext_lazy("growth"), ordering="growth_count")
+    def growth(self, leak: Leak) -> SafeString:
+        return formats.number(evidence.growth(leak, leak.growth_count))
+
+    @admin.display(description=gettext_lazy("an hour"), ordering="growth_per_hour")
+    def per_hour(self, leak: Leak) -> SafeString:
+        return formats.number(evidence.growth(leak, leak.growth_per_hour))
+
+    @admin.display(description=gettext_lazy("exhausted in"), ordering="time_to_exhaustion_s")
+    def exhaustion(self, leak: Leak) -> SafeString:
+        return formats.number(formats.duration(leak.time_left_s(timezone.now())))
+
+    @admin.display(description=gettext_lazy("grows since"), ordering="started_at")
+    def since(self, leak: Leak) -> SafeString:
+        return formats.when(leak.started_at or leak.detected_at)
+
+    def page(self, request: HttpRequest, obj: Leak) -> Mapping[str, Any]:
+        found = leak_page.context(obj, request.GET, timezone.now())
+        may_measure = self.may(request, actions.SNAPSHOT) and actions.SNAPSHOT.applies(obj)
+        return {
+            **found,
+            "buttons": [each for each in self.buttons(request, obj) if each["name"] != actions.SNAPSHOT.name],
+            "snapshot_url": self.act_url(obj, actions.SNAPSHOT) if may_measure else "",
+        }

@@ -1,0 +1,266 @@
+"""The page of one leak: the verdict, the curve, the chain of evidence, the rules, what to do, and who did what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from memwatch import queries
+from memwatch.admin import chart_data, charts, formats, panels, runbooks, time_ranges
+from memwatch.admin.chart_data import Marker
+from memwatch.admin.leaks import charts as leak_charts
+from memwatch.admin.leaks import evidence, steps
+from memwatch.admin.leaks.pooled_chart import pooled_chart
+from memwatch.admin.leaks.rules import rule_rows
+from memwatch.models import Leak, LeakEvent, Process
+from memwatch.queries import recordings as asked
+
+MOST_ENTRIES = 400
+"""Snapshots read for the length of a container: whole rows."""
+MOST_LIVES = 24
+"""Processes drawn for a leak that shows over many short lives."""
+MOST_EVENTS = 200
+BEFORE = 0.15
+"""Share of the leak's life to show before its beginning."""
+LEAST_SHOWN = timedelta(minutes=5)
+
+
+def context(leak: Leak, query: Mapping[str, str], now: datetime) -> dict[str, Any]:
+    """What its template shows, for the range that the URL asks for."""
+    raw = leak.evidence if isinstance(leak.evidence, Mapping) else {}
+    chosen = _range(leak, query, now)
+    points, lives = _points(leak, chosen), _lives(leak, chosen)
+    projection = leak_charts.projection_of(leak, points)
+    recordings = asked.recordings_of(leak)
+    events = list(leak.events.select_related("by").order_by("-at", "-id")[:MOST_EVENTS])
+    last = queries.last_snapshot_of(leak.process) if leak.process else None
+    return {
+        "title": evidence.name_of(leak),
+        "subtitle": _subtitle(leak),
+        **_standing(leak, events, now),
+        "badges": [
+            _severity_badge(leak),
+            formats.state_badge(leak.state, leak.get_state_display()),
+            formats.badge("confidence", leak.confidence, _("%s confidence") % leak.get_confidence_display()),
+        ],
+        "facts": _facts(leak, now),
+        "tiles": _tiles(leak, projection, now),
+        "charts": _charts(leak, points, lives=lives, chosen=chosen, projection=projection),
+        "range": chosen,
+        "ranges": _links(chosen, query),
+        "alive": leak.process is not None and leak.process.is_alive,
+        "steps": steps.steps(
+            leak,
+            points or _typical(lives),
+            queries.figures_of(last) if last else None,
+            releases=asked.releases_of(leak),
+            recordings=recordings,
+            beside=asked.leaks_beside(leak),
+        ),
+        "figures_lines": evidence.readable(leak, now),
+        "rules": rule_rows(raw),
+        "why_not": _why_not(leak, raw, now),
+        "todo": runbooks.what_to_do(leak),
+        "statistics": evidence.statistics_lines(raw),
+        "evidence_raw": panels.raw_json(raw),
+        "events": [_event(event, now) for event in events],
+    }
+
+
+def _range(leak: Leak, query: Mapping[str, str], now: datetime) -> time_ranges.TimeRange:
+    """The range of the URL; without one the leak's own life and a little before."""
+    since = leak.started_at or leak.detected_at
+    process = leak.process
+    last = process.ended_at if process is not None and process.ended_at else now
+    first = min(since, process.first_seen_at, process.started_at) if process is not None else since
+    if not {"range", "from", "to"} & query.keys():
+        begin = min(since - (last - since) * BEFORE, last - LEAST_SHOWN)
+        return time_ranges.TimeRange(since=max(begin, first - LEAST_SHOWN), until=last, key="", end=last)
+    return time_ranges.asked(query, now=now, first=first, last=last)
+
+
+def _links(chosen: time_ranges.TimeRange, query: Mapping[str, str]) -> list[dict[str, Any]]:
+    own = not {"range", "from", "to"} & query.keys()
+    return [{"label": _("since it began"), "query": "?", "current": own}, *chosen.links]
+
+
+def _points(leak: Leak, chosen: time_ranges.TimeRange) -> list[queries.Point]:
+    if leak.process is None:
+        return []
+    types = [leak.object_type] if leak.kind == Leak.Kind.OBJECTS else []
+    found = queries.charted([leak.process], since=chosen.since, until=chosen.until, types=types)
+    return found[leak.process.pk]
+
+
+def _charts(
+    leak: Leak,
+    points: Sequence[queries.Point],
+    *,
+    lives: Mapping[str, leak_charts.Lives],
+    chosen: time_ranges.TimeRange,
+    projection: leak_charts.Projection | None,
+) -> dict[str, Any]:
+    if leak.process is None:
+        return _charts_of_lives(leak, lives, chosen)
+    entries = []
+    if evidence.token_of(leak) is not None:
+        entries = queries.history(leak.process, since=chosen.since, until=chosen.until, limit=MOST_ENTRIES)
+    drawn = leak_charts.charts_of(leak, points, entries, projection)
+    ends = [each.times[-1] for chart in drawn for each in chart.series if each.times]
+    happened = queries.events([leak.process], since=chosen.since, until=chosen.until)
+    marks = charts.markers(happened)
+    if chosen.since <= leak.detected_at <= chosen.until and not any(each.kind == "leak" for each in marks):
+        marks.append(Marker(at=leak.detected_at, kind="leak", label=_("detected")))
+    return chart_data.page_of_charts(drawn, since=chosen.since, until=max([chosen.until, *ends]), markers=marks)
+
+
+def _charts_of_lives(
+    leak: Leak, lives: Mapping[str, leak_charts.Lives], chosen: time_ranges.TimeRange
+) -> dict[str, Any]:
+    """All lives laid over each other first, as they were judged; then one after the other."""
+    pooled = pooled_chart(leak, [life for slot in lives.values() for life in slot])
+    happened = queries.events_of_service(leak.service_id, since=chosen.since, until=chosen.until)
+    return chart_data.page_of_charts(
+        [*([pooled] if pooled else []), *leak_charts.charts_of_lives(leak, lives)],
+        since=chosen.since,
+        until=chosen.until,
+        markers=charts.markers(happened),
+    )
+
+
+def _lives(leak: Leak, chosen: time_ranges.TimeRange) -> dict[str, list[list[queries.Point]]]:
+    """The newest processes of the service by slot, each slot's lives oldest first; none for a leak of one process."""
+    if leak.process_id is not None:
+        return {}
+    rows = Process.objects.filter(service=leak.service_id, outside=False, started_at__lte=chosen.until)
+    newest = list(rows.select_related("service").order_by("-started_at", "-pk")[:MOST_LIVES])
+    types = [leak.object_type] if leak.kind == Leak.Kind.OBJECTS else []
+    found = queries.charted(newest, since=chosen.since, until=chosen.until, types=types) if newest else {}
+    slots: dict[str, list[list[queries.Point]]] = {}
+    for process in reversed(newest):
+        if found.get(process.pk):
+            slots.setdefault(process.slot, []).append(found[process.pk])
+    return dict(sorted(slots.items()))
+
+
+def _typical(lives: Mapping[str, leak_charts.Lives]) -> Sequence[queries.Point]:
+    """The life whose RSS gained as much as the median of all."""
+    gains = []
+    for number, life in enumerate(life for slot in lives.values() for life in slot):
+        known = [point.figures["rss_mb"][1] for point in life if "rss_mb" in point.figures]
+        if len(known) > 1:
+            gains.append((known[-1] - known[0], number, life))
+    return sorted(gains)[len(gains) // 2][2] if gains else []
+
+
+def _subtitle(leak: Leak) -> str:
+    words = {"where": leak.process or _("all of %s") % leak.service.name, "name": evidence.held_in(leak)}
+    return (_("leak in %(where)s, held in %(name)s") if words["name"] else _("leak in %(where)s")) % words
+
+
+def _facts(leak: Leak, now: datetime) -> list[str | SafeString]:
+    facts: list[str | SafeString] = [formats.link(formats.page_url("service", leak.service_id), leak.service.name)]
+    if leak.process:
+        facts.append(formats.link(formats.page_url("process", leak.process.pk), str(leak.process)))
+        if leak.process.release:
+            name = _("release %s") % leak.process.release.name
+            facts.append(formats.link(formats.page_url("release", leak.process.release.pk), name))
+        if leak.process.ended_at:
+            facts.append(format_html(_("the process ended {}"), formats.when(leak.process.ended_at, now)))
+    facts += _lives_judged(leak)
+    facts.append(format_html(_("detected {}"), formats.when(leak.detected_at, now)))
+    facts.append(format_html(_("last judged a leak {}"), formats.when(leak.last_seen_at, now)))
+    if leak.snoozed_until and leak.state == Leak.State.SNOOZED:
+        facts.append(format_html(_("snoozed until {}"), formats.exact(leak.snoozed_until)))
+    if leak.expected_growth_id:
+        url = formats.page_url("expectedgrowth", leak.expected_growth_id)
+        facts.append(formats.link(url, _("suppressed as expected growth")))
+    return facts
+
+
+def _lives_judged(leak: Leak) -> list[str]:
+    """For a leak of a service: how many lives show it, and how long they are."""
+    statistics = leak.evidence.get("statistics") if isinstance(leak.evidence, Mapping) else None
+    kept = statistics if isinstance(statistics, Mapping) else {}
+    lives, longest = kept.get("lives"), kept.get("life_s")
+    if leak.process_id is not None or not isinstance(lives, int) or not isinstance(longest, int | float):
+        return []
+    words = {"lives": formats.count(lives), "time": formats.duration(longest)}
+    return [_("seen over %(lives)s lives of up to %(time)s") % words]
+
+
+def _standing(leak: Leak, events: Sequence[LeakEvent], now: datetime) -> dict[str, Any]:
+    """The current verdict and its tone: a resolved leak is not shown in red."""
+    verdict = leak.verdict or _("This type grows and is not released.")
+    if leak.state != Leak.State.RESOLVED:
+        return {"verdict": verdict, "before": "", "tone": leak.severity}
+    return {"verdict": _closed(leak, events, now), "before": verdict, "tone": "resolved"}
+
+
+def _severity_badge(leak: Leak) -> SafeString:
+    label = leak.get_severity_display()
+    if leak.state == Leak.State.RESOLVED:
+        return formats.badge("was", "was", _("was %s") % label)
+    return formats.severity_badge(leak.severity, label)
+
+
+def _closed(leak: Leak, events: Sequence[LeakEvent], now: datetime) -> SafeString:
+    """Who resolved the leak, when and why."""
+    event = next((each for each in events if each.kind == LeakEvent.Kind.RESOLVED), None)
+    by = str(event.by) if event is not None and event.by else _("memwatch")
+    text = event.comment if event is not None and event.comment else _("without a comment")
+    return format_html(_("Resolved {} by {}: {}"), formats.when(leak.resolved_at, now), by, text)
+
+
+def _why_not(leak: Leak, raw: Mapping[str, Any], now: datetime) -> dict[str, Any] | None:
+    """The latest verdict against a leak; ``None`` while every later verdict confirms it."""
+    kept = raw.get("why_not")
+    if not isinstance(kept, Mapping):
+        return None
+    at = evidence.moment(kept.get("at"))
+    if at is None or at < leak.last_seen_at:
+        return None
+    return {"at": formats.when(at, now), "sentence": str(kept.get("sentence") or ""), "rules": rule_rows(kept)}
+
+
+def _tiles(leak: Leak, projection: leak_charts.Projection | None, now: datetime) -> list[panels.Line]:
+    left = leak.time_left_s(now)
+    over = leak.state == Leak.State.RESOLVED
+    hint = _("no limit in sight") if left is None and not over else ""
+    if projection is not None:
+        hint = _("of %s") % formats.megabytes(projection.limit_mb)
+    return [
+        panels.Line(
+            label=_("Objects now") if leak.kind == Leak.Kind.OBJECTS else _("Now"),
+            value=evidence.amount(leak, leak.current_count),
+            hint=_("%s at first") % evidence.amount(leak, leak.initial_count),
+        ),
+        panels.Line(
+            label=_("Growth"),
+            value=evidence.growth(leak, leak.growth_count),
+            hint=formats.signed_percent(leak.growth_percent),
+        ),
+        panels.Line(label=_("Growth an hour"), value=evidence.growth(leak, leak.growth_per_hour)),
+        panels.Line(label=_("Grows since"), value=formats.when(leak.started_at or leak.detected_at, now)),
+        panels.Line(
+            label=_("Memory was to run out in") if over else _("Memory runs out in"),
+            value=formats.duration(leak.time_to_exhaustion_s if over else left),
+            hint=hint,
+        ),
+    ]
+
+
+def _event(event: LeakEvent, now: datetime) -> dict[str, Any]:
+    return {
+        "what": event.get_kind_display(),
+        "kind": event.kind,
+        "at": formats.when(event.at, now),
+        "by": str(event.by) if event.by else _("memwatch"),
+        "person": event.by_id is not None,
+        "comment": event.comment,
+    }

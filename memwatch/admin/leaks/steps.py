@@ -1,0 +1,274 @@
+"""A leak as an investigation: the chain of evidence as steps, each with what is known or what would measure it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from memwatch.admin import formats
+from memwatch.admin.leaks import evidence, recorded
+from memwatch.admin.panels import Line
+from memwatch.models import Leak, Recording
+from memwatch.queries import Point
+from memwatch.queries.recordings import InRelease
+from memwatch.records import MemorySnapshot
+
+STILL_MB = 1.0
+"""A smaller change of memory counts as none."""
+MOST, LITTLE = 0.7, 0.3
+"""Shares of the growth of RSS that make heap its cause, and that rule it out."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Step:
+    """One link of the chain."""
+
+    key: str
+    title: str
+    answer: str | SafeString = ""
+    """Empty: not measured yet."""
+    lines: Sequence[Line] = ()
+    missing: str = ""
+    """What is not known, and what would measure it."""
+    by_snapshot: bool = False
+    """A snapshot measures it."""
+    by_recording: Sequence[str] = ()
+    """The kinds of recording that measure it."""
+    recordings: Sequence[Mapping[str, Any]] = ()
+    releases: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def known(self) -> bool:
+        return bool(self.answer)
+
+
+def steps(
+    leak: Leak,
+    points: Sequence[Point],
+    figures: MemorySnapshot | None,
+    *,
+    releases: Sequence[InRelease],
+    recordings: Sequence[Recording],
+    beside: Sequence[Leak] = (),
+) -> list[Step]:
+    """From the process's memory down to the line of code. ``points``: those shown; ``figures``: the last snapshot.
+
+    ``beside``: the other leaks of its process.
+    """
+    return [
+        _rss(leak, points),
+        _heap(points),
+        _types(leak, figures),
+        _grows_with(leak, beside, recordings),
+        _allocations(leak, recordings),
+        _referrers(leak, recordings),
+        _release(releases),
+    ]
+
+
+def _rss(leak: Leak, points: Sequence[Point]) -> Step:
+    title = _("Does the memory of the process grow?")
+    known = [point for point in points if "rss_mb" in point.figures]
+    if len(known) < 2:
+        return Step(key="rss", title=title, missing=_nothing_shown(leak), by_snapshot=True)
+    first, last = (point.figures["rss_mb"][1] for point in (known[0], known[-1]))
+    words = {
+        "first": formats.megabytes(first),
+        "last": formats.megabytes(last),
+        "gain": formats.signed_megabytes(last - first),
+        "time": formats.duration((known[-1].at - known[0].at).total_seconds()),
+    }
+    if abs(last - first) < STILL_MB:
+        answer = _("Hardly: RSS went from %(first)s to %(last)s in %(time)s.")
+    elif last < first:
+        answer = _("Not in the time shown: RSS fell from %(first)s to %(last)s in %(time)s.")
+    else:
+        answer = _("Yes: RSS rose from %(first)s to %(last)s in %(time)s (%(gain)s).")
+    rate = evidence.memory_rate(leak)
+    lines = [Line(label=_("As it was judged"), value=rate)] if rate else []
+    if leak.process_id is None:
+        lines.append(Line(label=_("In which process"), value=_("in a typical one"), hint=_("by what RSS gained")))
+    return Step(key="rss", title=title, answer=answer % words, lines=lines)
+
+
+def _heap(points: Sequence[Point]) -> Step:
+    title = _("Is it the heap?")
+    both = [point for point in points if {"rss_mb", "heap_used_mb"} <= point.figures.keys()]
+    if len(both) < 2:
+        text = _(
+            "The heap was not measured beside RSS: there are no snapshots to compare, or the platform cannot tell."
+        )
+        return Step(key="heap", title=title, missing=text, by_snapshot=True)
+    first, last = both[0].figures, both[-1].figures
+    rss, heap = (last[name][1] - first[name][1] for name in ("rss_mb", "heap_used_mb"))
+    words = {"rss": formats.signed_megabytes(rss), "heap": formats.signed_megabytes(heap)}
+    if rss < STILL_MB:
+        answer = _("RSS changed by %(rss)s and the heap in use by %(heap)s: too little to tell them apart.")
+        if heap >= STILL_MB:
+            answer = _("The heap in use grew (%(heap)s) into memory that the process had already (RSS %(rss)s).")
+    elif heap / rss >= MOST:
+        words["share"] = formats.percent(min(100.0, heap / rss * 100))
+        answer = _("Yes: %(share)s of what RSS gained (%(rss)s) are heap in use, objects and their buffers.")
+    elif heap / rss <= LITTLE:
+        answer = _(
+            "No: RSS changed by %(rss)s, the heap in use by %(heap)s only. Look at fragmentation, at extension modules "
+            "that map memory themselves, at the stacks of threads."
+        )
+    else:
+        answer = _("In part: RSS changed by %(rss)s, the heap in use by %(heap)s.")
+    lines = []
+    if "pymalloc_used_mb" in first and "pymalloc_used_mb" in last:
+        small = last["pymalloc_used_mb"][1] - first["pymalloc_used_mb"][1]
+        lines = [
+            Line(label=_("Small blocks (pymalloc)"), value=formats.signed_megabytes(small), hint=_("up to 512 bytes")),
+            Line(label=_("The rest (malloc)"), value=formats.signed_megabytes(heap - small)),
+        ]
+    return Step(key="heap", title=title, answer=answer % words, lines=lines)
+
+
+def _types(leak: Leak, figures: MemorySnapshot | None) -> Step:
+    title = _("What grows?")
+    grown = _("%(growth)s (%(percent)s)") % {
+        "growth": evidence.growth(leak, leak.growth_count),
+        "percent": formats.signed_percent(leak.growth_percent),
+    }
+    answer = format_html("{}: {}.", evidence.what_grows(leak), grown)
+    lines = []
+    modules = evidence.extension_modules(leak)
+    if modules:
+        lines.append(Line(label=_("Extension modules loaded"), value=modules, hint=_("one of them may hold it")))
+    size = (figures.type_sizes or {}).get(leak.object_type) if figures else None
+    if size and leak.kind == Leak.Kind.OBJECTS:
+        lines.append(Line(label=_("One of them takes"), value=_("%s bytes") % formats.count(size), hint=_("shallow")))
+    return Step(key="types", title=title, answer=answer, lines=lines, by_snapshot=True)
+
+
+def _grows_with(leak: Leak, beside: Sequence[Leak], recordings: Sequence[Recording]) -> Step:
+    title = _("What grows with it, and what holds it?")
+    held, held_hint = evidence.held(leak)
+    name = evidence.held_in(leak)
+    recorded_holder = next((found for each in recordings if (found := recorded.holder(each))), "")
+    if recorded_holder:  # what was measured within the process: the two must not say different things
+        held, held_hint, name = "", "", ""
+    names = evidence.grows_with(leak)
+    lines = []
+    if held:
+        lines.append(Line(label=_("Held in"), value=held, hint=held_hint))
+    if names:
+        lines.append(Line(label=_("Grows with it"), value=names, hint=_("probably for the same reason")))
+    if beside:
+        lines.append(Line(label=_("Leaks beside it"), value=_links(beside), hint=_("in the same process")))
+    if not lines:
+        return Step(
+            key="grows-with", title=title, answer=recorded_holder,
+            missing=_(
+                "No other type grows in step with it, and no large container is known to hold it. Record its referrers "
+                "to see what refers to it."
+            ),
+            by_recording=("referrers",) if leak.kind == Leak.Kind.OBJECTS else ("heap_summary",),
+        )  # fmt: skip
+    answer: str | SafeString = _("Other types grow in step with it.")
+    if not names:
+        answer = _("The process has other leaks. One that grows by nearly as much probably has the same cause.")
+    if name:
+        answer = format_html(_("It is held in {}."), formats.type_name(name))
+    elif recorded_holder:
+        answer = recorded_holder
+    elif held:
+        answer = _("A container without a name of its own holds it.")
+    return Step(key="grows-with", title=title, answer=answer, lines=lines)
+
+
+def _links(leaks: Sequence[Leak]) -> SafeString:
+    """With how much each has grown, to be compared with this one."""
+    return format_html_join(
+        ", ",
+        "{} ({})",
+        (
+            (
+                formats.link(formats.page_url("leak", each.pk), evidence.name_of(each)),
+                formats.leak_growth(each.kind, each.growth_count),
+            )
+            for each in leaks
+        ),
+    )
+
+
+def _allocations(leak: Leak, recordings: Sequence[Recording]) -> Step:
+    title = _("Where is it allocated?")
+    made = [each for each in recordings if each.kind in ("allocations", "flamegraph")]
+    site = next((found for each in made if (found := recorded.first_site(each))), "")
+    return Step(
+        key="allocations",
+        title=title,
+        answer=site or (_("There is a recording: open it.") if any(recorded.is_done(each) for each in made) else ""),
+        missing=_("Not recorded yet. A recording names the file, line and function that allocate it."),
+        by_recording=("flamegraph", "allocations") if leak.kind == Leak.Kind.NATIVE else ("allocations", "flamegraph"),
+        recordings=[recorded.row(each) for each in made],
+    )
+
+
+def _referrers(leak: Leak, recordings: Sequence[Recording]) -> Step:
+    title = _("What refers to it?")
+    made = [each for each in recordings if each.kind in ("referrers", "heap_summary")]
+    holder = next((found for each in made if (found := recorded.holder(each))), "")
+    missing = _("Not recorded yet. A recording shows the chain of references up to a name in a module.")
+    if leak.kind != Leak.Kind.OBJECTS:
+        missing = _("Not recorded yet. The growing memory has no type: record allocation sites first.")
+    return Step(
+        key="referrers",
+        title=title,
+        answer=holder or (_("There is a recording: open it.") if any(recorded.is_done(each) for each in made) else ""),
+        missing=missing,
+        by_recording=("referrers", "heap_summary"),
+        recordings=[recorded.row(each) for each in made],
+    )
+
+
+def _release(releases: Sequence[InRelease]) -> Step:
+    title = _("Since which release?")
+    found = [each for each in releases if each.leaking]
+    rows = [
+        {
+            "name": each.name,
+            "url": formats.page_url("release", each.pk),
+            "seen": formats.when(each.first_seen_at),
+            "processes": formats.count(each.processes),
+            "leaking": formats.count(each.leaking),
+        }
+        for each in releases
+    ]
+    if not releases:
+        text = _("The processes do not say which release they run: set MEMWATCH_RELEASE in their environment.")
+        return Step(key="release", title=title, missing=text)
+    if not found:
+        text = _("No process of a named release had this leak by itself.")
+        return Step(key="release", title=title, missing=text, releases=rows)
+    first = found[0]
+    before = releases[: releases.index(first)]
+    clean = sum(each.processes for each in before)
+    if clean:
+        text = ngettext(
+            "It came with release {}: the one process of the releases before did not have it.",
+            "It came with release {}: none of the %d processes of the releases before had it.",
+            clean,
+        )
+        answer = format_html(text % clean if "%d" in text else text, first.name)
+    else:
+        answer = format_html(_("The oldest release that is known, {}, had it already."), first.name)
+    return Step(key="release", title=title, answer=answer, releases=rows)
+
+
+def _nothing_shown(leak: Leak) -> str:
+    if leak.process_id is None:
+        return _(
+            "This leak was found over many short lives of the service's processes, and none of them has figures in the "
+            "time shown: choose a longer one."
+        )
+    return _("There are fewer than two snapshots in the time shown: choose a longer one, or take a snapshot.")

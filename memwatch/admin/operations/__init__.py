@@ -1,0 +1,1 @@
+"""memwatch's own state: tasks, transport, commands."""

@@ -1,0 +1,147 @@
+"""The page of a command: what was asked of whom, what became of it, and what to do where nothing did."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from memwatch.admin import formats
+from memwatch.admin.panels import Line
+from memwatch.admin.row_page import RowPage, Table, figure
+from memwatch.models import Command, Recording, Snapshot
+
+NAMES: dict[str, Promise] = {
+    "ping": gettext_lazy("answer"),
+    "snapshot": gettext_lazy("take a snapshot"),
+    "reset_baseline": gettext_lazy("count growth from now on"),
+    "record": gettext_lazy("record"),
+    "cancel_recording": gettext_lazy("stop recording"),
+}
+MOST_OTHERS = 10
+_TONES = {
+    Command.State.DONE: "good",
+    Command.State.FAILED: "high",
+    Command.State.REFUSED: "medium",
+    Command.State.EXPIRED: "medium",
+}
+_ADVICE: dict[str, tuple[Promise, ...]] = {
+    Command.State.REFUSED: (
+        gettext_lazy(
+            "An agent refuses what is not signed with its own COMMAND_KEY, what has expired, what it has seen before "
+            "and what is beyond its limits: its answer above says which."
+        ),
+        gettext_lazy("“manage.py memwatch_doctor” checks that all processes have the same key."),
+    ),
+    Command.State.FAILED: (
+        gettext_lazy("The process tried and could not: its answer above says why, its log says more."),
+    ),
+    Command.State.EXPIRED: (
+        gettext_lazy("Has the process ended since, or does it hang? Its page says when it was last seen."),
+        gettext_lazy("Does it only report? An agent that may not read commands has a transport without that right."),
+        gettext_lazy("Are its clock and this machine's minutes apart? What has expired is not carried out."),
+    ),
+}
+
+
+def name_of(command: Command) -> str:
+    """What it asks for, in words."""
+    return str(NAMES.get(command.name, command.name))
+
+
+def took_s(command: Command) -> float | None:
+    """How long the answer took; ``None`` without one."""
+    if command.answered_at is None:
+        return None
+    return max(0.0, (command.answered_at - command.created_at).total_seconds())
+
+
+def seconds(value: float | None) -> str:
+    """``1.5 s``; longer times as elsewhere."""
+    if value is None:
+        return formats.NOT_MEASURED
+    return _("%s s") % formats.decimal(value) if value < formats.MINUTE else formats.duration(value)
+
+
+def page(command: Command, now: datetime) -> RowPage:
+    """The page of a command; load it with its process and user."""
+    process = command.process
+    others = Command.objects.filter(process=process).exclude(pk=command.pk).select_related("created_by")
+    return RowPage(
+        title=capfirst(name_of(command)),
+        subtitle=_("asked of %s") % process,
+        state=formats.state_badge(command.state, command.get_state_display()),
+        sentence=_sentence(command, now),
+        tone=_TONES.get(Command.State(command.state), "") if command.state in Command.State.values else "",
+        facts=[
+            formats.link(formats.page_url("process", process.pk), str(process)),
+            format_html(_("asked {} by {}"), formats.when(command.created_at, now), command.created_by or "memwatch"),
+        ],
+        tiles=[
+            Line(label=_("Answered after"), value=seconds(took_s(command))),
+            *(
+                []
+                if command.answered_at
+                else [Line(label=_("Good until"), value=formats.when(command.expires_at, now))]
+            ),
+            *_came_of_it(command),
+        ],
+        advice=[str(each) for each in _ADVICE.get(command.state, ())],
+        tables=[
+            Table(
+                title=_("Asked of the same process"),
+                names=[_("Asked to"), _("State"), _("Asked"), _("Answered after"), _("By"), _("Answer")],
+                cells=[
+                    [
+                        formats.link(formats.page_url("command", each.pk), name_of(each)),
+                        formats.state_badge(each.state, each.get_state_display()),
+                        formats.when(each.created_at, now),
+                        figure(seconds(took_s(each)), took_s(each)),
+                        str(each.created_by or _("memwatch")),
+                        each.detail,
+                    ]
+                    for each in others[:MOST_OTHERS]
+                ],
+                empty=_("Nothing else."),
+            )
+        ],
+    )
+
+
+def _sentence(command: Command, now: datetime) -> str | SafeString:
+    if command.state == Command.State.SENT:
+        if command.expires_at > now:
+            return _("It was sent; the process has not answered yet.")
+        return _("It was not answered in time and expires within a minute.")
+    if command.state == Command.State.DONE:
+        text = _("It was done.")
+    elif command.state == Command.State.EXPIRED:
+        text = _("It expired without an answer; the process will not run it.")
+    else:
+        text = _("The process refused.") if command.state == Command.State.REFUSED else _("The process failed to.")
+    return f"{text} {_('It says: %s') % command.detail}" if command.detail else text
+
+
+def _came_of_it(command: Command) -> list[Line]:
+    found = []
+    if command.snapshot_id is not None:
+        # It may have been pruned, and a page that is gone is no link.
+        row = Snapshot.objects.filter(pk=command.snapshot_id).only("rss_kib", "timestamp").first()
+        if row is None:
+            found.append(Line(label=_("Snapshot"), value=_("pruned since"), hint=f"#{command.snapshot_id}"))
+        else:
+            hint = _("RSS %s") % formats.kib(row.rss_kib)
+            found.append(
+                Line(label=_("Snapshot"), value=_("look"), hint=hint, url=formats.page_url("snapshot", row.pk))
+            )
+    recording = Recording.objects.filter(command=command).only("pk", "kind", "state").first()
+    if recording is not None:
+        url = formats.page_url("recording", recording.pk)
+        kind = capfirst(str(recording.get_kind_display()))
+        found.append(Line(label=_("Recording"), value=kind, hint=recording.get_state_display(), url=url))
+    return found

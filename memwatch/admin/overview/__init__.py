@@ -1,0 +1,1 @@
+"""The first page: what leaks, what is silent, what grows."""

@@ -1,0 +1,1 @@
+"""Recordings: their pages, forms, downloads and triggers."""

@@ -1,0 +1,69 @@
+"""Outcomes of recordings as answers of the web server: never as something the browser may trust."""
+
+from __future__ import annotations
+
+import json
+
+from django.http import HttpResponse
+from django.template.loader import render_to_string
+
+from memwatch.models import Recording, RecordingKind
+from memwatch.queries.recordings import without_values
+from memwatch.services import ActionRefused
+from memwatch.services.recordings import flamegraphs, storage
+
+SANDBOX = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "img-src data:; font-src data:; connect-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
+"""memray's page draws with scripts of its own, all inside it. Without ``allow-same-origin`` it has no origin: no
+cookie, no storage, no admin; without sources, no network."""
+
+
+def flamegraph(recording: Recording) -> HttpResponse:
+    """memray's page for the frame on the recording's page, or a sentence why there is none."""
+    try:
+        page = flamegraphs.render(recording, "html")
+    except (ActionRefused, storage.OutcomeMissing) as error:
+        sentence = str(error)
+        page = render_to_string("admin/memwatch/recording/no_flamegraph.html", {"sentence": sentence}).encode()
+    answer = HttpResponse(page, content_type="text/html; charset=utf-8")
+    answer["Content-Security-Policy"] = SANDBOX
+    answer["X-Frame-Options"] = "SAMEORIGIN"
+    return _private(answer)
+
+
+def download(recording: Recording, form: str, *, values: bool) -> HttpResponse:
+    """The outcome as an attachment. Raises :class:`ActionRefused` and :class:`recording_files.OutcomeMissing`."""
+    stem = f"memwatch-{recording.kind}-{recording.pk}"
+    if recording.state != Recording.State.DONE:
+        raise ActionRefused(f"{recording} is {recording.get_state_display()}: there is nothing to download")
+    if recording.kind != RecordingKind.FLAMEGRAPH:
+        if form != "json":
+            raise ActionRefused(f"{recording} can be downloaded as json only")
+        result = storage.result_of(recording)
+        shown = result if values else without_values(result)
+        content = json.dumps(shown, indent=2, ensure_ascii=False).encode()
+        return _attachment(content, "application/json", f"{stem}.json")
+    if form == "bin":
+        return _attachment(storage.read(recording), "application/octet-stream", f"{stem}.bin")
+    if form == "txt":
+        return _attachment(flamegraphs.render(recording, "txt"), "text/plain; charset=utf-8", f"{stem}.txt")
+    if form == "html":
+        answer = _attachment(flamegraphs.render(recording, "html"), "text/html; charset=utf-8", f"{stem}.html")
+        answer["Content-Security-Policy"] = SANDBOX
+        return answer
+    raise ActionRefused(f"{recording} can be downloaded as html, txt or bin")
+
+
+def _attachment(content: bytes, content_type: str, name: str) -> HttpResponse:
+    answer = HttpResponse(content, content_type=content_type)
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    return _private(answer)
+
+
+def _private(answer: HttpResponse) -> HttpResponse:
+    answer["X-Content-Type-Options"] = "nosniff"
+    answer["Referrer-Policy"] = "no-referrer"
+    answer["Cache-Control"] = "private, no-store"
+    return answer

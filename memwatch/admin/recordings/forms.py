@@ -1,0 +1,148 @@
+"""What is asked before a recording begins: its kind, its options, and what it costs the process."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.utils.translation import gettext, gettext_lazy
+
+from memwatch.diagnosis.options import LONGEST_TEXT, OF_KIND, Option
+from memwatch.models import FlameGraphMode, Leak, Process, RecordingKind
+from memwatch.services.recordings import triggers
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as Text
+
+CAUSE = "cause"
+"""Not one kind but those that together tell the cause of a leak."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A button: what it says, and what it costs."""
+
+    kind: str
+    label: Text
+    cost: Text
+    of_process: Text | None = None
+    """What the button says on the page of a process, where no leak says what "it" is."""
+
+    @property
+    def process_label(self) -> Text:
+        return self.of_process or self.label
+
+
+OFFERS = {
+    offer.kind: offer
+    for offer in (
+        Offer(
+            kind=CAUSE,
+            label=gettext_lazy("Find the cause"),
+            cost=gettext_lazy(
+                "Records who refers to the objects, then, for half a minute, which lines allocate them. The first "
+                "looks at two copies of the process, some seconds apart: the process pauses for each fork, some "
+                "milliseconds, and a copy takes seconds of CPU at low priority and up to half of the process's memory. "
+                "The second slows down code that allocates, by up to a few times, and takes at most 64 MB. Where a "
+                "library's line allocates, it goes on for six seconds with whole call stacks, which cost more. "
+                "Both stop by themselves, and the second also where the process falls behind."
+            ),
+        ),
+        Offer(
+            kind=RecordingKind.REFERRERS,
+            label=gettext_lazy("What refers to it"),
+            of_process=gettext_lazy("What refers to a type"),
+            cost=gettext_lazy(
+                "Looks at two copies of the process, some seconds or some tens of calls apart. The process pauses for "
+                "each fork, some milliseconds; a copy takes seconds of CPU at low priority and up to half of the "
+                "process's memory, and is not made where that does not fit. Where no copy can be made, the heap is "
+                "gone through in pieces, at a tenth of a core, as far as that pauses the process for 50 ms at most."
+            ),
+        ),
+        Offer(
+            kind=RecordingKind.ALLOCATIONS,
+            label=gettext_lazy("Where it is allocated"),
+            of_process=gettext_lazy("Where memory is allocated"),
+            cost=gettext_lazy(
+                "Traces every allocation while it runs: code that allocates much is slowed down, by up to a few times, "
+                "more so with more frames. It takes at most 64 MB and stops by itself, early where the process falls "
+                "behind. It sees only what is allocated while it runs."
+            ),
+        ),
+        Offer(
+            kind=RecordingKind.FLAMEGRAPH,
+            label=gettext_lazy("Flame graph"),
+            cost=gettext_lazy(
+                "memray follows every allocation while it runs, those of extension modules too: the process is slowed "
+                "down, more so with native frames, and writes at most 16 MB to its temporary folder. It sees only "
+                "what is allocated while it runs."
+            ),
+        ),
+        Offer(
+            kind=RecordingKind.HEAP_SUMMARY,
+            label=gettext_lazy("Heap summary"),
+            cost=gettext_lazy(
+                "Looks at a copy of the process, which pauses for the fork, some milliseconds; the copy takes seconds "
+                "of CPU at low priority and up to half of the process's memory."
+            ),
+        ),
+    )
+}
+
+
+def offered(*, leak: Leak | None, kind: str = "") -> list[Offer]:
+    """The buttons of a leak, or of a process; of one kind where that is named."""
+    if kind in OFFERS:
+        return [OFFERS[kind]]
+    with_type = leak is not None and bool(triggers.asked_for(leak))
+    return [
+        offer
+        for offer in OFFERS.values()
+        if (leak is not None or offer.kind != CAUSE) and (with_type or leak is None or offer.kind != "referrers")
+    ]
+
+
+_LABELS = {
+    "type": gettext_lazy("Type"),
+    "values": gettext_lazy("Show values of some objects"),
+    "duration_s": gettext_lazy("Seconds"),
+    "frames": gettext_lazy("Frames of each traceback"),
+    "mode": gettext_lazy("Shows"),
+    "native_traces": gettext_lazy("Native frames"),
+}
+"""The options that the form offers."""
+
+
+def _field(name: str, option: Option) -> forms.Field:
+    words: dict[str, Any] = {"label": _LABELS[name], "help_text": gettext(option.help)}
+    if option.kind == "flag":
+        return forms.BooleanField(required=False, **words)
+    if option.kind == "choice":
+        return forms.ChoiceField(choices=FlameGraphMode.choices, **words)
+    if option.kind == "text":
+        shown = forms.TextInput(attrs={"class": "vTextField", "placeholder": "shop.leaks.PriceQuote"})
+        return forms.CharField(max_length=LONGEST_TEXT, widget=shown, **words)
+    return forms.IntegerField(min_value=1, max_value=option.most, initial=option.default, **words)
+
+
+class RecordForm(forms.Form):
+    """The options of one kind."""
+
+    def __init__(
+        self, *args: Any, kind: str, leak: Leak | None, process: Process | None, values: bool, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        asked = triggers.asked_for(leak) if leak is not None else {}
+        options = OF_KIND.get(kind, {})
+        for name in _LABELS:
+            if name in options and not (name == "type" and asked) and (name != "values" or values):
+                self.fields[name] = _field(name, options[name])
+        if "type" in self.fields and kind == RecordingKind.ALLOCATIONS:
+            self.fields["type"].required = False
+        if "native_traces" in self.fields and leak is not None:
+            self.fields["native_traces"].initial = leak.kind == Leak.Kind.NATIVE
+
+    def options(self) -> dict[str, Any]:
+        """What was filled in."""
+        return {name: value for name, value in self.cleaned_data.items() if value not in ("", None)}

@@ -1,0 +1,196 @@
+"""Triggers: rules that start recordings, and what they would have done within the last day."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from memwatch.admin import formats
+from memwatch.admin.base import ListedAdmin
+from memwatch.models import Alert, Process, RecordingKind, Service, Trigger
+from memwatch.services.recordings import triggers
+
+if TYPE_CHECKING:
+    TriggerModelForm = forms.ModelForm[Trigger]
+else:
+    TriggerModelForm = forms.ModelForm
+
+SHOWN = 200
+_LEVELS = (Trigger.When.RSS, Trigger.When.HEAP, Trigger.When.GROWTH)
+
+
+class TriggerForm(TriggerModelForm):
+    """Requires what the condition needs: a severity, a level or a type of alert."""
+
+    and_then = forms.MultipleChoiceField(
+        label=gettext_lazy("And then"),
+        choices=RecordingKind.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=gettext_lazy(
+            "Recorded of the same process after it, one after the other. One limit counts them all."
+        ),
+    )
+
+    class Meta:
+        model = Trigger
+        fields = (
+            "name", "enabled", "when", "severity", "level", "alert_type", "services", "kind", "and_then", "duration_s",
+            "frames", "mode", "native_traces", "per_process_day", "per_service_hour", "per_hour",
+        )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["and_then"] = list(filter(None, self.instance.and_then.split(",")))
+
+    def clean_and_then(self) -> str:
+        """As the row keeps it; what is recorded first is not recorded twice."""
+        return ",".join(kind for kind in self.cleaned_data["and_then"] if kind != self.cleaned_data.get("kind"))
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        when, level, alert = values.get("when"), values.get("level"), values.get("alert_type")
+        if when in _LEVELS and level is None and "level" not in self.errors:
+            self.add_error("level", _("Give the level: MB, percent of the limit, or percent an hour."))
+        if when == Trigger.When.HEAP and level is not None and level > 100:
+            self.add_error("level", _("A heap cannot use more than 100 % of its limit."))
+        if when == Trigger.When.ALERT and not alert:
+            self.add_error("alert_type", _("Choose an alert."))
+        of_a_leak = when == Trigger.When.LEAK or (when == Trigger.When.ALERT and alert == Alert.Type.LEAK)
+        text = _("Only a leak says whose referrers to look for: choose a heap summary, or allocation sites.")
+        for field in ("kind", "and_then"):
+            if RecordingKind.REFERRERS in str(values.get(field)).split(",") and when and not of_a_leak:
+                self.add_error(field, text)
+        return values
+
+
+@admin.register(Trigger)
+class TriggerAdmin(ListedAdmin):
+    """Rules that operators write."""
+
+    form = TriggerForm
+    list_display = ("name", "condition", "records", "where", "limits", "enabled")
+    list_filter = ("enabled", "when", "kind")
+    search_fields = ("name", "services__name")
+    search_help_text = gettext_lazy("Name or service")
+    filter_horizontal = ("services",)
+    about = gettext_lazy("Rules that start a recording automatically, with limits.")
+    empty = gettext_lazy("No trigger yet. Add one: its preview shows what it would have recorded within the last day.")
+    change_form_template = "admin/memwatch/trigger/form.html"
+    fieldsets = (
+        (None, {"fields": ("name", "enabled")}),
+        (gettext_lazy("When"), {"fields": ("when", "severity", "level", "alert_type", "services")}),
+        (
+            gettext_lazy("What to record"),
+            {"fields": ("kind", "and_then", "duration_s", "frames", "mode", "native_traces")},
+        ),
+        (
+            gettext_lazy("How often at most"),
+            {
+                "fields": ("per_process_day", "per_service_hour", "per_hour"),
+                "description": gettext_lazy(
+                    "One recording at a time in a process, never of the last healthy worker of a service."
+                ),
+            },
+        ),
+    )
+
+    class Media:
+        css = {"all": ("memwatch/admin.css",)}  # noqa: RUF012 - Django reads a plain dict
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.rehearsal_view)
+        return [path("<int:pk>/rehearsal/", view, name="memwatch_trigger_rehearsal"), *super().get_urls()]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("services")
+
+    @admin.display(description=gettext_lazy("when"), ordering="when")
+    def condition(self, trigger: Trigger) -> str:
+        return condition_of(trigger)
+
+    @admin.display(description=gettext_lazy("records"), ordering="kind")
+    def records(self, trigger: Trigger) -> str:
+        return ", ".join(str(RecordingKind(kind).label) for kind in trigger.kinds)
+
+    @admin.display(description=gettext_lazy("services"))
+    def where(self, trigger: Trigger) -> str:
+        return ", ".join(service.name for service in trigger.services.all()) or _("every service")
+
+    @admin.display(description=gettext_lazy("at most"))
+    def limits(self, trigger: Trigger) -> str:
+        text = _("%(process)d a day of a process, %(service)d an hour of a service, %(all)d an hour in all")
+        return text % {
+            "process": trigger.per_process_day,
+            "service": trigger.per_service_hour,
+            "all": trigger.per_hour,
+        }
+
+    def rehearsal_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What would have fired within the last day; nothing is recorded."""
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        trigger = Trigger.objects.filter(pk=pk).first()
+        if trigger is None:
+            messages.warning(request, _("There is no such trigger (any more)."))
+            return HttpResponseRedirect(reverse("admin:memwatch_trigger_changelist"))
+        found = triggers.rehearse(trigger)
+        fired = [each for each in found if not each.held_back]
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Preview"),
+            "subtitle": str(trigger),
+            "original": trigger,
+            "media": self.media,
+            "condition": condition_of(trigger),
+            "where": self.where(trigger),
+            "summary": ngettext("%d recording within the last day", "%d recordings within the last day", len(fired))
+            % len(fired),
+            "rows": _rows(found[-SHOWN:]),
+            "more": max(0, len(found) - SHOWN),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/memwatch/trigger/rehearsal.html", context)
+
+
+def condition_of(trigger: Trigger) -> str:
+    """The occasion in words."""
+    level = formats.decimal(trigger.level or 0.0)
+    texts = {
+        Trigger.When.LEAK: _("a leak opens, %s or worse") % trigger.get_severity_display(),
+        Trigger.When.RSS: _("resident memory is over %s MB") % level,
+        Trigger.When.HEAP: _("the heap is over %s %% of its limit") % level,
+        Trigger.When.GROWTH: _("the memory floor grows by more than %s %% an hour") % level,
+        Trigger.When.ALERT: _("the alert “%s” is raised") % trigger.get_alert_type_display(),
+    }
+    return texts[Trigger.When(trigger.when)]
+
+
+def _rows(found: list[triggers.Rehearsed]) -> list[dict[str, Any]]:
+    processes = Process.objects.select_related("service").in_bulk(
+        {each.occasion.process_id for each in found if each.occasion.process_id is not None}
+    )
+    services = Service.objects.in_bulk({each.occasion.service_id for each in found})
+    rows = []
+    for each in reversed(found):
+        process = processes.get(each.occasion.process_id) if each.occasion.process_id is not None else None
+        rows.append(
+            {
+                "at": formats.when(each.occasion.at),
+                "who": str(process or services.get(each.occasion.service_id) or ""),
+                "why": each.occasion.why,
+                "held_back": each.held_back,
+            }
+        )
+    return rows

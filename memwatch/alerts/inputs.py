@@ -1,0 +1,127 @@
+"""What the rules look at, and what they say."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+LEVELS = ("_warning", "_critical")
+
+
+def episode_of(alert_type: str, subject: str) -> str:
+    """What counts as one episode: a warning that becomes critical continues it at a higher severity."""
+    for level in LEVELS:
+        alert_type = alert_type.removesuffix(level)
+    return f"{alert_type} {subject}"
+
+
+def leak_subject(service_id: int, kind: str, object_type: str) -> str:
+    """What the alert of a leak is about: the same type in all processes of a service is one cause."""
+    return f"leak:{service_id}:{kind}:{object_type}"
+
+
+HOLD = 0.95
+"""A raised alert is over when its value falls under this share of the threshold: 5 % of room against flapping."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ProcessView:
+    """One alive process as the rules see it. What is not known is ``None``."""
+
+    id: int
+    service_id: int
+    service: str
+    host: str
+    slot: str
+    """E.g. ``web-1``."""
+    age_s: float
+    """Seconds since the process started."""
+    heap_used_mb: float | None = None
+    heap_size_mb: float | None = None
+    heap_limit_source: str | None = None
+    cgroup_used_mb: float | None = None
+    cgroup_limit_mb: float | None = None
+    rss_mb: float | None = None
+    drift_percent: float | None = None
+    """Heap used now against the baseline."""
+    floors_mb: tuple[float | None, ...] = ()
+    """The lowest memory of successive stretches of ``stretch_s`` seconds, oldest first, the last one ending now."""
+    stretch_s: float = 900.0
+    gc_rate: float | None = None
+    """Collections of generations 1 and 2 a second over the last minutes."""
+    gc_average: float | None = None
+    """Collections a second over the hours before."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.slot} on {self.host}"
+
+    @property
+    def heap_percent(self) -> float | None:
+        """Heap used in percent of what it may grow to."""
+        if self.heap_used_mb is None or not self.heap_size_mb:
+            return None
+        return self.heap_used_mb / self.heap_size_mb * 100
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class LeakView:
+    """One active leak."""
+
+    id: int
+    kind: str
+    service_id: int
+    service: str
+    process_id: int | None
+    host: str | None
+    slot: str | None
+    object_type: str
+    severity: str
+    sentence: str
+    growth_count: int
+    growth_percent: float
+    time_to_exhaustion_s: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Fleet:
+    """All that is judged in one run."""
+
+    processes: tuple[ProcessView, ...] = ()
+    leaks: tuple[LeakView, ...] = ()
+    raised: Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
+    """Severity of each alert that is raised now, by (type, subject)."""
+
+    def hold(self, alert_type: str, subject: str) -> float:
+        """What a threshold is multiplied with: less than 1 while the alert is raised."""
+        return HOLD if (alert_type, subject) in self.raised else 1.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """A threshold that is crossed now."""
+
+    type: str
+    """One of ``Alert.Type``."""
+    subject: str
+    """What it is about: with the type, the identity of the alert."""
+    severity: str
+    message: str
+    value: float
+    threshold: float | None
+    service_id: int
+    process_id: int | None = None
+    leak_id: int | None = None
+    """The worst of ``leak_ids``."""
+    leak_ids: tuple[int, ...] = ()
+    """Every leak of this cause."""
+    processes: int | None = None
+    """How many processes a leak is in; ``None`` for a leak of the whole service, and where it is none."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.type, self.subject
+
+    @property
+    def episode(self) -> str:
+        return episode_of(self.type, self.subject)

@@ -1,0 +1,1 @@
+"""Statistics on series of counts: no rule, no threshold of a verdict."""

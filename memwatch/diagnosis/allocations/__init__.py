@@ -1,0 +1,1 @@
+"""Which lines allocate: tracemalloc and memray, for a limited time."""

@@ -1,0 +1,66 @@
+"""What a recording must know of the process that it runs in, and how it says no."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+from memwatch.records import MB, BigContainer
+
+
+class Refused(Exception):  # noqa: N818 - an answer more than an error
+    """A recording that cannot be made, or not be brought to an end; the text says why and what to do."""
+
+
+LISTED_BYTES = 10
+"""For each tracked object, where all are listed: a pointer, and what the list grows by ahead."""
+
+
+def _nothing() -> None:
+    return None
+
+
+def _yes() -> bool:
+    return True
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Host:
+    """The circumstances; the agent knows them."""
+
+    program: str = ""
+    """As :func:`memwatch.sampling.program.guess_program` calls it."""
+    arguments: tuple[str, ...] = ()
+    heap_limit_mb: float | None = None
+    """The setting, where it is set; it then stands for the limit."""
+    baseline: Callable[[], Mapping[str, int] | None] = _nothing
+    """Count by type name at the agent's baseline."""
+    containers: Callable[[], tuple[BigContainer, ...] | None] = _nothing
+    """The big containers of the agent's last look, the fastest growing first."""
+    total_objects: Callable[[], int | None] = _nothing
+    """How many the collector tracks, by the agent's last census."""
+    requests_handled: Callable[[], int | None] = _nothing
+    tasks_handled: Callable[[], int | None] = _nothing
+    apart_s: float = 8.0
+    """Between two looks, at least; longer, but not three times as long, while the process has handled few calls."""
+    shows_values: bool = False
+    """Whether the process lets values of its objects be shown, where somebody may ask for them."""
+    collects: Callable[[], bool] = _yes
+    """Whether the host itself has the garbage collector on."""
+
+    @property
+    def listing_mb(self) -> float:
+        """What a list of all tracked objects takes, in MB; each part of a pass makes one for a moment."""
+        return (self.total_objects() or 0) * LISTED_BYTES / MB
+
+
+_OTHER_POOLS = ("solo", "threads", "gevent", "eventlet")
+"""Pools of Celery that fork no workers."""
+
+
+def forks(program: str, arguments: Sequence[str]) -> bool:
+    """Whether a program of this kind forks its workers."""
+    if program == "celery main":
+        words = " ".join(arguments).replace("=", " ").split()
+        return not any(word.removeprefix("-P") in _OTHER_POOLS for word in words)
+    return program.endswith(" master")

@@ -1,0 +1,1 @@
+"""A forked copy of the process, in which a recording reads the heap at leisure."""

@@ -1,0 +1,93 @@
+"""Which container holds the new objects, and how sure that is. Values only: nothing here touches the heap.
+
+The holder is the container nearest to the objects at which the ways of most of them meet, and that has grown between
+two looks. What was as long before, a constant of a library say, is never named as a fact.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from memwatch.diagnosis.referrers.graph import Graph
+
+MOST_CANDIDATES = 4
+_WORTH_NAMING = 0.2
+"""Least share of the examined objects that a candidate holds."""
+SURE = 0.8
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """A container at which ways meet."""
+
+    id: int
+    holds: int
+    """How many of the examined objects it holds."""
+    of: int
+    steps: float
+    """Mean number of steps from it down to them."""
+    grew: int | None
+    """By so many entries between the looks, its own or those of what it holds; ``None`` where not measured."""
+    sure: bool = False
+
+    @property
+    def share(self) -> float:
+        """Share of the examined objects."""
+        return self.holds / self.of
+
+
+def candidates(
+    graph: Graph, examined: Sequence[int], before: Mapping[int, int] | None, *, new: int | None
+) -> list[Candidate]:
+    """The likeliest first. ``before``: entries by id at the first look; ``new``: objects that came since."""
+    held: Counter[int] = Counter()
+    steps: defaultdict[int, int] = defaultdict(int)
+    for instance in examined:
+        for key, distance in graph.above(instance).items():
+            held[key] += 1
+            steps[key] += distance
+    inner: Counter[int] = Counter()
+    for key in held:
+        for parent in {parent for parent, _edge in graph.parents(key)}:
+            inner[parent] += max(0, _growth(key, graph, before) or 0)
+    found = []
+    for key, holds in held.items():
+        node = graph.nodes[key]
+        if node.length is None or node.root is not None:
+            continue
+        grew = _growth(key, graph, before)
+        if grew == 0:  # a dict of lists, say: what it holds grows
+            grew = inner.get(key, 0)
+        if graph.is_namespace(key) and not (grew or 0) > 0:
+            continue
+        if node.length > 1 and (holds > 1 or len(examined) == 1):
+            found.append(Candidate(id=key, holds=holds, of=len(examined), steps=steps[key] / holds, grew=grew))
+    found = [each for each in found if each.share >= _WORTH_NAMING] or found
+    found.sort(key=lambda each: _rank(each, graph, new))
+    chosen = found[:1]
+    for each in found[1:]:  # beside the likeliest: what is not merely further up the same way
+        if len(chosen) < MOST_CANDIDATES and not any(each.id in graph.above(other.id) for other in chosen):
+            chosen.append(each)
+    return [dataclasses.replace(each, sure=_is_sure(each, new)) for each in chosen]
+
+
+def _growth(key: int, graph: Graph, before: Mapping[int, int] | None) -> int | None:
+    """By so many entries; ``None`` where they were not counted twice."""
+    length = graph.nodes[key].length
+    return None if before is None or key not in before or length is None else length - before[key]
+
+
+def _rank(each: Candidate, graph: Graph, new: int | None) -> tuple[bool, bool, int, float, int]:
+    grows = _keeps_up(each, new)
+    return (not grows, each.share < 0.5, -round(each.share * 10), each.steps, -(graph.nodes[each.id].length or 0))
+
+
+def _keeps_up(each: Candidate, new: int | None) -> bool:
+    """Whether its growth may account for the objects that it holds of those that came."""
+    return bool(new) and (each.grew or 0) > 0 and (each.grew or 0) >= 0.3 * each.share * (new or 0)
+
+
+def _is_sure(each: Candidate, new: int | None) -> bool:
+    return each.share >= SURE and _keeps_up(each, new)

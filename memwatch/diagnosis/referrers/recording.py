@@ -1,0 +1,136 @@
+"""What refers to the instances of a type: directly, and all the way up to a name that a programmer knows.
+
+Looked at twice, in two copies of the process, some calls apart: what came in between is what leaks, if anything does,
+and the container that grew by it is what holds it. Where no copy can be had, the process itself is gone through in
+small parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import Any
+
+from memwatch.diagnosis import options, own_code, results
+from memwatch.diagnosis.context import Host, Refused
+from memwatch.diagnosis.copy.parent import NotForked, impossible, in_child
+from memwatch.diagnosis.cost_meter import Meter
+from memwatch.diagnosis.heap import introspection
+from memwatch.diagnosis.referrers import search
+from memwatch.diagnosis.referrers.in_process import Waits, find_container, search_in_process
+from memwatch.diagnosis.referrers.search import Look, Question
+from memwatch.diagnosis.source_lines import Sources
+from memwatch.records import BigContainer
+
+NEEDS_MB = 32.0
+EXAMINED_EACH = 5
+"""Instances traced for each whose values may be shown."""
+ENOUGH_CALLS = 30
+"""Requests or tasks between two looks."""
+LONGER = 2.5
+_POLL_S = 0.25
+
+
+class ReferrersRecording:
+    """In copies of the process, else within it."""
+
+    def __init__(self, asked: options.ReferrersOptions, host: Host) -> None:
+        self.needs_mb = NEEDS_MB + host.listing_mb
+        if asked.type == "native":
+            raise Refused("native memory belongs to no Python object: record a flame graph with native_traces instead")
+        self._asked = asked
+        self._host = host
+
+    def run(self, meter: Meter) -> Waits:
+        """Yields seconds to wait; returns the result. Raises :class:`Refused` for a type without an instance."""
+        try:
+            return (yield from self._in_copies(meter))
+        except NotForked as reason:
+            found = yield from search_in_process(self._asked, self._host, meter, instead_of=str(reason))
+            note = f"Searched within the process, which cannot tell old objects from new ones: {reason}."
+            return results.with_notes(found, note)
+
+    def _in_copies(self, meter: Meter) -> Waits:
+        reason = impossible()
+        if reason:
+            raise NotForked(reason)
+        asked, host = self._asked, self._host
+        container = self._container(meter)
+        baseline = host.baseline()
+        question = Question(
+            type=asked.type,
+            samples=EXAMINED_EACH * asked.samples,
+            depth=search.DEPTH if asked.depth is None else asked.depth,
+            values=asked.samples if asked.values else 0,
+            at_baseline=None if baseline is None else baseline.get(asked.type, 0),
+            container=container,
+        )
+        calls: dict[str, int] = {}
+        if host.apart_s:
+            began = self._handled()
+            before = (yield from self._look(search.first_of_two(question), meter))[1]
+            yield from self._wait(began, meter)
+            calls = {name: count - began[name] for name, count in self._handled().items()}
+            question = search.second_of_two(question, before)
+        found, _ = yield from self._look(question, meter)
+        return self._result(found, container, baseline, calls)
+
+    def _look(self, question: Question, meter: Meter) -> Generator[float, None, tuple[dict[str, Any], Look]]:
+        content = yield from in_child(lambda: search.answer(question), self._host, meter)
+        return search.parse(content)
+
+    def _handled(self) -> dict[str, int]:
+        """Calls of each kind so far."""
+        return {"request": self._host.requests_handled() or 0, "task": self._host.tasks_handled() or 0}
+
+    def _wait(self, began: Mapping[str, int], meter: Meter) -> Generator[float, None, None]:
+        """For some time; longer until enough calls were handled."""
+        since = meter.elapsed_s
+        while (waited := meter.elapsed_s - since) < LONGER * self._host.apart_s:
+            calls = max(count - began[name] for name, count in self._handled().items())
+            if waited >= self._host.apart_s and calls >= ENOUGH_CALLS:
+                return
+            yield _POLL_S
+
+    def _container(self, meter: Meter) -> BigContainer | None:
+        if self._asked.type != options.UNTRACKED:
+            return None
+        return find_container(self._host, self._asked.container, meter)
+
+    def _result(
+        self, found: Mapping[str, Any], container: BigContainer | None, baseline: Mapping[str, int] | None,
+        calls: Mapping[str, int],
+    ) -> results.Referrers:  # fmt: skip
+        sources = Sources()
+        candidates = tuple(_holder(each, calls, sources) for each in found["candidates"])
+        notes = list(found["notes"])
+        if container is not None:
+            holds = f", of those looked at mostly {container.holds}" if container.holds else ""
+            notes.insert(0, f"The {container.type} holds {introspection.counted(container.length)}{holds}.")
+        instances = int(found["instances"]) if container is None else container.length
+        at_baseline = None if baseline is None or container is not None else baseline.get(self._asked.type, 0)
+        return results.Referrers(
+            type=self._asked.type,
+            instances=instances,
+            new_since_baseline=None if at_baseline is None else max(0, instances - at_baseline),
+            referrers=tuple(results.Referrer(**each) for each in found["referrers"]),
+            chains=tuple(results.Chain(**{**each, "path": tuple(each["path"])}) for each in found["chains"]),
+            holder=candidates[0] if candidates else None,
+            samples=tuple(found.get("samples") or ()),
+            notes=tuple(notes),
+            candidates=candidates,
+            traced=int(found["traced"]),
+            came_between=found["new"],
+        )
+
+
+def _holder(found: Mapping[str, Any], calls: Mapping[str, int], sources: Sources) -> results.Holder:
+    known = {name: value for name, value in found.items() if name != "place"}
+    grew = found["grew"]
+    call = max(calls, key=lambda each: calls[each], default="")
+    if grew is not None and call and calls[call] > 0:
+        known |= {"grows_per_call": round(grew / calls[call], 2), "call": call}
+    if found["place"] is not None:
+        file, line, text = own_code.line_of(found["place"], sources)
+        place = found["place"]
+        known |= {"attribute": place["label"], "code": f"{file}:{line}", "code_line": text, "own_code": place["own"]}
+    return results.Holder(**known)

@@ -1,0 +1,273 @@
+"""What refers to a type, answered in a copy of the process: the instances, the climb, the holder, its place in code.
+
+Everything here may hold what it likes, since the copy ends with it. It reads through the type slots alone all the same:
+no line of the host's code runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import json
+from array import array
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from memwatch.diagnosis import own_code
+from memwatch.diagnosis.context import Host, Refused
+from memwatch.diagnosis.copy.child import Still, to_the_end
+from memwatch.diagnosis.heap import frozen_objects, instances, introspection
+from memwatch.diagnosis.heap.traversal import retained_bytes
+from memwatch.diagnosis.referrers import graph, holding
+from memwatch.diagnosis.referrers.climb import Climb
+from memwatch.diagnosis.referrers.graph import Graph
+from memwatch.records import BigContainer
+from memwatch.sampling.type_names import clean, type_name
+
+MOST_REMEMBERED = 1_000_000
+"""Instances whose addresses are kept from one look to the next."""
+LEAST_NEW = 3
+"""Objects that came between two looks, from which these are what is traced."""
+DEPTH = 16
+"""Levels to climb, unless fewer are asked for."""
+_HEAP_TYPE = 1 << 9
+_flags_of = type.__dict__["__flags__"].__get__
+_subclasses_of = type.__dict__["__subclasses__"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """What one look leaves for the next: where the instances were, and how long the containers above them."""
+
+    count: int
+    ids: array[int]
+    lengths: Mapping[int, tuple[str, int]]
+    """Type and entries by id."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """What is asked of one look."""
+
+    type: str
+    samples: int
+    """Instances that are traced."""
+    depth: int = DEPTH
+    values: int = 0
+    """Instances whose values are shown."""
+    at_baseline: int | None = None
+    """Instances at the agent's baseline."""
+    container: BigContainer | None = None
+    """In place of a type's instances: the container with this id, or this name."""
+    before: Look | None = None
+    only_remember: bool = False
+    """The first of two looks: what it leaves is wanted, no more."""
+
+
+def first_of_two(question: Question) -> Question:
+    """It leaves what the second compares with; the youngest objects are traced."""
+    return dataclasses.replace(question, only_remember=True, values=0)
+
+
+def second_of_two(question: Question, before: Look) -> Question:
+    """It answers."""
+    return dataclasses.replace(question, before=before)
+
+
+def answer(question: Question) -> bytes:
+    """One line of JSON, then the instances' addresses, eight bytes each. Raises :class:`Refused`."""
+    found, ids = _Search(question).answer()
+    return json.dumps(found, ensure_ascii=True, separators=(",", ":")).encode() + b"\n" + ids.tobytes()
+
+
+def parse(content: bytes) -> tuple[dict[str, Any], Look]:
+    """The same, back in the process."""
+    line, _, rest = content.partition(b"\n")
+    found = json.loads(line)
+    ids = array("Q")
+    ids.frombytes(rest)
+    lengths = {int(key): (str(kind), int(length)) for key, kind, length in found.pop("lengths")}
+    return found, Look(count=int(found["instances"]), ids=ids, lengths=lengths)
+
+
+class _Search:
+    def __init__(self, question: Question) -> None:
+        self._asked = question
+        self._notes: list[str] = []
+        self._frozen: frozenset[int] = frozenset()
+
+    def answer(self) -> tuple[dict[str, Any], array[int]]:
+        asked = self._asked
+        if count := gc.get_freeze_count():
+            gc.unfreeze()  # of the copy: the lists then have them too, as the last of the oldest
+            self._frozen = frozenset(map(id, gc.get_objects(2)[-count:]))
+        instances = self._instances()
+        ids = array("Q", map(id, instances[-MOST_REMEMBERED:]))
+        sample, new, of = self._sample(instances)
+        climbed = Graph(asked.type if asked.container is None else introspection.described(sample[0]))
+        climb = Climb(climbed)
+        climb.disown(instances, sample)
+        climb.up(sample, asked.depth)
+        found: dict[str, Any] = {"instances": len(instances), "notes": self._notes + climb.notes}
+        found["lengths"] = [
+            (key, node.type, node.length) for key, node in climbed.nodes.items() if node.length is not None
+        ]
+        if asked.container is not None:
+            item = sample[0]
+            found["lengths"].append((id(item), type_name(type(item)), introspection.length(item)))
+        if asked.only_remember:
+            return found, ids
+        examined = [id(item) for item in sample]
+        ways = {key: climbed.ways(key) for key in examined}
+        found["new"], found["traced"] = new, len(sample)
+        found["referrers"] = [dataclasses.asdict(each) for each in graph.referrers(climbed, examined, of)]
+        found["chains"] = [dataclasses.asdict(each) for each in graph.chains(ways, of)]
+        found["candidates"] = self._candidates(climbed, examined, climb, new)
+        if asked.values:
+            chosen = sample[:: max(1, len(sample) // asked.values)][: asked.values]
+            found["samples"] = [introspection.own_values(item, asked.type) for item in chosen]
+        return found, ids
+
+    # Which objects:
+
+    def _instances(self) -> list[Any]:
+        """The oldest first, as far as the collector's lists tell."""
+        asked = self._asked
+        if asked.container is not None:
+            return [_container(asked.container)]
+        return self._by_age([item for of in instances_of(asked.type) for item in of])
+
+    def _by_age(self, found: list[Any]) -> list[Any]:
+        """The collector's lists come the youngest first, each with its oldest first, frozen objects last of all."""
+        ages = dict.fromkeys(self._frozen, 0)
+        for age, generation in ((3, 0), (2, 1)):
+            ages.update(dict.fromkeys(map(id, gc.get_objects(generation)), age))
+        return sorted(found, key=lambda item: ages.get(id(item), 1))
+
+    def _sample(self, instances: list[Any]) -> tuple[list[Any], int | None, int]:
+        """Those to trace; how many came since the first look; of how many they are a sample."""
+        asked = self._asked
+        new: list[Any] | None = None
+        if asked.before is not None and asked.container is None:
+            known = frozenset(asked.before.ids)
+            new = [item for item in instances if id(item) not in known]
+            if len(new) >= LEAST_NEW:
+                self._notes.append(f"Traced: {_counted(asked.samples, len(new))} that came between two looks.")
+                return _evenly(new, asked.samples), len(new), len(new)
+        since = 0 if asked.at_baseline is None else len(instances) - asked.at_baseline
+        if since >= LEAST_NEW and asked.container is None:
+            youngest = instances[-since:]
+            if since < len(instances):
+                self._notes.append(
+                    f"Traced: {_counted(asked.samples, since)} that came since the baseline, by their age."
+                )
+            return _evenly(youngest, asked.samples), None if new is None else len(new), len(youngest)
+        sample = _evenly(instances, asked.samples)
+        if len(sample) < len(instances):
+            self._notes.append(
+                f"Counts are estimates from {len(sample)} of {len(instances):,} instances, evenly spread."
+            )
+        return sample, None if new is None else len(new), len(instances)
+
+    # Who holds them:
+
+    def _candidates(self, climbed: Graph, examined: list[int], climb: Climb, new: int | None) -> list[dict[str, Any]]:
+        asked = self._asked
+        before = None if asked.before is None else self._lengths_before(climbed, asked.before)
+        if asked.container is not None:
+            return [self._of_container(climbed, examined[0], climb, asked.before)]
+        found = []
+        for each in holding.candidates(climbed, examined, before, new=new):
+            node = climbed.nodes[each.id]
+            ways = climbed.ways(each.id)
+            elements = ways[0].elements if ways else ()
+            found.append(
+                {
+                    "name": clean(graph.ARROW.join(elements)) or node.label,
+                    "type": node.type,
+                    "length": node.length,
+                    "holds": each.holds,
+                    "of": each.of,
+                    "grew": each.grew,
+                    "sure": each.sure,
+                    **self._size_and_place(climb, climbed, each.id),
+                }
+            )
+        return found
+
+    def _of_container(self, climbed: Graph, key: int, climb: Climb, before: Look | None) -> dict[str, Any]:
+        item = climb.objects[key]
+        kind, length = type_name(type(item)), introspection.length(item)
+        was = (before.lengths if before is not None else {}).get(key)
+        grew = length - was[1] if was is not None and was[0] == kind and length is not None else None
+        ways = climbed.ways(key)
+        name = graph.ARROW.join(ways[0].elements) if ways else kind
+        found = {"name": clean(name), "type": kind, "length": length, "holds": None, "of": None, "grew": grew}
+        return {**found, "sure": (grew or 0) > 0, **self._size_and_place(climb, climbed, key)}
+
+    def _size_and_place(self, climb: Climb, climbed: Graph, key: int) -> dict[str, Any]:
+        place = own_code.locate(key, climbed, climb.objects)
+        root = [climb.objects[key]]
+        climb.disown(root)
+        size, complete = to_the_end(retained_bytes(root, Host(), Still()))  # type: ignore[arg-type]
+        return {
+            "retained_kb": round(size / 1024, 1),
+            "retained_is_lower_bound": not complete,
+            "place": None if place is None else place.to_dict(),
+        }
+
+    @staticmethod
+    def _lengths_before(climbed: Graph, before: Look) -> dict[int, int]:
+        """Entries at the first look, of those that are of the same type still: an address may have a new tenant."""
+        return {
+            key: length
+            for key, (kind, length) in before.lengths.items()
+            if key in climbed.nodes and climbed.nodes[key].type == kind
+        }
+
+
+def instances_of(name: str) -> Iterator[list[Any]]:
+    """Those of each class of that name. Raises :class:`Refused` where there is none."""
+    instances.refuse_untracked(name)
+    any_found = False
+    for of in _classes():
+        if type_name(of) == name:
+            mine = [item for item in gc.get_referrers(of) if type(item) is of] if _flags_of(of) & _HEAP_TYPE else []
+            if found := mine or [item for item in gc.get_objects() if type(item) is of]:
+                any_found = True
+                yield found
+    if not any_found:
+        living = {id(type(item)): type(item) for item in gc.get_objects()}
+        raise Refused(instances.no_instance(name, set(map(type_name, living.values()))))
+
+
+def _classes() -> Iterator[type]:
+    """Every class of the process once, without asking one of them."""
+    seen: set[int] = set()
+    waiting: list[type] = [object]
+    while waiting:
+        of = waiting.pop()
+        if id(of) not in seen:
+            seen.add(id(of))
+            yield of
+            waiting += _subclasses_of(of)
+
+
+def _container(wanted: BigContainer) -> Any:
+    """By its id, among what modules name first: what is not tracked is in no list."""
+    for namespace in frozen_objects.namespaces():
+        for item in list(namespace.values()):
+            if id(item) == wanted.token:
+                return item
+    for item in gc.get_objects():
+        if id(item) == wanted.token:
+            return item
+    raise Refused(f"the {wanted.type} that had grown most is gone: record once more")
+
+
+def _evenly(items: list[Any], most: int) -> list[Any]:
+    return [items[number * len(items) // most] for number in range(most)] if len(items) > most else list(items)
+
+
+def _counted(most: int, of: int) -> str:
+    return f"{most} of the {of:,} objects" if of > most else f"the {of:,} objects"

@@ -1,0 +1,297 @@
+"""The values memwatch speaks of: a snapshot, a leak, a drift report, the metrics of now.
+
+All are frozen, keyword-only dataclasses whose ``to_dict()`` is accepted by :func:`json.dumps` as it is and whose
+``from_dict()`` is its inverse. Units: ``_mb`` is 1024 x 1024 bytes, ``_ms`` milliseconds, ``_percent`` 0 to 100.
+Times are timezone-aware; a naive one is refused. What was not measured is ``None``, never 0.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from memwatch.figure import Unit, declared, figure
+from memwatch.json_record import Record, aware
+
+MB = 1024 * 1024
+KIB_PER_MB = 1024
+
+SEVERITIES = ("low", "medium", "high", "critical")
+"""From mildest to worst."""
+
+_FIFTH = "; read with every fifth snapshot"
+
+
+def _collections(generation: int) -> Any:
+    return figure(
+        Unit.TOTAL, f"Collections of generation {generation} since the process started",
+        label=f"Collections, generation {generation}", column=f"gc_collections_gen{generation}",
+        reference_help=f"Gen {generation} GC count since the process started.",
+    )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class BigContainer(Record):
+    """An exact built-in container with many entries, as the census saw it."""
+
+    type: str
+    """``list``, ``dict``, ``set``, ``tuple``, ``deque`` or ``bytearray``."""
+    length: int
+    """Number of entries."""
+    holds: str | None = None
+    """The type of most of up to 50 sampled entries, e.g. ``bytes``; ``None`` when not sampled."""
+    token: int | None = None
+    """The container's address: equal in all snapshots of one process for the same container; no meaning elsewhere."""
+    name: str | None = None
+    """Where it lives, e.g. ``shop.leaks.FRAGMENTS``, when it is a module-level name; ``None`` when unknown."""
+    entry_bytes: float | None = None
+    """Mean size of the sampled entries in bytes; ``None`` when not sampled."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class MemorySnapshot(Record):
+    """The figures of one process at one time."""
+
+    timestamp: datetime
+    """When it was taken, timezone-aware."""
+
+    # fmt: off
+    rss_mb: float | None = figure(
+        Unit.MB, "Resident memory (RSS)",
+        label="Resident (RSS)", column="rss_kib",
+        metric="process_resident_memory_bytes", metric_help="Resident memory.",
+        reference_help="Resident Set Size in MB.",
+    )
+    uss_mb: float | None = figure(
+        Unit.MB, f"Memory shared with no other process (USS){_FIFTH}",
+        label="Its own (USS)", hint="every fifth snapshot", column="uss_kib", metric="process_unique_memory_bytes",
+    )
+    pss_mb: float | None = figure(
+        Unit.MB, f"Memory with shared pages divided (PSS){_FIFTH}",
+        label="Its share (PSS)", hint="every fifth snapshot", column="pss_kib",
+        metric="process_proportional_memory_bytes",
+    )
+    swap_mb: float | None = figure(
+        Unit.MB, f"Memory swapped out{_FIFTH}",
+        label="Swapped out", hint="every fifth snapshot", column="swap_kib", metric="process_swap_bytes",
+    )
+    vms_mb: float | None = figure(
+        Unit.MB, "Virtual memory", label="Virtual (VMS)", column="vms_kib", metric="process_virtual_memory_bytes",
+        reference_help="Virtual Memory Size in MB.",
+    )
+
+    heap_used_mb: float | None = figure(
+        Unit.MB, "Live blocks of both allocators, pymalloc and malloc",
+        label="Heap used", hint="live blocks of both allocators", column="heap_used_kib",
+        metric="heap_used_bytes", metric_help="Live blocks of both allocators.",
+        reference_help="Used heap memory: live blocks of both allocators, in MB.",
+    )
+    """pymalloc in allocated blocks + malloc ``uordblks`` + ``hblkhd``."""
+    pymalloc_used_mb: float | None = figure(
+        Unit.MB, "pymalloc's part of heap_used_mb: blocks up to 512 bytes",
+        label="Heap used by pymalloc", hint="objects up to 512 bytes", column="pymalloc_used_kib",
+    )
+    malloc_used_mb: float | None = figure(
+        Unit.MB, "malloc's part of heap_used_mb: large objects and extension modules",
+        label="Heap used by malloc", hint="large objects, extension modules",
+    )
+    heap_committed_mb: float | None = figure(
+        Unit.MB, "What both allocators took from the system, RSS at most",
+        label="Heap committed", hint="taken from the system", column="heap_committed_kib",
+        metric="heap_committed_bytes", metric_help="What both allocators took from the system.",
+    )
+    fragmentation_percent: float | None = figure(
+        Unit.PERCENT, "Share of heap_committed_mb that is free", label="Fragmentation", hint="committed, free",
+        metric="heap_fragmentation_ratio", metric_help="Share of the committed heap that is free, 0 to 1.",
+    )
+    heap_size_mb: float | None = figure(
+        Unit.MB, "The ceiling the process can grow to: the setting HEAP_LIMIT_MB, else the smallest of the container's "
+        "limit, the rlimits and the host's memory",
+        label="Limit", column="heap_limit_kib",
+        metric="heap_limit_bytes", metric_help="The ceiling the process can grow to.",
+        reference_help="Total heap size: the ceiling the process can grow to, in MB of 1024*1024 bytes.",
+    )
+    heap_limit_source: str | None = figure(Unit.NONE, "Whose ceiling heap_size_mb is: setting, cgroup, rlimit or host")
+    heap_free_mb: float | None = figure(Unit.MB, "heap_size_mb less heap_used_mb", compared=False)
+    heap_percent: float | None = figure(
+        Unit.PERCENT, "Share of heap_size_mb that is used", label="Heap of its limit",
+        reference_help="Heap usage percentage: used of the total heap size.",
+    )
+    cgroup_used_mb: float | None = figure(
+        Unit.MB, "Working set of the container the process shares",
+        label="Container used", hint="working set, shared", column="cgroup_used_kib",
+        metric="container_working_set_bytes",
+    )
+    """Current less inactive file."""
+    cgroup_limit_mb: float | None = figure(
+        Unit.MB, "Memory limit of the container the process shares",
+        label="Container limit", column="cgroup_limit_kib", metric="container_limit_bytes",
+    )
+    """The smallest of all its ancestors; ``None`` when unlimited."""
+
+    total_objects: int | None = figure(
+        Unit.COUNT, "Objects tracked by the garbage collector; null where the budget allowed no census",
+        label="Objects", hint="tracked by gc", column="total_objects",
+        reference_help="Total object count: objects tracked by the garbage collector.",
+    )
+    top_objects: Mapping[str, int] | None = figure(
+        Unit.NONE, "Count by type: the largest types, the largest growers since the baseline, those reported before"
+    )
+    backfill: Mapping[str, int] | None = figure(
+        Unit.NONE, "Counts at the process's baseline of the types that this snapshot reports for the first time"
+    )
+    type_sizes: Mapping[str, int] | None = figure(
+        Unit.NONE, "Sampled mean size in bytes by built-in type, without what the objects refer to"
+    )
+    big_containers: tuple[BigContainer, ...] | None = figure(
+        Unit.NONE, "Built-in containers with 1,000 entries or more, or 250 and growing: what they hold, where they live"
+    )
+    """The fastest growing and largest first."""
+    allocated_blocks: int | None = figure(
+        Unit.COUNT, "Allocated blocks: rises also when untracked objects pile up",
+        label="Allocated blocks", column="allocated_blocks", metric="allocated_blocks",
+    )
+    """``sys.getallocatedblocks()`` less the observer's own."""
+
+    gc_collections_gen0: int | None = _collections(0)
+    gc_collections_gen1: int | None = _collections(1)
+    gc_collections_gen2: int | None = _collections(2)
+    gc_threshold: tuple[int, int, int] | None = figure(Unit.NONE, "gc.get_threshold()", label="Collector's thresholds")
+    gc_count: tuple[int, int, int] | None = figure(Unit.NONE, "gc.get_count()")
+
+    requests_handled: int | None = figure(
+        Unit.TOTAL, "HTTP requests since the process started",
+        label="Requests handled", column="requests_handled", metric="requests_handled_total",
+    )
+    """``None`` where memwatch cannot count them."""
+    tasks_handled: int | None = figure(
+        Unit.TOTAL, "Celery tasks since the process started",
+        label="Tasks handled", column="tasks_handled", metric="tasks_handled_total",
+    )
+    """``None`` where memwatch cannot count them."""
+    threads: int | None = figure(
+        Unit.COUNT, "Threads of the process, the agent's among them",
+        label="Threads", column="threads", small=True, metric="process_threads", metric_help="Threads.",
+    )
+    page_faults: int | None = figure(
+        Unit.TOTAL, "Major page faults since the process started: pages that had to be read from disk or swap",
+        label="Major page faults", hint="read from disk or swap", column="page_faults",
+        metric="process_major_page_faults_total",
+    )
+    """``None`` without /proc."""
+
+    census_pause_ms: float | None = figure(
+        Unit.MS, "Longest time the last census kept the interpreter",
+        label="Census' longest pause", column="census_pause_us", compared=False, metric="census_pause_seconds",
+    )
+    snapshot_cpu_ms: float | None = figure(
+        Unit.MS, "CPU time of the snapshot",
+        label="CPU of this snapshot", column="snapshot_cpu_us", compared=False,
+        metric="snapshot_cpu_seconds", metric_help="CPU time of the last snapshot.",
+    )
+    tracemalloc_current_mb: float = figure(
+        Unit.MB, "Traced memory; 0 when tracing is off", label="Traced", column="tracemalloc_current_kib", default=0.0,
+        reference_help="Current traced memory in MB; 0 when tracing is off.",
+    )
+    tracemalloc_peak_mb: float = figure(
+        Unit.MB, "Peak of traced memory; 0 when tracing is off", label="Traced, peak", column="tracemalloc_peak_kib",
+        default=0.0,
+        reference_help="Peak traced memory in MB; 0 when tracing is off.",
+    )
+    # fmt: on
+
+    def __post_init__(self) -> None:
+        aware("timestamp", self.timestamp)
+        for name in ("gc_count", "gc_threshold"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, tuple):
+                object.__setattr__(self, name, tuple(value))
+        if self.big_containers is not None:
+            containers = tuple(
+                [
+                    item if isinstance(item, BigContainer) else BigContainer.from_dict(item)
+                    for item in self.big_containers
+                ]
+            )  # a tuple made of a generator would leave memory in the interpreter's free lists
+            object.__setattr__(self, "big_containers", containers)
+
+
+FIGURES = declared(MemorySnapshot)
+"""What each attribute of a snapshot is, by its name, in the order in which they are shown."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Leak(Record):
+    """Memory that grows and is not given back."""
+
+    object_type: str
+    """Type name, or ``untracked`` / ``native`` for memory that is not gc-tracked objects."""
+    initial_count: int
+    """Count (objects), blocks (untracked) or KiB (native) at the start of the window."""
+    current_count: int
+    """The figure at the end of the window."""
+    growth_count: int
+    """``current_count - initial_count``."""
+    growth_percent: float
+    """``growth_count / initial_count * 100``; 100 when it started from nothing."""
+    detection_time: datetime
+    """When it was detected."""
+    severity: str
+    """``low``, ``medium``, ``high`` or ``critical``."""
+    kind: str = "objects"
+    """``objects``, ``untracked``, ``native`` or ``fragmentation``."""
+    confidence: str = "medium"
+    """``low``, ``medium`` or ``high``."""
+    verdict: str = ""
+    """One sentence for the operator."""
+    evidence: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """Every statistic and the rule that decided."""
+
+    def __post_init__(self) -> None:
+        aware("detection_time", self.detection_time)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class DriftReport(Record):
+    """The difference of a snapshot from a baseline. What either side did not measure is ``None``."""
+
+    baseline_timestamp: datetime
+    current_timestamp: datetime
+    heap_drift_mb: float | None
+    heap_drift_percent: float | None
+    object_drift: int | None
+    object_drift_percent: float | None
+    gc_frequency_change: float | None
+    """Factor of generation-2 collections a second now against at the baseline; ``None`` before both are known."""
+    significant_drifts: list[str] = dataclasses.field(default_factory=list)
+    """One sentence for each figure or type that moved markedly."""
+    rss_drift_mb: float | None = None
+    rss_drift_percent: float | None = None
+    type_drifts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Difference of the count of each type reported on both sides (0 omitted), largest growth first."""
+
+    def __post_init__(self) -> None:
+        aware("baseline_timestamp", self.baseline_timestamp)
+        aware("current_timestamp", self.current_timestamp)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class MemoryMetrics(Record):
+    """The figures of now, for Prometheus."""
+
+    heap_size_mb: float | None = None
+    heap_used_mb: float | None = None
+    heap_percent: float | None = None
+    total_objects: int | None = None
+    gc_collections_gen0: int | None = None
+    gc_collections_gen1: int | None = None
+    gc_collections_gen2: int | None = None
+    tracemalloc_current_mb: float = 0.0
+    tracemalloc_peak_mb: float = 0.0
+    rss_mb: float | None = None
+    vms_mb: float | None = None
+    active_leaks: int = 0
+    baseline_drift_percent: float | None = None
+    """Drift of heap used from the baseline."""

@@ -1,0 +1,1 @@
+"""From reports in the transport to rows in the database."""

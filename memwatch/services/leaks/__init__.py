@@ -1,0 +1,1 @@
+"""Opening, updating, renaming and ending leaks."""
