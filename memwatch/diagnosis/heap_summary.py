@@ -55,6 +55,9 @@ class HeapSummaryRecording:
         self._classes: dict[int, type] = {}
         """Held while their ids are in use."""
         self._sizes: dict[int, list[int]] = defaultdict(list)
+        """Of the sample, by id of the type."""
+        self._exact: dict[int, list[int]] = defaultdict(list)
+        """Of the big containers, which a sample would meet by chance: each of them, by id of the type."""
 
     def run(self, meter: Meter) -> Generator[float, None, results.HeapSummary]:
         """Yields seconds to wait; returns the result: of a copy of the process, else of itself, in parts."""
@@ -78,7 +81,7 @@ class HeapSummaryRecording:
         containers = _containers(seen.containers)
         meter.paused(seen.pause_ms)
         yield 0.01
-        yield from self._count(meter)
+        yield from self._count(meter, frozenset(each.token for each in seen.containers))
         types = self._type_sizes()
         suspects = yield from Suspects(self._host, meter, tuple(self._classes.values())).find()
         return results.HeapSummary(
@@ -91,15 +94,20 @@ class HeapSummaryRecording:
             notes=(_NOTE,),
         )
 
-    def _count(self, meter: Meter) -> Generator[float, None, None]:
+    def _count(self, meter: Meter, big: frozenset[int]) -> Generator[float, None, None]:
         types: list[type] = []
         sampled: list[type] = []
         sizes: list[int] = []
+        big_types: list[type] = []
+        big_sizes: list[int] = []
         spread = max(1, walk.count_objects(meter) // SAMPLED)
 
         def gather(objects: Objects, _size: int) -> list[Step]:
+            def is_big() -> Any:
+                return map(big.__contains__, map(id, objects()))
+
             def sample() -> Any:
-                return islice(objects(), 0, None, spread)
+                return islice(compress(objects(), map(not_, is_big())), 0, None, spread)
 
             def plain() -> Any:
                 return map(PLAIN_IDS.__contains__, map(id, map(type, sample())))
@@ -110,6 +118,8 @@ class HeapSummaryRecording:
                 partial(sampled.extend, map(type, compress(sample(), plain()))),
                 partial(sizes.extend, map(sys.getsizeof, compress(sample(), plain()))),
                 partial(sampled.extend, map(type, others)),
+                partial(big_types.extend, map(type, compress(objects(), is_big()))),
+                partial(big_sizes.extend, map(sys.getsizeof, compress(objects(), is_big()))),
             ]
 
         def take() -> None:
@@ -119,7 +129,9 @@ class HeapSummaryRecording:
                     self._classes[key], self._names[key] = of, type_name(of)
             for of, size in zip(sampled, [*sizes, *repeat(0, len(sampled) - len(sizes))], strict=True):
                 self._sizes[id(of)].append(size or _basic_size_of(of) + _HEADERS)
-            for each in (types, sampled, sizes):
+            for of, size in zip(big_types, big_sizes, strict=True):
+                self._exact[id(of)].append(size)
+            for each in (types, sampled, sizes, big_types, big_sizes):
                 each.clear()
 
         for wait_s in walk.walk(self._host, meter, gather, parts=walk.SEARCH_PARTS):
@@ -131,30 +143,34 @@ class HeapSummaryRecording:
         """Types of the same name are taken together."""
         counts: Counter[str] = Counter()
         sizes: dict[str, list[int]] = defaultdict(list)
+        exact: dict[str, list[int]] = defaultdict(list)
         basic: dict[str, int] = {}
         for key, count in self._counts.items():
             name = self._names[key]
             counts[name] += count
             sizes[name] += self._sizes.get(key, [])
+            exact[name] += self._exact.get(key, [])
             basic[name] = _basic_size_of(self._classes[key]) + _HEADERS
         found = [
-            _type_size(name, count, sizes[name], basic[name])
+            _type_size(name, count, sizes[name], basic[name], exact[name])
             for name, count in counts.items()
             if not name.startswith(OBSERVER)
         ]
         return tuple(sorted(found, key=lambda each: each.size_kb, reverse=True))
 
 
-def _type_size(name: str, count: int, sizes: Sequence[int], basic: int) -> results.TypeSize:
-    """Mean of the sample times the count, with the half width of its 95 % interval."""
+def _type_size(name: str, count: int, sizes: Sequence[int], basic: int, exact: Sequence[int]) -> results.TypeSize:
+    """The sizes in ``exact``, and for the rest the mean of the sample, with the half width of its 95 % interval."""
+    rest = max(0, count - len(exact))
     mean = statistics.fmean(sizes) if sizes else float(basic)
     error = None
     if len(sizes) >= 2:
-        spread = statistics.stdev(sizes) / math.sqrt(len(sizes)) * math.sqrt(max(0.0, 1 - len(sizes) / max(count, 1)))
-        error = round(1.96 * spread * count / 1024, 1)
-    elif len(sizes) == count:
+        spread = statistics.stdev(sizes) / math.sqrt(len(sizes)) * math.sqrt(max(0.0, 1 - len(sizes) / max(rest, 1)))
+        error = round(1.96 * spread * rest / 1024, 1)
+    elif len(sizes) == rest:
         error = 0.0
-    return results.TypeSize(type=name, count=count, size_kb=round(mean * count / 1024, 1), size_error_kb=error)
+    size_kb = round((sum(exact) + mean * rest) / 1024, 1)
+    return results.TypeSize(type=name, count=count, size_kb=size_kb, size_error_kb=error)
 
 
 def _containers(found: Sequence[Any]) -> tuple[results.Container, ...]:

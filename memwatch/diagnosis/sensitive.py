@@ -72,6 +72,10 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _RUN = re.compile(r"[A-Za-z0-9+/_=-]{16,}")
 _MOST_RISES = 4
 """From a small letter to a large one, in a run without digits."""
+_SHORTEST_WORDS = 5
+"""Letters of a word, on average, in a run of small and large letters that a person named."""
+_CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{6}", re.IGNORECASE)
+"""No word has so many in a row."""
 _DIGITS = re.compile(r"\d(?:[ -]?\d){11,}")
 """Numbers of cards and accounts."""
 _QUOTES = "'\""
@@ -143,8 +147,13 @@ def _is_random(run: str) -> bool:
     """Letters and digits mixed, or letters large and small in turn, as words are not. In doubt it is."""
     if any(map(str.isdigit, run)):
         return any(map(str.isalpha, run))
+    if _CONSONANTS.search(run):
+        return True
+    if not (any(map(str.isupper, run)) and any(map(str.islower, run))):
+        return False
+    words = _WORD.findall(run)
     rises = sum(one.islower() and other.isupper() for one, other in pairwise(run))
-    return rises >= _MOST_RISES
+    return rises >= _MOST_RISES or sum(map(len, words)) < _SHORTEST_WORDS * len(words)
 
 
 def _words(name: str) -> set[str]:
