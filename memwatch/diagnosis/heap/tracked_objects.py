@@ -3,7 +3,7 @@
 To list a million objects takes longer than to go through a part of them: a pass that lists them again for each part
 costs several times as much, and holds the interpreter longest for that. The price of listing once is that the objects
 live for as long as they are listed: a second, then the rest is dropped and listed again. What nothing else holds any
-more when we let go is left to the host's garbage collector (see :mod:`hands`).
+more when we let go is left to the host's garbage collector (see :mod:`borrowed`).
 
 The list is kept out of the collector's sight: a collection of the host would else go through all of it, and snapshots
 would take it for a container of the host.

@@ -1,7 +1,7 @@
 """Passes over the heap of the host, part by part, between which the host runs.
 
-Each part is one uninterrupted C call: a part of the listed objects is gone through (see :mod:`listing`), and only
-numbers, texts and types come out; or, where that is the question, a few objects to look at (see :mod:`hands`).
+Each part is one uninterrupted C call: a part of the listed objects is gone through (see :mod:`tracked_objects`), and only
+numbers, texts and types come out; or, where that is the question, a few objects to look at (see :mod:`borrowed`).
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def walk(
 def walk_frozen(
     host: Host, meter: Meter, gather: Gather, *, turns: Turns = tuple, big: dict[int, int] | None = None
 ) -> Iterator[float]:
-    """Go through what modules lead to in a few steps (see :mod:`reached`), in parts as well.
+    """Go through what modules lead to in a few steps (see :mod:`frozen_objects`), in parts as well.
 
     ``big`` is given the lengths of its big containers, by id. Yields seconds to wait between two parts.
     """
