@@ -1,7 +1,8 @@
 """Passes over the heap of the host, part by part, between which the host runs.
 
-Each part is one uninterrupted C call: a part of the listed objects is gone through (see :mod:`tracked_objects`), and only
-numbers, texts and types come out; or, where that is the question, a few objects to look at (see :mod:`borrowed`).
+Each part is one uninterrupted C call: a part of the listed objects is gone through (see :mod:`tracked_objects`), and
+only numbers, texts and types come out; or, where that is the question, a few objects to look at (see
+:mod:`borrowed`).
 """
 
 from __future__ import annotations
