@@ -26,7 +26,7 @@ from memwatch.diagnosis.heap.big_containers import Objects
 from memwatch.diagnosis.suspects import Suspects
 from memwatch.sampling.atomic import Step
 from memwatch.sampling.census import OBSERVER
-from memwatch.sampling.container_scan import PLAIN_IDS, look, module_level_names
+from memwatch.sampling.container_scan import PLAIN_IDS, look, module_level_names, stride
 from memwatch.sampling.type_names import clean, type_name
 
 NEEDS_MB = 32.0
@@ -100,7 +100,7 @@ class HeapSummaryRecording:
         sizes: list[int] = []
         big_types: list[type] = []
         big_sizes: list[int] = []
-        spread = max(1, walk.count_objects(meter) // SAMPLED)
+        spread = stride(walk.count_objects(meter), SAMPLED)
 
         def gather(objects: Objects, _size: int) -> list[Step]:
             def is_big() -> Any:

@@ -72,7 +72,7 @@ def obstacle() -> str | None:
         missing = _elsewhere(missing_migrations) if connection().in_atomic_block else missing_migrations()
     except DatabaseError:
         return None  # it is away: that is another matter
-    return f"database {alias()!r} misses {missing} migration(s) of memwatch: run {remedy()}" if missing else None
+    return f"database {alias()!r} has {missing} unapplied migration(s) of memwatch: run {remedy()}" if missing else None
 
 
 def _elsewhere(ask: Callable[[], int]) -> int:

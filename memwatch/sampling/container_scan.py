@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import math
 import sys
 import time
 from collections import deque
@@ -152,10 +153,21 @@ class _Harvest:
         return list({row[0]: Found(*row) for row in rows if row[0] not in own and row[2] >= BIG}.values())
 
 
+def stride(total: int, samples: int) -> int:
+    """At every how many objects to look, for about so many samples of ``total``.
+
+    A prime: a program that makes objects in rounds of 10 or 50 would else be met at the same place of each round.
+    """
+    step = max(1, total // samples)
+    while any(step % factor == 0 for factor in range(2, math.isqrt(step) + 1)):
+        step += 1
+    return step
+
+
 def look(*, total: int) -> Look:
     """Find the big containers. ``total``: about how many objects are tracked."""
     harvest = _Harvest()
-    harvest.run(partial(_tracked_steps, harvest, max(1, total // SAMPLED_OBJECTS)))
+    harvest.run(partial(_tracked_steps, harvest, stride(total, SAMPLED_OBJECTS)))
     harvest.run(_module_steps)
     return Look(harvest.containers(), harvest.sampled_types, harvest.sampled_sizes, harvest.pause_ms)
 

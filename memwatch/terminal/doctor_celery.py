@@ -70,7 +70,7 @@ def timetable() -> Iterator[Finding]:
     missing = wanted - known
     if missing:
         remedy = "CELERY_BEAT_SCHEDULE = {**beat_schedule(MEMWATCH)}, from memwatch.schedule."
-        yield Finding(False, f"beat's schedule misses {', '.join(sorted(missing))}", remedy)
+        yield Finding(False, f"beat's schedule has no {', '.join(sorted(missing))}", remedy)
     else:
         yield Finding(True, f"beat's timetable has memwatch's {len(wanted)} tasks")
 

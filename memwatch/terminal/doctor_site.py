@@ -64,7 +64,7 @@ def database() -> Iterator[Finding]:
         yield Finding(False, f"database {alias!r}: {str(error).strip()[:200]}", f'See DATABASES["{alias}"].')
         return
     if missing:
-        text = f"database {alias!r} misses {missing} migration(s) of memwatch"
+        text = f"database {alias!r} has {missing} unapplied migration(s) of memwatch"
         yield Finding(False, text, f"Run {tables.remedy()}.")
     else:
         yield Finding(True, f"database {alias!r} ({connection.vendor}) answers and has every table")

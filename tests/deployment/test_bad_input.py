@@ -169,7 +169,7 @@ def _assert_told(site: TinySite) -> None:
         assert address == "/readyz" or TO_DO in page.replace("&#x27;", "'"), address
     assert "Traceback" not in told["stderr"]
     for task in TASKS:
-        line = rf"^memwatch: {task} does nothing: database 'default' lacks \d+ {re.escape(TO_DO)}$"
+        line = rf"^memwatch: {task} does nothing: database 'default' has \d+ unapplied {re.escape(TO_DO)}$"
         assert re.search(line, told["stderr"], re.MULTILINE)
     assert list((site.folder / "transport").rglob("*")), "the reports wait"
 
@@ -177,7 +177,7 @@ def _assert_told(site: TinySite) -> None:
 def _assert_commands_told(site: TinySite) -> None:
     top = site.manage("memwatch_top", "--once")
     assert top.returncode == 1
-    assert re.fullmatch(rf"CommandError: Database 'default' lacks \d+ {re.escape(TO_DO)}\.\n", top.stderr)
+    assert re.fullmatch(rf"CommandError: Database 'default' has \d+ unapplied {re.escape(TO_DO)}\.\n", top.stderr)
     doctor = site.manage("memwatch_doctor")
     assert doctor.returncode == 1
     assert "migration(s) of memwatch\n  → Run manage.py migrate." in doctor.stdout

@@ -20,7 +20,7 @@ print(younger, first.communicate("go")[0].strip())
 WORKER = """
 import sys, json, dataclasses
 sys.stdin.read()
-from memwatch.sampling.outside import observe_parent
+from memwatch.sampling.parent_process import observe_parent
 seen = observe_parent()
 print(json.dumps(None if seen is None else [seen.program, seen.pid, seen.rss_mb > 1, seen.command_line]))
 """

@@ -21,7 +21,7 @@ def test_names_are_module_and_qualified_name() -> None:
     assert type_name(dict) == "dict"
     assert type_name(deque) == "collections.deque"
     assert type_name(OrderedDict) == "collections.OrderedDict"
-    assert type_name(Local).endswith("test_names.test_names_are_module_and_qualified_name.<locals>.Local")
+    assert type_name(Local).endswith("test_type_names.test_names_are_module_and_qualified_name.<locals>.Local")
     assert type_name(Local).startswith(__name__)
 
 

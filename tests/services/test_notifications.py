@@ -247,7 +247,7 @@ def test_a_notification_is_given_up_after_a_day(
     assert (row.state, row.error) == ("failed", f"DeliveryError: {receiver.url} answered 500")
     assert row.attempts < 60
     assert counters.total(counters.NOTIFICATIONS_FAILED) == 1
-    assert [record for record in caplog.records if "is not tried again" in record.message]
+    assert [record for record in caplog.records if "is not retried" in record.message]
 
 
 def test_what_waits_for_a_channel_that_was_taken_out_is_given_up_and_says_so(told: Any) -> None:

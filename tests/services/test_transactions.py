@@ -31,7 +31,7 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from memwatch.models import Lease
-from memwatch.services.transactions import writing
+from memwatch.services.locking import writing
 
 call_command("migrate", verbosity=0, skip_checks=True)
 both_have_read = threading.Barrier(2)
