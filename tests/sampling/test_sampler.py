@@ -285,4 +285,5 @@ def test_collections_seldom_fall_to_the_sampling_thread(way: str, monkeypatch: p
         thread.join()
         gc.callbacks.remove(note)
     assert by_sampler[0] > 100
-    assert by_sampler[1] <= taken[0] * 0.2
+    # A heap of thousands of big containers, as a suite leaves behind, makes a few objects for each.
+    assert by_sampler[1] <= max(taken[0] * 0.2, by_sampler[0] * 0.01)
