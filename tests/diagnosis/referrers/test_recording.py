@@ -220,7 +220,7 @@ def test_values_of_built_in_types_are_shown_when_asked_for(shop: types.ModuleTyp
         ("nowhere.Quote", "there is no instance of nowhere.Quote"),
         ("shop_under_test.Empty", "there is no instance"),
         ("str", "untracked"),
-        ("\udcff\x00<script>", "there is no instance"),
+        ("\udcff\x00<script>", "give the name of a type"),
         ("x" * 300, "there is no instance"),
     ],
 )
