@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import IO, Any
 
+from django.core.exceptions import TooManyFieldsSent
 from django.http import QueryDict
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
@@ -15,6 +16,8 @@ from memwatch.transport import strict_json
 
 MAX_BODY_BYTES = 64 * 1024
 """The largest body that any action of the API wants has some kilobytes."""
+_MOST_DIGITS = 20
+"""Of a length: Python makes no number of thousands."""
 
 
 class BodyTooLarge(APIException):
@@ -25,8 +28,8 @@ class BodyTooLarge(APIException):
 
 def refuse_large_body(request: Request) -> None:
     """By what the request says of itself, before a byte of the body is read. Raises :class:`BodyTooLarge`."""
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    if not str(length).isdecimal() or int(length) > MAX_BODY_BYTES:
+    length = str(request.META.get("CONTENT_LENGTH") or "0")
+    if not length.isdecimal() or len(length) > _MOST_DIGITS or int(length) > MAX_BODY_BYTES:
         raise BodyTooLarge
 
 
@@ -60,4 +63,7 @@ class BoundedFormParser(BaseParser):
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        return QueryDict(_read(stream), encoding="utf-8")
+        try:
+            return QueryDict(_read(stream), encoding="utf-8")
+        except TooManyFieldsSent:
+            raise ParseError("the form has more fields than any action of this API takes") from None

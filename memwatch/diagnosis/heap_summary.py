@@ -18,7 +18,7 @@ from typing import Any
 from memwatch.diagnosis import results
 from memwatch.diagnosis.context import Host
 from memwatch.diagnosis.copy.child import Still, to_the_end
-from memwatch.diagnosis.copy.parent import NotForked, in_child
+from memwatch.diagnosis.copy.parent import Harmed, NotForked, in_child
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.frames import thread_names
 from memwatch.diagnosis.heap import walk
@@ -63,6 +63,8 @@ class HeapSummaryRecording:
         """Yields seconds to wait; returns the result: of a copy of the process, else of itself, in parts."""
         try:
             content = yield from in_child(self._in_copy, self._host, meter)
+        except Harmed as reason:
+            raise reason.refused() from None
         except NotForked as reason:
             walk.refuse_large(self._host, meter, str(reason))
             found = yield from self.within(meter)

@@ -52,7 +52,7 @@ class Option:
         if self.kind == "choice":
             return f"one of {', '.join(self.choices)}"
         if self.kind == "text":
-            return f"the name of a type or container, at most {LONGEST_TEXT} characters"
+            return f"the name of a type or container, at most {LONGEST_TEXT} printable characters"
         return f"a {'whole ' if self.kind == 'whole' else ''}number from 1 to {self.most}"
 
 

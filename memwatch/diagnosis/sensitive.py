@@ -76,6 +76,11 @@ _SHORTEST_WORDS = 5
 """Letters of a word, on average, in a run of small and large letters that a person named."""
 _CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{6}", re.IGNORECASE)
 """No word has so many in a row."""
+_DENSE = re.compile(r"\S{20,}")
+_SIGNS = frozenset("!@#$%^&*()=+")
+_MOST_SIGNS = 2
+"""Different ones, in a run without blanks of letters and digits that is no secret: Django's SECRET_KEY has more."""
+_CARD_DIGITS = range(13, 20)
 _DIGITS = re.compile(r"\d(?:[ -]?\d){11,}")
 """Numbers of cards and accounts."""
 _QUOTES = "'\""
@@ -133,14 +138,40 @@ def without_secrets(text: str) -> str:
     if _PEM in text:
         return HIDDEN
     text = redact(text)
+    text = _DENSE.sub(lambda match: HIDDEN if _is_dense(match[0]) else match[0], text)
     text = _RUN.sub(lambda match: HIDDEN if _is_random(match[0]) else match[0], text)
     return _DIGITS.sub(HIDDEN, text)
 
 
 def number(value: int) -> str | None:
-    """What is shown of a large whole number, which may be a key; ``None`` for others."""
+    """What is shown of a large whole number, which may be a key, or of a card's; ``None`` for others."""
     bits = int.bit_length(value)
-    return f"an int of {bits} bits" if bits > _MOST_BITS else None
+    if bits > _MOST_BITS:
+        return f"an int of {bits} bits"
+    return HIDDEN if _is_card(str(value)) else None
+
+
+def no_text(value: bytes) -> str | None:
+    """What is shown of bytes that are no text, and may be a key; ``None`` for others."""
+    text = value.decode(errors="replace")
+    readable = "\N{REPLACEMENT CHARACTER}" not in text and all(each.isprintable() or each.isspace() for each in text)
+    return None if readable else f"{len(value)} bytes that are no text"
+
+
+def _is_card(digits: str) -> bool:
+    """By its length and Luhn's sum, which one number in ten meets by chance."""
+    odd, even = digits[::-2], digits[-2::-2]
+    return (
+        digits.isdecimal()
+        and len(digits) in _CARD_DIGITS
+        and (sum(map(int, odd)) + sum(sum(divmod(2 * int(each), 10)) for each in even)) % 10 == 0
+    )
+
+
+def _is_dense(run: str) -> bool:
+    """Letters, digits and several signs without a blank. An address of the web may have these."""
+    signs = len(_SIGNS.intersection(run))
+    return signs > _MOST_SIGNS and "://" not in run and any(map(str.isdigit, run)) and any(map(str.isalpha, run))
 
 
 def _is_random(run: str) -> bool:

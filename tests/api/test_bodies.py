@@ -28,7 +28,7 @@ class Unreadable(io.BytesIO):
     readline = readinto = read  # type: ignore[assignment]
 
 
-def token_request(body: io.BytesIO, length: int) -> Any:
+def token_request(body: io.BytesIO, length: int | str) -> Any:
     environ = {
         "REQUEST_METHOD": "POST", "PATH_INFO": TOKEN, "SERVER_NAME": "localhost", "SERVER_PORT": "80",
         "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(length), "wsgi.input": body,
@@ -41,6 +41,16 @@ def test_a_large_body_is_refused_before_a_byte_of_it_is_read() -> None:
     answer = token_request(Unreadable(), 2_400_000)
     assert answer.status_code == 413
     assert "64 KB" in answer.data["detail"]
+
+
+def test_a_length_of_thousands_of_digits_is_refused() -> None:
+    assert token_request(Unreadable(), "9" * 5_000).status_code == 413
+
+
+def test_a_form_of_thousands_of_fields_is_refused_as_json() -> None:
+    answer = APIClient().generic("POST", TOKEN, "a&" * 5_000, content_type="application/x-www-form-urlencoded")
+    assert answer.status_code == 400
+    assert "more fields" in answer.json()["detail"]
 
 
 def test_a_body_that_is_longer_than_it_says_is_refused() -> None:

@@ -114,3 +114,11 @@ def test_a_database_that_is_away_is_said_in_json(viewer: APIClient, fleet: Fleet
 @pytest.mark.parametrize("accept", ["text/html,*/*;q=0.8", "application/json", "*/*"])
 def test_the_answer_is_json_whatever_a_browser_prefers(accept: str, viewer: APIClient, fleet: Fleet) -> None:
     assert viewer.get("/api/v1/services/", headers={"Accept": accept})["Content-Type"] == "application/json"
+
+
+def test_the_schema_says_that_what_to_follow_is_a_path(client: Client) -> None:
+    of_commands, of_recordings = "/api/v1/processes/{id}/snapshot/", "/api/v1/recordings/"
+    paths = schema(client)["paths"]
+    for where in (of_commands, of_recordings):
+        header = paths[where]["post"]["responses"]["202"]["headers"]["Location"]
+        assert header["schema"] == {"type": "string", "format": "uri-reference"}

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from memwatch.diagnosis import heap_summary
+from memwatch.diagnosis.context import Refused
 from memwatch.diagnosis.copy import parent
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.heap import walk
@@ -52,6 +53,12 @@ def test_where_no_copy_can_be_had_the_process_itself_is_gone_through(
     found = summary()
     assert row(found["types"], type="shop_under_test.Quote")["count"] == 4000
     assert found["notes"][-1] == "Gone through within the process: the test wants it so."
+
+
+def test_the_process_is_left_alone_where_its_copy_did_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parent, "LONGEST_S", 0.0)
+    with pytest.raises(Refused, match=r"was ended after 0 s.* the process itself is left alone"):
+        summary()
 
 
 def test_sampled_sizes_come_with_their_error(shop: types.ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,6 +123,30 @@ def test_what_is_secret_by_its_name_or_look_is_hidden(shop: types.ModuleType, ma
     assert shown["where"] == "'postgres://shop:***@db:5432/shop'"
 
 
+def test_no_secret_key_of_django_is_shown() -> None:
+    draw = random.Random(16)
+    for _ in range(2_000):
+        drawn = "".join(draw.choices("abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)", k=50))
+        assert drawn[:20] not in sensitive.without_secrets(f"a value: {drawn}")
+
+
+@pytest.mark.parametrize(
+    "text", ["mail to user+tag1@example.com", "http://shop/cart?a=1&b=2#(x)", "f(x1) = 3 * (y + 1)"]
+)
+def test_what_a_person_writes_with_signs_is_shown(text: str) -> None:
+    assert sensitive.without_secrets(text) == text
+
+
+def test_bytes_that_are_no_text_are_not_shown() -> None:
+    assert introspection.shown(random.Random(16).randbytes(32)) == "32 bytes that are no text"
+    assert introspection.shown("Zürich\n".encode()) == r"b'Z\xc3\xbcrich\n'"
+
+
+def test_a_number_that_may_be_a_cards_is_not_shown() -> None:
+    assert introspection.shown(4111111111111111) == "***"
+    assert introspection.shown(4111111111111112) == "4111111111111112"
+
+
 def test_keys_and_values_of_a_dict_are_looked_through_too() -> None:
     token = secrets.token_hex(20)
     shown = introspection.own_values({token: 1, "access_token": "hunter2", "fragment": "text", 7: token}, "untracked")

@@ -1,7 +1,10 @@
 """The main job, end to end, as `make run` does it, with files alone and with PostgreSQL and Redis."""
 
+import contextlib
 import os
 import signal
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +58,19 @@ def test_on_files_alone(tmp_path: Path):
         check_the_metrics(stack)
         figures_move(stack)
         check_that_it_stops_clean(stack, signal.SIGINT)
+
+
+def test_it_stops_clean_on_a_busy_machine(tmp_path: Path):
+    with contextlib.ExitStack() as busy, Stack(tmp_path) as stack:
+        check_that_all_is_watched(stack)
+        for _ in range(3 * (os.cpu_count() or 1)):
+            loop = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+            busy.callback(loop.wait)
+            busy.callback(loop.kill)
+        assert stack.stop(signal.SIGTERM) < 15
+        assert "is killed" not in stack.log()
+        assert stack.processes() == []
+        assert stack.errors() == []
 
 
 def figures_move(stack: Stack) -> None:

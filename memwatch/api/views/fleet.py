@@ -127,7 +127,7 @@ class ProcessView(ReadView):
         },
         parameters=[
             OpenApiParameter(
-                "Location", OpenApiTypes.URI, OpenApiParameter.HEADER, description="Of the command", response=[202]
+                "Location", OpenApiTypes.URI_REF, OpenApiParameter.HEADER, description="Of the command", response=[202]
             )
         ],
     )

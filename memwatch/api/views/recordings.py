@@ -34,7 +34,7 @@ FORMS = {
     "bin": "application/octet-stream",
 }
 _LOCATION = OpenApiParameter(
-    "Location", OpenApiTypes.URI, OpenApiParameter.HEADER, description="Of the recording", response=[202]
+    "Location", OpenApiTypes.URI_REF, OpenApiParameter.HEADER, description="Of the recording", response=[202]
 )
 _REFUSED = OpenApiResponse(
     ErrorSerializer, description="It cannot be recorded (now): it ended, is being recorded, or was too often"

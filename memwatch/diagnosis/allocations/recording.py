@@ -20,7 +20,7 @@ from memwatch.diagnosis.allocations.tracebacks import reader_of
 from memwatch.diagnosis.allocations.tracers import memray_tracks
 from memwatch.diagnosis.context import Host, Refused
 from memwatch.diagnosis.copy import memory_headroom
-from memwatch.diagnosis.copy.parent import NotForked, impossible, in_child
+from memwatch.diagnosis.copy.parent import Harmed, NotForked, impossible, in_child
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.heap import instances, walk
 from memwatch.diagnosis.heap.big_containers import Objects, of_types
@@ -159,8 +159,10 @@ class AllocationsRecording:
             if classes is not None:
                 _stop()  # the copy has it all
             content = yield from copied
-        except NotForked:
-            if wanted:
+        except NotForked as reason:
+            if wanted and isinstance(reason, Harmed):
+                self._notes.append(f"No site is marked: {reason}.")
+            elif wanted:
                 of_type = yield from self._traced_instances(classes or (), meter)
             if not tracemalloc.is_tracing():
                 raise Refused(traced.STOPPED) from None

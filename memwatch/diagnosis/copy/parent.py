@@ -47,10 +47,23 @@ _POLLS_S = (0.002, 0.1)
 _SIZED_EACH_S = 2.0
 _CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220}
 _WAIT_FOR_CLONES = 0x40000000
+_FAULTS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP, signal.SIGSYS)
+"""What the kernel or the C library ends a program with that has done what it must not."""
 
 
 class NotForked(Exception):  # noqa: N818 - an answer more than an error
     """No child can be had here, or it came to nothing; the text says why."""
+
+
+class Harmed(NotForked):
+    """What was done in the child crashed or did not end, as it then might in the process itself."""
+
+    def refused(self) -> Refused:
+        """Instead of a search within the process."""
+        return Refused(
+            f"{self}; the process itself is left alone, since the same could happen to it: "
+            "record again later, or record allocations"
+        )
 
 
 _never = native_lock()
@@ -79,7 +92,7 @@ def in_child(work: Work, host: Host, meter: Meter, *, needs_mb: float | None = N
     """What ``work`` returns in a child. Yields seconds to wait; however it ends, the child is gone afterwards.
 
     ``needs_mb``: what the child may come to own. Raises :class:`Refused` where there is no room for that, or ``work``
-    has; :class:`NotForked` where the child came to nothing.
+    has; :class:`NotForked` where the child came to nothing, :class:`Harmed` where the process must not try it itself.
     """
     rss_mb = ProcessMemory().resident().rss_mb or 0.0
     most_mb = OWN_MB + MOST_OF_HEAP * rss_mb if needs_mb is None else needs_mb
@@ -100,7 +113,7 @@ def in_child(work: Work, host: Host, meter: Meter, *, needs_mb: float | None = N
             child.end()
         if answer is not None:
             return answer
-    raise NotForked(f"{ATTEMPTS} copies of the process waited for a lock that another thread had held")
+    raise Harmed(f"{ATTEMPTS} copies of the process waited for a lock that another thread had held")
 
 
 class _Child:
@@ -130,11 +143,13 @@ class _Child:
         asleep_since: float | None = None
         sized_at = time.monotonic()
         while True:
-            ended = self._has_ended()  # first: what it sent before its end is then read below
+            ended = self._how_ended()  # first: what it sent before its end is then read below
             if self._read():
                 return self._answer()
             now = time.monotonic()
-            if ended:
+            if ended in _FAULTS:
+                raise Harmed(f"the copy of the process crashed ({signal.Signals(ended).name}) as its objects were read")
+            if ended is not None:
                 raise NotForked(
                     "the copy of the process ended before it had an answer: it was killed, by the kernel say"
                 )
@@ -142,7 +157,7 @@ class _Child:
             if asleep_since is not None and now - asleep_since > ASLEEP_S:
                 return None
             if now > deadline:
-                raise NotForked(
+                raise Harmed(
                     f"the copy of the process was ended after {LONGEST_S:.0f} s: the heap is large or the machine busy"
                 )
             if now - sized_at > _SIZED_EACH_S:
@@ -181,12 +196,15 @@ class _Child:
         text = content.decode("utf-8", "replace")
         raise Refused(text) if kind == REFUSED else NotForked(f"the copy of the process failed: {text}")
 
-    def _has_ended(self) -> bool:
-        """Without reaping it."""
+    def _how_ended(self) -> int | None:
+        """The signal that ended it, 0 where it was none, ``None`` while it lives. It is not reaped."""
         try:
-            return os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT | _WAIT_FOR_CLONES) is not None
+            ended = os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT | _WAIT_FOR_CLONES)
         except ChildProcessError:  # the host has reaped it
-            return True
+            return 0
+        if ended is None:
+            return None
+        return 0 if ended.si_code == os.CLD_EXITED else ended.si_status
 
     def _state(self) -> str:
         """As the kernel calls it; empty where there is none."""

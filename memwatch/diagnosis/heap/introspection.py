@@ -144,6 +144,8 @@ def shown(value: Any) -> str | None:
         return None
     if kind is int and (large := sensitive.number(value)):
         return large
+    if kind is bytes and (raw := sensitive.no_text(value[:MAX_BYTES])):
+        return raw
     if kind is str:
         value = sensitive.without_secrets(value)
     elif kind is bytes:

@@ -12,7 +12,7 @@ from typing import Any
 
 from memwatch.diagnosis import options, own_code, results
 from memwatch.diagnosis.context import Host, Refused
-from memwatch.diagnosis.copy.parent import NotForked, impossible, in_child
+from memwatch.diagnosis.copy.parent import Harmed, NotForked, impossible, in_child
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.heap import introspection
 from memwatch.diagnosis.referrers import search
@@ -44,6 +44,8 @@ class ReferrersRecording:
         """Yields seconds to wait; returns the result. Raises :class:`Refused` for a type without an instance."""
         try:
             return (yield from self._in_copies(meter))
+        except Harmed as reason:
+            raise reason.refused() from None
         except NotForked as reason:
             found = yield from search_in_process(self._asked, self._host, meter, instead_of=str(reason))
             note = f"Searched within the process, which cannot tell old objects from new ones: {reason}."
