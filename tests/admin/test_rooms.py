@@ -147,7 +147,7 @@ def test_types_are_those_of_the_latest_census_where_the_last_snapshot_took_none(
     fleet.snapshot(process, minutes_ago=3, top_objects={"shop.Quote": 5_010}, total_objects=70_123)
     fleet.snapshot(process, top_objects=None, total_objects=None)
     text = login("viewer").get(_page(process)).content.decode()
-    for shown in ("+5,000", "70,123", "the last snapshot took no census"):
+    for shown in ("+5,000", "70,123", "The last snapshot took no census"):
         assert shown in text, shown
     assert "shop.Quote" in {each["label"] for chart in _drawn(text)["charts"] for each in chart["series"]}
 

@@ -167,7 +167,15 @@ def test_a_roll_up_is_a_table_of_figures_in_units_and_of_types_by_name(fleet: Fl
         figures={"rss_kib": [1024, 2048, 4096], "total_objects": [1, 2.5, 4], "census_pause_us": [10, 20, 30], "x": 3},
     )  # fmt: skip
     text = _text(login("viewer"), row)
-    for shown in ("Resident (RSS)", "2.0 MB", "4.0 MB", "1,234", escape(EVIL), "census pause us", _url(kind)):
+    for shown in (
+        "Resident (RSS)",
+        "2.0 MB",
+        "4.0 MB",
+        "1,234",
+        escape(EVIL),
+        escape("Census' longest pause"),
+        _url(kind),
+    ):
         assert shown in text, shown
     bare = SnapshotRollup.objects.create(
         process=process, period="day", start=fleet.now, samples=1, figures={}, floors={}

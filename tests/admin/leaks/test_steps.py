@@ -398,7 +398,7 @@ def test_every_pattern_leads_to_its_section_of_the_runbook(settings: Any, fleet:
     heads = [line.lstrip("# ").strip() for line in RUNBOOK.read_text().splitlines() if line.startswith("#")]
     anchors = {head.lower().replace(",", "").replace(" ", "-") for head in heads}
     patterns = [value for value in vars(runbooks).values() if isinstance(value, runbooks.Pattern)]
-    assert len(patterns) == 5
+    assert len(patterns) == 4
     assert {pattern.anchor for pattern in patterns} <= anchors
     for name in runbooks.OF_ALERTS.values():
         assert RUNBOOK.with_name(f"{name}.md").exists(), name
