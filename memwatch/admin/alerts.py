@@ -21,6 +21,7 @@ from memwatch.admin.base import PageAdmin
 from memwatch.admin.leaks.tables import each_process_url
 from memwatch.admin.notifications import notifications_table
 from memwatch.models import Alert
+from memwatch.queries.alerts import WORST_FIRST, earlier_alerts
 from memwatch.queries.leaks import SEVERITY_RANK
 
 MOST_EARLIER = 10
@@ -64,7 +65,7 @@ class AlertAdmin(PageAdmin):
     def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
         """What is raised: the worst first; what was: the newest."""
         if request.GET.get(RaisedFilter.parameter_name, "raised") == "raised":
-            return (SEVERITY_RANK.desc(), "-raised_at", "-id")
+            return WORST_FIRST
         return ("-raised_at", "-id")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
@@ -101,7 +102,6 @@ class AlertAdmin(PageAdmin):
     def page(self, request: HttpRequest, obj: Alert) -> Mapping[str, Any]:
         now = timezone.now()
         runbook = runbooks.OF_ALERTS.get(Alert.Type(obj.type), "") if obj.type in Alert.Type.values else ""
-        earlier = Alert.objects.filter(type=obj.type, subject=obj.subject).exclude(pk=obj.pk).order_by("-raised_at")
         facts: list[str | SafeString] = [_where(obj), format_html(_("raised {}"), formats.when(obj.raised_at, now))]
         if obj.cleared_at:
             facts.append(format_html(_("cleared {}"), formats.when(obj.cleared_at, now)))
@@ -125,7 +125,7 @@ class AlertAdmin(PageAdmin):
                     "severity": formats.severity_badge(each.severity, each.get_severity_display()),
                     "lasted": _lasted(each),
                 }
-                for each in earlier[:MOST_EARLIER]
+                for each in earlier_alerts(obj, MOST_EARLIER)
             ],
         }
 

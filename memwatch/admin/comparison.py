@@ -18,6 +18,8 @@ from memwatch import queries
 from memwatch.admin import formats, panels, time_ranges
 from memwatch.models import Baseline, Process, Snapshot
 from memwatch.queries import Comparison, Row
+from memwatch.queries.processes import process_with_last
+from memwatch.queries.snapshots import snapshot_with_process
 from memwatch.records import FIGURES
 
 BASELINE = "baseline-"
@@ -57,7 +59,7 @@ def process_asked(query: Mapping[str, str]) -> Process | None:
     text = query.get("process", "")
     if not (text.isascii() and text.isdecimal() and len(text) <= 18):
         return None
-    return Process.objects.select_related("service", "last_snapshot").filter(pk=int(text)).first()
+    return process_with_last(int(text))
 
 
 def pair(query: Mapping[str, str], process: Process | None) -> Pair | None:
@@ -83,11 +85,9 @@ def _side(query: Mapping[str, str], name: str, process: Process | None) -> Snaps
     if not (number.isascii() and number.isdecimal() and len(number) <= 18):
         raise NotThere(_("Choose two snapshots, or a baseline and a snapshot."))
     if text.startswith(BASELINE):
-        row: Snapshot | Baseline | None = (
-            Baseline.objects.select_related("service", "process__service").filter(pk=int(number)).first()
-        )
+        row: Snapshot | Baseline | None = queries.baseline_with_user(int(number))
     else:
-        row = Snapshot.objects.select_related("process__service").filter(pk=int(number)).first()
+        row = snapshot_with_process(int(number))
     if row is None:
         kind = _("baseline") if text.startswith(BASELINE) else _("snapshot")
         raise NotThere(

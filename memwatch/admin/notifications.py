@@ -15,6 +15,7 @@ from memwatch.admin import formats, panels
 from memwatch.admin.actions import Act, one_by_one
 from memwatch.admin.base import BoundedPaginator, ReadOnlyAdmin
 from memwatch.models import Alert, Notification
+from memwatch.queries.alerts import notifications_of
 from memwatch.services import notifications
 
 SHAPES = {"waiting": "◌", "sent": "✓", "failed": "✗"}
@@ -81,7 +82,7 @@ class NotificationAdmin(ReadOnlyAdmin):
 
 def notifications_table(alert: Alert) -> SafeString | str:
     """The notifications of this alert, as a table for its page."""
-    rows = list(alert.notifications.order_by("id"))
+    rows = notifications_of(alert)
     if not rows:
         return _("None: ALERT_CHANNELS is empty, or this alert continues an earlier one.")
     body = format_html_join(

@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotFound, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -24,6 +24,8 @@ from memwatch.admin import comparison, formats, panels
 from memwatch.admin.base import PageAdmin
 from memwatch.models import Baseline, FiguresColumns, Process, Snapshot
 from memwatch.queries import Cursor
+from memwatch.queries.processes import found_by_words
+from memwatch.queries.snapshots import id_of_the_one_before
 
 OLDER, NEWER = "before", "after"
 """In the URL: the page with the snapshots before one, or after one."""
@@ -57,17 +59,10 @@ class SnapshotList(ChangeList):
 
     def processes(self, request: HttpRequest) -> QuerySet[Process] | None:
         """Those whose snapshots are listed; ``None``: all."""
-        found, chosen = Process.objects.all(), False
-        for name, lookup in ((SERVICE, "service"), (PROCESS, "pk")):
-            if name in request.GET:
-                text = request.GET[name]
-                chosen = True
-                found = found.filter(**{lookup: int(text)}) if _is_id(text) else found.none()
-        for word in self.query.split():
-            chosen = True
-            match = Q(service__name__icontains=word) | Q(host__icontains=word) | Q(release__name__icontains=word)
-            found = found.filter(match | Q(pid=int(word)) if _is_id(word) else match)
-        return found if chosen else None
+        asked = {"service": request.GET.get(SERVICE), "process": request.GET.get(PROCESS)}
+        ids = {name: int(text) if _is_id(text) else 0 for name, text in asked.items() if text is not None}
+        words = self.query.split()
+        return found_by_words(words, **ids) if ids or words else None
 
 
 def _is_id(text: str) -> bool:
@@ -190,12 +185,10 @@ class SnapshotAdmin(FiguresAdmin):
 
     def _comparisons(self, snapshot: Snapshot, baseline: Baseline | None) -> list[dict[str, str]]:
         """With what it can be compared at once."""
-        own = Snapshot.objects.filter(process=snapshot.process_id, timestamp__lt=snapshot.timestamp)
-        before = own.order_by("-timestamp").values_list("pk", flat=True).first()
         last = snapshot.process.last_snapshot_id
         pairs = (
             (_("with the baseline"), f"baseline-{baseline.pk}" if baseline else None, snapshot.pk),
-            (_("with the one before"), before, snapshot.pk),
+            (_("with the one before"), id_of_the_one_before(snapshot), snapshot.pk),
             (_("with the last"), snapshot.pk, last if last != snapshot.pk else None),
         )
         url = reverse("admin:memwatch_snapshot_compare")

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from memwatch.detection import compare
-from memwatch.models import Baseline, Process, Snapshot
+from memwatch.models import Baseline, Process, Service, Snapshot
 from memwatch.queries.snapshot_mapping import figures_of_many
 from memwatch.records import DriftReport
 
@@ -105,6 +105,11 @@ def heap_drift_percent(baseline_kib: int | None, current_kib: int | None) -> flo
     return (current_kib - baseline_kib) / baseline_kib * 100
 
 
-def baseline_with_user(pk: int) -> Baseline:
-    """The baseline with service, process and the user who set it; raises ``Baseline.DoesNotExist``."""
-    return Baseline.objects.select_related("service", "process__service", "created_by").get(pk=pk)
+def baseline_with_user(pk: int) -> Baseline | None:
+    """The baseline with service, process and the user who set it; ``None`` where it is gone."""
+    return Baseline.objects.select_related("service", "process__service", "created_by").filter(pk=pk).first()
+
+
+def newest_baselines(service: Service, most: int) -> list[Baseline]:
+    """The baselines of the service as a whole, with the users who set them."""
+    return list(Baseline.objects.filter(service=service, process=None).select_related("created_by")[:most])

@@ -43,6 +43,11 @@ def parse_labels(text: str) -> dict[str, str]:
     }
 
 
+def counters_named(name: str) -> list[Counter]:
+    """The rows of this name, one for each set of labels."""
+    return list(Counter.objects.filter(name=name))
+
+
 def total(name: str) -> int:
     """The sum over all labels."""
     return sum(Counter.objects.filter(name=name).values_list("value", flat=True))

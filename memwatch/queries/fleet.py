@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from django.db.models import Count, FilteredRelation, Min, OuterRef, Q, QuerySet, Subquery
 
 from memwatch.detection.outlook import exhausted_at, time_left_s
-from memwatch.models import Baseline, Leak, Process, Snapshot
+from memwatch.models import Baseline, Leak, Process, Service, Snapshot
 from memwatch.models.functions import Moment
 from memwatch.queries.baselines import choose, heap_baselines_of, heap_drift_percent, last_snapshot_of
 from memwatch.queries.snapshot_mapping import figures_of_many
@@ -194,6 +194,12 @@ def fleet(alive: bool = True) -> list[ProcessFigures]:
     """Every process that is alive (or every ended one), by service, host and slot. Six queries at most."""
     rows = Process.objects.alive() if alive else Process.objects.ended()
     return figures_of_processes(list(rows.select_related("service", "release", "last_snapshot")))
+
+
+def alive_of_service(service: Service, most: int) -> list[Process]:
+    """Its processes that are alive, as :func:`figures_of_processes` needs them."""
+    alive = Process.objects.alive().filter(service=service)
+    return list(alive.select_related("service", "release", "last_snapshot")[:most])
 
 
 def figures_of_processes(processes: list[Process], *, census: bool = False) -> list[ProcessFigures]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
-from django.db.models import Min
+from django.db.models import Min, Q, QuerySet
 
 from memwatch.models import Process, Service
 
@@ -19,9 +20,43 @@ def alive_processes(*, service: str | None = None, host: str | None = None) -> l
     return list(rows)
 
 
-def alive_agents(limit: int | None = None) -> list[Process]:
-    """Processes that are alive and run an agent, with the service loaded; at most ``limit``."""
-    return list(Process.objects.alive().filter(outside=False).select_related("service")[:limit])
+def alive_agents(limit: int | None = None, *, services: Collection[Service] | None = None) -> list[Process]:
+    """Processes that are alive and run an agent, of these services, with the service loaded; at most ``limit``."""
+    rows = Process.objects.alive().filter(outside=False).select_related("service")
+    if services is not None:
+        rows = rows.filter(service__in=services)
+    return list(rows[:limit])
+
+
+def process_with_last(pk: int) -> Process | None:
+    """The process with its service and its last snapshot; ``None`` where it is gone."""
+    return Process.objects.select_related("service", "last_snapshot").filter(pk=pk).first()
+
+
+def processes_by_id(ids: Collection[int]) -> dict[int, Process]:
+    """These processes with their service, by id; one that is gone is left out."""
+    return Process.objects.select_related("service").in_bulk(ids)
+
+
+def services_by_id(ids: Collection[int]) -> dict[int, Service]:
+    """These services by id; one that is gone is left out."""
+    return Service.objects.in_bulk(ids)
+
+
+def found_by_words(
+    words: Collection[str], *, service: int | None = None, process: int | None = None
+) -> QuerySet[Process]:
+    """Processes that each word names, by their service, host, release or pid."""
+    rows = Process.objects.all()
+    if service is not None:
+        rows = rows.filter(service=service)
+    if process is not None:
+        rows = rows.filter(pk=process)
+    for word in words:
+        match = Q(service__name__icontains=word) | Q(host__icontains=word) | Q(release__name__icontains=word)
+        is_number = word.isascii() and word.isdecimal() and len(word) <= 18
+        rows = rows.filter(match | Q(pid=int(word)) if is_number else match)
+    return rows
 
 
 def alive_pids(host: str) -> set[int]:

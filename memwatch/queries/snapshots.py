@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import OuterRef, Q, Subquery
 
 from memwatch.figure import Unit
-from memwatch.models import Baseline, Process, Snapshot
+from memwatch.models import Baseline, ObjectType, Process, Snapshot
 from memwatch.queries.snapshot_mapping import figures_of_many
 from memwatch.records import FIGURES, MemorySnapshot
 
@@ -27,6 +27,7 @@ def history(
 
 COMPARED = tuple(figure.name for figure in FIGURES.values() if figure.unit is not Unit.NONE and figure.compared)
 
+_NAMED = ("process__host", "process__slot_number", "process__ended_at", "process__end_reason")
 CENSUS_AGE = timedelta(hours=1)
 """A census older than this says nothing of now."""
 NOTABLE = tuple(timedelta(minutes=minutes) for minutes in (24 * 60, 6 * 60, 60, 5, 0))
@@ -72,6 +73,34 @@ def compare(a: Snapshot | Baseline, b: Snapshot | Baseline) -> Comparison:
         figures=tuple(row for row in figures if row.before is not None or row.after is not None),
         types=tuple(types),
     )
+
+
+def snapshot_with_process(pk: int) -> Snapshot | None:
+    """The snapshot with its process; ``None`` where it is gone."""
+    return Snapshot.objects.select_related("process__service").filter(pk=pk).first()
+
+
+def id_of_the_one_before(snapshot: Snapshot) -> int | None:
+    """The id of the process's snapshot before this one."""
+    own = Snapshot.objects.filter(process=snapshot.process_id, timestamp__lt=snapshot.timestamp)
+    return own.order_by("-timestamp").values_list("pk", flat=True).first()
+
+
+def newest_counts_of(object_type: ObjectType, most: int) -> tuple[list[tuple[int, Snapshot]], bool]:
+    """How many objects of the type the last snapshots counted, most first, and whether there were more to look at.
+
+    Reads the last snapshots of the ``most`` processes that reported last. Two queries.
+    """
+    alive = Process.objects.alive().filter(outside=False, last_snapshot__isnull=False)
+    last = list(alive.order_by("-last_seen_at").values_list("last_snapshot", flat=True)[: most + 1])
+    rows = Snapshot.objects.filter(pk__in=last[:most]).select_related("process__service")
+    key = str(object_type.pk)
+    found = [
+        (row.counts[key], row)
+        for row in rows.only("counts", "timestamp", "process__service__name", *_NAMED)
+        if row.counts and key in row.counts
+    ]
+    return sorted(found, key=lambda each: (-each[0], each[1].process_id)), len(last) > most
 
 
 def snapshot_at(process: Process, at: datetime) -> Snapshot | None:

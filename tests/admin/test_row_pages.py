@@ -173,7 +173,7 @@ def test_a_roll_up_is_a_table_of_figures_in_units_and_of_types_by_name(fleet: Fl
         "4.0 MB",
         "1,234",
         escape(EVIL),
-        "Census&#x27; longest pause",
+        escape("Census' longest pause"),
         _url(kind),
     ):
         assert shown in text, shown

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin.actions import Act, ConfirmForm, Outcome, Refusal, one_by_one
 from memwatch.models import Command, Process, Service
+from memwatch.queries.processes import alive_agents
 from memwatch.services import baselines, commands
 
 SNAPSHOT_WAIT_S = 3.0
@@ -68,8 +69,7 @@ def _snapshot_processes(processes: Sequence[Process], user: Any, _values: Mappin
 
 
 def _snapshot_services(services: Sequence[Service], user: Any, values: Mapping[str, Any]) -> Outcome:
-    alive = Process.objects.alive().filter(service__in=services, outside=False).select_related("service")
-    found = list(alive)
+    found = alive_agents(services=services)
     empty = [service for service in services if service.pk not in {process.service_id for process in found}]
     outcome = _snapshot_processes(found, user, values) if found else Outcome(done=0)
     asked = ngettext("%d process was asked.", "%d processes were asked.", outcome.done) % outcome.done

@@ -23,9 +23,12 @@ from memwatch.admin.leaks import tables
 from memwatch.admin.overview import tables as overview_tables
 from memwatch.admin.process_tables import process_row
 from memwatch.admin.row_page import RowAdmin, RowPage
-from memwatch.models import Baseline, Leak, ObjectType, Process, Release, Service
+from memwatch.models import Leak, ObjectType, Process, Release, Service
 from memwatch.queries import LeakGlance, ProcessFigures
+from memwatch.queries.baselines import newest_baselines
+from memwatch.queries.fleet import alive_of_service
 from memwatch.queries.leaks import leaks_by_id
+from memwatch.queries.releases import newest_releases
 
 SHOWN_RELEASES = 5
 SHOWN_BASELINES = 5
@@ -77,9 +80,7 @@ class ServiceAdmin(PageAdmin):
 
     def page(self, request: HttpRequest, obj: Service) -> Mapping[str, Any]:
         now = timezone.now()
-        alive = Process.objects.alive().filter(service=obj)
-        rows = alive.select_related("service", "release", "last_snapshot")[: SHOWN_PROCESSES + 1]
-        items = queries.figures_of_processes(list(rows), census=True)
+        items = queries.figures_of_processes(alive_of_service(obj, SHOWN_PROCESSES + 1), census=True)
         past = queries.recent(items, now).get(obj.pk)
         leaks = tables.worst_first(queries.leaks_at_a_glance(obj.pk))
         causes = tables.causes_of(leaks)
@@ -102,7 +103,7 @@ class ServiceAdmin(PageAdmin):
                     "name": release.name,
                     "seen": formats.when(release.first_seen_at, now),
                 }
-                for release in obj.releases.all()[:SHOWN_RELEASES]
+                for release in newest_releases(obj.pk, SHOWN_RELEASES)
             ],
         }
 
@@ -131,7 +132,6 @@ class ServiceAdmin(PageAdmin):
         ]
 
     def _baselines(self, service: Service, now: datetime) -> list[dict[str, Any]]:
-        rows = Baseline.objects.filter(service=service, process=None).select_related("created_by")[:SHOWN_BASELINES]
         return [
             {
                 "url": formats.page_url("baseline", row.pk),
@@ -142,7 +142,7 @@ class ServiceAdmin(PageAdmin):
                 "objects": formats.count(row.total_objects),
                 "active": row.active,
             }
-            for row in rows
+            for row in newest_baselines(service, SHOWN_BASELINES)
         ]
 
 

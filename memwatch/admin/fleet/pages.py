@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from fnmatch import fnmatchcase
 
-from django.db.models import Count, Q
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -16,34 +14,26 @@ from memwatch.admin.leaks import tables
 from memwatch.admin.panels import Line
 from memwatch.admin.process_tables import process_state
 from memwatch.admin.row_page import Cell, RowPage, Table, figure
-from memwatch.models import ExpectedGrowth, Leak, ObjectType, Process, Release, Snapshot
+from memwatch.models import Leak, ObjectType, Release
+from memwatch.queries.leaks import expected_growth_of, leaks_of_type
+from memwatch.queries.releases import release_state, releases_with_leaks
+from memwatch.queries.snapshots import newest_counts_of
 
 MOST_ROWS = 20
 MOST_LOOKED_AT = 300
 """Processes whose last census is read for one type."""
-_PROCESS = ("process__host", "process__slot_number", "process__ended_at", "process__end_reason")
 
 
 def release(row: Release, now: datetime) -> RowPage:
     """Who runs it, what leaks in it, and the releases before and after."""
-    processes = Process.objects.filter(release=row, outside=False).order_by()
-    alive = processes.filter(ended_at=None).count()
-    leaks = Leak.objects.filter(process__release=row)
-    found = leaks.select_related("service", "process__service").order_by("-detected_at")[: MOST_ROWS + 1]
-    releases = Release.objects.filter(service=row.service_id).order_by("-first_seen_at", "-pk")
-    around = list(releases.annotate(ran=Count("processes"))[:MOST_ROWS])
-    leaking = dict(
-        Leak.objects.filter(process__release__in=[each.pk for each in around])
-        .order_by()
-        .values_list("process__release")
-        .annotate(Count("process", distinct=True))
-    )
+    state = release_state(row, MOST_ROWS + 1)
+    around = releases_with_leaks(row.service_id, MOST_ROWS)
     newest = bool(around) and around[0].pk == row.pk
     return RowPage(
         title=row.name,
         subtitle=_("release of %s") % row.service,
-        sentence=_release_sentence(alive, leaks.values("process").distinct().count(), newest=newest),
-        tone="high" if leaks.filter(state__in=(Leak.State.OPEN, Leak.State.ACKNOWLEDGED)).exists() else "",
+        sentence=_release_sentence(state.alive, state.leaking, newest=newest),
+        tone="high" if state.leaks_now else "",
         facts=[
             formats.link(formats.page_url("service", row.service_id), row.service.name),
             format_html(_("first seen {}"), formats.when(row.first_seen_at, now)),
@@ -51,14 +41,14 @@ def release(row: Release, now: datetime) -> RowPage:
         tiles=[
             Line(
                 label=_("Processes alive"),
-                value=formats.count(alive),
+                value=formats.count(state.alive),
                 url=formats.changelist("process", q=row.name, service__id__exact=row.service_id),
             ),
-            Line(label=_("Processes in all"), value=formats.count(processes.count()), hint=_("still known")),
-            Line(label=_("Leaks found"), value=formats.count(leaks.count())),
+            Line(label=_("Processes in all"), value=formats.count(state.processes), hint=_("still known")),
+            Line(label=_("Leaks found"), value=formats.count(state.leaks)),
         ],
         tables=[
-            _leak_table(_("Leaks found in it"), list(found), _("None was found in a process of this release."), now),
+            _leak_table(_("Leaks found in it"), state.newest, _("None was found in a process of this release."), now),
             Table(
                 title=_("Releases of the service, newest first"),
                 names=[_("Release"), _("First seen"), _("Processes"), _("With a leak")],
@@ -66,8 +56,8 @@ def release(row: Release, now: datetime) -> RowPage:
                     [
                         formats.link(formats.page_url("release", each.pk), each.name),
                         formats.when(each.first_seen_at, now),
-                        figure(formats.count(each.ran), each.ran),
-                        figure(formats.count(leaking.get(each.pk, 0)), leaking.get(each.pk, 0)),
+                        figure(formats.count(each.processes), each.processes),
+                        figure(formats.count(each.leaking), each.leaking),
                     ]
                     for each in around
                 ],
@@ -89,24 +79,10 @@ def _release_sentence(alive: int, leaking: int, *, newest: bool) -> str:
 
 def object_type(row: ObjectType, now: datetime) -> RowPage:
     """Which processes count it now, where it leaks, and whether its growth is expected."""
-    alive = Process.objects.alive().filter(outside=False, last_snapshot__isnull=False)
-    looked = list(alive.order_by("-last_seen_at").values_list("last_snapshot", flat=True)[: MOST_LOOKED_AT + 1])
-    rows = Snapshot.objects.filter(pk__in=looked[:MOST_LOOKED_AT]).select_related("process__service")
-    counted = [
-        (snapshot.counts[str(row.pk)], snapshot)
-        for snapshot in rows.only("counts", "timestamp", "process__service__name", *_PROCESS)
-        if snapshot.counts and str(row.pk) in snapshot.counts
-    ]
-    counted.sort(key=lambda each: (-each[0], each[1].process_id))
-    same = Leak.objects.filter(kind=Leak.Kind.OBJECTS, object_type=row.name)
-    leaks = list(same.select_related("service", "process__service").order_by("-detected_at")[: MOST_ROWS + 1])
-    rules = [
-        rule
-        for rule in ExpectedGrowth.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now)).select_related("service")
-        if fnmatchcase(row.name, rule.type_pattern)
-    ]
+    counted, more = newest_counts_of(row, MOST_LOOKED_AT)
+    leaks = leaks_of_type(row.name, MOST_ROWS + 1)
     note = ""
-    if len(looked) > MOST_LOOKED_AT:
+    if more:
         note = _("Of the %s processes that reported last.") % formats.count(MOST_LOOKED_AT)
     return RowPage(
         title=row.name,
@@ -149,7 +125,7 @@ def object_type(row: ObjectType, now: datetime) -> RowPage:
                         rule.reason,
                         formats.when(rule.expires_at, now) if rule.expires_at else _("for good"),
                     ]
-                    for rule in rules
+                    for rule in expected_growth_of(row.name, now)
                 ],
                 empty=_("No pattern matches it: if it grows, a leak is opened."),
             ),

@@ -19,6 +19,7 @@ from memwatch.admin.fleet import slots
 from memwatch.admin.leaks import tables
 from memwatch.admin.process_tables import process_state
 from memwatch.models import Baseline, Leak, Process, Snapshot
+from memwatch.queries.leaks import unresolved_of
 from memwatch.records import KIB_PER_MB, MemorySnapshot
 
 
@@ -27,7 +28,7 @@ def context(process: Process, query: Mapping[str, str], now: datetime) -> dict[s
     last, baseline = queries.last_snapshot_of(process), queries.baseline_of(process)
     counted = queries.last_census(last) if last and not process.outside else None
     figures = _with_census(last, counted)
-    leaks = tables.worst_first(process.leaks.unresolved().select_related("service", "process__service"))
+    leaks = tables.worst_first(unresolved_of(process))
     leaking = [leak.object_type for leak in leaks if leak.state != Leak.State.SUPPRESSED]
     comparison = queries.compare(baseline, counted) if baseline and counted else None
     chosen = time_ranges.asked(

@@ -24,7 +24,8 @@ from memwatch.admin import formats
 from memwatch.admin.base import Listed, PageAdmin
 from memwatch.admin.fleet import actions, process_page, slots
 from memwatch.admin.process_tables import counted_objects, process_state
-from memwatch.models import Leak, Process
+from memwatch.models import Process
+from memwatch.queries.leaks import leaking_processes
 
 
 def _figure(process: Any, name: str) -> Any:
@@ -69,7 +70,7 @@ class LeakingFilter(admin.SimpleListFilter):
         return [("yes", gettext_lazy("With open leaks")), ("no", gettext_lazy("Without"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        leaking = Leak.objects.active().exclude(process=None).values("process")
+        leaking = leaking_processes()
         if self.value() == "yes":
             return queryset.filter(pk__in=leaking)
         return queryset.exclude(pk__in=leaking) if self.value() == "no" else queryset

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -15,6 +14,7 @@ from memwatch.admin import charts, formats, time_ranges
 from memwatch.admin.process_tables import process_state
 from memwatch.models import Process
 from memwatch.queries import Point
+from memwatch.queries import slots as queried
 
 MOST_LIVES = 30
 """More than this are not drawn: the newest are."""
@@ -25,17 +25,9 @@ def url(process: Process) -> str:
     return reverse("admin:memwatch_process_slot", args=(process.service_id, process.host, process.slot_number))
 
 
-def holders(service: int, host: str, slot: int) -> QuerySet[Process]:
-    """Every process that held the slot."""
-    return Process.objects.filter(service=service, host=host, slot_number=slot)
-
-
 def neighbours(process: Process, now: datetime) -> list[dict[str, Any]]:
     """The processes before and after this one in its slot."""
-    rows = holders(process.service_id, process.host, process.slot_number)
-    start, pk = process.started_at, process.pk
-    before = rows.filter(Q(started_at__lt=start) | Q(started_at=start, pk__lt=pk)).order_by("-started_at", "-pk")
-    after = rows.filter(Q(started_at__gt=start) | Q(started_at=start, pk__gt=pk)).order_by("started_at", "pk")
+    before, after = queried.neighbours(process)
     return [
         {
             "what": what,
@@ -44,23 +36,21 @@ def neighbours(process: Process, now: datetime) -> list[dict[str, Any]]:
             "started": formats.when(other.started_at, now),
             "state": process_state(other),
         }
-        for what, found in ((_("Before it"), before), (_("After it"), after))
-        for other in found[:1]
+        for what, other in ((_("Before it"), before), (_("After it"), after))
+        if other is not None
     ]
 
 
 def context(service: int, host: str, slot: int, query: Mapping[str, str], now: datetime) -> dict[str, Any] | None:
     """The context of the page; ``None`` if no process ever held the slot. The number of queries is constant."""
-    rows = holders(service, host, slot).select_related("service", "release")
-    newest = rows.order_by("-started_at", "-pk").first()
-    if newest is None:
+    found = queried.slot(service, host, slot)
+    if found is None:
         return None
-    oldest = rows.order_by("started_at", "pk")[0]
+    oldest, newest = found.oldest, found.newest
     chosen = time_ranges.asked(
         query, now=now, first=oldest.started_at, last=None if newest.is_alive else newest.ended_at
     )
-    within = rows.filter(started_at__lt=chosen.until).filter(Q(ended_at=None) | Q(ended_at__gt=chosen.since))
-    lives = list(within.order_by("-started_at", "-pk")[: MOST_LIVES + 1])
+    lives = found.lives(chosen.since, chosen.until, MOST_LIVES + 1)
     more, lives = len(lives) > MOST_LIVES, lives[:MOST_LIVES][::-1]
     points = queries.charted(lives, since=chosen.since, until=chosen.until) if lives else {}
     happened = queries.events(lives, since=chosen.since, until=chosen.until)

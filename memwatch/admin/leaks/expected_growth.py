@@ -17,7 +17,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from memwatch.admin import formats
 from memwatch.admin.actions import Act, one_by_one
 from memwatch.admin.base import ListedAdmin
-from memwatch.models import ExpectedGrowth, Leak
+from memwatch.models import ExpectedGrowth
+from memwatch.queries.leaks import suppressed_by
 from memwatch.services.leaks import actions
 
 MOST_SHOWN = 20
@@ -125,8 +126,7 @@ class ExpectedGrowthAdmin(ListedAdmin):
 
     @admin.display(description=gettext_lazy("leaks suppressed now"))
     def leaks_shown(self, rule: ExpectedGrowth) -> SafeString | str:
-        leaks = Leak.objects.filter(expected_growth=rule, state=Leak.State.SUPPRESSED)
-        rows = list(leaks.select_related("service", "process__service").order_by("-detected_at")[: MOST_SHOWN + 1])
+        rows = suppressed_by(rule, MOST_SHOWN + 1)
         shown = [(formats.page_url("leak", leak.pk), str(leak)) for leak in rows[:MOST_SHOWN]]
         more = _(" and more") if len(rows) > MOST_SHOWN else ""
         return format_html("{}{}", format_html_join(", ", '<a href="{}">{}</a>', shown), more) if shown else _("none")

@@ -17,8 +17,11 @@ from memwatch.admin.leaks import charts as leak_charts
 from memwatch.admin.leaks import evidence, steps
 from memwatch.admin.leaks.pooled_chart import pooled_chart
 from memwatch.admin.leaks.rules import rule_rows
-from memwatch.models import Leak, LeakEvent, Process
-from memwatch.queries import recordings as asked
+from memwatch.models import Leak, LeakEvent
+from memwatch.queries.leaks import leaks_beside, newest_events
+from memwatch.queries.recordings import recordings_of
+from memwatch.queries.releases import releases_of
+from memwatch.queries.slots import lives_of_service
 
 MOST_ENTRIES = 400
 """Snapshots read for the length of a container: whole rows."""
@@ -36,8 +39,8 @@ def context(leak: Leak, query: Mapping[str, str], now: datetime) -> dict[str, An
     chosen = _range(leak, query, now)
     points, lives = _points(leak, chosen), _lives(leak, chosen)
     projection = leak_charts.projection_of(leak, points)
-    recordings = asked.recordings_of(leak)
-    events = list(leak.events.select_related("by").order_by("-at", "-id")[:MOST_EVENTS])
+    recordings = recordings_of(leak)
+    events = newest_events(leak, MOST_EVENTS)
     last = queries.last_snapshot_of(leak.process) if leak.process else None
     return {
         "title": evidence.name_of(leak),
@@ -58,9 +61,9 @@ def context(leak: Leak, query: Mapping[str, str], now: datetime) -> dict[str, An
             leak,
             points or _typical(lives),
             queries.figures_of(last) if last else None,
-            releases=asked.releases_of(leak),
+            releases=releases_of(leak),
             recordings=recordings,
-            beside=asked.leaks_beside(leak),
+            beside=leaks_beside(leak),
         ),
         "figures_lines": evidence.readable(leak, now),
         "rules": rule_rows(raw),
@@ -137,8 +140,7 @@ def _lives(leak: Leak, chosen: time_ranges.TimeRange) -> dict[str, list[list[que
     """The newest processes of the service by slot, each slot's lives oldest first; none for a leak of one process."""
     if leak.process_id is not None:
         return {}
-    rows = Process.objects.filter(service=leak.service_id, outside=False, started_at__lte=chosen.until)
-    newest = list(rows.select_related("service").order_by("-started_at", "-pk")[:MOST_LIVES])
+    newest = lives_of_service(leak.service_id, until=chosen.until, most=MOST_LIVES)
     types = [leak.object_type] if leak.kind == Leak.Kind.OBJECTS else []
     found = queries.charted(newest, since=chosen.since, until=chosen.until, types=types) if newest else {}
     slots: dict[str, list[list[queries.Point]]] = {}

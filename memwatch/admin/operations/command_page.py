@@ -14,7 +14,10 @@ from django.utils.translation import gettext_lazy
 from memwatch.admin import formats
 from memwatch.admin.panels import Line
 from memwatch.admin.row_page import RowPage, Table, figure
-from memwatch.models import Command, Recording, Snapshot
+from memwatch.models import Command
+from memwatch.queries.operations import other_commands
+from memwatch.queries.recordings import recording_of
+from memwatch.queries.snapshots import snapshot_with_process
 
 NAMES: dict[str, Promise] = {
     "ping": gettext_lazy("answer"),
@@ -71,7 +74,6 @@ def seconds(value: float | None) -> str:
 def page(command: Command, now: datetime) -> RowPage:
     """The page of a command; load it with its process and user."""
     process = command.process
-    others = Command.objects.filter(process=process).exclude(pk=command.pk).select_related("created_by")
     return RowPage(
         title=capfirst(name_of(command)),
         subtitle=_("asked of %s") % process,
@@ -105,7 +107,7 @@ def page(command: Command, now: datetime) -> RowPage:
                         str(each.created_by or _("memwatch")),
                         each.detail,
                     ]
-                    for each in others[:MOST_OTHERS]
+                    for each in other_commands(command, MOST_OTHERS)
                 ],
                 empty=_("Nothing else."),
             )
@@ -131,7 +133,7 @@ def _came_of_it(command: Command) -> list[Line]:
     found = []
     if command.snapshot_id is not None:
         # It may have been pruned, and a page that is gone is no link.
-        row = Snapshot.objects.filter(pk=command.snapshot_id).only("rss_kib", "timestamp").first()
+        row = snapshot_with_process(command.snapshot_id)
         if row is None:
             found.append(Line(label=_("Snapshot"), value=_("pruned since"), hint=f"#{command.snapshot_id}"))
         else:
@@ -139,7 +141,7 @@ def _came_of_it(command: Command) -> list[Line]:
             found.append(
                 Line(label=_("Snapshot"), value=_("look"), hint=hint, url=formats.page_url("snapshot", row.pk))
             )
-    recording = Recording.objects.filter(command=command).only("pk", "kind", "state").first()
+    recording = recording_of(command)
     if recording is not None:
         url = formats.page_url("recording", recording.pk)
         kind = capfirst(str(recording.get_kind_display()))

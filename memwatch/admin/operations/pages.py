@@ -16,6 +16,7 @@ from memwatch.admin.panels import Line
 from memwatch.admin.row_page import RowPage, Table, Text, figure
 from memwatch.models import Counter, Lease, RejectedReport
 from memwatch.queries import counters
+from memwatch.queries.operations import rejected_alike
 from memwatch.schedule import beat_schedule
 
 REASONS: dict[str, Promise] = {
@@ -84,7 +85,6 @@ LONGEST = 160
 
 def rejected(report: RejectedReport, now: datetime) -> RowPage:
     """The page of a report that was not taken."""
-    same = RejectedReport.objects.filter(reason=report.reason).exclude(pk=report.pk)
     total = {labels.get("reason", ""): count for labels, count in counters.totals(counters.REJECTED)}
     return RowPage(
         title=_("Rejected report"),
@@ -120,7 +120,7 @@ def rejected(report: RejectedReport, now: datetime) -> RowPage:
                         Truncator(each.detail).chars(LONGEST),
                         figure(size(each.size), each.size),
                     ]
-                    for each in same[:MOST_OTHERS]
+                    for each in rejected_alike(report, MOST_OTHERS)
                 ],
                 empty=_("None is kept."),
             )
@@ -137,7 +137,7 @@ def size(count: int) -> str:
 
 def counter(row: Counter, now: datetime) -> RowPage:
     """The page of a total, beside those of the same name."""
-    siblings = list(Counter.objects.filter(name=row.name))
+    siblings = counters.counters_named(row.name)
     whole = sum(each.value for each in siblings)
     return RowPage(
         title=capfirst(str(COUNTED.get(row.name, row.name))),

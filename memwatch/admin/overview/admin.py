@@ -24,7 +24,8 @@ from memwatch.admin.overview import tables as overview_tables
 from memwatch.conf import get_settings
 from memwatch.models import Alert, Leak, Overview
 from memwatch.queries import Glance, LeakGlance
-from memwatch.queries.leaks import SEVERITY_RANK, leaks_by_id
+from memwatch.queries.alerts import worst_raised
+from memwatch.queries.leaks import leaks_by_id
 from memwatch.records import SEVERITIES
 
 SHOWN_LEAKS = 20
@@ -60,10 +61,7 @@ def fleet_page(now: datetime) -> Mapping[str, Any]:
     silent_of = overview_tables.silent_of(items, now)
     silent = silent_of.total()
     leaks = tables.worst_first(queries.leaks_at_a_glance())
-    # First the few, then what belongs to them: thousands may be raised.
-    worst_first = (SEVERITY_RANK.desc(), "-raised_at", "-pk")
-    first = Alert.objects.raised().order_by(*worst_first).values("pk")[: SHOWN_ALERTS + 1]
-    alerts = list(Alert.objects.filter(pk__in=first).order_by(*worst_first).select_related("service"))
+    alerts = worst_raised(SHOWN_ALERTS + 1)
     state = queries.stats(now, seen=items)
     causes = tables.causes_of(leaks)
     worst = overview_tables.worst_of_services(leaks)

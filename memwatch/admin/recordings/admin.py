@@ -23,6 +23,8 @@ from memwatch.admin.recordings import downloads, pages
 from memwatch.admin.recordings.forms import CAUSE, OFFERS, RecordForm
 from memwatch.models import Leak, Process, Recording, RecordingKind
 from memwatch.queries import recordings as asked
+from memwatch.queries.leaks import leaks_by_id
+from memwatch.queries.processes import processes_by_id
 from memwatch.services import ActionRefused
 from memwatch.services.recordings import requests, triggers
 from memwatch.services.recordings import storage as outcomes
@@ -152,8 +154,9 @@ class RecordingAdmin(PageAdmin):
         if not self.has_record_permission(request):
             raise PermissionDenied
         given = request.POST if request.method == "POST" else request.GET
-        leak = _row(Leak.objects.select_related("service", "process__service"), given.get("leak"))
-        process = _row(Process.objects.select_related("service"), given.get("process"))
+        leak_id, process_id = _id(given.get("leak")), _id(given.get("process"))
+        leak = leaks_by_id([leak_id]).get(leak_id)
+        process = processes_by_id([process_id]).get(process_id)
         offer = OFFERS.get(given.get("kind") or (CAUSE if leak is not None else ""))
         if offer is None or (leak is None and process is None):
             return self._nothing_to_record(request, given, leak or process)
@@ -301,5 +304,6 @@ def _begin(kind: str, leak: Leak | None, process: Process | None, user: Any, opt
     return requests.request(process, kind, by=user, options=options, wait_s=wait_s)
 
 
-def _row(rows: QuerySet[Any], key: str | None) -> Any | None:
-    return rows.filter(pk=int(key)).first() if key and key.isdecimal() and len(key) <= 18 else None
+def _id(text: str | None) -> int:
+    """The id in an address; 0, which no row has, where there is none."""
+    return int(text) if text and text.isdecimal() and len(text) <= 18 else 0

@@ -15,7 +15,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin import formats
 from memwatch.admin.base import ListedAdmin
-from memwatch.models import Alert, Process, RecordingKind, Service, Trigger
+from memwatch.models import Alert, RecordingKind, Trigger
+from memwatch.queries.processes import processes_by_id, services_by_id
 from memwatch.services.recordings import triggers
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class TriggerAdmin(ListedAdmin):
             return HttpResponseNotAllowed(["GET", "HEAD"])
         if not self.has_view_permission(request):
             raise PermissionDenied
-        trigger = Trigger.objects.filter(pk=pk).first()
+        trigger = self.get_object(request, str(pk))
         if trigger is None:
             messages.warning(request, _("There is no such trigger (any more)."))
             return HttpResponseRedirect(reverse("admin:memwatch_trigger_changelist"))
@@ -178,10 +179,8 @@ def condition_of(trigger: Trigger) -> str:
 
 
 def _rows(found: list[triggers.Rehearsed]) -> list[dict[str, Any]]:
-    processes = Process.objects.select_related("service").in_bulk(
-        {each.occasion.process_id for each in found if each.occasion.process_id is not None}
-    )
-    services = Service.objects.in_bulk({each.occasion.service_id for each in found})
+    processes = processes_by_id({each.occasion.process_id for each in found if each.occasion.process_id is not None})
+    services = services_by_id({each.occasion.service_id for each in found})
     rows = []
     for each in reversed(found):
         process = processes.get(each.occasion.process_id) if each.occasion.process_id is not None else None

@@ -48,7 +48,7 @@ RESET = documented(
 
 
 def _baseline_answer(row: Baseline) -> Response:
-    row = queries.baseline_with_user(row.pk)
+    row = queries.baseline_with_user(row.pk) or row
     return Response(BaselineSerializer(baseline_values(row, queries.figures_of(row))).data)
 
 
