@@ -112,7 +112,9 @@ class ApiView(viewsets.GenericViewSet[Any]):
 
     def checked_by(self, serializer: Any) -> dict[str, Any]:
         """The body, checked by this serializer. A field that it does not know is an error, not dropped."""
-        refuse_unknown(serializer.initial_data, serializer.fields)
+        refuse_unknown(
+            serializer.initial_data, [name for name, field in serializer.fields.items() if not field.read_only]
+        )
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
 

@@ -42,3 +42,8 @@ def test_every_post_refuses_an_unknown_field(route: str, api: Callable[..., APIC
 def test_the_refusal_names_the_fields_that_there_are(operator: APIClient, fleet: Fleet) -> None:
     answer = operator.post(f"/api/v1/leaks/{fleet.leak.pk}/snooze/", {"comment": "x", "untill": "x"}, format="json")
     assert answer.json()["errors"] == {"untill": ["is no field: give comment, until"]}
+
+
+def test_the_refusal_names_no_field_that_is_only_answered(api: Callable[..., APIClient]) -> None:
+    answer = api("superuser").post("/api/v1/token/", {**BODIES["token/"], "x": "x"}, format="json")
+    assert answer.json()["errors"] == {"x": ["is no field: give username, password"]}

@@ -69,15 +69,17 @@ class ReferrersRecording:
         calls: dict[str, int] = {}
         if host.apart_s:
             began = self._handled()
-            before = (yield from self._look(search.first_of_two(question), meter))[1]
+            first, before = yield from self._look(search.first_of_two(question), meter)
             yield from self._wait(began, meter)
-            calls = {name: count - began[name] for name, count in self._handled().items()}
             question = search.second_of_two(question, before)
         found, _ = yield from self._look(question, meter)
+        if host.apart_s:
+            calls = {name: count - first["handled"][name] for name, count in found["handled"].items()}
         return self._result(found, container, baseline, calls)
 
     def _look(self, question: Question, meter: Meter) -> Generator[float, None, tuple[dict[str, Any], Look]]:
-        content = yield from in_child(lambda: search.answer(question), self._host, meter)
+        # The copy's own counts: the process goes on counting before and after it is copied.
+        content = yield from in_child(lambda: search.answer(question, self._handled()), self._host, meter)
         return search.parse(content)
 
     def _handled(self) -> dict[str, int]:

@@ -74,9 +74,13 @@ def second_of_two(question: Question, before: Look) -> Question:
     return dataclasses.replace(question, before=before)
 
 
-def answer(question: Question) -> bytes:
-    """One line of JSON, then the instances' addresses, eight bytes each. Raises :class:`Refused`."""
+def answer(question: Question, handled: Mapping[str, int]) -> bytes:
+    """One line of JSON, then the instances' addresses, eight bytes each. Raises :class:`Refused`.
+
+    ``handled``: the calls of each kind that the process has handled by now.
+    """
     found, ids = _Search(question).answer()
+    found["handled"] = dict(handled)
     return json.dumps(found, ensure_ascii=True, separators=(",", ":")).encode() + b"\n" + ids.tobytes()
 
 
