@@ -12,7 +12,7 @@ demo: .venv/.installed
 	@exec $(VENV)/python manage.py run_stack --demo
 
 test: .venv/.installed-dev
-	@DJANGO_SETTINGS_MODULE=tests.settings $(VENV)/python -m pytest -n 2 --dist loadfile
+	@DJANGO_SETTINGS_MODULE=tests.settings $(VENV)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # memwatch in sites of others (Wagtail, Oscar, ...), from the package index into MEMWATCH_SITES_CACHE; SITE=wagtail for one.
 test-sites: .venv/.installed-dev

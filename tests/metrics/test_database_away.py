@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -116,7 +117,8 @@ def each_process(server: PostgresServer, act: Callable[[psutil.Process], None]) 
     assert server.process is not None
     parent = psutil.Process(server.process.pid)
     for process in (parent, *parent.children(recursive=True)):
-        act(process)
+        with contextlib.suppress(psutil.NoSuchProcess):  # a worker of the server's own that has ended
+            act(process)
 
 
 def test_stopped_and_started_again(server: PostgresServer, port: int) -> None:
