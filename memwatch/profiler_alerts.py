@@ -9,103 +9,61 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from datetime import UTC, datetime
 from typing import Any
 
+from memwatch import thresholds
 from memwatch.records import Leak, MemorySnapshot
 from memwatch.sampling.snapshot_ring import KeptSnapshots
+from memwatch.thresholds import Crossing
 
 logger = logging.getLogger(__name__)
 
 LeakCallback = Callable[[Leak], Awaitable[None] | None]
 AlertCallback = Callable[[dict[str, Any]], Awaitable[None] | None]
 
-HOLD = 0.95
-"""A raised alert is over when its value falls under this share of the threshold: 5 % of room against flapping."""
 GROWTH_WINDOW_S = 3600.0
-GROWTH_MIN_SPAN_S = 1800.0
-"""A growth rate needs floors over at least half an hour."""
-GROWTH_MIN_MB = 4.0
 GROWTH_STRETCHES = 6
-STILL_GROWING = 0.3
-"""The last stretch must grow at this share of the whole span's rate: a step that is over is no growth."""
 GC_RECENT_S = 300.0
 GC_BEFORE_MIN_S = 900.0
-GC_MIN_RATE = 0.2
-"""Collections a second under which a spike costs nothing worth a word."""
 
 Series = Sequence[tuple[float, float]]
 """``(seconds, value)``, oldest first."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """Something over its threshold now."""
-
-    type: str
-    """``heap_warning``, ``heap_critical``, ``growth_rate``, ``gc_spike`` or ``leak``."""
-    severity: str
-    message: str
-    value: float
-    threshold: float
-
-    def to_alert(self, now: datetime) -> dict[str, Any]:
-        """The dict that callbacks get."""
-        return {**dataclasses.asdict(self), "timestamp": now.isoformat()}
-
-
 def heap_finding(
     snapshot: MemorySnapshot, *, warning: float, critical: float, raised: Collection[str] = ()
-) -> Finding | None:
+) -> Crossing | None:
     """The heap is near what it may grow to. ``raised``: types of the alerts that are raised now."""
     if snapshot.heap_percent is None or snapshot.heap_size_mb is None:
         return None
-    for level, severity, threshold in (("critical", "critical", critical), ("warning", "medium", warning)):
-        if snapshot.heap_percent >= threshold * (HOLD if f"heap_{level}" in raised else 1.0):
-            return Finding(
-                type=f"heap_{level}",
-                severity=severity,
-                value=snapshot.heap_percent,
-                threshold=threshold,
-                message=(
-                    f"heap at {snapshot.heap_percent:.1f} % of {snapshot.heap_size_mb:.0f} MB "
-                    f"({snapshot.heap_limit_source}), {level} threshold {threshold:g} %"
-                ),
-            )
-    return None
+    return thresholds.full(
+        "heap",
+        snapshot.heap_percent,
+        snapshot.heap_size_mb,
+        f" ({snapshot.heap_limit_source})",
+        warning=warning,
+        critical=critical,
+        hold=_hold(raised),
+    )
 
 
-def growth_finding(heap: Series, *, threshold: float, raised: Collection[str] = ()) -> Finding | None:
+def growth_finding(heap: Series, *, threshold: float, raised: Collection[str] = ()) -> Crossing | None:
     """The memory never given back rises fast, and still does. ``heap``: MB used. ``threshold``: % an hour."""
     if not heap:
         return None
     recent = [point for point in heap if point[0] >= heap[-1][0] - GROWTH_WINDOW_S]
-    if len(recent) < 2 * GROWTH_STRETCHES or recent[-1][0] - recent[0][0] < GROWTH_MIN_SPAN_S:
+    start, span_s = recent[0][0], recent[-1][0] - recent[0][0]
+    if len(recent) < 2 * GROWTH_STRETCHES or span_s < thresholds.MIN_SPAN_S:
         return None
-    stretch_s = (recent[-1][0] - recent[0][0]) / GROWTH_STRETCHES
+    stretch_s = span_s / GROWTH_STRETCHES
     floors: dict[int, float] = {}
     for time, value in recent:
-        stretch = min(int((time - recent[0][0]) / stretch_s), GROWTH_STRETCHES - 1)
+        stretch = min(int((time - start) / stretch_s), GROWTH_STRETCHES - 1)
         floors[stretch] = min(value, floors.get(stretch, value))
-    if len(floors) < GROWTH_STRETCHES or floors[0] <= 0:
+    if len(floors) < GROWTH_STRETCHES:
         return None
-    gain, hours = floors[GROWTH_STRETCHES - 1] - floors[0], (GROWTH_STRETCHES - 1) * stretch_s / 3600
-    last_gain = floors[GROWTH_STRETCHES - 1] - floors[GROWTH_STRETCHES - 2]
-    value = gain / floors[0] * 100 / hours
-    if gain < GROWTH_MIN_MB or last_gain < STILL_GROWING * gain / (GROWTH_STRETCHES - 1):
-        return None
-    if value < threshold * (HOLD if "growth_rate" in raised else 1.0):
-        return None
-    return Finding(
-        type="growth_rate",
-        severity="medium",
-        value=value,
-        threshold=threshold,
-        message=(
-            f"memory floor grows by {value:.1f} % an hour ({floors[0]:.0f} MB to "
-            f"{floors[GROWTH_STRETCHES - 1]:.0f} MB in {hours * 60:.0f} minutes), threshold {threshold:g} %"
-        ),
-    )
+    return thresholds.growth(list(floors.values()), stretch_s, threshold=threshold, hold=_hold(raised))
 
 
-def gc_finding(collections: Series, *, multiplier: float, raised: Collection[str] = ()) -> Finding | None:
+def gc_finding(collections: Series, *, multiplier: float, raised: Collection[str] = ()) -> Crossing | None:
     """The collector runs far more often than before. ``collections``: generations 1 and 2 together, so far."""
     if not collections:
         return None
@@ -116,21 +74,16 @@ def gc_finding(collections: Series, *, multiplier: float, raised: Collection[str
         return None
     rate = (end[1] - middle[1]) / (end[0] - middle[0])
     average = (middle[1] - start[1]) / (middle[0] - start[0])
-    threshold = max(average * multiplier, GC_MIN_RATE)
-    if rate <= threshold * (HOLD if "gc_spike" in raised else 1.0):
-        return None
-    return Finding(
-        type="gc_spike",
-        severity="medium",
-        value=rate,
-        threshold=threshold,
-        message=f"{rate:.2f} collections of generations 1 and 2 a second against {average:.2f} before",
-    )
+    return thresholds.gc_spike(rate, average, multiplier=multiplier, hold=_hold(raised))
 
 
-def leak_finding(leak: Leak, *, threshold: float) -> Finding:
+def _hold(raised: Collection[str]) -> thresholds.Hold:
+    return lambda alert_type: thresholds.HOLD if alert_type in raised else 1.0
+
+
+def leak_finding(leak: Leak, *, threshold: float) -> Crossing:
     """The alert of a leak."""
-    return Finding(
+    return Crossing(
         type="leak",
         severity=leak.severity,
         value=leak.growth_percent,
@@ -150,8 +103,8 @@ def findings(
     heap_critical: float,
     growth_rate: float,
     gc_spike: float,
-    raised: Mapping[str, Finding],
-) -> dict[str, Finding]:
+    raised: Mapping[str, Crossing],
+) -> dict[str, Crossing]:
     """Everything over its threshold at ``snapshot``, the newest of ``kept``, by type; leaks apart."""
     collections = [
         (first[0], first[1] + second[1])
@@ -171,11 +124,11 @@ class Announcer:
     def __init__(self) -> None:
         self.leak_callbacks: list[LeakCallback] = []
         self.alert_callbacks: list[AlertCallback] = []
-        self.raised: dict[str, Finding] = {}
+        self.raised: dict[str, Crossing] = {}
         """The alerts that are raised now, by type."""
         self._alerts = 0
 
-    async def now(self, found: dict[str, Finding]) -> None:
+    async def now(self, found: dict[str, Crossing]) -> None:
         """``found`` is all that is over its threshold now: announce what is new, forget what is over."""
         before, self.raised = self.raised, found
         for finding in found.values():
@@ -187,9 +140,9 @@ class Announcer:
         await _call(self.leak_callbacks, leak)
         await self._raise(leak_finding(leak, threshold=threshold))
 
-    async def _raise(self, finding: Finding) -> None:
+    async def _raise(self, finding: Crossing) -> None:
         self._alerts += 1
-        await _call(self.alert_callbacks, finding.to_alert(datetime.now(UTC)))
+        await _call(self.alert_callbacks, {**dataclasses.asdict(finding), "timestamp": datetime.now(UTC).isoformat()})
 
     def stats(self) -> dict[str, Any]:
         """For :meth:`MemoryProfiler.get_stats`."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+from memwatch.thresholds import HOLD, Hold
+
 LEVELS = ("_warning", "_critical")
 
 
@@ -18,10 +20,6 @@ def episode_of(alert_type: str, subject: str) -> str:
 def leak_subject(service_id: int, kind: str, object_type: str) -> str:
     """What the alert of a leak is about: the same type in all processes of a service is one cause."""
     return f"leak:{service_id}:{kind}:{object_type}"
-
-
-HOLD = 0.95
-"""A raised alert is over when its value falls under this share of the threshold: 5 % of room against flapping."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,9 +90,9 @@ class Fleet:
     raised: Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
     """Severity of each alert that is raised now, by (type, subject)."""
 
-    def hold(self, alert_type: str, subject: str) -> float:
-        """What a threshold is multiplied with: less than 1 while the alert is raised."""
-        return HOLD if (alert_type, subject) in self.raised else 1.0
+    def hold(self, subject: str) -> Hold:
+        """What the thresholds for this subject are multiplied with."""
+        return lambda alert_type: HOLD if (alert_type, subject) in self.raised else 1.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
+from memwatch import thresholds
 from memwatch.alerts.inputs import Finding, Fleet, LeakView, ProcessView, leak_subject
 from memwatch.conf import Settings
 from memwatch.records import SEVERITIES
+from memwatch.thresholds import Crossing
 
 WARM_UP_S = 600.0
 """Imports, first requests and pools fill a process in its first minutes: growth is not counted from then."""
-MIN_SPAN_S = 1800.0
-"""A growth rate needs floors at least half an hour apart: one batch job is no trend."""
-MIN_GROWTH_MB = 4.0
-"""Growth of less between two floors is a late import or a fragmented arena, whatever its percentage."""
-STILL_GROWING = 0.3
-"""The last stretch must grow at this share of the whole span's rate: a step that is over is no growth."""
-GC_MIN_RATE = 0.2
-"""Collections a second under which a spike costs nothing worth a word."""
-
 _LIMITS = {
     "setting": "HEAP_LIMIT_MB",
     "cgroup": "container limit",
@@ -44,29 +38,19 @@ class HeapRule:
 
     def findings(self, fleet: Fleet, limits: Settings) -> Iterator[Finding]:
         for process in fleet.processes:
-            value = process.heap_percent
-            if value is None:
+            if process.heap_percent is None:
                 continue
-            subject = subject_of(process)
-            for level, severity, threshold in _levels(limits):
-                if value < threshold * fleet.hold(f"heap_{level}", subject):
-                    continue
-                yield Finding(
-                    type=f"heap_{level}",
-                    subject=subject,
-                    severity=severity,
-                    value=value,
-                    threshold=threshold,
-                    service_id=process.service_id,
-                    process_id=process.id,
-                    message=(
-                        f"{process.name}: heap at {value:.1f} % of {process.heap_size_mb:.0f} MB "
-                        f"({_LIMITS.get(process.heap_limit_source or '', 'limit')}), "
-                        f"{level} threshold {threshold:g} %. "
-                        "See its leaks and its largest types; restart it before it runs out, or raise the limit."
-                    ),
-                )
-                break
+            crossing = thresholds.full(
+                "heap",
+                process.heap_percent,
+                process.heap_size_mb or 0.0,
+                f" ({_LIMITS.get(process.heap_limit_source or '', 'limit')})",
+                warning=limits.heap_warning_percent,
+                critical=limits.heap_critical_percent,
+                hold=fleet.hold(subject_of(process)),
+            )
+            advice = "See its leaks and its largest types; restart it before it runs out, or raise the limit."
+            yield from _of_process(process, crossing, advice)
 
 
 class ContainerRule:
@@ -78,26 +62,26 @@ class ContainerRule:
             if process.cgroup_used_mb is not None and process.cgroup_limit_mb:
                 containers.setdefault(f"container:{process.host}:{process.cgroup_limit_mb:.0f}", []).append(process)
         for subject, members in containers.items():
-            fullest = max(members, key=lambda member: (member.cgroup_used_mb or 0) / (member.cgroup_limit_mb or 1))
             largest = max(members, key=lambda member: member.rss_mb or 0)
-            value = (fullest.cgroup_used_mb or 0) / (fullest.cgroup_limit_mb or 1) * 100
-            for level, severity, threshold in _levels(limits):
-                if value < threshold * fleet.hold(f"container_{level}", subject):
-                    continue
-                yield Finding(
-                    type=f"container_{level}",
+            crossing = thresholds.full(
+                "container",
+                max((member.cgroup_used_mb or 0) / (member.cgroup_limit_mb or 1) for member in members) * 100,
+                largest.cgroup_limit_mb or 0.0,
+                "",
+                warning=limits.heap_warning_percent,
+                critical=limits.heap_critical_percent,
+                hold=fleet.hold(subject),
+            )
+            if crossing is not None:
+                yield _finding(
+                    crossing,
                     subject=subject,
-                    severity=severity,
-                    value=value,
-                    threshold=threshold,
                     service_id=largest.service_id,
                     message=(
-                        f"Container of {_named(members)} on {largest.host}: {value:.1f} % of "
-                        f"{largest.cgroup_limit_mb:.0f} MB in use, {level} threshold {threshold:g} %; the largest "
-                        f"process is {largest.slot}. Restart it or raise the limit before the kernel kills one."
+                        f"{_named(members)} on {largest.host}: {crossing.message}; the largest process is "
+                        f"{largest.slot}. Restart it or raise the limit before the kernel kills one."
                     ),
                 )
-                break
 
 
 class GrowthRateRule:
@@ -105,28 +89,16 @@ class GrowthRateRule:
 
     def findings(self, fleet: Fleet, limits: Settings) -> Iterator[Finding]:
         for process in fleet.processes:
-            growth = _floor_growth(process)
-            if growth is None:
+            floors = _floors_after_warm_up(process)
+            if (len(floors) - 1) * process.stretch_s < thresholds.MIN_SPAN_S:
                 continue
-            first_mb, last_mb, hours = growth
-            value = (last_mb - first_mb) / first_mb * 100 / hours
-            subject, threshold = subject_of(process), limits.growth_rate_warning
-            if value < threshold * fleet.hold("growth_rate", subject):
-                continue
-            yield Finding(
-                type="growth_rate",
-                subject=subject,
-                severity="medium",
-                value=value,
-                threshold=threshold,
-                service_id=process.service_id,
-                process_id=process.id,
-                message=(
-                    f"{process.name}: memory floor grows by {value:.1f} % an hour ({first_mb:.0f} MB to "
-                    f"{last_mb:.0f} MB in {hours * 60:.0f} minutes), threshold {threshold:g} % an hour. "
-                    "See whether a leak is open for it, and compare its snapshots."
-                ),
+            crossing = thresholds.growth(
+                floors,
+                process.stretch_s,
+                threshold=limits.growth_rate_warning,
+                hold=fleet.hold(subject_of(process)),
             )
+            yield from _of_process(process, crossing, "See whether a leak is open for it, and compare its snapshots.")
 
 
 class GcSpikeRule:
@@ -134,28 +106,16 @@ class GcSpikeRule:
 
     def findings(self, fleet: Fleet, limits: Settings) -> Iterator[Finding]:
         for process in fleet.processes:
-            rate, average = process.gc_rate, process.gc_average
-            if rate is None or average is None:
+            if process.gc_rate is None or process.gc_average is None:
                 continue
-            subject = subject_of(process)
-            hold = fleet.hold("gc_spike", subject)
-            threshold = max(average * limits.gc_spike_threshold, GC_MIN_RATE)
-            if rate <= threshold * hold:
-                continue
-            yield Finding(
-                type="gc_spike",
-                subject=subject,
-                severity="medium",
-                value=rate,
-                threshold=threshold,
-                service_id=process.service_id,
-                process_id=process.id,
-                message=(
-                    f"{process.name}: {rate:.2f} collections of generations 1 and 2 a second against {average:.2f} "
-                    f"before, threshold {threshold:.2f}. Look for code that makes many objects at once: "
-                    "a large query, a report, a new release."
-                ),
+            crossing = thresholds.gc_spike(
+                process.gc_rate,
+                process.gc_average,
+                multiplier=limits.gc_spike_threshold,
+                hold=fleet.hold(subject_of(process)),
             )
+            advice = "Look for code that makes many objects at once: a large query, a report, a new release."
+            yield from _of_process(process, crossing, advice)
 
 
 class LeakRule:
@@ -194,7 +154,7 @@ class DriftRule:
             value, mb = drift
             subject = subject_of(process)
             severity_now = fleet.raised.get(("baseline_drift", subject))
-            hold = fleet.hold("baseline_drift", subject)
+            hold = fleet.hold(subject)("baseline_drift")
             critical_hold = hold if severity_now == "critical" else 1.0
             if mb < limits.drift_min_mb * hold or value < limits.drift_warning_percent * hold:
                 continue
@@ -250,11 +210,19 @@ def _leak_message(leaks: Sequence[LeakView], worst: LeakView, *, pooled: bool) -
     )
 
 
-def _levels(limits: Settings) -> tuple[tuple[str, str, float], ...]:
-    return (
-        ("critical", "critical", limits.heap_critical_percent),
-        ("warning", "medium", limits.heap_warning_percent),
-    )
+def _of_process(process: ProcessView, crossing: Crossing | None, advice: str) -> Iterator[Finding]:
+    if crossing is not None:
+        yield _finding(
+            crossing,
+            subject=subject_of(process),
+            service_id=process.service_id,
+            process_id=process.id,
+            message=f"{process.name}: {crossing.message}. {advice}",
+        )
+
+
+def _finding(crossing: Crossing, **values: Any) -> Finding:
+    return Finding(**{**dataclasses.asdict(crossing), **values})
 
 
 def _named(members: list[ProcessView]) -> str:
@@ -262,32 +230,24 @@ def _named(members: list[ProcessView]) -> str:
     return ", ".join(slots[:3]) + (f" and {len(slots) - 3} more" if len(slots) > 3 else "")
 
 
-def _floor_growth(process: ProcessView) -> tuple[float, float, float] | None:
-    """First floor, last floor (MB) and the hours between; ``None`` where nothing grows or too little is known."""
-    stretches = len(process.floors_mb)
+def _floors_after_warm_up(process: ProcessView) -> list[float]:
+    """Its floors in MB since the last stretch that has none."""
     usable = int((process.age_s - WARM_UP_S) // process.stretch_s) if process.age_s > WARM_UP_S else 0
     floors: list[float] = []
-    for floor in reversed(process.floors_mb[max(0, stretches - usable) :]):
+    for floor in reversed(process.floors_mb[max(0, len(process.floors_mb) - usable) :]):
         if floor is None:
             break
         floors.insert(0, floor)
-    hours = (len(floors) - 1) * process.stretch_s / 3600
-    if hours * 3600 < MIN_SPAN_S or floors[0] <= 0:
-        return None
-    gain = floors[-1] - floors[0]
-    last_gain = floors[-1] - floors[-2]
-    if gain < MIN_GROWTH_MB or last_gain < STILL_GROWING * gain / (len(floors) - 1):
-        return None
-    return floors[0], floors[-1], hours
+    return floors
 
 
 def _floor_drift(process: ProcessView) -> tuple[float, float] | None:
     """Percent and MB above the baseline of the last half hour's floor; ``None`` where it is not above."""
     used, percent = process.heap_used_mb, process.drift_percent
-    if used is None or percent is None or percent <= 0 or process.age_s < MIN_SPAN_S:
+    if used is None or percent is None or percent <= 0 or process.age_s < thresholds.MIN_SPAN_S:
         return None
     baseline = used / (1 + percent / 100)
-    recent = max(1, round(MIN_SPAN_S / process.stretch_s))
+    recent = max(1, round(thresholds.MIN_SPAN_S / process.stretch_s))
     floor = min([used, *(value for value in process.floors_mb[-recent:] if value is not None)])
     if baseline <= 0 or floor <= baseline:
         return None

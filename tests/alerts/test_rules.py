@@ -54,7 +54,7 @@ def test_one_container_is_said_once_for_all_its_workers():
     )
     (finding,) = decide(Fleet(processes=members), LIMITS)
     assert (finding.type, finding.severity, finding.process_id) == ("container_critical", "critical", None)
-    assert "web-1, web-2, web-3 and 2 more on a: 95.0 % of 1000 MB" in finding.message
+    assert "web-1, web-2, web-3 and 2 more on a: container at 95.0 % of 1000 MB" in finding.message
     assert "largest process is web-5" in finding.message
 
 
