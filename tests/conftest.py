@@ -44,24 +44,8 @@ def postgres_url(postgres_server: PostgresServer) -> str:
     return postgres_server.url
 
 
-FIRST = (
-    "tests/diagnosis/",
-    "tests/sampling/",
-    "tests/agent/",
-    "tests/monitoring/",
-    "tests/project/",
-    "tests/deployment/",
-)
-"""What goes through the heap of the test run itself, while it is small; then what waits long for programs."""
-
-
-def _turn(item: pytest.Item) -> int:
-    return next((turn for turn, folder in enumerate(FIRST) if item.nodeid.startswith(folder)), len(FIRST))
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What takes long is left to ``make soak``, what installs other people's projects to ``make test-sites``."""
-    items.sort(key=_turn)
     for switch, marker in (("MEMWATCH_SOAK", "soak"), ("MEMWATCH_SITES", "sites")):
         if not os.environ.get(switch):
             left = [item for item in items if item.get_closest_marker(marker)]
