@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
@@ -55,6 +55,7 @@ class AlertAdmin(PageAdmin):
     list_filter = (RaisedFilter, "severity", "type", "service")
     search_fields = ("message", "service__name", "process__host")
     search_help_text = gettext_lazy("Words of the message, service or host")
+    related: ClassVar = {"notification": "alert"}
     page_template = "admin/memwatch/alert/page.html"
     about = gettext_lazy("Thresholds that were crossed. An alert is raised once and clears automatically.")
     empty = gettext_lazy(

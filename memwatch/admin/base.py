@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
@@ -54,6 +54,8 @@ class ListedAdmin(ZonedAdmin, ActingAdmin):
     """What the rows are."""
     empty: Text | str = ""
     """Why there may be none, and what to do first."""
+    related: ClassVar[Mapping[str, str]] = {}
+    """The models that this one's pages lead to, by name, with the field of each that names the row; empty for none."""
 
     def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
         """None for what other pages lead to: the index leaves it out, and its URLs stay."""
@@ -75,10 +77,27 @@ class ListedAdmin(ZonedAdmin, ActingAdmin):
         return listed
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        own = {"title": capfirst(self.opts.verbose_name_plural), "about": self.about, "empty": self.empty}
+        own = {
+            "title": capfirst(self.opts.verbose_name_plural),
+            "about": self.about,
+            "empty": self.empty,
+            "related": self.related_links(request),
+        }
         if any("\0" in value for values in request.GET.lists() for value in values[1]):
             raise BadRequest("the address has a character that no text in the database has")
         return super().changelist_view(request, {**own, **(extra_context or {})})
+
+    def related_links(self, request: HttpRequest, obj: Model | None = None) -> list[dict[str, str]]:
+        """Links to the lists of the related models that this user may view, those of ``obj`` only if it is given."""
+        registered = {model._meta.label_lower: page for model, page in self.admin_site._registry.items()}
+        return [
+            {
+                "url": formats.changelist(name, **({f"{field}__id__exact": obj.pk} if obj and field else {})),
+                "name": capfirst(str(page.opts.verbose_name_plural)),
+            }
+            for name, field in self.related.items()
+            if (page := registered.get(f"memwatch.{name}")) is not None and page.has_view_permission(request)
+        ]
 
 
 COUNTED_ROWS = 10_000
@@ -151,6 +170,7 @@ class PageAdmin(ReadOnlyAdmin):
             "media": self.media,
             "buttons": self.buttons(request, obj),
             "history_label": _("History"),
+            "related": self.related_links(request, obj),
             **self.page(request, obj),
             **(extra_context or {}),
         }

@@ -63,9 +63,6 @@ class SnapshotRollupAdmin(RowAdmin):
     )
     empty = gettext_lazy("None yet: the task “prune” writes them once an hour, for hours that are over.")
 
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        return lookup == "process__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
-
     @admin.display(description=gettext_lazy("from"), ordering="start")
     def begins(self, row: SnapshotRollup) -> SafeString:
         return formats.moment(row.start)

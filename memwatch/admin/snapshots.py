@@ -122,9 +122,6 @@ class SnapshotAdmin(FiguresAdmin):
         )
         return rows.defer("counts", "extras") if listed else rows
 
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        return lookup == "process__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
-
     @admin.display(description=gettext_lazy("taken"))
     def taken(self, row: Snapshot) -> SafeString:
         return formats.when(row.timestamp)

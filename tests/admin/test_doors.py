@@ -11,15 +11,17 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin import AdminSite
 from django.db import connection
+from django.db.models import Model
 from django.template import Context, Template
 from django.test import Client, RequestFactory, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import escape
 
 from memwatch.admin import register
 from memwatch.admin.doors import DOORS
 from memwatch.admin.operations.index import SECTIONS
-from memwatch.models import Alert, Counter, Process
+from memwatch.models import Alert, Counter, Process, Recording
 from tests.admin.conftest import Fleet
 
 Login = Callable[..., Client]
@@ -51,6 +53,49 @@ def test_every_table_is_an_entry_or_listed_in_settings_and_operations(login: Log
             assert model._meta.model_name in listed
             assert reverse(f"admin:memwatch_{model._meta.model_name}_changelist") in page
     assert reverse("admin:authtoken_tokenproxy_changelist") in page
+
+
+def _related(client: Client, row: Model) -> dict[str, str]:
+    """The lists that the page of the row leads to, by the name of their model."""
+    answer = client.get(reverse(f"admin:memwatch_{row._meta.model_name}_change", args=(row.pk,)))
+    urls = [each["url"] for each in answer.context["related"]]
+    assert all(f'href="{escape(url)}"' in answer.content.decode() for url in urls)
+    return {url.split("/")[-2]: url for url in urls}
+
+
+@pytest.mark.parametrize("who", ["viewer", "operator"])
+def test_what_the_index_hides_is_reached_from_the_page_it_belongs_to(fleet: Fleet, login: Login, who: str) -> None:
+    process = fleet.process()
+    fleet.snapshot(process)
+    leak = fleet.leak(process)
+    alert = Alert.objects.create(type="leak", severity="high", service=process.service, subject="1", message="Leaks.")
+    recording = Recording.objects.create(process=process, kind="heap_summary")
+    client = login(who)
+    wanted: dict[Model, set[str]] = {
+        leak: {"expectedgrowth", "recording", "alert", "objecttype"},
+        process: {"snapshot", "snapshotrollup", "baseline", "command", "service"},
+        process.service: {"release", "baseline", "expectedgrowth"},
+        alert: {"notification"},
+        recording: {"trigger"},
+    }
+    for row, names in wanted.items():
+        links = _related(client, row)
+        assert names <= links.keys(), row
+        assert {url: client.get(url).status_code for url in links.values()} == dict.fromkeys(links.values(), 200)
+    assert "process__id__exact" in _related(client, process)["command"]
+
+
+def test_a_link_is_only_there_for_those_who_may_follow_it(fleet: Fleet, login: Login) -> None:
+    process = fleet.process()
+    assert _related(login("few", "view_process", "view_command"), process).keys() == {"command"}
+    assert not _related(login("one", "view_process"), process)
+
+
+def test_lists_lead_to_what_belongs_to_them(login: Login) -> None:
+    client = login("viewer")
+    for name, other in (("recording", "trigger"), ("leak", "expectedgrowth"), ("alert", "notification")):
+        page = client.get(reverse(f"admin:memwatch_{name}_changelist")).content.decode()
+        assert f'href="{reverse(f"admin:memwatch_{other}_changelist")}"' in page, name
 
 
 def test_users_see_only_what_they_may_open(login: Login) -> None:

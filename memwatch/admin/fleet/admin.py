@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
@@ -47,6 +47,10 @@ class ServiceAdmin(PageAdmin):
         "MEMWATCH_SERVICE in their environment names the service."
     )
     acts = (actions.SNAPSHOT_SERVICE, actions.RESET_SERVICE)
+    related: ClassVar = {
+        "release": "service", "baseline": "service", "alert": "service", "expectedgrowth": "service",
+        "trigger": "services",
+    }  # fmt: skip
     page_template = "admin/memwatch/service/page.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Service]:

@@ -71,7 +71,6 @@ def context(process: Process, query: Mapping[str, str], now: datetime) -> dict[s
         "identity": _identity(process, now),
         "neighbours": slots.neighbours(process, now),
         "slot_url": slots.url(process),
-        "snapshots_url": formats.changelist("snapshot", process__id__exact=process.pk),
         "compare_url": compare_url(process, baseline, counted or last),
     }
 

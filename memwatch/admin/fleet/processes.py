@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
@@ -101,6 +101,10 @@ class ProcessAdmin(PageAdmin):
         "has the same TRANSPORT; “manage.py memwatch_doctor” finds the cause."
     )
     acts = (actions.SNAPSHOT_PROCESS, actions.RESET_PROCESS)
+    related: ClassVar = {
+        "snapshot": "process", "snapshotrollup": "process", "baseline": "process", "command": "process",
+        "recording": "process", "alert": "process", "service": "",
+    }  # fmt: skip
     page_template = "admin/memwatch/process/page.html"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:

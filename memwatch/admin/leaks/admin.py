@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
@@ -72,6 +72,7 @@ class LeakAdmin(PageAdmin):
         "opened. Resolved leaks are shown by the filter “state”."
     )
     ordering = (*causes.MOST_URGENT, "service__name", "kind", "object_type", "-detected_at", "-id")
+    related: ClassVar = {"expectedgrowth": "", "recording": "leak", "alert": "leak", "objecttype": ""}
     page_template = "admin/memwatch/leak/page.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Leak]:
@@ -87,9 +88,6 @@ class LeakAdmin(PageAdmin):
             listed = self.get_changelist_instance(request)
             queryset = listed.with_members(queryset) if isinstance(listed, causes.ByCause) else queryset
         return super().act_on_selected(request, queryset, act)
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        return lookup == "process__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
 
     @admin.display(description=gettext_lazy("type"), ordering="object_type")
     def shown_type(self, leak: Leak) -> SafeString:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 from django.contrib import admin
 from django.utils import timezone
@@ -27,6 +28,7 @@ class CommandAdmin(RowAdmin):
     search_fields = ("process__host", "process__service__name", name_of("created_by"), "detail")
     search_help_text = gettext_lazy("Host, service, who asked, or words of the answer")
     paginator = BoundedPaginator
+    related: ClassVar = {"counter": ""}
     about = gettext_lazy("Commands sent to processes, and their answers.")
     empty = gettext_lazy("No command yet. “Snapshot now” and “Reset baseline” on the page of a process send one.")
 
@@ -65,6 +67,7 @@ class RejectedReportAdmin(RowAdmin):
     list_filter = ("reason",)
     search_fields = ("reason", "detail")
     paginator = BoundedPaginator
+    related: ClassVar = {"counter": ""}
     about = gettext_lazy("Reports that could not be stored: the last 1,000. Each is counted and logged.")
     empty = gettext_lazy("None: every report was stored.")
 
@@ -90,6 +93,7 @@ class CounterAdmin(RowAdmin):
     list_filter = ("name",)
     search_fields = ("name", "labels")
     ordering = ("name", "labels")
+    related: ClassVar = {"rejectedreport": "", "lease": ""}
     about = gettext_lazy("Totals that do not fall when rows are pruned; /metrics shows them too.")
     empty = gettext_lazy("No counter yet: no report has arrived. Check that a worker and beat are running.")
 

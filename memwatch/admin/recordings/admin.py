@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -57,6 +57,7 @@ class RecordingAdmin(PageAdmin):
         "the page of a process."
     )
     acts = (CANCEL,)
+    related: ClassVar = {"trigger": "", "command": ""}
     page_template = "admin/memwatch/recording/page.html"
     change_list_template = "admin/memwatch/recording/list.html"
 
