@@ -18,7 +18,7 @@ from memwatch import queries
 from memwatch.admin import formats, panels, time_ranges
 from memwatch.models import Baseline, Process, Snapshot
 from memwatch.queries import Comparison, Row
-from memwatch.queries.processes import process_with_last
+from memwatch.queries.processes.lookup import process_with_last
 from memwatch.queries.snapshots import snapshot_with_process
 from memwatch.records import FIGURES
 

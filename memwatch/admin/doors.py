@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from memwatch.admin import formats
 from memwatch.admin.leaks import evidence
 from memwatch.models import connection
-from memwatch.queries.card import FleetState, fleet_state
+from memwatch.queries.processes.card import FleetState, fleet_state
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite

@@ -24,7 +24,7 @@ from memwatch.admin import comparison, formats, panels
 from memwatch.admin.base import PageAdmin
 from memwatch.models import Baseline, FiguresColumns, Process, Snapshot
 from memwatch.queries import Cursor
-from memwatch.queries.processes import found_by_words
+from memwatch.queries.processes.lookup import found_by_words
 from memwatch.queries.snapshots import id_of_the_one_before
 
 OLDER, NEWER = "before", "after"

@@ -17,7 +17,7 @@ from memwatch.models import Leak
 from memwatch.models.functions import Moment
 from memwatch.observation import FLEET, Backlog, Observation, Observed, OpenLeak
 from memwatch.queries import counters
-from memwatch.queries.fleet import alive_with_last, heap_drifts, latest_censuses
+from memwatch.queries.processes.fleet import alive_with_last, heap_drifts, latest_censuses
 from memwatch.queries.snapshot_mapping import NUMBERS, figures_of_many
 from memwatch.queries.stats import transport_state
 from memwatch.transport import TransportUnavailable

@@ -8,9 +8,10 @@ from memwatch.queries.baselines import (
     drift_of,
     last_snapshot_of,
 )
-from memwatch.queries.detection_input import judged_histories, judged_history
 from memwatch.queries.events import Event, events, events_of_service
-from memwatch.queries.fleet import (
+from memwatch.queries.judging.detection_input import judged_histories, judged_history
+from memwatch.queries.pagination import Cursor, SnapshotPage, newest_snapshots
+from memwatch.queries.processes.fleet import (
     Glance,
     LeakGlance,
     ProcessFigures,
@@ -23,7 +24,6 @@ from memwatch.queries.fleet import (
     metrics_of,
     open_leaks,
 )
-from memwatch.queries.pagination import Cursor, SnapshotPage, newest_snapshots
 from memwatch.queries.snapshot_mapping import figures_of, figures_of_many
 from memwatch.queries.snapshots import (
     Comparison,

@@ -13,7 +13,7 @@ from django.utils.html import escape
 
 from memwatch import formatting
 from memwatch.models import Leak
-from memwatch.queries.processes import services_of_alive
+from memwatch.queries.processes.lookup import services_of_alive
 from memwatch.records import SEVERITIES
 
 MOST_NAMED = 8

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from memwatch.models import Process, Service, connection
-from memwatch.queries import processes as queries
+from memwatch.queries.processes import lookup as queries
 
 
 class TablesCommand(BaseCommand):

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from memwatch.detection import History, Thresholds, judge
-from memwatch.queries.growth_prefilter import Edge, contract_opens, may_open, shows
+from memwatch.queries.judging.growth_prefilter import Edge, contract_opens, may_open, shows
 
 LIMITS = Thresholds()
 POINTS = 60

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin.actions import Act, ConfirmForm, Outcome, Refusal, one_by_one
 from memwatch.models import Command, Process, Service
-from memwatch.queries.processes import alive_agents
+from memwatch.queries.processes.lookup import alive_agents
 from memwatch.services import baselines, commands
 
 SNAPSHOT_WAIT_S = 3.0

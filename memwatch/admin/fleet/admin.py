@@ -26,9 +26,9 @@ from memwatch.admin.row_page import RowAdmin, RowPage
 from memwatch.models import Leak, ObjectType, Process, Release, Service
 from memwatch.queries import LeakGlance, ProcessFigures
 from memwatch.queries.baselines import newest_baselines
-from memwatch.queries.fleet import alive_of_service
 from memwatch.queries.leaks import leaks_by_id
-from memwatch.queries.releases import newest_releases
+from memwatch.queries.processes.fleet import alive_of_service
+from memwatch.queries.processes.releases import newest_releases
 
 SHOWN_RELEASES = 5
 SHOWN_BASELINES = 5

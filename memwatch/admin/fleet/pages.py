@@ -16,7 +16,7 @@ from memwatch.admin.process_tables import process_state
 from memwatch.admin.row_page import Cell, RowPage, Table, figure
 from memwatch.models import Leak, ObjectType, Release
 from memwatch.queries.leaks import expected_growth_of, leaks_of_type
-from memwatch.queries.releases import release_state, releases_with_leaks
+from memwatch.queries.processes.releases import release_state, releases_with_leaks
 from memwatch.queries.snapshots import newest_counts_of
 
 MOST_ROWS = 20

@@ -14,7 +14,7 @@ from memwatch.admin import charts, formats, time_ranges
 from memwatch.admin.process_tables import process_state
 from memwatch.models import Process
 from memwatch.queries import Point
-from memwatch.queries import slots as queried
+from memwatch.queries.processes import slots as queried
 
 MOST_LIVES = 30
 """More than this are not drawn: the newest are."""

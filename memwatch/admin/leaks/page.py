@@ -19,9 +19,9 @@ from memwatch.admin.leaks.pooled_chart import pooled_chart
 from memwatch.admin.leaks.rules import rule_rows
 from memwatch.models import Leak, LeakEvent
 from memwatch.queries.leaks import leaks_beside, newest_events
+from memwatch.queries.processes.releases import releases_of
+from memwatch.queries.processes.slots import lives_of_service
 from memwatch.queries.recordings import recordings_of
-from memwatch.queries.releases import releases_of
-from memwatch.queries.slots import lives_of_service
 
 MOST_ENTRIES = 400
 """Snapshots read for the length of a container: whole rows."""

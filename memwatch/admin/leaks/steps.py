@@ -16,7 +16,7 @@ from memwatch.admin.leaks import evidence, recorded
 from memwatch.admin.panels import Line
 from memwatch.models import Leak, Recording
 from memwatch.queries import Point
-from memwatch.queries.releases import InRelease
+from memwatch.queries.processes.releases import InRelease
 from memwatch.records import MemorySnapshot
 
 STILL_MB = 1.0

@@ -24,7 +24,7 @@ from memwatch.admin.recordings.forms import CAUSE, OFFERS, RecordForm
 from memwatch.models import Leak, Process, Recording, RecordingKind
 from memwatch.queries import recordings as asked
 from memwatch.queries.leaks import leaks_by_id
-from memwatch.queries.processes import processes_by_id
+from memwatch.queries.processes.lookup import processes_by_id
 from memwatch.services import ActionRefused
 from memwatch.services.recordings import requests, triggers
 from memwatch.services.recordings import storage as outcomes

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from memwatch.admin import formats
 from memwatch.admin.base import ListedAdmin
 from memwatch.models import Alert, RecordingKind, Trigger
-from memwatch.queries.processes import processes_by_id, services_by_id
+from memwatch.queries.processes.lookup import processes_by_id, services_by_id
 from memwatch.services.recordings import triggers
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from memwatch.detection.rules.gates import WATCH_POINTS
 from memwatch.detection.steady_growth import STRETCH_INTERVALS, steady_growth
 from memwatch.models import Process
-from memwatch.queries.watch import Watched, watched
+from memwatch.queries.judging.watch import Watched, watched
 from memwatch.services.ingest.bulk import save_columns
 from memwatch.services.locking import writing
 

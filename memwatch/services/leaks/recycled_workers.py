@@ -15,9 +15,9 @@ from memwatch.detection import History, Thresholds, Verdict, judge_lives
 from memwatch.detection.rules.growth import TREND
 from memwatch.detection.rules.registry import NEWEST_LIVES
 from memwatch.models import Leak, LeakEvent, Lease, Process, Service
-from memwatch.queries.detection_input import judged_histories
-from memwatch.queries.growth_prefilter import grown_lives
-from memwatch.queries.recycled_workers import newest_lives, recycled_services
+from memwatch.queries.judging.detection_input import judged_histories
+from memwatch.queries.judging.growth_prefilter import grown_lives
+from memwatch.queries.judging.recycled_workers import newest_lives, recycled_services
 from memwatch.services.leaks.expected_growth import ExpectedRules
 from memwatch.services.leaks.judgement import Judgement, Key, Verdicts, by_key
 from memwatch.services.leaks.lifecycle import apply

@@ -1,0 +1,1 @@
+"""What detection judges: series, floors and the lives of recycled workers."""
