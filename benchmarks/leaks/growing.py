@@ -14,7 +14,7 @@ from statistics import median
 
 from benchmarks.leaks.shapes import SEED_BASE
 from benchmarks.leaks.shapes_catalogue import SHAPES, Shape
-from memwatch.detection.steady_growth import STRETCH_INTERVALS, STRETCHES, steady_growth
+from memwatch.detection.statistics.steady_growth import STRETCH_INTERVALS, STRETCHES, steady_growth
 
 MINUTES = 120
 BASE_KIB = 300 * 1024

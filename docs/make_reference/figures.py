@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from docs.make_reference.metrics import REFERENCE
 from docs.make_reference.tables import code, table
-from memwatch.figure import Figure
 from memwatch.records import FIGURES
+from memwatch.records.figure import Figure
 
 
 def _metrics(figure: Figure) -> str:

@@ -7,10 +7,10 @@ from django.db import models
 from django.db.models import Field, Model, Q, UniqueConstraint
 
 from docs.make_reference.tables import code, plain, table
-from memwatch.figure import Unit
 from memwatch.models import FiguresColumns, Overview
 from memwatch.queries.snapshot_mapping import NUMBERS
 from memwatch.records import FIGURES
+from memwatch.records.figure import Unit
 
 _KEPT_IN = {Unit.MB: ", in KiB", Unit.MS: ", in microseconds"}
 _COLUMNS = {field.name for field in FiguresColumns._meta.local_fields}

@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy
 from memwatch import queries
 from memwatch.admin import formats
 from memwatch.conf import get_settings
-from memwatch.figure import Figure, Unit
 from memwatch.records import FIGURES, BigContainer, DriftReport, MemorySnapshot
+from memwatch.records.figure import Figure, Unit
 
 SHOWN_TYPES = 40
 

@@ -20,9 +20,8 @@ from typing import Any, Protocol
 from django.core.mail import EmailMessage, get_connection
 from django.utils.module_loading import import_string
 
-from memwatch import validators
 from memwatch.alerts import messages, webhook
-from memwatch.conf import Settings
+from memwatch.conf import Settings, addresses
 
 logger = logging.getLogger("memwatch.alerts")
 
@@ -124,7 +123,7 @@ def configured(settings: Settings) -> dict[str, Channel]:
 def _channel(item: Any, settings: Settings) -> Channel:
     if isinstance(item, str) and item.startswith("mailto:"):
         return Mail(item.removeprefix("mailto:"))
-    if validators.is_webhook(item):
+    if addresses.is_webhook(item):
         return Webhook(item, settings.webhook_secret)
     return Callback(item)
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from memwatch.json_record import parse_time
 from memwatch.records import BigContainer, MemorySnapshot
+from memwatch.records.json_record import parse_time
 
 FIGURES = (
     "heap_size_mb", "heap_used_mb", "heap_committed_mb", "pymalloc_used_mb", "malloc_used_mb", "rss_mb", "uss_mb",

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from memwatch.detection.snapshot_parsing import FIGURES as JUDGED_FIGURES
-from memwatch.figure import Unit
 from memwatch.models import Baseline, FiguresColumns, Snapshot
 from memwatch.queries.object_types import UNKNOWN, names_of
 from memwatch.records import FIGURES, KIB_PER_MB, BigContainer, MemorySnapshot
+from memwatch.records.figure import Unit
 
 NUMBERS = {figure.column: figure for figure in FIGURES.values() if figure.column}
 """The figure that each column of numbers keeps."""

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from memwatch.figure import Figure
-from memwatch.json_record import parse_time
 from memwatch.records import FIGURES, BigContainer, MemorySnapshot
+from memwatch.records.figure import Figure
+from memwatch.records.json_record import parse_time
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
 from memwatch.sampling.type_names import MAX_NAME, clean
 from memwatch.transport import strict_json

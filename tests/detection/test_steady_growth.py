@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from memwatch.detection.steady_growth import STRETCHES, steady_growth
+from memwatch.detection.statistics.steady_growth import STRETCHES, steady_growth
 
 STRETCH_S = 120.0
 BASE = 300_000.0

@@ -10,9 +10,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from memwatch.figure import Figure
 from memwatch.models import Baseline, Snapshot
 from memwatch.records import FIGURES, MemoryMetrics, MemorySnapshot
+from memwatch.records.figure import Figure
 
 Time = partial(serializers.DateTimeField, format="iso-8601", default_timezone=UTC)
 """ISO 8601 in UTC, whatever the site's settings say."""

@@ -12,11 +12,11 @@ from django.db.models import F, Max, Min, Q
 
 from memwatch.batches import batched
 from memwatch.detection import History
-from memwatch.figure import Unit
 from memwatch.models import Baseline, Process, Recording, Snapshot, SnapshotRollup
 from memwatch.models.functions import Moment
 from memwatch.queries.object_types import UNKNOWN, ids_of, names_of
 from memwatch.queries.snapshot_mapping import JUDGED, KIB_COLUMNS, NUMBERS, containers_of, megabytes
+from memwatch.records.figure import Unit
 
 POINTS = 96
 """One in a quarter of an hour, of a day."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Max, Min, Q
 
-from memwatch.detection.steady_growth import STRETCH_INTERVALS, STRETCHES
+from memwatch.detection.statistics.steady_growth import STRETCH_INTERVALS, STRETCHES
 from memwatch.models import Snapshot
 
 

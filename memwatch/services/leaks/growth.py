@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from memwatch.detection.rules.gates import WATCH_POINTS
-from memwatch.detection.steady_growth import STRETCH_INTERVALS, steady_growth
+from memwatch.detection.statistics.steady_growth import STRETCH_INTERVALS, steady_growth
 from memwatch.models import Process
 from memwatch.queries.judging.watch import Watched, watched
 from memwatch.services.ingest.bulk import save_columns

@@ -17,9 +17,9 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from memwatch import setting_values, validators
 from memwatch.agent.config import AgentConfig
-from memwatch.setting_values import HUB_BY_WORKER
+from memwatch.conf import addresses, values
+from memwatch.conf.values import HUB_BY_WORKER
 
 __all__ = ["HUB_BY_WORKER", "SettingError", "Settings", "default_folder", "get_settings", "problems", "read_settings"]
 
@@ -175,51 +175,51 @@ class SettingError(ImproperlyConfigured):
 
 
 _PARSERS: Mapping[str, Callable[[Any], Any]] = {
-    "agent": setting_values.flag,
-    "service": setting_values.name,
-    "host": setting_values.name,
-    "release": setting_values.text,
-    "snapshot_interval": setting_values.between(0.2, 86_400, "60"),
-    "top_objects_count": setting_values.whole(1, 200, "20"),
-    "enable_tracemalloc": setting_values.flag,
-    "pause_budget_ms": setting_values.between(1, 60_000, "50"),
-    "cpu_budget_percent": setting_values.between(0.01, 100, "0.5"),
-    "heap_limit_mb": setting_values.optional_limit,
-    "heap_warning_percent": setting_values.between(1, 100, "80"),
-    "heap_critical_percent": setting_values.between(1, 100, "90"),
-    "growth_rate_warning": setting_values.between(0.01, 1e6, "10"),
-    "gc_spike_threshold": setting_values.between(1, 1e6, "2.0"),
-    "leak_min_growth_percent": setting_values.between(0, 1e6, "50"),
-    "leak_min_growth_count": setting_values.whole(0, 10**9, "100"),
-    "drift_warning_percent": setting_values.between(0.01, 1e6, "50"),
-    "drift_critical_percent": setting_values.between(0.01, 1e6, "100"),
-    "drift_min_mb": setting_values.between(0, 1e9, "50"),
-    "transport": setting_values.transport,
-    "hub_transport": setting_values.hub_transport,
-    "command_key": setting_values.text,
-    "task_queue": setting_values.text,
-    "retention_snapshots_hours": setting_values.between(1, 1e6, "48"),
-    "retention_hourly_days": setting_values.between(1, 1e5, "30"),
-    "retention_daily_days": setting_values.between(1, 1e5, "400"),
-    "retention_findings_days": setting_values.between(1, 1e5, "400"),
-    "retention_recordings_days": setting_values.between(1, 1e5, "30"),
-    "recordings_per_service_hour": setting_values.whole(0, 10_000, "20"),
-    "record_values": setting_values.flag,
-    "recordings_database_kb": setting_values.whole(0, 102_400, "512"),
-    "recordings_storage": setting_values.text,
-    "recordings_folder": setting_values.text,
-    "alert_channels": validators.channels,
-    "channel_timeout": setting_values.between(0.1, 300, "10"),
-    "webhook_secret": setting_values.text,
-    "site_url": validators.site,
-    "runbook_url": setting_values.page,
-    "api_token_days": setting_values.between(0.01, 3650, "30"),
-    "drf_tokens": setting_values.flag,
-    "metrics_token": setting_values.text,
-    "metrics_allow_loopback": setting_values.flag,
-    "metrics_enabled": setting_values.flag,
-    "metrics_namespace": setting_values.namespace,
-    "metrics_type_limit": setting_values.whole(1, 10_000, "100"),
+    "agent": values.flag,
+    "service": values.name,
+    "host": values.name,
+    "release": values.text,
+    "snapshot_interval": values.between(0.2, 86_400, "60"),
+    "top_objects_count": values.whole(1, 200, "20"),
+    "enable_tracemalloc": values.flag,
+    "pause_budget_ms": values.between(1, 60_000, "50"),
+    "cpu_budget_percent": values.between(0.01, 100, "0.5"),
+    "heap_limit_mb": values.optional_limit,
+    "heap_warning_percent": values.between(1, 100, "80"),
+    "heap_critical_percent": values.between(1, 100, "90"),
+    "growth_rate_warning": values.between(0.01, 1e6, "10"),
+    "gc_spike_threshold": values.between(1, 1e6, "2.0"),
+    "leak_min_growth_percent": values.between(0, 1e6, "50"),
+    "leak_min_growth_count": values.whole(0, 10**9, "100"),
+    "drift_warning_percent": values.between(0.01, 1e6, "50"),
+    "drift_critical_percent": values.between(0.01, 1e6, "100"),
+    "drift_min_mb": values.between(0, 1e9, "50"),
+    "transport": values.transport,
+    "hub_transport": values.hub_transport,
+    "command_key": values.text,
+    "task_queue": values.text,
+    "retention_snapshots_hours": values.between(1, 1e6, "48"),
+    "retention_hourly_days": values.between(1, 1e5, "30"),
+    "retention_daily_days": values.between(1, 1e5, "400"),
+    "retention_findings_days": values.between(1, 1e5, "400"),
+    "retention_recordings_days": values.between(1, 1e5, "30"),
+    "recordings_per_service_hour": values.whole(0, 10_000, "20"),
+    "record_values": values.flag,
+    "recordings_database_kb": values.whole(0, 102_400, "512"),
+    "recordings_storage": values.text,
+    "recordings_folder": values.text,
+    "alert_channels": addresses.channels,
+    "channel_timeout": values.between(0.1, 300, "10"),
+    "webhook_secret": values.text,
+    "site_url": addresses.site,
+    "runbook_url": values.page,
+    "api_token_days": values.between(0.01, 3650, "30"),
+    "drf_tokens": values.flag,
+    "metrics_token": values.text,
+    "metrics_allow_loopback": values.flag,
+    "metrics_enabled": values.flag,
+    "metrics_namespace": values.namespace,
+    "metrics_type_limit": values.whole(1, 10_000, "100"),
 }
 
 
@@ -260,7 +260,7 @@ def _read(given: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[dict[st
     if low > high:
         sentence = f'MEMWATCH["HEAP_WARNING_PERCENT"] is {low:g}: give less than HEAP_CRITICAL_PERCENT ({high:g})'
         wrong.append(("HEAP_WARNING_PERCENT", sentence))
-    hooks = any(validators.is_webhook(item) for item in values.get("alert_channels", ()))
+    hooks = any(addresses.is_webhook(item) for item in values.get("alert_channels", ()))
     if hooks and not values.get("webhook_secret"):
         sentence = (
             'MEMWATCH["ALERT_CHANNELS"] has a webhook, and MEMWATCH["WEBHOOK_SECRET"] is not set: give both sides a '

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from memwatch.figure import Unit, declared, figure
-from memwatch.json_record import Record, aware
+from memwatch.records.figure import Unit, declared, figure
+from memwatch.records.json_record import Record, aware
 
 MB = 1024 * 1024
 KIB_PER_MB = 1024
