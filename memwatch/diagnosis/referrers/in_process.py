@@ -21,12 +21,13 @@ from memwatch.diagnosis.heap.borrowed import held, put_back
 from memwatch.diagnosis.heap.traversal import retained_bytes
 from memwatch.diagnosis.pace import pace_of
 from memwatch.diagnosis.referrers import graph
+from memwatch.diagnosis.referrers.chosen_container import find_container
 from memwatch.diagnosis.referrers.graph import Graph, Way
 from memwatch.diagnosis.referrers.nodes import Examiner, Node
 from memwatch.records import BigContainer
 from memwatch.sampling.atomic import Step, uninterrupted
 from memwatch.sampling.census import OBSERVER
-from memwatch.sampling.container_scan import look, module_level_names
+from memwatch.sampling.container_scan import module_level_names
 from memwatch.sampling.type_names import clean
 
 LONGEST_S = 75.0
@@ -72,37 +73,6 @@ def search_in_process(asked: options.ReferrersOptions, host: Host, meter: Meter,
             yield max(wait_s, (time.thread_time() - began) * (1 / SHARE - 1))
     finally:
         work.close()
-
-
-def find_container(host: Host, wanted: str, meter: Meter) -> BigContainer:
-    """The one of that name, or the one that has grown most. Raises :class:`Refused` where there is none."""
-    known = [each for each in host.containers() or () if each.token is not None]
-    chosen = _called(wanted, known) or _called(wanted, _look(host, meter))
-    if not chosen:
-        raise Refused(
-            f"there is no big container {wanted} in this process now: leave `container` out for the one "
-            "that has grown most"
-            if wanted
-            else "this process has no list, dict, set, tuple, deque or bytearray with 1,000 entries now"
-        )
-    return chosen[0]
-
-
-def _called(wanted: str, known: list[BigContainer]) -> list[BigContainer]:
-    return [each for each in known if not wanted or wanted in (each.name, f"{each.type} {each.name}")]
-
-
-def _look(host: Host, meter: Meter) -> list[BigContainer]:
-    walk.refuse_large(host, meter, "no such container was seen at the last snapshot")
-    seen = look(total=walk.total_objects(host, meter))
-    meter.paused(seen.pause_ms)
-    found = sorted(seen.containers, key=lambda each: each.length, reverse=True)[:200]
-    names = module_level_names(each.token for each in found)
-    return [
-        BigContainer(type=each.kind.__name__, length=each.length, token=each.token, name=names.get(each.token))
-        for each in found
-        if not names.get(each.token, "").startswith(("memwatch.", "sys."))
-    ]
 
 
 class _Search:

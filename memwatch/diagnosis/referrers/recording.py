@@ -16,7 +16,8 @@ from memwatch.diagnosis.copy.parent import Harmed, NotForked, impossible, in_chi
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.heap import introspection
 from memwatch.diagnosis.referrers import search
-from memwatch.diagnosis.referrers.in_process import Waits, find_container, search_in_process
+from memwatch.diagnosis.referrers.chosen_container import find_container
+from memwatch.diagnosis.referrers.in_process import Waits, search_in_process
 from memwatch.diagnosis.referrers.search import Look, Question
 from memwatch.diagnosis.source_lines import Sources
 from memwatch.records import BigContainer

@@ -17,7 +17,8 @@ from memwatch.services.leaks.endings import snooze_of_predecessor
 from memwatch.services.leaks.expected_growth import ExpectedRules
 from memwatch.services.leaks.judgement import WINDOWS, Judgement, Key, Owner, window_of
 from memwatch.services.leaks.state import take_figures, take_over_growth
-from memwatch.services.leaks.transitions import Pass, follow, go_on_under_name
+from memwatch.services.leaks.transitions import follow, go_on_under_name
+from memwatch.services.leaks.work import Pass
 from memwatch.services.locking import writing
 from memwatch.signals import leak_detected
 

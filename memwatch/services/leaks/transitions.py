@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -12,10 +11,9 @@ from memwatch.detection import Verdict
 from memwatch.models import ExpectedGrowth, Leak, LeakEvent
 from memwatch.records import SEVERITIES
 from memwatch.services.leaks import names
-from memwatch.services.leaks.expected_growth import ExpectedRules, expects
-from memwatch.services.leaks.judgement import WINDOWS, Judgement, Key, window_of
+from memwatch.services.leaks.expected_growth import expects
+from memwatch.services.leaks.judgement import WINDOWS, Key, window_of
 from memwatch.services.leaks.state import (
-    close,
     follow_up,
     forget_quiet,
     mark_open,
@@ -25,6 +23,7 @@ from memwatch.services.leaks.state import (
     take_figures,
     take_severity,
 )
+from memwatch.services.leaks.work import Pass
 
 LONG_HOLD = timedelta(days=1)
 """Time without growth after which a leak of the windows of days is resolved."""
@@ -34,41 +33,6 @@ REOPEN_SHARE = 0.01
 """Least growth as a share of the count at the resolve: a hundred of a million objects is noise."""
 
 _State, _Event = Leak.State, LeakEvent.Kind
-
-
-@dataclasses.dataclass(slots=True)
-class Pass:
-    """The work on one process or service."""
-
-    judgement: Judgement
-    rules: ExpectedRules
-    counts: Counter[str] = dataclasses.field(default_factory=Counter)
-    events: list[LeakEvent] = dataclasses.field(default_factory=list)
-    announced: list[Leak] = dataclasses.field(default_factory=list)
-    held_back: list[ExpectedGrowth] = dataclasses.field(default_factory=list)
-    """One for each leak that it kept from opening."""
-    suppressed: list[ExpectedGrowth] = dataclasses.field(default_factory=list)
-    """One expected growth for each leak verdict on a row that it suppresses already."""
-
-    def event(self, row: Leak, kind: str, comment: str) -> None:
-        self.events.append(LeakEvent(leak=row, kind=kind, comment=comment, at=self.judgement.now))
-
-    def announce(self, row: Leak, kind: str, comment: str) -> None:
-        """Note an opening or reopening, which sends a signal."""
-        self.event(row, kind, comment)
-        self.counts["opened" if kind == _Event.DETECTED else "reopened"] += 1
-        self.announced.append(row)
-
-    def suppress(self, row: Leak, rule: ExpectedGrowth) -> None:
-        row.state, row.snoozed_until, row.expected_growth = _State.SUPPRESSED, None, rule
-        self.held_back.append(rule)
-        self.counts["suppressed"] += 1
-        self.event(row, _Event.SUPPRESSED, f"expected: {rule.reason}")
-
-    def resolve(self, row: Leak, comment: str) -> None:
-        close(row, self.judgement.now)
-        self.counts["resolved"] += 1
-        self.event(row, _Event.RESOLVED, comment)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
