@@ -13,9 +13,6 @@ OPERATORS = "memwatch operators"
 ACTIONS = ("reset_baseline", "take_snapshot", "act_on_leak", "record_process", "send_again")
 """Permissions to act, beside Django's own ``view_``, ``add_`` and ``change_``."""
 
-VALUES = "record_values"
-"""To see values of a program's objects: no group has it unless a site gives it."""
-
 OPERATORS_EDIT = ("expectedgrowth", "trigger")
 """Models whose rows operators may add, change and remove."""
 

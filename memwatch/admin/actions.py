@@ -22,6 +22,7 @@ from django.utils.translation import ngettext
 
 from memwatch.admin import formats
 from memwatch.admin.guard import GuardedAdmin
+from memwatch.queries.row_ids import is_id
 from memwatch.services import ActionRefused
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ class ActingAdmin(GuardedAdmin):
     ) -> HttpResponse | None:
         """Django's own, without what no row can be called: it would ask the database for that."""
         sent = request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)
-        known = [pk for pk in sent if _is_id(pk)]
+        known = [pk for pk in sent if is_id(pk)]
         if known != sent and isinstance(self.opts.pk, IntegerField):
             posted = request.POST.copy()
             posted.setlist(helpers.ACTION_CHECKBOX_NAME, known)
@@ -203,7 +204,7 @@ class ActingAdmin(GuardedAdmin):
         """The list's action: the confirmation page first, then exactly the rows it showed."""
         shown = request.POST.get("rows")
         if shown is not None:
-            queryset = self.get_queryset(request).filter(pk__in=filter(_is_id, shown.split(",")))
+            queryset = self.get_queryset(request).filter(pk__in=filter(is_id, shown.split(",")))
         rows = list(queryset[: MOST_ROWS + 1])
         if len(rows) > MOST_ROWS:
             text = _("More than %(most)s rows are selected: narrow the list down by filters and act on fewer at once.")
@@ -283,10 +284,6 @@ def _row(act: Act, row: Any) -> dict[str, Any]:
         "becomes": (act.becomes or "") if applies else _("is left as it is"),
         "applies": applies,
     }
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= 18
 
 
 def _form(request: HttpRequest, act: Act) -> ConfirmForm:

@@ -19,6 +19,7 @@ from memwatch.admin import formats, panels, time_ranges
 from memwatch.models import Baseline, Process, Snapshot
 from memwatch.queries import Comparison, Row
 from memwatch.queries.processes.lookup import process_with_last
+from memwatch.queries.row_ids import is_id
 from memwatch.queries.snapshots import snapshot_with_process
 from memwatch.records import FIGURES
 
@@ -57,7 +58,7 @@ def key_of(row: Snapshot | Baseline) -> str:
 def process_asked(query: Mapping[str, str]) -> Process | None:
     """The process whose snapshots are offered."""
     text = query.get("process", "")
-    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+    if not is_id(text):
         return None
     return process_with_last(int(text))
 
@@ -82,7 +83,7 @@ def _side(query: Mapping[str, str], name: str, process: Process | None) -> Snaps
         return found
     text = query.get(name, "")
     number = text.removeprefix(BASELINE)
-    if not (number.isascii() and number.isdecimal() and len(number) <= 18):
+    if not is_id(number):
         raise NotThere(_("Choose two snapshots, or a baseline and a snapshot."))
     if text.startswith(BASELINE):
         row: Snapshot | Baseline | None = queries.baseline_with_user(int(number))

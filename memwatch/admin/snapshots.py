@@ -25,6 +25,7 @@ from memwatch.admin.base import PageAdmin
 from memwatch.models import Baseline, FiguresColumns, Process, Snapshot
 from memwatch.queries import Cursor
 from memwatch.queries.processes.lookup import found_by_words
+from memwatch.queries.row_ids import is_id
 from memwatch.queries.snapshots import id_of_the_one_before
 
 OLDER, NEWER = "before", "after"
@@ -60,13 +61,9 @@ class SnapshotList(ChangeList):
     def processes(self, request: HttpRequest) -> QuerySet[Process] | None:
         """Those whose snapshots are listed; ``None``: all."""
         asked = {"service": request.GET.get(SERVICE), "process": request.GET.get(PROCESS)}
-        ids = {name: int(text) if _is_id(text) else 0 for name, text in asked.items() if text is not None}
+        ids = {name: int(text) if is_id(text) else 0 for name, text in asked.items() if text is not None}
         words = self.query.split()
         return found_by_words(words, **ids) if ids or words else None
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= 18
 
 
 class FiguresAdmin(PageAdmin):

@@ -25,6 +25,7 @@ from memwatch.models import Leak, Process, Recording, RecordingKind
 from memwatch.queries import recordings as asked
 from memwatch.queries.leaks import leaks_by_id
 from memwatch.queries.processes.lookup import processes_by_id
+from memwatch.queries.row_ids import is_id
 from memwatch.services import ActionRefused
 from memwatch.services.recordings import requests, triggers
 from memwatch.services.recordings import storage as outcomes
@@ -112,7 +113,7 @@ class RecordingAdmin(PageAdmin):
         return formats.number(formats.duration(seconds) if isinstance(seconds, int | float) else formats.NOT_MEASURED)
 
     def page_object(self, request: HttpRequest, object_id: str) -> Recording | None:
-        if not object_id.isdecimal() or len(object_id) > 18:
+        if not is_id(object_id):
             return None
         return asked.listed().defer(None).filter(pk=int(object_id)).first()
 
@@ -307,4 +308,4 @@ def _begin(kind: str, leak: Leak | None, process: Process | None, user: Any, opt
 
 def _id(text: str | None) -> int:
     """The id in an address; 0, which no row has, where there is none."""
-    return int(text) if text and text.isdecimal() and len(text) <= 18 else 0
+    return int(text) if text and is_id(text) else 0

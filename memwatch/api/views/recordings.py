@@ -25,6 +25,7 @@ from memwatch.api.views.fleet import NUMBER
 from memwatch.models import Recording, RecordingKind
 from memwatch.queries import recordings as asked
 from memwatch.queries.recordings import conclude
+from memwatch.queries.row_ids import is_id
 from memwatch.services.recordings import flamegraphs, requests, storage, triggers
 
 FORMS = {
@@ -143,7 +144,7 @@ class RecordingView(ReadView):
         """The shape is that of the kind's result, with what was before, what is after, and the difference."""
         later = self.get_object()
         key = request.query_params.get("other", "")
-        earlier = self.get_queryset().filter(pk=int(key)).first() if key.isdecimal() and len(key) <= 18 else None
+        earlier = self.get_queryset().filter(pk=int(key)).first() if is_id(key) else None
         if earlier is None:
             raise ValidationError({"other": "give the id of another recording of this kind"})
         try:

@@ -25,8 +25,6 @@ from memwatch.sampling.type_names import clean
 
 STEPS = 3
 MOST = 2_000_000
-BYTES_EACH = 110
-"""Bytes for each object: its place in the list, its id in a set."""
 
 _ATOMS = frozenset(map(id, (str, bytes, int, float, complex, bool, type(None))))
 """They refer to nothing, and no recording asks for them."""

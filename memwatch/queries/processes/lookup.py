@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db.models import Min, Q, QuerySet
 
 from memwatch.models import Process, Service
+from memwatch.queries.row_ids import is_id
 
 
 def alive_processes(*, service: str | None = None, host: str | None = None) -> list[Process]:
@@ -54,8 +55,7 @@ def found_by_words(
         rows = rows.filter(pk=process)
     for word in words:
         match = Q(service__name__icontains=word) | Q(host__icontains=word) | Q(release__name__icontains=word)
-        is_number = word.isascii() and word.isdecimal() and len(word) <= 18
-        rows = rows.filter(match | Q(pid=int(word)) if is_number else match)
+        rows = rows.filter(match | Q(pid=int(word)) if is_id(word) else match)
     return rows
 
 
