@@ -20,6 +20,7 @@ from memwatch.diagnosis.referrers.chosen_container import find_container
 from memwatch.diagnosis.referrers.in_process import Waits, search_in_process
 from memwatch.diagnosis.referrers.search import Look, Question
 from memwatch.diagnosis.source_lines import Sources
+from memwatch.diagnosis.structure.circumstances import Memory, garbage_of, memory_of, sized
 from memwatch.records import BigContainer
 
 NEEDS_MB = 32.0
@@ -106,7 +107,8 @@ class ReferrersRecording:
         calls: Mapping[str, int],
     ) -> results.Referrers:  # fmt: skip
         sources = Sources()
-        candidates = tuple(_holder(each, calls, sources) for each in found["candidates"])
+        memory = memory_of(self._host)
+        candidates = tuple(_holder(each, calls, sources, memory) for each in found["candidates"])
         notes = list(found["notes"])
         if container is not None:
             holds = f", of those looked at mostly {container.holds}" if container.holds else ""
@@ -125,11 +127,19 @@ class ReferrersRecording:
             candidates=candidates,
             traced=int(found["traced"]),
             came_between=found["new"],
+            rooted=found["rooted"],
+            garbage=None if container is not None else self._garbage(found),
+        )
+
+    def _garbage(self, found: Mapping[str, Any]) -> results.Garbage:
+        unknown = "the heap is too large to count all references in time"
+        return garbage_of(
+            self._host, found["garbage"], int(found["instances"]), frozen=int(found["frozen"]), unknown=unknown
         )
 
 
-def _holder(found: Mapping[str, Any], calls: Mapping[str, int], sources: Sources) -> results.Holder:
-    known = {name: value for name, value in found.items() if name != "place"}
+def _holder(found: Mapping[str, Any], calls: Mapping[str, int], sources: Sources, memory: Memory) -> results.Holder:
+    known = {name: value for name, value in found.items() if name not in ("place", "bound")}
     grew = found["grew"]
     call = max(calls, key=lambda each: calls[each], default="")
     if grew is not None and call and calls[call] > 0:
@@ -138,4 +148,6 @@ def _holder(found: Mapping[str, Any], calls: Mapping[str, int], sources: Sources
         file, line, text = own_code.line_of(found["place"], sources)
         place = found["place"]
         known |= {"attribute": place["label"], "code": f"{file}:{line}", "code_line": text, "own_code": place["own"]}
+    if found["bound"] is not None:
+        known["bound"] = sized(results.Bound(**found["bound"]), found["retained_kb"], memory)
     return results.Holder(**known)
