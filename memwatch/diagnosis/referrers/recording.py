@@ -12,7 +12,8 @@ from typing import Any
 
 from memwatch.diagnosis import options, own_code, results
 from memwatch.diagnosis.context import Host, Refused
-from memwatch.diagnosis.copy.parent import Harmed, NotForked, impossible, in_child
+from memwatch.diagnosis.copy import memory_headroom
+from memwatch.diagnosis.copy.parent import OWN_MB, Harmed, NotForked, impossible, in_child
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.heap import introspection
 from memwatch.diagnosis.referrers import search
@@ -22,6 +23,7 @@ from memwatch.diagnosis.referrers.search import Look, Question
 from memwatch.diagnosis.source_lines import Sources
 from memwatch.diagnosis.structure.circumstances import Memory, garbage_of, memory_of, sized
 from memwatch.records import BigContainer
+from memwatch.sampling.procmem import ProcessMemory
 
 NEEDS_MB = 32.0
 EXAMINED_EACH = 5
@@ -30,6 +32,8 @@ ENOUGH_CALLS = 30
 """Requests or tasks between two looks."""
 LONGER = 2.5
 _POLL_S = 0.25
+_TOO_LARGE = "the heap is too large to count all references in time"
+_NO_ROOM = "the copy would need more memory than there is to spare"
 
 
 class ReferrersRecording:
@@ -41,6 +45,7 @@ class ReferrersRecording:
             raise Refused("native memory belongs to no Python object: record a flame graph with native_traces instead")
         self._asked = asked
         self._host = host
+        self._counts_garbage = True
 
     def run(self, meter: Meter) -> Waits:
         """Yields seconds to wait; returns the result. Raises :class:`Refused` for a type without an instance."""
@@ -60,6 +65,7 @@ class ReferrersRecording:
         asked, host = self._asked, self._host
         container = self._container(meter)
         baseline = host.baseline()
+        self._counts_garbage = self._has_room_to_count()
         question = Question(
             type=asked.type,
             samples=EXAMINED_EACH * asked.samples,
@@ -67,6 +73,7 @@ class ReferrersRecording:
             values=asked.samples if asked.values else 0,
             at_baseline=None if baseline is None else baseline.get(asked.type, 0),
             container=container,
+            count_garbage=self._counts_garbage,
         )
         calls: dict[str, int] = {}
         if host.apart_s:
@@ -131,8 +138,13 @@ class ReferrersRecording:
             garbage=None if container is not None else self._garbage(found),
         )
 
+    def _has_room_to_count(self) -> bool:
+        """Whether the copy may own as much as the process has, which it comes to where it counts all references."""
+        needs_mb = OWN_MB + (ProcessMemory().resident().rss_mb or 0.0)
+        return memory_headroom.refusal(needs_mb, heap_limit_mb=self._host.heap_limit_mb) is None
+
     def _garbage(self, found: Mapping[str, Any]) -> results.Garbage:
-        unknown = "the heap is too large to count all references in time"
+        unknown = _TOO_LARGE if self._counts_garbage else _NO_ROOM
         return garbage_of(
             self._host, found["garbage"], int(found["instances"]), frozen=int(found["frozen"]), unknown=unknown
         )

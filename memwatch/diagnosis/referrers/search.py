@@ -61,6 +61,8 @@ class Question:
     container: BigContainer | None = None
     """In place of a type's instances: the container with this id, or this name."""
     before: Look | None = None
+    count_garbage: bool = True
+    """Whether the copy may come to own all pages of the heap, as it does where it counts every reference."""
     only_remember: bool = False
     """The first of two looks: what it leaves is wanted, no more."""
 
@@ -104,7 +106,8 @@ class _Search:
 
     def answer(self) -> tuple[dict[str, Any], array[int]]:
         asked = self._asked
-        if not asked.only_remember and asked.container is None:  # before there are references of our own
+        # Before there are references of our own.
+        if asked.count_garbage and not asked.only_remember and asked.container is None:
             self._look_for_garbage()
         if count := gc.get_freeze_count():
             gc.unfreeze()  # of the copy: the lists then have them too, as the last of the oldest

@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from memwatch.diagnosis.context import Host
+from memwatch.diagnosis.copy import memory_headroom
+from memwatch.diagnosis.copy.parent import OWN_MB
 from memwatch.diagnosis.referrers import search
 from memwatch.diagnosis.structure import garbage
 from memwatch.diagnosis.structure.garbage import OutOfTime, Unreachable
+from memwatch.sampling.procmem import ProcessMemory
 from tests.diagnosis.conftest import referrers
 
 MakeClass = Callable[..., Any]
@@ -64,10 +67,10 @@ def test_all_garbage_has_no_root_and_no_finalizer_runs(make_class: MakeClass, mo
     revived: list[Any] = []
     quote = make_class("Quote", __del__=lambda this: revived.append(this))  # noqa: PLW0108 - it is called with itself
     in_a_cycle(quote)
-    result = counted(monkeypatch)
-    assert (result["garbage"]["count"], result["garbage"]["of"]) == (2, 2)
-    assert result["rooted"] is False
+    assert dead(quote) == [2, 2]
     assert revived == [], "it is there still, and was not asked"
+    result = counted(monkeypatch)
+    assert (result["garbage"]["count"], result["garbage"]["of"], result["rooted"]) == (2, 2, False)
 
 
 def test_what_came_back_to_life_is_no_garbage(make_class: MakeClass) -> None:
@@ -171,6 +174,23 @@ def test_what_takes_too_long_is_not_known(
     shop.QUOTE = make_class("Quote")()  # type: ignore[attr-defined]
     found = counted(monkeypatch)["garbage"]
     assert (found["count"], found["unknown"]) == (None, "the heap is too large to count all references in time")
+
+
+def test_without_memory_for_the_count_the_rest_is_answered(
+    shop: types.ModuleType, make_class: MakeClass, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = memory_headroom.refusal
+    rss_mb = ProcessMemory().resident().rss_mb or 0.0
+
+    def half_of_it(needs_mb: float, **given: Any) -> str | None:
+        return "no room" if needs_mb > OWN_MB + 0.75 * rss_mb else room(needs_mb, **given)
+
+    monkeypatch.setattr(memory_headroom, "refusal", half_of_it)
+    shop.QUOTES = [make_class("Quote")() for _ in range(10)]  # type: ignore[attr-defined]
+    result = counted(monkeypatch)
+    assert result["garbage"]["count"] is None
+    assert result["garbage"]["unknown"] == "the copy would need more memory than there is to spare"
+    assert result["holder"]["length"] == 10
 
 
 def test_an_object_with_very_many_references_is_counted_right(make_class: MakeClass) -> None:
