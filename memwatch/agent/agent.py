@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from memwatch.agent import own, work_counters
 from memwatch.agent.commands import CensusLimit, Gate, Spokesman
 from memwatch.agent.config import AgentConfig
+from memwatch.agent.full_collections import FullCollections
 from memwatch.agent.outbox import Batch, Numbered, Outbox
 from memwatch.agent.parent import ParentWatch
 from memwatch.agent.recordings import RecordingDesk
@@ -64,6 +65,7 @@ class Agent:
         self._latest: Numbered | None = None
         self._containers: tuple[BigContainer, ...] | None = None
         self._total_objects: int | None = None
+        self._full_collections = FullCollections()
         self._reported = False
         self._seq = 0
         self._failures = 0
@@ -123,6 +125,7 @@ class Agent:
             total_objects=lambda: self._total_objects,
             requests_handled=work_counters.requests_handled,
             tasks_handled=work_counters.tasks_handled,
+            since_full_s=lambda: self._full_collections.since_s(time.monotonic()),
             collects=lambda: self.thread.collector.taken or gc.isenabled(),
         )
 
@@ -198,6 +201,7 @@ class Agent:
             self._complain("sample", "no snapshot could be taken: %s: %s", type(error).__name__, str(error))
             return None
         self._seq += 1
+        self._full_collections.look(time.monotonic())
         self._latest = (self._seq, snapshot)
         self._containers = snapshot.big_containers or self._containers
         self._total_objects = snapshot.total_objects or self._total_objects

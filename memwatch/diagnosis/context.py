@@ -45,6 +45,8 @@ class Host:
     """Between two looks, at least; longer, but not three times as long, while the process has handled few calls."""
     shows_values: bool = False
     """Whether the process lets values of its objects be shown, where somebody may ask for them."""
+    since_full_s: Callable[[], float | None] = _nothing
+    """No full collection has run for this time, at least."""
     collects: Callable[[], bool] = _yes
     """Whether the host itself has the garbage collector on."""
 

@@ -43,6 +43,48 @@ class Chain(_Result):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Bound(_Result):
+    """How many entries a container may have."""
+
+    limit: int
+    entries: int
+    by: str
+    """``lru_cache(maxsize=1024) of shop.views.price``, ``maxsize of shop.Cache``, …"""
+    enforced: bool
+    """Whether Python or a known library keeps to it; else only the name of an attribute says that it is a bound."""
+    own: bool = True
+    """Whether it is the holder's; else that of a container further up, which has the holder in an entry."""
+    explains: bool = False
+    """Whether the growth that was seen is that of the entries, and not of what they hold."""
+    when_full_kb: float | None = None
+    """What the holder then keeps alive, if later entries take as much as those there; ``None`` where not known."""
+    fits: bool | None = None
+    """Whether the process has the memory for that."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Garbage(_Result):
+    """How many instances nothing refers to from outside of their cycles, and what the garbage collector does."""
+
+    count: int | None
+    """``None`` where that is not known."""
+    of: int
+    """Instances."""
+    frozen: int = 0
+    """Instances that ``gc.freeze()`` has put aside: no collection looks at them, and they are not in the count."""
+    unknown: str = ""
+    """Why the count is not known."""
+    collects: bool = True
+    """Whether the program has the garbage collector on."""
+    thresholds: tuple[int, ...] = ()
+    """As ``gc.get_threshold()`` gives them."""
+    full_collections: int | None = None
+    """Since the process started."""
+    since_full_s: float | None = None
+    """No full collection has run for this time, at least; ``None`` where that is not known."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Holder(_Result):
     """The container at which most chains pass, and what it keeps alive."""
 
@@ -74,6 +116,8 @@ class Holder(_Result):
     """That line of source."""
     own_code: bool = False
     """Whether that is the program's own, not a library's."""
+    bound: Bound | None = None
+    """``None`` where none was found, or where it has more entries than its bound allows."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,7 +139,13 @@ class Referrers(_Result):
     traced: int | None = None
     """So many objects were traced up; ``new`` ones where there were any."""
     came_between: int | None = None
-    """Objects of the type that came between the two looks and are still there; ``None`` after one look."""
+    """Objects of the type that came between the two looks, are still there and are not known to be garbage; ``None``
+    after one look."""
+    rooted: bool | None = None
+    """Whether there is a way to one of them from a module, a class, a function or a thread; false where all are
+    garbage. ``None`` where no way was found: C code may hold them."""
+    garbage: Garbage | None = None
+    """``None`` for a container, and in the results of older agents."""
 
 
 def with_notes(found: Referrers, *notes: str) -> Referrers:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from memwatch.models import Command, Leak, Recording, RecordingKind
+from memwatch.queries import heap_evidence
 
 ARROW = " → "
 MOST_OTHERS = 4
@@ -18,6 +19,8 @@ MOST_OTHERS = 4
 class Conclusion:
     """Empty where the recordings do not tell."""
 
+    finding: str = ""
+    """What the heap itself says: they are garbage, or lie in a cache that knows its bound."""
     held_by: str = ""
     """The way from a name to the objects."""
     sure: bool | None = None
@@ -64,11 +67,12 @@ def holder_of(result: Mapping[str, Any]) -> dict[str, Any]:
     """What a recording of referrers says about the holder, as fields of a :class:`Conclusion`; empty where nothing."""
     candidates = rows(result, "candidates")
     if not candidates:
-        found = chain_of(result)
-        return {"held_by": found} if found else {}
+        found = {"held_by": chain_of(result), "finding": heap_evidence.finding(result, {})}
+        return {name: text for name, text in found.items() if text}
     first = candidates[0]
     sure = first.get("sure") is True
     return {
+        "finding": heap_evidence.finding(result, first),
         "held_by": _way(first, result),
         "sure": sure,
         "certainty": certainty(first),

@@ -45,6 +45,7 @@ def test_from_a_leak_one_call_leads_to_who_holds_it_and_which_line_allocates_it(
     told = operator.get(answer["Location"]).json()
     assert told["state"] == "done"
     assert told["conclusion"] == {
+        "finding": "",
         "held_by": f"shop.leaks.QUOTES (dict, 20,001 entries) → {QUOTE}",
         "sure": None,
         "certainty": "",

@@ -58,6 +58,10 @@ def first_site(recording: Recording) -> SafeString | str:
 def holder(recording: Recording) -> SafeString | str:
     """What holds it, as the recording's own page says it."""
     found = conclude([recording]) if is_done(recording) else Conclusion()
+    return format_html("{} {}", found.finding, _held(found)) if found.finding else _held(found)
+
+
+def _held(found: Conclusion) -> SafeString | str:
     if found.your_code:
         text = _("Most likely your code: {}, {}.") if found.sure else _("Perhaps your code: {}, {}.")
         named = found.attribute or found.held_by

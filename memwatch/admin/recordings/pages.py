@@ -29,7 +29,7 @@ def context(recording: Recording, result: Mapping[str, Any] | None) -> dict[str,
 def conclusion(group: list[Recording]) -> list[Line]:
     """The sentences that a group of recordings comes down to."""
     found = conclude(group, container_of(group[0].leak) if group else "")
-    lines = []
+    lines = [Line(label=_("The heap says"), value=found.finding)] if found.finding else []
     if found.your_code:
         label = _("Most likely your code") if found.sure else _("Perhaps your code")
         value = f"{found.your_code}, {found.attribute}" if found.attribute else found.your_code
@@ -111,6 +111,7 @@ def _referrers(result: Mapping[str, Any]) -> dict[str, Any]:
             for chain in chains[:MOST_ROWS]
         ],
         "holder": _holder(holder) if isinstance(holder, Mapping) else None,
+        "garbage": _garbage(result),
         "referrers": [
             {
                 "holder": str(row.get("holder_type", "")),
@@ -124,6 +125,19 @@ def _referrers(result: Mapping[str, Any]) -> dict[str, Any]:
             for sample in rows(result, "samples")[:MOST_ROWS]
         ],
     }
+
+
+def _garbage(result: Mapping[str, Any]) -> str:
+    """How many are garbage, or why that is not known; empty in the result of an older agent."""
+    found = result.get("garbage")
+    if not isinstance(found, Mapping):
+        return ""
+    if found.get("count") is None:
+        return _("Whether they are garbage is not known: %s.") % (found.get("unknown") or "?")
+    said = _("%s of them are garbage.") % formats.count(int(number(found.get("count"))))
+    if frozen := int(number(found.get("frozen"))):
+        said += " " + _("%s are frozen (gc.freeze()): no collection looks at them.") % formats.count(frozen)
+    return said
 
 
 def _holder(holder: Mapping[str, Any]) -> str:

@@ -46,6 +46,7 @@ class RecordingSerializer(serializers.Serializer[Recording]):
 class ConclusionSerializer(serializers.Serializer[Any]):
     """What the recordings that belong together come down to; empty where they do not tell."""
 
+    finding = serializers.CharField(help_text="What the heap itself says: garbage, or a cache that knows its bound")
     held_by = serializers.CharField(help_text="Chain of references from a name to the objects")
     sure = serializers.BooleanField(
         allow_null=True, help_text="Whether it holds most of the new objects and grew by them; null: not measured"

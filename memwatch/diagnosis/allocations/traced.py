@@ -12,7 +12,7 @@ from memwatch.diagnosis.allocations.sites import Frames, Sizes
 from memwatch.diagnosis.allocations.tracebacks import reader_of
 from memwatch.diagnosis.context import Refused
 from memwatch.diagnosis.copy.child import to_the_end
-from memwatch.diagnosis.referrers import search
+from memwatch.diagnosis.referrers import subjects
 
 STOPPED = "tracemalloc was stopped by the program during the recording: nothing is left to show"
 MOST_FRAMES = 60_000
@@ -28,7 +28,7 @@ def added_up(type_name: str) -> bytes:
     of_type: Counter[Frames] = Counter()
     refused = ""
     try:
-        for instances in search.instances_of(type_name) if type_name else ():
+        for instances in subjects.instances_of(type_name) if type_name else ():
             of_type.update(filter(None, reader_of((type(instances[0]),))(instances)))
     except Refused as none:
         refused = str(none)

@@ -16,6 +16,8 @@ MOST_CANDIDATES = 4
 _WORTH_NAMING = 0.2
 """Least share of the examined objects that a candidate holds."""
 SURE = 0.8
+_AS_MANY = 1.5
+"""Objects for each new entry, to those for each of all."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +32,8 @@ class Candidate:
     """Mean number of steps from it down to them."""
     grew: int | None
     """By so many entries between the looks, its own or those of what it holds; ``None`` where not measured."""
+    inside: int = 0
+    """By so many did what it holds grow."""
     sure: bool = False
 
     @property
@@ -63,7 +67,9 @@ def candidates(
         if graph.is_namespace(key) and not (grew or 0) > 0:
             continue
         if node.length > 1 and (holds > 1 or len(examined) == 1):
-            found.append(Candidate(id=key, holds=holds, of=len(examined), steps=steps[key] / holds, grew=grew))
+            found.append(
+                Candidate(id=key, holds=holds, of=len(examined), steps=steps[key] / holds, grew=grew, inside=inner[key])
+            )
     found = [each for each in found if each.share >= _WORTH_NAMING] or found
     found.sort(key=lambda each: _rank(each, graph, new))
     chosen = found[:1]
@@ -77,6 +83,14 @@ def _growth(key: int, graph: Graph, before: Mapping[int, int] | None) -> int | N
     """By so many entries; ``None`` where they were not counted twice."""
     length = graph.nodes[key].length
     return None if before is None or key not in before or length is None else length - before[key]
+
+
+def of_entries(each: Candidate, entries: int, *, new: int | None, instances: int) -> bool:
+    """Whether it grows by entries alone: a new one holds no more of the objects than one of before."""
+    grew = each.grew or 0
+    if each.inside or grew <= 0 or not new or each.share < SURE:
+        return False
+    return each.share * new / grew <= _AS_MANY * max(1.0, instances / max(entries, 1))
 
 
 def _rank(each: Candidate, graph: Graph, new: int | None) -> tuple[bool, bool, int, float, int]:

@@ -24,6 +24,7 @@ from memwatch.diagnosis.referrers import graph
 from memwatch.diagnosis.referrers.chosen_container import find_container
 from memwatch.diagnosis.referrers.graph import Graph, Way
 from memwatch.diagnosis.referrers.nodes import Examiner, Node
+from memwatch.diagnosis.structure.circumstances import garbage_of
 from memwatch.records import BigContainer
 from memwatch.sampling.atomic import Step, uninterrupted
 from memwatch.sampling.census import OBSERVER
@@ -42,6 +43,7 @@ MOST_EXAMINED = 2_000
 """Holders looked at in one pass."""
 
 DEPTH = 6
+_NO_COPY = "that is counted in a copy of the process, and none was made"
 Waits = Generator[float, None, results.Referrers]
 
 
@@ -132,6 +134,8 @@ class _Search:
             holder=holder,
             samples=samples,
             notes=tuple(self._notes),
+            rooted=any(way.found for each in ways.values() for way in each) or None,
+            garbage=None if container is not None else garbage_of(self._host, None, count, unknown=_NO_COPY),
         )
 
     def _holder(

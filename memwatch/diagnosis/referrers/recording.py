@@ -12,7 +12,8 @@ from typing import Any
 
 from memwatch.diagnosis import options, own_code, results
 from memwatch.diagnosis.context import Host, Refused
-from memwatch.diagnosis.copy.parent import Harmed, NotForked, impossible, in_child
+from memwatch.diagnosis.copy import memory_headroom
+from memwatch.diagnosis.copy.parent import OWN_MB, Harmed, NotForked, impossible, in_child
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.heap import introspection
 from memwatch.diagnosis.referrers import search
@@ -20,7 +21,9 @@ from memwatch.diagnosis.referrers.chosen_container import find_container
 from memwatch.diagnosis.referrers.in_process import Waits, search_in_process
 from memwatch.diagnosis.referrers.search import Look, Question
 from memwatch.diagnosis.source_lines import Sources
+from memwatch.diagnosis.structure.circumstances import Memory, garbage_of, memory_of, sized
 from memwatch.records import BigContainer
+from memwatch.sampling.procmem import ProcessMemory
 
 NEEDS_MB = 32.0
 EXAMINED_EACH = 5
@@ -29,6 +32,8 @@ ENOUGH_CALLS = 30
 """Requests or tasks between two looks."""
 LONGER = 2.5
 _POLL_S = 0.25
+_TOO_LARGE = "the heap is too large to count all references in time"
+_NO_ROOM = "the copy would need more memory than there is to spare"
 
 
 class ReferrersRecording:
@@ -40,6 +45,7 @@ class ReferrersRecording:
             raise Refused("native memory belongs to no Python object: record a flame graph with native_traces instead")
         self._asked = asked
         self._host = host
+        self._counts_garbage = True
 
     def run(self, meter: Meter) -> Waits:
         """Yields seconds to wait; returns the result. Raises :class:`Refused` for a type without an instance."""
@@ -59,6 +65,7 @@ class ReferrersRecording:
         asked, host = self._asked, self._host
         container = self._container(meter)
         baseline = host.baseline()
+        self._counts_garbage = self._has_room_to_count()
         question = Question(
             type=asked.type,
             samples=EXAMINED_EACH * asked.samples,
@@ -66,6 +73,7 @@ class ReferrersRecording:
             values=asked.samples if asked.values else 0,
             at_baseline=None if baseline is None else baseline.get(asked.type, 0),
             container=container,
+            count_garbage=self._counts_garbage,
         )
         calls: dict[str, int] = {}
         if host.apart_s:
@@ -106,7 +114,8 @@ class ReferrersRecording:
         calls: Mapping[str, int],
     ) -> results.Referrers:  # fmt: skip
         sources = Sources()
-        candidates = tuple(_holder(each, calls, sources) for each in found["candidates"])
+        memory = memory_of(self._host)
+        candidates = tuple(_holder(each, calls, sources, memory) for each in found["candidates"])
         notes = list(found["notes"])
         if container is not None:
             holds = f", of those looked at mostly {container.holds}" if container.holds else ""
@@ -125,11 +134,24 @@ class ReferrersRecording:
             candidates=candidates,
             traced=int(found["traced"]),
             came_between=found["new"],
+            rooted=found["rooted"],
+            garbage=None if container is not None else self._garbage(found),
+        )
+
+    def _has_room_to_count(self) -> bool:
+        """Whether the copy may own as much as the process has, which it comes to where it counts all references."""
+        needs_mb = OWN_MB + (ProcessMemory().resident().rss_mb or 0.0)
+        return memory_headroom.refusal(needs_mb, heap_limit_mb=self._host.heap_limit_mb) is None
+
+    def _garbage(self, found: Mapping[str, Any]) -> results.Garbage:
+        unknown = _TOO_LARGE if self._counts_garbage else _NO_ROOM
+        return garbage_of(
+            self._host, found["garbage"], int(found["instances"]), frozen=int(found["frozen"]), unknown=unknown
         )
 
 
-def _holder(found: Mapping[str, Any], calls: Mapping[str, int], sources: Sources) -> results.Holder:
-    known = {name: value for name, value in found.items() if name != "place"}
+def _holder(found: Mapping[str, Any], calls: Mapping[str, int], sources: Sources, memory: Memory) -> results.Holder:
+    known = {name: value for name, value in found.items() if name not in ("place", "bound")}
     grew = found["grew"]
     call = max(calls, key=lambda each: calls[each], default="")
     if grew is not None and call and calls[call] > 0:
@@ -138,4 +160,6 @@ def _holder(found: Mapping[str, Any], calls: Mapping[str, int], sources: Sources
         file, line, text = own_code.line_of(found["place"], sources)
         place = found["place"]
         known |= {"attribute": place["label"], "code": f"{file}:{line}", "code_line": text, "own_code": place["own"]}
+    if found["bound"] is not None:
+        known["bound"] = sized(results.Bound(**found["bound"]), found["retained_kb"], memory)
     return results.Holder(**known)

@@ -6,21 +6,25 @@ no line of the host's code runs.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gc
 import json
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from memwatch.diagnosis import own_code
-from memwatch.diagnosis.context import Host, Refused
+from memwatch.diagnosis.context import Host
 from memwatch.diagnosis.copy.child import Still, to_the_end
-from memwatch.diagnosis.heap import frozen_objects, instances, introspection
+from memwatch.diagnosis.heap import introspection
 from memwatch.diagnosis.heap.traversal import retained_bytes
 from memwatch.diagnosis.referrers import graph, holding
 from memwatch.diagnosis.referrers.climb import Climb
-from memwatch.diagnosis.referrers.graph import Graph
+from memwatch.diagnosis.referrers.graph import Graph, Way
+from memwatch.diagnosis.referrers.subjects import container_of, counted, evenly, instances_of
+from memwatch.diagnosis.structure.bounds import bound_of
+from memwatch.diagnosis.structure.garbage import OutOfTime, Unreachable
 from memwatch.records import BigContainer
 from memwatch.sampling.type_names import clean, type_name
 
@@ -30,9 +34,6 @@ LEAST_NEW = 3
 """Objects that came between two looks, from which these are what is traced."""
 DEPTH = 16
 """Levels to climb, unless fewer are asked for."""
-_HEAP_TYPE = 1 << 9
-_flags_of = type.__dict__["__flags__"].__get__
-_subclasses_of = type.__dict__["__subclasses__"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +61,8 @@ class Question:
     container: BigContainer | None = None
     """In place of a type's instances: the container with this id, or this name."""
     before: Look | None = None
+    count_garbage: bool = True
+    """Whether the copy may come to own all pages of the heap, as it does where it counts every reference."""
     only_remember: bool = False
     """The first of two looks: what it leaves is wanted, no more."""
 
@@ -99,9 +102,13 @@ class _Search:
         self._asked = question
         self._notes: list[str] = []
         self._frozen: frozenset[int] = frozenset()
+        self._unreachable: Unreachable | None = None
 
     def answer(self) -> tuple[dict[str, Any], array[int]]:
         asked = self._asked
+        # Before there are references of our own.
+        if asked.count_garbage and not asked.only_remember and asked.container is None:
+            self._look_for_garbage()
         if count := gc.get_freeze_count():
             gc.unfreeze()  # of the copy: the lists then have them too, as the last of the oldest
             self._frozen = frozenset(map(id, gc.get_objects(2)[-count:]))
@@ -112,7 +119,7 @@ class _Search:
         climb = Climb(climbed)
         climb.disown(instances, sample)
         climb.up(sample, asked.depth)
-        found: dict[str, Any] = {"instances": len(instances), "notes": self._notes + climb.notes}
+        found: dict[str, Any] = {"instances": len(instances)}
         found["lengths"] = [
             (key, node.type, node.length) for key, node in climbed.nodes.items() if node.length is not None
         ]
@@ -126,7 +133,12 @@ class _Search:
         found["new"], found["traced"] = new, len(sample)
         found["referrers"] = [dataclasses.asdict(each) for each in graph.referrers(climbed, examined, of)]
         found["chains"] = [dataclasses.asdict(each) for each in graph.chains(ways, of)]
-        found["candidates"] = self._candidates(climbed, examined, climb, new)
+        garbage = self._garbage(instances)
+        found["candidates"] = self._candidates(climbed, examined, climb, new, len(instances) - (garbage or 0))
+        found["notes"] = self._notes + climb.notes
+        found["garbage"] = garbage
+        found["frozen"] = sum(id(item) in self._frozen for item in instances)
+        found["rooted"] = _rooted(ways, all_garbage=garbage == len(instances))
         if asked.values:
             chosen = sample[:: max(1, len(sample) // asked.values)][: asked.values]
             found["samples"] = [introspection.own_values(item, asked.type) for item in chosen]
@@ -138,7 +150,7 @@ class _Search:
         """The oldest first, as far as the collector's lists tell."""
         asked = self._asked
         if asked.container is not None:
-            return [_container(asked.container)]
+            return [container_of(asked.container)]
         return self._by_age([item for of in instances_of(asked.type) for item in of])
 
     def _by_age(self, found: list[Any]) -> list[Any]:
@@ -155,27 +167,44 @@ class _Search:
         if asked.before is not None and asked.container is None:
             known = frozenset(asked.before.ids)
             new = [item for item in instances if id(item) not in known]
+            alive = new if self._unreachable is None else [item for item in new if id(item) not in self._unreachable]
+            if len(alive) >= LEAST_NEW and len(alive) < len(new):
+                self._notes.append(f"{len(new) - len(alive):,} of the {len(new):,} that came are garbage: left out.")
+            if len(alive) >= LEAST_NEW:
+                new = alive
             if len(new) >= LEAST_NEW:
-                self._notes.append(f"Traced: {_counted(asked.samples, len(new))} that came between two looks.")
-                return _evenly(new, asked.samples), len(new), len(new)
+                self._notes.append(f"Traced: {counted(asked.samples, len(new))} that came between two looks.")
+                return evenly(new, asked.samples), len(new), len(new)
         since = 0 if asked.at_baseline is None else len(instances) - asked.at_baseline
         if since >= LEAST_NEW and asked.container is None:
             youngest = instances[-since:]
             if since < len(instances):
                 self._notes.append(
-                    f"Traced: {_counted(asked.samples, since)} that came since the baseline, by their age."
+                    f"Traced: {counted(asked.samples, since)} that came since the baseline, by their age."
                 )
-            return _evenly(youngest, asked.samples), None if new is None else len(new), len(youngest)
-        sample = _evenly(instances, asked.samples)
+            return evenly(youngest, asked.samples), None if new is None else len(new), len(youngest)
+        sample = evenly(instances, asked.samples)
         if len(sample) < len(instances):
             self._notes.append(
                 f"Counts are estimates from {len(sample)} of {len(instances):,} instances, evenly spread."
             )
         return sample, None if new is None else len(new), len(instances)
 
+    # What is garbage:
+
+    def _look_for_garbage(self) -> None:
+        with contextlib.suppress(OutOfTime):
+            self._unreachable = Unreachable()
+
+    def _garbage(self, instances: list[Any]) -> int | None:
+        unreachable = self._unreachable
+        return None if unreachable is None else sum(id(item) in unreachable for item in instances)
+
     # Who holds them:
 
-    def _candidates(self, climbed: Graph, examined: list[int], climb: Climb, new: int | None) -> list[dict[str, Any]]:
+    def _candidates(
+        self, climbed: Graph, examined: list[int], climb: Climb, new: int | None, alive: int
+    ) -> list[dict[str, Any]]:
         asked = self._asked
         before = None if asked.before is None else self._lengths_before(climbed, asked.before)
         if asked.container is not None:
@@ -194,6 +223,12 @@ class _Search:
                     "of": each.of,
                     "grew": each.grew,
                     "sure": each.sure,
+                    "bound": self._bound(
+                        climb,
+                        climbed,
+                        each.id,
+                        explains=holding.of_entries(each, node.length or 0, new=new, instances=alive),
+                    ),
                     **self._size_and_place(climb, climbed, each.id),
                 }
             )
@@ -206,8 +241,22 @@ class _Search:
         grew = length - was[1] if was is not None and was[0] == kind and length is not None else None
         ways = climbed.ways(key)
         name = graph.ARROW.join(ways[0].elements) if ways else kind
-        found = {"name": clean(name), "type": kind, "length": length, "holds": None, "of": None, "grew": grew}
+        found: dict[str, Any] = {
+            "name": clean(name),
+            "type": kind,
+            "length": length,
+            "holds": None,
+            "of": None,
+            "grew": grew,
+        }
+        found["bound"] = self._bound(climb, climbed, key, explains=(grew or 0) > 0)
         return {**found, "sure": (grew or 0) > 0, **self._size_and_place(climb, climbed, key)}
+
+    def _bound(self, climb: Climb, climbed: Graph, key: int, *, explains: bool) -> dict[str, Any] | None:
+        bound, lie = bound_of(key, climbed, climb.objects)
+        if lie:
+            self._notes.append(lie)
+        return None if bound is None else {**bound.to_dict(), "explains": explains and bound.own}
 
     def _size_and_place(self, climb: Climb, climbed: Graph, key: int) -> dict[str, Any]:
         place = own_code.locate(key, climbed, climb.objects)
@@ -230,48 +279,7 @@ class _Search:
         }
 
 
-def instances_of(name: str) -> Iterator[list[Any]]:
-    """Those of each class of that name. Raises :class:`Refused` where there is none."""
-    instances.refuse_untracked(name)
-    any_found = False
-    for of in _classes():
-        if type_name(of) == name:
-            mine = [item for item in gc.get_referrers(of) if type(item) is of] if _flags_of(of) & _HEAP_TYPE else []
-            if found := mine or [item for item in gc.get_objects() if type(item) is of]:
-                any_found = True
-                yield found
-    if not any_found:
-        living = {id(type(item)): type(item) for item in gc.get_objects()}
-        raise Refused(instances.no_instance(name, set(map(type_name, living.values()))))
-
-
-def _classes() -> Iterator[type]:
-    """Every class of the process once, without asking one of them."""
-    seen: set[int] = set()
-    waiting: list[type] = [object]
-    while waiting:
-        of = waiting.pop()
-        if id(of) not in seen:
-            seen.add(id(of))
-            yield of
-            waiting += _subclasses_of(of)
-
-
-def _container(wanted: BigContainer) -> Any:
-    """By its id, among what modules name first: what is not tracked is in no list."""
-    for namespace in frozen_objects.namespaces():
-        for item in list(namespace.values()):
-            if id(item) == wanted.token:
-                return item
-    for item in gc.get_objects():
-        if id(item) == wanted.token:
-            return item
-    raise Refused(f"the {wanted.type} that had grown most is gone: record once more")
-
-
-def _evenly(items: list[Any], most: int) -> list[Any]:
-    return [items[number * len(items) // most] for number in range(most)] if len(items) > most else list(items)
-
-
-def _counted(most: int, of: int) -> str:
-    return f"{most} of the {of:,} objects" if of > most else f"the {of:,} objects"
+def _rooted(ways: Mapping[int, Sequence[Way]], *, all_garbage: bool) -> bool | None:
+    if any(way.found for each in ways.values() for way in each):
+        return True
+    return False if all_garbage else None

@@ -21,6 +21,7 @@ from memwatch.services.recordings import requests
 from memwatch.transport.recordings import MEMRAY
 from tests.admin.conftest import EVIL, Fleet
 from tests.queries.test_conclusions import TRAIL, found
+from tests.queries.test_heap_evidence import BOUND, GARBAGE
 from tests.services.conftest import transport_url
 from tests.services.recorded import REFERRERS, RESULTS, arrive, capture, store_recording
 from tests.services.stored import store_process
@@ -285,6 +286,20 @@ print(engines["django"].from_string("{{ 1 }} drawn").render())
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "1 drawn", done.stderr
+
+
+def test_both_pages_begin_with_what_the_heap_says(fleet: Fleet, login: Login) -> None:
+    process = fleet.process()
+    leak = fleet.leak(process)
+    result = {**found({**TRAIL, "bound": BOUND}), "garbage": {**GARBAGE, "frozen": 7}}
+    recording = store_recording(process, "referrers", leak=leak, result=result)
+    client = login("operator")
+    for name, key in (("leak", leak.pk), ("recording", recording.pk)):
+        shown = client.get(reverse(f"admin:memwatch_{name}_change", args=(key,))).content.decode()
+        said = shown.index("93 % of them are garbage that waits for a full collection; none has run for 40 minutes.")
+        assert said < shown.index("Most likely your code"), name
+        assert "A cache of 1,024 entries, 61 % full" in shown, name
+    assert "930 of them are garbage. 7 are frozen (gc.freeze()): no collection looks at them." in shown
 
 
 def test_the_page_of_the_leak_and_that_of_the_recording_name_the_same_holder(fleet: Fleet, login: Login) -> None:

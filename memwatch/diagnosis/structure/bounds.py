@@ -1,0 +1,160 @@
+"""Does a container, or what owns it, know how many entries it may have? Read without running the host's code.
+
+It is for a copy of the process. Attributes are read from an instance's own namespace, its slots and the namespaces of
+its classes; no property and no ``__getattr__`` is asked.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import re
+import sys
+from collections import deque
+from collections.abc import Iterator, Mapping
+from types import FunctionType
+from typing import Any
+
+from memwatch.diagnosis.heap import introspection
+from memwatch.diagnosis.referrers.graph import Graph
+from memwatch.diagnosis.referrers.nodes import NAMESPACE, LruCache
+from memwatch.diagnosis.results import Bound
+from memwatch.sampling.type_names import type_name
+
+MOST = 10**15
+"""A greater bound is shown as this."""
+LIE = 1.05
+"""A container with more entries than this many times its bound does not keep to it."""
+MOST_ABOVE = 40
+"""Containers further up that are asked, the nearest first."""
+NAMES = (
+    "max_entries", "maxentries", "max_items", "maxitems", "maxsize", "max_size", "maxlen", "max_len", "max_length",
+    "max_cache_size", "cache_size", "cachesize", "maxcache", "capacity", "max_connections", "maxconn", "max_count",
+    "size_limit", "limit",
+)  # fmt: skip
+"""Attributes that say how many entries there may be, without underscores in front; the clearest first."""
+_MANGLED = re.compile(r"^_[A-Za-z0-9_]*?__(?=[a-z])")
+_MODULES = {"re._cache": "_MAXCACHE", "re._cache2": "_MAXCACHE2"}
+"""Caches of Python's own, by the name in their module, and what they are bounded by."""
+_CACHETOOLS, _SQLALCHEMY = "cachetools.Cache", "sqlalchemy.util._collections.LRUCache"
+ENFORCED = frozenset(
+    {
+        _CACHETOOLS, _SQLALCHEMY, "django.core.cache.backends.locmem.LocMemCache", "jinja2.utils.LRUCache",
+        "urllib3._collections.RecentlyUsedContainer", "queue.Queue", "asyncio.queues.Queue",
+        "sqlalchemy.util.queue.Queue", "sqlalchemy.util.queue.AsyncAdaptedQueue",
+        "psycopg_pool.pool.ConnectionPool", "psycopg_pool.pool_async.AsyncConnectionPool",
+    }
+)  # fmt: skip
+"""Classes that keep to their bound, and those derived from them."""
+_max_length_of = deque.__dict__["maxlen"].__get__
+_cache_info_of = LruCache.__dict__["cache_info"]
+
+
+def bound_of(key: int, climbed: Graph, objects: Mapping[int, Any]) -> tuple[Bound | None, str]:
+    """Of the container with this id, else of the nearest above it; and a bound that is not kept, as a sentence."""
+    found = _nearest(key, climbed, objects)
+    if found is None:
+        above = sorted(climbed.above(key).items(), key=lambda each: each[1])[:MOST_ABOVE]
+        further = (_nearest(each, climbed, objects) for each, _steps in above if each in objects)
+        above_it = next((each for each in further if each is not None and _kept(each)), None)
+        return (None, "") if above_it is None else (Bound(**{**above_it.to_dict(), "own": False}), "")
+    if not _kept(found):
+        return None, f"Its bound does not hold: {found.entries:,} entries, {found.limit:,} by {found.by}."
+    return found, ""
+
+
+def _kept(bound: Bound) -> bool:
+    return bound.entries <= LIE * bound.limit
+
+
+def _nearest(key: int, climbed: Graph, objects: Mapping[int, Any]) -> Bound | None:
+    """The container's own, else its owner's."""
+    item = objects[key]
+    if type(item) is LruCache:
+        return _of_lru_cache(item)
+    entries = introspection.length(item)
+    if entries is None:
+        return None
+    if introspection.base_of(type(item)) is deque and (most := _whole(_max_length_of(item))):
+        return Bound(limit=most, entries=entries, by=f"deque(maxlen={most})", enforced=True)
+    for name, _root in climbed.places(key):
+        if (limit := _of_module(name)) is not None:
+            return Bound(limit=limit, entries=entries, by=f"{name.partition('.')[0]}.{_MODULES[name]}", enforced=True)
+    for owner in (item, *_owners(key, climbed, objects)):
+        if (found := _of_owner(owner, entries)) is not None:
+            return found
+    return None
+
+
+def _of_lru_cache(cache: Any) -> Bound | None:
+    if not any(each is functools._CacheInfo for each in gc.get_referents(cache)):
+        return None  # it would answer with a class of the host's
+    _hits, _misses, most, entries = tuple.__iter__(_cache_info_of(cache))
+    most = _whole(most)
+    if most is None:
+        return None
+    of = (introspection.instance_dict(cache) or {}).get("__wrapped__")
+    name = f" of {introspection.function_name(of)}" if type(of) is FunctionType else ""
+    return Bound(limit=most, entries=entries, by=f"lru_cache(maxsize={most}){name}", enforced=True)
+
+
+def _of_module(name: str) -> int | None:
+    if name not in _MODULES:
+        return None
+    module = sys.modules.get(name.partition(".")[0])
+    return None if module is None else _whole(introspection.module_dict_of(module).get(_MODULES[name]))
+
+
+def _owners(key: int, climbed: Graph, objects: Mapping[int, Any]) -> Iterator[Any]:
+    """Those whose attribute the container is: instances, then classes."""
+    for parent, edge in climbed.parents(key):
+        if edge.via.startswith("attribute "):
+            yield objects[parent]
+        elif edge.key is not None:
+            yield from (objects[owner] for owner, up in climbed.parents(parent) if up.via == NAMESPACE)
+
+
+def _of_owner(owner: Any, entries: int) -> Bound | None:
+    values = dict(reversed(list(_numbers(owner))))  # an instance's own come first, and win
+    name = next((each for each in NAMES if each in values), None)
+    if name is None:
+        return None
+    limit = values[name]
+    known = {type_name(each) for each in introspection.mro_of(type(owner))}
+    if _SQLALCHEMY in known and type(share := introspection.attribute(owner, "threshold")) is float and 0 <= share < 10:
+        limit = int(limit * (1 + share))
+    if _CACHETOOLS in known:
+        size = _whole(introspection.attribute(owner, "_Cache__currsize"))
+        limit = limit if size is None else round(limit * entries / size)  # it counts in units of its own
+    of = type_name(owner if is_class(owner) else type(owner))
+    return Bound(
+        limit=min(limit, MOST), entries=entries, by=f"{name} = {values[name]} of {of}", enforced=bool(known & ENFORCED)
+    )
+
+
+def is_class(item: Any) -> bool:
+    """Whether it is a class; its metaclass is not asked."""
+    return any(each is type for each in introspection.mro_of(type(item)))
+
+
+def _numbers(owner: Any) -> Iterator[tuple[str, int]]:
+    """Attributes that are called like a bound and are whole numbers, the instance's own before those of its classes."""
+    of_class = is_class(owner)
+    namespaces: list[Any] = [
+        list(introspection.namespace_of(each).items())
+        for each in introspection.mro_of(owner if of_class else type(owner))
+    ]
+    if not of_class:
+        namespaces.insert(0, list(introspection.slots(owner)))
+        namespaces.insert(0, list(dict.items(introspection.instance_dict(owner) or {})))
+    for namespace in namespaces:
+        for name, value in namespace:
+            if type(name) is str and (number := _whole(value)) is not None:
+                plain = _MANGLED.sub("", name).lstrip("_").lower()
+                if plain in NAMES:
+                    yield plain, number
+
+
+def _whole(value: Any) -> int | None:
+    """A whole number above 0, as far as a page can show it."""
+    return min(value, MOST) if type(value) is int and value > 0 else None
