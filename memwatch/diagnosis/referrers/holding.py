@@ -52,10 +52,7 @@ def candidates(
         for key, distance in graph.above(instance).items():
             held[key] += 1
             steps[key] += distance
-    inner: Counter[int] = Counter()
-    for key in held:
-        for parent in {parent for parent, _edge in graph.parents(key)}:
-            inner[parent] += max(0, _growth(key, graph, before) or 0)
+    inner = _growth_inside(graph, held, before)
     found = []
     for key, holds in held.items():
         node = graph.nodes[key]
@@ -68,7 +65,9 @@ def candidates(
             continue
         if node.length > 1 and (holds > 1 or len(examined) == 1):
             found.append(
-                Candidate(id=key, holds=holds, of=len(examined), steps=steps[key] / holds, grew=grew, inside=inner[key])
+                Candidate(
+                    id=key, holds=holds, of=len(examined), steps=steps[key] / holds, grew=grew, inside=inner.get(key, 0)
+                )
             )
     found = [each for each in found if each.share >= _WORTH_NAMING] or found
     found.sort(key=lambda each: _rank(each, graph, new))
@@ -77,6 +76,26 @@ def candidates(
         if len(chosen) < MOST_CANDIDATES and not any(each.id in graph.above(other.id) for other in chosen):
             chosen.append(each)
     return [dataclasses.replace(each, sure=_is_sure(each, new)) for each in chosen]
+
+
+def _growth_inside(graph: Graph, held: Mapping[int, int], before: Mapping[int, int] | None) -> dict[int, int]:
+    """By how many entries what a container holds has grown.
+
+    A part that the first look did not meet is taken to grow as the others do, by its share of the examined objects.
+    """
+    grew: Counter[int] = Counter()
+    measured: Counter[int] = Counter()
+    all_held: Counter[int] = Counter()
+    for key, holds in held.items():
+        if graph.nodes[key].length is None:
+            continue
+        growth = _growth(key, graph, before)
+        for parent in {parent for parent, _edge in graph.parents(key)}:
+            all_held[parent] += holds
+            if growth is not None:
+                grew[parent] += max(0, growth)
+                measured[parent] += holds
+    return {parent: round(grew[parent] * all_held[parent] / measured[parent]) for parent in measured}
 
 
 def _growth(key: int, graph: Graph, before: Mapping[int, int] | None) -> int | None:
