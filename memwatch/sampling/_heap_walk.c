@@ -28,6 +28,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -571,13 +572,20 @@ end_hold(Walk *walk)
     return cpu;
 }
 
+/* A thread that is cancelled asleep holds nothing. One that waits for the interpreter holds its mutex, which no other thread
+   could release: there it cannot be cancelled. */
 static void
 sleep_released(int64_t ns)
 {
     struct timespec t = {ns / 1000000000LL, ns % 1000000000LL};
+    int before;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
     Py_BEGIN_ALLOW_THREADS
+    pthread_setcancelstate(before, NULL);
     nanosleep(&t, NULL);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     Py_END_ALLOW_THREADS
+    pthread_setcancelstate(before, NULL);
 }
 
 static Outcome
