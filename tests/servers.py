@@ -11,6 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -123,6 +124,14 @@ class Server:
         """Let it go on."""
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
+
+    def each_process(self, act: Callable[[psutil.Process], None]) -> None:
+        """The server and its children: a backend that is connected answers without its parent."""
+        assert self.process is not None
+        parent = psutil.Process(self.process.pid)
+        for process in (parent, *parent.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):  # a worker of the server's own that has ended
+                act(process)
 
 
 class RedisServer(Server):

@@ -16,7 +16,7 @@ import psutil
 import psycopg
 import pytest
 
-from tests.servers import PostgresServer, RedisServer, Server, free_port, postgres_program, redis_program
+from tests.servers import PostgresServer, RedisServer, free_port, postgres_program, redis_program
 from tests.waiting import until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.deployment]
@@ -95,23 +95,16 @@ def wait_for(web: Callable[[str], tuple[int, Any]], code: int, **wanted: bool) -
     until(as_wanted, within_s=WITHIN_S, every_s=0.2, seen=lambda: web("/readyz"))
 
 
-def each_process(server: Server, act: Callable[[psutil.Process], None]) -> None:
-    assert server.process is not None
-    parent = psutil.Process(server.process.pid)
-    for process in (parent, *parent.children(recursive=True)):
-        act(process)
-
-
 WELL = {"database": True, "migrations": True, "broker": True, "transport": True}
 
 
 def test_a_frozen_database_is_not_ready_and_holds_up_no_answer(postgres: PostgresServer, web: Any) -> None:
     wait_for(web, 200, **WELL)
-    each_process(postgres, psutil.Process.suspend)
+    postgres.each_process(psutil.Process.suspend)
     try:
         wait_for(web, 503, database=False, migrations=False, broker=True, transport=True)
     finally:
-        each_process(postgres, psutil.Process.resume)
+        postgres.each_process(psutil.Process.resume)
     wait_for(web, 200, **WELL)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -112,15 +111,6 @@ def check_that_only_up_is_left(port: int) -> None:
     assert set(wait_for_up(port, 0)) == {("memwatch_up",)}
 
 
-def each_process(server: PostgresServer, act: Callable[[psutil.Process], None]) -> None:
-    """The server and its children: a backend that is connected answers without its parent."""
-    assert server.process is not None
-    parent = psutil.Process(server.process.pid)
-    for process in (parent, *parent.children(recursive=True)):
-        with contextlib.suppress(psutil.NoSuchProcess):  # a worker of the server's own that has ended
-            act(process)
-
-
 def test_stopped_and_started_again(server: PostgresServer, port: int) -> None:
     check_that_it_is_back(port)
     assert server.process is not None
@@ -133,11 +123,11 @@ def test_stopped_and_started_again(server: PostgresServer, port: int) -> None:
 
 def test_frozen_and_thawed(server: PostgresServer, port: int) -> None:
     check_that_it_is_back(port)
-    each_process(server, psutil.Process.suspend)
+    server.each_process(psutil.Process.suspend)
     try:
         check_that_only_up_is_left(port)
     finally:
-        each_process(server, psutil.Process.resume)
+        server.each_process(psutil.Process.resume)
     check_that_it_is_back(port)
 
 
