@@ -2,7 +2,7 @@
 
    The walk follows the collector's own lists. After every chunk of work it links objects of its own, the bookmarks,
    next to the last objects it has counted, lets go of the interpreter for a moment and goes on from the bookmarks.
-   Objects may be made and dropped meanwhile: a doubly linked list stays whole, and a bookmark keeps its place.
+   Objects may be made and dropped as it walks: a doubly linked list stays whole, and a bookmark keeps its place.
 
    Where each object lies elsewhere in memory, following one link after the other is a wait for the memory at each.
    So several places of a list are walked in turns, and the processor fetches them at the same time: a list is divided
@@ -123,7 +123,7 @@ struct Walk {
     unsigned long stops; /* when it was decided on */
     Lane lanes[LANES];
     int n_lanes, n_open;
-    PyObject *tail; /* the bookmark behind the last lane: what is added to the list meanwhile comes after it */
+    PyObject *tail; /* the bookmark behind the last lane: what is added to the list later comes after it */
     Py_ssize_t big;
     int64_t hold_ns;
     double rest_ratio;
@@ -845,7 +845,7 @@ walk_list(Walk *walk, int number)
         divide(walk, number);
     }
     while (outcome == GO_ON && !walk->lost && !is_list_head(walk->collector, next_of(tail))) {
-        /* More was added behind the tail meanwhile. */
+        /* More was added behind the tail since. */
         PyObject *front = walk->lanes[0].front_mark;
         place_bookmark(walk, front, tail);
         place_bookmark(walk, walk->tail, previous_of(list));

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-KINDS = (".py", ".md", ".html", ".js", ".txt", ".yml")
+KINDS = (".py", ".c", ".md", ".html", ".js", ".txt", ".yml")
 FOLDERS = ("memwatch", "docs", "monitoring", "project")
 MARKERS = re.compile(
     r"\b(?:anew|meanwhile|of late|shall|nobody|whoever|whosoever|so-manieth|for want of|lest|"
