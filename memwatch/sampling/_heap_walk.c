@@ -370,7 +370,7 @@ place_of(Walk *walk, PyTypeObject *type)
     return walk->last;
 }
 
-/* Shallow size in bytes of an object of a plain built-in type, -1 where it cannot be told. */
+/* Shallow size in bytes of an object of a plain built-in type, -1 where it is unknown. */
 static Py_ssize_t
 size_of(Walk *walk, PyObject *object)
 {
@@ -1153,7 +1153,7 @@ collections_differ(Collector *collector)
     int differ = 0;
     for (int i = 0; told != NULL && i < NUM_GENERATIONS && i < PyList_GET_SIZE(told); i++) {
         PyObject *number = PyDict_GetItemString(PyList_GET_ITEM(told, i), "collections"); /* borrowed */
-        /* Making what was told may have collected once more. */
+        /* Making the result may have collected once more. */
         Py_ssize_t more = number == NULL ? 0 : collections_of(collector, i) - PyLong_AsSsize_t(number);
         differ |= more < 0 || more > 1;
     }
