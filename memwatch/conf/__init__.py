@@ -62,6 +62,9 @@ class Settings:
     """A type that grew by more than this, and by more than the next, opens the question whether it leaks."""
     leak_min_growth_count: int = 100
     """The least growth in objects."""
+    look_before_leak: bool = True
+    """Look into a process's heap once before a leak opens and before it becomes high or critical: garbage and caches
+    that know their bound are no leaks. One look an hour and process. ``off``: the curve alone decides."""
     drift_warning_percent: float = 50.0
     """Used heap above the baseline for half an hour: from here on a warning."""
     drift_critical_percent: float = 100.0
@@ -191,6 +194,7 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "gc_spike_threshold": values.between(1, 1e6, "2.0"),
     "leak_min_growth_percent": values.between(0, 1e6, "50"),
     "leak_min_growth_count": values.whole(0, 10**9, "100"),
+    "look_before_leak": values.flag,
     "drift_warning_percent": values.between(0.01, 1e6, "50"),
     "drift_critical_percent": values.between(0.01, 1e6, "100"),
     "drift_min_mb": values.between(0, 1e9, "50"),

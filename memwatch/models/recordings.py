@@ -159,6 +159,13 @@ class Recording(models.Model):
         blank=True,
         help_text=_("Kinds to record of the same process after this one, with commas."),
     )
+    look = models.BooleanField(
+        _("look before a verdict"),
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text=_("Made by leak detection itself, before it calls something a leak or raises its severity."),
+    )
     command = models.ForeignKey(
         "memwatch.Command", models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )

@@ -7,11 +7,20 @@ from typing import Any
 
 WORTH_SAYING, NEARLY_ALL, FULL = 0.05, 0.9, 0.98
 _MINUTE = 60.0
+_NO_LEAK = "Not a leak."
 
 
 def finding(result: Mapping[str, Any], holder: Mapping[str, Any]) -> str:
     """Garbage first, then the bound; empty where there is nothing to say. ``holder``: the likeliest."""
     return " ".join(filter(None, (_garbage(_row(result, "garbage"), holder), _bound(_row(holder, "bound"), holder))))
+
+
+def acquits(result: Mapping[str, Any], holder: Mapping[str, Any]) -> bool:
+    """Whether the heap shows that it is no leak: garbage that will be collected, or a cache on its way to its bound."""
+    bound, garbage = _row(holder, "bound"), _row(result, "garbage")
+    if bound.get("explains") is True and bound.get("own") is not False and bound.get("fits") is not False:
+        return True
+    return garbage.get("collects") is not False and _garbage(garbage, holder).endswith(_NO_LEAK)
 
 
 def _garbage(found: Mapping[str, Any], holder: Mapping[str, Any]) -> str:
@@ -25,7 +34,7 @@ def _garbage(found: Mapping[str, Any], holder: Mapping[str, Any]) -> str:
         return f"{part}, and the garbage collector is off ({off or 'gc.disable()'}): memory grows until it runs."
     waits = f"{part} that waits for a full collection{_none_has_run(found)}."
     grows = holder.get("sure") is True and _row(holder, "bound").get("explains") is not True
-    return f"{waits} Not a leak." if count / of >= NEARLY_ALL and not grows else waits
+    return f"{waits} {_NO_LEAK}" if count / of >= NEARLY_ALL and not grows else waits
 
 
 def _none_has_run(found: Mapping[str, Any]) -> str:

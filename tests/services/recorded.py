@@ -57,7 +57,7 @@ def arrive(process: Process, recording: Recording, outcome: bytes, content_type:
     host, pid, _start, nonce = process.key.rsplit(":", 3)
     who = ProcessInfo(
         host=host, pid=int(pid), started_at=process.started_at, nonce=nonce, service=process.service.name,
-        program=process.program,
+        program=process.program, census_method=process.census_method,
     )  # fmt: skip
     assert who.key == process.key
     measured = {"duration_s": 0.4, "cpu_ms": 120.0, "longest_pause_ms": 8.0, "rss_added_mb": 1.5}

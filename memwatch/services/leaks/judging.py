@@ -25,8 +25,10 @@ from memwatch.services.leaks.expected_growth import ExpectedRules
 from memwatch.services.leaks.growth import update_growth
 from memwatch.services.leaks.judgement import Judgement, Key, Verdicts, by_key
 from memwatch.services.leaks.lifecycle import apply
+from memwatch.services.leaks.looks import Looks
 from memwatch.services.leaks.recycled_workers import covered_by_services, judge_services
 from memwatch.services.locking import writing
+from memwatch.transport import Hub
 
 HOW_FAR = timedelta(days=1)
 
@@ -80,6 +82,10 @@ class DetectResult:
     suppressed: int = 0
     snoozed: int = 0
     """Opened under a snooze that the process before had."""
+    waiting: int = 0
+    """Not opened yet: their process's heap is being looked at."""
+    cleared: int = 0
+    """Not opened: the heap shows that they are no leaks."""
 
 
 def raw_window(settings: Settings) -> timedelta:
@@ -88,8 +94,11 @@ def raw_window(settings: Settings) -> timedelta:
     return timedelta(seconds=max(60 * interval, min(3600.0, max(600.0, 300 * interval))))
 
 
-def detect(now: datetime | None = None) -> DetectResult:
-    """Judge every alive process and bring its leaks up to date. Repeating it opens and counts nothing twice."""
+def detect(now: datetime | None = None, *, hub: Hub | None = None) -> DetectResult:
+    """Judge every alive process and bring its leaks up to date. Repeating it opens and counts nothing twice.
+
+    Before a leak opens, its process is asked for a look at its heap; a later run opens it, or does not.
+    """
     now, settings = now or timezone.now(), get_settings()
     thresholds = Thresholds(
         min_growth_percent=settings.leak_min_growth_percent, min_growth_count=settings.leak_min_growth_count
@@ -113,8 +122,10 @@ def detect(now: datetime | None = None) -> DetectResult:
         now=now,
         counts=counts,
     )
+    looks = Looks(now) if settings.look_before_leak and settings.recordings_per_service_hour else Looks.none()
     while some := list(islice(judgements, AT_ONCE)):
-        counts.update(_keep(some, rules))
+        counts.update(_keep(some, rules, looks))
+    looks.ask(hub)
     rules.save(now)
     if long_due:
         with writing():
@@ -162,13 +173,13 @@ def _judgements(
         )
 
 
-def _keep(judgements: Sequence[Judgement], rules: ExpectedRules) -> Counter[str]:
+def _keep(judgements: Sequence[Judgement], rules: ExpectedRules, looks: Looks) -> Counter[str]:
     """Bring their rows up to date in one transaction; where that fails, in one for each."""
     try:
-        return apply(judgements, rules)
+        return apply(judgements, rules, looks)
     except DatabaseError as error:
         if len(judgements) > 1:
-            return sum((_keep([judgement], rules) for judgement in judgements), Counter[str]())
+            return sum((_keep([judgement], rules, looks) for judgement in judgements), Counter[str]())
         process = judgements[0].process
         logger.warning("leaks of %s were not kept, the next run tries again: %s", process, error)
         return Counter(failed=1)

@@ -11,12 +11,14 @@ from django.db.models import Q
 
 from memwatch.detection import Verdict
 from memwatch.models import Leak, LeakEvent, Process, connection
+from memwatch.records import SEVERITIES
 from memwatch.services import counters
 from memwatch.services.leaks import names
 from memwatch.services.leaks.endings import snooze_of_predecessor
 from memwatch.services.leaks.expected_growth import ExpectedRules
 from memwatch.services.leaks.judgement import WINDOWS, Judgement, Key, Owner, window_of
-from memwatch.services.leaks.state import take_figures, take_over_growth
+from memwatch.services.leaks.looks import GO, Looks
+from memwatch.services.leaks.state import take_figures, take_look, take_over_growth
 from memwatch.services.leaks.transitions import follow, go_on_under_name
 from memwatch.services.leaks.work import Pass
 from memwatch.services.locking import writing
@@ -25,13 +27,13 @@ from memwatch.signals import leak_detected
 _State, _Event = Leak.State, LeakEvent.Kind
 
 
-def apply(judgements: Sequence[Judgement], rules: ExpectedRules) -> Counter[str]:
+def apply(judgements: Sequence[Judgement], rules: ExpectedRules, looks: Looks | None = None) -> Counter[str]:
     """Bring the rows of these processes (or services) up to the verdicts, all of them or, where it raises, none.
 
-    Repeating it changes only the time last seen. Processes that have ended since the run began are skipped. Raises what
-    the database raises.
+    Repeating it changes only the time last seen. Processes that have ended since the run began are skipped. Without
+    ``looks`` the curves alone decide. Raises what the database raises.
     """
-    passes = [Pass(judgement, rules) for judgement in judgements]
+    passes = [Pass(judgement, rules, looks or Looks.none()) for judgement in judgements]
     with writing():
         passes = _still_there(passes)
         rows = _rows_of(passes)
@@ -76,13 +78,19 @@ def _bring_up(work: Pass, rows: dict[Key, Leak]) -> None:
         row.service, row.process = judgement.service, judgement.process
     companions = _succeed(work, rows)
     held = {key for keys in companions.values() for key in keys}
-    for key in sorted(judgement.leaking() - rows.keys() - judgement.covered - held):
+    new = judgement.leaking() - rows.keys() - judgement.covered - held
+    for key in sorted(new, key=lambda each: (*_worst_first(judgement.worst(each)), each)):
         _open(work, key, judgement.worst(key))
     for key, row in rows.items():
         if key in companions:
             go_on_under_name(work, row, companions[key])
         elif key not in held:
             follow(work, key, row)
+
+
+def _worst_first(verdict: Verdict | None) -> tuple[int, int]:
+    """A process is looked at for one leak an hour: the one that matters most."""
+    return (0, 0) if verdict is None else (-SEVERITIES.index(verdict.severity), -verdict.growth_count)
 
 
 def _succeed(work: Pass, rows: dict[Key, Leak]) -> dict[Key, list[Key]]:
@@ -120,18 +128,25 @@ def _open(work: Pass, key: Key, verdict: Verdict | None) -> None:
     if verdict is None or (judgement.few_points and window_of(verdict) == WINDOWS[0] and key not in judgement.known):
         return
     service, process, now = judgement.service, judgement.process, judgement.now
+    rule = work.rules.match(key[1], service.pk, now)
+    look = work.looks.opinion(process, key, verdict) if rule is None and key not in judgement.known else GO
+    if look.waits or look.acquits:
+        work.counts["waiting" if look.waits else "cleared"] += 1
+        return
     row = Leak(service=service, process=process, kind=key[0], object_type=key[1], detected_at=now)
     row.evidence = {"follow_up": {"window": window_of(verdict)}}
     row.severity, row.initial_count = verdict.watched_severity(), verdict.initial_count
     take_figures(row, verdict, now)
     take_over_growth(row, process)
-    rule = work.rules.match(row.object_type, service.pk, now)
+    if look.evidence:
+        take_look(row, look.evidence)
     snoozed_until = None if rule or process is None else snooze_of_predecessor(process, key, now)
     if rule is not None:
         row.state, row.expected_growth = _State.SUPPRESSED, rule
     elif snoozed_until is not None:
         row.state, row.snoozed_until = _State.SNOOZED, snoozed_until
     row.save()
+    work.looks.belongs_to(row, look)
     if rule is not None:
         work.event(row, _Event.DETECTED, verdict.sentence)
         work.suppress(row, rule)

@@ -81,9 +81,19 @@ def take_figures(row: Leak, verdict: Verdict, now: datetime) -> None:
     row.growth_percent = row.growth_count / row.initial_count * 100 if row.initial_count else 100.0
     row.growth_per_hour, row.time_to_exhaustion_s = verdict.growth_per_hour, verdict.time_to_exhaustion_s
     row.confidence, row.verdict = verdict.confidence, verdict.sentence
+    look = row.evidence.get("look") if isinstance(row.evidence, dict) else None
     row.evidence = {**_with_look_back(leak.evidence, row.evidence), "follow_up": follow_up(row)}
+    if look:
+        take_look(row, look)
     row.started_at = row.started_at or verdict.started_at
     row.last_seen_at = now
+
+
+def take_look(row: Leak, look: Mapping[str, Any]) -> None:
+    """Keep what a look into the heap has shown. A way from a root to a container that grows makes the leak certain."""
+    row.evidence = {**row.evidence, "look": dict(look)}
+    if look.get("sure"):
+        row.confidence = Leak.Confidence.HIGH
 
 
 def take_over_growth(row: Leak, process: Process | None) -> None:

@@ -13,6 +13,7 @@ from memwatch.records import SEVERITIES
 from memwatch.services.leaks import names
 from memwatch.services.leaks.expected_growth import expects
 from memwatch.services.leaks.judgement import WINDOWS, Key, window_of
+from memwatch.services.leaks.looks import GO, Opinion
 from memwatch.services.leaks.state import (
     follow_up,
     forget_quiet,
@@ -21,6 +22,7 @@ from memwatch.services.leaks.state import (
     parse_moment,
     say_why_not,
     take_figures,
+    take_look,
     take_severity,
 )
 from memwatch.services.leaks.work import Pass
@@ -29,6 +31,8 @@ LONG_HOLD = timedelta(days=1)
 """Time without growth after which a leak of the windows of days is resolved."""
 REOPEN_GROWTH = {"objects": 100, "untracked": 1_000, "native": 256}
 """Least growth beyond the count at the resolve (objects, blocks, KiB), as in the gates of detection."""
+GRAVE = SEVERITIES.index("high")
+"""From here on the heap is looked at before a leak rises."""
 REOPEN_SHARE = 0.01
 """Least growth as a share of the count at the resolve: a hundred of a million objects is noise."""
 
@@ -52,6 +56,8 @@ class _Look:
     """The leak that it was folded into."""
     is_known: bool = True
     """Whether the run could tell if it leaks."""
+    acquitted: str = ""
+    """Why the heap shows that it is no leak."""
 
     @property
     def is_suppressed(self) -> bool:
@@ -77,7 +83,8 @@ class _Look:
     def comment(self, template: str) -> str:
         """The words of a transition about this row."""
         why = self.verdict.sentence if self.verdict is not None else "it does not grow"
-        return template.format(old=self.old_severity, new=self.row.severity, holder=self.holder, why=why)
+        words = {"old": self.old_severity, "new": self.row.severity, "holder": self.holder, "why": why}
+        return template.format(**words, heap=self.acquitted)
 
 
 def _is_snooze_over(row: Leak, now: datetime) -> bool:
@@ -130,6 +137,7 @@ class _Transition(NamedTuple):
 
 STILL_LEAKING = (
     _Transition(lambda look: look.expected is not None, _suppress),
+    _Transition(lambda look: bool(look.acquitted), _resolve, "no leak, its heap shows: {heap}"),
     _Transition(lambda look: look.is_suppressed, _reopen, "no longer expected: the expected growth ended"),
     _Transition(
         lambda look: look.row.state == _State.SNOOZED and look.is_worse, _reopen, "severity rose from {old} to {new}"
@@ -169,7 +177,9 @@ def follow(work: Pass, key: Key, row: Leak) -> None:
     if row.state == _State.RESOLVED:
         verdict = judgement.worst(key)
         if verdict is not None and _has_grown_again(row, verdict, judgement.min_growth_count):
-            _reopen_grown(work, row, verdict)
+            look = work.looks.opinion(judgement.process, key, verdict)
+            if not look.waits and not look.acquits:
+                _reopen_grown(work, row, verdict)
         return
     verdict = judgement.worst(key, up_to=window)
     if verdict is not None:
@@ -186,6 +196,11 @@ def _still_leaking(work: Pass, row: Leak, verdict: Verdict, window: str) -> _Loo
     """The row with the figures and the severity of the verdict."""
     now, old_severity = work.judgement.now, row.severity
     severity = verdict.watched_severity(old_severity)
+    look = _look_before(work, row, verdict, severity)
+    if look.waits:
+        severity = old_severity
+    if look.evidence:
+        take_look(row, look.evidence)
     take_figures(row, verdict, now)
     forget_quiet(row)
     take_severity(row, severity, now, work.judgement.hold, lower=row.state != _State.SNOOZED)
@@ -202,7 +217,14 @@ def _still_leaking(work: Pass, row: Leak, verdict: Verdict, window: str) -> _Loo
         severity=severity,
         old_severity=old_severity,
         expected=expected,
+        acquitted=look.acquits,
     )
+
+
+def _look_before(work: Pass, row: Leak, verdict: Verdict, severity: str) -> Opinion:
+    """The heap has its say before a leak rises to high or critical."""
+    rises = SEVERITIES.index(severity) >= GRAVE > SEVERITIES.index(row.severity)
+    return work.looks.opinion(row.process, verdict.key, verdict) if rises else GO
 
 
 def _not_leaking(work: Pass, key: Key, row: Leak, window: str) -> _Look:

@@ -8,6 +8,7 @@ from collections import Counter
 from memwatch.models import ExpectedGrowth, Leak, LeakEvent
 from memwatch.services.leaks.expected_growth import ExpectedRules
 from memwatch.services.leaks.judgement import Judgement
+from memwatch.services.leaks.looks import Looks
 from memwatch.services.leaks.state import close
 
 _State, _Event = Leak.State, LeakEvent.Kind
@@ -19,6 +20,7 @@ class Pass:
 
     judgement: Judgement
     rules: ExpectedRules
+    looks: Looks
     counts: Counter[str] = dataclasses.field(default_factory=Counter)
     events: list[LeakEvent] = dataclasses.field(default_factory=list)
     announced: list[Leak] = dataclasses.field(default_factory=list)

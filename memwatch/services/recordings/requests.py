@@ -33,11 +33,14 @@ def request(
     follows: Recording | None = None,
     options: Mapping[str, Any] | None = None,
     and_then: Sequence[str] = (),
+    look: bool = False,
     wait_s: float = 0.0,
     hub: Hub | None = None,
     now: datetime | None = None,
 ) -> Recording:
     """Ask a process for a recording; with ``wait_s``, wait that long for the agent's word that it began.
+
+    A ``look`` of leak detection has a limit of its own, and does not count against the service's.
 
     Raises :class:`ActionRefused` for a process that cannot be recorded, is being recorded, whose service was recorded
     too often within the hour, or whose agent refused; the last leaves a failed recording behind. Wrong options are a
@@ -60,12 +63,13 @@ def request(
         trigger=trigger,
         follows=follows,
         and_then=",".join(and_then),
+        look=look,
         options=wanted,
         requested_at=now,
         requested_by=by,
         deadline=now + timedelta(seconds=duration_s + recording_options.SLACK_S),
     )
-    _insert(recording, counted=follows is None)
+    _insert(recording, counted=follows is None and not look)
     audit.record(by, recording, f"Asked for: {_in_words(recording)}.")
     _ask(recording, by=by, wait_s=wait_s, hub=hub)
     return recording
@@ -117,7 +121,9 @@ def _insert(recording: Recording, *, counted: bool) -> None:
             if Recording.objects.pending().filter(process=recording.process).exists():
                 raise ActionRefused(busy)
             since = recording.requested_at - timedelta(hours=1)
-            recent = Recording.objects.filter(process__service=service, requested_at__gt=since, follows=None)
+            recent = Recording.objects.filter(
+                process__service=service, requested_at__gt=since, follows=None, look=False
+            )
             if counted and recent.count() >= limit:
                 raise ActionRefused(
                     f"{service} was recorded {limit} times within an hour: wait, or raise RECORDINGS_PER_SERVICE_HOUR"

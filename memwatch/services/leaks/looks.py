@@ -1,0 +1,129 @@
+"""A look into the heap before a leak is opened, and again before it is called high or critical.
+
+A look is a recording of what refers to the suspected type. It shows what no curve can: garbage that waits for a
+collection, a cache on its way to its bound, or the way from a root to the container that grows. A process is looked at
+once an hour at most; where it cannot be looked at, the curve decides.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from memwatch.detection import Verdict
+from memwatch.diagnosis.options import UNTRACKED
+from memwatch.models import Leak, Process, Recording, RecordingKind
+from memwatch.queries import heap_evidence
+from memwatch.queries.recordings import holder_of, rows
+from memwatch.services import ActionRefused
+from memwatch.services.leaks.judgement import Key
+from memwatch.services.recordings import requests
+from memwatch.transport import Hub
+
+log = logging.getLogger("memwatch")
+
+EVERY = timedelta(hours=1)
+"""A process is looked at once in this time at most."""
+STANDS_FOR = timedelta(hours=2)
+"""What a look has shown holds until the next one has ended, and no longer than this."""
+_State = Recording.State
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Opinion:
+    """What the heap says of a suspicion."""
+
+    waits: bool = False
+    """The look is under way, or about to be asked for."""
+    acquits: str = ""
+    """Why it is no leak, in a sentence."""
+    evidence: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """``{"recording", "at", "finding", "held_by", "sure", "error"}`` of the look, for the leak's evidence."""
+    recording: int | None = None
+
+
+GO = Opinion()
+"""Nothing is known of the heap: the curve decides."""
+
+
+class Looks:
+    """The looks of the last hours by process, and those that a run of detection wants."""
+
+    def __init__(self, now: datetime, *, on: bool = True) -> None:
+        self._now, self._on = now, on
+        self._wanted: dict[int, tuple[Process, dict[str, str]]] = {}
+        self._made: dict[int, list[Recording]] = {}
+        if on:
+            made = Recording.objects.filter(look=True, requested_at__gt=now - STANDS_FOR).defer("result")
+            for row in made.order_by("-pk"):
+                self._made.setdefault(row.process_id, []).append(row)
+
+    @classmethod
+    def none(cls) -> Looks:
+        """For processes that are not looked at."""
+        return cls(datetime.now(UTC), on=False)
+
+    def opinion(self, process: Process | None, key: Key, verdict: Verdict) -> Opinion:
+        """What is known; a look is noted as wanted where the process may be looked at now."""
+        options = _options(key, verdict)
+        if not self._on or process is None or not options or not _can_be_looked_at(process):
+            return GO
+        made = [row for row in self._made.get(process.pk, ()) if row.options.get("type") == options["type"]]
+        newest = made[0] if made else None
+        if newest is not None and newest.is_pending:
+            return Opinion(waits=True)
+        recent = any(self._now - row.requested_at < EVERY for row in self._made.get(process.pk, ()))
+        if not recent:
+            self._wanted.setdefault(process.pk, (process, options))
+        if newest is not None:
+            return _opinion(newest)
+        asked = self._wanted.get(process.pk)
+        return Opinion(waits=asked is not None and asked[1] == options)
+
+    def belongs_to(self, leak: Leak, opinion: Opinion) -> None:
+        """The leak's page shows the look, and what holds the objects, from the first moment."""
+        if opinion.recording is not None:
+            Recording.objects.filter(pk=opinion.recording, leak=None).update(leak=leak)
+
+    def ask(self, hub: Hub | None = None) -> int:
+        """Ask for the looks that are wanted, once the run is written; how many. A refusal is kept as a failed look."""
+        asked = 0
+        for process, options in self._wanted.values():
+            try:
+                requests.request(process, RecordingKind.REFERRERS, options=options, look=True, hub=hub, now=self._now)
+                asked += 1
+            except (ActionRefused, ValueError) as error:
+                log.info("memwatch: %s could not be looked at: %s", process, error)
+        self._wanted.clear()
+        return asked
+
+
+def _can_be_looked_at(process: Process) -> bool:
+    """Whether its agent knows how to: one that says how it counts objects does."""
+    return bool(process.census_method) and process.is_alive and not process.outside
+
+
+def _options(key: Key, verdict: Verdict) -> dict[str, str]:
+    if key[0] == Leak.Kind.OBJECTS:
+        return {"type": key[1]}
+    if key[0] == Leak.Kind.UNTRACKED and verdict.container is not None and verdict.container.name:
+        return {"type": UNTRACKED, "container": verdict.container.name}
+    return {}
+
+
+def _opinion(look: Recording) -> Opinion:
+    """Of a look that is over."""
+    found: dict[str, Any] = {"recording": look.pk, "at": look.requested_at.astimezone(UTC).isoformat()}
+    result = look.result if look.state == _State.DONE else None
+    if not isinstance(result, Mapping):
+        error = look.error or f"the look was {look.get_state_display()}"
+        return Opinion(evidence={**found, "error": error}, recording=look.pk)
+    candidates = rows(result, "candidates")
+    likeliest = candidates[0] if candidates else {}
+    holder = holder_of(result)
+    found |= {name: holder[name] for name in ("finding", "held_by", "sure") if name in holder}
+    acquits = str(holder.get("finding") or "") if heap_evidence.acquits(result, likeliest) else ""
+    return Opinion(acquits=acquits, evidence=found, recording=look.pk)

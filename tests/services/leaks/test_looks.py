@@ -1,0 +1,225 @@
+"""A look into the heap before a leak opens, and before it becomes high or critical."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from memwatch.models import Leak, Process, Recording
+from memwatch.services.leaks import judging
+from memwatch.transport import Hub
+from tests.services.recorded import REFERRERS, bring
+from tests.services.stored import MINUTE, NOON, QUOTE, growing, store_process, store_snapshots
+
+pytestmark = pytest.mark.django_db
+
+HOUR = timedelta(hours=1)
+CACHE: dict[str, Any] = {
+    "name": "shop.views.price", "type": "functools._lru_cache_wrapper", "length": 620, "retained_kb": 100.0,
+    "retained_is_lower_bound": False, "holds": 97, "of": 100, "grew": 40, "sure": True,
+    "bound": {
+        "limit": 1_024, "entries": 620, "by": "lru_cache(maxsize=1024) of shop.views.price", "enforced": True,
+        "own": True, "explains": True, "when_full_kb": 2_048.0, "fits": True,
+    },
+}  # fmt: skip
+HOLDER = {key: value for key, value in CACHE.items() if key != "bound"} | {"name": "shop.leaks.QUOTES", "type": "dict"}
+GARBAGE = {"count": 980, "of": 1_000, "collects": True, "thresholds": [700, 10, 10], "full_collections": 0}
+
+
+@pytest.fixture
+def process() -> Process:
+    """A process whose agent can be asked for a look, and whose quotes grow for two hours."""
+    row = store_process(census_method="native")
+    store_snapshots(row, NOON - 2 * HOUR, NOON, nearly_full)
+    return row
+
+
+def nearly_full(minutes: float) -> dict[str, Any]:
+    """Quotes that fill what is left of the limit within two hours."""
+    return {**growing(-120, 100)(minutes), "heap_limit_kib": 64_000}
+
+
+@pytest.fixture
+def at_noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What arrives, arrives at the time of the stored figures."""
+    monkeypatch.setattr("django.utils.timezone.now", lambda: NOON)
+
+
+def look_at(process: Process, hub: Hub, now: datetime = NOON, **result: Any) -> Recording:
+    """One run that asks for a look, and the outcome of that."""
+    assert judging.detect(now, hub=hub).waiting == 1
+    look = Recording.objects.filter(look=True).latest("pk")
+    look = bring(process, look, **{"holder": None, "chains": [], **result})
+    assert look.state == "done", look.error
+    return look
+
+
+def grow_on(process: Process, now: datetime) -> None:
+    store_snapshots(process, process.last_seen_at + MINUTE, now, nearly_full)
+
+
+def test_a_suspicion_asks_for_a_look_and_opens_nothing(process: Process, hub: Hub) -> None:
+    result = judging.detect(NOON, hub=hub)
+    assert (result.waiting, result.opened) == (1, 0)
+    look = Recording.objects.get()
+    assert (look.kind, look.options["type"], look.look, look.state) == ("referrers", QUOTE, True, "requested")
+    assert judging.detect(NOON + MINUTE, hub=hub).waiting == 1
+    assert Recording.objects.count() == 1
+
+
+@pytest.mark.usefixtures("at_noon")
+def test_a_way_from_a_root_to_a_container_that_grows_makes_it_certain(process: Process, hub: Hub) -> None:
+    look = look_at(process, hub, candidates=[HOLDER], chains=REFERRERS["chains"])
+    assert judging.detect(NOON + MINUTE, hub=hub).opened == 1
+    leak = Leak.objects.get()
+    assert leak.confidence == "high"
+    assert leak.evidence["look"] == {
+        "recording": look.pk, "at": NOON.isoformat(), "held_by": f"shop.leaks.QUOTES → {QUOTE}", "sure": True,
+        "finding": "",
+    }  # fmt: skip
+    assert list(leak.recordings.all()) == [look]
+    assert judging.detect(NOON + 2 * MINUTE, hub=hub).seen == 1
+    leak.refresh_from_db()
+    assert (leak.confidence, leak.evidence["look"]["recording"]) == ("high", look.pk)
+
+
+@pytest.mark.usefixtures("at_noon")
+@pytest.mark.parametrize(
+    "shown", [{"candidates": [CACHE]}, {"garbage": GARBAGE}], ids=["a cache that fills", "garbage that waits"]
+)
+def test_what_the_heap_shows_to_be_no_leak_never_opens(process: Process, hub: Hub, shown: dict[str, Any]) -> None:
+    look_at(process, hub, **shown)
+    result = judging.detect(NOON + MINUTE, hub=hub)
+    assert (result.cleared, result.opened, result.waiting) == (1, 0, 0)
+    assert not Leak.objects.exists()
+    assert Recording.objects.count() == 1
+
+
+@pytest.mark.usefixtures("at_noon")
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"garbage": {**GARBAGE, "collects": False}},
+        {"candidates": [{**CACHE, "bound": {**CACHE["bound"], "explains": False}}]},
+        {"candidates": [{**CACHE, "bound": {**CACHE["bound"], "fits": False}}]},
+        {"candidates": [{**CACHE, "bound": {**CACHE["bound"], "own": False}}]},
+        {"candidates": [HOLDER], "garbage": GARBAGE},
+    ],
+    ids=["the collector is off", "the entries grow", "a bound that does not fit", "a cache further up", "held too"],
+)
+def test_a_bound_or_garbage_that_explains_nothing_clears_nothing(
+    process: Process, hub: Hub, shown: dict[str, Any]
+) -> None:
+    look_at(process, hub, **shown)
+    assert judging.detect(NOON + MINUTE, hub=hub).opened == 1
+
+
+@pytest.mark.usefixtures("at_noon")
+def test_what_was_cleared_is_looked_at_again_after_an_hour(process: Process, hub: Hub) -> None:
+    look_at(process, hub, candidates=[CACHE])
+    grow_on(process, NOON + HOUR)
+    assert judging.detect(NOON + HOUR - MINUTE, hub=hub).cleared == 1
+    assert Recording.objects.count() == 1
+    assert judging.detect(NOON + HOUR, hub=hub).cleared == 1  # until the next look has ended
+    second = Recording.objects.latest("pk")
+    assert Recording.objects.count() == 2
+    bring(process, second, holder=None, chains=[], candidates=[HOLDER])
+    assert judging.detect(NOON + HOUR + MINUTE, hub=hub).opened == 1
+
+
+def test_the_curve_decides_where_the_look_is_refused(process: Process, hub: Hub) -> None:
+    judging.detect(NOON, hub=hub)
+    Recording.objects.update(state="failed", error="There is no memory left for a copy.")
+    assert judging.detect(NOON + MINUTE, hub=hub).opened == 1
+    leak = Leak.objects.get()
+    assert leak.evidence["look"]["error"] == "There is no memory left for a copy."
+    assert "sure" not in leak.evidence["look"]
+
+
+def test_a_transport_that_is_away_delays_a_leak_by_one_run(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMWATCH_TRANSPORT", "redis://127.0.0.1:1/0")
+    assert judging.detect(NOON).waiting == 1
+    assert judging.detect(NOON + MINUTE).opened == 1
+    assert "the transport is unavailable" in Leak.objects.get().evidence["look"]["error"]
+
+
+@pytest.mark.parametrize(
+    "values", [{"census_method": ""}, {"census_method": "native", "outside": True}], ids=["old agent", "no agent"]
+)
+def test_who_cannot_be_looked_at_is_judged_by_the_curve(values: dict[str, Any], hub: Hub) -> None:
+    row = store_process(**values)
+    store_snapshots(row, NOON - 2 * HOUR, NOON, growing(-120, 100))
+    assert judging.detect(NOON, hub=hub).waiting == 0
+    assert not Recording.objects.exists()
+
+
+@pytest.mark.parametrize("off", [{"LOOK_BEFORE_LEAK": False}, {"RECORDINGS_PER_SERVICE_HOUR": 0}], ids=str)
+def test_looks_can_be_turned_off(process: Process, settings: Any, off: dict[str, Any]) -> None:
+    settings.MEMWATCH = off
+    assert judging.detect(NOON).opened == 1
+    assert not Recording.objects.exists()
+
+
+@pytest.mark.usefixtures("at_noon")
+def test_a_process_is_looked_at_for_the_worst_leak_alone(hub: Hub) -> None:
+    def two(minutes: float) -> dict[str, Any]:
+        lines = int((minutes + 120) ** 1.02 * 300)
+        return {"types": {**growing(-120, 100)(minutes)["types"], "shop.orders.Line": 900 + lines}}
+
+    row = store_process(census_method="native")
+    store_snapshots(row, NOON - 2 * HOUR, NOON, two)
+    result = judging.detect(NOON, hub=hub)
+    look = Recording.objects.get()
+    assert (look.options["type"], result.waiting, result.opened) == ("shop.orders.Line", 1, 1)
+    assert Leak.objects.get().object_type == QUOTE
+
+
+@pytest.mark.usefixtures("at_noon")
+def test_a_leak_that_rises_to_high_waits_for_a_look(process: Process, hub: Hub, settings: Any) -> None:
+    settings.MEMWATCH = {"LOOK_BEFORE_LEAK": False, "SNAPSHOT_INTERVAL": 60}
+    judging.detect(NOON)
+    Leak.objects.update(severity="low")
+    settings.MEMWATCH = {"SNAPSHOT_INTERVAL": 60}
+    grown = Leak.objects.get()
+    verdict_severity = severity_without_looks(process)
+    assert verdict_severity in ("high", "critical")
+    judging.detect(NOON + MINUTE, hub=hub)
+    grown.refresh_from_db()
+    assert grown.severity == "low"
+    look = Recording.objects.get()
+    bring(process, look, holder=None, chains=[], candidates=[HOLDER])
+    judging.detect(NOON + 2 * MINUTE, hub=hub)
+    grown.refresh_from_db()
+    assert grown.severity == verdict_severity
+    assert grown.evidence["look"]["recording"] == look.pk
+
+
+@pytest.mark.usefixtures("at_noon")
+def test_a_leak_that_the_heap_clears_before_it_rises_is_resolved_and_stays_so(
+    process: Process, hub: Hub, settings: Any
+) -> None:
+    settings.MEMWATCH = {"LOOK_BEFORE_LEAK": False, "SNAPSHOT_INTERVAL": 60}
+    judging.detect(NOON)
+    Leak.objects.update(severity="low")
+    settings.MEMWATCH = {"SNAPSHOT_INTERVAL": 60}
+    judging.detect(NOON + MINUTE, hub=hub)
+    bring(process, Recording.objects.get(), holder=None, chains=[], candidates=[CACHE])
+    judging.detect(NOON + 2 * MINUTE, hub=hub)
+    leak = Leak.objects.get()
+    assert leak.state == "resolved"
+    assert "A cache of 1,024 entries, 61 % full" in leak.events.latest("pk").comment
+    grow_on(process, NOON + 10 * MINUTE)
+    judging.detect(NOON + 10 * MINUTE, hub=hub)
+    leak.refresh_from_db()
+    assert leak.state == "resolved"
+
+
+def severity_without_looks(process: Process) -> str:
+    """The severity that the curve alone gives."""
+    from memwatch.detection import Thresholds, judge
+    from memwatch.queries.judging.detection_input import judged_histories
+
+    ((_process, history),) = judged_histories([process], since=NOON - HOUR)
+    return next(found.severity for found in judge(history, thresholds=Thresholds(), window="hour") if found.is_leak)
