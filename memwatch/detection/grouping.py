@@ -38,6 +38,9 @@ SAME_RATE = 0.99
 """Correlation from which two types of libraries are parts of one kept object, such as a request, its match and its
 proxies. Two classes of the host under one steady load correlate as well, and are two leaks."""
 
+KEPT_SHARE = 0.5
+"""Share of the growth of a type that the leader's holder keeps alive, from which it is a part."""
+
 FEW_HOLDERS = 10
 """Least growth of a class that holds everything that leaks: fewer objects grow in step with anything by chance."""
 
@@ -148,13 +151,31 @@ def _leader_of(item: Judged, leaders: Sequence[Judged], held: Collection[str]) -
         return best if in_step or item.verdict.growth_count <= parts else None
     if own < rank(leaders[best].case.series.name):
         return best if in_step else None
-    for number, (leader, correlation) in enumerate(zip(leaders, correlations, strict=True)):
-        other = leader.case.series.name
-        if _kept(other, held) and not _kept(name, held) and correlation >= SAME_RATE:
-            return number
-        if rank(other) == own and _is_part_of(item, leader, correlation):
-            return number
-    return None
+    together = (_goes_with(item, *each, held) for each in zip(leaders, correlations, strict=True))
+    return next((number for number, goes in enumerate(together) if goes), None)
+
+
+def _goes_with(item: Judged, leader: Judged, correlation: float, held: Collection[str]) -> bool:
+    """Whether a type belongs to a leader of its own rank, or of a lower one that a growing container holds."""
+    kept = _kept_by(leader, item)
+    if kept is not None:
+        return kept
+    name, other = item.case.series.name, leader.case.series.name
+    if _kept(other, held) and not _kept(name, held) and correlation >= SAME_RATE:
+        return True
+    return rank(other) == rank(name) and _is_part_of(item, leader, correlation)
+
+
+def _kept_by(leader: Judged, item: Judged) -> bool | None:
+    """Whether a look into the heap found most of these objects kept alive by what holds the leader's.
+
+    ``None``: nobody looked. Counts of two leaks under one steady load are as those of an object and its part.
+    """
+    keeps = leader.case.history.keeps.get(leader.case.series.name)
+    if keeps is None:
+        return None
+    name = item.case.series.name
+    return keeps.get(name, 0) >= KEPT_SHARE * item.verdict.growth_count
 
 
 def _is_part_of(item: Judged, leader: Judged, correlation: float) -> bool:

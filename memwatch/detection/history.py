@@ -45,6 +45,8 @@ class History:
     """Counts of a type before the first of ``times``, oldest first and thinned; called for types that may be a leak."""
     kept_each: Mapping[str, int] = field(default_factory=dict)
     """Objects of a type in each snapshot, where a caller keeps the snapshots in the process that they describe."""
+    keeps: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By a type that leaks, how many objects of each type its holder keeps alive, as a look into the heap has shown."""
     own_blocks: Sequence[int] = ()
     """Blocks of memory of each snapshot itself, where a caller keeps the snapshots; else empty."""
 

@@ -85,6 +85,14 @@ class Garbage(_Result):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Kept(_Result):
+    """Objects of one type that a holder keeps alive."""
+
+    type: str
+    count: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Holder(_Result):
     """The container at which most chains pass, and what it keeps alive."""
 
@@ -118,6 +126,8 @@ class Holder(_Result):
     """Whether that is the program's own, not a library's."""
     bound: Bound | None = None
     """``None`` where none was found, or where it has more entries than its bound allows."""
+    keeps: tuple[Kept, ...] = ()
+    """What it keeps alive by type, the most numerous first; empty where not all of it was counted."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -218,6 +218,15 @@ class Recording(models.Model):
         return self.state in self.PENDING
 
     @property
+    def asked_by(self) -> str:
+        """Who or what asked for it: leak detection, a trigger, or a user."""
+        if self.look:
+            return str(_("leak detection"))
+        if self.trigger is not None:
+            return str(_("trigger %s")) % self.trigger
+        return str(self.requested_by or "memwatch")
+
+    @property
     def object_type(self) -> str:
         """The type it was asked about; empty for a recording of everything."""
         wanted = self.options.get("type")

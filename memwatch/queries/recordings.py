@@ -160,7 +160,7 @@ MOST_RECORDINGS = 10
 
 def recordings_of(leak: Leak) -> list[Recording]:
     """The newest recordings that were made of this leak, newest first."""
-    rows = Recording.objects.filter(leak=leak).select_related("requested_by", "process__service")
+    rows = Recording.objects.filter(leak=leak).select_related("requested_by", "trigger", "process__service")
     return list(rows.order_by("-pk")[:MOST_RECORDINGS])
 
 

@@ -27,7 +27,7 @@ def row(recording: Recording) -> dict[str, Any]:
         "kind": recording.get_kind_display(),
         "state": formats.state_badge(recording.state, recording.get_state_display()),
         "at": formats.when(recording.requested_at),
-        "by": str(recording.requested_by or _("memwatch")),
+        "by": recording.asked_by,
         "error": recording.error,
     }
 

@@ -45,8 +45,8 @@ CANCEL = Act(
 
 @admin.register(Recording)
 class RecordingAdmin(PageAdmin):
-    list_display = ("what", "state_shown", "process_shown", "leak_shown", "requested", "requested_by", "took")
-    list_filter = ("state", "kind", "process__service", "trigger")
+    list_display = ("what", "state_shown", "process_shown", "leak_shown", "requested", "asked_by", "took")
+    list_filter = ("state", "kind", "look", "process__service", "trigger")
     search_fields = ("process__host", "process__service__name", "leak__object_type", name_of("requested_by"))
     search_help_text = gettext_lazy("Service, host, type or user")
     about = gettext_lazy(
@@ -102,6 +102,10 @@ class RecordingAdmin(PageAdmin):
         if recording.leak is None:
             return formats.type_name(recording.object_type) if recording.object_type else formats.NOT_MEASURED
         return formats.link(formats.page_url("leak", recording.leak_id), recording.leak.object_type)
+
+    @admin.display(description=gettext_lazy("by"), ordering="requested_by")
+    def asked_by(self, recording: Recording) -> str:
+        return recording.asked_by
 
     @admin.display(description=gettext_lazy("requested"), ordering="requested_at")
     def requested(self, recording: Recording) -> SafeString:

@@ -52,10 +52,7 @@ def facts(recording: Recording) -> list[Any]:
         found.append(formats.link(formats.page_url("leak", recording.leak_id), str(recording.leak.object_type)))
     elif recording.object_type:
         found.append(recording.object_type)
-    if recording.trigger is not None:
-        found.append(_("by the trigger “%s”") % recording.trigger)
-    elif recording.requested_by is not None:
-        found.append(_("by %s") % recording.requested_by)
+    found.append(_("by %s") % recording.asked_by)
     found.append(formats.when(recording.requested_at))
     return found
 

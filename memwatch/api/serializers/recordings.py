@@ -26,6 +26,7 @@ class RecordingSerializer(serializers.Serializer[Recording]):
     slot = serializers.CharField(source="process.slot")
     leak = serializers.IntegerField(source="leak_id", allow_null=True)
     trigger = serializers.CharField(source="trigger.name", allow_null=True, help_text="Null: a user asked")
+    look = serializers.BooleanField(help_text="Made by leak detection, before a verdict")
     follows = serializers.IntegerField(
         source="follows_id", allow_null=True, help_text="The recording that was asked for together with it"
     )

@@ -151,7 +151,8 @@ class ReferrersRecording:
 
 
 def _holder(found: Mapping[str, Any], calls: Mapping[str, int], sources: Sources, memory: Memory) -> results.Holder:
-    known = {name: value for name, value in found.items() if name not in ("place", "bound")}
+    known = {name: value for name, value in found.items() if name not in ("place", "bound", "keeps")}
+    known["keeps"] = tuple(results.Kept(**each) for each in found["keeps"])
     grew = found["grew"]
     call = max(calls, key=lambda each: calls[each], default="")
     if grew is not None and call and calls[call] > 0:

@@ -12,6 +12,8 @@ import gc
 import json
 from array import array
 from collections.abc import Mapping, Sequence
+from heapq import nlargest
+from operator import itemgetter
 from typing import Any
 
 from memwatch.diagnosis import own_code
@@ -30,6 +32,8 @@ from memwatch.sampling.type_names import clean, type_name
 
 MOST_REMEMBERED = 1_000_000
 """Instances whose addresses are kept from one look to the next."""
+MOST_KEPT = 50
+"""Types of what a holder keeps alive that are named."""
 LEAST_NEW = 3
 """Objects that came between two looks, from which these are what is traced."""
 DEPTH = 16
@@ -262,8 +266,11 @@ class _Search:
         place = own_code.locate(key, climbed, climb.objects)
         root = [climb.objects[key]]
         climb.disown(root)
-        size, complete = to_the_end(retained_bytes(root, Host(), Still()))  # type: ignore[arg-type]
+        kinds: list[tuple[type, int]] = []
+        size, complete = to_the_end(retained_bytes(root, Host(), Still(), kinds))  # type: ignore[arg-type]
+        most = nlargest(MOST_KEPT, kinds if complete else (), key=itemgetter(1))
         return {
+            "keeps": [{"type": clean(type_name(kind)), "count": count} for kind, count in most],
             "retained_kb": round(size / 1024, 1),
             "retained_is_lower_bound": not complete,
             "place": None if place is None else place.to_dict(),

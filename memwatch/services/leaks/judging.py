@@ -143,9 +143,10 @@ def _judgements(
     counts: Counter[str],
 ) -> Iterator[Judgement]:
     """What there is to say of each; ``counts`` gets those judged and those that could not be."""
-    known, whole, followed = _known(now), covered_by_services(), _followed()
-    for process, history in histories:
+    known, whole, followed, keeps = _known(now), covered_by_services(), _followed(), _kept_alive()
+    for process, read in histories:
         counts["judged"] += 1
+        history = dataclasses.replace(read, keeps=keeps.get(process.service_id, {}))
         verdicts = dict(long_verdicts.get(process.pk, {}))
         few = len(history) < WATCH_POINTS
         try:
@@ -213,6 +214,15 @@ def _followed() -> dict[int, set[str]]:
     rows = Leak.objects.unresolved().filter(kind=Leak.Kind.OBJECTS, process__isnull=False).order_by()
     for pk, object_type, grows_with in rows.values_list("process", "object_type", "evidence__grows_with"):
         found.setdefault(pk, set()).update((object_type, *(grows_with or ())))
+    return found
+
+
+def _kept_alive() -> dict[int, dict[str, dict[str, int]]]:
+    """By service and leaking type, what its holder keeps alive, of the leaks whose processes' heaps were looked at."""
+    found: dict[int, dict[str, dict[str, int]]] = {}
+    rows = Leak.objects.unresolved().filter(kind=Leak.Kind.OBJECTS, evidence__look__keeps__isnull=False)
+    for service, object_type, keeps in rows.values_list("service", "evidence__look__type", "evidence__look__keeps"):
+        found.setdefault(service, {})[object_type] = keeps
     return found
 
 

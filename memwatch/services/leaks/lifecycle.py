@@ -17,7 +17,7 @@ from memwatch.services.leaks import names
 from memwatch.services.leaks.endings import snooze_of_predecessor
 from memwatch.services.leaks.expected_growth import ExpectedRules
 from memwatch.services.leaks.judgement import WINDOWS, Judgement, Key, Owner, window_of
-from memwatch.services.leaks.looks import GO, Looks
+from memwatch.services.leaks.looks import Looks
 from memwatch.services.leaks.state import take_figures, take_look, take_over_growth
 from memwatch.services.leaks.transitions import follow, go_on_under_name
 from memwatch.services.leaks.work import Pass
@@ -88,9 +88,11 @@ def _bring_up(work: Pass, rows: dict[Key, Leak]) -> None:
             follow(work, key, row)
 
 
-def _worst_first(verdict: Verdict | None) -> tuple[int, int]:
-    """A process is looked at for one leak an hour: the one that matters most."""
-    return (0, 0) if verdict is None else (-SEVERITIES.index(verdict.severity), -verdict.growth_count)
+def _worst_first(verdict: Verdict | None) -> tuple[bool, int, int]:
+    """A process is looked at for one leak an hour: the worst that has a type, since that tells its parts apart."""
+    if verdict is None:
+        return True, 0, 0
+    return verdict.kind != Leak.Kind.OBJECTS, -SEVERITIES.index(verdict.severity), -verdict.growth_count
 
 
 def _succeed(work: Pass, rows: dict[Key, Leak]) -> dict[Key, list[Key]]:
@@ -129,8 +131,9 @@ def _open(work: Pass, key: Key, verdict: Verdict | None) -> None:
         return
     service, process, now = judgement.service, judgement.process, judgement.now
     rule = work.rules.match(key[1], service.pk, now)
-    look = work.looks.opinion(process, key, verdict) if rule is None and key not in judgement.known else GO
-    if look.waits or look.acquits:
+    wanted = rule is None and key not in judgement.known
+    look = work.looks.opinion(process, key, verdict, wanted=wanted)
+    if look.waits or (wanted and look.acquits):
         work.counts["waiting" if look.waits else "cleared"] += 1
         return
     row = Leak(service=service, process=process, kind=key[0], object_type=key[1], detected_at=now)

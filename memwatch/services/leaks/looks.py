@@ -17,7 +17,7 @@ from memwatch.detection import Verdict
 from memwatch.diagnosis.options import UNTRACKED
 from memwatch.models import Leak, Process, Recording, RecordingKind
 from memwatch.queries import heap_evidence
-from memwatch.queries.recordings import holder_of, rows
+from memwatch.queries.recordings import holder_of, number, rows
 from memwatch.services import ActionRefused
 from memwatch.services.leaks.judgement import Key
 from memwatch.services.recordings import requests
@@ -41,7 +41,8 @@ class Opinion:
     acquits: str = ""
     """Why it is no leak, in a sentence."""
     evidence: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    """``{"recording", "at", "finding", "held_by", "sure", "error"}`` of the look, for the leak's evidence."""
+    """The look, for the leak's evidence: ``{"recording", "at", "type"}``, and of ``{"finding", "held_by", "sure",
+    "keeps", "error"}`` what there is."""
     recording: int | None = None
 
 
@@ -66,17 +67,17 @@ class Looks:
         """For processes that are not looked at."""
         return cls(datetime.now(UTC), on=False)
 
-    def opinion(self, process: Process | None, key: Key, verdict: Verdict) -> Opinion:
-        """What is known; a look is noted as wanted where the process may be looked at now."""
+    def opinion(self, process: Process | None, key: Key, verdict: Verdict, *, wanted: bool = True) -> Opinion:
+        """What is known. Where a look is ``wanted`` and may be made now, the run asks for it at its end."""
         options = _options(key, verdict)
         if not self._on or process is None or not options or not _can_be_looked_at(process):
             return GO
         made = [row for row in self._made.get(process.pk, ()) if row.options.get("type") == options["type"]]
         newest = made[0] if made else None
         if newest is not None and newest.is_pending:
-            return Opinion(waits=True)
+            return Opinion(waits=wanted)
         recent = any(self._now - row.requested_at < EVERY for row in self._made.get(process.pk, ()))
-        if not recent:
+        if wanted and not recent:
             self._wanted.setdefault(process.pk, (process, options))
         if newest is not None:
             return _opinion(newest)
@@ -116,7 +117,8 @@ def _options(key: Key, verdict: Verdict) -> dict[str, str]:
 
 def _opinion(look: Recording) -> Opinion:
     """Of a look that is over."""
-    found: dict[str, Any] = {"recording": look.pk, "at": look.requested_at.astimezone(UTC).isoformat()}
+    at = look.requested_at.astimezone(UTC).isoformat()
+    found: dict[str, Any] = {"recording": look.pk, "at": at, "type": look.object_type}
     result = look.result if look.state == _State.DONE else None
     if not isinstance(result, Mapping):
         error = look.error or f"the look was {look.get_state_display()}"
@@ -125,5 +127,7 @@ def _opinion(look: Recording) -> Opinion:
     likeliest = candidates[0] if candidates else {}
     holder = holder_of(result)
     found |= {name: holder[name] for name in ("finding", "held_by", "sure") if name in holder}
+    if keeps := {str(row.get("type")): int(number(row.get("count"))) for row in rows(likeliest, "keeps")}:
+        found["keeps"] = keeps
     acquits = str(holder.get("finding") or "") if heap_evidence.acquits(result, likeliest) else ""
     return Opinion(acquits=acquits, evidence=found, recording=look.pk)

@@ -77,7 +77,7 @@ def test_a_way_from_a_root_to_a_container_that_grows_makes_it_certain(process: P
     assert leak.confidence == "high"
     assert leak.evidence["look"] == {
         "recording": look.pk, "at": NOON.isoformat(), "held_by": f"shop.leaks.QUOTES → {QUOTE}", "sure": True,
-        "finding": "",
+        "finding": "", "type": QUOTE,
     }  # fmt: skip
     assert list(leak.recordings.all()) == [look]
     assert judging.detect(NOON + 2 * MINUTE, hub=hub).seen == 1
@@ -127,6 +127,26 @@ def test_what_was_cleared_is_looked_at_again_after_an_hour(process: Process, hub
     assert Recording.objects.count() == 2
     bring(process, second, holder=None, chains=[], candidates=[HOLDER])
     assert judging.detect(NOON + HOUR + MINUTE, hub=hub).opened == 1
+
+
+@pytest.mark.usefixtures("at_noon")
+@pytest.mark.parametrize(("receivers", "leaks"), [(0, 2), (4_000, 1)], ids=["held elsewhere", "held with them"])
+def test_what_the_holder_keeps_alive_tells_parts_from_other_leaks(hub: Hub, receivers: int, leaks: int) -> None:
+    """Two classes grow with each request, and a growing dict holds one of them: the counts cannot tell."""
+
+    def two(minutes: float) -> dict[str, Any]:
+        count = growing(-120, 100)(minutes)["types"][QUOTE]
+        held = {"type": "dict", "length": count, "holds": QUOTE, "token": 7, "name": "shop.leaks.QUOTES"}
+        return {"types": {QUOTE: count, "shop.leaks.Receiver": count}, "extras": {"big_containers": [held]}}
+
+    row = store_process(census_method="native")
+    store_snapshots(row, NOON - 2 * HOUR, NOON, two)
+    kept = [{"type": QUOTE, "count": 12_500}, {"type": "shop.leaks.Receiver", "count": receivers}]
+    look_at(row, hub, candidates=[{**HOLDER, "keeps": kept}])
+    assert judging.detect(NOON + MINUTE, hub=hub).opened == 1
+    assert Leak.objects.get().evidence["grows_with"] == ["shop.leaks.Receiver"]
+    judging.detect(NOON + 2 * MINUTE, hub=hub)
+    assert Leak.objects.count() == leaks
 
 
 def test_the_curve_decides_where_the_look_is_refused(process: Process, hub: Hub) -> None:
