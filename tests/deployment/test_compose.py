@@ -19,6 +19,7 @@ import pytest
 import redis
 import yaml
 
+from memwatch.transport.schema import MAX_REPORT_BYTES
 from tests.servers import PostgresServer, RedisServer, free_port, postgres_program, redis_program
 from tests.waiting import until
 
@@ -81,6 +82,27 @@ def test_who_is_watched_holds_no_password_that_can_command() -> None:
     }  # fmt: skip
     assert PASSWORDS["REDIS_BROKER_PASSWORD"] not in told["shop"]
     assert PASSWORDS["SECRET_KEY"] not in told["shop"]
+
+
+def test_redis_bounds_its_memory_and_one_entry() -> None:
+    service = services(PASSWORDS)["redis"]
+    said = dict(re.findall(r"--(maxmemory|proto-max-bulk-len) (\d+)mb", service["command"][-1]))
+    assert MAX_REPORT_BYTES <= int(said["proto-max-bulk-len"]) * 1024 * 1024 <= 4 * MAX_REPORT_BYTES
+    assert int(said["maxmemory"]) < int(service["mem_limit"].removesuffix("m"))
+
+
+def test_images_of_others_are_of_one_release() -> None:
+    """Their digests are for who runs them to add: the file says how."""
+    images = {name: service["image"] for name, service in services(PASSWORDS).items() if "build" not in service}
+    assert [image for image in images.values() if not re.search(r":v?\d+\.\d+", image)] == []
+    assert "put the digest" in FILE.read_text().replace("\n#", "")
+
+
+def test_the_image_asks_for_its_health_where_no_request_can_hold_it_up() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    (port,) = re.findall(r"\bHEALTH_PORT=(\d+)", text)
+    (asked,) = re.findall(r'"project\.healthcheck", "([^"]+)"', text)
+    assert asked == f"http://127.0.0.1:{port}/healthz"
 
 
 class Program:
