@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.templatetags.static import static
-from django.utils.translation import get_language
+from django.utils import translation
+from drf_spectacular.settings import patched_settings
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import AllowAny
@@ -35,9 +38,11 @@ SETTINGS = {
 
 
 MOST_SCHEMAS = 20
-"""Kept at most: one for each place it is mounted at, format and language."""
-_schemas: dict[tuple[str, str, str], bytes] = {}
+"""Kept at most: one for each place it is mounted at and format."""
+_schemas: dict[tuple[str, str], bytes] = {}
 """Making one takes half a second of CPU, anybody may ask, and it changes with the code alone."""
+_making = threading.Lock()
+"""drf-spectacular's settings are patched for the whole process: another thread would make its schema without ours."""
 
 
 class SchemaView(SpectacularAPIView):
@@ -53,12 +58,14 @@ class SchemaView(SpectacularAPIView):
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         mounted_at = request.path.partition("/api/schema")[0]
-        key = (mounted_at, request.accepted_renderer.media_type, get_language() or "")
+        key = (mounted_at, request.accepted_renderer.media_type)
         known = _schemas.get(key)
         if known is not None:
             return HttpResponse(known, content_type=key[1])
-        self.custom_settings = {**SETTINGS, "SCHEMA_PATH_PREFIX_INSERT": mounted_at}
-        answer: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
+        own = {**SETTINGS, "SCHEMA_PATH_PREFIX_INSERT": mounted_at}
+        # What one client asks for, all are shown: one language, and none of the base class's `lang` and `version`.
+        with _making, patched_settings(own), translation.override(settings.LANGUAGE_CODE):
+            answer: Response = self._get_schema_response(request)  # type: ignore[no-untyped-call]
 
         def keep(made: Response) -> None:
             if len(_schemas) < MOST_SCHEMAS:
@@ -66,6 +73,9 @@ class SchemaView(SpectacularAPIView):
 
         answer.add_post_render_callback(keep)
         return answer
+
+    def _get_version_parameter(self, request: Request) -> None:
+        return None
 
 
 class DocsView(SpectacularSwaggerSplitView):

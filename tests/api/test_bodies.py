@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.core.handlers.asgi import ASGIRequest
 from django.core.handlers.wsgi import WSGIRequest
-from django.test import Client
+from django.test import Client, RequestFactory
 from rest_framework.test import APIClient
 
 from memwatch.api import access
-from memwatch.api.docs import _schemas
+from memwatch.api.docs import SchemaView, _schemas
 from memwatch.api.parsers import MAX_BODY_BYTES
+from memwatch.api.schema import Generator
 from memwatch.api.views.token import TokenView
 
 pytestmark = pytest.mark.django_db
@@ -54,8 +58,10 @@ def test_a_form_of_thousands_of_fields_is_refused_as_json() -> None:
 
 
 def test_a_body_that_is_longer_than_it_says_is_refused() -> None:
-    answer = APIClient().post(TOKEN, b" " * (MAX_BODY_BYTES + 1), content_type="application/json")
-    assert answer.status_code == 413
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"2")]
+    scope = {"type": "http", "method": "POST", "path": TOKEN, "query_string": b"", "headers": headers}
+    request = ASGIRequest({**scope, "client": ("10.9.8.6", 1)}, io.BytesIO(b" " * (MAX_BODY_BYTES + 1)))
+    assert TokenView.as_view({"post": "create"})(request).status_code == 413
 
 
 def test_an_address_that_asks_too_often_is_refused_without_reading_what_it_sends(
@@ -70,6 +76,7 @@ def test_an_address_that_asks_too_often_is_refused_without_reading_what_it_sends
     ("body", "says"),
     [
         (b'{"username": ' + b"[" * 30_000 + b"]" * 30_000 + b"}", "nested"),
+        (b'{"username": "a", "unknown": ' + b"[" * 41 + b"]" * 41 + b"}", "nested more than 40 deep"),
         (b'{"username": "a", "password": 1e999}', "1e999"),
         (b'{"username": "a", "password": NaN}', "NaN"),
         (b"\xff\xfe", "UTF-8"),
@@ -101,3 +108,35 @@ def test_the_schema_is_made_once(client: Client, monkeypatch: pytest.MonkeyPatch
     assert second.content == first.content
     assert second["Content-Type"].partition(";")[0] == first["Content-Type"].partition(";")[0]
     assert client.get("/api/schema/", headers={"Accept": "application/vnd.oai.openapi+json"}).json() == as_json.json()
+
+
+def test_what_somebody_asks_first_is_in_nobody_elses_schema(client: Client) -> None:
+    _schemas.clear()
+    asked = client.get("/api/schema/?version=of-a-stranger&lang=de")
+    assert b"of-a-stranger" not in asked.content
+    assert len(_schemas) == 1
+    assert client.get("/api/schema/").content == asked.content
+
+
+def test_threads_that_ask_at_once_get_the_same_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    _schemas.clear()
+    make, busy, most = Generator.get_schema, [], []
+
+    def slowly(self: Generator, *arguments: Any, **options: Any) -> Any:
+        busy.append(1)
+        most.append(len(busy))
+        time.sleep(0.05)
+        try:
+            return make(self, *arguments, **options)
+        finally:
+            busy.pop()
+
+    monkeypatch.setattr(Generator, "get_schema", slowly)
+
+    def ask(_number: int) -> bytes:
+        answer = SchemaView.as_view()(RequestFactory().get("/api/schema/"))
+        return bytes(answer.render().content if hasattr(answer, "render") else answer.content)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(ask, range(4)))) == 1
+    assert set(most) == {1}
