@@ -12,7 +12,7 @@ from typing import Any
 
 from memwatch.transport.private_folder import LocalAddress
 from memwatch.transport.protocols import READ_BYTES, Hub
-from memwatch.transport.redis_scripts import LARGEST_ENTRY, PEEK, as_fields
+from memwatch.transport.redis_scripts import ID, LARGEST_ENTRY, PEEK, as_fields
 from memwatch.transport.spool import CLAIMED, SPOOL, read_file, report_name
 
 MOST = 5_000
@@ -70,8 +70,8 @@ class RedisPeek:
         return [as_fields(flat).get(b"p", b"") for _entry, flat in entries]
 
     def _after(self, last: bytes) -> list[Any]:
-        newest: Any = self._client.xrevrange(self._where.reports, count=1)
-        if newest and _order(newest[0][0]) < _order(last):
+        newest: Any = self._client.eval(ID, 1, self._where.reports, "XREVRANGE", "+", "-")
+        if newest and _order(newest) < _order(last):
             last = b"0-0"  # Redis was emptied, and counts from the beginning
         return self._read(last, "after")
 

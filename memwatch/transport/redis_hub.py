@@ -6,14 +6,14 @@ import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import redis
 
 from memwatch.batches import batched
 from memwatch.transport.protocols import EVERYONE, READ_BYTES, Delivery, HubState
 from memwatch.transport.redis_connection import RedisAddress
-from memwatch.transport.redis_scripts import ANSWERS, CLAIM, LARGEST_ENTRY, READ, SET_BACK, as_fields
+from memwatch.transport.redis_scripts import ABOUT, ANSWERS, CLAIM, ID, LARGEST_ENTRY, READ, SET_BACK, as_fields
 from memwatch.transport.wire import MAX_REPORT_BYTES
 
 log = logging.getLogger("memwatch")
@@ -29,6 +29,8 @@ FUTURE_S = 600
 _COMMANDS_KEPT = 100
 _COMMANDS_EXPIRE_S = 120
 _MANY = 500
+_LOOK_S = 0.02
+"""Between two looks for answers: XREAD, which waits for one, hands it out however large it is."""
 OVERSIZED = bytes(MAX_REPORT_BYTES + 1)
 """In place of a report that is larger than any may be and was not read; decoding refuses it as oversized."""
 
@@ -91,7 +93,7 @@ class RedisHub:
         gone = [
             item["message_id"]
             for item in self._client.xpending_range(self._where.reports, GROUP, "-", "+", _MANY)
-            if not self._client.xrange(self._where.reports, item["message_id"], item["message_id"])
+            if not self._id("XRANGE", item["message_id"], item["message_id"])
         ]
         if gone:
             dropped = self._client.xack(self._where.reports, GROUP, *gone)
@@ -139,12 +141,12 @@ class RedisHub:
             asked = self._send(commands)
             missing = set(commands)
             while missing and (left := deadline - time.monotonic()) > 0:
-                block_ms = max(1, int(min(left, self._where.answer_s / 2) * 1000))
-                if not self._client.xread({self._where.reports: position}, count=1, block=block_ms):
-                    continue
                 found: Any = self._client.eval(
                     ANSWERS, 1, self._where.reports, position, _MANY, READ_BYTES, LARGEST_ENTRY
                 )
+                if _text(found[0]) == position:
+                    time.sleep(min(left, _LOOK_S))
+                    continue
                 position = _text(found[0])
                 for _entry, flat in found[1]:
                     fields = as_fields(flat)
@@ -162,9 +164,14 @@ class RedisHub:
 
     def _tail(self) -> str:
         try:
-            return _text(self._client.xinfo_stream(self._where.reports)["last-generated-id"])
+            stream = as_fields(cast("Any", self._client.eval(ABOUT, 1, self._where.reports)))
         except redis.ResponseError:
             return "0-0"
+        return _text(stream[b"last-generated-id"])
+
+    def _id(self, command: str, start: Any, stop: Any) -> str:
+        """That of the first entry; empty where there is none."""
+        return _text(cast("bytes", self._client.eval(ID, 1, self._where.reports, command, start, stop)))
 
     def _send(self, commands: Mapping[str, bytes]) -> dict[bytes, str]:
         """Who was asked, by the mark that the answer will carry."""
@@ -195,31 +202,31 @@ class RedisHub:
     def _state(self) -> HubState:
         reports = self._where.reports
         with self._client.pipeline(transaction=True) as pipeline:
-            pipeline.xinfo_stream(reports)
+            pipeline.eval(ABOUT, 1, reports)
             pipeline.xinfo_groups(reports)
             pipeline.xpending(reports, GROUP)
             pipeline.hgetall(self._where.hub)
             pipeline.time()
             pipeline.memory_usage(reports)
             pipeline.info("memory")
-            stream, groups, pending, counted, now, stream_bytes, memory = pipeline.execute()
+            about, groups, pending, counted, now, stream_bytes, memory = pipeline.execute()
+        stream: Mapping[bytes, Any] = as_fields(about)
         last = next(_text(group["last-delivered-id"]) for group in groups if _text(group["name"]) == GROUP)
         read, trimmed, trimmed_held = (int(counted.get(name, 0)) for name in (b"read", b"trimmed", b"trimmed_held"))
-        first = _text(stream["first-entry"][0]) if stream["first-entry"] else None
-        gap = first is not None and _order(first) > _order(last)
-        added = None if self.estimates_losses else stream.get("entries-added")
-        if _text(stream["last-generated-id"]) == last:
+        first, length = _text(stream[b"first-entry"]), int(stream[b"length"])
+        gap = first != "" and _order(first) > _order(last)
+        added = None if self.estimates_losses else stream.get(b"entries-added")
+        if _text(stream[b"last-generated-id"]) == last:
             unread = 0
         elif gap or added is None:
-            unread = stream["length"]
+            unread = length
         else:
             unread = added - trimmed - read
         if gap and added is not None:
-            trimmed = max(trimmed, added - stream["length"] - read)
+            trimmed = max(trimmed, added - length - read)
         oldest = [] if pending["min"] is None else [_text(pending["min"])]
-        if unread:
-            next_one: Any = self._client.xrange(reports, f"({last}", "+", count=1)
-            oldest += [_text(entry) for entry, _ in next_one]
+        if unread and (next_one := self._id("XRANGE", f"({last}", "+")):
+            oldest.append(next_one)
         age = None
         if oldest:
             age = max(0.0, now[0] + now[1] / 1e6 - _order(min(oldest, key=_order))[0] / 1000)

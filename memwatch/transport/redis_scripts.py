@@ -145,6 +145,23 @@ return found
 """
 )
 
+ABOUT = """
+-- What the stream says of itself, without the two entries that XINFO hands out whole: of the first one its id.
+local stream, said = redis.call('XINFO', 'STREAM', KEYS[1]), {}
+for i = 1, #stream, 2 do
+  local name, value = stream[i], stream[i + 1]
+  if name == 'first-entry' then value = value and value[1] or '' end
+  if name ~= 'last-entry' then said[#said + 1], said[#said + 2] = name, value end
+end
+return said
+"""
+
+ID = """
+-- The id of the first entry of a range, by XRANGE or XREVRANGE, or nothing: the entry may be of any size.
+local one = redis.call(ARGV[1], KEYS[1], ARGV[2], ARGV[3], 'COUNT', 1)[1]
+return one and one[1] or ''
+"""
+
 SET_BACK = """
 -- The last id of the stream lies in the future: a sender chose it, or the clock was set back. Behind the highest of all
 -- no client could append any more. Once everything is read and acknowledged, the ids start again.

@@ -10,7 +10,8 @@ import pytest
 import redis
 
 from memwatch.transport import Peek, open_hub, open_peek, open_uplink
-from memwatch.transport.peek import Taking
+from memwatch.transport.peek import MOST_BYTES, Taking
+from memwatch.transport.schema import MAX_REPORT_BYTES
 from tests.servers import RedisServer
 
 
@@ -50,6 +51,17 @@ def test_each_report_is_seen_once_and_stays_for_the_ingest(url: str, peek: Peek)
     hub = open_hub(url)
     assert [delivery.payload for delivery in hub.read(limit=10)] == [b"1", b"2", b"3"]
     assert hub.state().backlog == 3
+    hub.close()
+
+
+def test_one_look_brings_some_megabytes_at_most(url: str, peek: Peek) -> None:
+    hub = open_hub(url)
+    for _ in range(2):  # the first look reads from the end, those after it from the last position
+        send(url, *[b"%03d" % number + bytes(MAX_REPORT_BYTES - 3) for number in range(40)])
+        seen = peek.look()
+        assert MOST_BYTES <= sum(map(len, seen)) < MOST_BYTES + 2 * MAX_REPORT_BYTES
+        while found := hub.read(limit=100):
+            hub.acknowledge(found)
     hub.close()
 
 

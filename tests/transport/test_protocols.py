@@ -16,6 +16,7 @@ import pytest
 
 from memwatch.transport import EVERYONE, Hub, TransportUnavailable, Uplink, open_hub, open_uplink, redacted
 from memwatch.transport.local import LocalHub
+from memwatch.transport.protocols import READ_BYTES
 from memwatch.transport.redis import RedisHub
 from memwatch.transport.wire import MAX_REPORT_BYTES, WireError
 from tests.transport.agents import answering
@@ -63,6 +64,17 @@ def test_reports_arrive_in_order_and_once(uplink: Uplink, hub: Hub) -> None:
     hub.acknowledge(first + rest)
     assert hub.read(limit=100) == []
     assert hub.state().backlog == 0
+
+
+def test_one_read_brings_some_megabytes_at_most(uplink: Uplink, hub: Hub) -> None:
+    for _ in range(20):
+        uplink.send(bytes(MAX_REPORT_BYTES))
+    sizes = []
+    while found := hub.read(limit=100):
+        sizes.append(sum(len(delivery.payload) for delivery in found))
+        hub.acknowledge(found)
+    assert sum(sizes) == 20 * MAX_REPORT_BYTES
+    assert max(sizes) < READ_BYTES + MAX_REPORT_BYTES
 
 
 def test_state_tells_what_is_still_to_be_stored(uplink: Uplink, hub: Hub) -> None:

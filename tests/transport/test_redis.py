@@ -580,6 +580,47 @@ def test_an_entry_larger_than_any_report_is_refused_without_being_read(own_serve
     assert took_mb < 60
 
 
+_LOOKS = """
+import resource, sys
+from memwatch.transport import open_hub, open_peek
+
+hub, peek = open_hub(sys.argv[1]), open_peek(sys.argv[1])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+exec(sys.argv[2])
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def looking(url: str, how: str) -> subprocess.Popen[str]:
+    """A process of its own, which prints the MB that looking took."""
+    return subprocess.Popen([sys.executable, "-c", _LOOKS, url, how], stdout=subprocess.PIPE, text=True)
+
+
+def test_answers_that_nobody_asked_for_are_read_a_few_megabytes_at_a_time(own_server: RedisServer, prefix: str) -> None:
+    url = f"redis://127.0.0.1:{own_server.port}?prefix={prefix}"
+    asking = looking(url, "hub.request({'nobody': b'command'}, timeout_s=5)")
+    with redis.Redis(port=own_server.port) as client:
+        until(lambda: list(client.scan_iter(f"{prefix}:cmd:*")))
+        with client.pipeline(transaction=True) as pipeline:
+            pipeline.xadd(f"{prefix}:up", {b"c": b"of nobody", b"p": bytes(100 * 1024 * 1024)})
+            for _ in range(150):
+                pipeline.xadd(f"{prefix}:up", {b"c": b"of nobody", b"p": bytes(1024 * 1024)})
+            pipeline.execute()
+    said, _ = asking.communicate(timeout=60)
+    assert int(said) < 60
+
+
+@pytest.mark.parametrize("how", ["hub.state()", "peek.look(), peek.look()"])
+def test_a_look_at_the_stream_reads_no_entry_larger_than_any_report(
+    own_server: RedisServer, prefix: str, how: str
+) -> None:
+    url = f"redis://127.0.0.1:{own_server.port}?prefix={prefix}"
+    with redis.Redis(port=own_server.port) as client:
+        client.xadd(f"{prefix}:up", {b"p": bytes(100 * 1024 * 1024)})
+    said, _ = looking(url, how).communicate(timeout=60)
+    assert int(said) < 60
+
+
 def test_a_missing_client_library_is_named() -> None:
     code = (
         "import sys\nsys.modules['redis'] = None\n"
