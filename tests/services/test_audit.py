@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import io
 import logging
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -13,6 +16,7 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.test import Client
 
+from memwatch.services import uninstall
 from tests.services.stored import MINUTE, NOON, store_process, store_snapshots
 
 pytestmark = pytest.mark.django_db
@@ -49,3 +53,27 @@ def test_acts_from_a_terminal_are_kept(caplog: pytest.LogCaptureFixture) -> None
         f"{account.username} at a terminal: {process}: Baseline reset.",
         f"{account.username} at a terminal: memwatch_prune.",
     ]
+
+
+def test_every_command_that_acts_is_kept(
+    caplog: pytest.LogCaptureFixture, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO, LOG)
+    settings.MEMWATCH = {**settings.MEMWATCH, "ALERT_CHANNELS": ["memwatch.alerts.channels.log"]}
+    monkeypatch.setattr(uninstall, "parts", lambda: iter(()))  # the tables are those of all tests
+    process = store_process("web")
+    store_snapshots(process, NOON - 5 * MINUTE, NOON)
+
+    def kept(*command: str) -> list[str]:
+        caplog.clear()
+        with contextlib.suppress(SystemExit):
+            call_command(*command, stdout=io.StringIO(), stderr=io.StringIO())
+        lines = [record.getMessage() for record in caplog.records if record.name == LOG]
+        return [line.partition(" at a terminal: ")[2] for line in lines]
+
+    assert kept("memwatch_snapshot", "web-1", "--wait", "0.1") == [f"{process}: Asked for: snapshot."]
+    assert kept("memwatch_baseline", "reset", "--service", "web") == ["web: Baseline reset."]
+    assert kept("memwatch_notify") == ["Test message to memwatch.alerts.channels.log."]
+    assert kept("memwatch_prune", "--dry-run") == []
+    assert kept("memwatch_uninstall") == []
+    assert kept("memwatch_uninstall", "--yes") == ["memwatch_uninstall --yes."]

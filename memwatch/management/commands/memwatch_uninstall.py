@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from memwatch import formatting
-from memwatch.services import uninstall
+from memwatch.services import audit, uninstall
 
 AFTERWARDS = (
     "Now take memwatch's lines out of settings.py, celery.py and urls.py before the next migrate: with "
@@ -34,6 +34,8 @@ class Command(BaseCommand):
         alive = uninstall.watched()
         if alive:
             self.stdout.write(f"· {alive} processes are still watched: stop them, or they make some of it again")
+        if yes:
+            audit.at_terminal("memwatch_uninstall --yes.")
         failed = False
         for part in uninstall.parts():
             failed |= not self._told(part, yes=yes)
