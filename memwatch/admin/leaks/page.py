@@ -14,10 +14,10 @@ from memwatch import queries
 from memwatch.admin import chart_data, charts, formats, panels, runbooks, time_ranges
 from memwatch.admin.chart_data import Marker
 from memwatch.admin.leaks import charts as leak_charts
-from memwatch.admin.leaks import evidence, steps
+from memwatch.admin.leaks import evidence, recorded, steps
 from memwatch.admin.leaks.pooled_chart import pooled_chart
 from memwatch.admin.leaks.rules import rule_rows
-from memwatch.models import Leak, LeakEvent
+from memwatch.models import Leak, LeakEvent, Recording
 from memwatch.queries.leaks import leaks_beside, newest_events
 from memwatch.queries.processes.releases import releases_of
 from memwatch.queries.processes.slots import lives_of_service
@@ -44,7 +44,7 @@ def context(leak: Leak, query: Mapping[str, str], now: datetime) -> dict[str, An
     last = queries.last_snapshot_of(leak.process) if leak.process else None
     return {
         "title": evidence.name_of(leak),
-        "subtitle": _subtitle(leak),
+        "subtitle": _subtitle(leak, recordings),
         **_standing(leak, events, now),
         "badges": [
             _severity_badge(leak),
@@ -160,8 +160,10 @@ def _typical(lives: Mapping[str, leak_charts.Lives]) -> Sequence[queries.Point]:
     return sorted(gains)[len(gains) // 2][2] if gains else []
 
 
-def _subtitle(leak: Leak) -> str:
-    words = {"where": leak.process or _("all of %s") % leak.service.name, "name": evidence.held_in(leak)}
+def _subtitle(leak: Leak, recordings: Sequence[Recording]) -> str:
+    """Without the holder where a recording names one: a step below says it, and the two may differ."""
+    name = "" if any(map(recorded.holder, recordings)) else evidence.held_in(leak)
+    words = {"where": leak.process or _("all of %s") % leak.service.name, "name": name}
     return (_("leak in %(where)s, held in %(name)s") if words["name"] else _("leak in %(where)s")) % words
 
 

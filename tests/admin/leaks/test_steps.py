@@ -16,6 +16,7 @@ from django.urls import reverse
 from memwatch.admin import formats, runbooks
 from memwatch.models import Leak, LeakEvent, Process, Recording, Release
 from tests.admin.conftest import EVIL, Fleet
+from tests.services.recorded import store_recording
 
 Login = Callable[..., Client]
 
@@ -129,6 +130,22 @@ def test_a_finished_recording_answers_its_step_and_is_linked(fleet: Fleet, login
     page = client.get(_url(leak)).content.decode()
     assert "the process ended" in page
     assert all(reverse("admin:memwatch_recording_change", args=(row.pk,)) in page for row in Recording.objects.all())
+
+
+def test_leak_and_recording_name_the_same_holder(fleet: Fleet, login: Login) -> None:
+    seen = {"type": "dict", "name": "shop.cache.RECENT", "length": 4_200, "holds": "shop.leaks.PriceQuote"}
+    leak = fleet.leak(fleet.process(), evidence={"container": seen})
+    client = login("viewer")
+    assert "held in shop.cache.RECENT" in client.get(_url(leak)).context["subtitle"]
+    recording = store_recording(leak.process, "referrers", leak=leak)
+    shown = client.get(_url(leak))
+    step = {step.key: step for step in shown.context["steps"]}["grows-with"]
+    told = " ".join([str(shown.context["subtitle"]), str(step.answer), *(str(line.value) for line in step.lines)])
+    assert "shop.leaks.QUOTES" in told
+    assert "shop.cache.RECENT" not in told
+    page = client.get(reverse("admin:memwatch_recording_change", args=(recording.pk,))).content.decode()
+    assert "shop.leaks.QUOTES" in page
+    assert "shop.cache.RECENT" not in page
 
 
 def test_the_release_that_brought_it_is_named(fleet: Fleet, login: Login) -> None:
