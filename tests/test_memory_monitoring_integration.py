@@ -13,6 +13,7 @@ import sys
 import sysconfig
 import threading
 import time
+import urllib.error
 import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from memwatch.metrics.server import ListenError
 from memwatch.profiler import MemoryProfiler
 from memwatch.records import Leak
 from memwatch.transport import open_hub, open_uplink
@@ -93,6 +95,24 @@ def test_without_a_profiler_up_is_zero_and_the_names_are_there() -> None:
     text = asyncio.run(run())
     assert samples(text)["memwatch_up"] == 0
     assert "# TYPE fogcompute_memory_heap_used_mb gauge" in text
+
+
+def test_an_address_that_others_reach_wants_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> int:
+        exporter = exporter_module().MemoryExporter(address="0.0.0.0", port=0)
+        await exporter.start()
+        try:
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                scrape(exporter.port)
+            return refused.value.code
+        finally:
+            await exporter.stop()
+
+    monkeypatch.delenv("MEMWATCH_METRICS_TOKEN", raising=False)
+    with pytest.raises(ListenError, match="METRICS_TOKEN"):
+        asyncio.run(run())
+    monkeypatch.setenv("MEMWATCH_METRICS_TOKEN", "a token of the tests")
+    assert asyncio.run(run()) == 401
 
 
 def test_a_leak_is_counted_once_though_it_becomes_worse_and_is_cleared() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -83,6 +84,14 @@ def test_the_core_needs_psutil_alone_and_the_rest_is_an_extra(wheel: zipfile.Zip
     assert {"django", "api", "prometheus", "redis", "postgres", "flamegraph"} <= set(
         about.get_all("Provides-Extra", [])
     )
+
+
+def test_the_redis_extra_asks_for_what_the_transport_needs_alone(wheel: zipfile.ZipFile) -> None:
+    """Celery's own extra holds redis-py down, also that of the site."""
+    about = Parser().parsestr(wheel.read(f"memwatch-{__version__}.dist-info/METADATA").decode())
+    needs = about.get_all("Requires-Dist", [])
+    assert {re.match(r"[\w-]+", need)[0] for need in needs if 'extra == "redis"' in need} == {"redis", "packaging"}  # type: ignore[index]
+    assert [need for need in needs if re.match(r"(celery|kombu)\[|redis.*<", need)] == []
 
 
 def test_installed_with_psutil_alone_the_profiler_finds_a_leak(wheel: zipfile.ZipFile, tmp_path: Path) -> None:

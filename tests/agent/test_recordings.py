@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from memwatch.agent import recordings
+from memwatch.agent import own, recordings
 from memwatch.agent.recordings import RecordingDesk
 from memwatch.diagnosis.context import Host
 from memwatch.records import MemorySnapshot
@@ -113,6 +113,18 @@ def test_what_cannot_be_recorded_is_refused_with_a_sentence(arguments: dict[str,
     assert state == "refused"
     assert detail in said
     assert not desk.parts
+
+
+@pytest.mark.parametrize(
+    ("switched_on", "of_memwatch", "state"), [(True, False, "done"), (False, False, "refused"), (True, True, "refused")]
+)
+def test_values_are_recorded_where_that_is_switched_on_and_never_in_memwatchs_own_processes(
+    make_watched: MakeWatched, monkeypatch: pytest.MonkeyPatch, *, switched_on: bool, of_memwatch: bool, state: str
+) -> None:
+    monkeypatch.setattr(own, "_declared", of_memwatch)
+    watched = make_watched(snapshot_interval=60.0, record_values=switched_on).listens()
+    options = {"type": f"{__name__}.Kept", "values": True}
+    assert ask(watched, "record", recording="0" * 16, kind="referrers", options=options).state == state
 
 
 def test_an_agent_that_ends_stops_what_it_records_and_says_so(make_watched: MakeWatched) -> None:

@@ -60,6 +60,15 @@ def actions(fleet: Fleet) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("who", WHO)
+def test_no_cache_keeps_an_answer(who: str, api: Callable[..., APIClient], fleet: Fleet) -> None:
+    client = api(who)
+    answers = [client.get(f"/api/v1/{path}") for path in ("leaks/", *details(fleet), "leaks/999/")]
+    answers += [client.post(f"/api/v1/{path}", {"unknown": 1}, format="json") for path in actions(fleet)]
+    answers.append(client.post("/api/v1/token/", {"username": "superuser", "password": "a-password"}, format="json"))
+    assert {answer.headers.get("Cache-Control") for answer in answers} == {"no-store"}
+
+
+@pytest.mark.parametrize("who", WHO)
 def test_acting_takes_a_permission_of_its_own(who: str, api: Callable[..., APIClient], fleet: Fleet) -> None:
     client = api(who)
     found = {

@@ -47,6 +47,27 @@ for _ in range(3):
 print("collected")
 """
 
+ASKING = """
+import _asyncio, asyncio, gc, sys
+from memwatch.diagnosis.referrers.nodes import Examiner
+from memwatch.diagnosis.structure.garbage import Unreachable
+
+async def work():
+    for _ in range(50):
+        await asyncio.gather(*(asyncio.sleep(0.001) for _ in range(20)))
+
+asyncio.run(work())  # fills the free list
+gc.disable()
+if sys.argv[1] == "a-holder":
+    Examiner().examine(_asyncio, frozenset({id(vars(_asyncio))}))
+else:
+    Unreachable()
+gc.enable()
+for _ in range(3):
+    gc.collect()
+print("collected")
+"""
+
 
 def affected() -> str | None:
     """An interpreter of these versions."""
@@ -59,18 +80,30 @@ def affected() -> str | None:
     return None
 
 
-@pytest.mark.skipif(affected() is None, reason="no Python 3.12.0 to 3.12.5 is installed")
-@pytest.mark.parametrize("where", ["in a copy", "within"])
-def test_a_recording_leaves_a_program_that_awaited_futures_able_to_collect(where: str) -> None:
+def run(program: str, what: str) -> str:
+    """What it prints in such an interpreter."""
     python = affected()
     assert python is not None
     installed = Path(psutil.__file__).parents[1]
     path = os.pathsep.join([str(Path(__file__).parents[2]), str(installed)])
     done = subprocess.run(
-        [python, "-c", PROGRAM, where.replace(" ", "-")],
+        [python, "-c", program, what.replace(" ", "-")],
         capture_output=True, text=True, timeout=TIME_LIMIT_S, check=False,
         env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "__main__.KEPT (list, 50 entries)" in done.stdout
-    assert done.stdout.splitlines()[-1] == "collected"
+    return done.stdout
+
+
+@pytest.mark.skipif(affected() is None, reason="no Python 3.12.0 to 3.12.5 is installed")
+@pytest.mark.parametrize("where", ["in a copy", "within"])
+def test_a_recording_leaves_a_program_that_awaited_futures_able_to_collect(where: str) -> None:
+    said = run(PROGRAM, where)
+    assert "__main__.KEPT (list, 50 entries)" in said
+    assert said.splitlines()[-1] == "collected"
+
+
+@pytest.mark.skipif(affected() is None, reason="no Python 3.12.0 to 3.12.5 is installed")
+@pytest.mark.parametrize("what", ["a holder", "garbage"])
+def test_what_looks_at_single_objects_leaves_it_able_to_collect(what: str) -> None:
+    assert run(ASKING, what) == "collected\n"

@@ -52,9 +52,16 @@ def check_the_metrics(stack: Stack) -> None:
         assert "fogcompute_memory_leak_detections_total" in stack.text("/metrics", port=port)
 
 
+def check_that_no_program_has_the_password(stack: Stack) -> None:
+    assert "MEMWATCH_ADMIN_PASSWORD" in stack.environment
+    for process in stack.processes():
+        assert "MEMWATCH_ADMIN_PASSWORD" not in process.environ(), process.cmdline()
+
+
 def test_on_files_alone(tmp_path: Path):
     with Stack(tmp_path) as stack:
         check_that_all_is_watched(stack)
+        check_that_no_program_has_the_password(stack)
         check_the_metrics(stack)
         figures_move(stack)
         check_that_it_stops_clean(stack, signal.SIGINT)

@@ -58,3 +58,17 @@ def test_where_there_is_too_little_room_it_does_not_begin() -> None:
     done = _confined(90)
     assert done.returncode == 1
     assert "there is too little memory left here" in done.stderr
+
+
+def test_the_program_that_renders_keeps_to_the_room_of_its_container(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, runpy, sys\n"
+        f"files = {{'memory.max': '{512 * MB}', 'memory.current': '{500 * MB}'}}\n"
+        "read = pathlib.Path.read_text\n"
+        "pathlib.Path.read_text = lambda path, **how: files.get(path.name) or read(path, **how)\n"
+        f"sys.argv = ['render', 'txt', 'leaks', '{tmp_path}/capture.bin', '{tmp_path}/out']\n"
+        f"runpy.run_path({render_flamegraph.__file__!r}, run_name='__main__')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "there is too little memory left here" in done.stderr

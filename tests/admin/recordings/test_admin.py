@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.template.loader import get_template
 from django.test import Client
@@ -23,7 +24,7 @@ from tests.admin.conftest import EVIL, Fleet
 from tests.queries.test_conclusions import TRAIL, found
 from tests.queries.test_heap_evidence import BOUND, GARBAGE
 from tests.services.conftest import transport_url
-from tests.services.recorded import REFERRERS, RESULTS, arrive, capture, store_recording
+from tests.services.recorded import QUOTE, REFERRERS, RESULTS, arrive, capture, store_recording
 from tests.services.stored import store_process
 
 __all__ = ["transport_url"]
@@ -99,7 +100,7 @@ def test_each_kind_has_a_page_that_a_person_reads(fleet: Fleet, login: Login, ki
 
 def test_values_are_shown_and_offered_only_to_who_has_the_permission_for_them(fleet: Fleet, login: Login) -> None:
     process = fleet.process()
-    recording = store_recording(process, "referrers")
+    recording = store_recording(process, "referrers", options={"values": True})
     client = login("operator")
     asked = f"{reverse(RECORD)}?process={process.pk}&kind=referrers"
     download = reverse("admin:memwatch_recording_download", args=(recording.pk, "json"))
@@ -110,6 +111,10 @@ def test_values_are_shown_and_offered_only_to_who_has_the_permission_for_them(fl
     for address in (page(recording), download):
         assert "4711" in client.get(address).content.decode()
     assert 'name="values"' in client.get(asked).content.decode()
+    kept = LogEntry.objects.filter(object_id=str(recording.pk)).order_by("pk").values_list("change_message", flat=True)
+    assert list(kept) == [
+        f"Downloaded: referrers of {QUOTE}, as json.", f"Downloaded: referrers of {QUOTE}, with values, as json.",
+    ]  # fmt: skip
 
 
 def test_recordings_that_belong_together_are_summed_up_on_each_page(fleet: Fleet, login: Login) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.utils import timezone
 
 from memwatch.models import Command, Process, Recording, RecordingPart
@@ -141,6 +142,10 @@ HOSTILE: dict[str, bytes] = {
     "true for a number": json.dumps(_changed(instances=True)).encode(),
     "a fraction for a count": json.dumps(_changed(instances=1.5)).encode(),
     "a number beyond every heap": json.dumps(_changed(instances=10**40)).encode(),
+    "a size beyond every heap": json.dumps(
+        _changed(holder={**RESULTS["referrers"]["holder"], "retained_kb": 1e300})
+    ).encode(),
+    "a list without end": json.dumps(_changed(notes=["x"] * 5_001)).encode(),
     "texts for chains": json.dumps(_changed(chains=["a", "b"])).encode(),
     "a path of numbers": json.dumps(_changed(chains=[{"path": [1], "count": 1, "root": ""}])).encode(),
     "samples of lists": json.dumps(_changed(samples=[{"a": []}])).encode(),
@@ -195,6 +200,28 @@ def test_an_outcome_that_no_one_foresaw_fails_its_own_recording(
     assert "a fault of ours" in caplog.text
 
 
+def test_one_whose_time_is_over_is_given_up_although_no_outcome_can_be_stored(
+    process: Process, who: ProcessInfo, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived = requests.request(process, "referrers", options={"type": QUOTE}, hub=hub)
+    arrive(who, *parts_of(arrived))
+    elsewhere = store_process(slot=9, started=timezone.now())
+    late = store_recording(elsewhere, "allocations", state="running", result=None, deadline=timezone.now())
+
+    def locked(*_arguments: Any) -> Any:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(results, "_result", locked)
+    with pytest.raises(OperationalError):
+        progress.keep_up(hub=hub)
+    states = Recording.objects.order_by("pk").values_list("state", flat=True)
+    assert list(states) == ["running", "failed"], "the first is tried again"
+    monkeypatch.undo()
+    assert progress.keep_up(hub=hub).finished == 1
+    late.refresh_from_db()
+    assert late.state == "failed"
+
+
 @pytest.mark.parametrize("result", [{"chains": "x"}, {"sites": {}}, {"instances": "many"}])
 def test_a_row_of_before_with_another_shape_says_so_instead_of_breaking_a_page(process: Process, result: Any) -> None:
     row = store_recording(process, "referrers", result=result)
@@ -203,6 +230,14 @@ def test_a_row_of_before_with_another_shape_says_so_instead_of_breaking_a_page(p
     else:
         with pytest.raises(storage.OutcomeMissing, match="no result of its kind"):
             storage.result_of(row)
+
+
+@pytest.mark.parametrize("outcome", [b'{"notes": ' + b"[" * 100_000, b'{"notes": NaN}'])
+def test_an_outcome_of_before_that_is_no_json_says_so(process: Process, outcome: bytes) -> None:
+    row = store_recording(process, "referrers", result=None, content_type=JSON, parts=1)
+    RecordingPart.objects.create(recording=row, number=0, content=zlib.compress(outcome))
+    with pytest.raises(storage.OutcomeMissing, match="no JSON"):
+        storage.result_of(row)
 
 
 def test_a_capture_that_is_none_of_memray_is_refused(process: Process, who: ProcessInfo, hub: Hub) -> None:
@@ -304,6 +339,12 @@ def test_a_celery_worker_whose_pool_does_not_fork_may_be_flame_graphed(hub: Hub)
 def test_wrong_options_are_named(process: Process, kind: str, options: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         requests.request(process, kind, options=options)
+    assert not Recording.objects.exists()
+
+
+def test_values_go_to_a_user_who_asked_and_to_no_trigger(process: Process, hub: Hub) -> None:
+    with pytest.raises(ActionRefused, match="never to a trigger"):
+        requests.request(process, "referrers", options={"type": QUOTE, "values": True}, hub=hub)
     assert not Recording.objects.exists()
 
 
