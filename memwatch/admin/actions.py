@@ -15,7 +15,6 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import IntegerField, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -71,8 +70,8 @@ class Act:
     """The codename within memwatch."""
     run: Callable[[Sequence[Any], Any, Mapping[str, Any]], Outcome]
     """Takes the rows, the user and the cleaned form."""
-    done: Callable[[int], str]
-    """The sentence for so many rows done."""
+    done: Text
+    """What is said of the rows done: ``ngettext_lazy`` with ``%d`` for their number."""
     applies: Callable[[Any], bool] = lambda _obj: True
     """Does it make sense for this row as it is now? Decides whether the button is shown, and what is announced."""
     state: Callable[[Any], str] | None = None
@@ -93,14 +92,17 @@ class Act:
         return self.name.replace("-", "_")
 
 
-def one_by_one(do: Callable[[Any, Any, Mapping[str, Any]], object]) -> Callable[..., Outcome]:
-    """Make an :attr:`Act.run` of a function of one row that raises :class:`ActionRefused`."""
+def one_by_one(do: Callable[..., object]) -> Callable[..., Outcome]:
+    """Make an :attr:`Act.run` of a function of one row that raises :class:`ActionRefused`.
+
+    It is given ``by``, the user, and the visible fields of the form by their names.
+    """
 
     def run(rows: Sequence[Any], user: Any, values: Mapping[str, Any]) -> Outcome:
-        refused = []
+        refused, fields = [], {name: value for name, value in values.items() if name != "key"}
         for row in rows:
             try:
-                do(row, user, values)
+                do(row, by=user, **fields)
             except ActionRefused as error:
                 refused.append(Refusal(obj=row, reason=str(error)))
         return Outcome(done=len(rows) - len(refused), refused=refused)
@@ -128,8 +130,7 @@ class ActingAdmin(GuardedAdmin):
 
     def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
         """For the list; Django from 6.1 on asks for the page of a row too, which has buttons."""
-        where = {} if action_location is None else {"action_location": action_location}
-        found: dict[str, Any] = super().get_actions(request, **where)
+        found: dict[str, Any] = super().get_actions(request, **_where(action_location))
         on_a_list = getattr(action_location, "name", "CHANGE_LIST") == "CHANGE_LIST"
         if self.actions is None or IS_POPUP_VAR in request.GET or not on_a_list:
             return found
@@ -148,8 +149,7 @@ class ActingAdmin(GuardedAdmin):
             posted = request.POST.copy()
             posted.setlist(helpers.ACTION_CHECKBOX_NAME, known)
             request.POST = posted  # type: ignore[assignment]
-        where = {} if action_location is None else {"action_location": action_location}
-        found: HttpResponse | None = super().response_action(request, queryset, **where)
+        found: HttpResponse | None = super().response_action(request, queryset, **_where(action_location))
         return found
 
     def get_urls(self) -> list[URLPattern]:
@@ -224,8 +224,6 @@ class ActingAdmin(GuardedAdmin):
         concerned = [row for row in rows if act.applies(row)]
         left = len(rows) - len(concerned)
         context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
             "title": act.label,
             "act": act,
             "rows": [_row(act, row) for row in rows[:MOST_SHOWN]],
@@ -245,15 +243,13 @@ class ActingAdmin(GuardedAdmin):
             "action_name": request.POST.get("action", ""),
             "action_checkbox_name": helpers.ACTION_CHECKBOX_NAME,
         }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "admin/memwatch/confirm.html", context)
+        return self.rendered(request, "admin/memwatch/confirm.html", context)
 
 
 def tell(request: HttpRequest, act: Act, outcome: Outcome) -> None:
     """Say what was done and name what was not."""
     if outcome.done:
-        sentence = act.done(outcome.done)
-        messages.success(request, f"{sentence} {outcome.note}".strip())
+        messages.success(request, f"{act.done % outcome.done} {outcome.note}".strip())
     if not outcome.refused:
         return
     named = "; ".join(refusal.sentence for refusal in outcome.refused[:MOST_NAMED])
@@ -263,6 +259,11 @@ def tell(request: HttpRequest, act: Act, outcome: Outcome) -> None:
     left = ngettext("%d was left as it is", "%d were left as they are", len(outcome.refused)) % len(outcome.refused)
     level = messages.WARNING if outcome.done else messages.ERROR
     messages.add_message(request, level, f"{left}: {named}")
+
+
+def _where(action_location: Any) -> dict[str, Any]:
+    """Django says it from 6.1 on only."""
+    return {} if action_location is None else {"action_location": action_location}
 
 
 def _action(act: Act) -> Callable[[ActingAdmin, HttpRequest, QuerySet[Any]], HttpResponse | None]:

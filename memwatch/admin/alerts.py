@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -16,37 +15,49 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from memwatch.admin import formats, panels, runbooks
+from memwatch.admin import columns, formats, panels, runbooks
 from memwatch.admin.base import PageAdmin
+from memwatch.admin.filters import ChoiceFilter
 from memwatch.admin.leaks.tables import each_process_url
 from memwatch.admin.notifications import notifications_table
 from memwatch.models import Alert
 from memwatch.queries.alerts import WORST_FIRST, earlier_alerts
-from memwatch.queries.leaks import SEVERITY_RANK
 
 MOST_EARLIER = 10
 
 
-class RaisedFilter(admin.SimpleListFilter):
-    """Shows raised alerts by default."""
-
+class RaisedFilter(ChoiceFilter):
     title = gettext_lazy("state")
     parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("raised", gettext_lazy("raised")), ("cleared", gettext_lazy("cleared")), ("all", gettext_lazy("all"))]
-
-    def _chosen(self) -> str:
-        return self.value() or "raised"
-
-    def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        for key, title in self.lookup_choices:
-            query = changelist.get_query_string({self.parameter_name: key})
-            yield {"selected": self._chosen() == key, "query_string": query, "display": capfirst(title)}
+    options = (("raised", gettext_lazy("raised")), ("cleared", gettext_lazy("cleared")), ("all", gettext_lazy("all")))
+    usual = "raised"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        chosen = self._chosen()
-        return queryset.filter(cleared_at__isnull=chosen == "raised") if chosen in ("raised", "cleared") else queryset
+        return queryset if self.chosen == "all" else queryset.filter(cleared_at__isnull=self.chosen == "raised")
+
+
+def _state(alert: Alert) -> SafeString:
+    if alert.is_raised:
+        return formats.state_badge("raised", _("raised"))
+    return formats.state_badge("cleared", _("cleared"))
+
+
+def _where(alert: Alert) -> SafeString:
+    if alert.process is not None:
+        return formats.link_to(alert.process)
+    service = formats.link_to(alert.service)
+    if not alert.processes or alert.processes == 1:
+        return service
+    text = ngettext("{}, %s process", "{}, %s processes", alert.processes) % formats.count(alert.processes)
+    return format_html(text, service)
+
+
+def _lasted_s(alert: Alert) -> float:
+    return ((alert.cleared_at or timezone.now()) - alert.raised_at).total_seconds()
+
+
+def _lasted(alert: Alert) -> str:
+    return formats.duration(_lasted_s(alert))
 
 
 @admin.register(Alert)
@@ -80,25 +91,11 @@ class AlertAdmin(PageAdmin):
             alert.message, formats.first_sentence(alert.message), alert.get_type_display(),
         )  # fmt: skip
 
-    @admin.display(description=gettext_lazy("severity"), ordering=SEVERITY_RANK)
-    def severity_shown(self, alert: Alert) -> SafeString:
-        return formats.severity_badge(alert.severity, alert.get_severity_display())
-
-    @admin.display(description=gettext_lazy("state"), ordering="cleared_at")
-    def state_shown(self, alert: Alert) -> SafeString:
-        return _state(alert)
-
-    @admin.display(description=gettext_lazy("where"), ordering="service__name")
-    def where(self, alert: Alert) -> SafeString:
-        return _where(alert)
-
-    @admin.display(description=gettext_lazy("raised"), ordering="raised_at")
-    def raised(self, alert: Alert) -> SafeString:
-        return formats.when(alert.raised_at)
-
-    @admin.display(description=gettext_lazy("duration"))
-    def lasted(self, alert: Alert) -> SafeString:
-        return formats.number(_lasted(alert))
+    severity_shown = columns.severity()
+    state_shown = columns.text(gettext_lazy("state"), _state, "cleared_at")
+    where = columns.text(gettext_lazy("where"), _where, "service__name")
+    raised = columns.when(gettext_lazy("raised"), "raised_at")
+    lasted = columns.figure(gettext_lazy("duration"), _lasted)
 
     def page(self, request: HttpRequest, obj: Alert) -> Mapping[str, Any]:
         now = timezone.now()
@@ -110,7 +107,7 @@ class AlertAdmin(PageAdmin):
             "title": capfirst(obj.get_type_display()),
             "subtitle": str(obj.process or obj.service),
             "severity": obj.severity,
-            "badges": [formats.severity_badge(obj.severity, obj.get_severity_display()), _state(obj)],
+            "badges": [formats.severity_of(obj), _state(obj)],
             "facts": facts,
             "tiles": _tiles(obj),
             "leak_url": formats.page_url("leak", obj.leak_id) if obj.leak_id else "",
@@ -118,37 +115,8 @@ class AlertAdmin(PageAdmin):
             "process_url": formats.page_url("process", obj.process_id) if obj.process_id else "",
             "runbook": runbooks.runbook_url(runbook) if runbook else "",
             "runbook_name": runbook,
-            "notifications": notifications_table(obj),
-            "earlier": [
-                {
-                    "url": formats.page_url("alert", each.pk),
-                    "raised": formats.when(each.raised_at, now),
-                    "severity": formats.severity_badge(each.severity, each.get_severity_display()),
-                    "lasted": _lasted(each),
-                }
-                for each in earlier_alerts(obj, MOST_EARLIER)
-            ],
+            "tables": [notifications_table(obj), _earlier(obj)],
         }
-
-
-def _state(alert: Alert) -> SafeString:
-    if alert.is_raised:
-        return formats.state_badge("raised", _("raised"))
-    return formats.state_badge("cleared", _("cleared"))
-
-
-def _where(alert: Alert) -> SafeString:
-    if alert.process is not None:
-        return formats.link(formats.page_url("process", alert.process.pk), str(alert.process))
-    service = formats.link(formats.page_url("service", alert.service_id), alert.service.name)
-    if not alert.processes or alert.processes == 1:
-        return service
-    text = ngettext("{}, %s process", "{}, %s processes", alert.processes) % formats.count(alert.processes)
-    return format_html(text, service)
-
-
-def _lasted(alert: Alert) -> str:
-    return formats.duration(((alert.cleared_at or timezone.now()) - alert.raised_at).total_seconds())
 
 
 def _tiles(alert: Alert) -> list[panels.Line]:
@@ -168,3 +136,19 @@ def _measure(alert: Alert, value: float) -> str:
     if alert.type == Alert.Type.GROWTH_RATE:
         return _("%s an hour") % formats.percent(value)
     return formats.percent(value)
+
+
+def _earlier(alert: Alert) -> panels.Table:
+    return panels.Table(
+        title=_("Earlier alerts of this kind"),
+        names=[_("Raised"), _("Severity"), _("Duration")],
+        cells=[
+            [
+                formats.link_to(each, formats.when(each.raised_at)),
+                formats.severity_of(each),
+                panels.figure(_lasted(each), _lasted_s(each)),
+            ]
+            for each in earlier_alerts(alert, MOST_EARLIER)
+        ],
+        empty=_("None: this is the first."),
+    )

@@ -13,11 +13,12 @@ from django.core.exceptions import BadRequest, EmptyResultSet, PermissionDenied
 from django.core.paginator import Paginator
 from django.db import DataError
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from memwatch.admin import formats
 from memwatch.admin.actions import ActingAdmin
@@ -56,6 +57,9 @@ class ListedAdmin(ZonedAdmin, ActingAdmin):
     """Why there may be none, and what to do first."""
     related: ClassVar[Mapping[str, str]] = {}
     """The models that this one's pages lead to, by name, with the field of each that names the row; empty for none."""
+
+    class Media:
+        css = {"all": ("memwatch/admin.css", "memwatch/findings.css")}  # noqa: RUF012 - Django reads a plain dict
 
     def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
         """None for what other pages lead to: the index leaves it out, and its URLs stay."""
@@ -124,9 +128,6 @@ class ReadOnlyAdmin(ListedAdmin):
     actions_on_bottom = False
     list_per_page = 50
 
-    class Media:
-        css = {"all": ("memwatch/admin.css",)}  # noqa: RUF012 - Django reads a plain dict
-
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -150,32 +151,27 @@ class PageAdmin(ReadOnlyAdmin):
         """The row with what its page needs, or ``None``."""
         return self.get_object(request, unquote(object_id))
 
+    @method_decorator(require_safe)
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        if request.method not in ("GET", "HEAD"):
-            return HttpResponseNotAllowed(["GET", "HEAD"])
         obj = self.page_object(request, object_id)
         if not self.has_view_permission(request, obj):
             raise PermissionDenied
         if obj is None:
             return self.gone(request, object_id)
         context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
             "title": self.opts.verbose_name,
             "subtitle": str(obj),
             "original": obj,
             "object_id": object_id,
-            "media": self.media,
             "buttons": self.buttons(request, obj),
             "history_label": _("History"),
             "related": self.related_links(request, obj),
             **self.page(request, obj),
             **(extra_context or {}),
         }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, self.page_template, context)
+        return self.rendered(request, self.page_template, context)
 
 
 class SinglePageAdmin(ReadOnlyAdmin):
@@ -183,23 +179,21 @@ class SinglePageAdmin(ReadOnlyAdmin):
 
     page_template: str
     page_title: Text | str
+    row_model: str
+    """The model on whose pages the rows are shown."""
 
     def page(self, request: HttpRequest) -> Mapping[str, Any]:
         """The context of the page."""
         raise NotImplementedError
 
+    @method_decorator(require_safe)
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        if request.method not in ("GET", "HEAD"):
-            return HttpResponseNotAllowed(["GET", "HEAD"])
         if not self.has_view_permission(request):
             raise PermissionDenied
-        request.current_app = self.admin_site.name
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": self.page_title,
-            "media": self.media,
-            **self.page(request),
-            **(extra_context or {}),
-        }
-        return TemplateResponse(request, self.page_template, context)
+        context = {"title": self.page_title, **self.page(request), **(extra_context or {})}
+        return self.rendered(request, self.page_template, context)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return HttpResponseRedirect(formats.page_url(self.row_model, object_id))

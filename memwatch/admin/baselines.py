@@ -16,32 +16,47 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from memwatch import queries
-from memwatch.admin import formats, panels
+from memwatch.admin import columns, formats, panels
+from memwatch.admin.filters import ChoiceFilter
 from memwatch.admin.formats import name_of
 from memwatch.admin.snapshots import FiguresAdmin
 from memwatch.models import Baseline
 
 
-class StateFilter(admin.SimpleListFilter):
+class StateFilter(ChoiceFilter):
     title = gettext_lazy("state")
     parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("force", gettext_lazy("In force")), ("replaced", gettext_lazy("Replaced"))]
+    options = (("force", gettext_lazy("In force")), ("replaced", gettext_lazy("Replaced")))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(active=self.value() == "force") if self.value() in ("force", "replaced") else queryset
+        return queryset.filter(active=self.chosen == "force") if self.chosen else queryset
 
 
-class HowFilter(admin.SimpleListFilter):
+class HowFilter(ChoiceFilter):
     title = gettext_lazy("how")
     parameter_name = "how"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("itself", gettext_lazy("Automatic")), ("reset", gettext_lazy("Reset by a user"))]
+    options = (("itself", gettext_lazy("Automatic")), ("reset", gettext_lazy("Reset by a user")))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(automatic=self.value() == "itself") if self.value() in ("itself", "reset") else queryset
+        return queryset.filter(automatic=self.chosen == "itself") if self.chosen else queryset
+
+
+def _state(row: Baseline) -> SafeString:
+    if row.active:
+        return formats.badge("state", "alive", _("in force"), "●")
+    return formats.badge("state", "ended", _("replaced"), "○")
+
+
+def _how(row: Baseline) -> str:
+    if row.automatic:
+        return _("automatic")
+    return _("reset by %s") % row.created_by if row.created_by else _("reset")
+
+
+def _whose(row: Baseline) -> SafeString:
+    if row.process is not None:
+        return formats.link_to(row.process)
+    return formats.link_to(row.service, _("all of %s") % row.service.name)
 
 
 @admin.register(Baseline)
@@ -59,27 +74,12 @@ class BaselineAdmin(FiguresAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Baseline]:
         rows: QuerySet[Baseline] = super().get_queryset(request)
-        rows = rows.select_related("service", "process__service", "created_by")
-        listed = (
-            request.resolver_match is not None and request.resolver_match.url_name == "memwatch_baseline_changelist"
-        )
-        return rows.defer("counts", "extras") if listed else rows
+        return rows.select_related("service", "process__service", "created_by")
 
-    @admin.display(description=gettext_lazy("set"), ordering="created_at")
-    def set_at(self, row: Baseline) -> SafeString:
-        return formats.when(row.created_at)
-
-    @admin.display(description=gettext_lazy("state"), ordering="active")
-    def state_shown(self, row: Baseline) -> SafeString:
-        return _state(row)
-
-    @admin.display(description=gettext_lazy("how"), ordering="automatic")
-    def how(self, row: Baseline) -> str:
-        return _how(row)
-
-    @admin.display(description=gettext_lazy("of"), ordering="service__name")
-    def whose(self, row: Baseline) -> SafeString:
-        return _whose(row)
+    set_at = columns.when(gettext_lazy("set"), "created_at")
+    state_shown = columns.text(gettext_lazy("state"), _state, "active")
+    how = columns.text(gettext_lazy("how"), _how, "automatic")
+    whose = columns.text(gettext_lazy("of"), _whose, "service__name")
 
     def page(self, request: HttpRequest, obj: Baseline) -> Mapping[str, Any]:
         now = timezone.now()
@@ -100,24 +100,6 @@ class BaselineAdmin(FiguresAdmin):
             "memory_lines": panels.memory_lines(figures),
             "object_lines": panels.object_lines(figures),
         }
-
-
-def _state(row: Baseline) -> SafeString:
-    if row.active:
-        return formats.badge("state", "alive", _("in force"), "●")
-    return formats.badge("state", "ended", _("replaced"), "○")
-
-
-def _how(row: Baseline) -> str:
-    if row.automatic:
-        return _("automatic")
-    return _("reset by %s") % row.created_by if row.created_by else _("reset")
-
-
-def _whose(row: Baseline) -> SafeString:
-    if row.process is not None:
-        return formats.link(formats.page_url("process", row.process.pk), str(row.process))
-    return formats.link(formats.page_url("service", row.service_id), _("all of %s") % row.service.name)
 
 
 def _facts(row: Baseline, now: datetime) -> list[str | SafeString]:

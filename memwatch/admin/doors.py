@@ -131,7 +131,7 @@ def _tone(state: FleetState) -> str:
 def _worst(leak: Any) -> SafeString:
     return format_html(
         "{} {} {}",
-        formats.severity_badge(leak.severity, leak.get_severity_display()),
-        formats.link(formats.page_url("leak", leak.pk), evidence.held_in(leak) or evidence.name_of(leak)),
+        formats.severity_of(leak),
+        formats.link_to(leak, evidence.held_in(leak) or evidence.name_of(leak)),
         _("in %s") % leak.service.name,
     )

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db.models import Model
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 
 from memwatch.formatting import (
     HOUR,
@@ -80,9 +81,9 @@ def sparkline(values: Sequence[float], text: str) -> SafeString:
 __all__ = [
     "HOUR", "MINUTE", "NOT_MEASURED", "SEVERITY_SHAPES", "STATE_SHAPES",
     "age", "at_most", "badge", "changelist", "count", "decimal", "duration", "exact", "first_sentence", "kib",
-    "leak_amount", "leak_growth", "link", "megabytes", "milliseconds", "moment", "number", "page_url", "percent",
-    "preformatted", "severity_badge", "severity_word", "signed_count", "signed_megabytes", "signed_percent",
-    "state_badge", "type_name", "when",
+    "leak_amount", "leak_growth", "link", "link_to", "megabytes", "milliseconds", "moment", "number", "page_url",
+    "percent", "preformatted", "severity_of", "severity_word", "signed_count", "signed_megabytes", "signed_percent",
+    "state_badge", "state_of", "type_name", "when",
 ]  # fmt: skip
 
 SEVERITY_SHAPES = {"low": "○", "medium": "◐", "high": "▲", "critical": "■"}
@@ -120,12 +121,18 @@ def severity_word(severity: str) -> str:
     return str(Severity(severity).label)
 
 
-def severity_badge(severity: str, label: str | Promise) -> SafeString:
-    return badge("severity", severity, label, SEVERITY_SHAPES.get(severity, ""))
+def severity_of(row: Any) -> SafeString:
+    """The badge of a leak or an alert."""
+    return badge("severity", row.severity, row.get_severity_display(), SEVERITY_SHAPES.get(row.severity, ""))
 
 
-def state_badge(state: str, label: str | Promise | None = None) -> SafeString:
-    return badge("state", state, label or _(state), STATE_SHAPES.get(state, ""))
+def state_badge(state: str, label: str | Promise) -> SafeString:
+    return badge("state", state, label, STATE_SHAPES.get(state, ""))
+
+
+def state_of(row: Any) -> SafeString:
+    """The badge of a row with a field ``state``."""
+    return state_badge(row.state, row.get_state_display())
 
 
 def number(text: str, title: str = "") -> SafeString:
@@ -141,6 +148,11 @@ def type_name(name: str) -> SafeString:
 
 def link(url: str, text: str) -> SafeString:
     return format_html('<a href="{}">{}</a>', url, text)
+
+
+def link_to(row: Model, text: str = "") -> SafeString:
+    """A link to the page of a row, by its own name unless another text is given."""
+    return link(page_url(str(row._meta.model_name), row.pk), text or str(row))
 
 
 def page_url(model: str, pk: object) -> str:

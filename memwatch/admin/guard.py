@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from memwatch.models import connection
 
@@ -54,11 +56,31 @@ class GuardedAdmin(ModelAdmin):
         return guarded
 
     def _told(self, request: HttpRequest, obstacle: str) -> HttpResponse:
+        context = {"title": _("memwatch cannot work yet"), "obstacle": obstacle}
+        return self.rendered(request, "admin/memwatch/obstacle.html", context, status=503)
+
+    def rendered(
+        self, request: HttpRequest, template: str, context: Mapping[str, Any], status: int | None = None
+    ) -> TemplateResponse:
+        """A page of this admin, with what every page of the site shows."""
         request.current_app = self.admin_site.name
-        context = {
+        whole = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": _("memwatch cannot work yet"),
-            "obstacle": obstacle,
+            "media": self.media,
+            "crumb": context.get("original") or context.get("title"),
+            **context,
         }
-        return TemplateResponse(request, "admin/memwatch/obstacle.html", context, status=503)
+        return TemplateResponse(request, template, whole, status=status)
+
+    def for_viewers(self, view: View) -> View:
+        """For ``get_urls``: the view for users who may view the rows, and for nothing but looking."""
+
+        @functools.wraps(view)
+        def viewed(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not self.has_view_permission(request):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        wrapped: View = self.admin_site.admin_view(require_safe(viewed))
+        return wrapped

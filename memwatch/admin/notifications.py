@@ -6,14 +6,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
-from memwatch.admin import formats, panels
+from memwatch.admin import columns, formats, panels
 from memwatch.admin.actions import Act, one_by_one
 from memwatch.admin.base import BoundedPaginator, ReadOnlyAdmin
+from memwatch.admin.panels import Table
 from memwatch.models import Alert, Notification
 from memwatch.queries.alerts import notifications_of
 from memwatch.services import notifications
@@ -24,8 +25,8 @@ SEND_AGAIN = Act(
     name="send-again",
     label=gettext_lazy("Send again"),
     permission="send_again",
-    run=one_by_one(lambda row, user, _values: notifications.send_again(row, by=user)),
-    done=lambda n: ngettext("Sending %d notification again.", "Sending %d notifications again.", n) % n,
+    run=one_by_one(notifications.send_again),
+    done=ngettext_lazy("Sending %d notification again.", "Sending %d notifications again."),
     state=lambda row: str(row.get_state_display()),
     becomes=gettext_lazy("sent again within seconds; retried for a day"),
     consequence=gettext_lazy(
@@ -33,6 +34,10 @@ SEND_AGAIN = Act(
         "The message describes the state at the time of the alert."
     ),
 )
+
+
+def _state(notification: Notification) -> SafeString:
+    return formats.badge("state", notification.state, notification.get_state_display(), SHAPES[notification.state])
 
 
 @admin.register(Notification)
@@ -63,51 +68,25 @@ class NotificationAdmin(ReadOnlyAdmin):
         context = {"buttons": self.buttons(request, row) if row is not None else [], **(extra_context or {})}
         return super().change_view(request, object_id, form_url, context)
 
-    @admin.display(description=gettext_lazy("state"), ordering="state")
-    def state_shown(self, notification: Notification) -> SafeString:
-        return _state(notification)
-
-    @admin.display(description=gettext_lazy("created"), ordering="created_at")
-    def written(self, notification: Notification) -> SafeString:
-        return formats.when(notification.created_at)
-
-    @admin.display(description=gettext_lazy("delivered"), ordering="sent_at")
-    def arrived(self, notification: Notification) -> SafeString:
-        return formats.when(notification.sent_at)
-
-    @admin.display(description=gettext_lazy("message"))
-    def payload_shown(self, notification: Notification) -> SafeString:
-        return formats.preformatted(panels.raw_json(notification.payload))
-
-
-def notifications_table(alert: Alert) -> SafeString | str:
-    """The notifications of this alert, as a table for its page."""
-    rows = notifications_of(alert)
-    if not rows:
-        return _("None: ALERT_CHANNELS is empty, or this alert continues an earlier one.")
-    body = format_html_join(
-        "",
-        "<tr><td><a href='{}'>{}</a></td><td>{}</td><td>{}</td><td>{}</td></tr>",
-        (
-            (
-                formats.page_url("notification", row.pk),
-                row.channel,
-                row.get_event_display(),
-                _state(row),
-                _what_became(row),
-            )
-            for row in rows
-        ),
+    state_shown = columns.text(gettext_lazy("state"), _state, "state")
+    written = columns.when(gettext_lazy("created"), "created_at")
+    arrived = columns.when(gettext_lazy("delivered"), "sent_at")
+    payload_shown = columns.text(
+        gettext_lazy("message"), lambda row: formats.preformatted(panels.raw_json(row.payload))
     )
-    return format_html(
-        "<table><thead><tr><th scope='col'>{}</th><th scope='col'>{}</th><th scope='col'>{}</th><th scope='col'>{}</th>"
-        "</tr></thead><tbody>{}</tbody></table>",
-        _("Channel"), _("Event"), _("State"), _("Result"), body,
-    )  # fmt: skip
 
 
-def _state(notification: Notification) -> SafeString:
-    return formats.badge("state", notification.state, notification.get_state_display(), SHAPES[notification.state])
+def notifications_table(alert: Alert) -> Table:
+    """The notifications of this alert, for its page."""
+    return Table(
+        title=_("Notifications"),
+        names=[_("Channel"), _("Event"), _("State"), _("Result")],
+        cells=[
+            [formats.link_to(row, row.channel), row.get_event_display(), _state(row), _what_became(row)]
+            for row in notifications_of(alert)
+        ],
+        empty=_("None: ALERT_CHANNELS is empty, or this alert continues an earlier one."),
+    )
 
 
 def _what_became(notification: Notification) -> SafeString | str:

@@ -49,6 +49,41 @@ class TypeRow:
     leaking: bool = False
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A place in a table: text, or a figure that sorts by its value."""
+
+    text: str | SafeString
+    sort: str = ""
+    is_number: bool = False
+
+
+def figure(text: str | SafeString, value: float | None) -> Cell:
+    """A figure in a column of figures."""
+    return Cell(text=text, sort="" if value is None else f"{value:.10g}", is_number=True)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Table:
+    """What belongs to the row. A heading is right-aligned where the cells below it are figures."""
+
+    title: str
+    names: Sequence[str]
+    cells: Sequence[Sequence[Cell | str | SafeString]]
+    empty: str = ""
+    """Why it may have no row."""
+    note: str = ""
+
+    @property
+    def rows(self) -> list[list[Cell]]:
+        return [[each if isinstance(each, Cell) else Cell(text=each) for each in row] for row in self.cells]
+
+    @property
+    def heads(self) -> list[Cell]:
+        first = self.rows[0] if self.cells else []
+        return [Cell(text=name, is_number=cell.is_number) for name, cell in zip(self.names, first, strict=False)]
+
+
 LIMIT_SOURCES = {
     "setting": gettext_lazy("set by HEAP_LIMIT_MB"),
     "cgroup": gettext_lazy("the container's limit"),
@@ -203,10 +238,15 @@ def _plain(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+def contents(kind: str, holds: Any) -> str:
+    """``dict of str``."""
+    return _("%(type)s of %(holds)s") % {"type": kind, "holds": holds} if holds else kind
+
+
 def container_rows(containers: Sequence[BigContainer] | None) -> list[dict[str, Any]]:
     return [
         {
-            "what": _("%(type)s of %(holds)s") % {"type": each.type, "holds": each.holds} if each.holds else each.type,
+            "what": contents(each.type, each.holds),
             "name": each.name or "",
             "length": formats.count(each.length),
             "entry": _("%s bytes") % formats.count(round(each.entry_bytes)) if each.entry_bytes is not None else "",

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from memwatch.admin import formats, panels
+from memwatch.admin import columns, formats, panels
 from memwatch.admin.base import BoundedPaginator
-from memwatch.admin.panels import Line
-from memwatch.admin.row_page import Cell, RowAdmin, RowPage, Table, figure
+from memwatch.admin.filters import ChoiceFilter
+from memwatch.admin.panels import Cell, Line, Table, figure
+from memwatch.admin.row_page import RowAdmin, RowPage
 from memwatch.models import SnapshotRollup
 from memwatch.queries.object_types import names_of
 from memwatch.queries.snapshot_mapping import NUMBERS
@@ -28,26 +27,16 @@ LENGTHS = {SnapshotRollup.Period.HOUR: timedelta(hours=1), SnapshotRollup.Period
 MOST_TYPES = 60
 
 
-class PeriodFilter(admin.SimpleListFilter):
+class PeriodFilter(ChoiceFilter):
     """Hours by default: the index orders each period by itself, not both together."""
 
     title = gettext_lazy("period")
     parameter_name = "period"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return list(SnapshotRollup.Period.choices)
-
-    def _chosen(self) -> str:
-        value = self.value()
-        return value if value in SnapshotRollup.Period.values else SnapshotRollup.Period.HOUR
-
-    def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        for key, title in self.lookup_choices:
-            query = changelist.get_query_string({self.parameter_name: key})
-            yield {"selected": self._chosen() == key, "query_string": query, "display": capfirst(title)}
+    options = SnapshotRollup.Period.choices
+    usual = SnapshotRollup.Period.HOUR
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(period=self._chosen())
+        return queryset.filter(period=self.chosen)
 
 
 @admin.register(SnapshotRollup)
@@ -63,25 +52,11 @@ class SnapshotRollupAdmin(RowAdmin):
     )
     empty = gettext_lazy("None yet: the task “prune” writes them once an hour, for hours that are over.")
 
-    @admin.display(description=gettext_lazy("from"), ordering="start")
-    def begins(self, row: SnapshotRollup) -> SafeString:
-        return formats.moment(row.start)
-
-    @admin.display(description=gettext_lazy("process"))
-    def whose(self, row: SnapshotRollup) -> SafeString:
-        return formats.link(formats.page_url("process", row.process_id), str(row.process))
-
-    @admin.display(description=gettext_lazy("snapshots"))
-    def taken(self, row: SnapshotRollup) -> SafeString:
-        return formats.number(formats.count(row.samples))
-
-    @admin.display(description=gettext_lazy("RSS, mean (least to most)"))
-    def rss(self, row: SnapshotRollup) -> SafeString:
-        return _range(row, "rss_kib")
-
-    @admin.display(description=gettext_lazy("heap used, mean (least to most)"))
-    def heap(self, row: SnapshotRollup) -> SafeString:
-        return _range(row, "heap_used_kib")
+    begins = columns.text(gettext_lazy("from"), lambda row: formats.moment(row.start), "start")
+    whose = columns.link(gettext_lazy("process"), "process")
+    taken = columns.figure(gettext_lazy("snapshots"), lambda row: formats.count(row.samples))
+    rss = columns.figure(gettext_lazy("RSS, mean (least to most)"), lambda row: _range(row, "rss_kib"))
+    heap = columns.figure(gettext_lazy("heap used, mean (least to most)"), lambda row: _range(row, "heap_used_kib"))
 
     def row_page(self, obj: SnapshotRollup, now: datetime) -> RowPage:
         end = obj.start + LENGTHS.get(SnapshotRollup.Period(obj.period), timedelta(hours=1))
@@ -93,7 +68,7 @@ class SnapshotRollupAdmin(RowAdmin):
             subtitle=_("%(since)s to %(until)s")
             % {"since": formats.exact(obj.start), "until": formats.exact(end)},
             facts=[
-                formats.link(process_url, str(obj.process)),
+                formats.link_to(obj.process),
                 format_html(
                     '<a href="{}?from={}&amp;to={}">{}</a>',
                     process_url, obj.start.strftime("%Y-%m-%dT%H:%M:%SZ"), end.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -170,9 +145,9 @@ def _mean(row: SnapshotRollup, column: str) -> str:
     return formats.NOT_MEASURED if values is None else formats.kib(round(values[1]))
 
 
-def _range(row: SnapshotRollup, column: str) -> SafeString:
+def _range(row: SnapshotRollup, column: str) -> str:
     values = _values(row, column)
     if values is None:
-        return formats.number(formats.NOT_MEASURED)
+        return formats.NOT_MEASURED
     low, mean, high = (formats.kib(round(value)) for value in values)
-    return formats.number(_("%(mean)s (%(low)s to %(high)s)") % {"mean": mean, "low": low, "high": high})
+    return _("%(mean)s (%(low)s to %(high)s)") % {"mean": mean, "low": low, "high": high}

@@ -12,42 +12,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from memwatch.admin.base import PageAdmin
-from memwatch.admin.panels import Line
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Cell:
-    """A place in a table: text, or a figure that sorts by its value."""
-
-    text: str | SafeString
-    sort: str = ""
-    is_number: bool = False
-
-
-def figure(text: str | SafeString, value: float | None) -> Cell:
-    """A figure in a column of figures."""
-    return Cell(text=text, sort="" if value is None else f"{value:.10g}", is_number=True)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Table:
-    """What belongs to the row. A heading is right-aligned where the cells below it are figures."""
-
-    title: str
-    names: Sequence[str]
-    cells: Sequence[Sequence[Cell | str | SafeString]]
-    empty: str
-    """Why it may have no row."""
-    note: str = ""
-
-    @property
-    def rows(self) -> list[list[Cell]]:
-        return [[each if isinstance(each, Cell) else Cell(text=each) for each in row] for row in self.cells]
-
-    @property
-    def heads(self) -> list[Cell]:
-        first = self.rows[0] if self.cells else []
-        return [Cell(text=name, is_number=cell.is_number) for name, cell in zip(self.names, first, strict=False)]
+from memwatch.admin.panels import Line, Table
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

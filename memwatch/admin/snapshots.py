@@ -7,22 +7,19 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotFound, HttpResponseRedirect
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.http import urlencode
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from memwatch import queries
-from memwatch.admin import comparison, formats, panels
+from memwatch.admin import columns, comparison, formats, panels
 from memwatch.admin.base import PageAdmin
-from memwatch.models import Baseline, FiguresColumns, Process, Snapshot
+from memwatch.models import Baseline, Process, Snapshot
 from memwatch.queries import Cursor
 from memwatch.queries.processes.lookup import found_by_words
 from memwatch.queries.row_ids import is_id
@@ -67,19 +64,18 @@ class SnapshotList(ChangeList):
 
 
 class FiguresAdmin(PageAdmin):
-    """Columns that snapshots and baselines share."""
+    """What snapshots and baselines share."""
 
-    @admin.display(description=gettext_lazy("RSS"))
-    def rss(self, row: FiguresColumns) -> SafeString:
-        return formats.number(formats.kib(row.rss_kib))
+    rss = columns.figure(gettext_lazy("RSS"), lambda row: formats.kib(row.rss_kib))
+    heap = columns.figure(gettext_lazy("heap used"), lambda row: formats.kib(row.heap_used_kib))
+    objects = columns.figure(gettext_lazy("objects"), lambda row: formats.count(row.total_objects))
 
-    @admin.display(description=gettext_lazy("heap used"))
-    def heap(self, row: FiguresColumns) -> SafeString:
-        return formats.number(formats.kib(row.heap_used_kib))
-
-    @admin.display(description=gettext_lazy("objects"))
-    def objects(self, row: FiguresColumns) -> SafeString:
-        return formats.number(formats.count(row.total_objects))
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The list does without the large columns."""
+        rows: QuerySet[Any] = super().get_queryset(request)
+        match = request.resolver_match
+        listed = match is not None and match.url_name == f"memwatch_{self.opts.model_name}_changelist"
+        return rows.defer("counts", "extras") if listed else rows
 
 
 @admin.register(Snapshot)
@@ -112,32 +108,18 @@ class SnapshotAdmin(FiguresAdmin):
         query = urlencode({"from": chosen[0], "to": chosen[1]})
         return HttpResponseRedirect(f"{reverse('admin:memwatch_snapshot_compare')}?{query}")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Snapshot]:
-        rows: QuerySet[Snapshot] = super().get_queryset(request)
-        listed = (
-            request.resolver_match is not None and request.resolver_match.url_name == "memwatch_snapshot_changelist"
-        )
-        return rows.defer("counts", "extras") if listed else rows
-
-    @admin.display(description=gettext_lazy("taken"))
-    def taken(self, row: Snapshot) -> SafeString:
-        return formats.when(row.timestamp)
-
-    @admin.display(description=gettext_lazy("census pause"))
-    def pause(self, row: Snapshot) -> SafeString:
-        pause = None if row.census_pause_us is None else row.census_pause_us / 1000
-        return formats.number(formats.milliseconds(pause))
+    taken = columns.when(gettext_lazy("taken"), "timestamp")
+    pause = columns.figure(
+        gettext_lazy("census pause"),
+        lambda row: formats.milliseconds(None if row.census_pause_us is None else row.census_pause_us / 1000),
+    )
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.compare_view)
+        view = self.for_viewers(self.compare_view)
         return [path("compare/", view, name="memwatch_snapshot_compare"), *super().get_urls()]
 
     def compare_view(self, request: HttpRequest) -> HttpResponse:
         """Two snapshots side by side; with ``format=csv`` or ``format=json`` as a file."""
-        if request.method not in ("GET", "HEAD"):
-            return HttpResponseNotAllowed(["GET", "HEAD"])
-        if not self.has_view_permission(request):
-            raise PermissionDenied
         kind = request.GET.get("format")
         if kind in ("csv", "json"):
             try:
@@ -146,15 +128,8 @@ class SnapshotAdmin(FiguresAdmin):
                 return HttpResponseNotFound(str(error), content_type="text/plain; charset=utf-8")
             if found is not None:
                 return comparison.download(found, kind)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "media": self.media,
-            "original": _("Compare"),
-            **comparison.page(request.GET, timezone.now()),
-        }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "admin/memwatch/compare/page.html", context)
+        context = comparison.page(request.GET, timezone.now())
+        return self.rendered(request, "admin/memwatch/compare/page.html", context)
 
     def page(self, request: HttpRequest, obj: Snapshot) -> Mapping[str, Any]:
         figures = queries.figures_of(obj)
@@ -164,7 +139,7 @@ class SnapshotAdmin(FiguresAdmin):
             "crumb": _("%(process)s, %(at)s") % {"process": obj.process, "at": formats.exact(obj.timestamp)},
             "subtitle": formats.exact(obj.timestamp),
             "facts": [
-                formats.link(formats.page_url("process", obj.process_id), str(obj.process)),
+                formats.link_to(obj.process),
                 formats.when(obj.timestamp),
                 _("received %s") % formats.exact(obj.received_at),
                 _("number %s") % formats.count(obj.seq),

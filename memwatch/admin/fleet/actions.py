@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
 from memwatch.admin.actions import Act, ConfirmForm, Outcome, Refusal, one_by_one
 from memwatch.models import Command, Process, Service
@@ -40,16 +41,17 @@ def _reset_processes(processes: Sequence[Process], user: Any, values: Mapping[st
         commands.request_snapshots([each for each in processes if each.is_alive], wait_s=baselines.WAIT_S)
         wait_s = 0.0
 
-    def reset(process: Process, by: Any, form: Mapping[str, Any]) -> None:
-        baselines.reset_process(
-            process, by=by, reason=form.get("reason", ""), idempotency_key=_key(form, process), wait_s=wait_s
-        )
+    def reset(process: Process, *, by: Any, reason: str) -> None:
+        baselines.reset_process(process, by=by, reason=reason, idempotency_key=_key(values, process), wait_s=wait_s)
 
     return one_by_one(reset)(processes, user, values)
 
 
-def _reset_service(service: Service, user: Any, values: Mapping[str, Any]) -> None:
-    baselines.reset_service(service, by=user, reason=values.get("reason", ""), idempotency_key=_key(values, service))
+def _reset_services(services: Sequence[Service], user: Any, values: Mapping[str, Any]) -> Outcome:
+    def reset(service: Service, *, by: Any, reason: str) -> None:
+        baselines.reset_service(service, by=by, reason=reason, idempotency_key=_key(values, service))
+
+    return one_by_one(reset)(services, user, values)
 
 
 def _snapshot_processes(processes: Sequence[Process], user: Any, _values: Mapping[str, Any]) -> Outcome:
@@ -80,49 +82,37 @@ def _snapshot_services(services: Sequence[Service], user: Any, values: Mapping[s
     )
 
 
-RESET_PROCESS = Act(
-    name="reset-baseline",
-    label=gettext_lazy("Reset baseline"),
-    permission="reset_baseline",
+_Reset = functools.partial(
+    Act, name="reset-baseline", label=gettext_lazy("Reset baseline"), permission="reset_baseline", form=ReasonForm
+)
+_Snapshot = functools.partial(
+    Act, name="snapshot", label=gettext_lazy("Snapshot now"), permission="take_snapshot", confirm=False
+)
+RESET_PROCESS = _Reset(
     run=_reset_processes,
-    done=lambda n: (
-        ngettext("The baseline of %d process was reset.", "The baselines of %d processes were reset.", n) % n
-    ),
+    done=ngettext_lazy("The baseline of %d process was reset.", "The baselines of %d processes were reset."),
     applies=lambda process: process.is_alive,
     becomes=gettext_lazy("is compared with its figures of now"),
     consequence=gettext_lazy(
         "The figures of now become what later ones are compared with: drift starts from 0 again. "
         "The old baseline is kept in the list of baselines. Leaks are judged as before."
     ),
-    form=ReasonForm,
 )
-SNAPSHOT_PROCESS = Act(
-    name="snapshot",
-    label=gettext_lazy("Snapshot now"),
-    permission="take_snapshot",
+SNAPSHOT_PROCESS = _Snapshot(
     run=_snapshot_processes,
-    done=lambda n: ngettext("%d process was asked for a snapshot.", "%d processes were asked for a snapshot.", n) % n,
+    done=ngettext_lazy("%d process was asked for a snapshot.", "%d processes were asked for a snapshot."),
     applies=lambda process: process.is_alive and not process.outside,
-    confirm=False,
 )
-RESET_SERVICE = Act(
-    name="reset-baseline",
-    label=gettext_lazy("Reset baseline"),
-    permission="reset_baseline",
-    run=one_by_one(_reset_service),
-    done=lambda n: ngettext("The baseline of %d service was reset.", "The baselines of %d services were reset.", n) % n,
+RESET_SERVICE = _Reset(
+    run=_reset_services,
+    done=ngettext_lazy("The baseline of %d service was reset.", "The baselines of %d services were reset."),
     becomes=gettext_lazy("its processes are compared with their median of now"),
     consequence=gettext_lazy(
         "The median of its processes' figures of now becomes what all of its processes are compared with, "
         "those that start later too. The old baseline is kept in the list of baselines."
     ),
-    form=ReasonForm,
 )
-SNAPSHOT_SERVICE = Act(
-    name="snapshot",
-    label=gettext_lazy("Snapshot now"),
-    permission="take_snapshot",
+SNAPSHOT_SERVICE = _Snapshot(
     run=_snapshot_services,
-    done=lambda n: ngettext("%d service was asked for snapshots.", "%d services were asked for snapshots.", n) % n,
-    confirm=False,
+    done=ngettext_lazy("%d service was asked for snapshots.", "%d services were asked for snapshots."),
 )

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from memwatch import queries
-from memwatch.admin import formats, panels
+from memwatch.admin import columns, formats, panels
 from memwatch.admin.base import BoundedPaginator, PageAdmin
 from memwatch.admin.fleet import actions, pages
 from memwatch.admin.leaks import tables
@@ -34,6 +34,11 @@ SHOWN_RELEASES = 5
 SHOWN_BASELINES = 5
 SHOWN_PROCESSES = 200
 SHOWN_LEAKS = 30
+
+
+def _list_of(model: str, service: Service, number: int) -> SafeString:
+    """How many rows of it the service has, as a link to their list."""
+    return formats.link(formats.changelist(model, service__id__exact=service.pk), formats.count(number))
 
 
 @admin.register(Service)
@@ -64,23 +69,18 @@ class ServiceAdmin(PageAdmin):
             leaks_open=Coalesce(Subquery(leaks.annotate(found=Count("object_type", distinct=True)).values("found")), 0),
         )
 
-    @admin.display(description=gettext_lazy("processes alive"), ordering="alive_processes")
-    def alive(self, service: Any) -> SafeString:
-        url = formats.changelist("process", service__id__exact=service.pk)
-        return formats.number(formats.link(url, formats.count(service.alive_processes)))
-
-    @admin.display(description=gettext_lazy("RSS of all"), ordering="alive_rss_kib")
-    def rss(self, service: Any) -> SafeString:
-        return formats.number(formats.kib(service.alive_rss_kib))
-
-    @admin.display(description=gettext_lazy("open leaks"), ordering="leaks_open")
-    def open_leaks(self, service: Any) -> SafeString:
-        url = formats.changelist("leak", service__id__exact=service.pk)
-        return formats.number(formats.link(url, formats.count(service.leaks_open)))
-
-    @admin.display(description=gettext_lazy("first seen"), ordering="created_at")
-    def first_seen(self, service: Service) -> SafeString:
-        return formats.when(service.created_at)
+    alive = columns.figure(
+        gettext_lazy("processes alive"),
+        lambda service: _list_of("process", service, service.alive_processes),
+        "alive_processes",
+    )
+    rss = columns.figure(
+        gettext_lazy("RSS of all"), lambda service: formats.kib(service.alive_rss_kib), "alive_rss_kib"
+    )
+    open_leaks = columns.figure(
+        gettext_lazy("open leaks"), lambda service: _list_of("leak", service, service.leaks_open), "leaks_open"
+    )
+    first_seen = columns.when(gettext_lazy("first seen"), "created_at")
 
     def page(self, request: HttpRequest, obj: Service) -> Mapping[str, Any]:
         now = timezone.now()
@@ -169,13 +169,8 @@ class ReleaseAdmin(RowAdmin):
         rows: QuerySet[Release] = super().get_queryset(request).select_related("service")
         return rows.annotate(running=Coalesce(Subquery(alive.annotate(found=Count("pk")).values("found")), 0))
 
-    @admin.display(description=gettext_lazy("first seen"), ordering="first_seen_at")
-    def first_seen(self, release: Release) -> SafeString:
-        return formats.when(release.first_seen_at)
-
-    @admin.display(description=gettext_lazy("processes alive"), ordering="running")
-    def alive(self, release: Any) -> SafeString:
-        return formats.number(formats.count(release.running))
+    first_seen = columns.when(gettext_lazy("first seen"), "first_seen_at")
+    alive = columns.figure(gettext_lazy("processes alive"), lambda release: formats.count(release.running), "running")
 
     def row_page(self, obj: Release, now: datetime) -> RowPage:
         return pages.release(obj, now)
@@ -190,9 +185,7 @@ class ObjectTypeAdmin(RowAdmin):
     about = gettext_lazy("Python types that any process has reported, with the processes that have most of them.")
     empty = gettext_lazy("No census yet: the first comes with the first snapshots.")
 
-    @admin.display(description=gettext_lazy("type"), ordering="name")
-    def shown_name(self, row: ObjectType) -> SafeString:
-        return formats.type_name(row.name)
+    shown_name = columns.text(gettext_lazy("type"), lambda row: formats.type_name(row.name), "name")
 
     def row_page(self, obj: ObjectType, now: datetime) -> RowPage:
         return pages.object_type(obj, now)

@@ -11,9 +11,9 @@ from django.utils.translation import ngettext
 
 from memwatch.admin import formats
 from memwatch.admin.leaks import tables
-from memwatch.admin.panels import Line
+from memwatch.admin.panels import Cell, Line, Table, figure
 from memwatch.admin.process_tables import process_state
-from memwatch.admin.row_page import Cell, RowPage, Table, figure
+from memwatch.admin.row_page import RowPage
 from memwatch.models import Leak, ObjectType, Release
 from memwatch.queries.leaks import expected_growth_of, leaks_of_type
 from memwatch.queries.processes.releases import release_state, releases_with_leaks
@@ -35,7 +35,7 @@ def release(row: Release, now: datetime) -> RowPage:
         sentence=_release_sentence(state.alive, state.leaking, newest=newest),
         tone="high" if state.leaks_now else "",
         facts=[
-            formats.link(formats.page_url("service", row.service_id), row.service.name),
+            formats.link_to(row.service),
             format_html(_("first seen {}"), formats.when(row.first_seen_at, now)),
         ],
         tiles=[
@@ -61,7 +61,6 @@ def release(row: Release, now: datetime) -> RowPage:
                     ]
                     for each in around
                 ],
-                empty="",
             ),
         ],
     )
@@ -104,7 +103,7 @@ def object_type(row: ObjectType, now: datetime) -> RowPage:
                 names=[_("Process"), _("State"), _("Objects"), _("Counted")],
                 cells=[
                     [
-                        formats.link(formats.page_url("process", snapshot.process_id), str(snapshot.process)),
+                        formats.link_to(snapshot.process),
                         process_state(snapshot.process),
                         figure(formats.count(count), count),
                         formats.when(snapshot.timestamp, now),
@@ -120,7 +119,7 @@ def object_type(row: ObjectType, now: datetime) -> RowPage:
                 names=[_("Pattern"), _("Service"), _("Reason"), _("Until")],
                 cells=[
                     [
-                        formats.link(formats.page_url("expectedgrowth", rule.pk), rule.type_pattern),
+                        formats.link_to(rule, rule.type_pattern),
                         str(rule.service or _("all")),
                         rule.reason,
                         formats.when(rule.expires_at, now) if rule.expires_at else _("for good"),

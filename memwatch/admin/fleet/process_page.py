@@ -104,7 +104,7 @@ def baseline_text(baseline: Baseline | None, now: datetime) -> str | SafeString:
     how = _("set automatically") if baseline.automatic else _("reset")
     return format_html(
         _("Compared with the {} {}, {} {}."),
-        formats.link(formats.page_url("baseline", baseline.pk), _("baseline")),
+        formats.link_to(baseline, _("baseline")),
         whose,
         how,
         formats.when(baseline.created_at, now),
@@ -153,14 +153,14 @@ def _census_line(process: Process) -> panels.Line:
 
 def _facts(process: Process, now: datetime) -> list[str | SafeString]:
     facts: list[str | SafeString] = [
-        formats.link(formats.page_url("service", process.service_id), process.service.name),
+        formats.link_to(process.service),
         _("pid %d") % process.pid,
         format_html(_("started {}"), formats.when(process.started_at, now)),
         format_html(_("last seen {}"), formats.when(process.last_seen_at, now)),
     ]
     if process.release:
         name = _("release %s") % process.release.name
-        facts.insert(1, formats.link(formats.page_url("release", process.release.pk), name))
+        facts.insert(1, formats.link_to(process.release, name))
     if process.growing_since and process.is_alive:
         rate = formats.megabytes((process.growth_kib_per_hour or 0) / KIB_PER_MB)
         facts.append(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import PermissionDenied
 from django.db.models import F, FloatField, QuerySet
 from django.db.models.functions import Cast, NullIf
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
@@ -20,8 +18,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from memwatch import queries
-from memwatch.admin import formats
+from memwatch.admin import columns, formats
 from memwatch.admin.base import Listed, PageAdmin
+from memwatch.admin.filters import ChoiceFilter
 from memwatch.admin.fleet import actions, process_page, slots
 from memwatch.admin.process_tables import counted_objects, process_state
 from memwatch.models import Process
@@ -33,47 +32,43 @@ def _figure(process: Any, name: str) -> Any:
     return None if figures is None else getattr(figures, name)
 
 
-class StateFilter(admin.SimpleListFilter):
+def _leaks(process: Any) -> str | SafeString:
+    found = process.shown.open_leaks
+    url = formats.changelist("leak", process__id__exact=process.pk)
+    return formats.link(url, formats.count(found)) if found else "0"
+
+
+class StateFilter(ChoiceFilter):
     """Shows the living unless asked otherwise: recycled workers pile up."""
 
     title = gettext_lazy("state")
     parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [
-            ("alive", gettext_lazy("Alive")),
-            ("stale", gettext_lazy("Stale (no goodbye)")),
-            ("ended", gettext_lazy("Ended")),
-            ("all", gettext_lazy("All")),
-        ]
-
-    def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        value = self.value() or "alive"
-        for key, title in self.lookup_choices:
-            query = changelist.get_query_string({self.parameter_name: key})
-            yield {"selected": value == key, "query_string": query, "display": title}
+    options = (
+        ("alive", gettext_lazy("Alive")),
+        ("stale", gettext_lazy("Stale (no goodbye)")),
+        ("ended", gettext_lazy("Ended")),
+        ("all", gettext_lazy("All")),
+    )
+    usual = "alive"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = self.value() or "alive"
-        if value == "all":
+        if self.chosen == "all":
             return queryset
-        if value == "stale":
+        if self.chosen == "stale":
             return queryset.filter(ended_at__isnull=False, end_reason=Process.End.STALE)
-        return queryset.filter(ended_at__isnull=value == "alive")
+        return queryset.filter(ended_at__isnull=self.chosen == "alive")
 
 
-class LeakingFilter(admin.SimpleListFilter):
+class LeakingFilter(ChoiceFilter):
     title = gettext_lazy("leaks")
     parameter_name = "leaking"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", gettext_lazy("With open leaks")), ("no", gettext_lazy("Without"))]
+    options = (("yes", gettext_lazy("With open leaks")), ("no", gettext_lazy("Without")))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         leaking = leaking_processes()
-        if self.value() == "yes":
+        if self.chosen == "yes":
             return queryset.filter(pk__in=leaking)
-        return queryset.exclude(pk__in=leaking) if self.value() == "no" else queryset
+        return queryset.exclude(pk__in=leaking) if self.chosen == "no" else queryset
 
 
 class ProcessList(Listed):
@@ -122,48 +117,32 @@ class ProcessAdmin(PageAdmin):
             facts.append(process.release.name)
         return format_html('{}<span class="mw-second">{}</span>', process.slot, " · ".join(facts))
 
-    @admin.display(description=gettext_lazy("state"), ordering="ended_at")
-    def state_shown(self, process: Process) -> SafeString:
-        return process_state(process)
-
-    @admin.display(description=gettext_lazy("RSS"), ordering="last_snapshot__rss_kib")
-    def rss(self, process: Any) -> SafeString:
-        return formats.number(formats.megabytes(_figure(process, "rss_mb")))
-
-    @admin.display(description=gettext_lazy("heap used"), ordering="last_snapshot__heap_used_kib")
-    def heap(self, process: Any) -> SafeString:
-        return formats.number(formats.megabytes(_figure(process, "heap_used_mb")))
-
-    @admin.display(description=gettext_lazy("of limit"), ordering="used_share")
-    def heap_share(self, process: Any) -> SafeString:
-        return formats.number(formats.percent(_figure(process, "heap_percent")))
-
-    @admin.display(description=gettext_lazy("objects"), ordering="last_snapshot__total_objects")
-    def objects(self, process: Any) -> SafeString:
-        return counted_objects(process.shown)
-
-    @admin.display(description=gettext_lazy("heap drift"))
-    def drift(self, process: Any) -> SafeString:
-        return formats.number(formats.signed_percent(process.shown.drift_percent))
-
-    @admin.display(description=gettext_lazy("leaks"))
-    def open_leaks(self, process: Any) -> SafeString:
-        found = process.shown.open_leaks
-        if not found:
-            return formats.number("0")
-        return formats.number(
-            formats.link(formats.changelist("leak", process__id__exact=process.pk), formats.count(found))
-        )
-
-    @admin.display(description=gettext_lazy("last seen"), ordering="last_seen_at")
-    def last_seen(self, process: Process) -> SafeString:
-        return formats.when(process.last_seen_at)
+    state_shown = columns.text(gettext_lazy("state"), process_state, "ended_at")
+    open_leaks = columns.figure(gettext_lazy("leaks"), _leaks)
+    rss = columns.figure(
+        gettext_lazy("RSS"), lambda process: formats.megabytes(_figure(process, "rss_mb")), "last_snapshot__rss_kib"
+    )
+    heap = columns.figure(
+        gettext_lazy("heap used"),
+        lambda process: formats.megabytes(_figure(process, "heap_used_mb")),
+        "last_snapshot__heap_used_kib",
+    )
+    heap_share = columns.figure(
+        gettext_lazy("of limit"), lambda process: formats.percent(_figure(process, "heap_percent")), "used_share"
+    )
+    drift = columns.figure(
+        gettext_lazy("heap drift"), lambda process: formats.signed_percent(process.shown.drift_percent)
+    )
+    objects = columns.text(
+        gettext_lazy("objects"), lambda process: counted_objects(process.shown), "last_snapshot__total_objects"
+    )
+    last_seen = columns.when(gettext_lazy("last seen"), "last_seen_at")
 
     def page(self, request: HttpRequest, obj: Process) -> Mapping[str, Any]:
         return process_page.context(obj, request.GET, timezone.now())
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.slot_view)
+        view = self.for_viewers(self.slot_view)
         return [
             path("slot/<int:service>/<path:host>/<int:slot>/", view, name="memwatch_process_slot"),
             *super().get_urls(),
@@ -171,19 +150,7 @@ class ProcessAdmin(PageAdmin):
 
     def slot_view(self, request: HttpRequest, service: int, host: str, slot: int) -> HttpResponse:
         """Every process that held a slot, one after the other, in one chart."""
-        if request.method not in ("GET", "HEAD"):
-            return HttpResponseNotAllowed(["GET", "HEAD"])
-        if not self.has_view_permission(request):
-            raise PermissionDenied
         found = slots.context(service, host, slot, request.GET, timezone.now())
         if found is None:
             return self.gone(request, host)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "original": found["title"],
-            "media": self.media,
-            **found,
-        }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "admin/memwatch/slot/page.html", context)
+        return self.rendered(request, "admin/memwatch/slot/page.html", found)

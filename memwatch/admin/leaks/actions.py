@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from memwatch.admin.actions import Act, ConfirmForm, Outcome, one_by_one
 from memwatch.admin.fleet import actions
@@ -96,26 +97,6 @@ def _state(leak: Leak) -> str:
     return str(leak.get_state_display())
 
 
-def _acknowledge(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
-    leak_actions.acknowledge(leak, by=user, comment=values["comment"])
-
-
-def _snooze(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
-    leak_actions.snooze(leak, until=values["until"], by=user, comment=values["comment"])
-
-
-def _resolve(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
-    leak_actions.resolve(leak, by=user, comment=values["comment"])
-
-
-def _reopen(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
-    leak_actions.reopen(leak, by=user, comment=values["comment"])
-
-
-def _comment(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
-    leak_actions.comment(leak, by=user, comment=values["comment"])
-
-
 def _snapshot(rows: Sequence[Leak], user: Any, values: Mapping[str, Any]) -> Outcome:
     processes = {leak.process.pk: leak.process for leak in rows if leak.process is not None}
     return actions.SNAPSHOT_PROCESS.run(list(processes.values()), user, values)
@@ -125,54 +106,44 @@ def _has_a_living_process(leak: Leak) -> bool:
     return leak.process is not None and actions.SNAPSHOT_PROCESS.applies(leak.process)
 
 
-def _suppress(leak: Leak, user: Any, values: Mapping[str, Any]) -> None:
-    leak_actions.suppress(leak, by=user, reason=values["reason"], until=values["until"])
+_LeakAct = functools.partial(Act, permission="act_on_leak", state=_state)
 
-
-ACKNOWLEDGE = Act(
+ACKNOWLEDGE = _LeakAct(
     name="acknowledge",
     label=gettext_lazy("Acknowledge"),
-    permission="act_on_leak",
-    state=_state,
     becomes=Leak.State.ACKNOWLEDGED.label,
-    run=one_by_one(_acknowledge),
-    done=lambda n: ngettext("%d leak was acknowledged.", "%d leaks were acknowledged.", n) % n,
+    run=one_by_one(leak_actions.acknowledge),
+    done=ngettext_lazy("%d leak was acknowledged.", "%d leaks were acknowledged."),
     applies=lambda leak: leak.state in (OPEN, SNOOZED),
     consequence=gettext_lazy("Others see that you are working on it. memwatch keeps updating the leak."),
     form=CommentForm,
 )
-SNOOZE = Act(
+SNOOZE = _LeakAct(
     name="snooze",
     label=gettext_lazy("Snooze"),
-    permission="act_on_leak",
-    state=_state,
     becomes=Leak.State.SNOOZED.label,
-    run=one_by_one(_snooze),
-    done=lambda n: ngettext("%d leak was snoozed.", "%d leaks were snoozed.", n) % n,
+    run=one_by_one(leak_actions.snooze),
+    done=ngettext_lazy("%d leak was snoozed.", "%d leaks were snoozed."),
     applies=lambda leak: leak.state in (OPEN, ACKNOWLEDGED, SNOOZED),
     consequence=gettext_lazy("It raises no alert until then, unless its severity rises."),
     form=SnoozeForm,
 )
-RESOLVE = Act(
+RESOLVE = _LeakAct(
     name="resolve",
     label=gettext_lazy("Resolve"),
-    permission="act_on_leak",
-    state=_state,
     becomes=Leak.State.RESOLVED.label,
-    run=one_by_one(_resolve),
-    done=lambda n: ngettext("%d leak was resolved.", "%d leaks were resolved.", n) % n,
+    run=one_by_one(leak_actions.resolve),
+    done=ngettext_lazy("%d leak was resolved.", "%d leaks were resolved."),
     applies=lambda leak: leak.state != RESOLVED,
     consequence=gettext_lazy("memwatch closes the leak, and reopens it if it keeps growing."),
     form=CommentForm,
 )
-SUPPRESS = Act(
+SUPPRESS = _LeakAct(
     name="suppress",
     label=gettext_lazy("Suppress as expected"),
-    permission="act_on_leak",
-    state=_state,
     becomes=Leak.State.SUPPRESSED.label,
-    run=one_by_one(_suppress),
-    done=lambda n: ngettext("%d leak was suppressed.", "%d leaks were suppressed.", n) % n,
+    run=one_by_one(leak_actions.suppress),
+    done=ngettext_lazy("%d leak was suppressed.", "%d leaks were suppressed."),
     applies=lambda leak: leak.state not in (RESOLVED, SUPPRESSED),
     consequence=gettext_lazy(
         "memwatch expects this type to grow in this service from now on: it opens no leak and raises no alert. "
@@ -180,14 +151,12 @@ SUPPRESS = Act(
     ),
     form=SuppressForm,
 )
-REOPEN = Act(
+REOPEN = _LeakAct(
     name="reopen",
     label=gettext_lazy("Reopen"),
-    permission="act_on_leak",
-    state=_state,
     becomes=Leak.State.OPEN.label,
-    run=one_by_one(_reopen),
-    done=lambda n: ngettext("%d leak was reopened.", "%d leaks were reopened.", n) % n,
+    run=one_by_one(leak_actions.reopen),
+    done=ngettext_lazy("%d leak was reopened.", "%d leaks were reopened."),
     applies=lambda leak: leak.state != OPEN,
     consequence=gettext_lazy(
         "memwatch reopens the leak and raises its alert. If the leak was suppressed, memwatch also ends the expected "
@@ -195,13 +164,11 @@ REOPEN = Act(
     ),
     form=CommentForm,
 )
-COMMENT = Act(
+COMMENT = _LeakAct(
     name="comment",
     label=gettext_lazy("Comment"),
-    permission="act_on_leak",
-    run=one_by_one(_comment),
-    done=lambda n: ngettext("Comment added to %d leak.", "Comment added to %d leaks.", n) % n,
-    state=_state,
+    run=one_by_one(leak_actions.comment),
+    done=ngettext_lazy("Comment added to %d leak.", "Comment added to %d leaks."),
     becomes=gettext_lazy("unchanged, with the comment in its history"),
     form=SaidForm,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -12,41 +12,28 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from memwatch.admin import formats
+from memwatch.admin import columns, formats
 from memwatch.admin.actions import Act
 from memwatch.admin.base import PageAdmin
+from memwatch.admin.filters import ChoiceFilter
 from memwatch.admin.leaks import actions, causes, evidence
 from memwatch.admin.leaks import page as leak_page
 from memwatch.models import Leak
-from memwatch.queries.leaks import SEVERITY_RANK
 
 
-class StateFilter(admin.SimpleListFilter):
-    """Shows open and acknowledged leaks by default."""
-
+class StateFilter(ChoiceFilter):
     title = gettext_lazy("state")
     parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("active", gettext_lazy("open or acknowledged")), *Leak.State.choices, ("all", gettext_lazy("all"))]
-
-    def _chosen(self) -> str:
-        return self.value() or "active"
-
-    def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        for key, title in self.lookup_choices:
-            query = changelist.get_query_string({self.parameter_name: key})
-            yield {"selected": self._chosen() == key, "query_string": query, "display": capfirst(title)}
+    options = (("active", gettext_lazy("open or acknowledged")), *Leak.State.choices, ("all", gettext_lazy("all")))
+    usual = "active"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        chosen = self._chosen()
-        if chosen == "active":
+        if self.chosen == "active":
             return queryset.filter(state__in=(Leak.State.OPEN, Leak.State.ACKNOWLEDGED))
-        return queryset.filter(state=chosen) if chosen in Leak.State.values else queryset
+        return queryset if self.chosen == "all" else queryset.filter(state=self.chosen)
 
 
 @admin.register(Leak)
@@ -93,32 +80,25 @@ class LeakAdmin(PageAdmin):
     def shown_type(self, leak: Leak) -> SafeString:
         held_in = evidence.held_in(leak)
         held = format_html('<span class="mw-second">{}</span>', _("in %s") % held_in) if held_in else ""
-        name = formats.link(formats.page_url("leak", leak.pk), formats.type_name(evidence.name_of(leak)))
+        name = formats.link_to(leak, formats.type_name(evidence.name_of(leak)))
         return format_html('{}{}<div class="mw-second">{}</div>', name, held, causes.where(leak))
 
-    @admin.display(description=gettext_lazy("severity"), ordering=SEVERITY_RANK)
-    def severity_shown(self, leak: Leak) -> SafeString:
-        return formats.severity_badge(leak.severity, leak.get_severity_display())
-
-    @admin.display(description=gettext_lazy("state"), ordering="state")
-    def state_shown(self, leak: Leak) -> SafeString:
-        return formats.state_badge(leak.state, leak.get_state_display())
-
-    @admin.display(description=gettext_lazy("growth"), ordering="growth_count")
-    def growth(self, leak: Leak) -> SafeString:
-        return formats.number(evidence.growth(leak, leak.growth_count))
-
-    @admin.display(description=gettext_lazy("an hour"), ordering="growth_per_hour")
-    def per_hour(self, leak: Leak) -> SafeString:
-        return formats.number(evidence.growth(leak, leak.growth_per_hour))
-
-    @admin.display(description=gettext_lazy("exhausted in"), ordering="time_to_exhaustion_s")
-    def exhaustion(self, leak: Leak) -> SafeString:
-        return formats.number(formats.duration(leak.time_left_s(timezone.now())))
-
-    @admin.display(description=gettext_lazy("grows since"), ordering="started_at")
-    def since(self, leak: Leak) -> SafeString:
-        return formats.when(leak.started_at or leak.detected_at)
+    severity_shown = columns.severity()
+    state_shown = columns.state()
+    growth = columns.figure(
+        gettext_lazy("growth"), lambda leak: evidence.growth(leak, leak.growth_count), "growth_count"
+    )
+    per_hour = columns.figure(
+        gettext_lazy("an hour"), lambda leak: evidence.growth(leak, leak.growth_per_hour), "growth_per_hour"
+    )
+    exhaustion = columns.figure(
+        gettext_lazy("exhausted in"),
+        lambda leak: formats.duration(leak.time_left_s(timezone.now())),
+        "time_to_exhaustion_s",
+    )
+    since = columns.text(
+        gettext_lazy("grows since"), lambda leak: formats.when(leak.started_at or leak.detected_at), "started_at"
+    )
 
     def page(self, request: HttpRequest, obj: Leak) -> Mapping[str, Any]:
         found = leak_page.context(obj, request.GET, timezone.now())

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import Case, Count, F, QuerySet, Value, When, Window
 from django.db.models.functions import RowNumber
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin import formats
 from memwatch.admin.actions import MOST_ROWS
 from memwatch.admin.base import Listed
+from memwatch.admin.filters import ChoiceFilter
 from memwatch.admin.leaks.tables import each_process_url
 from memwatch.models import Leak
 from memwatch.queries.leaks import SEVERITY_RANK
@@ -38,19 +36,16 @@ MOST_URGENT = (SEVERITY_RANK.desc(), F("time_to_exhaustion_s").asc(nulls_last=Tr
 """An order: by severity, then by the time that memory lasts."""
 
 
-class RowsFilter(admin.SimpleListFilter):
+class RowsFilter(ChoiceFilter):
     """A row for each cause unless asked otherwise."""
 
     title = gettext_lazy("rows")
     parameter_name = BY
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("cause", gettext_lazy("one for each service and type")), ("process", gettext_lazy("one per process"))]
-
-    def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        for key, title in self.lookup_choices:
-            query = changelist.get_query_string({BY: key})
-            yield {"selected": (self.value() or "cause") == key, "query_string": query, "display": capfirst(title)}
+    options = (
+        ("cause", gettext_lazy("one for each service and type")),
+        ("process", gettext_lazy("one per process")),
+    )
+    usual = "cause"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset

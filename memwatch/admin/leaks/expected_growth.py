@@ -12,11 +12,12 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
-from memwatch.admin import formats
+from memwatch.admin import columns, formats
 from memwatch.admin.actions import Act, one_by_one
 from memwatch.admin.base import ListedAdmin
+from memwatch.admin.filters import ChoiceFilter
 from memwatch.models import ExpectedGrowth
 from memwatch.queries.leaks import suppressed_by
 from memwatch.services.leaks import actions
@@ -32,8 +33,8 @@ END = Act(
     name="end",
     label=gettext_lazy("End"),
     permission="change_expectedgrowth",
-    run=one_by_one(lambda rule, user, _values: actions.end_expected_growth(rule, by=user)),
-    done=lambda n: ngettext("%d rule was ended.", "%d rules were ended.", n) % n,
+    run=one_by_one(actions.end_expected_growth),
+    done=ngettext_lazy("%d rule was ended.", "%d rules were ended."),
     applies=_in_force,
     state=lambda rule: str(_("in force")) if _in_force(rule) else str(_("ended")),
     becomes=gettext_lazy("ended"),
@@ -44,18 +45,16 @@ END = Act(
 )
 
 
-class ForceFilter(admin.SimpleListFilter):
+class ForceFilter(ChoiceFilter):
     title = gettext_lazy("state")
     parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("force", gettext_lazy("In force")), ("ended", gettext_lazy("Ended"))]
+    options = (("force", gettext_lazy("In force")), ("ended", gettext_lazy("Ended")))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         in_force = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-        if self.value() == "force":
+        if self.chosen == "force":
             return queryset.filter(in_force)
-        return queryset.exclude(in_force) if self.value() == "ended" else queryset
+        return queryset.exclude(in_force) if self.chosen == "ended" else queryset
 
 
 @admin.register(ExpectedGrowth)
@@ -74,9 +73,6 @@ class ExpectedGrowthAdmin(ListedAdmin):
     empty = gettext_lazy(
         "No expected growth. Use “Suppress as expected” on the page of a leak, or add a pattern here in advance."
     )
-
-    class Media:
-        css = {"all": ("memwatch/admin.css",)}  # noqa: RUF012 - Django reads a plain dict
 
     def get_fieldsets(self, request: HttpRequest, obj: ExpectedGrowth | None = None) -> Any:
         """What is asked for; of one that is there also what it did."""
@@ -98,31 +94,27 @@ class ExpectedGrowthAdmin(ListedAdmin):
             obj.created_by = request.user  # type: ignore[assignment]
         super().save_model(request, obj, form, change)
 
-    @admin.display(description=gettext_lazy("type pattern"), ordering="type_pattern")
-    def pattern(self, rule: ExpectedGrowth) -> SafeString:
-        return formats.type_name(rule.type_pattern)
+    pattern = columns.text(
+        gettext_lazy("type pattern"), lambda rule: formats.type_name(rule.type_pattern), "type_pattern"
+    )
+    until = columns.text(
+        gettext_lazy("until"),
+        lambda rule: formats.when(rule.expires_at) if rule.expires_at else _("for good"),
+        "expires_at",
+    )
+    held_back = columns.figure(gettext_lazy("leaks suppressed"), lambda rule: formats.count(rule.matches), "matches")
+    suppressed = columns.figure(
+        gettext_lazy("verdicts suppressed"),
+        lambda rule: formats.count(rule.suppressed_verdicts),
+        "suppressed_verdicts",
+    )
+    last_held_back = columns.when(gettext_lazy("last match"), "last_matched_at")
 
     @admin.display(description=gettext_lazy("state"), ordering="expires_at")
     def state_shown(self, rule: ExpectedGrowth) -> SafeString:
         if _in_force(rule):
             return formats.badge("state", "alive", _("in force"), "●")
         return formats.badge("state", "ended", _("ended"), "○")
-
-    @admin.display(description=gettext_lazy("until"), ordering="expires_at")
-    def until(self, rule: ExpectedGrowth) -> SafeString | str:
-        return formats.when(rule.expires_at) if rule.expires_at else _("for good")
-
-    @admin.display(description=gettext_lazy("leaks suppressed"), ordering="matches")
-    def held_back(self, rule: ExpectedGrowth) -> SafeString:
-        return formats.number(formats.count(rule.matches))
-
-    @admin.display(description=gettext_lazy("verdicts suppressed"), ordering="suppressed_verdicts")
-    def suppressed(self, rule: ExpectedGrowth) -> SafeString:
-        return formats.number(formats.count(rule.suppressed_verdicts))
-
-    @admin.display(description=gettext_lazy("last match"), ordering="last_matched_at")
-    def last_held_back(self, rule: ExpectedGrowth) -> SafeString:
-        return formats.when(rule.last_matched_at)
 
     @admin.display(description=gettext_lazy("leaks suppressed now"))
     def leaks_shown(self, rule: ExpectedGrowth) -> SafeString | str:

@@ -48,7 +48,7 @@ def context(leak: Leak, query: Mapping[str, str], now: datetime) -> dict[str, An
         **_standing(leak, events, now),
         "badges": [
             _severity_badge(leak),
-            formats.state_badge(leak.state, leak.get_state_display()),
+            formats.state_of(leak),
             formats.badge("confidence", leak.confidence, _("%s confidence") % leak.get_confidence_display()),
         ],
         "facts": _facts(leak, now),
@@ -168,12 +168,12 @@ def _subtitle(leak: Leak, recordings: Sequence[Recording]) -> str:
 
 
 def _facts(leak: Leak, now: datetime) -> list[str | SafeString]:
-    facts: list[str | SafeString] = [formats.link(formats.page_url("service", leak.service_id), leak.service.name)]
+    facts: list[str | SafeString] = [formats.link_to(leak.service)]
     if leak.process:
-        facts.append(formats.link(formats.page_url("process", leak.process.pk), str(leak.process)))
+        facts.append(formats.link_to(leak.process))
         if leak.process.release:
             name = _("release %s") % leak.process.release.name
-            facts.append(formats.link(formats.page_url("release", leak.process.release.pk), name))
+            facts.append(formats.link_to(leak.process.release, name))
         if leak.process.ended_at:
             facts.append(format_html(_("the process ended {}"), formats.when(leak.process.ended_at, now)))
     facts += _lives_judged(leak)
@@ -207,10 +207,9 @@ def _standing(leak: Leak, events: Sequence[LeakEvent], now: datetime) -> dict[st
 
 
 def _severity_badge(leak: Leak) -> SafeString:
-    label = leak.get_severity_display()
     if leak.state == Leak.State.RESOLVED:
-        return formats.badge("was", "was", _("was %s") % label)
-    return formats.severity_badge(leak.severity, label)
+        return formats.badge("was", "was", _("was %s") % leak.get_severity_display())
+    return formats.severity_of(leak)
 
 
 def _closed(leak: Leak, events: Sequence[LeakEvent], now: datetime) -> SafeString:

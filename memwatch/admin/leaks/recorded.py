@@ -25,7 +25,7 @@ def row(recording: Recording) -> dict[str, Any]:
     return {
         "url": formats.page_url("recording", recording.pk),
         "kind": recording.get_kind_display(),
-        "state": formats.state_badge(recording.state, recording.get_state_display()),
+        "state": formats.state_of(recording),
         "at": formats.when(recording.requested_at),
         "by": recording.asked_by,
         "error": recording.error,

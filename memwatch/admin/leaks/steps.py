@@ -192,7 +192,7 @@ def _links(leaks: Sequence[Leak]) -> SafeString:
         "{} ({})",
         (
             (
-                formats.link(formats.page_url("leak", each.pk), evidence.name_of(each)),
+                formats.link_to(each, evidence.name_of(each)),
                 formats.leak_growth(each.kind, each.growth_count),
             )
             for each in leaks

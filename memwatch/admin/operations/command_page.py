@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from memwatch.admin import formats
-from memwatch.admin.panels import Line
-from memwatch.admin.row_page import RowPage, Table, figure
+from memwatch.admin.panels import Line, Table, figure
+from memwatch.admin.row_page import RowPage
 from memwatch.models import Command
 from memwatch.queries.operations import other_commands
 from memwatch.queries.recordings import recording_of
@@ -77,11 +77,11 @@ def page(command: Command, now: datetime) -> RowPage:
     return RowPage(
         title=capfirst(name_of(command)),
         subtitle=_("asked of %s") % process,
-        state=formats.state_badge(command.state, command.get_state_display()),
+        state=formats.state_of(command),
         sentence=_sentence(command, now),
         tone=_TONES.get(Command.State(command.state), "") if command.state in Command.State.values else "",
         facts=[
-            formats.link(formats.page_url("process", process.pk), str(process)),
+            formats.link_to(process),
             format_html(_("asked {} by {}"), formats.when(command.created_at, now), command.created_by or "memwatch"),
         ],
         tiles=[
@@ -100,8 +100,8 @@ def page(command: Command, now: datetime) -> RowPage:
                 names=[_("Asked to"), _("State"), _("Asked"), _("Answered after"), _("By"), _("Answer")],
                 cells=[
                     [
-                        formats.link(formats.page_url("command", each.pk), name_of(each)),
-                        formats.state_badge(each.state, each.get_state_display()),
+                        formats.link_to(each, name_of(each)),
+                        formats.state_of(each),
                         formats.when(each.created_at, now),
                         figure(seconds(took_s(each)), took_s(each)),
                         str(each.created_by or _("memwatch")),

@@ -7,13 +7,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy
 
-from memwatch.admin import formats
 from memwatch.admin.base import SinglePageAdmin
 from memwatch.models import Operations
 
@@ -60,19 +59,11 @@ SECTIONS: tuple[tuple[Promise, dict[str, Promise]], ...] = (
 class OperationsAdmin(SinglePageAdmin):
     page_template = "admin/memwatch/operations/page.html"
     page_title = gettext_lazy("Settings & operations")
+    row_model = "lease"
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Whether there is anything on the page for this user."""
         return bool(self._sections(request, own=True))
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        return HttpResponseRedirect(formats.page_url("lease", object_id))
 
     def page(self, request: HttpRequest) -> Mapping[str, Any]:
         return {"sections": self._sections(request)}

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from memwatch.admin import formats
-from memwatch.admin.panels import Line
-from memwatch.admin.row_page import RowPage, Table, Text, figure
+from memwatch.admin.panels import Line, Table, figure
+from memwatch.admin.row_page import RowPage, Text
 from memwatch.models import Counter, Lease, RejectedReport
 from memwatch.queries import counters
 from memwatch.queries.operations import rejected_alike
@@ -116,7 +116,7 @@ def rejected(report: RejectedReport, now: datetime) -> RowPage:
                 names=[_("Received"), _("Detail"), _("Size")],
                 cells=[
                     [
-                        formats.link(formats.page_url("rejectedreport", each.pk), formats.age(each.received_at, now)),
+                        formats.link_to(each, formats.age(each.received_at, now)),
                         Truncator(each.detail).chars(LONGEST),
                         figure(size(each.size), each.size),
                     ]
@@ -154,13 +154,12 @@ def counter(row: Counter, now: datetime) -> RowPage:
                 names=[_("Of"), _("Total"), _("Share")],
                 cells=[
                     [
-                        formats.link(formats.page_url("counter", each.pk), labels_text(each)),
+                        formats.link_to(each, labels_text(each)),
                         figure(formats.count(each.value), each.value),
                         figure(formats.percent(each.value / whole * 100 if whole else None), each.value),
                     ]
                     for each in siblings
                 ],
-                empty="",
                 note=_("All of them together: %s") % formats.count(whole),
             )
         ],
@@ -202,6 +201,16 @@ def every_s(name: str) -> float | None:
     return float(found["schedule"]) if found else None
 
 
+def task_of(row: Lease) -> str:
+    """What the work does; empty for work of another version."""
+    return str(WORK[row.name][1]) if row.name in WORK else ""
+
+
+def held_until(row: Lease, now: datetime | None = None) -> SafeString | str:
+    """The end of the lease; a dash while nobody holds it."""
+    return formats.when(row.expires_at, now) if row.holder else formats.NOT_MEASURED
+
+
 def lease(row: Lease, now: datetime) -> RowPage:
     """The page of work that one worker does at a time."""
     state, every = state_of(row, now), every_s(row.name)
@@ -213,7 +222,7 @@ def lease(row: Lease, now: datetime) -> RowPage:
     }
     return RowPage(
         title=row.name.replace("_", " ").removeprefix("memwatch."),
-        subtitle=str(WORK[row.name][1]) if row.name in WORK else _("work that one worker does at a time"),
+        subtitle=task_of(row) or _("work that one worker does at a time"),
         state=lease_badge(row, now),
         sentence=sentences[state],
         tone={"working": "good", "done": "good", "late": "high", "never": "medium"}[state],
@@ -227,7 +236,7 @@ def lease(row: Lease, now: datetime) -> RowPage:
             Line(label=_("Worker"), value=row.holder or _("no worker")),
             Line(
                 label=_("Held until"),
-                value=formats.when(row.expires_at, now) if row.holder else formats.NOT_MEASURED,
+                value=held_until(row, now),
                 hint=_("then another may take it") if row.holder else "",
             ),
         ],

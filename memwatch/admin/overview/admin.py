@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -38,18 +38,10 @@ REFRESH_S = 30
 class OverviewAdmin(SinglePageAdmin):
     page_template = "admin/memwatch/overview/page.html"
     page_title = gettext_lazy("Memory of the fleet")
+    row_model = "service"
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("memwatch.view_service")
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        return HttpResponseRedirect(formats.page_url("service", object_id))
 
     def page(self, request: HttpRequest) -> Mapping[str, Any]:
         return {"refresh_s": REFRESH_S, **fleet_page(timezone.now())}
@@ -83,7 +75,7 @@ def fleet_page(now: datetime) -> Mapping[str, Any]:
                 "url": formats.page_url("alert", alert.pk),
                 "message": formats.first_sentence(alert.message),
                 "whole": alert.message,
-                "severity": formats.severity_badge(alert.severity, alert.get_severity_display()),
+                "severity": formats.severity_of(alert),
                 "raised": formats.when(alert.raised_at, now),
             }
             for alert in alerts[:SHOWN_ALERTS]
@@ -110,7 +102,7 @@ def _headline(items: Sequence[Glance], silent: int, causes: Sequence[Leak | None
     return format_html(
         _("{} The worst: {} in {}, which began {}{}."),
         found,
-        formats.link(formats.page_url("leak", worst.pk), evidence.held_in(worst) or evidence.name_of(worst)),
+        formats.link_to(worst, evidence.held_in(worst) or evidence.name_of(worst)),
         worst.service.name,
         formats.when(worst.started_at or worst.detected_at, now),
         _("; memory runs out in %s") % formats.duration(left) if left is not None else "",

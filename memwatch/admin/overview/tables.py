@@ -109,7 +109,7 @@ def _service_row(
         "growth": formats.signed_megabytes(figures["growth"]),
         "drift": formats.signed_percent(figures["drift"]),
         "leaks": formats.count(len(causes_of(leaks))),
-        "worst": formats.severity_badge(worst.severity, worst.get_severity_display()) if worst else "",
+        "worst": formats.severity_of(worst) if worst else "",
         "worst_name": evidence.held_in(worst) or evidence.name_of(worst) if worst else "",
         "worst_url": formats.page_url("leak", worst.pk) if worst else "",
         "exhaustion": _("in %s") % formats.duration(left) if left is not None else formats.NOT_MEASURED,

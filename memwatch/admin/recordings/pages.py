@@ -7,12 +7,12 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 
 from memwatch.admin import formats
-from memwatch.admin.panels import Line
+from memwatch.admin.panels import Cell, Line, Table, contents, figure
 from memwatch.models import Recording, RecordingKind
-from memwatch.queries.recordings import ARROW, conclude, container_of, number, place, rows
+from memwatch.queries.recordings import conclude, container_of, number, place, rows
 
 MOST_ROWS = 40
 MOST_SUSPECTS = 15
@@ -47,9 +47,9 @@ def conclusion(group: list[Recording]) -> list[Line]:
 
 def facts(recording: Recording) -> list[Any]:
     """The subject, the reason, the time and the user."""
-    found: list[Any] = [formats.link(formats.page_url("process", recording.process_id), str(recording.process))]
+    found: list[Any] = [formats.link_to(recording.process)]
     if recording.leak is not None:
-        found.append(formats.link(formats.page_url("leak", recording.leak_id), str(recording.leak.object_type)))
+        found.append(formats.link_to(recording.leak, recording.leak.object_type))
     elif recording.object_type:
         found.append(recording.object_type)
     found.append(_("by %s") % recording.asked_by)
@@ -109,14 +109,14 @@ def _referrers(result: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "holder": _holder(holder) if isinstance(holder, Mapping) else None,
         "garbage": _garbage(result),
-        "referrers": [
-            {
-                "holder": str(row.get("holder_type", "")),
-                "via": str(row.get("via", "")),
-                "count": formats.count(int(number(row.get("count")))),
-            }
-            for row in rows(result, "referrers")[:MOST_ROWS]
-        ],
+        "referrers": Table(
+            title=_("What refers to them directly"),
+            names=[_("Type"), _("By"), _("Objects")],
+            cells=[
+                [formats.type_name(str(row.get("holder_type", ""))), str(row.get("via", "")), _count(row)]
+                for row in rows(result, "referrers")[:MOST_ROWS]
+            ],
+        ),
         "samples": [
             ", ".join(f"{name} = {value}" for name, value in sample.items())
             for sample in rows(result, "samples")[:MOST_ROWS]
@@ -172,122 +172,64 @@ def _allocations(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _heap_summary(result: Mapping[str, Any]) -> dict[str, Any]:
+    tables = (
+        Table(
+            title=_("The usual suspects"),
+            names=[_("Place"), _("Count"), _("What to do")],
+            cells=[
+                [formats.type_name(str(row.get("name", ""))), _count(row), str(row.get("advice") or "")]
+                for row in rows(result, "suspects")[:MOST_SUSPECTS]
+            ],
+        ),
+        Table(
+            title=_("The biggest containers"),
+            names=[_("Name"), _("What"), _("Entries")],
+            cells=[
+                [
+                    formats.type_name(str(row.get("name") or _("without a name"))),
+                    formats.type_name(contents(str(row.get("type", "")), row.get("holds"))),
+                    _count(row, "length"),
+                ]
+                for row in rows(result, "containers")[:MOST_ROWS]
+            ],
+        ),
+        Table(
+            title=_("Types by size"),
+            names=[_("Type"), _("Size"), _("Give or take"), _("Objects")],
+            cells=[
+                [
+                    formats.type_name(str(row.get("type", ""))),
+                    _size(row, "size_kb"),
+                    figure("", None) if row.get("size_error_kb") is None else _size(row, "size_error_kb", "± "),
+                    _count(row),
+                ]
+                for row in rows(result, "types")[:MOST_ROWS]
+            ],
+        ),
+        Table(
+            title=_("By the package of the class"),
+            names=[_("Package"), _("Size"), _("Objects")],
+            cells=[
+                [formats.type_name(str(row.get("module", ""))), _size(row, "size_kb"), _count(row)]
+                for row in rows(result, "modules")[:MOST_ROWS]
+            ],
+        ),
+    )
     return {
-        "types": [
-            {
-                "name": str(row.get("type", "")),
-                "count": formats.count(int(number(row.get("count")))),
-                "size": size(number(row.get("size_kb"))),
-                "error": ("" if row.get("size_error_kb") is None else f"± {size(number(row['size_error_kb']))}"),
-            }
-            for row in rows(result, "types")[:MOST_ROWS]
-        ],
-        "containers": [
-            {
-                "name": str(row.get("name") or _("without a name")),
-                "what": _("%(type)s of %(holds)s") % {"type": row.get("type", ""), "holds": row.get("holds")}
-                if row.get("holds")
-                else str(row.get("type", "")),
-                "length": formats.count(int(number(row.get("length")))),
-            }
-            for row in rows(result, "containers")[:MOST_ROWS]
-        ],
-        "modules": [
-            {
-                "name": str(row.get("module", "")),
-                "count": formats.count(int(number(row.get("count")))),
-                "size": size(number(row.get("size_kb"))),
-            }
-            for row in rows(result, "modules")[:MOST_ROWS]
-        ],
-        "suspects": [
-            {
-                "name": str(row.get("name", "")),
-                "count": formats.count(int(number(row.get("count")))),
-                "advice": str(row.get("advice") or ""),
-            }
-            for row in rows(result, "suspects")[:MOST_SUSPECTS]
-        ],
+        "tables": [table for table in tables if table.cells],
         "garbage": formats.count(int(number(result.get("garbage")))),
         "threads": [str(name) for name in result.get("threads") or []][:MOST_ROWS],
     }
 
 
-def difference(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What :func:`memwatch.queries.recordings.difference_of` gives, as lines and tables."""
-    figures = found.get("figures") or {}
-    return {
-        "figures": [
-            Line(label=_word(name), value=_shown(name, change.get("change"), signed=True), hint=_from_to(name, change))
-            for name, change in figures.items()
-        ],
-        "tables": [_difference_table(name, table) for name, table in (found.get("tables") or {}).items()],
-    }
+def _count(row: Mapping[str, Any], name: str = "count") -> Cell:
+    value = int(number(row.get(name)))
+    return figure(formats.count(value), value)
 
 
-def _difference_table(name: str, table: list[Mapping[str, Any]]) -> dict[str, Any]:
-    plain: list[str] = []
-    compared: list[str] = []
-    for key, value in (table[0] if table else {}).items():
-        (compared if isinstance(value, Mapping) else plain).append(key)
-    return {
-        "name": _word(name),
-        "plain": [_word(key) for key in plain],
-        "compared": [_word(key) for key in compared],
-        "rows": [
-            {
-                "plain": [_joined(row.get(key)) for key in plain],
-                "changes": [
-                    {"change": _shown(key, row[key].get("change"), signed=True), "from_to": _from_to(key, row[key])}
-                    for key in compared
-                ],
-            }
-            for row in table[:MOST_ROWS]
-        ],
-    }
-
-
-def _joined(value: Any) -> str:
-    return ARROW.join(map(str, value)) if isinstance(value, list) else str(value if value is not None else "")
-
-
-def _from_to(name: str, change: Mapping[str, Any]) -> str:
-    values = {"before": _shown(name, change.get("before")), "after": _shown(name, change.get("after"))}
-    return _("%(before)s, then %(after)s") % values
-
-
-def _shown(name: str, value: Any, *, signed: bool = False) -> str:
-    amount = number(value)
-    sign = "+" if signed and amount > 0 else ""
-    if name.endswith(("_kb", "_kb_per_min")):
-        return sign + size(amount)
-    if name.endswith("_mb"):
-        return sign + formats.megabytes(amount)
-    return sign + (formats.decimal(amount) if amount != int(amount) else formats.count(int(amount)))
-
-
-def _word(name: str) -> str:
-    return str(_WORDS.get(name, name.replace("_", " ").replace(".", ", ")))
-
-
-_WORDS = {
-    "instances": gettext_lazy("instances"),
-    "referrers": gettext_lazy("What refers to them directly"),
-    "chains": gettext_lazy("Who holds them"),
-    "sites": gettext_lazy("Lines that allocate"),
-    "types": gettext_lazy("Types"),
-    "containers": gettext_lazy("Containers"),
-    "modules": gettext_lazy("Packages"),
-    "suspects": gettext_lazy("The usual suspects"),
-    "size_kb": gettext_lazy("size"),
-    "size_growth_kb_per_min": gettext_lazy("growth a minute"),
-    "traced_mb": gettext_lazy("traced"),
-    "holder_type": gettext_lazy("type"),
-    "holder.length": gettext_lazy("entries of the holder"),
-    "holder.retained_kb": gettext_lazy("kept alive by the holder"),
-    "module": gettext_lazy("package"),
-    "via": gettext_lazy("by"),
-}
+def _size(row: Mapping[str, Any], name: str, sign: str = "") -> Cell:
+    value = number(row.get(name))
+    return figure(f"{sign}{size(value)}", value)
 
 
 def size(kib: float) -> str:

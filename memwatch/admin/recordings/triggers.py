@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from memwatch.admin import formats
+from memwatch.admin import columns, formats
 from memwatch.admin.base import ListedAdmin
 from memwatch.models import Alert, RecordingKind, Trigger
 from memwatch.queries.processes.lookup import processes_by_id, services_by_id
@@ -73,6 +71,19 @@ class TriggerForm(TriggerModelForm):
         return values
 
 
+def condition_of(trigger: Trigger) -> str:
+    """The occasion in words."""
+    level = formats.decimal(trigger.level or 0.0)
+    texts = {
+        Trigger.When.LEAK: _("a leak opens, %s or worse") % trigger.get_severity_display(),
+        Trigger.When.RSS: _("resident memory is over %s MB") % level,
+        Trigger.When.HEAP: _("the heap is over %s %% of its limit") % level,
+        Trigger.When.GROWTH: _("the memory floor grows by more than %s %% an hour") % level,
+        Trigger.When.ALERT: _("the alert “%s” is raised") % trigger.get_alert_type_display(),
+    }
+    return texts[Trigger.When(trigger.when)]
+
+
 @admin.register(Trigger)
 class TriggerAdmin(ListedAdmin):
     """Rules that operators write."""
@@ -104,23 +115,19 @@ class TriggerAdmin(ListedAdmin):
         ),
     )
 
-    class Media:
-        css = {"all": ("memwatch/admin.css",)}  # noqa: RUF012 - Django reads a plain dict
-
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.rehearsal_view)
+        view = self.for_viewers(self.rehearsal_view)
         return [path("<int:pk>/rehearsal/", view, name="memwatch_trigger_rehearsal"), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("services")
 
-    @admin.display(description=gettext_lazy("when"), ordering="when")
-    def condition(self, trigger: Trigger) -> str:
-        return condition_of(trigger)
-
-    @admin.display(description=gettext_lazy("records"), ordering="kind")
-    def records(self, trigger: Trigger) -> str:
-        return ", ".join(str(RecordingKind(kind).label) for kind in trigger.kinds)
+    condition = columns.text(gettext_lazy("when"), condition_of, "when")
+    records = columns.text(
+        gettext_lazy("records"),
+        lambda trigger: ", ".join(str(RecordingKind(kind).label) for kind in trigger.kinds),
+        "kind",
+    )
 
     @admin.display(description=gettext_lazy("services"))
     def where(self, trigger: Trigger) -> str:
@@ -137,23 +144,15 @@ class TriggerAdmin(ListedAdmin):
 
     def rehearsal_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """What would have fired within the last day; nothing is recorded."""
-        if request.method not in ("GET", "HEAD"):
-            return HttpResponseNotAllowed(["GET", "HEAD"])
-        if not self.has_view_permission(request):
-            raise PermissionDenied
         trigger = self.get_object(request, str(pk))
         if trigger is None:
-            messages.warning(request, _("There is no such trigger (any more)."))
-            return HttpResponseRedirect(reverse("admin:memwatch_trigger_changelist"))
+            return self.gone(request, str(pk))
         found = triggers.rehearse(trigger)
         fired = [each for each in found if not each.held_back]
         context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
             "title": _("Preview"),
             "subtitle": str(trigger),
             "original": trigger,
-            "media": self.media,
             "condition": condition_of(trigger),
             "where": self.where(trigger),
             "summary": ngettext("%d recording within the last day", "%d recordings within the last day", len(fired))
@@ -161,21 +160,7 @@ class TriggerAdmin(ListedAdmin):
             "rows": _rows(found[-SHOWN:]),
             "more": max(0, len(found) - SHOWN),
         }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "admin/memwatch/trigger/rehearsal.html", context)
-
-
-def condition_of(trigger: Trigger) -> str:
-    """The occasion in words."""
-    level = formats.decimal(trigger.level or 0.0)
-    texts = {
-        Trigger.When.LEAK: _("a leak opens, %s or worse") % trigger.get_severity_display(),
-        Trigger.When.RSS: _("resident memory is over %s MB") % level,
-        Trigger.When.HEAP: _("the heap is over %s %% of its limit") % level,
-        Trigger.When.GROWTH: _("the memory floor grows by more than %s %% an hour") % level,
-        Trigger.When.ALERT: _("the alert “%s” is raised") % trigger.get_alert_type_display(),
-    }
-    return texts[Trigger.When(trigger.when)]
+        return self.rendered(request, "admin/memwatch/trigger/rehearsal.html", context)
 
 
 def _rows(found: list[triggers.Rehearsed]) -> list[dict[str, Any]]:
