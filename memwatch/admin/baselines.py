@@ -94,9 +94,10 @@ class BaselineAdmin(FiguresAdmin):
             "since": panels.now_tiles(queries.figures_of(last), queries.drift_of(obj.process))
             if last is not None and obj.process is not None and obj.active
             else [],
-            "baseline": obj if compared else None,
-            "types": panels.type_rows(compared) if compared else panels.types_alone(figures),
-            "containers": panels.container_rows(figures.big_containers),
+            "types": panels.types_now(
+                compared, figures, title=_("Types now, against this baseline") if compared else _("Types")
+            ),
+            "containers": panels.container_table(figures.big_containers),
             "memory_lines": panels.memory_lines(figures),
             "object_lines": panels.object_lines(figures),
         }

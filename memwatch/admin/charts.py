@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from memwatch import queries
 from memwatch.admin import chart_data, formats
 from memwatch.admin.chart_data import Chart, Level, Marker, Series, with_gaps
+from memwatch.admin.time_ranges import TimeRange
 from memwatch.conf import get_settings
 from memwatch.models import Baseline, Leak, Process, Recording
 from memwatch.queries import Event, Point
@@ -32,16 +33,21 @@ def process_charts(
     *,
     types: Sequence[str] = (),
     baseline: Baseline | None = None,
-    since: datetime,
-    until: datetime,
-    markers: Sequence[Marker] = (),
+    chosen: TimeRange,
+    events: Iterable[Event] = (),
     outside: bool = False,
 ) -> dict[str, Any]:
-    """The charts of one process, or of all that held a slot one after the other: ``lives``, oldest first."""
-    charts = [_memory(lives, baseline, since, until)]
+    """The charts of one process, or of all that held a slot one after the other: ``lives``, oldest first.
+
+    With the range that they show, as ``_charts.html`` wants it.
+    """
+    charts = [_memory(lives, baseline, chosen)]
     if not outside:
         charts += [_objects(lives), _types(lives, types), _collections(lives)]
-    return chart_data.page_of_charts(charts, since=since, until=until, markers=markers, note=_source_note(lives))
+    page = chart_data.page_of_charts(
+        charts, since=chosen.since, until=chosen.until, markers=markers(events), note=_source_note(lives)
+    )
+    return {"charts": page, "range": chosen, "ranges": chosen.links}
 
 
 def series(
@@ -91,7 +97,7 @@ def counted(type_name: str) -> Read:
     return read
 
 
-def _memory(lives: Sequence[Sequence[Point]], baseline: Baseline | None, since: datetime, until: datetime) -> Chart:
+def _memory(lives: Sequence[Sequence[Point]], baseline: Baseline | None, chosen: TimeRange) -> Chart:
     lines = [
         series(_("RSS"), lives, figure("rss_mb"), tone="1"),
         series(_("USS"), lives, figure("uss_mb"), tone="5", style="dashed", banded=False),
@@ -109,7 +115,7 @@ def _memory(lives: Sequence[Sequence[Point]], baseline: Baseline | None, since: 
         id="mw-chart-memory",
         title=_("Memory"),
         unit=" MB",
-        series=[*_baseline_band(baseline, since, until), *lines],
+        series=[*_baseline_band(baseline, chosen), *lines],
         levels=levels,
         note=note,
     )
@@ -120,19 +126,19 @@ def _last(lives: Sequence[Sequence[Point]], name: str) -> float | None:
     return next((point.figures[name][1] for point in points if name in point.figures), None)
 
 
-def _baseline_band(baseline: Baseline | None, since: datetime, until: datetime) -> list[Series]:
+def _baseline_band(baseline: Baseline | None, chosen: TimeRange) -> list[Series]:
     """From the heap at the baseline to where a drift alert would be raised."""
     if baseline is None or baseline.heap_used_kib is None:
         return []
     settings, low = get_settings(), baseline.heap_used_kib / 1024
     high = low + max(settings.drift_min_mb, low * settings.drift_warning_percent / 100)
-    begin = max(since, baseline.timestamp)
-    if begin >= until:
+    begin = max(chosen.since, baseline.timestamp)
+    if begin >= chosen.until:
         return []
     return [
         Series(
             label=_("Heap: baseline to drift alert"),
-            times=[begin, until],
+            times=[begin, chosen.until],
             low=[low, low],
             high=[high, high],
             tone="good",

@@ -118,8 +118,7 @@ def page(query: Mapping[str, str], now: datetime) -> dict[str, Any]:
         "choices": _choices(process, found, now) if process else [],
         "before": _described(found.before, now) if found else "",
         "after": _described(found.after, now) if found else "",
-        "figures": [_figure_row(row) for row in comparison.figures] if comparison else [],
-        "types": panels.every_type(comparison) if comparison else [],
+        "tables": [_types(comparison), _figures(comparison)] if comparison else [],
         "uncounted": _uncounted(found) if found and comparison and comparison.types else [],
         "download": f"?{found.query}&format=" if found else "",
         "swap": f"?{Pair(before=found.after, after=found.before).query}" if found else "",
@@ -191,13 +190,11 @@ def _process_of(found: Pair) -> Process | None:
 
 
 def _described(row: Snapshot | Baseline, now: datetime) -> SafeString:
+    what = _("snapshot of %s") % row.process
     if isinstance(row, Baseline):
-        url, what = formats.page_url("baseline", row.pk), _("baseline of %s") % (row.process or row.service)
-    else:
-        url, what = formats.page_url("snapshot", row.pk), _("snapshot of %s") % row.process
-    return format_html(
-        "{}, {} ({})", formats.link(url, what), formats.exact(row.timestamp), formats.when(row.timestamp, now)
-    )
+        what = _("baseline of %s") % (row.process or row.service)
+    at = formats.exact(row.timestamp)
+    return format_html("{}, {} ({})", formats.link_to(row, what), at, formats.when(row.timestamp, now))
 
 
 def _choices(process: Process, found: Pair | None, now: datetime) -> list[dict[str, Any]]:
@@ -218,24 +215,35 @@ def _choices(process: Process, found: Pair | None, now: datetime) -> list[dict[s
         {
             "name": name,
             "label": label,
-            "at_label": at_label,
             "options": [{"key": key, "text": text, "chosen": key == own} for key, text in options.items()],
         }
-        for name, label, at_label, own in (
-            ("from", _("Before"), _("or the snapshot at"), chosen[0]),
-            ("to", _("After"), _("or the snapshot at"), chosen[1]),
-        )
+        for name, label, own in (("from", _("Before"), chosen[0]), ("to", _("After"), chosen[1]))
     ]
 
 
-def _figure_row(row: Row) -> dict[str, Any]:
-    figure = FIGURES[row.name]
-    show, signed = panels.SHOWN[figure.unit], panels.SIGNED[figure.unit]
-    return {
-        "name": _(figure.label),
-        "before": show(row.before),
-        "after": show(row.after),
-        "difference": signed(row.difference),
-        "percent": formats.signed_percent(row.percent),
-        "sort": panels.sortable(row),
-    }
+def _types(comparison: Comparison) -> panels.Table:
+    """Every type reported on either side, the largest growth first; none that there are none of."""
+    return panels.Table(
+        title=_("Types"),
+        names=[_("Type"), *_names()],
+        cells=[
+            [formats.type_name(row.name), *panels.compared(row)] for row in comparison.types if row.before or row.after
+        ],
+        empty=_("Neither counted objects: no census was taken with these snapshots."),
+        note=_("A dash: the type was not among those reported then."),
+    )
+
+
+def _figures(comparison: Comparison) -> panels.Table:
+    return panels.Table(
+        title=_("Figures"),
+        names=[_("Figure"), *_names()],
+        cells=[
+            [_(FIGURES[row.name].label), *panels.compared(row, FIGURES[row.name].unit)] for row in comparison.figures
+        ],
+        empty=_("Neither has any figure."),
+    )
+
+
+def _names() -> list[str]:
+    return [_("Before"), _("After"), _("Difference"), "%"]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -34,33 +35,20 @@ class Line:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TypeRow:
-    """A type now against its baseline, as text."""
-
-    name: str
-    now: str
-    before: str
-    difference: str
-    percent: str
-    direction: str
-    """``up`` or empty."""
-    sort: Mapping[str, str]
-    """``now``, ``before``, ``difference``, ``percent`` as a script sorts them; empty where unknown."""
-    leaking: bool = False
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Cell:
     """A place in a table: text, or a figure that sorts by its value."""
 
     text: str | SafeString
     sort: str = ""
     is_number: bool = False
+    direction: str = ""
+    """``up`` for growth that is news."""
 
 
-def figure(text: str | SafeString, value: float | None) -> Cell:
+def figure(text: str | SafeString, value: float | None, direction: str = "") -> Cell:
     """A figure in a column of figures."""
-    return Cell(text=text, sort="" if value is None else f"{value:.10g}", is_number=True)
+    sort = "" if value is None else f"{value:.10g}"
+    return Cell(text=text, sort=sort, is_number=True, direction=direction)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,7 +57,7 @@ class Table:
 
     title: str
     names: Sequence[str]
-    cells: Sequence[Sequence[Cell | str | SafeString]]
+    cells: Sequence[Sequence[Cell | str]]
     empty: str = ""
     """Why it may have no row."""
     note: str = ""
@@ -188,54 +176,43 @@ def _line(figure: Figure, figures: MemorySnapshot) -> Line:
     return Line(label=_(figure.label), value=SHOWN[figure.unit](getattr(figures, figure.name)), hint=hint)
 
 
-def type_rows(comparison: queries.Comparison, leaking: Iterable[str] = ()) -> list[TypeRow]:
-    """The types reported now, the leaking ones first, then those that grew most; none that there are none of."""
+def types_now(
+    comparison: queries.Comparison | None, figures: MemorySnapshot, *, title: str, leaking: Iterable[str] = ()
+) -> Table:
+    """The types of a snapshot against its baseline, the leaking ones first, then those that grew most.
+
+    Without a comparison the types alone, the most numerous first.
+    """
+    note = _("No census was taken with this snapshot: there are no counts by type.")
+    if comparison is None:
+        counts = sorted((figures.top_objects or {}).items(), key=lambda item: -item[1])[:SHOWN_TYPES]
+        alone: list[list[Cell | str]] = [
+            [formats.type_name(name), figure(formats.count(count), count)] for name, count in counts
+        ]
+        return Table(title=title, names=[_("Type"), _("Objects")], cells=alone, empty=note)
     suspects = frozenset(leaking)
     rows = [row for row in comparison.types if row.after is not None and (row.after or row.before)]
     rows.sort(key=lambda row: row.name not in suspects)
-    return [_type_row(row, leaking=row.name in suspects) for row in rows[:SHOWN_TYPES]]
+    cells: list[list[Cell | str]] = []
+    for row in rows[:SHOWN_TYPES]:
+        before, after, *change = compared(row)
+        name = formats.type_name(row.name)
+        if row.name in suspects:
+            name = format_html('{} <span class="mw-badge mw-state-open">{}</span>', name, _("leak"))
+        cells.append([name, after, before, *change])
+    names = [_("Type"), _("Objects"), _("At the baseline"), _("Difference"), "%"]
+    return Table(title=title, names=names, cells=cells, empty=note)
 
 
-def types_alone(figures: MemorySnapshot) -> list[TypeRow]:
-    """Types of a snapshot without a baseline, the most numerous first."""
-    counts = list((figures.top_objects or {}).items())
-    counts.sort(key=lambda item: -item[1])
+def compared(row: queries.Row, unit: Unit = Unit.COUNT) -> list[Cell]:
+    """A row of a comparison: before, after, the difference, and that in percent."""
+    news = direction(row) if unit is Unit.COUNT else ""
     return [
-        _type_row(queries.Row(name=name, before=None, after=count, difference=None, percent=None))
-        for name, count in counts[:SHOWN_TYPES]
+        figure(SHOWN[unit](row.before), row.before),
+        figure(SHOWN[unit](row.after), row.after),
+        figure(SIGNED[unit](row.difference), row.difference, news),
+        figure(formats.signed_percent(row.percent), row.percent, news),
     ]
-
-
-def _type_row(row: queries.Row, *, leaking: bool = False) -> TypeRow:
-    return TypeRow(
-        name=row.name,
-        now=formats.count(row.after),
-        before=formats.count(row.before),
-        difference=formats.signed_count(row.difference),
-        percent=formats.signed_percent(row.percent),
-        direction=direction(row),
-        sort=sortable(row),
-        leaking=leaking,
-    )
-
-
-def every_type(comparison: queries.Comparison) -> list[TypeRow]:
-    """Every type reported on either side, the largest growth first; none that there are none of."""
-    return [_type_row(row) for row in comparison.types if row.before or row.after]
-
-
-def sortable(row: queries.Row) -> dict[str, str]:
-    """The values of a row as a script sorts them."""
-    return {
-        "now": _plain(row.after),
-        "before": _plain(row.before),
-        "difference": _plain(row.difference),
-        "percent": _plain(row.percent),
-    }
-
-
-def _plain(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def contents(kind: str, holds: Any) -> str:
@@ -243,16 +220,25 @@ def contents(kind: str, holds: Any) -> str:
     return _("%(type)s of %(holds)s") % {"type": kind, "holds": holds} if holds else kind
 
 
-def container_rows(containers: Sequence[BigContainer] | None) -> list[dict[str, Any]]:
-    return [
-        {
-            "what": contents(each.type, each.holds),
-            "name": each.name or "",
-            "length": formats.count(each.length),
-            "entry": _("%s bytes") % formats.count(round(each.entry_bytes)) if each.entry_bytes is not None else "",
-        }
-        for each in containers or ()
-    ]
+def container_table(containers: Sequence[BigContainer] | None) -> Table:
+    """The largest containers that a census has met."""
+    return Table(
+        title=_("Big containers"),
+        names=[_("Container"), _("Name"), _("Entries"), _("Size of an entry")],
+        cells=[
+            [
+                formats.type_name(contents(each.type, each.holds)),
+                formats.type_name(each.name or ""),
+                figure(formats.count(each.length), each.length),
+                figure(_bytes(each.entry_bytes), each.entry_bytes),
+            ]
+            for each in containers or ()
+        ],
+    )
+
+
+def _bytes(size: float | None) -> str:
+    return "" if size is None else _("%s bytes") % formats.count(round(size))
 
 
 def raw_json(value: Any) -> str:

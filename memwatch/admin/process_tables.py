@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from memwatch.admin import formats
+from memwatch.admin.panels import Cell, Table, figure
 from memwatch.models import Process
 from memwatch.queries import ProcessFigures
 from memwatch.records import MemorySnapshot
@@ -39,19 +40,31 @@ def counted_objects(item: ProcessFigures) -> SafeString:
     return formats.number(_("%s*") % count, title=title)
 
 
-def process_row(item: ProcessFigures, now: datetime) -> dict[str, Any]:
-    """A process in a table on another page."""
+def process_table(items: Sequence[ProcessFigures], now: datetime) -> Table:
+    """The living processes of a service."""
+    return Table(
+        title=_("Processes alive"),
+        names=[
+            _("Process"), _("State"), _("Host"), _("RSS"), _("Heap used"), _("Of limit"), _("Objects"), _("Heap drift"),
+            _("Open leaks"), _("Last seen"),
+        ],
+        cells=[_cells(item, now) for item in items],
+        empty=_("No process is alive."),
+    )  # fmt: skip
+
+
+def _cells(item: ProcessFigures, now: datetime) -> list[Cell | str]:
     process, figures = item.process, item.figures or MemorySnapshot(timestamp=now)
-    return {
-        "url": formats.page_url("process", process.pk),
-        "slot": process.slot,
-        "host": process.host,
-        "state": process_state(process),
-        "rss": formats.megabytes(figures.rss_mb),
-        "heap": formats.megabytes(figures.heap_used_mb),
-        "share": formats.percent(figures.heap_percent),
-        "objects": counted_objects(item),
-        "drift": formats.signed_percent(item.drift_percent),
-        "leaks": formats.count(item.open_leaks),
-        "seen": formats.when(process.last_seen_at, now),
-    }
+    objects = item.census.total_objects if item.census else None
+    return [
+        formats.link_to(process, process.slot),
+        process_state(process),
+        process.host,
+        figure(formats.megabytes(figures.rss_mb), figures.rss_mb),
+        figure(formats.megabytes(figures.heap_used_mb), figures.heap_used_mb),
+        figure(formats.percent(figures.heap_percent), figures.heap_percent),
+        figure(counted_objects(item), objects),
+        figure(formats.signed_percent(item.drift_percent), item.drift_percent),
+        figure(formats.count(item.open_leaks), item.open_leaks),
+        formats.when(process.last_seen_at, now),
+    ]

@@ -10,7 +10,6 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -98,7 +97,7 @@ class SnapshotRollupAdmin(RowAdmin):
         )  # fmt: skip
 
 
-def _figures(figures: Any) -> list[list[Cell | str | SafeString]]:
+def _figures(figures: Any) -> list[list[Cell | str]]:
     """A row for each, in the order that comparisons have."""
     known = figures if isinstance(figures, Mapping) else {}
     columns = [*(column for column in NUMBERS if column in known), *sorted(known.keys() - NUMBERS.keys())]
@@ -120,7 +119,7 @@ def _shown(column: str, value: float | None) -> str:
     return panels.SHOWN[unit](None if value is None else value / unit.kept)
 
 
-def _floors(floors: Any) -> list[list[Cell | str | SafeString]]:
+def _floors(floors: Any) -> list[list[Cell | str]]:
     known = {int(key): count for key, count in floors.items()} if isinstance(floors, Mapping) else {}
     names = names_of(known)
     most = sorted(known.items(), key=lambda each: -each[1])[:MOST_TYPES]

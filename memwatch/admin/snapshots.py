@@ -145,9 +145,8 @@ class SnapshotAdmin(FiguresAdmin):
                 _("number %s") % formats.count(obj.seq),
             ],
             "comparisons": self._comparisons(obj, baseline),
-            "baseline": baseline,
-            "types": panels.type_rows(queries.compare(baseline, obj)) if baseline else panels.types_alone(figures),
-            "containers": panels.container_rows(figures.big_containers),
+            "types": panels.types_now(queries.compare(baseline, obj) if baseline else None, figures, title=_("Types")),
+            "containers": panels.container_table(figures.big_containers),
             "memory_lines": panels.memory_lines(figures),
             "object_lines": panels.object_lines(figures),
         }

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from memwatch.admin import chart_data, charts
+from memwatch.admin.time_ranges import TimeRange
 from memwatch.models import Baseline
 from memwatch.queries import Point
 
@@ -19,7 +20,9 @@ def _life(count: int, *, start: datetime = NOW, step: timedelta = MINUTE, **figu
 
 
 def _page(*lives: list[Point], **options: Any) -> dict[str, Any]:
-    return charts.process_charts(lives, since=NOW - MINUTE, until=NOW + 60 * MINUTE, **options)
+    chosen = TimeRange(since=NOW - MINUTE, until=NOW + 60 * MINUTE)
+    page: dict[str, Any] = charts.process_charts(lives, chosen=chosen, **options)["charts"]
+    return page
 
 
 def _series(page: dict[str, Any], chart: str) -> dict[str, dict[str, Any]]:
@@ -84,7 +87,7 @@ def test_the_baseline_is_a_band_up_to_where_drift_would_be_an_alert() -> None:
 
 
 def test_a_chart_of_nothing_or_of_one_point_is_no_error() -> None:
-    assert charts.process_charts([], since=NOW, until=NOW + MINUTE)["points"] == 0
+    assert _page()["points"] == 0
     assert _page([])["charts"] == []
     assert _page(_life(1))["points"] == 1
 

@@ -209,7 +209,8 @@ def test_a_slot_shows_its_processes_one_after_the_other(fleet: Fleet, login: Log
     text = answer.content.decode()
     rss = _drawn(text)["charts"][0]["series"][0]
     assert rss["values"] == [101.0, 110.0, 120.0, None, 101.0, 110.0, 120.0, None, 101.0, 110.0, 120.0]
-    assert [row["pid"] for row in answer.context["lives"]] == [life.pid for life in reversed(lives)]
+    links = [row[0].text for row in answer.context["lives"].rows]
+    assert links == [f'<a href="{_page(life)}">pid {life.pid}</a>' for life in reversed(lives)]
     kinds = [marker["kind"] for marker in _drawn(text)["markers"]]
     assert kinds == ["start", "end", "start", "end", "start"]
 

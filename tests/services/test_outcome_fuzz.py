@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from memwatch.admin.recordings import pages
+from memwatch.admin.recordings.difference import tables_of
 from memwatch.diagnosis.result_diff import difference
 from memwatch.diagnosis.result_shape import checked
 from memwatch.services.recordings.results import _result
@@ -60,7 +61,7 @@ def feed(seeds: range) -> tuple[int, int]:
         assert sendable(checked(kind, result)) == result, seed
         json.dumps(result, allow_nan=False).encode()
         pages._READERS[kind](result)
-        pages.difference(difference(kind, RESULTS[kind], result))
+        tables_of(difference(kind, RESULTS[kind], result))
     return taken, refused
 
 

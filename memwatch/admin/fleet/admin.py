@@ -21,7 +21,8 @@ from memwatch.admin.base import BoundedPaginator, PageAdmin
 from memwatch.admin.fleet import actions, pages
 from memwatch.admin.leaks import tables
 from memwatch.admin.overview import tables as overview_tables
-from memwatch.admin.process_tables import process_row
+from memwatch.admin.panels import Table, figure
+from memwatch.admin.process_tables import process_table
 from memwatch.admin.row_page import RowAdmin, RowPage
 from memwatch.models import Leak, ObjectType, Process, Release, Service
 from memwatch.queries import LeakGlance, ProcessFigures
@@ -94,12 +95,12 @@ class ServiceAdmin(PageAdmin):
             "subtitle": _("service"),
             "tiles": self._tiles(items, causes, past),
             "spark": overview_tables.spark(past, len(items)),
-            "processes": [process_row(item, now) for item in items[:SHOWN_PROCESSES]],
+            "processes": process_table(items[:SHOWN_PROCESSES], now),
             "more_processes": len(items) > SHOWN_PROCESSES,
-            "processes_url": formats.changelist("process", service__id__exact=obj.pk),
+            "processes_url": formats.changelist("process", service__id__exact=obj.pk, state="all"),
             "leaks": tables.cause_rows(causes[:SHOWN_LEAKS], whole, now),
             "more_leaks": max(0, len(causes) - SHOWN_LEAKS),
-            "all_leaks_url": formats.changelist("leak", service__id__exact=obj.pk),
+            "all_leaks_url": formats.changelist("leak", service__id__exact=obj.pk, state="all"),
             "baselines": self._baselines(obj, now),
             "releases": [
                 {
@@ -135,19 +136,23 @@ class ServiceAdmin(PageAdmin):
             ),
         ]
 
-    def _baselines(self, service: Service, now: datetime) -> list[dict[str, Any]]:
-        return [
-            {
-                "url": formats.page_url("baseline", row.pk),
-                "set": formats.when(row.created_at, now),
-                "by": str(row.created_by or _("memwatch")),
-                "reason": row.reason,
-                "heap": formats.kib(row.heap_used_kib),
-                "objects": formats.count(row.total_objects),
-                "active": row.active,
-            }
-            for row in newest_baselines(service, SHOWN_BASELINES)
-        ]
+    def _baselines(self, service: Service, now: datetime) -> Table:
+        return Table(
+            title=_("Baselines of the service"),
+            names=[_("Set"), _("By"), _("Reason"), _("Heap used"), _("Objects"), _("In force")],
+            cells=[
+                [
+                    formats.link_to(row, formats.when(row.created_at, now)),
+                    str(row.created_by or _("memwatch")),
+                    row.reason,
+                    figure(formats.kib(row.heap_used_kib), row.heap_used_kib),
+                    figure(formats.count(row.total_objects), row.total_objects),
+                    _("yes") if row.active else _("no"),
+                ]
+                for row in newest_baselines(service, SHOWN_BASELINES)
+            ],
+            empty=_("None: each process is compared with its own first snapshot."),
+        )
 
 
 @admin.register(Release)

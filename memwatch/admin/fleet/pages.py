@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -144,7 +143,7 @@ def _type_sentence(processes: int, leaks: list[Leak]) -> str:
 
 
 def _leak_table(title: str, leaks: list[Leak], empty: str, now: datetime) -> Table:
-    cells: list[list[Cell | str | SafeString]] = []
+    cells: list[list[Cell | str]] = []
     for leak in leaks[:MOST_ROWS]:
         row = tables.leak_row(leak, now)
         where = formats.link(row["where_url"], row["where"]) if row["where_url"] else row["where"]

@@ -50,22 +50,13 @@ def context(process: Process, query: Mapping[str, str], now: datetime) -> dict[s
         "taken": formats.when(figures.timestamp, now) if figures else "",
         "tiles": [*panels.now_tiles(figures, queries.drift_between(process, baseline, last)), *_end_tile(leaks, now)],
         "leaks": [tables.leak_row(leak, now) for leak in leaks],
-        "charts": charts.process_charts(
-            [history],
-            types=types,
-            baseline=baseline,
-            since=chosen.since,
-            until=chosen.until,
-            markers=charts.markers(happened),
-            outside=process.outside,
+        **charts.process_charts(
+            [history], types=types, baseline=baseline, chosen=chosen, events=happened, outside=process.outside
         ),
-        "range": chosen,
-        "ranges": chosen.links,
-        "baseline": baseline,
         "baseline_text": baseline_text(baseline, now),
         "counted": formats.when(counted.timestamp, now) if counted and counted is not last else "",
-        "types": _types(comparison, figures, leaking),
-        "containers": panels.container_rows(figures.big_containers if figures else None),
+        "types": _types(comparison, figures, leaking) if figures else None,
+        "containers": panels.container_table(figures.big_containers if figures else None),
         "memory_lines": panels.memory_lines(figures) if figures else [],
         "object_lines": [*panels.object_lines(figures), _census_line(process)] if figures else [],
         "identity": _identity(process, now),
@@ -111,12 +102,9 @@ def baseline_text(baseline: Baseline | None, now: datetime) -> str | SafeString:
     )
 
 
-def _types(
-    comparison: queries.Comparison | None, figures: MemorySnapshot | None, leaking: Sequence[str]
-) -> list[panels.TypeRow]:
-    if comparison is not None:
-        return panels.type_rows(comparison, leaking)
-    return panels.types_alone(figures) if figures else []
+def _types(comparison: queries.Comparison | None, figures: MemorySnapshot, leaking: Sequence[str]) -> panels.Table:
+    title = _("Types now, against the baseline") if comparison else _("Types now")
+    return panels.types_now(comparison, figures, title=title, leaking=leaking)
 
 
 def _drawn_types(

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from memwatch import queries
 from memwatch.admin import charts, formats, time_ranges
+from memwatch.admin.panels import Cell, Table, figure
 from memwatch.admin.process_tables import process_state
 from memwatch.models import Process
 from memwatch.queries import Point
@@ -54,41 +55,47 @@ def context(service: int, host: str, slot: int, query: Mapping[str, str], now: d
     more, lives = len(lives) > MOST_LIVES, lives[:MOST_LIVES][::-1]
     points = queries.charted(lives, since=chosen.since, until=chosen.until) if lives else {}
     happened = queries.events(lives, since=chosen.since, until=chosen.until)
-    leaks = queries.open_leaks(lives)
     return {
         "title": newest.slot,
         "subtitle": _("slot on %s, across restarts") % host,
         "state": process_state(newest),
-        "service": {"name": newest.service.name, "url": formats.page_url("service", service)},
-        "charts": charts.process_charts(
-            [points[life.pk] for life in lives],
-            since=chosen.since,
-            until=chosen.until,
-            markers=charts.markers(happened),
-            outside=newest.outside,
+        "service": formats.link_to(newest.service),
+        **charts.process_charts(
+            [points[life.pk] for life in lives], chosen=chosen, events=happened, outside=newest.outside
         ),
-        "range": chosen,
-        "ranges": chosen.links,
-        "more": more,
-        "lives": [_life(life, points[life.pk], leaks.get(life.pk, 0), now) for life in reversed(lives)],
+        "lives": _table(lives, points, now, _("There were more: choose a shorter range to see them.") if more else ""),
     }
 
 
-def _life(process: Process, points: Sequence[Point], leaks: int, now: datetime) -> dict[str, Any]:
+def _table(lives: list[Process], points: Mapping[int, Sequence[Point]], now: datetime, note: str) -> Table:
+    leaks = queries.open_leaks(lives)
+    return Table(
+        title=_("Processes in this slot, newest first"),
+        names=[
+            _("Process"), _("State"), _("Release"), _("Started"), _("Ended"), _("Lifetime"), _("RSS at first"),
+            _("Highest RSS"), _("Growth an hour"), _("Open leaks"),
+        ],
+        cells=[_life(life, points[life.pk], leaks.get(life.pk, 0), now) for life in reversed(lives)],
+        empty=_("No process held the slot in this time. Choose a longer range above."),
+        note=note,
+    )  # fmt: skip
+
+
+def _life(process: Process, points: Sequence[Point], leaks: int, now: datetime) -> list[Cell | str]:
     rss = [point.figures["rss_mb"] for point in points if "rss_mb" in point.figures]
-    last = process.ended_at or now
-    grown = rss[-1][1] - rss[0][1] if len(rss) > 1 else None
+    lived = ((process.ended_at or now) - process.started_at).total_seconds()
+    first, peak = rss[0][1] if rss else None, max((each[2] for each in rss), default=None)
     hours = (points[-1].at - points[0].at).total_seconds() / formats.HOUR if len(rss) > 1 else 0
-    return {
-        "url": formats.page_url("process", process.pk),
-        "pid": process.pid,
-        "release": process.release.name if process.release else "",
-        "state": process_state(process),
-        "started": formats.when(process.started_at, now),
-        "ended": formats.when(process.ended_at, now) if process.ended_at else "",
-        "lived": formats.duration((last - process.started_at).total_seconds()),
-        "first": formats.megabytes(rss[0][1] if rss else None),
-        "peak": formats.megabytes(max((each[2] for each in rss), default=None)),
-        "per_hour": formats.signed_megabytes(grown / hours if grown is not None and hours > 0 else None),
-        "leaks": formats.count(leaks),
-    }
+    per_hour = (rss[-1][1] - rss[0][1]) / hours if hours > 0 else None
+    return [
+        formats.link_to(process, _("pid %d") % process.pid),
+        process_state(process),
+        process.release.name if process.release else "",
+        formats.when(process.started_at, now),
+        formats.when(process.ended_at, now) if process.ended_at else "",
+        figure(formats.duration(lived), lived),
+        figure(formats.megabytes(first), first),
+        figure(formats.megabytes(peak), peak),
+        figure(formats.signed_megabytes(per_hour), per_hour),
+        figure(formats.count(leaks), leaks),
+    ]

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -164,6 +165,12 @@ def _with_trend(line: Series, trend: Trend | None = None) -> tuple[Series, Trend
     return line, trend or fitted(dots)
 
 
+def fitted_line(label: str, trend: Any, ends: Sequence[Any], **places: Any) -> Series:
+    """A trend with its bounds, over the time or along another axis: from one of its ends to the other."""
+    middle, low, high = ([trend.at(end, slope) for end in ends] for slope in (trend.slope, trend.low, trend.high))
+    return Series(label=label, values=middle, low=low, high=high, tone="2", style="dashed", tabled=False, **places)
+
+
 def _chart(key: str, title: str, unit: str, shown: tuple[Series, Trend | None]) -> Chart:
     line, trend = shown
     if trend is None:
@@ -175,16 +182,7 @@ def _chart(key: str, title: str, unit: str, shown: tuple[Series, Trend | None]) 
         title=title,
         unit=unit,
         series=[
-            Series(
-                label=_("Fitted trend of the floor, with its bounds"),
-                times=ends,
-                values=[trend.at(each, trend.slope) for each in ends],
-                low=[trend.at(each, trend.low) for each in ends],
-                high=[trend.at(each, trend.high) for each in ends],
-                tone="2",
-                style="dashed",
-                tabled=False,
-            ),
+            fitted_line(_("Fitted trend of the floor, with its bounds"), trend, ends, times=ends),
             line,
             Series(
                 label=_("Floor"),

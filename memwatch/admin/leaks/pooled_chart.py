@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from memwatch.admin import charts, formats
 from memwatch.admin.chart_data import AGE, WORK, Axis, Chart, Series
-from memwatch.admin.leaks.charts import malloc_mb
+from memwatch.admin.leaks.charts import fitted_line, malloc_mb
 from memwatch.models import Leak
 from memwatch.queries import Point
 from memwatch.records import KIB_PER_MB
@@ -68,16 +68,7 @@ def pooled_chart(leak: Leak, lives: Iterable[Sequence[Point]]) -> Chart | None:
     ends = (trend.start[0], trend.end)
     drawn = [
         _each_life(leak, trend, lives),
-        Series(
-            label=_("Fitted trend, with its bounds"),
-            positions=ends,
-            values=[trend.at(x, trend.slope) for x in ends],
-            low=[trend.at(x, trend.low) for x in ends],
-            high=[trend.at(x, trend.high) for x in ends],
-            tone="2",
-            style="dashed",
-            tabled=False,
-        ),
+        fitted_line(_("Fitted trend, with its bounds"), trend, ends, positions=ends),
         Series(
             label=_("All lives together"),
             positions=[x for x, _value in trend.curve],

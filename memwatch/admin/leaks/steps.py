@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.utils.html import format_html, format_html_join
@@ -201,34 +201,41 @@ def _links(leaks: Sequence[Leak]) -> SafeString:
 
 
 def _allocations(leak: Leak, recordings: Sequence[Recording]) -> Step:
-    title = _("Where is it allocated?")
-    made = [each for each in recordings if each.kind in ("allocations", "flamegraph")]
-    site = next((found for each in made if (found := recorded.first_site(each))), "")
-    return Step(
-        key="allocations",
-        title=title,
-        answer=site or (_("There is a recording: open it.") if any(recorded.is_done(each) for each in made) else ""),
+    kinds = ("allocations", "flamegraph")
+    return _by_recording(
+        "allocations",
+        _("Where is it allocated?"),
+        [each for each in recordings if each.kind in kinds],
+        recorded.first_site,
         missing=_("Not recorded yet. A recording names the file, line and function that allocate it."),
-        by_recording=("flamegraph", "allocations") if leak.kind == Leak.Kind.NATIVE else ("allocations", "flamegraph"),
-        recordings=[recorded.row(each) for each in made],
+        kinds=kinds[::-1] if leak.kind == Leak.Kind.NATIVE else kinds,
     )
 
 
 def _referrers(leak: Leak, recordings: Sequence[Recording]) -> Step:
-    title = _("What refers to it?")
-    made = [each for each in recordings if each.kind in ("referrers", "heap_summary")]
-    holder = next((found for each in made if (found := recorded.holder(each))), "")
+    kinds = ("referrers", "heap_summary")
     missing = _("Not recorded yet. A recording shows the chain of references up to a name in a module.")
     if leak.kind != Leak.Kind.OBJECTS:
         missing = _("Not recorded yet. The growing memory has no type: record allocation sites first.")
-    return Step(
-        key="referrers",
-        title=title,
-        answer=holder or (_("There is a recording: open it.") if any(recorded.is_done(each) for each in made) else ""),
-        missing=missing,
-        by_recording=("referrers", "heap_summary"),
-        recordings=[recorded.row(each) for each in made],
-    )
+    made = [each for each in recordings if each.kind in kinds]
+    return _by_recording("referrers", _("What refers to it?"), made, recorded.holder, missing=missing, kinds=kinds)
+
+
+def _by_recording(
+    key: str,
+    title: str,
+    made: Sequence[Recording],
+    read: Callable[[Recording], SafeString | str],
+    *,
+    missing: str,
+    kinds: Sequence[str],
+) -> Step:
+    """A question that recordings answer: by what the first of them says, ``read``."""
+    answer = next((found for each in made if (found := read(each))), "")
+    if not answer and any(recorded.is_done(each) for each in made):
+        answer = _("There is a recording: open it.")
+    rows = [recorded.row(each) for each in made]
+    return Step(key=key, title=title, answer=answer, missing=missing, by_recording=kinds, recordings=rows)
 
 
 def _release(releases: Sequence[InRelease]) -> Step:
