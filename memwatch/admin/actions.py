@@ -166,13 +166,13 @@ class ActingAdmin(GuardedAdmin):
         if obj is None:
             return self.gone(request, object_id)
         if known is None:
-            self.message_user(request, _("There is no action of the name “%s”.") % act, messages.WARNING)
+            self.message_user(request, _("There is no action “%s”. Use one of the buttons.") % act, messages.WARNING)
             return HttpResponseRedirect(self._page_of(obj))
         return self._act_on_one(request, obj, known)
 
     def gone(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The row is not there, or no longer: say so above the list."""
-        text = _("There is no %(name)s %(key)s (any more): it may have been pruned.")
+        text = _("There is no %(name)s %(key)s. It may have been pruned.")
         self.message_user(request, text % {"name": self.opts.verbose_name, "key": unquote(object_id)}, messages.WARNING)
         return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
 
@@ -207,7 +207,7 @@ class ActingAdmin(GuardedAdmin):
             queryset = self.get_queryset(request).filter(pk__in=filter(is_id, shown.split(",")))
         rows = list(queryset[: MOST_ROWS + 1])
         if len(rows) > MOST_ROWS:
-            text = _("More than %(most)s rows are selected: narrow the list down by filters and act on fewer at once.")
+            text = _("More than %(most)s rows are selected. Use the filters to select fewer, then try again.")
             messages.error(request, text % {"most": formats.count(MOST_ROWS)})
             return None
         form = _form(request, act)
@@ -230,8 +230,7 @@ class ActingAdmin(GuardedAdmin):
             "more": max(0, len(rows) - MOST_SHOWN),
             "stated": act.state is not None,
             "heading": f"{formats.count(len(rows))} {noun}",
-            "left": ngettext("%s of them is left as it is", "%s of them are left as they are", left)
-            % formats.count(left)
+            "left": ngettext("%s of them does not change", "%s of them do not change", left) % formats.count(left)
             if left
             else "",
             "nothing_to_do": not concerned,
@@ -256,7 +255,7 @@ def tell(request: HttpRequest, act: Act, outcome: Outcome) -> None:
     more = len(outcome.refused) - MOST_NAMED
     if more > 0:
         named += "; " + ngettext("%d more", "%d more", more) % more
-    left = ngettext("%d was left as it is", "%d were left as they are", len(outcome.refused)) % len(outcome.refused)
+    left = ngettext("%d was not changed", "%d were not changed", len(outcome.refused)) % len(outcome.refused)
     level = messages.WARNING if outcome.done else messages.ERROR
     messages.add_message(request, level, f"{left}: {named}")
 
@@ -282,7 +281,7 @@ def _row(act: Act, row: Any) -> dict[str, Any]:
         "name": str(row),
         "url": formats.page_url(row._meta.model_name, row.pk),
         "state": act.state(row) if act.state else "",
-        "becomes": (act.becomes or "") if applies else _("is left as it is"),
+        "becomes": (act.becomes or "") if applies else _("unchanged"),
         "applies": applies,
     }
 

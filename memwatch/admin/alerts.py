@@ -150,5 +150,5 @@ def _earlier(alert: Alert) -> panels.Table:
             ]
             for each in earlier_alerts(alert, MOST_EARLIER)
         ],
-        empty=_("None: this is the first."),
+        empty=_("None: this is the first one."),
     )

@@ -77,7 +77,7 @@ class ListedAdmin(ZonedAdmin, ActingAdmin):
         except (ValueError, OverflowError, DataError) as error:
             if not request.GET:
                 raise
-            raise BadRequest(f"the list cannot be narrowed like this: {str(error)[:200]}") from None
+            raise BadRequest(f"these filters cannot be used: {str(error)[:200]}") from None
         return listed
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -88,7 +88,7 @@ class ListedAdmin(ZonedAdmin, ActingAdmin):
             "related": self.related_links(request),
         }
         if any("\0" in value for values in request.GET.lists() for value in values[1]):
-            raise BadRequest("the address has a character that no text in the database has")
+            raise BadRequest("the address contains a NUL character (%00): remove it")
         return super().changelist_view(request, {**own, **(extra_context or {})})
 
     def related_links(self, request: HttpRequest, obj: Model | None = None) -> list[dict[str, str]]:

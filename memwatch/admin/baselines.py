@@ -33,9 +33,9 @@ class StateFilter(ChoiceFilter):
 
 
 class HowFilter(ChoiceFilter):
-    title = gettext_lazy("how")
+    title = gettext_lazy("set by")
     parameter_name = "how"
-    options = (("itself", gettext_lazy("Automatic")), ("reset", gettext_lazy("Reset by a user")))
+    options = (("itself", gettext_lazy("memwatch")), ("reset", gettext_lazy("a user")))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(automatic=self.chosen == "itself") if self.chosen else queryset
@@ -49,14 +49,14 @@ def _state(row: Baseline) -> SafeString:
 
 def _how(row: Baseline) -> str:
     if row.automatic:
-        return _("automatic")
-    return _("reset by %s") % row.created_by if row.created_by else _("reset")
+        return _("memwatch")
+    return str(row.created_by or _("a user"))
 
 
 def _whose(row: Baseline) -> SafeString:
     if row.process is not None:
         return formats.link_to(row.process)
-    return formats.link_to(row.service, _("all of %s") % row.service.name)
+    return formats.link_to(row.service, _("all processes of %s") % row.service.name)
 
 
 @admin.register(Baseline)
@@ -64,13 +64,13 @@ class BaselineAdmin(FiguresAdmin):
     list_display = ("set_at", "whose", "state_shown", "how", "rss", "heap", "objects", "reason")
     list_filter = (StateFilter, HowFilter, "service")
     search_fields = ("service__name", "process__host", "reason", name_of("created_by"))
-    search_help_text = gettext_lazy("Service, host, reason or who set it")
+    search_help_text = gettext_lazy("Service, host, reason or user")
     page_template = "admin/memwatch/baseline/page.html"
     about = gettext_lazy(
         "Reference figures that later snapshots are compared with. memwatch sets one for each process after its "
         "warm-up; “Reset baseline” on the page of a process or a service sets a new one."
     )
-    empty = gettext_lazy("None yet: the first snapshot of a process sets one.")
+    empty = gettext_lazy("No baseline yet. The first snapshot of a process after its warm-up sets one.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Baseline]:
         rows: QuerySet[Baseline] = super().get_queryset(request)
@@ -78,7 +78,7 @@ class BaselineAdmin(FiguresAdmin):
 
     set_at = columns.when(gettext_lazy("set"), "created_at")
     state_shown = columns.text(gettext_lazy("state"), _state, "active")
-    how = columns.text(gettext_lazy("how"), _how, "automatic")
+    how = columns.text(gettext_lazy("set by"), _how, "automatic")
     whose = columns.text(gettext_lazy("of"), _whose, "service__name")
 
     def page(self, request: HttpRequest, obj: Baseline) -> Mapping[str, Any]:
@@ -106,7 +106,6 @@ class BaselineAdmin(FiguresAdmin):
 def _facts(row: Baseline, now: datetime) -> list[str | SafeString]:
     return [
         _whose(row),
-        _how(row),
-        format_html(_("set {}"), formats.when(row.created_at, now)),
-        format_html(_("figures of {}"), formats.when(row.timestamp, now)),
+        format_html(_("set {} by {}"), formats.when(row.created_at, now), _how(row)),
+        format_html(_("figures from {}"), formats.when(row.timestamp, now)),
     ]

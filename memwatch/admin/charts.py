@@ -110,7 +110,7 @@ def _memory(lives: Sequence[Sequence[Point]], baseline: Baseline | None, chosen:
     if limit is not None and limit <= NEAR_LIMIT * highest:
         levels = [Level(label=_("limit %s") % formats.megabytes(limit), value=limit, tone="critical")]
     elif limit is not None:
-        note = _("The limit of %s is far above and not drawn.") % formats.megabytes(limit)
+        note = _("The limit of %s is far above these values and is not drawn.") % formats.megabytes(limit)
     return Chart(
         id="mw-chart-memory",
         title=_("Memory"),
@@ -177,7 +177,7 @@ def _collections(lives: Sequence[Sequence[Point]]) -> Chart:
     )
     return Chart(
         id="mw-chart-gc",
-        title=_("Collections a minute"),
+        title=_("Garbage collections per minute"),
         unit=_(" /min"),
         series=[
             series(label, [_rates(points, name) for points in lives], figure(name), tone=tone)
@@ -206,12 +206,14 @@ def _rates(points: Sequence[Point], name: str) -> list[Point]:
 def _source_note(lives: Sequence[Sequence[Point]]) -> str:
     sources = {point.source for points in lives for point in points}
     if queries.DAILY in sources:
-        return _("Older figures come from hourly and daily roll-ups: mean, with least to most as a band.")
-    if queries.HOURLY in sources:
-        return _("Older figures come from hourly roll-ups: mean, with least to most as a band.")
-    if any(low != high for points in lives for point in points for low, _mean, high in point.figures.values()):
-        return _("Each point stands for several snapshots: mean, with least to most as a band.")
-    return ""
+        text = _("Older figures come from hourly and daily roll-ups.")
+    elif queries.HOURLY in sources:
+        text = _("Older figures come from hourly roll-ups.")
+    elif any(low != high for points in lives for point in points for low, _mean, high in point.figures.values()):
+        text = _("Each point stands for several snapshots.")
+    else:
+        return ""
+    return _("%s The line is the mean, the band goes from minimum to maximum.") % text
 
 
 def markers(events: Iterable[Event]) -> list[Marker]:
@@ -231,7 +233,7 @@ def _label(event: Event) -> str:
         return f"{whose}: {row.reason}" if row.reason else whose
     if isinstance(row, Recording):
         return _("recording: %s") % row.get_kind_display()
-    return _("release %s seen first") % row.name
+    return _("release %s first seen") % row.name
 
 
 def _url(event: Event) -> str:

@@ -92,7 +92,7 @@ def _side(query: Mapping[str, str], name: str, process: Process | None) -> Snaps
     if row is None:
         kind = _("baseline") if text.startswith(BASELINE) else _("snapshot")
         raise NotThere(
-            _("There is no %(kind)s %(number)s (any more): it may have been pruned. Choose another.")
+            _("There is no %(kind)s %(number)s. It may have been pruned. Choose another.")
             % {"kind": kind, "number": number}
         )
     return row
@@ -229,8 +229,8 @@ def _types(comparison: Comparison) -> panels.Table:
         cells=[
             [formats.type_name(row.name), *panels.compared(row)] for row in comparison.types if row.before or row.after
         ],
-        empty=_("Neither counted objects: no census was taken with these snapshots."),
-        note=_("A dash: the type was not among those reported then."),
+        empty=_("There are no counts by type: neither snapshot took a census."),
+        note=_("A dash means that the process did not report this type then."),
     )
 
 
@@ -241,7 +241,7 @@ def _figures(comparison: Comparison) -> panels.Table:
         cells=[
             [_(FIGURES[row.name].label), *panels.compared(row, FIGURES[row.name].unit)] for row in comparison.figures
         ],
-        empty=_("Neither has any figure."),
+        empty=_("Neither side has figures."),
     )
 
 

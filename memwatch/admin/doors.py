@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 DOORS: dict[str, Promise] = {
     "overview": gettext_lazy("The whole fleet on one page"),
-    "leak": gettext_lazy("What grows and is not released"),
+    "leak": gettext_lazy("Memory that grows and is not released"),
     "process": gettext_lazy("Memory of each process over time"),
     "alert": gettext_lazy("Thresholds that were crossed"),
     "recording": gettext_lazy("Allocations, heap contents, references"),
@@ -106,14 +106,14 @@ def _headline(state: FleetState) -> str:
     if state.leaks:
         return ngettext("%s leak is open.", "%s leaks are open.", state.leaks) % formats.count(state.leaks)
     if not state.alive or state.silent == state.alive:
-        return _("Unknown: no process reports.")
+        return _("Leaks are unknown: no process reports.")
     if state.growing:
         text = ngettext(
             "No leak is open, but %s process grows.", "No leak is open, but %s processes grow.", state.growing
         )
         return text % formats.count(state.growing)
     if state.unknown:
-        return _("No leak is open yet: %(some)s of %(all)s processes have too few censuses for a verdict.") % {
+        return _("No leak is open yet. %(some)s of %(all)s processes have too few object counts for a verdict.") % {
             "some": formats.count(state.unknown),
             "all": formats.count(state.alive),
         }

@@ -85,7 +85,7 @@ def notifications_table(alert: Alert) -> Table:
             [formats.link_to(row, row.channel), row.get_event_display(), _state(row), _what_became(row)]
             for row in notifications_of(alert)
         ],
-        empty=_("None: ALERT_CHANNELS is empty, or this alert continues an earlier one."),
+        empty=_("None. Either ALERT_CHANNELS is empty, or this alert continues an earlier one."),
     )
 
 
@@ -95,6 +95,6 @@ def _what_became(notification: Notification) -> SafeString | str:
     if notification.state == Notification.State.FAILED or not notification.attempts:
         return notification.error
     return format_html(
-        _("{} (attempt {}); again {}"),
+        _("{} (attempt {}); next attempt {}"),
         notification.error, notification.attempts, formats.when(notification.next_attempt_at),
     )  # fmt: skip

@@ -126,7 +126,7 @@ def now_tiles(figures: MemorySnapshot | None, drift: DriftReport | None) -> list
             hint=_since(formats.signed_megabytes(drift.heap_drift_mb)) if drift else "",
         ),
         Line(
-            label=_("Heap of its limit"),
+            label=_("Heap limit used"),
             value=formats.percent(figures.heap_percent),
             hint=_("of %s") % formats.megabytes(figures.heap_size_mb) if figures.heap_size_mb is not None else "",
         ),
@@ -140,7 +140,7 @@ def now_tiles(figures: MemorySnapshot | None, drift: DriftReport | None) -> list
         used = None if figures.cgroup_used_mb is None else figures.cgroup_used_mb / figures.cgroup_limit_mb * 100
         tiles.append(
             Line(
-                label=_("Container"),
+                label=_("Container limit used"),
                 value=formats.percent(used),
                 hint=_("of %s, shared") % formats.megabytes(figures.cgroup_limit_mb),
             )
@@ -183,7 +183,7 @@ def types_now(
 
     Without a comparison the types alone, the most numerous first.
     """
-    note = _("No census was taken with this snapshot: there are no counts by type.")
+    note = _("There are no counts by type: this snapshot took no census.")
     if comparison is None:
         counts = sorted((figures.top_objects or {}).items(), key=lambda item: -item[1])[:SHOWN_TYPES]
         alone: list[list[Cell | str]] = [

@@ -30,9 +30,9 @@ def process_state(process: Process) -> SafeString:
 def counted_objects(item: ProcessFigures) -> SafeString:
     """Its objects; of the latest census, with its age, where the last snapshot took none."""
     if item.process.outside:
-        return formats.number(formats.NOT_MEASURED, title=_("Seen from outside: its objects cannot be counted."))
+        return formats.number(formats.NOT_MEASURED, title=_("It runs no agent: its objects cannot be counted."))
     if item.census is None or item.census.total_objects is None:
-        return formats.number(formats.NOT_MEASURED, title=_("No census yet: it waits for its share of CPU."))
+        return formats.number(formats.NOT_MEASURED, title=_("Not counted yet: counting keeps to CPU_BUDGET_PERCENT."))
     count = formats.count(item.census.total_objects)
     if item.figures is not None and item.figures.total_objects is not None:
         return formats.number(count)
@@ -45,8 +45,8 @@ def process_table(items: Sequence[ProcessFigures], now: datetime) -> Table:
     return Table(
         title=_("Processes alive"),
         names=[
-            _("Process"), _("State"), _("Host"), _("RSS"), _("Heap used"), _("Of limit"), _("Objects"), _("Heap drift"),
-            _("Open leaks"), _("Last seen"),
+            _("Process"), _("State"), _("Host"), _("RSS"), _("Heap used"), _("Limit used"), _("Objects"),
+            _("Heap drift"), _("Open leaks"), _("Last seen"),
         ],
         cells=[_cells(item, now) for item in items],
         empty=_("No process is alive."),

@@ -49,13 +49,13 @@ class SnapshotRollupAdmin(RowAdmin):
         "Minimum, mean and maximum of each figure in an hour or a day of one process, and the minimum count of each "
         "type. Charts of long ranges and verdicts over days use them."
     )
-    empty = gettext_lazy("None yet: the task “prune” writes them once an hour, for hours that are over.")
+    empty = gettext_lazy("No roll-up yet. The task “prune” writes them once an hour, for hours that have ended.")
 
     begins = columns.text(gettext_lazy("from"), lambda row: formats.moment(row.start), "start")
     whose = columns.link(gettext_lazy("process"), "process")
     taken = columns.figure(gettext_lazy("snapshots"), lambda row: formats.count(row.samples))
-    rss = columns.figure(gettext_lazy("RSS, mean (least to most)"), lambda row: _range(row, "rss_kib"))
-    heap = columns.figure(gettext_lazy("heap used, mean (least to most)"), lambda row: _range(row, "heap_used_kib"))
+    rss = columns.figure(gettext_lazy("RSS, mean (min to max)"), lambda row: _range(row, "rss_kib"))
+    heap = columns.figure(gettext_lazy("heap used, mean (min to max)"), lambda row: _range(row, "heap_used_kib"))
 
     def row_page(self, obj: SnapshotRollup, now: datetime) -> RowPage:
         end = obj.start + LENGTHS.get(SnapshotRollup.Period(obj.period), timedelta(hours=1))
@@ -71,7 +71,7 @@ class SnapshotRollupAdmin(RowAdmin):
                 format_html(
                     '<a href="{}?from={}&amp;to={}">{}</a>',
                     process_url, obj.start.strftime("%Y-%m-%dT%H:%M:%SZ"), end.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                    _("its charts of this time"),
+                    _("charts of this time"),
                 ),
             ],
             tiles=[
@@ -82,16 +82,16 @@ class SnapshotRollupAdmin(RowAdmin):
             tables=[
                 Table(
                     title=_("Figures"),
-                    names=[_("Figure"), _("Least"), _("Mean"), _("Most")],
+                    names=[_("Figure"), _("Minimum"), _("Mean"), _("Maximum")],
                     cells=_figures(obj.figures),
-                    empty=_("None was measured."),
+                    empty=_("No figure was measured."),
                 ),
                 Table(
-                    title=_("Types, at their lowest"),
-                    names=[_("Type"), _("Least objects")],
+                    title=_("Types, at their minimum"),
+                    names=[_("Type"), _("Minimum count")],
                     cells=_floors(obj.floors),
                     empty=_("No census was taken in this time."),
-                    note=_("A leak rises at its lowest points too; what only comes and goes does not."),
+                    note=_("The minimum of a leaking type rises. That of a type that comes and goes does not."),
                 ),
             ],
         )  # fmt: skip

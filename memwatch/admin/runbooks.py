@@ -34,7 +34,7 @@ CONTAINER = Pattern(
         gettext_lazy("Find the line that adds to it: search the code for its name, or record allocation sites."),
         gettext_lazy(
             "Give it a bound: functools.lru_cache(maxsize=…), collections.deque(maxlen=…), a cache with a time to "
-            "live; or remove entries where their owner ends."
+            "live; or remove each entry when its owner ends."
         ),
         gettext_lazy("Is it a cache that is meant to fill up to a bound? Suppress it as expected, with the reason."),
     ),
@@ -48,14 +48,16 @@ OBJECTS = Pattern(
             "Usual holders: a dict or list of a module, a cache on a method (lru_cache keeps every self), callbacks "
             "and signal receivers that are connected for each request, exceptions that are kept with their traceback."
         ),
-        gettext_lazy("Types that grow with it have the same cause: the most specific name leads there soonest."),
+        gettext_lazy("Types that grow with it usually have the same cause. Start with the most specific name."),
     ),
 )
 UNTRACKED = Pattern(
     title=gettext_lazy("Strings, bytes or numbers that pile up"),
     anchor="strings-bytes-or-numbers-that-pile-up",
     advice=(
-        gettext_lazy("The collector does not see them, so no type can be named: record allocation sites."),
+        gettext_lazy(
+            "The garbage collector does not track them, so memwatch cannot name a type: record allocation sites."
+        ),
         gettext_lazy(
             "Usual holders: lists of log lines or query texts (django.db.connection.queries under DEBUG=True), "
             "caches of rendered pages, buffers that are appended to and never cut."
@@ -67,15 +69,16 @@ NATIVE = Pattern(
     anchor="memory-of-an-extension-module",
     advice=(
         gettext_lazy("Record a flame graph with native frames: it names the library that allocates."),
-        gettext_lazy("Compare the versions of the extension modules named below with their lists of known leaks."),
+        gettext_lazy("Check the extension modules named in the evidence: does the version in use have a known leak?"),
         gettext_lazy(
-            "Does RSS fall with MALLOC_ARENA_MAX=2 or with jemalloc? Then it is the allocator's fragmentation, no leak."
+            "Does RSS fall with MALLOC_ARENA_MAX=2 or with jemalloc? Then the memory is "
+            "fragmented, and there is no leak."
         ),
     ),
 )
 RECYCLED = gettext_lazy(
-    "Its workers are recycled before they run out: recycling hides this leak, it does not mend it. Their next limits: "
-    "--max-requests of gunicorn, worker_max_tasks_per_child of Celery."
+    "Its workers are recycled before they run out of memory (--max-requests of gunicorn, "
+    "worker_max_tasks_per_child of Celery). Recycling hides this leak and does not fix it."
 )
 RECYCLE = gettext_lazy(
     "Until it is fixed, recycle the workers well within the time to exhaustion (gunicorn --max-requests, Celery "

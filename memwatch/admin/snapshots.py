@@ -88,6 +88,11 @@ class SnapshotAdmin(FiguresAdmin):
     search_fields = ("process",)
     search_help_text = gettext_lazy("Service, host, pid or release of the process")
     actions = ("compare_two",)
+    about = gettext_lazy("Figures of one process at one moment, newest first.")
+    empty = gettext_lazy(
+        "No snapshot yet. A process takes the first within seconds of its start; “manage.py memwatch_doctor” finds out "
+        "why none arrives."
+    )
     page_template = "admin/memwatch/snapshot/page.html"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -99,11 +104,11 @@ class SnapshotAdmin(FiguresAdmin):
         # The list itself looks for processes.
         return queryset, False
 
-    @admin.action(permissions=["view"], description=gettext_lazy("Compare the two selected"))
+    @admin.action(permissions=["view"], description=gettext_lazy("Compare two snapshots"))
     def compare_two(self, request: HttpRequest, queryset: QuerySet[Snapshot]) -> HttpResponse | None:
         chosen = list(queryset.order_by("timestamp").values_list("pk", flat=True)[:3])
         if len(chosen) != 2:
-            self.message_user(request, _("Select two snapshots: those are compared."), messages.WARNING)
+            self.message_user(request, _("Select exactly two snapshots to compare."), messages.WARNING)
             return None
         query = urlencode({"from": chosen[0], "to": chosen[1]})
         return HttpResponseRedirect(f"{reverse('admin:memwatch_snapshot_compare')}?{query}")
@@ -142,7 +147,7 @@ class SnapshotAdmin(FiguresAdmin):
                 formats.link_to(obj.process),
                 formats.when(obj.timestamp),
                 _("received %s") % formats.exact(obj.received_at),
-                _("number %s") % formats.count(obj.seq),
+                _("snapshot number %s") % formats.count(obj.seq),
             ],
             "comparisons": self._comparisons(obj, baseline),
             "types": panels.types_now(queries.compare(baseline, obj) if baseline else None, figures, title=_("Types")),
@@ -156,8 +161,8 @@ class SnapshotAdmin(FiguresAdmin):
         last = snapshot.process.last_snapshot_id
         pairs = (
             (_("with the baseline"), f"baseline-{baseline.pk}" if baseline else None, snapshot.pk),
-            (_("with the one before"), id_of_the_one_before(snapshot), snapshot.pk),
-            (_("with the last"), snapshot.pk, last if last != snapshot.pk else None),
+            (_("with the previous snapshot"), id_of_the_one_before(snapshot), snapshot.pk),
+            (_("with the last snapshot"), snapshot.pk, last if last != snapshot.pk else None),
         )
         url = reverse("admin:memwatch_snapshot_compare")
         return [

@@ -55,7 +55,7 @@ class TimeRange:
         found = [(_("← earlier"), self.since - span, self.since)]
         if later > self.until:
             found.append((_("later →"), later - span, later))
-        found.append((_("wider"), self.since - span / 2, min(self.until + span / 2, max(end, self.until))))
+        found.append((_("zoom out"), self.since - span / 2, min(self.until + span / 2, max(end, self.until))))
         return [
             {"label": label, "query": f"?{urlencode({'from': _stamp(since), 'to': _stamp(until)})}"}
             for label, since, until in found
@@ -108,14 +108,14 @@ def asked(values: Mapping[str, str], *, now: datetime, first: datetime, last: da
         except ValueError as error:
             return _usual(first, end, str(error))
         if until - since < _LEAST:
-            return _usual(first, end, _("The range ends before it begins: the usual one is shown."))
+            return _usual(first, end, _("The end must be later than the start."))
         newest = now + timedelta(days=1)
         if until - _LEAST < _OLDEST or since + _LEAST > newest:
-            return _usual(first, end, _("Nothing can be known of that time: the usual range is shown."))
+            return _usual(first, end, _("There are no figures for that time."))
         return TimeRange(since=max(since, _OLDEST), until=min(until, newest), end=end)
     key = values.get("range", DEFAULT)
     if key not in LENGTHS:
-        return _usual(first, end, _("There is no range of that name: the usual one is shown."))
+        return _usual(first, end, _("There is no such range."))
     return TimeRange(since=_since(first, end, LENGTHS[key][1]), until=end, key=key, end=end)
 
 
@@ -126,6 +126,7 @@ def _since(first: datetime, end: datetime, length: timedelta | None) -> datetime
 
 
 def _usual(first: datetime, end: datetime, problem: str) -> TimeRange:
+    problem = _("%s The page shows the default range.") % problem
     return TimeRange(since=_since(first, end, LENGTHS[DEFAULT][1]), until=end, key=DEFAULT, problem=problem, end=end)
 
 
@@ -141,4 +142,4 @@ def moment(text: str) -> datetime:
             parsed = timezone.make_aware(parsed)
         return parsed.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError(_("That is no time: give one like 2026-01-31T12:00. The usual range is shown.")) from None
+        raise ValueError(_("This is not a time. Write it like 2026-01-31T12:00.")) from None

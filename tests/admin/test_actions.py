@@ -60,7 +60,7 @@ def test_a_leak_is_snoozed_until_a_time_to_come_only(fleet: Fleet, login: Login)
     leak, client = fleet.leak(fleet.process()), login("operator")
     past = client.post(_act("leak", leak.pk, "snooze"), {"confirmed": "yes", "until": "2020-01-01T10:00"})
     assert past.status_code == 200
-    assert "This time has passed" in past.content.decode()
+    assert "This time is in the past" in past.content.decode()
     until = (timezone.localtime() + timedelta(days=2)).replace(second=0, microsecond=0)
     client.post(_act("leak", leak.pk, "snooze"), {"confirmed": "yes", "until": f"{until:%Y-%m-%dT%H:%M}"})
     leak.refresh_from_db()
@@ -95,7 +95,7 @@ def test_many_leaks_are_resolved_at_once_and_those_left_are_named(fleet: Fleet, 
     assert Leak.objects.filter(state=Leak.State.RESOLVED).count() == 3
     told = _told(done)
     assert "2 leaks were resolved." in told
-    assert "1 was left as it is: shop.Type2 in web-1 on node-a is resolved already" in told
+    assert "1 was not changed: shop.Type2 in web-1 on node-a is resolved already" in told
 
 
 def test_a_bulk_action_works_on_the_whole_filtered_set(fleet: Fleet, login: Login) -> None:
@@ -242,7 +242,7 @@ def test_an_unknown_act_or_row_leads_back(fleet: Fleet, login: Login) -> None:
     leak, client = fleet.leak(fleet.process()), login("root")
     exploded = client.post(_act("leak", leak.pk, "explode"))
     assert exploded.headers["Location"] == reverse("admin:memwatch_leak_change", args=(leak.pk,))
-    assert _told(exploded) == "There is no action of the name “explode”."
+    assert _told(exploded) == "There is no action “explode”. Use one of the buttons."
     assert client.post(_act("leak", 9_999, "resolve"), {"confirmed": "yes"}).status_code == 302
 
 
@@ -302,7 +302,7 @@ def test_the_confirmation_says_what_becomes_of_each_row(fleet: Fleet, login: Log
     asked = client.post(reverse(LEAKS), chosen)
     text = asked.content.decode()
     assert "130 leaks" in text
-    assert "2 of them are left as they are." in text
+    assert "2 of them do not change." in text
     assert text.count("<td>open</td><td>acknowledged</td>") >= 98
     assert "and 30 more" in text
     assert len(asked.context["pks"].split(",")) == 130
@@ -311,7 +311,7 @@ def test_the_confirmation_says_what_becomes_of_each_row(fleet: Fleet, login: Log
 def test_nothing_can_be_confirmed_where_nothing_would_change(fleet: Fleet, login: Login) -> None:
     leak, client = fleet.leak(fleet.process(), state="resolved", resolved_at=fleet.now), login("operator")
     asked = client.post(_act("leak", leak.pk, "resolve")).content.decode()
-    assert "Nothing to do: none of them would change." in asked
+    assert "Nothing to do: this action changes none of them." in asked
     assert 'type="submit" disabled' in asked
 
 
@@ -321,7 +321,7 @@ def test_expected_growth_is_ended_in_the_list_and_the_entry_stays(fleet: Fleet, 
     client, url = login("operator"), reverse("admin:memwatch_expectedgrowth_changelist")
     chosen = {"action": "end", "_selected_action": [rule.pk for rule in rules], "index": 0}
     asked = client.post(url, chosen)
-    assert "1 of them is left as it is" in asked.content.decode()
+    assert "1 of them does not change" in asked.content.decode()
     confirmed = {"action": "end", "_selected_action": rules[0].pk, "rows": asked.context["pks"], "confirmed": "yes"}
     told = _told(client.post(url, confirmed))
     assert "2 rules were ended." in told

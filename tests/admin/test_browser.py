@@ -79,7 +79,7 @@ def test_the_lives_of_recycled_workers_are_drawn_over_each_other(visit: Visitor,
     assert page.evaluate(f"{drawn}.scales.x.max") == 480
     assert "2 mins" in page.evaluate(f"{drawn}.scales.x.ticks.map(each => each.label)")
     assert page.evaluate(f"{drawn}.scales.y.min") >= 0
-    page.get_by_text("As a table: All lives").click()
+    page.get_by_text("As a table: All processes").click()
     expect(page.get_by_role("cell", name="180", exact=True)).to_be_visible()
     visit.look()
 
@@ -134,7 +134,7 @@ def _walk_to_the_leak(visit: Visitor) -> Page:
     detected = page.locator(".mw-facts time").first
     assert (detected.get_attribute("title") or "").endswith((" CET", " CEST"))
     expect(page.locator(".mw-ranges")).to_contain_text("Times in Europe/Berlin")
-    page.get_by_text("The same as a table").click()
+    page.get_by_text("Show as a table").click()
     expect(page.get_by_role("cell", name="199.0 MB")).to_be_visible()
     visit.look()
     return page

@@ -131,9 +131,9 @@ def test_card_names_the_worst_leaks_alerts_and_silent_processes(fleet: Fleet, lo
     ("values", "headline"),
     [
         ({"leaks_known": True}, "No leak is open."),
-        ({"leaks_known": False}, "No leak is open yet: 1 of 1 processes have too few censuses for a verdict."),
+        ({"leaks_known": False}, "No leak is open yet. 1 of 1 processes have too few object counts for a verdict."),
         ({"leaks_known": True, "growing": True}, "No leak is open, but 1 process grows."),
-        ({"ended": True}, "Unknown: no process reports."),
+        ({"ended": True}, "Leaks are unknown: no process reports."),
     ],
 )
 def test_headline_is_good_news_only_where_all_is_known(

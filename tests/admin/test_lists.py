@@ -116,7 +116,7 @@ def test_counters_and_leases_speak_plainly(fleet: Fleet, login: Login) -> None:
     assert "service shop" in counted
     assert "12,345" in counted
     leases = client.get(_list("lease")).content.decode()
-    assert "at work" in leases
+    assert "running" in leases
     assert "late" in leases
 
 

@@ -37,7 +37,7 @@ def alert() -> Alert:
 
 def test_the_page_of_an_alert_says_who_was_told_and_why_others_were_not(admin_client: Client, alert: Alert) -> None:
     page = admin_client.get(reverse("admin:memwatch_alert_change", args=(alert.pk,))).content.decode()
-    for text in ("mailto:ops@example.org", "answered 500 &lt;b&gt; (attempt 3); again", "given up", "no line"):
+    for text in ("mailto:ops@example.org", "answered 500 &lt;b&gt; (attempt 3); next attempt", "given up", "no line"):
         assert text in page
     for row in Notification.objects.all():
         assert reverse("admin:memwatch_notification_change", args=(row.pk,)) in page, "where it can be sent again"
@@ -87,7 +87,7 @@ def test_several_are_sent_again_from_the_list_and_who_cannot_be_told_is_named(
     asked = {"action": "send_again", "_selected_action": keys, "rows": ",".join(map(str, keys)), "confirmed": "1"}
     answer = admin_client.post(reverse("admin:memwatch_notification_changelist"), asked, follow=True).content.decode()
     assert "Sending 1 notification again." in answer
-    assert "2 were left as they are" in answer
+    assert "2 were not changed" in answer
     assert "site.alerts.tell is no longer in ALERT_CHANNELS" in answer
 
 

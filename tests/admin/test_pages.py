@@ -158,7 +158,7 @@ def test_a_process_seen_from_outside_says_why_it_has_no_heap(fleet: Fleet, login
     process = fleet.process(outside=True)
     fleet.snapshot(process, heap_used_mb=None, total_objects=None, top_objects=None)
     client = login("viewer")
-    assert "Seen from outside" in client.get(_list("process")).content.decode()
+    assert "It runs no agent" in client.get(_list("process")).content.decode()
     page = client.get(reverse("admin:memwatch_process_change", args=(process.pk,))).content.decode()
     assert "This process runs no agent" in page
     assert "since the baseline" not in page
@@ -234,7 +234,7 @@ def test_two_selected_snapshots_are_compared(fleet: Fleet, login: Login) -> None
     compare = reverse("admin:memwatch_snapshot_compare")
     assert answer.headers["Location"] == f"{compare}?from={rows[0].pk}&to={rows[2].pk}"
     chosen["_selected_action"] = [rows[0].pk]
-    assert "Select two snapshots" in client.post(_list("snapshot"), chosen, follow=True).content.decode()
+    assert "Select exactly two snapshots" in client.post(_list("snapshot"), chosen, follow=True).content.decode()
 
 
 def test_the_page_of_a_process_compares_its_types_with_the_baseline(fleet: Fleet, login: Login) -> None:

@@ -56,17 +56,24 @@ def test_a_commands_page_tells_what_was_asked_what_came_of_it_and_what_else_was_
     row = fleet.snapshot(process)
     other = _command(fleet, process, name="reset_baseline", state="refused", detail=EVIL)
     text = _text(login("viewer"), _command(fleet, process, snapshot=row))
-    for shown in ("Take a snapshot", "asked of web-1 on node-a", "It was done.", "1.5 s", _url(row), _url(other)):
+    for shown in (
+        "Take a snapshot",
+        "sent to web-1 on node-a",
+        "The process has done it.",
+        "1.5 s",
+        _url(row),
+        _url(other),
+    ):
         assert shown in text, shown
-    assert "count growth from now on" in text
+    assert "reset the baseline" in text
     assert escape(EVIL) in text
 
 
 @pytest.mark.parametrize(
     ("state", "sentence"),
     [
-        ("refused", "The process refused. It says: bad signature"),
-        ("failed", "The process failed to. It says: bad signature"),
+        ("refused", "The process refused. Its answer: bad signature"),
+        ("failed", "The process tried and failed. Its answer: bad signature"),
         ("expired", "expired without an answer"),
         ("sent", "It was sent; the process has not answered yet."),
     ],
@@ -78,7 +85,7 @@ def test_a_command_that_was_not_done_says_why_and_what_to_do(
     text = _text(login("viewer"), row)
     assert sentence in text
     assert ("What to do" in text) == (state != "sent")
-    assert "pruned since" in text
+    assert "pruned" in text
 
 
 def test_a_rejected_report_shows_what_is_wrong_what_to_do_and_its_likes(login: Login, db: None) -> None:
@@ -88,7 +95,7 @@ def test_a_rejected_report_shows_what_is_wrong_what_to_do_and_its_likes(login: L
         for size in (90, 30_720)
     ]
     text = _text(login("viewer"), rows[1])
-    for shown in ("30 KB", "90 bytes", "321", "Is the clock of that host right?", _url(rows[0]), escape(EVIL)):
+    for shown in ("30 KB", "90 bytes", "321", "Check the clock of that host", _url(rows[0]), escape(EVIL)):
         assert shown in text, shown
     assert 'name="_save"' not in text
 
@@ -99,7 +106,7 @@ def test_a_counters_page_sets_it_beside_those_of_the_same_name(login: Login, db:
         for reason, value in (("version", 300), ("malformed", 100))
     ]
     text = _text(login("viewer"), rows[0])
-    for shown in ("Reports rejected", "reason version", "75.0 %", "All of them together: 400", _url(rows[1])):
+    for shown in ("Reports rejected", "reason version", "75.0 %", "Total of all rows: 400", _url(rows[1])):
         assert shown in text, shown
     assert reverse("admin:memwatch_rejectedreport_changelist") in text
 
@@ -111,10 +118,10 @@ def test_a_lease_tells_what_it_is_for_and_what_to_do_when_it_is_late(fleet: Flee
     fine = Lease.objects.create(name="prune", expires_at=fleet.now, last_finished_at=fleet.now - timedelta(hours=1))
     client = login("viewer")
     text = _text(client, late)
-    for shown in ("stores the reports that have arrived", "has not run for a long time", "Does beat run", "5 s"):
+    for shown in ("stores the reports that have arrived", "has not run for a long time", "Is beat running", "5 s"):
         assert shown in text, shown
     text = _text(client, fine)
-    assert "It ran in time." in text
+    assert "The last run was on time." in text
     assert "What to do" not in text
     assert "late" in client.get(reverse("admin:memwatch_lease_changelist")).content.decode()
 
@@ -156,7 +163,7 @@ def test_a_types_page_tells_who_has_most_of_it_where_it_leaked_and_what_is_expec
         assert shown in text, shown
     evil = _text(client, ObjectType.objects.get(name=EVIL))
     assert "It is counted and does not leak." in evil
-    assert "It was reported once" in _text(client, ObjectType.objects.create(name="gone.Type"))
+    assert "No process reports it now" in _text(client, ObjectType.objects.create(name="gone.Type"))
 
 
 def test_a_roll_up_is_a_table_of_figures_in_units_and_of_types_by_name(fleet: Fleet, login: Login) -> None:
@@ -180,7 +187,7 @@ def test_a_roll_up_is_a_table_of_figures_in_units_and_of_types_by_name(fleet: Fl
     bare = SnapshotRollup.objects.create(
         process=process, period="day", start=fleet.now, samples=1, figures={}, floors={}
     )
-    assert "None was measured." in _text(login("root"), bare)
+    assert "No figure was measured." in _text(login("root"), bare)
 
 
 def test_hours_and_days_are_listed_apart(fleet: Fleet, login: Login) -> None:

@@ -79,8 +79,8 @@ def test_one_can_look_before_after_and_around() -> None:
     found = {each["label"]: parse_qs(each["query"].removeprefix("?")) for each in chosen.moves}
     assert found["← earlier"] == {"from": ["2026-03-01T09:00:00Z"], "to": ["2026-03-01T10:00:00Z"]}
     assert found["later →"] == {"from": ["2026-03-01T11:00:00Z"], "to": ["2026-03-01T12:00:00Z"]}
-    assert found["wider"] == {"from": ["2026-03-01T09:30:00Z"], "to": ["2026-03-01T11:30:00Z"]}
+    assert found["zoom out"] == {"from": ["2026-03-01T09:30:00Z"], "to": ["2026-03-01T11:30:00Z"]}
     newest = time_ranges.asked({"range": "6h"}, now=NOW, first=NOW - timedelta(days=3))
-    assert [each["label"] for each in newest.moves] == ["← earlier", "wider"]
+    assert [each["label"] for each in newest.moves] == ["← earlier", "zoom out"]
     ancient = time_ranges.asked({"from": "2000-01-01T00:00Z", "to": "2026-03-01T00:00Z"}, now=NOW, first=NOW)
     assert [each["label"] for each in ancient.moves] == ["later →"]

@@ -66,18 +66,23 @@ def _snapshot_processes(processes: Sequence[Process], user: Any, _values: Mappin
     note = _("The snapshots arrive within seconds.")
     if alone:
         here = asked[0].state == Command.State.DONE
-        note = _("The snapshot is here.") if here else _("It has not answered yet: the snapshot appears when it does.")
+        note = (
+            _("The snapshot has arrived.")
+            if here
+            else _("The process has not answered yet. The snapshot appears once it does.")
+        )
     return Outcome(done=len(asked) - len(refused), refused=refused, note=note)
 
 
 def _snapshot_services(services: Sequence[Service], user: Any, values: Mapping[str, Any]) -> Outcome:
     found = alive_agents(services=services)
     empty = [service for service in services if service.pk not in {process.service_id for process in found}]
+    refused = [Refusal(obj=service, reason=_("none of its processes is alive")) for service in empty]
     outcome = _snapshot_processes(found, user, values) if found else Outcome(done=0)
     asked = ngettext("%d process was asked.", "%d processes were asked.", outcome.done) % outcome.done
     return Outcome(
         done=len(services) - len(empty) if outcome.done else 0,
-        refused=[Refusal(obj=service, reason=_("no process of it is alive")) for service in empty] + [*outcome.refused],
+        refused=[*refused, *outcome.refused],
         note=f"{asked} {outcome.note}",
     )
 
@@ -92,10 +97,10 @@ RESET_PROCESS = _Reset(
     run=_reset_processes,
     done=ngettext_lazy("The baseline of %d process was reset.", "The baselines of %d processes were reset."),
     applies=lambda process: process.is_alive,
-    becomes=gettext_lazy("is compared with its figures of now"),
+    becomes=gettext_lazy("compared with its current figures"),
     consequence=gettext_lazy(
-        "The figures of now become what later ones are compared with: drift starts from 0 again. "
-        "The old baseline is kept in the list of baselines. Leaks are judged as before."
+        "The current figures become the baseline, and drift starts from 0 again. "
+        "The old baseline stays in the list of baselines. Leaks are judged as before."
     ),
 )
 SNAPSHOT_PROCESS = _Snapshot(
@@ -106,10 +111,10 @@ SNAPSHOT_PROCESS = _Snapshot(
 RESET_SERVICE = _Reset(
     run=_reset_services,
     done=ngettext_lazy("The baseline of %d service was reset.", "The baselines of %d services were reset."),
-    becomes=gettext_lazy("its processes are compared with their median of now"),
+    becomes=gettext_lazy("its processes are compared with their current median"),
     consequence=gettext_lazy(
-        "The median of its processes' figures of now becomes what all of its processes are compared with, "
-        "those that start later too. The old baseline is kept in the list of baselines."
+        "The current median of its processes becomes the baseline of all of them, including those "
+        "that start later. The old baseline stays in the list of baselines."
     ),
 )
 SNAPSHOT_SERVICE = _Snapshot(

@@ -75,9 +75,7 @@ class ServiceAdmin(PageAdmin):
         lambda service: _list_of("process", service, service.alive_processes),
         "alive_processes",
     )
-    rss = columns.figure(
-        gettext_lazy("RSS of all"), lambda service: formats.kib(service.alive_rss_kib), "alive_rss_kib"
-    )
+    rss = columns.figure(gettext_lazy("total RSS"), lambda service: formats.kib(service.alive_rss_kib), "alive_rss_kib")
     open_leaks = columns.figure(
         gettext_lazy("open leaks"), lambda service: _list_of("leak", service, service.leaks_open), "leaks_open"
     )
@@ -121,13 +119,13 @@ class ServiceAdmin(PageAdmin):
         shares = [figures.heap_percent for figures in known if figures.heap_percent is not None]
         return [
             panels.Line(label=_("Processes alive"), value=formats.count(len(items))),
-            panels.Line(label=_("RSS of all"), value=formats.megabytes(sum(rss) if rss else None)),
-            panels.Line(label=_("Heap used by all"), value=formats.megabytes(sum(heap) if heap else None)),
+            panels.Line(label=_("Total RSS"), value=formats.megabytes(sum(rss) if rss else None)),
+            panels.Line(label=_("Total heap used"), value=formats.megabytes(sum(heap) if heap else None)),
             panels.Line(
                 label=_("Fullest heap"), value=formats.percent(max(shares, default=None)), hint=_("of its limit")
             ),
             panels.Line(
-                label=_("Fastest growth an hour"),
+                label=_("Fastest growth per hour"),
                 value=formats.signed_megabytes(past.growth_mb_per_hour if past else None),
                 hint=_("RSS of one process"),
             ),

@@ -43,11 +43,11 @@ def release(row: Release, now: datetime) -> RowPage:
                 value=formats.count(state.alive),
                 url=formats.changelist("process", q=row.name, service__id__exact=row.service_id),
             ),
-            Line(label=_("Processes in all"), value=formats.count(state.processes), hint=_("still known")),
+            Line(label=_("Processes in total"), value=formats.count(state.processes), hint=_("not yet pruned")),
             Line(label=_("Leaks found"), value=formats.count(state.leaks)),
         ],
         tables=[
-            _leak_table(_("Leaks found in it"), state.newest, _("None was found in a process of this release."), now),
+            _leak_table(_("Leaks found in this release"), state.newest, _("No leak was found in this release."), now),
             Table(
                 title=_("Releases of the service, newest first"),
                 names=[_("Release"), _("First seen"), _("Processes"), _("With a leak")],
@@ -81,7 +81,7 @@ def object_type(row: ObjectType, now: datetime) -> RowPage:
     leaks = leaks_of_type(row.name, MOST_ROWS + 1)
     note = ""
     if more:
-        note = _("Of the %s processes that reported last.") % formats.count(MOST_LOOKED_AT)
+        note = _("Only the %s processes that reported last were looked at.") % formats.count(MOST_LOOKED_AT)
     return RowPage(
         title=row.name,
         subtitle=_("a type of Python objects"),
@@ -91,9 +91,9 @@ def object_type(row: ObjectType, now: datetime) -> RowPage:
             Line(
                 label=_("Processes that report it"),
                 value=formats.count(len(counted)),
-                hint=_("among their most numerous types, or those that grow"),
+                hint=_("as one of their most numerous or fastest growing types"),
             ),
-            Line(label=_("Objects, at most"), value=formats.count(counted[0][0] if counted else None)),
+            Line(label=_("Most objects in one process"), value=formats.count(counted[0][0] if counted else None)),
             Line(label=_("Leaks found"), value=formats.at_most(len(leaks), MOST_ROWS)),
         ],
         tables=[
@@ -112,7 +112,7 @@ def object_type(row: ObjectType, now: datetime) -> RowPage:
                 empty=_("No process reports it now. Processes report their most numerous and fastest growing types."),
                 note=note,
             ),
-            _leak_table(_("Where it leaked"), leaks, _("It was never found to leak."), now),
+            _leak_table(_("Where it leaked"), leaks, _("No leak of this type was found."), now),
             Table(
                 title=_("Expected growth in force"),
                 names=[_("Pattern"), _("Service"), _("Reason"), _("Until")],
@@ -121,11 +121,11 @@ def object_type(row: ObjectType, now: datetime) -> RowPage:
                         formats.link_to(rule, rule.type_pattern),
                         str(rule.service or _("all")),
                         rule.reason,
-                        formats.when(rule.expires_at, now) if rule.expires_at else _("for good"),
+                        formats.when(rule.expires_at, now) if rule.expires_at else _("permanent"),
                     ]
                     for rule in expected_growth_of(row.name, now)
                 ],
-                empty=_("No pattern matches it: if it grows, a leak is opened."),
+                empty=_("No pattern matches it. If this type grows, memwatch opens a leak."),
             ),
         ],
     )
@@ -136,10 +136,10 @@ def _type_sentence(processes: int, leaks: list[Leak]) -> str:
     if open_ones:
         return ngettext("It leaks: %d leak is open.", "It leaks: %d leaks are open.", len(open_ones)) % len(open_ones)
     if leaks:
-        return _("It leaked before, and no leak of it is open now.")
+        return _("It leaked before. No leak is open now.")
     if processes:
         return _("It is counted and does not leak.")
-    return _("It was reported once and is not among the types that are reported now.")
+    return _("No process reports it now.")
 
 
 def _leak_table(title: str, leaks: list[Leak], empty: str, now: datetime) -> Table:
@@ -159,8 +159,8 @@ def _leak_table(title: str, leaks: list[Leak], empty: str, now: datetime) -> Tab
         )
     return Table(
         title=title,
-        names=[_("Type"), _("Severity"), _("State"), _("Where"), _("Growth an hour"), _("Detected")],
+        names=[_("Type"), _("Severity"), _("State"), _("Where"), _("Growth per hour"), _("Detected")],
         cells=cells,
         empty=empty,
-        note=_("There are more: look at the list of leaks.") if len(leaks) > MOST_ROWS else "",
+        note=_("There are more in the list of leaks.") if len(leaks) > MOST_ROWS else "",
     )

@@ -90,7 +90,7 @@ def compare_url(process: Process, baseline: Baseline | None, after: Snapshot | N
 def baseline_text(baseline: Baseline | None, now: datetime) -> str | SafeString:
     """What the process is compared with."""
     if baseline is None:
-        return _("There is no baseline yet: it is set by the first snapshot after the warm-up.")
+        return _("There is no baseline yet. The first snapshot after the warm-up sets it.")
     whose = _("of the service") if baseline.process_id is None else _("of this process")
     how = _("set automatically") if baseline.automatic else _("reset")
     return format_html(
@@ -125,7 +125,7 @@ def _end_tile(leaks: Sequence[Leak], now: datetime) -> list[panels.Line]:
     if not ends:
         return []
     value = _("in %s") % formats.duration(min(ends))
-    return [panels.Line(label=_("Memory runs out"), value=value, hint=_("if it goes on like this"))]
+    return [panels.Line(label=_("Memory runs out"), value=value, hint=_("at the current rate"))]
 
 
 def _census_line(process: Process) -> panels.Line:
@@ -163,13 +163,13 @@ def _identity(process: Process, now: datetime) -> list[panels.Line]:
     return [
         panels.Line(label=_("Program"), value=process.program or formats.NOT_MEASURED),
         panels.Line(label=_("Command line"), value=process.command_line or formats.NOT_MEASURED),
-        panels.Line(label=_("Parent"), value=str(process.parent_pid or formats.NOT_MEASURED)),
+        panels.Line(label=_("Parent pid"), value=str(process.parent_pid or formats.NOT_MEASURED)),
         panels.Line(label=_("Python"), value=process.python or formats.NOT_MEASURED),
         panels.Line(label=_("Agent"), value=process.agent_version or formats.NOT_MEASURED),
         panels.Line(label=_("Objects counted by"), value=process.census_method or formats.NOT_MEASURED),
-        panels.Line(label=_("Seen first"), value=formats.when(process.first_seen_at, now)),
-        panels.Line(label=_("Lease until"), value=formats.when(process.lease_expires_at, now)),
+        panels.Line(label=_("First seen"), value=formats.when(process.first_seen_at, now)),
+        panels.Line(label=_("Lease expires"), value=formats.when(process.lease_expires_at, now)),
         panels.Line(label=_("Snapshots dropped"), value=formats.count(process.dropped_snapshots)),
-        panels.Line(label=_("Samplings failed"), value=formats.count(process.sampling_failures)),
+        panels.Line(label=_("Failed samplings"), value=formats.count(process.sampling_failures)),
         panels.Line(label=_("Commands refused"), value=formats.count(process.refused_commands)),
     ]

@@ -45,7 +45,7 @@ class StateFilter(ChoiceFilter):
     parameter_name = "state"
     options = (
         ("alive", gettext_lazy("Alive")),
-        ("stale", gettext_lazy("Stale (no goodbye)")),
+        ("stale", gettext_lazy("Stale (stopped reporting)")),
         ("ended", gettext_lazy("Ended")),
         ("all", gettext_lazy("All")),
     )
@@ -128,7 +128,7 @@ class ProcessAdmin(PageAdmin):
         "last_snapshot__heap_used_kib",
     )
     heap_share = columns.figure(
-        gettext_lazy("of limit"), lambda process: formats.percent(_figure(process, "heap_percent")), "used_share"
+        gettext_lazy("limit used"), lambda process: formats.percent(_figure(process, "heap_percent")), "used_share"
     )
     drift = columns.figure(
         gettext_lazy("heap drift"), lambda process: formats.signed_percent(process.shown.drift_percent)

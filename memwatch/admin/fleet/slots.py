@@ -37,7 +37,7 @@ def neighbours(process: Process, now: datetime) -> list[dict[str, Any]]:
             "started": formats.when(other.started_at, now),
             "state": process_state(other),
         }
-        for what, other in ((_("Before it"), before), (_("After it"), after))
+        for what, other in ((_("Previous process"), before), (_("Next process"), after))
         if other is not None
     ]
 
@@ -63,7 +63,7 @@ def context(service: int, host: str, slot: int, query: Mapping[str, str], now: d
         **charts.process_charts(
             [points[life.pk] for life in lives], chosen=chosen, events=happened, outside=newest.outside
         ),
-        "lives": _table(lives, points, now, _("There were more: choose a shorter range to see them.") if more else ""),
+        "lives": _table(lives, points, now, _("There are more: choose a shorter range to see them.") if more else ""),
     }
 
 
@@ -72,8 +72,8 @@ def _table(lives: list[Process], points: Mapping[int, Sequence[Point]], now: dat
     return Table(
         title=_("Processes in this slot, newest first"),
         names=[
-            _("Process"), _("State"), _("Release"), _("Started"), _("Ended"), _("Lifetime"), _("RSS at first"),
-            _("Highest RSS"), _("Growth an hour"), _("Open leaks"),
+            _("Process"), _("State"), _("Release"), _("Started"), _("Ended"), _("Lifetime"), _("First RSS"),
+            _("Highest RSS"), _("Growth per hour"), _("Open leaks"),
         ],
         cells=[_life(life, points[life.pk], leaks.get(life.pk, 0), now) for life in reversed(lives)],
         empty=_("No process held the slot in this time. Choose a longer range above."),

@@ -40,7 +40,7 @@ def _zone() -> str:
 
 def _future(moment: datetime | None) -> datetime | None:
     if moment is not None and moment <= timezone.now():
-        raise forms.ValidationError(_("This time has passed: give one to come."))
+        raise forms.ValidationError(_("This time is in the past. Choose a later one."))
     return moment
 
 
@@ -67,7 +67,7 @@ class SnoozeForm(CommentForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["until"].help_text = _("At most a year. %s") % _zone()
+        self.fields["until"].help_text = _("At most one year from now. %s") % _zone()
 
     def clean_until(self) -> datetime | None:
         until = _future(self.cleaned_data["until"])
@@ -78,7 +78,7 @@ class SnoozeForm(CommentForm):
 
 class SuppressForm(ConfirmForm):
     reason = forms.CharField(
-        label=gettext_lazy("Why it is expected"),
+        label=gettext_lazy("Reason"),
         max_length=300,
         widget=forms.TextInput(attrs={"class": "vTextField"}),
         help_text=gettext_lazy("E.g. “the price cache is meant to fill up”."),
@@ -87,7 +87,7 @@ class SuppressForm(ConfirmForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["until"].help_text = _("Empty: for good. %s") % _zone()
+        self.fields["until"].help_text = _("Leave empty to suppress it permanently. %s") % _zone()
 
     def clean_until(self) -> datetime | None:
         return _future(self.cleaned_data["until"])

@@ -50,13 +50,13 @@ class LeakAdmin(PageAdmin):
         actions.COMMENT, actions.SNAPSHOT,
     )  # fmt: skip
     about = gettext_lazy(
-        "What grows and is not given back, worst first: by severity, then by the time that memory lasts. A type that "
-        "leaks in several processes of a service is one row. The list shows open and acknowledged leaks; the filter "
-        "shows snoozed, suppressed and resolved ones."
+        "Memory that grows and is not released, worst first: by severity, then by how soon memory "
+        "runs out. A type that leaks in several processes of a service is one row. Use the filter "
+        "“state” to see snoozed, suppressed and resolved leaks."
     )
     empty = gettext_lazy(
-        "No leak is open. A process is judged after 16 snapshots; until then, and for growth that stops, nothing is "
-        "opened. Resolved leaks are shown by the filter “state”."
+        "No leak is open. memwatch judges a process after 16 snapshots, and opens no leak for growth "
+        "that stops. Use the filter “state” to see resolved leaks."
     )
     ordering = (*causes.MOST_URGENT, "service__name", "kind", "object_type", "-detected_at", "-id")
     related: ClassVar = {"expectedgrowth": "", "recording": "leak", "alert": "leak", "objecttype": ""}
@@ -89,15 +89,15 @@ class LeakAdmin(PageAdmin):
         gettext_lazy("growth"), lambda leak: evidence.growth(leak, leak.growth_count), "growth_count"
     )
     per_hour = columns.figure(
-        gettext_lazy("an hour"), lambda leak: evidence.growth(leak, leak.growth_per_hour), "growth_per_hour"
+        gettext_lazy("growth per hour"), lambda leak: evidence.growth(leak, leak.growth_per_hour), "growth_per_hour"
     )
     exhaustion = columns.figure(
-        gettext_lazy("exhausted in"),
+        gettext_lazy("memory runs out in"),
         lambda leak: formats.duration(leak.time_left_s(timezone.now())),
         "time_to_exhaustion_s",
     )
     since = columns.text(
-        gettext_lazy("grows since"), lambda leak: formats.when(leak.started_at or leak.detected_at), "started_at"
+        gettext_lazy("growing since"), lambda leak: formats.when(leak.started_at or leak.detected_at), "started_at"
     )
 
     def page(self, request: HttpRequest, obj: Leak) -> Mapping[str, Any]:

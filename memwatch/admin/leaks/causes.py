@@ -42,7 +42,7 @@ class RowsFilter(ChoiceFilter):
     title = gettext_lazy("rows")
     parameter_name = BY
     options = (
-        ("cause", gettext_lazy("one for each service and type")),
+        ("cause", gettext_lazy("one per service and type")),
         ("process", gettext_lazy("one per process")),
     )
     usual = "cause"
@@ -109,12 +109,12 @@ def where(leak: Leak) -> SafeString:
     summary = ngettext("%s process of", "%s processes of", size) % formats.count(size)
     return format_html(
         '<details class="mw-members"><summary>{} {}</summary><ul>{}</ul><a href="{}">{}</a></details>',
-        summary, leak.service.name, items, each_process_url(leak), _("A row for each process"),
+        summary, leak.service.name, items, each_process_url(leak), _("Show one row per process"),
     )  # fmt: skip
 
 
 def _place(leak: Leak) -> SafeString:
-    name = leak.process.slot if leak.process else _("all of %s") % leak.service.name
+    name = leak.process.slot if leak.process else _("all processes of %s") % leak.service.name
     return format_html('<span title="{}">{}</span>', leak.process or leak.service, name)
 
 

@@ -66,7 +66,7 @@ def charts_of(
 def charts_of_lives(leak: Leak, slots: Mapping[str, Lives]) -> list[Chart]:
     """The charts of a leak of many short lives: a line for each slot, interrupted by restarts."""
     chosen = list(slots.items())[:MOST_LIVES]
-    reads = [("mw-chart-memory", _("Memory of the processes, life after life"), " MB", charts.figure("rss_mb"))]
+    reads = [("mw-chart-memory", _("Memory of the processes, one after the other"), " MB", charts.figure("rss_mb"))]
     if leak.kind == Leak.Kind.OBJECTS:
         reads.insert(0, ("mw-chart-type", _("Objects of this type"), "", charts.counted(leak.object_type)))
     return [
@@ -133,7 +133,7 @@ def _growth(leak: Leak, points: Sequence[Point], entries: Sequence[MemorySnapsho
         dots = _entries(leak, entries)
         line = Series(label=held, times=[at for at, _value in dots], values=[value for _at, value in dots], tone="1")
         shown = _with_trend(with_gaps(line), judged_trend(leak) or fitted(dots))
-        return [_chart("mw-chart-entries", _("Entries of what holds it"), "", shown)]
+        return [_chart("mw-chart-entries", _("Entries of the container"), "", shown)]
     if leak.kind == Leak.Kind.OBJECTS:
         line = charts.series(leak.object_type, [points], charts.counted(leak.object_type), tone="1")
         return [_chart("mw-chart-type", _("Objects of this type"), "", _with_trend(line, judged_trend(leak)))]
@@ -203,15 +203,15 @@ def _trend_note(trend: Trend, unit: str) -> str:
         return f"{'+' if value > 0 else ''}{formats.decimal(value)}" if abs(value) < 10 else formats.signed_count(value)
 
     words = {"slope": rate(trend.slope), "low": rate(trend.low), "high": rate(trend.high)}
-    return _("Its floor rises by %(slope)s an hour; the bounds of 95 %% are %(low)s and %(high)s.") % words
+    return _("The floor rises by %(slope)s per hour (95 %% bounds: %(low)s to %(high)s).") % words
 
 
 def _where_it_leads(leak: Leak) -> str:
     """In words, where there is no limit to draw."""
     if leak.state == Leak.State.RESOLVED:
-        return _("The leak is over: nothing is projected.")
+        return _("The leak is over. There is no projection.")
     if leak.exhausted_at is None:
-        return _("No end is in sight: at this rate no limit is reached, or none is known.")
+        return _("At this rate memory does not run out, or no limit is known.")
     return _("At this rate memory runs out at %s.") % formats.exact(leak.exhausted_at)
 
 

@@ -97,7 +97,7 @@ def readable(leak: Leak, now: datetime) -> list[Line]:
     evidence = leak.evidence if isinstance(leak.evidence, Mapping) else {}
     statistics = _part(evidence, "statistics")
     found: list[tuple[str, str | SafeString, str]] = [
-        (_("Last looked at"), *_looked_at(evidence, statistics)),
+        (_("Data judged"), *_looked_at(evidence, statistics)),
         (_("Limit"), *_limit(leak, statistics, now)),
         (_("Since then"), *_quiet(evidence, now)),
     ]
@@ -128,11 +128,7 @@ def held(leak: Leak) -> tuple[str | SafeString, str]:
         return "", ""
     kind = str(container.get("type") or _("container"))
     name = held_in(leak)
-    text = (
-        format_html(_("the {} {}"), kind, formats.type_name(name))
-        if name
-        else _("a %s without a name of its own") % kind
-    )
+    text = format_html(_("the {} {}"), kind, formats.type_name(name)) if name else _("a %s without a name") % kind
     length, holds, entry = container.get("length"), container.get("holds"), container.get("entry_bytes")
     said = []
     if isinstance(length, int):
@@ -163,7 +159,7 @@ def _limit(leak: Leak, statistics: Mapping[str, Any], now: datetime) -> tuple[st
     if left is None:
         return "", ""
     words = {"limit": limit or _("the limit"), "time": formats.duration(left)}
-    return _("%(limit)s is exhausted in %(time)s") % words, _("if the process goes on growing as it does now")
+    return _("%(limit)s is exhausted in %(time)s") % words, _("at the current rate")
 
 
 def moment(value: Any) -> datetime | None:
@@ -179,7 +175,9 @@ def _quiet(evidence: Mapping[str, Any], now: datetime) -> tuple[str | SafeString
     since = moment(_part(evidence, "follow_up").get("quiet_since"))
     if since is None:
         return "", ""
-    return format_html(_("not judged a leak any more, {}"), formats.when(since, now)), _("it is resolved if that lasts")
+    return format_html(_("judged no longer a leak, {}"), formats.when(since, now)), _(
+        "memwatch resolves it if this lasts"
+    )
 
 
 def statistics_lines(evidence: Mapping[str, Any], *, depth: int = EVIDENCE_DEPTH, prefix: str = "") -> list[Line]:

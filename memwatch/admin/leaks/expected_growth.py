@@ -99,7 +99,7 @@ class ExpectedGrowthAdmin(ListedAdmin):
     )
     until = columns.text(
         gettext_lazy("until"),
-        lambda rule: formats.when(rule.expires_at) if rule.expires_at else _("for good"),
+        lambda rule: formats.when(rule.expires_at) if rule.expires_at else _("permanent"),
         "expires_at",
     )
     held_back = columns.figure(gettext_lazy("leaks suppressed"), lambda rule: formats.count(rule.matches), "matches")

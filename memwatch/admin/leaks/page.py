@@ -163,7 +163,7 @@ def _typical(lives: Mapping[str, leak_charts.Lives]) -> Sequence[queries.Point]:
 def _subtitle(leak: Leak, recordings: Sequence[Recording]) -> str:
     """Without the holder where a recording names one: a step below says it, and the two may differ."""
     name = "" if any(map(recorded.holder, recordings)) else evidence.held_in(leak)
-    words = {"where": leak.process or _("all of %s") % leak.service.name, "name": name}
+    words = {"where": leak.process or _("all processes of %s") % leak.service.name, "name": name}
     return (_("leak in %(where)s, held in %(name)s") if words["name"] else _("leak in %(where)s")) % words
 
 
@@ -178,7 +178,7 @@ def _facts(leak: Leak, now: datetime) -> list[str | SafeString]:
             facts.append(format_html(_("the process ended {}"), formats.when(leak.process.ended_at, now)))
     facts += _lives_judged(leak)
     facts.append(format_html(_("detected {}"), formats.when(leak.detected_at, now)))
-    facts.append(format_html(_("last judged a leak {}"), formats.when(leak.last_seen_at, now)))
+    facts.append(format_html(_("last confirmed {}"), formats.when(leak.last_seen_at, now)))
     if leak.snoozed_until and leak.state == Leak.State.SNOOZED:
         facts.append(format_html(_("snoozed until {}"), formats.exact(leak.snoozed_until)))
     if leak.expected_growth_id:
@@ -195,7 +195,7 @@ def _lives_judged(leak: Leak) -> list[str]:
     if leak.process_id is not None or not isinstance(lives, int) or not isinstance(longest, int | float):
         return []
     words = {"lives": formats.count(lives), "time": formats.duration(longest)}
-    return [_("seen over %(lives)s lives of up to %(time)s") % words]
+    return [_("seen in %(lives)s lifetimes of up to %(time)s") % words]
 
 
 def _standing(leak: Leak, events: Sequence[LeakEvent], now: datetime) -> dict[str, Any]:
@@ -234,24 +234,24 @@ def _why_not(leak: Leak, raw: Mapping[str, Any], now: datetime) -> dict[str, Any
 def _tiles(leak: Leak, projection: leak_charts.Projection | None, now: datetime) -> list[panels.Line]:
     left = leak.time_left_s(now)
     over = leak.state == Leak.State.RESOLVED
-    hint = _("no limit in sight") if left is None and not over else ""
+    hint = _("no limit would be reached") if left is None and not over else ""
     if projection is not None:
         hint = _("of %s") % formats.megabytes(projection.limit_mb)
     return [
         panels.Line(
             label=_("Objects now") if leak.kind == Leak.Kind.OBJECTS else _("Now"),
             value=evidence.amount(leak, leak.current_count),
-            hint=_("%s at first") % evidence.amount(leak, leak.initial_count),
+            hint=_("%s at the start") % evidence.amount(leak, leak.initial_count),
         ),
         panels.Line(
             label=_("Growth"),
             value=evidence.growth(leak, leak.growth_count),
             hint=formats.signed_percent(leak.growth_percent),
         ),
-        panels.Line(label=_("Growth an hour"), value=evidence.growth(leak, leak.growth_per_hour)),
-        panels.Line(label=_("Grows since"), value=formats.when(leak.started_at or leak.detected_at, now)),
+        panels.Line(label=_("Growth per hour"), value=evidence.growth(leak, leak.growth_per_hour)),
+        panels.Line(label=_("Growing since"), value=formats.when(leak.started_at or leak.detected_at, now)),
         panels.Line(
-            label=_("Memory was to run out in") if over else _("Memory runs out in"),
+            label=_("Memory would have run out in") if over else _("Memory runs out in"),
             value=formats.duration(leak.time_to_exhaustion_s if over else left),
             hint=hint,
         ),

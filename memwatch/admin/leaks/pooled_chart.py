@@ -70,7 +70,7 @@ def pooled_chart(leak: Leak, lives: Iterable[Sequence[Point]]) -> Chart | None:
         _each_life(leak, trend, lives),
         fitted_line(_("Fitted trend, with its bounds"), trend, ends, positions=ends),
         Series(
-            label=_("All lives together"),
+            label=_("All processes together"),
             positions=[x for x, _value in trend.curve],
             values=[value for _x, value in trend.curve],
             tone="2",
@@ -79,7 +79,7 @@ def pooled_chart(leak: Leak, lives: Iterable[Sequence[Point]]) -> Chart | None:
     ]
     return Chart(
         id="mw-chart-pooled",
-        title=_("All lives of the service's processes, laid over each other"),
+        title=_("All processes of the service, overlaid"),
         unit=" MB" if trend.size else "",
         axis=Axis(kind=WORK, label=_("Requests and tasks that the process has handled"))
         if trend.axis == "work"
@@ -95,13 +95,13 @@ def _note(trend: PooledTrend) -> str:
     words = {name: rate(getattr(trend, name) * per) for name in ("slope", "low", "high")}
     if trend.axis == "work":
         text = _(
-            "In every life it rises by %(slope)s for 1,000 requests and tasks; the bounds of 95 %% are %(low)s and "
-            "%(high)s. Each life was moved to a common level."
+            "It rises by %(slope)s per 1,000 requests and tasks in every process (95 %% bounds: %(low)s "
+            "to %(high)s). Each line is shifted to a common level."
         )
     else:
         text = _(
-            "In every life it rises by %(slope)s an hour; the bounds of 95 %% are %(low)s and %(high)s. Each life was "
-            "moved to a common level."
+            "It rises by %(slope)s per hour in every process (95 %% bounds: %(low)s to %(high)s). Each "
+            "line is shifted to a common level."
         )
     return text % words
 
@@ -117,7 +117,7 @@ def _each_life(leak: Leak, trend: PooledTrend, lives: Iterable[Sequence[Point]])
     for life, level in zip(found, levels, strict=True):
         positions += [*(x for x, _value in life), life[-1][0]]
         values += [*(value - level + middle for _x, value in life), None]
-    return Series(label=_("Each life"), positions=positions, values=values, tone="quiet", style="thin", tabled=False)
+    return Series(label=_("Each process"), positions=positions, values=values, tone="quiet", style="thin", tabled=False)
 
 
 def _on_axis(life: Sequence[Point], read: charts.Read, trend: PooledTrend) -> list[tuple[float, float]]:

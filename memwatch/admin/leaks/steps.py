@@ -91,9 +91,9 @@ def _rss(leak: Leak, points: Sequence[Point]) -> Step:
     else:
         answer = _("Yes: RSS rose from %(first)s to %(last)s in %(time)s (%(gain)s).")
     rate = evidence.memory_rate(leak)
-    lines = [Line(label=_("As it was judged"), value=rate)] if rate else []
+    lines = [Line(label=_("Growth as judged"), value=rate)] if rate else []
     if leak.process_id is None:
-        lines.append(Line(label=_("In which process"), value=_("in a typical one"), hint=_("by what RSS gained")))
+        lines.append(Line(label=_("Process shown"), value=_("a typical one"), hint=_("with the median growth of RSS")))
     return Step(key="rss", title=title, answer=answer % words, lines=lines)
 
 
@@ -102,23 +102,24 @@ def _heap(points: Sequence[Point]) -> Step:
     both = [point for point in points if {"rss_mb", "heap_used_mb"} <= point.figures.keys()]
     if len(both) < 2:
         text = _(
-            "The heap was not measured beside RSS: there are no snapshots to compare, or the platform cannot tell."
+            "There are too few snapshots with both RSS and heap in this time, or this platform does not "
+            "report the heap."
         )
         return Step(key="heap", title=title, missing=text, by_snapshot=True)
     first, last = both[0].figures, both[-1].figures
     rss, heap = (last[name][1] - first[name][1] for name in ("rss_mb", "heap_used_mb"))
     words = {"rss": formats.signed_megabytes(rss), "heap": formats.signed_megabytes(heap)}
     if rss < STILL_MB:
-        answer = _("RSS changed by %(rss)s and the heap in use by %(heap)s: too little to tell them apart.")
+        answer = _("RSS changed by %(rss)s and the heap in use by %(heap)s: too little to compare.")
         if heap >= STILL_MB:
-            answer = _("The heap in use grew (%(heap)s) into memory that the process had already (RSS %(rss)s).")
+            answer = _("The heap in use grew (%(heap)s) into memory that the process already had (RSS %(rss)s).")
     elif heap / rss >= MOST:
         words["share"] = formats.percent(min(100.0, heap / rss * 100))
-        answer = _("Yes: %(share)s of what RSS gained (%(rss)s) are heap in use, objects and their buffers.")
+        answer = _("Yes: %(share)s of the growth of RSS (%(rss)s) is heap in use: objects and their buffers.")
     elif heap / rss <= LITTLE:
         answer = _(
-            "No: RSS changed by %(rss)s, the heap in use by %(heap)s only. Look at fragmentation, at extension modules "
-            "that map memory themselves, at the stacks of threads."
+            "No: RSS changed by %(rss)s, the heap in use only by %(heap)s. Possible causes: "
+            "fragmentation, extension modules that map memory themselves, and the stacks of threads."
         )
     else:
         answer = _("In part: RSS changed by %(rss)s, the heap in use by %(heap)s.")
@@ -145,7 +146,13 @@ def _types(leak: Leak, figures: MemorySnapshot | None) -> Step:
         lines.append(Line(label=_("Extension modules loaded"), value=modules, hint=_("one of them may hold it")))
     size = (figures.type_sizes or {}).get(leak.object_type) if figures else None
     if size and leak.kind == Leak.Kind.OBJECTS:
-        lines.append(Line(label=_("One of them takes"), value=_("%s bytes") % formats.count(size), hint=_("shallow")))
+        lines.append(
+            Line(
+                label=_("Size of one object"),
+                value=_("%s bytes") % formats.count(size),
+                hint=_("without what it refers to"),
+            )
+        )
     return Step(key="types", title=title, answer=answer, lines=lines, by_snapshot=True)
 
 
@@ -163,7 +170,7 @@ def _grows_with(leak: Leak, beside: Sequence[Leak], recordings: Sequence[Recordi
     if names:
         lines.append(Line(label=_("Grows with it"), value=names, hint=_("probably for the same reason")))
     if beside:
-        lines.append(Line(label=_("Leaks beside it"), value=_links(beside), hint=_("in the same process")))
+        lines.append(Line(label=_("Other leaks"), value=_links(beside), hint=_("in the same process")))
     if not lines:
         return Step(
             key="grows-with", title=title, answer=recorded_holder,
@@ -181,7 +188,7 @@ def _grows_with(leak: Leak, beside: Sequence[Leak], recordings: Sequence[Recordi
     elif recorded_holder:
         answer = recorded_holder
     elif held:
-        answer = _("A container without a name of its own holds it.")
+        answer = _("A container without a name holds it.")
     return Step(key="grows-with", title=title, answer=answer, lines=lines)
 
 
@@ -233,7 +240,7 @@ def _by_recording(
     """A question that recordings answer: by what the first of them says, ``read``."""
     answer = next((found for each in made if (found := read(each))), "")
     if not answer and any(recorded.is_done(each) for each in made):
-        answer = _("There is a recording: open it.")
+        answer = _("A recording is done. Open it below.")
     rows = [recorded.row(each) for each in made]
     return Step(key=key, title=title, answer=answer, missing=missing, by_recording=kinds, recordings=rows)
 
@@ -255,27 +262,27 @@ def _release(releases: Sequence[InRelease]) -> Step:
         text = _("The processes do not say which release they run: set MEMWATCH_RELEASE in their environment.")
         return Step(key="release", title=title, missing=text)
     if not found:
-        text = _("No process of a named release had this leak by itself.")
+        text = _("No single process of a known release had this leak.")
         return Step(key="release", title=title, missing=text, releases=rows)
     first = found[0]
     before = releases[: releases.index(first)]
     clean = sum(each.processes for each in before)
     if clean:
         text = ngettext(
-            "It came with release {}: the one process of the releases before did not have it.",
-            "It came with release {}: none of the %d processes of the releases before had it.",
+            "It came with release {}: the only process of the earlier releases did not have it.",
+            "It came with release {}: none of the %d processes of the earlier releases had it.",
             clean,
         )
         answer = format_html(text % clean if "%d" in text else text, first.name)
     else:
-        answer = format_html(_("The oldest release that is known, {}, had it already."), first.name)
+        answer = format_html(_("The oldest known release, {}, already had it."), first.name)
     return Step(key="release", title=title, answer=answer, releases=rows)
 
 
 def _nothing_shown(leak: Leak) -> str:
     if leak.process_id is None:
         return _(
-            "This leak was found over many short lives of the service's processes, and none of them has figures in the "
-            "time shown: choose a longer one."
+            "This leak was found across many short-lived processes of the service. None of them has "
+            "figures in the time shown: choose a longer time."
         )
-    return _("There are fewer than two snapshots in the time shown: choose a longer one, or take a snapshot.")
+    return _("There are fewer than two snapshots in the time shown. Choose a longer time, or take a snapshot.")

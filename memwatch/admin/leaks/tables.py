@@ -47,7 +47,7 @@ def cause_rows(
             continue
         row = leak_row(leak, now)
         if more:
-            row["also"] = ngettext("and %s process more", "and %s processes more", more) % formats.count(more)
+            row["also"] = ngettext("and %s more process", "and %s more processes", more) % formats.count(more)
             row["also_url"] = each_process_url(leak)
         rows.append(row)
     return rows

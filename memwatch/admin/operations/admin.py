@@ -77,12 +77,12 @@ class CounterAdmin(RowAdmin):
     about = gettext_lazy("Totals that do not fall when rows are pruned; /metrics shows them too.")
     empty = gettext_lazy("No counter yet: no report has arrived. Check that a worker and beat are running.")
 
-    @admin.display(description=gettext_lazy("counts"), ordering="name")
+    @admin.display(description=gettext_lazy("counter"), ordering="name")
     def counts(self, counter: Counter) -> SafeString:
         said = pages.COUNTED.get(counter.name)
         return format_html('{}<span class="mw-second">{}</span>', said or counter.name, counter.name if said else "")
 
-    labels_shown = columns.text(gettext_lazy("of"), pages.labels_text, "labels")
+    labels_shown = columns.text(gettext_lazy("labels"), pages.labels_text, "labels")
     total = columns.figure(gettext_lazy("total"), lambda counter: formats.count(counter.value), "value")
 
     def row_page(self, obj: Counter, now: datetime) -> RowPage:

@@ -20,9 +20,9 @@ from memwatch.queries.recordings import recording_of
 from memwatch.queries.snapshots import snapshot_with_process
 
 NAMES: dict[str, Promise] = {
-    "ping": gettext_lazy("answer"),
+    "ping": gettext_lazy("answer a ping"),
     "snapshot": gettext_lazy("take a snapshot"),
-    "reset_baseline": gettext_lazy("count growth from now on"),
+    "reset_baseline": gettext_lazy("reset the baseline"),
     "record": gettext_lazy("record"),
     "cancel_recording": gettext_lazy("stop recording"),
 }
@@ -36,18 +36,18 @@ _TONES = {
 _ADVICE: dict[str, tuple[Promise, ...]] = {
     Command.State.REFUSED: (
         gettext_lazy(
-            "An agent refuses what is not signed with its own COMMAND_KEY, what has expired, what it has seen before "
-            "and what is beyond its limits: its answer above says which."
+            "An agent refuses a command that is not signed with its COMMAND_KEY, has expired, was "
+            "received before, or exceeds its limits. Its answer above says which."
         ),
         gettext_lazy("“manage.py memwatch_doctor” checks that all processes have the same key."),
     ),
     Command.State.FAILED: (
-        gettext_lazy("The process tried and could not: its answer above says why, its log says more."),
+        gettext_lazy("The process tried and failed. Its answer above says why; its log says more."),
     ),
     Command.State.EXPIRED: (
         gettext_lazy("Has the process ended since, or does it hang? Its page says when it was last seen."),
-        gettext_lazy("Does it only report? An agent that may not read commands has a transport without that right."),
-        gettext_lazy("Are its clock and this machine's minutes apart? What has expired is not carried out."),
+        gettext_lazy("May its agent read commands? Its rights on the transport may only let it send reports."),
+        gettext_lazy("Do the clocks of the two machines differ by minutes? A process does not run an expired command."),
     ),
 }
 
@@ -76,28 +76,24 @@ def page(command: Command, now: datetime) -> RowPage:
     process = command.process
     return RowPage(
         title=capfirst(name_of(command)),
-        subtitle=_("asked of %s") % process,
+        subtitle=_("sent to %s") % process,
         state=formats.state_of(command),
         sentence=_sentence(command, now),
         tone=_TONES.get(Command.State(command.state), "") if command.state in Command.State.values else "",
         facts=[
             formats.link_to(process),
-            format_html(_("asked {} by {}"), formats.when(command.created_at, now), command.created_by or "memwatch"),
+            format_html(_("sent {} by {}"), formats.when(command.created_at, now), command.created_by or "memwatch"),
         ],
         tiles=[
             Line(label=_("Answered after"), value=seconds(took_s(command))),
-            *(
-                []
-                if command.answered_at
-                else [Line(label=_("Good until"), value=formats.when(command.expires_at, now))]
-            ),
+            *([] if command.answered_at else [Line(label=_("Expires"), value=formats.when(command.expires_at, now))]),
             *_came_of_it(command),
         ],
         advice=[str(each) for each in _ADVICE.get(command.state, ())],
         tables=[
             Table(
-                title=_("Asked of the same process"),
-                names=[_("Asked to"), _("State"), _("Asked"), _("Answered after"), _("By"), _("Answer")],
+                title=_("Other commands to this process"),
+                names=[_("Command"), _("State"), _("Sent"), _("Answered after"), _("By"), _("Answer")],
                 cells=[
                     [
                         formats.link_to(each, name_of(each)),
@@ -109,7 +105,7 @@ def page(command: Command, now: datetime) -> RowPage:
                     ]
                     for each in other_commands(command, MOST_OTHERS)
                 ],
-                empty=_("Nothing else."),
+                empty=_("No other command was sent to it."),
             )
         ],
     )
@@ -121,12 +117,14 @@ def _sentence(command: Command, now: datetime) -> str | SafeString:
             return _("It was sent; the process has not answered yet.")
         return _("It was not answered in time and expires within a minute.")
     if command.state == Command.State.DONE:
-        text = _("It was done.")
+        text = _("The process has done it.")
     elif command.state == Command.State.EXPIRED:
         text = _("It expired without an answer; the process will not run it.")
     else:
-        text = _("The process refused.") if command.state == Command.State.REFUSED else _("The process failed to.")
-    return f"{text} {_('It says: %s') % command.detail}" if command.detail else text
+        text = (
+            _("The process refused.") if command.state == Command.State.REFUSED else _("The process tried and failed.")
+        )
+    return f"{text} {_('Its answer: %s') % command.detail}" if command.detail else text
 
 
 def _came_of_it(command: Command) -> list[Line]:
@@ -135,11 +133,11 @@ def _came_of_it(command: Command) -> list[Line]:
         # It may have been pruned, and a page that is gone is no link.
         row = snapshot_with_process(command.snapshot_id)
         if row is None:
-            found.append(Line(label=_("Snapshot"), value=_("pruned since"), hint=f"#{command.snapshot_id}"))
+            found.append(Line(label=_("Snapshot"), value=_("pruned"), hint=f"#{command.snapshot_id}"))
         else:
             hint = _("RSS %s") % formats.kib(row.rss_kib)
             found.append(
-                Line(label=_("Snapshot"), value=_("look"), hint=hint, url=formats.page_url("snapshot", row.pk))
+                Line(label=_("Snapshot"), value=_("open"), hint=hint, url=formats.page_url("snapshot", row.pk))
             )
     recording = recording_of(command)
     if recording is not None:

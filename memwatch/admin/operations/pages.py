@@ -21,29 +21,28 @@ from memwatch.schedule import beat_schedule
 
 REASONS: dict[str, Promise] = {
     "malformed": gettext_lazy(
-        "It is no report, or a field has a value that cannot be. The detail says which: a clock that is wrong, another "
-        "program that writes to the same place, or an agent whose report was damaged on the way."
+        "It is not a report, or a field has an impossible value: the detail says which. Possible "
+        "causes: a wrong clock, another program that writes to the same place, or a report that was "
+        "damaged on the way."
     ),
-    "oversized": gettext_lazy("It is larger than a report may be, and was not read."),
+    "oversized": gettext_lazy("It is too large, and was not read."),
     "version": gettext_lazy("An agent of another version wrote it: deploy the same version of memwatch everywhere."),
     "unstorable": gettext_lazy("It was read, but the database refused it. The detail says why."),
 }
 _ADVICE: dict[str, tuple[Promise, ...]] = {
     "malformed": (
-        gettext_lazy("Read the detail and the excerpt below: they name the field, and often who wrote it."),
-        gettext_lazy("Is the clock of that host right? Times far ahead are not taken."),
+        gettext_lazy("Read the detail and the excerpt below: they name the field, and often the sender."),
+        gettext_lazy("Check the clock of that host: memwatch rejects reports from the future."),
         gettext_lazy("Does another program write to the same folder or stream? Give memwatch one of its own."),
     ),
     "oversized": (
-        gettext_lazy(
-            "A report that large is no agent's of yours: who may write to the transport? See docs/security.md."
-        ),
+        gettext_lazy("No agent sends reports this large. Check who may write to the transport: see docs/security.md."),
     ),
     "version": (
-        gettext_lazy("Restart the processes that still run the version before, or bring this worker up to it."),
+        gettext_lazy("Restart the processes that run an older version. If this worker is the older one, update it."),
     ),
     "unstorable": (
-        gettext_lazy("Look into the log of the worker of that time: the database's own message is there."),
+        gettext_lazy("Read the worker's log of that time: it has the message of the database."),
         gettext_lazy("Were all migrations run? “manage.py memwatch_doctor” checks this."),
     ),
 }
@@ -95,7 +94,7 @@ def rejected(report: RejectedReport, now: datetime) -> RowPage:
         tiles=[
             Line(label=_("Size"), value=size(report.size)),
             Line(
-                label=_("For this reason"),
+                label=_("Rejected for this reason"),
                 value=formats.count(total.get(report.reason)),
                 hint=_("since counting began"),
                 url=formats.changelist("rejectedreport", reason=report.reason),
@@ -105,9 +104,9 @@ def rejected(report: RejectedReport, now: datetime) -> RowPage:
         texts=[
             Text(title=_("What is wrong with it"), text=report.detail or formats.NOT_MEASURED),
             Text(
-                title=_("How it begins"),
+                title=_("Beginning of the report"),
                 text=report.excerpt or formats.NOT_MEASURED,
-                hint=_("Unreadable characters are escaped. The rest was thrown away."),
+                hint=_("Unreadable characters are escaped. The rest was not stored."),
             ),
         ],
         tables=[
@@ -122,7 +121,7 @@ def rejected(report: RejectedReport, now: datetime) -> RowPage:
                     ]
                     for each in rejected_alike(report, MOST_OTHERS)
                 ],
-                empty=_("None is kept."),
+                empty=_("No other report is stored."),
             )
         ],
     )
@@ -143,15 +142,15 @@ def counter(row: Counter, now: datetime) -> RowPage:
         title=capfirst(str(COUNTED.get(row.name, row.name))),
         subtitle=labels_text(row),
         sentence=_("A total that does not fall when rows are pruned."),
-        facts=[format_html(_("kept as {}"), formats.type_name(row.name))],
+        facts=[format_html(_("stored as {}"), formats.type_name(row.name))],
         tiles=[
             Line(label=_("Total"), value=formats.count(row.value)),
-            Line(label=_("Of all of them"), value=formats.percent(row.value / whole * 100 if whole else None)),
+            Line(label=_("Share of all"), value=formats.percent(row.value / whole * 100 if whole else None)),
         ],
         tables=[
             Table(
                 title=_("By label"),
-                names=[_("Of"), _("Total"), _("Share")],
+                names=[_("Labels"), _("Total"), _("Share")],
                 cells=[
                     [
                         formats.link_to(each, labels_text(each)),
@@ -160,7 +159,7 @@ def counter(row: Counter, now: datetime) -> RowPage:
                     ]
                     for each in siblings
                 ],
-                note=_("All of them together: %s") % formats.count(whole),
+                note=_("Total of all rows: %s") % formats.count(whole),
             )
         ],
         advice=_counter_advice(row),
@@ -174,13 +173,13 @@ def labels_text(row: Counter) -> str:
 
 def _counter_advice(row: Counter) -> list[str | SafeString]:
     if row.name == counters.REJECTED:
-        text = _("Look at the last of them in the list of {}.")
+        text = _("See the latest in the list of {}.")
         return [format_html(text, formats.link(formats.changelist("rejectedreport"), _("rejected reports")))]
     if row.name == counters.REFUSED:
-        text = _("Look at the list of {}: the answers say why.")
+        text = _("See the list of {}: the answers say why.")
         return [format_html(text, formats.link(formats.changelist("command", state="refused"), _("commands")))]
     if row.name == counters.DROPPED:
-        return [_("Was the transport away, or full? “manage.py memwatch_doctor” checks its state.")]
+        return [_("The transport was unavailable or full. “manage.py memwatch_doctor” checks its state.")]
     return []
 
 
@@ -216,7 +215,7 @@ def lease(row: Lease, now: datetime) -> RowPage:
     state, every = state_of(row, now), every_s(row.name)
     sentences = {
         "working": _("A worker is running it now."),
-        "done": _("It ran in time."),
+        "done": _("The last run was on time."),
         "late": _("It is overdue: it has not run for a long time."),
         "never": _("It started and never finished."),
     }
@@ -237,13 +236,13 @@ def lease(row: Lease, now: datetime) -> RowPage:
             Line(
                 label=_("Held until"),
                 value=held_until(row, now),
-                hint=_("then another may take it") if row.holder else "",
+                hint=_("then another worker may take over") if row.holder else "",
             ),
         ],
         advice=[
-            _("Does beat run, and only once? “manage.py memwatch_doctor” checks this."),
-            _("Does a worker serve the queue? “celery -A yoursite worker -Q celery,memwatch”."),
-            _("Does it fail? The worker's log has a line “memwatch: %s failed” with the reason.") % row.name,
+            _("Is beat running, and only once? “manage.py memwatch_doctor” checks this."),
+            _("Is a worker running for the queue? Start one with “celery -A yoursite worker -Q celery,memwatch”."),
+            _("Does the task fail? Then the worker's log has a line “memwatch: %s failed” with the reason.") % row.name,
         ]
         if state in ("late", "never")
         else [],
@@ -253,7 +252,7 @@ def lease(row: Lease, now: datetime) -> RowPage:
 def lease_badge(row: Lease, now: datetime) -> SafeString:
     """Its state, as word and shape."""
     kind, words, shape = {
-        "working": ("alive", _("at work"), "●"),
+        "working": ("alive", _("running"), "●"),
         "done": ("done", _("done"), "✓"),
         "late": ("stale", _("late"), "◌"),
         "never": ("stale", _("never finished"), "◌"),

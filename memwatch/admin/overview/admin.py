@@ -91,7 +91,7 @@ def _headline(items: Sequence[Glance], silent: int, causes: Sequence[Leak | None
     if not items:
         return SafeString("")
     if not causes and silent == len(items):
-        return format_html("{}", _("Whether anything leaks is not known: no process reports."))
+        return format_html("{}", _("Leaks are unknown: no process reports."))
     if not causes:
         return overview_state.no_open_leak(items)
     found = ngettext("%s leak is open.", "%s different leaks are open.", len(causes)) % formats.count(len(causes))
@@ -153,7 +153,7 @@ def _memory_tile(items: Sequence[Glance]) -> panels.Line:
     return panels.Line(
         label=_("Memory used"),
         value=formats.kib(sum(rss) if rss else None),
-        hint=_("RSS of all, of %s") % formats.megabytes(limit) if limit is not None else _("RSS of all"),
+        hint=_("total RSS, of %s") % formats.megabytes(limit) if limit is not None else _("Total RSS"),
     )
 
 

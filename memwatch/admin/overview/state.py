@@ -76,7 +76,11 @@ def unexplained(items: Sequence[Glance], leaks: Sequence[LeakGlance], now: datet
 
 
 def _growth(item: Glance, now: datetime) -> SafeString:
-    why = _("no type of object explains it yet") if item.leaks_known else _("its objects are not known yet")
+    why = (
+        _("no object type explains it yet")
+        if item.leaks_known
+        else _("its objects have not been counted often enough to say why")
+    )
     return format_html(
         _("{} grows by {} an hour since {}; {}."),
         formats.link(formats.page_url("process", item.pk), item.slot),
@@ -90,8 +94,8 @@ def _not_known(items: Sequence[Glance]) -> SafeString:
     """How many, how often they are counted, and what to do where that is seldom."""
     interval = get_settings().snapshot_interval
     text = ngettext(
-        "%(some)s process is not known yet: a verdict needs %(points)s counts of its objects.",
-        "%(some)s processes are not known yet: a verdict needs %(points)s counts of their objects.",
+        "%(some)s process has no verdict yet: that needs %(points)s counts of its objects.",
+        "%(some)s processes have no verdict yet: that needs %(points)s counts of their objects.",
         len(items),
     ) % {"some": formats.count(len(items)), "points": WATCH_POINTS}
     seldom = max(items, key=lambda item: item.census_interval_s or 0.0)

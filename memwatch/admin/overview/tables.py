@@ -137,7 +137,7 @@ def cost_lines(state: Mapping[str, Any]) -> list[Line]:
             else _("none of the last snapshots took a census"),
         ),
         Line(
-            label=_("CPU of a process"),
+            label=_("CPU per process"),
             value=_share(mean, interval_ms),
             hint=_("at most %s") % formats.percent(None if most is None else most / interval_ms * 100),
         ),
@@ -151,7 +151,7 @@ def cost_lines(state: Mapping[str, Any]) -> list[Line]:
         Line(
             label=_("Lost"),
             value=formats.count(lost),
-            hint=_("dropped by agents or trimmed unread"),
+            hint=_("dropped by agents, or trimmed before they were read"),
             tone="medium" if lost else "",
         ),
         Line(
@@ -170,9 +170,11 @@ def cost_problem(state: Mapping[str, Any]) -> str:
         return _("The transport cannot be reached: %s") % str(transport.get("problem", ""))
     late = LAGGING_INTERVALS * state["snapshot_interval_s"] + 30
     if lag is not None and lag > late and transport.get("backlog"):
-        return _("Reports wait to be stored: is beat running, and a worker for the queue memwatch?")
+        return _("Reports are waiting to be stored. Check that beat and a worker for the queue memwatch are running.")
     if lag is not None and lag > late and state["processes_alive"]:
-        return _("No process has reported for %s: are they running, with the same transport?") % formats.duration(lag)
+        return _(
+            "No process has reported for %s. Check that the processes run and use the same transport."
+        ) % formats.duration(lag)
     return ""
 
 

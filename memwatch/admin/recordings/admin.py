@@ -39,7 +39,7 @@ CANCEL = Act(
     applies=lambda recording: recording.is_pending,
     state=lambda recording: recording.get_state_display(),
     becomes=gettext_lazy("cancelled"),
-    consequence=gettext_lazy("The process stops recording and throws away what it has."),
+    consequence=gettext_lazy("The process stops recording and discards what it has recorded."),
 )
 
 
@@ -50,12 +50,12 @@ class RecordingAdmin(PageAdmin):
     search_fields = ("process__host", "process__service__name", "leak__object_type", name_of("requested_by"))
     search_help_text = gettext_lazy("Service, host, type or user")
     about = gettext_lazy(
-        "What processes were asked to record of themselves: what refers to the objects that leak, and which lines "
-        "allocate them."
+        "Details that a process recorded about itself: which references keep objects alive, and which"
+        " lines allocate memory."
     )
     empty = gettext_lazy(
-        "Nothing was recorded yet. “Find the cause” on the page of a leak begins a recording, and so do the buttons on "
-        "the page of a process."
+        "No recording yet. Start one with “Find the cause” on the page of a leak, or with a button on"
+        " the page of a process."
     )
     acts = (CANCEL,)
     related: ClassVar = {"trigger": "", "command": ""}
@@ -85,6 +85,7 @@ class RecordingAdmin(PageAdmin):
     what = columns.text(gettext_lazy("recording"), lambda row: capfirst(row.get_kind_display()), "kind")
     state_shown = columns.state()
     process_shown = columns.link(gettext_lazy("process"), "process", "process__service__name")
+    asked_by = columns.text(gettext_lazy("by"), lambda row: row.asked_by, "requested_by")
     requested = columns.when(gettext_lazy("requested"), "requested_at")
 
     @admin.display(description=gettext_lazy("about"))
@@ -92,10 +93,6 @@ class RecordingAdmin(PageAdmin):
         if recording.leak is None:
             return formats.type_name(recording.object_type) if recording.object_type else formats.NOT_MEASURED
         return formats.link_to(recording.leak, recording.leak.object_type)
-
-    @admin.display(description=gettext_lazy("by"), ordering="requested_by")
-    def asked_by(self, recording: Recording) -> str:
-        return recording.asked_by
 
     @admin.display(description=gettext_lazy("took"))
     def took(self, recording: Recording) -> SafeString:
@@ -207,8 +204,8 @@ class RecordingAdmin(PageAdmin):
         seconds = recording.options.get("duration_s")
         if recording.kind in (RecordingKind.ALLOCATIONS, RecordingKind.FLAMEGRAPH):
             length = formats.duration(float(seconds) if isinstance(seconds, int | float) else 30.0)
-            return _("It records for %s; then its outcome is on its way for some seconds more.") % length
-        return _("Its outcome is on its way: it takes some seconds.")
+            return _("The process records for %s. The result arrives a few seconds later.") % length
+        return _("The result arrives within seconds.")
 
     def _others(self, recording: Recording) -> list[dict[str, Any]]:
         if recording.state != Recording.State.DONE or recording.kind == RecordingKind.FLAMEGRAPH:

@@ -61,15 +61,15 @@ def page(admin: GuardedAdmin, request: HttpRequest) -> HttpResponse:
 
 def _nothing_to_record(request: HttpRequest, given: Mapping[str, str], subject: Leak | Process | None) -> HttpResponse:
     if subject is not None:
-        messages.warning(request, _("There is no recording of that kind: choose one of the buttons."))
+        messages.warning(request, _("There is no recording of that kind. Use one of the buttons on this page."))
         return HttpResponseRedirect(subject.get_absolute_url())
     for name, kind in (("leak", _("leak")), ("process", _("process"))):
         if given.get(name):
             words = {"kind": kind, "key": given[name]}
-            text = _("There is nothing to record of the %(kind)s %(key)s: it may have been pruned.") % words
+            text = _("There is no %(kind)s %(key)s to record. It may have been pruned.") % words
             messages.warning(request, text)
             return HttpResponseRedirect(formats.changelist(name))
-    messages.warning(request, _("Begin a recording by a button on the page of a leak or of a process."))
+    messages.warning(request, _("Start a recording with a button on the page of a leak or a process."))
     return HttpResponseRedirect(formats.changelist("recording"))
 
 

@@ -41,50 +41,51 @@ OFFERS = {
             kind=CAUSE,
             label=gettext_lazy("Find the cause"),
             cost=gettext_lazy(
-                "Records who refers to the objects, then, for half a minute, which lines allocate them. The first "
-                "looks at two copies of the process, some seconds apart: the process pauses for each fork, some "
-                "milliseconds, and a copy takes seconds of CPU at low priority and up to half of the process's memory. "
-                "The second slows down code that allocates, by up to a few times, and takes at most 64 MB. Where a "
-                "library's line allocates, it goes on for six seconds with whole call stacks, which cost more. "
-                "Both stop by themselves, and the second also where the process falls behind."
+                "First memwatch records what refers to the objects: it looks at two copies of the process, "
+                "some seconds apart. The process pauses for milliseconds at each fork. A copy takes seconds "
+                "of CPU at low priority, and up to half of the memory of the process. Then it records for "
+                "half a minute which lines allocate the objects. Code that allocates runs up to a few "
+                "times slower in that time, and the recording takes up to 64 MB. If a line of a library allocates "
+                "them, six more seconds with whole call stacks follow, which cost more. Both stop by "
+                "themselves; the second stops early if the process falls behind."
             ),
         ),
         Offer(
             kind=RecordingKind.REFERRERS,
-            label=gettext_lazy("What refers to it"),
-            of_process=gettext_lazy("What refers to a type"),
+            label=gettext_lazy("Record referrers"),
+            of_process=gettext_lazy("Record referrers of a type"),
             cost=gettext_lazy(
-                "Looks at two copies of the process, some seconds or some tens of calls apart. The process pauses for "
-                "each fork, some milliseconds; a copy takes seconds of CPU at low priority and up to half of the "
-                "process's memory, and is not made where that does not fit. Where no copy can be made, the heap is "
-                "gone through in pieces, at a tenth of a core, as far as that pauses the process for 50 ms at most."
+                "memwatch looks at two copies of the process, some seconds or some tens of calls apart. The "
+                "process pauses for milliseconds at each fork. A copy takes seconds of CPU at low priority "
+                "and up to half of the memory of the process; without room for that, no copy is made. If no "
+                "copy can be made, memwatch walks the heap in pieces, at a tenth of a core, as far as pauses "
+                "of at most 50 ms allow."
             ),
         ),
         Offer(
             kind=RecordingKind.ALLOCATIONS,
-            label=gettext_lazy("Where it is allocated"),
-            of_process=gettext_lazy("Where memory is allocated"),
+            label=gettext_lazy("Record allocations"),
             cost=gettext_lazy(
-                "Traces every allocation while it runs: code that allocates much is slowed down, by up to a few times, "
-                "more so with more frames. It takes at most 64 MB and stops by itself, early where the process falls "
-                "behind. It sees only what is allocated while it runs."
+                "Traces every allocation while it runs. Code that allocates much runs slower, up to a few "
+                "times, and more so with more frames. The recording takes up to 64 MB. It stops by itself, "
+                "and early if the process falls behind. Memory allocated before is not shown."
             ),
         ),
         Offer(
             kind=RecordingKind.FLAMEGRAPH,
-            label=gettext_lazy("Flame graph"),
+            label=gettext_lazy("Record a flame graph"),
             cost=gettext_lazy(
-                "memray follows every allocation while it runs, those of extension modules too: the process is slowed "
-                "down, more so with native frames, and writes at most 16 MB to its temporary folder. It sees only "
-                "what is allocated while it runs."
+                "memray traces every allocation while it runs, also those of extension modules. The process "
+                "runs slower, more so with native frames, and writes up to 16 MB to its temporary folder. "
+                "Memory allocated before is not shown."
             ),
         ),
         Offer(
             kind=RecordingKind.HEAP_SUMMARY,
-            label=gettext_lazy("Heap summary"),
+            label=gettext_lazy("Record a heap summary"),
             cost=gettext_lazy(
-                "Looks at a copy of the process, which pauses for the fork, some milliseconds; the copy takes seconds "
-                "of CPU at low priority and up to half of the process's memory."
+                "memwatch looks at a copy of the process. The process pauses for milliseconds at the fork. "
+                "The copy takes seconds of CPU at low priority and up to half of the memory of the process."
             ),
         ),
     )

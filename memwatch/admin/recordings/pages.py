@@ -29,7 +29,7 @@ def context(recording: Recording, result: Mapping[str, Any] | None) -> dict[str,
 def conclusion(group: list[Recording]) -> list[Line]:
     """The sentences that a group of recordings comes down to."""
     found = conclude(group, container_of(group[0].leak) if group else "")
-    lines = [Line(label=_("The heap says"), value=found.finding)] if found.finding else []
+    lines = [Line(label=_("Finding"), value=found.finding)] if found.finding else []
     if found.your_code:
         label = _("Most likely your code") if found.sure else _("Perhaps your code")
         value = f"{found.your_code}, {found.attribute}" if found.attribute else found.your_code
@@ -83,9 +83,9 @@ def files(recording: Recording) -> list[dict[str, str]]:
     forms = {"json": _("JSON")}
     if recording.kind == RecordingKind.FLAMEGRAPH:
         forms = {
-            "html": _("The flame graph as a page"),
-            "txt": _("Collapsed stacks, for other tools"),
-            "bin": _("The capture, for memray"),
+            "html": _("Flame graph (HTML page)"),
+            "txt": _("Collapsed stacks (text, for other tools)"),
+            "bin": _("Capture (binary, for memray)"),
         }
     return [
         {"label": label, "url": reverse("admin:memwatch_recording_download", args=(recording.pk, form))}
@@ -110,7 +110,7 @@ def _referrers(result: Mapping[str, Any]) -> dict[str, Any]:
         "holder": _holder(holder) if isinstance(holder, Mapping) else None,
         "garbage": _garbage(result),
         "referrers": Table(
-            title=_("What refers to them directly"),
+            title=_("Direct referrers"),
             names=[_("Type"), _("By"), _("Objects")],
             cells=[
                 [formats.type_name(str(row.get("holder_type", ""))), str(row.get("via", "")), _count(row)]
@@ -130,10 +130,10 @@ def _garbage(result: Mapping[str, Any]) -> str:
     if not isinstance(found, Mapping):
         return ""
     if found.get("count") is None:
-        return _("Whether they are garbage is not known: %s.") % (found.get("unknown") or "?")
+        return _("It is not known whether they are garbage: %s.") % (found.get("unknown") or "?")
     said = _("%s of them are garbage.") % formats.count(int(number(found.get("count"))))
     if frozen := int(number(found.get("frozen"))):
-        said += " " + _("%s are frozen (gc.freeze()): no collection looks at them.") % formats.count(frozen)
+        said += " " + _("%s are frozen (gc.freeze()): the garbage collector skips them.") % formats.count(frozen)
     return said
 
 
@@ -174,7 +174,7 @@ def _allocations(result: Mapping[str, Any]) -> dict[str, Any]:
 def _heap_summary(result: Mapping[str, Any]) -> dict[str, Any]:
     tables = (
         Table(
-            title=_("The usual suspects"),
+            title=_("Usual causes"),
             names=[_("Place"), _("Count"), _("What to do")],
             cells=[
                 [formats.type_name(str(row.get("name", ""))), _count(row), str(row.get("advice") or "")]
@@ -182,7 +182,7 @@ def _heap_summary(result: Mapping[str, Any]) -> dict[str, Any]:
             ],
         ),
         Table(
-            title=_("The biggest containers"),
+            title=_("Largest containers"),
             names=[_("Name"), _("What"), _("Entries")],
             cells=[
                 [
@@ -195,7 +195,7 @@ def _heap_summary(result: Mapping[str, Any]) -> dict[str, Any]:
         ),
         Table(
             title=_("Types by size"),
-            names=[_("Type"), _("Size"), _("Give or take"), _("Objects")],
+            names=[_("Type"), _("Size"), _("Error"), _("Objects")],
             cells=[
                 [
                     formats.type_name(str(row.get("type", ""))),
@@ -207,7 +207,7 @@ def _heap_summary(result: Mapping[str, Any]) -> dict[str, Any]:
             ],
         ),
         Table(
-            title=_("By the package of the class"),
+            title=_("Packages"),
             names=[_("Package"), _("Size"), _("Objects")],
             cells=[
                 [formats.type_name(str(row.get("module", ""))), _size(row, "size_kb"), _count(row)]

@@ -35,7 +35,7 @@ class TriggerForm(TriggerModelForm):
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text=gettext_lazy(
-            "Recorded of the same process after it, one after the other. One limit counts them all."
+            "Recorded next in the same process, one after the other. The limits count all of them as one recording."
         ),
     )
 
@@ -58,13 +58,13 @@ class TriggerForm(TriggerModelForm):
         values = super().clean() or self.cleaned_data
         when, level, alert = values.get("when"), values.get("level"), values.get("alert_type")
         if when in _LEVELS and level is None and "level" not in self.errors:
-            self.add_error("level", _("Give the level: MB, percent of the limit, or percent an hour."))
+            self.add_error("level", _("Enter the level: in MB, in percent of the limit, or in percent per hour."))
         if when == Trigger.When.HEAP and level is not None and level > 100:
             self.add_error("level", _("A heap cannot use more than 100 % of its limit."))
         if when == Trigger.When.ALERT and not alert:
             self.add_error("alert_type", _("Choose an alert."))
         of_a_leak = when == Trigger.When.LEAK or (when == Trigger.When.ALERT and alert == Alert.Type.LEAK)
-        text = _("Only a leak says whose referrers to look for: choose a heap summary, or allocation sites.")
+        text = _("Referrers can be recorded for a leak only. Choose a heap summary or allocation sites.")
         for field in ("kind", "and_then"):
             if RecordingKind.REFERRERS in str(values.get(field)).split(",") and when and not of_a_leak:
                 self.add_error(field, text)
@@ -109,7 +109,8 @@ class TriggerAdmin(ListedAdmin):
             {
                 "fields": ("per_process_day", "per_service_hour", "per_hour"),
                 "description": gettext_lazy(
-                    "One recording at a time in a process, never of the last healthy worker of a service."
+                    "memwatch makes one recording at a time in a process, and none in the last healthy worker of "
+                    "a service."
                 ),
             },
         ),
@@ -124,7 +125,7 @@ class TriggerAdmin(ListedAdmin):
 
     condition = columns.text(gettext_lazy("when"), condition_of, "when")
     records = columns.text(
-        gettext_lazy("records"),
+        gettext_lazy("recordings"),
         lambda trigger: ", ".join(str(RecordingKind(kind).label) for kind in trigger.kinds),
         "kind",
     )
@@ -133,9 +134,9 @@ class TriggerAdmin(ListedAdmin):
     def where(self, trigger: Trigger) -> str:
         return ", ".join(service.name for service in trigger.services.all()) or _("every service")
 
-    @admin.display(description=gettext_lazy("at most"))
+    @admin.display(description=gettext_lazy("limits"))
     def limits(self, trigger: Trigger) -> str:
-        text = _("%(process)d a day of a process, %(service)d an hour of a service, %(all)d an hour in all")
+        text = _("%(process)d per day and process, %(service)d per hour and service, %(all)d per hour in total")
         return text % {
             "process": trigger.per_process_day,
             "service": trigger.per_service_hour,

@@ -53,7 +53,7 @@ def test_the_chain_goes_from_the_memory_of_the_process_down_to_the_release(fleet
     steps = _steps(login("viewer"), leak)
     assert list(steps) == ["rss", "heap", "types", "grows-with", "allocations", "referrers", "release"]
     assert steps["rss"].answer == "Yes: RSS rose from 170.0 MB to 199.0 MB in 29 min (+29.0 MB)."
-    assert steps["heap"].answer.startswith("Yes: 100.0 % of what RSS gained (+29.0 MB)")
+    assert steps["heap"].answer.startswith("Yes: 100.0 % of the growth of RSS (+29.0 MB)")
     assert "shop.leaks.PriceQuote" in steps["types"].answer
     assert not steps["allocations"].known
     assert "Not recorded yet" in steps["referrers"].missing
@@ -64,7 +64,7 @@ def test_growth_outside_the_heap_is_told_as_that(fleet: Fleet, login: Login) -> 
     for minutes in range(20, 0, -1):
         fleet.snapshot(process, minutes_ago=minutes, rss_mb=300.0 - 5 * minutes, heap_used_mb=80.0)
     steps = _steps(login("viewer"), fleet.leak(process, "native", kind="native"))
-    assert steps["heap"].answer.startswith("No: RSS changed by +95.0 MB, the heap in use by 0.0 MB only.")
+    assert steps["heap"].answer.startswith("No: RSS changed by +95.0 MB, the heap in use only by 0.0 MB.")
 
 
 def test_what_holds_it_and_grows_with_it_is_named(fleet: Fleet, login: Login) -> None:
@@ -155,13 +155,13 @@ def test_the_release_that_brought_it_is_named(fleet: Fleet, login: Login) -> Non
     Process.objects.filter(pk=old.pk).update(release=before)
     leak = fleet.leak(fleet.process(slot=2, release=came))
     answer = _steps(login("viewer"), leak)["release"].answer
-    assert answer == "It came with release 2.4: the one process of the releases before did not have it."
+    assert answer == "It came with release 2.4: the only process of the earlier releases did not have it."
     Leak.objects.create(
         service=old.service, process=old, object_type=leak.object_type, severity="low", state="resolved",
         initial_count=1, current_count=2, growth_count=1, growth_percent=100.0,
     )  # fmt: skip
     client = login("root")
-    assert _steps(client, leak)["release"].answer == "The oldest release that is known, 2.3, had it already."
+    assert _steps(client, leak)["release"].answer == "The oldest known release, 2.3, already had it."
 
 
 def test_the_rules_are_told_as_questions_with_what_each_found(fleet: Fleet, login: Login) -> None:
@@ -211,7 +211,7 @@ def test_a_leak_that_is_over_is_told_as_over_and_nowhere_in_the_colour_of_its_se
     assert "Last verdict:" in text
     assert leak.exhausted_at is None
     memory = {chart.id: chart for chart in shown.context["charts"]["charts"]}["mw-chart-memory"]
-    assert memory.note == "The leak is over: nothing is projected."
+    assert memory.note == "The leak is over. There is no projection."
 
 
 def test_when_memory_runs_out_is_the_same_on_every_part_of_the_page(fleet: Fleet, login: Login) -> None:
@@ -248,7 +248,7 @@ def test_the_curve_has_its_floor_its_trend_with_bounds_and_where_it_leads(fleet:
     assert (fitted.style, own.label, floor.style) == ("dashed", "shop.leaks.PriceQuote", "points")
     assert fitted.values[-1] == pytest.approx(1_200 + 6_000 * 1_740 / 3_600)
     assert fitted.low[-1] < fitted.values[-1] < fitted.high[-1]
-    assert "+6,000 an hour" in growth.note
+    assert "+6,000 per hour" in growth.note
     assert memory.series[-1].values == [pytest.approx(199.0), pytest.approx(512.0)]
     assert [level.value for level in memory.levels] == [512.0]
     assert "512.0 MB is reached at" in memory.note
@@ -351,8 +351,8 @@ def test_a_leak_of_recycled_workers_is_drawn_life_after_life(fleet: Fleet, login
     assert {"release"} <= {marker.kind for marker in answer.context["charts"]["markers"]}
     text = answer.content.decode()
     assert "Yes: RSS rose from 100.0 MB to 108.0 MB in 8 min (+8.0 MB)." in text
-    assert "in a typical one" in text
-    assert "recycling hides this leak" in text
+    assert "a typical one" in text
+    assert "Recycling hides this leak" in text
 
 
 @pytest.mark.parametrize(("axis", "last", "along"), [("age", 480.0, "8 min"), ("work", 80.0, "80")])
@@ -379,7 +379,7 @@ def test_pooled_lives_are_laid_over_each_other_with_the_trend_that_was_fitted(
     assert max(lives["times"]) == last
     text = answer.content.decode()
     assert f'<tr><th scope="row">{along}</th><td class="mw-number">2,300</td></tr>' in text
-    assert "In every life it rises by" in text
+    assert "It rises by" in text
 
 
 @pytest.mark.parametrize(

@@ -23,11 +23,14 @@ FORM: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"when": "rss", "kind": "heap_summary"}, "Give the level"),
+        ({"when": "rss", "kind": "heap_summary"}, "Enter the level"),
         ({"when": "heap", "level": "101", "kind": "heap_summary"}, "more than 100"),
         ({"when": "alert", "kind": "heap_summary"}, "Choose an alert"),
-        ({"when": "growth", "level": "10", "kind": "referrers"}, "Only a leak says"),
-        ({"when": "growth", "level": "10", "kind": "allocations", "and_then": ["referrers"]}, "Only a leak says"),
+        ({"when": "growth", "level": "10", "kind": "referrers"}, "Referrers can be recorded"),
+        (
+            {"when": "growth", "level": "10", "kind": "allocations", "and_then": ["referrers"]},
+            "Referrers can be recorded",
+        ),
         ({"and_then": ["core_dump"]}, "core_dump is not one of the available choices"),
         ({"when": "rss", "level": "-1", "kind": "heap_summary"}, "0.01"),
         ({"duration_s": "301"}, "300"),
