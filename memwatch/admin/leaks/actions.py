@@ -125,7 +125,7 @@ SNOOZE = _LeakAct(
     run=one_by_one(leak_actions.snooze),
     done=ngettext_lazy("%d leak was snoozed.", "%d leaks were snoozed."),
     applies=lambda leak: leak.state in (OPEN, ACKNOWLEDGED, SNOOZED),
-    consequence=gettext_lazy("It raises no alert until then, unless its severity rises."),
+    consequence=gettext_lazy("The leak raises no alert until the time below, unless its severity rises."),
     form=SnoozeForm,
 )
 RESOLVE = _LeakAct(
