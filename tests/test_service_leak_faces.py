@@ -67,7 +67,7 @@ def test_the_admin_shows_a_leak_of_a_service(leak: Leak, admin: Client) -> None:
         assert answer.status_code == 200, name
         assert QUOTE.rpartition(".")[2] in answer.content.decode(), name
     page = admin.get(pages["leak"]).content.decode()
-    assert "all of web" in page
+    assert "all processes of web" in page
     assert "in every process of the service" in page
 
 
