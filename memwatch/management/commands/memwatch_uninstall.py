@@ -17,18 +17,18 @@ AFTERWARDS = (
 
 class Command(BaseCommand):
     help = (
-        "Takes memwatch away from the site: periodic tasks of django-celery-beat, messages in its queue, files of "
-        "recordings, tables, groups, permissions, content types, and what lies in its transport. Without --yes it is "
-        "a rehearsal: it counts, and changes nothing. Entries of Django's admin log and tokens of the API stay. "
-        "Stop web, workers and beat before. "
+        "Removes memwatch from the site: periodic tasks of django-celery-beat, messages in its queue, files of "
+        "recordings, tables, groups, permissions, content types, and the transport's folder or keys. Without --yes it "
+        "only counts and changes nothing. Entries in Django's admin log and tokens of rest_framework.authtoken stay. "
+        "Stop web, workers and beat first. "
         "Examples: memwatch_uninstall; memwatch_uninstall --yes. "
-        "Exit code: 0; 1 where something could not be looked at or removed."
+        "Exit code: 0; 1 if something could not be checked or removed."
     )
     requires_system_checks = ()
     requires_migrations_checks = False
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--yes", action="store_true", help="remove it all; there is no way back")
+        parser.add_argument("--yes", action="store_true", help="remove everything; this cannot be undone")
 
     def handle(self, *_args: Any, yes: bool, **_options: Any) -> None:
         alive = uninstall.watched()
