@@ -31,104 +31,109 @@ class Settings:
     agent: bool = True
     """``off`` starts no agent in this process."""
     service: str | None = None
-    """What the process belongs to: ``web``, ``worker``, ``beat``, …; best set in each program's environment.
-    Guessed from the program when not given."""
+    """The service that the process belongs to: ``web``, ``worker``, ``beat``, …. Set it in the environment of each
+    program; otherwise memwatch guesses it from the program."""
     host: str = dataclasses.field(default_factory=socket.gethostname)
-    """The host's name when not given; give the node's or the deployment's where the names of pods churn."""
+    """The name of the host. If the names of your pods change, give the name of the node or the deployment. Default: the
+    name that the system gives."""
     release: str = ""
-    """The version of the code, to tell since when something grows."""
+    """The version of your code, to show since which release something grows."""
     snapshot_interval: float = 60.0
     """Seconds between two snapshots of a process."""
     top_objects_count: int = 20
-    """How many of the largest types are reported, beside those that grow most."""
+    """How many of the largest types are reported. Those that grow most are reported besides."""
     enable_tracemalloc: bool = False
-    """Trace allocations while ``get_memory_profiler()`` of a watched process runs: several times the CPU, for debugging
-    only. The agent itself never traces."""
+    """Trace allocations while ``get_memory_profiler()`` of a watched process runs. For debugging only: it takes several
+    times the CPU. The agent itself never traces."""
     pause_budget_ms: float = 50.0
-    """A census that held the process longer at a time is followed by the next one later. The native walk never does."""
+    """The longest pause that a census may cause. A longer one makes the next census later. Only the fallback reaches
+    it."""
     cpu_budget_percent: float = 0.5
-    """Share of one CPU, on average, for looking at a process's heap; beyond it the census is taken more rarely."""
+    """Share of one CPU, on average, for looking at a process's heap. If that is used up, censuses come more rarely."""
     heap_limit_mb: float | None = None
-    """The ceiling of a process; without it the smallest of the container's limit, the rlimits and the host's memory."""
+    """The memory limit of a process. Default: the smallest of the container's limit, the rlimits and the host's
+    memory."""
     heap_warning_percent: float = 80.0
-    """Percent of the limit from which a process's heap, or its container, is a warning."""
+    """Percent of the limit from which a process's heap, or its container, raises a warning."""
     heap_critical_percent: float = 90.0
-    """And from here on critical."""
+    """Percent of the limit from which that alert is critical."""
     growth_rate_warning: float = 10.0
-    """Percent of the memory's floor an hour."""
+    """Growth of the memory floor in percent an hour from which a warning is raised."""
     gc_spike_threshold: float = 2.0
-    """Times a process's own usual rate of collections."""
+    """Collections come this many times as often as usual in this process: from here on a warning."""
     leak_min_growth_percent: float = 50.0
-    """A type that grew by more than this, and by more than the next, opens the question whether it leaks."""
+    """A type is judged as a possible leak if it grew by more than this, and by more than ``leak_min_growth_count``."""
     leak_min_growth_count: int = 100
-    """The least growth in objects."""
+    """The least growth in objects for that."""
     look_before_leak: bool = True
-    """Look into a process's heap once before a leak opens and before it becomes high or critical: garbage and caches
-    that know their bound are no leaks. One look an hour and process. ``off``: the curve alone decides."""
+    """Look into a process's heap before a leak opens, and before it becomes high or critical: garbage and caches that
+    know their bound are no leaks. One look an hour and process. ``off``: the curve alone decides."""
     drift_warning_percent: float = 50.0
-    """Used heap above the baseline for half an hour: from here on a warning."""
+    """Percent that the used heap is above the baseline, for half an hour, from which a warning is raised."""
     drift_critical_percent: float = 100.0
-    """And from here on critical."""
+    """Percent from which that alert is critical."""
     drift_min_mb: float = 50.0
-    """A drift of less is no news, whatever its percentage."""
+    """A smaller drift raises no alert, whatever its percentage."""
     transport: str = "local:"
     """Carries reports and commands: ``local:`` on one host, ``redis://`` (``rediss://``, ``unix://``) between hosts."""
     hub_transport: str = ""
-    """What sends commands and takes in reports: a URL with more rights than ``transport``, or ``worker`` where this
-    process has none and lets a Celery worker send its commands. Empty: ``transport``."""
+    """The transport that sends commands and reads reports, with more rights than ``transport``. ``worker``: this
+    process has no such rights, and a Celery worker sends its commands. Empty: ``transport``."""
     command_key: str = ""
-    """Signs commands to agents, the same for all processes; derived from Django's ``SECRET_KEY`` when not given."""
+    """Signs commands to agents. It is the same in all processes. Default: derived from Django's ``SECRET_KEY``."""
     task_queue: str = "memwatch"
     """The Celery queue of memwatch's tasks."""
     retention_snapshots_hours: float = 48.0
-    """Raw snapshots."""
+    """How long snapshots are kept."""
     retention_hourly_days: float = 30.0
-    """Hourly roll-ups."""
+    """How long hourly roll-ups are kept."""
     retention_daily_days: float = 400.0
-    """Daily roll-ups."""
+    """How long daily roll-ups are kept."""
     retention_findings_days: float = 400.0
-    """Closed leaks, cleared alerts, ended processes, old baselines, answered commands, rejected reports."""
+    """How long closed leaks, cleared alerts, ended processes, old baselines, answered commands and rejected reports are
+    kept."""
     retention_recordings_days: float = 30.0
-    """Recordings, with what they brought."""
+    """How long recordings and their results are kept."""
     recordings_per_service_hour: int = 20
-    """Recordings of one service started within an hour, by all callers together."""
+    """The most recordings of one service within an hour, from all callers together."""
     record_values: bool = False
-    """Whether recordings of this process may show values of its objects, to users with the permission for it. Never of
-    types that hold sessions, passwords, keys or connections, and never of memwatch's own worker and exporter."""
+    """Whether recordings of this process may show values of its objects, to users with the permission for it. Types
+    that hold sessions, passwords, keys or connections, and memwatch's own worker and exporter, never show values."""
     recordings_database_kb: int = 512
-    """Outcomes of recordings up to this size, compressed, lie in the database; bigger ones in a storage that web and
-    worker share."""
+    """Results of recordings up to this size, compressed, are stored in the database; larger ones in a storage that web
+    and worker share."""
     recordings_storage: str = ""
-    """That storage: an alias of Django's ``STORAGES``, of one whose files no URL serves; without one, files in
+    """That storage: an alias in Django's ``STORAGES`` whose files no URL serves. Default: files in
     ``recordings_folder``."""
     recordings_folder: str = ""
-    """Private to its user (0700); without one, a folder beside that of a bare ``local:``."""
+    """A folder that only its user can read (0700). Default: a folder beside that of a bare ``local:``."""
     alert_channels: tuple[Any, ...] = ("memwatch.alerts.channels.log",)
-    """Channels: ``mailto:``, ``https://`` (or ``http://``), dotted paths of callables, or callables; by default the
-    log."""
+    """Where alerts are sent: ``mailto:``, ``https://`` (or ``http://``), dotted paths of callables, or callables.
+    Default: the log."""
     channel_timeout: float = 10.0
-    """Seconds a channel may take for a message."""
+    """Seconds that a channel may take for one message."""
     webhook_secret: str = ""
-    """Signs what goes to webhooks; wanted where there is one."""
+    """Signs messages to webhooks; required if there is one."""
     site_url: str = ""
-    """Where the admin is reached, for the links in messages."""
+    """The address of the site, for links to the admin in messages."""
     runbook_url: str = ""
-    """Where the pages of ``docs/runbooks`` are read, for links to them from the admin; empty: no links."""
+    """The address where you publish ``docs/runbooks``, for links from the admin. Empty: no links."""
     api_token_days: float = 30.0
     """Days until a token of the API expires."""
     drf_tokens: bool = True
-    """Whether the API takes tokens of ``rest_framework.authtoken`` too, which never expire, outlive a change of the
-    password and lie in the database as they are: for the time of a change-over. New ones are not given out."""
+    """Whether the API also accepts tokens of ``rest_framework.authtoken``, until your clients have new ones. These
+    tokens never expire, stay valid after a change of the password, and are stored in plain text. memwatch issues
+    none."""
     metrics_token: str = ""
-    """The bearer token of ``/metrics``. Without this and the next, no one may scrape."""
+    """The bearer token of ``/metrics``. Without it and without ``metrics_allow_loopback``, every request is refused."""
     metrics_allow_loopback: bool = False
-    """Let loopback scrape ``/metrics`` without a token, unless forwarding headers are present."""
+    """Answer ``/metrics`` on loopback without a token, unless the request has forwarding headers."""
     metrics_enabled: bool = True
     """``off``: ``/metrics`` answers 404."""
     metrics_namespace: str = "fogcompute"
-    """Prefix of the reference's metric names."""
+    """Prefix of the metrics that begin with ``fogcompute_memory_`` by default."""
     metrics_type_limit: int = 100
-    """Distinct ``object_type`` labels; the rest is ``other``."""
+    """The most values of the label ``object_type``; other types are summed up as ``other``."""
 
     @property
     def transport_url(self) -> str:
