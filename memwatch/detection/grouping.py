@@ -169,7 +169,7 @@ def _goes_with(item: Judged, leader: Judged, correlation: float, held: Collectio
 def _kept_by(leader: Judged, item: Judged) -> bool | None:
     """Whether a look into the heap found most of these objects kept alive by what holds the leader's.
 
-    ``None``: nobody looked. Counts of two leaks under one steady load are as those of an object and its part.
+    ``None``: no look was made. Counts of two leaks under one steady load are as those of an object and its part.
     """
     keeps = leader.case.history.keeps.get(leader.case.series.name)
     if keeps is None:

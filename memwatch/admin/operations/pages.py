@@ -206,7 +206,7 @@ def task_of(row: Lease) -> str:
 
 
 def held_until(row: Lease, now: datetime | None = None) -> SafeString | str:
-    """The end of the lease; a dash while nobody holds it."""
+    """The end of the lease; a dash while it is free."""
     return formats.when(row.expires_at, now) if row.holder else formats.NOT_MEASURED
 
 
