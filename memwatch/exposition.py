@@ -33,30 +33,30 @@ KEPT_TOTALS = (
     (
         "snapshots_dropped_total",
         "dropped_snapshots",
-        "Snapshots the agent could not keep while the transport was away.",
+        "Snapshots that the agent dropped while the transport was away.",
     ),
-    ("sampling_failures_total", "sampling_failures", "Samplings that failed."),
+    ("sampling_failures_total", "sampling_failures", "Snapshots that failed with an error."),
     ("commands_refused_total", "refused_commands", "Commands refused: unsigned, expired, repeated or unknown."),
 )
 """Counters of a process that are there before its first snapshot: name, attribute of :class:`Observed`, HELP."""
 
 TOTALS = {
-    "reports": ("reports_ingested_total", "Reports taken."),
+    "reports": ("reports_ingested_total", "Reports read from the transport."),
     "snapshots": ("snapshots_ingested_total", "Snapshots stored."),
-    "duplicates": ("snapshots_repeated_total", "Snapshots that were delivered once more."),
+    "duplicates": ("snapshots_repeated_total", "Snapshots that were delivered a second time and not stored again."),
 }
 """Totals of the deployment by their key in ``Observation.totals``: name and HELP."""
 
 NOTIFICATIONS = {
-    "sent": ("notifications_sent_total", "Messages of alerts that arrived, by channel."),
-    "failed": ("notifications_failed_total", "Messages of alerts that were given up, by channel."),
+    "sent": ("notifications_sent_total", "Alert messages delivered, by channel."),
+    "failed": ("notifications_failed_total", "Alert messages given up, by channel."),
     "attempts": (
         "notification_attempts_failed_total",
-        "Attempts to deliver a message that failed and are repeated, by channel.",
+        "Failed attempts to deliver a message, which are repeated, by channel.",
     ),
 }
 
-_UP = "1 when memwatch's figures could be read, else 0."
+_UP = "1 if memwatch's figures could be read, else 0."
 
 
 class _Families:
@@ -109,7 +109,9 @@ def families(
     _add_object_counts(made, observation, type_limit)
     _add_leaks(made, observation)
     _add_operations(made, observation)
-    source = made.own("exporter_source", "What is shown: the fleet, what a transport carries, or the own process.")
+    source = made.own(
+        "exporter_source", "Source of the figures: the fleet, a transport, or the exporter's own process."
+    )
     _add(source, {"source": observation.source}, 1)
     _add(made.own("up", _UP), {}, int(up))
     return made.made
@@ -117,7 +119,7 @@ def families(
 
 def site_up(*, up: bool) -> list[Metric]:
     """Whether the metrics of the site that share an exposition with memwatch's could be read."""
-    text = "1 when the site's own metrics could be read, else 0."
+    text = "1 if the site's own metrics could be read, else 0."
     return [GaugeMetricFamily("memwatch_site_metrics_up", text, value=int(up))]
 
 
@@ -132,7 +134,7 @@ def _add_process_series(made: _Families, observation: Observation) -> None:
     columns += [(made.own(name, text), attribute, factor) for name, attribute, factor, text in OWN_FIGURES]
     for family, attribute, factor in columns:
         _add_all(family, ((labels, getattr(figures, attribute)) for labels, figures in measured), factor)
-    taken = made.own("last_snapshot_timestamp_seconds", "When the figures were taken, by the process's own clock.")
+    taken = made.own("last_snapshot_timestamp_seconds", "Time of the last snapshot, by the process's own clock.")
     collections = made.reference("gc_collections_total", "Total GC collections by generation.")
     _add_all(taken, ((labels, figures.timestamp.timestamp()) for labels, figures in measured))
     by_generation = [(number, f"gc_collections_gen{number}") for number in "012"]
@@ -149,12 +151,13 @@ def _add_process_series(made: _Families, observation: Observation) -> None:
 
 def _add_known_process_series(made: _Families, processes: Sequence[Observed]) -> None:
     """What is known of a process before its first snapshot."""
-    leaks = made.reference("active_leaks", "Active leak count: neither snoozed nor suppressed.")
+    leaks = made.reference("active_leaks", "Active leak count: open or acknowledged, neither snoozed nor suppressed.")
     drift = made.reference("baseline_drift_percent", "Drift of the used heap from the baseline in percent.")
     started = made.own(
-        "process_start_time_seconds", "When the process started; slots are reused, judge growth with it."
+        "process_start_time_seconds",
+        "Start time of the process. A slot is reused by the next process: judge growth only since this time.",
     )
-    info = made.own("process_info", "1, with what runs: the release of the code and Python's version.")
+    info = made.own("process_info", "Always 1; the labels give the release of the code and the Python version.")
     kept = [(made.own(name, text), attribute) for name, attribute, text in KEPT_TOTALS]
     shared = [(observed.labels, observed) for observed in processes]
     _add_all(info, (({**labels, "release": each.release, "python": each.python}, 1) for labels, each in shared))
@@ -163,11 +166,16 @@ def _add_known_process_series(made: _Families, processes: Sequence[Observed]) ->
     _add_all(started, ((labels, each.started_at.timestamp()) for labels, each in shared if each.started_at is not None))
     for family, attribute in kept:
         _add_all(family, ((labels, getattr(each, attribute)) for labels, each in shared))
-    counted = made.own("object_counts_timestamp_seconds", "When the objects were counted, by the process's own clock.")
-    growth = made.own(
-        "process_growth_bytes_per_hour", "Growth of resident memory while it is steady, whatever causes it."
+    counted = made.own(
+        "object_counts_timestamp_seconds", "Time of the last census of objects, by the process's own clock."
     )
-    judged = made.own("process_leaks_known", "1 when its objects were counted often enough to say whether it leaks.")
+    growth = made.own(
+        "process_growth_bytes_per_hour",
+        "Growth of resident memory while it is steady, whatever the cause; no sample otherwise.",
+    )
+    judged = made.own(
+        "process_leaks_known", "1 if the objects were counted often enough to say whether the process leaks, else 0."
+    )
     for labels, each in shared:
         at = each.counted_at
         if at is None and each.figures is not None and each.figures.total_objects is not None:
@@ -220,15 +228,17 @@ def _add_leaks(made: _Families, observation: Observation) -> None:
     detections = made.reference("leak_detections_total", "Total leak detections by severity.")
     for severity, count in _by_severity(observation.leak_detections):
         _add(detections, {"severity": severity}, count)
-    leaks = made.own("leaks_open", "Open leaks by severity; host and slot are empty for those of a whole service.")
+    leaks = made.own("leaks_open", "Open leaks by severity; host and slot are empty for leaks of a whole service.")
     for observed in observation.processes:
         for severity, count in _by_severity(observed.leaks):
             _add(leaks, {**observed.labels, "severity": severity}, count)
     for labels, by_severity in observation.service_leaks:
         for severity, count in _by_severity(by_severity):
             _add(leaks, {**labels, "severity": severity}, count)
-    left = made.own("leak_time_to_exhaustion_seconds", "Time until an open leak uses up the memory there is.")
-    grows = made.own("leak_growth_per_hour", "Growth of an open leak: objects or blocks an hour, KiB if native.")
+    left = made.own("leak_time_to_exhaustion_seconds", "Time until an open leak exhausts the memory.")
+    grows = made.own(
+        "leak_growth_per_hour", "Growth of an open leak per hour: objects, blocks (untracked) or KiB (native)."
+    )
     for leak in observation.open_leaks:
         labels = {**leak.labels, "kind": leak.kind, "object_type": leak.object_type}
         _add(left, labels, leak.seconds)
@@ -242,7 +252,7 @@ def _by_severity(counts: Mapping[str, int] | None) -> Iterator[tuple[str, int]]:
 
 
 def _add_operations(made: _Families, observation: Observation) -> None:
-    rejected = made.own("reports_rejected_total", "Reports that could not be taken, by reason.")
+    rejected = made.own("reports_rejected_total", "Reports that were rejected, by reason.")
     for reason, count in sorted(observation.rejected_reports.items()):
         _add(rejected, {"reason": reason}, count)
     for became, (name, text) in NOTIFICATIONS.items():
@@ -252,17 +262,17 @@ def _add_operations(made: _Families, observation: Observation) -> None:
     for key, (name, text) in TOTALS.items():
         _add(made.own(name, text), {}, observation.totals.get(key))
     if observation.source != SELF:
-        alive = made.own("processes_alive", "Processes that are being watched.")
+        alive = made.own("processes_alive", "Processes that are watched now.")
         for service, count in sorted(Counter(observed.labels["service"] for observed in observation.processes).items()):
             _add(alive, {"service": service}, count)
     backlog = observation.backlog
     if backlog is None:
         return
-    _add(made.own("transport_backlog", "Reports that wait to be taken."), {}, backlog.reports)
-    _add(made.own("transport_lost_total", "Reports dropped because the transport was full."), {}, backlog.lost)
+    _add(made.own("transport_backlog", "Reports that wait to be stored."), {}, backlog.reports)
+    _add(made.own("transport_lost_total", "Reports dropped unread because the transport was full."), {}, backlog.lost)
     for name, text, value in (
-        ("transport_oldest_seconds", "Age of the oldest report that waits.", backlog.oldest_s),
-        ("transport_used_bytes", "Room the waiting reports take.", backlog.used_bytes),
-        ("transport_limit_bytes", "Room there is for them.", backlog.limit_bytes),
+        ("transport_oldest_seconds", "Age of the oldest waiting report.", backlog.oldest_s),
+        ("transport_used_bytes", "Space that waiting reports use.", backlog.used_bytes),
+        ("transport_limit_bytes", "Space for waiting reports in total.", backlog.limit_bytes),
     ):
         _add(made.own(name, text), {}, value)

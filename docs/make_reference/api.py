@@ -17,6 +17,8 @@ _ALWAYS = ("cursor", "page_size")
 """Parameters of every list."""
 _KINDS = {"string": "text", "integer": "whole number", "boolean": "true or false"}
 _FORMATS = {"date-time": "time", "uri": "URL", "binary": "file", "uuid": "UUID"}
+_BASES = ("MemwatchFigures", "MemwatchLeak", "MemwatchRecording")
+"""Values whose fields others have too."""
 _CHOICES = re.compile(r"\n\n\* `.*", re.DOTALL)
 
 
@@ -104,17 +106,29 @@ def parameters() -> str:
     return "\n".join(made)
 
 
+def _same(base: Schema, found: Schema) -> bool:
+    """Whether it has every field of the base, and more."""
+    fields = found["properties"]
+    return len(fields) > len(base["properties"]) and all(
+        fields.get(name) == each for name, each in base["properties"].items()
+    )
+
+
 def values() -> str:
-    """The fields of what is taken and answered, by name."""
+    """The fields of what is taken and answered, by name; those of a value that another one extends, once."""
     known = _schema()["components"]["schemas"]
     made = []
     for name, found in known.items():
         if "properties" not in found or name.startswith(("Paginated", "Patched")):
             continue
+        base = next((each for each in _BASES if _same(known[each], found)), None)
+        left_out = known[base]["properties"] if base else ()
         rows = [
             (code(field), _name(each, known) + (" or null" if each.get("nullable") else ""), _said(each))
             for field, each in found["properties"].items()
+            if field not in left_out
         ]
         said = f"{_said(found)}\n\n" if _said(found) else ""
+        said += f"It has the fields of [{base}](#{base.lower()}), and:\n\n" if base else ""
         made.append(f"### {name}\n\n{said}{table(('field', 'value', ''), rows)}")
     return "\n".join(made)

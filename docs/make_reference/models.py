@@ -67,8 +67,11 @@ def _permissions(model: type[Model]) -> str:
 
 def _model(model: type[Model]) -> str:
     has_figures = issubclass(model, FiguresColumns)
-    rows = _rows(model, without=_COLUMNS if has_figures else set())
     made = f"### {model.__name__}\n\n{plain(model.__doc__).strip()}\n\n"
+    if model._meta.proxy:
+        rows_of = code(model._meta.concrete_model.__name__)
+        return f"{made}It has no table of its own: its rows are those of {rows_of}.\n\n"
+    rows = _rows(model, without=_COLUMNS if has_figures else set())
     made += table(("field", "type", "null", ""), rows) + "\n"
     if has_figures:
         made += "And the [columns of figures](#columns-of-figures).\n\n"

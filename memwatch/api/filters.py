@@ -70,7 +70,7 @@ _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UT
 
 def _outside(path: str = "outside") -> filters.BooleanFilter:
     return filters.BooleanFilter(
-        field_name=path, label="Of processes seen from outside, without heap figures; false leaves them out"
+        field_name=path, label="true: only processes seen from outside, without heap figures; false: without these"
     )
 
 
@@ -116,7 +116,7 @@ class ProcessFilter(filters.FilterSet):
         choices=PROCESS_STATES, method="with_state", label="State", error_messages=_named(PROCESS_STATES)
     )
     outside = _outside()
-    program = filters.CharFilter(label="What runs, e.g. gunicorn worker")
+    program = filters.CharFilter(label="Program, e.g. gunicorn worker")
     release = filters.CharFilter(field_name="release__name", label="Release")
     since = _since("started_at")
     until = _until("started_at")

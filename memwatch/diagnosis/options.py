@@ -62,8 +62,8 @@ def _declared(option: Option, *, required: bool = False) -> Any:
 
 
 _DURATION = Option(kind="number", default=30, most=300, help="Seconds for which allocations are traced.")
-_FRAMES = Option(kind="whole", default=1, most=25, help="Frames of each traceback; more cost more.")
-_TYPE = Option(kind="text", help="As snapshots name it: module.QualName.")
+_FRAMES = Option(kind="whole", default=1, most=25, help="Frames of each traceback; more frames cost more.")
+_TYPE = Option(kind="text", help="Name of the type as in snapshots: module.QualName.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,11 +82,11 @@ class ReferrersOptions:
         Option(
             kind="flag",
             default=False,
-            help="Texts and numbers they hold; these may be personal data. Only of a process with RECORD_VALUES on, "
-            "and never of objects that hold sessions, passwords, keys or connections.",
+            help="Show texts and numbers that the instances hold. They may be personal data. The process needs "
+            "RECORD_VALUES on. Objects that hold sessions, passwords, keys or connections never show any.",
         )
     )
-    depth: int | None = _declared(Option(kind="whole", most=12, help="Steps to climb."))
+    depth: int | None = _declared(Option(kind="whole", most=12, help="Steps to follow the references upwards."))
     """``None`` for as many as it takes."""
 
 
@@ -101,7 +101,7 @@ class AllocationsOptions:
     callers: bool = True
     """Where a library's line allocates, trace some seconds more, with deep stacks, for the program's own callers."""
     max_traced_mb: float = _declared(
-        Option(kind="number", default=64, most=1024, help="Traced megabytes at which it ends.")
+        Option(kind="number", default=64, most=1024, help="The recording ends when this many megabytes are traced.")
     )
 
 
@@ -122,11 +122,11 @@ class FlamegraphOptions:
         Option(
             kind="flag",
             default=False,
-            help="Frames of extension modules too: what they leak leaves nothing in Python's own traces.",
+            help="Also record frames of extension modules, which Python's own traces do not show.",
         )
     )
     max_file_mb: float = _declared(
-        Option(kind="number", default=16, most=64, help="Megabytes of the capture at which it ends.")
+        Option(kind="number", default=16, most=64, help="The recording ends when the capture has this many megabytes.")
     )
 
 

@@ -100,7 +100,7 @@ class SnapshotRollup(models.Model):
 
 
 class Baseline(FiguresColumns):
-    """The figures that a process or a service is compared with. The newest active one counts; old ones stay."""
+    """The figures that a process or a service is compared with. Only the active one applies; old ones are kept."""
 
     service = models.ForeignKey(
         Service, models.CASCADE, related_name="baselines", verbose_name=_("service"), help_text=_("Always set.")

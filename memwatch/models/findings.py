@@ -23,7 +23,7 @@ class Severity(models.TextChoices):
 
 
 class ExpectedGrowth(models.Model):
-    """Growth that an operator expects: types that match are judged, counted and shown, but open no leak."""
+    """Growth that an operator expects. Matching types are judged, counted and shown, but open no leak."""
 
     type_pattern = models.CharField(
         _("type pattern"), max_length=300, help_text=_("A type name; * stands for anything, e.g. shop.cache.*")
@@ -80,7 +80,7 @@ class LeakQuerySet(models.QuerySet["Leak"]):
 
 
 class Leak(models.Model):
-    """A verdict of leak, kept with its evidence, history and state."""
+    """A leak that memwatch found, with its evidence, history and state."""
 
     class State(models.TextChoices):
         OPEN = "open", _("open")
@@ -204,7 +204,7 @@ class AlertQuerySet(models.QuerySet["Alert"]):
 
 
 class Alert(models.Model):
-    """A threshold that was crossed: raised once, cleared when over."""
+    """A crossed threshold. It is raised once, and cleared when it is over."""
 
     class Type(models.TextChoices):
         HEAP_WARNING = "heap_warning", _("heap over the warning threshold")

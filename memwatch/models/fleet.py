@@ -172,7 +172,7 @@ class Process(models.Model):
 
 
 class ObjectType(models.Model):
-    """An interned type name: snapshots keep counts by its id."""
+    """A type name. Snapshots store counts by its id."""
 
     name = models.CharField(_("type"), max_length=300, unique=True)
 

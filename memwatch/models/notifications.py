@@ -13,7 +13,7 @@ from memwatch.models.findings import Alert
 
 
 class Notification(models.Model):
-    """A message about an alert to one channel: written with the alert, retried until it is delivered."""
+    """A message about an alert to one channel. It is stored with the alert, and repeated until it is delivered."""
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting")

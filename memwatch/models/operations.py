@@ -101,7 +101,7 @@ class Lease(models.Model):
 
 
 class Operations(Lease):
-    """The page of settings and operations in the admin's index. Users open it who may view anything it lists."""
+    """The page of settings and operations in the admin's index. Users who may view anything on it may open it."""
 
     class Meta:
         proxy = True

@@ -62,7 +62,7 @@ class TriggerWhen(models.TextChoices):
 
 
 class Trigger(RecordingOptions):
-    """When to record without being asked: an occasion, the services, what to record, and how often at most."""
+    """When memwatch records automatically: on which occasion, in which services, what, and how often at most."""
 
     When = TriggerWhen
 
@@ -127,7 +127,7 @@ class RecordingQuerySet(models.QuerySet["Recording"]):
 
 
 class Recording(models.Model):
-    """A diagnosis on demand: asked for, running, and what came of it."""
+    """A diagnosis on demand: its request, its state and its result."""
 
     Kind = RecordingKind
 
@@ -234,7 +234,7 @@ class Recording(models.Model):
 
 
 class RecordingPart(models.Model):
-    """A piece of a recording's outcome as it arrived, compressed."""
+    """A part of a recording's result as it arrived, compressed."""
 
     recording = models.ForeignKey(Recording, models.CASCADE, related_name="pieces", verbose_name=_("recording"))
     number = models.PositiveIntegerField(_("number"))

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class ApiToken(models.Model):
-    """A token that a user received for name and password, as a digest, until it expires."""
+    """A token that a user got for name and password, stored as a digest until it expires."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", verbose_name=_("user"))
     digest = models.CharField(_("SHA-256"), max_length=64, unique=True)

@@ -65,16 +65,16 @@ class MemorySnapshot(Record):
         reference_help="Resident Set Size in MB.",
     )
     uss_mb: float | None = figure(
-        Unit.MB, f"Memory shared with no other process (USS){_FIFTH}",
+        Unit.MB, f"Memory that no other process shares (USS){_FIFTH}",
         label="Its own (USS)", hint="every fifth snapshot", column="uss_kib", metric="process_unique_memory_bytes",
     )
     pss_mb: float | None = figure(
-        Unit.MB, f"Memory with shared pages divided (PSS){_FIFTH}",
+        Unit.MB, f"Memory with shared pages divided by the number of processes that share them (PSS){_FIFTH}",
         label="Its share (PSS)", hint="every fifth snapshot", column="pss_kib",
         metric="process_proportional_memory_bytes",
     )
     swap_mb: float | None = figure(
-        Unit.MB, f"Memory swapped out{_FIFTH}",
+        Unit.MB, f"Memory that was swapped out{_FIFTH}",
         label="Swapped out", hint="every fifth snapshot", column="swap_kib", metric="process_swap_bytes",
     )
     vms_mb: float | None = figure(
@@ -98,59 +98,59 @@ class MemorySnapshot(Record):
         label="Heap used by malloc", hint="large objects, extension modules",
     )
     heap_committed_mb: float | None = figure(
-        Unit.MB, "What both allocators took from the system, RSS at most",
+        Unit.MB, "Memory that both allocators took from the system, at most RSS",
         label="Heap committed", hint="taken from the system", column="heap_committed_kib",
-        metric="heap_committed_bytes", metric_help="What both allocators took from the system.",
+        metric="heap_committed_bytes", metric_help="Memory that both allocators took from the system.",
     )
     fragmentation_percent: float | None = figure(
         Unit.PERCENT, "Share of heap_committed_mb that is free", label="Fragmentation", hint="committed, free",
         metric="heap_fragmentation_ratio", metric_help="Share of the committed heap that is free, 0 to 1.",
     )
     heap_size_mb: float | None = figure(
-        Unit.MB, "The ceiling the process can grow to: the setting HEAP_LIMIT_MB, else the smallest of the container's "
-        "limit, the rlimits and the host's memory",
+        Unit.MB, "Limit of the process: the setting HEAP_LIMIT_MB, or else the smallest of the container's limit, the "
+        "rlimits and the host's memory",
         label="Limit", column="heap_limit_kib",
-        metric="heap_limit_bytes", metric_help="The ceiling the process can grow to.",
-        reference_help="Total heap size: the ceiling the process can grow to, in MB of 1024*1024 bytes.",
+        metric="heap_limit_bytes", metric_help="Limit that the process can grow to.",
+        reference_help="Total heap size: the limit that the process can grow to, in MB of 1024*1024 bytes.",
     )
-    heap_limit_source: str | None = figure(Unit.NONE, "Whose ceiling heap_size_mb is: setting, cgroup, rlimit or host")
-    heap_free_mb: float | None = figure(Unit.MB, "heap_size_mb less heap_used_mb", compared=False)
+    heap_limit_source: str | None = figure(Unit.NONE, "Source of heap_size_mb: setting, cgroup, rlimit or host")
+    heap_free_mb: float | None = figure(Unit.MB, "heap_size_mb minus heap_used_mb", compared=False)
     heap_percent: float | None = figure(
         Unit.PERCENT, "Share of heap_size_mb that is used", label="Heap of its limit",
         reference_help="Heap usage percentage: used of the total heap size.",
     )
     cgroup_used_mb: float | None = figure(
-        Unit.MB, "Working set of the container the process shares",
+        Unit.MB, "Working set of the process's container",
         label="Container used", hint="working set, shared", column="cgroup_used_kib",
         metric="container_working_set_bytes",
     )
     """Current less inactive file."""
     cgroup_limit_mb: float | None = figure(
-        Unit.MB, "Memory limit of the container the process shares",
+        Unit.MB, "Memory limit of the process's container",
         label="Container limit", column="cgroup_limit_kib", metric="container_limit_bytes",
     )
     """The smallest of all its ancestors; ``None`` when unlimited."""
 
     total_objects: int | None = figure(
-        Unit.COUNT, "Objects tracked by the garbage collector; null where the budget allowed no census",
+        Unit.COUNT, "Objects that the garbage collector tracks; null if the budget allowed no census",
         label="Objects", hint="tracked by gc", column="total_objects",
         reference_help="Total object count: objects tracked by the garbage collector.",
     )
     top_objects: Mapping[str, int] | None = figure(
-        Unit.NONE, "Count by type: the largest types, the largest growers since the baseline, those reported before"
+        Unit.NONE, "Objects by type: the largest types, those that grew most since the baseline, those reported before"
     )
     backfill: Mapping[str, int] | None = figure(
-        Unit.NONE, "Counts at the process's baseline of the types that this snapshot reports for the first time"
+        Unit.NONE, "Numbers at the baseline of the types that this snapshot reports for the first time"
     )
     type_sizes: Mapping[str, int] | None = figure(
-        Unit.NONE, "Sampled mean size in bytes by built-in type, without what the objects refer to"
+        Unit.NONE, "Mean size in bytes by built-in type, from a sample, without referenced objects"
     )
     big_containers: tuple[BigContainer, ...] | None = figure(
-        Unit.NONE, "Built-in containers with 1,000 entries or more, or 250 and growing: what they hold, where they live"
+        Unit.NONE, "Built-in containers with at least 1,000 entries, or 250 and growing: what they hold, and their name"
     )
     """The fastest growing and largest first."""
     allocated_blocks: int | None = figure(
-        Unit.COUNT, "Allocated blocks: rises also when untracked objects pile up",
+        Unit.COUNT, "Allocated memory blocks; these also rise when untracked objects pile up",
         label="Allocated blocks", column="allocated_blocks", metric="allocated_blocks",
     )
     """``sys.getallocatedblocks()`` less the observer's own."""
@@ -162,34 +162,34 @@ class MemorySnapshot(Record):
     gc_count: tuple[int, int, int] | None = figure(Unit.NONE, "gc.get_count()")
 
     requests_handled: int | None = figure(
-        Unit.TOTAL, "HTTP requests since the process started",
+        Unit.TOTAL, "HTTP requests handled since the process started",
         label="Requests handled", column="requests_handled", metric="requests_handled_total",
     )
     """``None`` where memwatch cannot count them."""
     tasks_handled: int | None = figure(
-        Unit.TOTAL, "Celery tasks since the process started",
+        Unit.TOTAL, "Celery tasks handled since the process started",
         label="Tasks handled", column="tasks_handled", metric="tasks_handled_total",
     )
     """``None`` where memwatch cannot count them."""
     threads: int | None = figure(
-        Unit.COUNT, "Threads of the process, the agent's among them",
-        label="Threads", column="threads", small=True, metric="process_threads", metric_help="Threads.",
+        Unit.COUNT, "Threads of the process, including the agent's",
+        label="Threads", column="threads", small=True, metric="process_threads", metric_help="Threads of the process.",
     )
     page_faults: int | None = figure(
-        Unit.TOTAL, "Major page faults since the process started: pages that had to be read from disk or swap",
+        Unit.TOTAL, "Major page faults since the process started: pages read from disk or swap",
         label="Major page faults", hint="read from disk or swap", column="page_faults",
         metric="process_major_page_faults_total",
     )
     """``None`` without /proc."""
 
     census_pause_ms: float | None = figure(
-        Unit.MS, "Longest time the last census kept the interpreter",
+        Unit.MS, "Longest time that the last census held the interpreter",
         label="Census' longest pause", column="census_pause_us", compared=False, metric="census_pause_seconds",
     )
     snapshot_cpu_ms: float | None = figure(
-        Unit.MS, "CPU time of the snapshot",
+        Unit.MS, "CPU time that the snapshot took",
         label="CPU of this snapshot", column="snapshot_cpu_us", compared=False,
-        metric="snapshot_cpu_seconds", metric_help="CPU time of the last snapshot.",
+        metric="snapshot_cpu_seconds", metric_help="CPU time that the last snapshot took.",
     )
     tracemalloc_current_mb: float = figure(
         Unit.MB, "Traced memory; 0 when tracing is off", label="Traced", column="tracemalloc_current_kib", default=0.0,

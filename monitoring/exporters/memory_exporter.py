@@ -201,8 +201,8 @@ async def _run(exporter: MemoryExporter, interval_s: float | None) -> None:
 def main() -> None:
     """Watch this very process, or follow a transport, until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(description="Serves memory figures to Prometheus: its own, or a fleet's.")
-    parser.add_argument("--address", default="127.0.0.1", help="listen on this address (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="and this port (default: %(default)s)")
+    parser.add_argument("--address", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="the port to listen on (default: %(default)s)")
     parser.add_argument("--interval", type=float, default=60.0, help="seconds between snapshots (default: %(default)s)")
     parser.add_argument("--transport", help="show what the agents at this URL report: local:///folder, redis://host/0")
     parser.add_argument(

@@ -85,6 +85,8 @@ def whole_observation() -> Observation:
         python="3.11.7",
         drift_percent=12.5,
         leaks={"high": 1},
+        growth_kib_per_hour=2048,
+        leaks_known=True,
     )
     return Observation(
         source=FLEET,

@@ -8,11 +8,11 @@ from rest_framework import serializers
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
-    """What is wrong, in a sentence."""
+    """An error, described in a sentence."""
 
     detail = serializers.CharField()
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """With ``errors``, which as an attribute would hide the serializer's own."""
-        errors = serializers.DictField(required=False, help_text="By the name of the parameter or field")
+        errors = serializers.DictField(required=False, help_text="Errors by the name of the parameter or field")
         return {**super().get_fields(), "errors": errors}

@@ -38,20 +38,20 @@ _SHOWN = tuple(name for name in FIGURES if name not in NOT_SHOWN)
 
 
 class BigContainerSerializer(serializers.Serializer[Any]):
-    """An exact built-in container with at least 1,000 entries, or 250 and growing."""
+    """A built-in container (no subclass) with at least 1,000 entries, or 250 and growing."""
 
     type = serializers.CharField()
     length = serializers.IntegerField()
     holds = serializers.CharField(allow_null=True, help_text="Type of most of the sampled entries")
-    token = serializers.IntegerField(allow_null=True, help_text="Identifies the container within its process")
-    name = serializers.CharField(allow_null=True, help_text="The module-level name it is kept under")
-    entry_bytes = serializers.FloatField(allow_null=True, help_text="Mean size of the sampled entries")
+    token = serializers.IntegerField(allow_null=True, help_text="Id of the container within its process")
+    name = serializers.CharField(allow_null=True, help_text="The module-level name that holds it")
+    entry_bytes = serializers.FloatField(allow_null=True, help_text="Mean size of the sampled entries in bytes")
 
 
 class FiguresSerializer(serializers.Serializer[Any]):
-    """The figures of one process at one time. ``_mb`` is 1024*1024 bytes; null is what was not measured."""
+    """The figures of one process at one time. ``_mb`` is 1024*1024 bytes. Null means not measured."""
 
-    timestamp = Time(help_text="When it was taken, by the process's clock")
+    timestamp = Time(help_text="When the snapshot was taken, by the process's clock")
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         own = super().get_fields()
@@ -101,10 +101,10 @@ class SnapshotSerializer(FiguresSerializer):
     host = serializers.CharField()
     slot = serializers.CharField()
     outside = serializers.BooleanField(
-        help_text="Of a process without an agent, seen by its child: RSS and virtual size, no heap and no objects"
+        help_text="True for a process without an agent: its child reports only RSS and virtual size"
     )
     seq = serializers.IntegerField(help_text="Sequence number of the snapshot within its process")
-    received_at = Time(help_text="By the server's clock")
+    received_at = Time(help_text="When the server received it, by its own clock")
 
 
 def snapshot_values(row: Snapshot, figures: MemorySnapshot) -> dict[str, Any]:
@@ -130,7 +130,7 @@ class BaselineSerializer(FiguresSerializer):
     process = serializers.IntegerField(allow_null=True, help_text="Null for a baseline of the whole service")
     host = serializers.CharField(allow_null=True)
     slot = serializers.CharField(allow_null=True)
-    active = serializers.BooleanField(help_text="Whether this baseline is in force")
+    active = serializers.BooleanField(help_text="Whether this baseline is used now")
     automatic = serializers.BooleanField(help_text="Set by memwatch, after a process's warm-up")
     created_at = Time()
     created_by = serializers.CharField(allow_null=True, help_text="User name")
@@ -164,7 +164,7 @@ class DriftSerializer(serializers.Serializer[Any]):
     heap_drift_percent = Megabytes()
     object_drift = Whole()
     object_drift_percent = Megabytes()
-    gc_frequency_change = Megabytes(help_text="Factor of full collections a second, now against then")
+    gc_frequency_change = Megabytes(help_text="Full collections per second now, divided by those at the baseline")
     significant_drifts = serializers.ListField(child=serializers.CharField())
     rss_drift_mb = Megabytes()
     rss_drift_percent = Megabytes()
@@ -172,7 +172,7 @@ class DriftSerializer(serializers.Serializer[Any]):
 
 
 class MetricsSerializer(serializers.Serializer[Any]):
-    """The figures of now, as Prometheus gets them."""
+    """The current figures, as in Prometheus."""
 
     active_leaks = serializers.IntegerField()
     baseline_drift_percent = Megabytes()

@@ -16,7 +16,9 @@ class LeakSerializer(serializers.Serializer[Leak]):
 
     id = serializers.IntegerField()
     service = serializers.CharField(source="service.name")
-    process = serializers.IntegerField(source="process_id", allow_null=True, help_text="Null: the whole service leaks")
+    process = serializers.IntegerField(
+        source="process_id", allow_null=True, help_text="Null if the whole service leaks"
+    )
     host = serializers.CharField(source="process.host", allow_null=True)
     slot = serializers.CharField(source="process.slot", allow_null=True)
     state = serializers.CharField(help_text=", ".join(Leak.State.values))
@@ -24,7 +26,7 @@ class LeakSerializer(serializers.Serializer[Leak]):
     object_type = serializers.CharField()
     severity = serializers.ChoiceField(choices=Severity.choices)
     confidence = serializers.ChoiceField(choices=Leak.Confidence.choices)
-    initial_count = serializers.IntegerField(help_text="Objects, blocks (untracked) or KiB (native)")
+    initial_count = serializers.IntegerField(help_text="Number of objects or blocks (untracked), or KiB (native)")
     current_count = serializers.IntegerField()
     growth_count = serializers.IntegerField()
     growth_percent = serializers.FloatField()
@@ -33,13 +35,14 @@ class LeakSerializer(serializers.Serializer[Leak]):
         allow_null=True, help_text="Seconds until memory runs out, as of last_seen_at"
     )
     exhausted_at = Time(
-        allow_null=True, help_text="When memory runs out at this rate; null when the leak is over or no end is in sight"
+        allow_null=True,
+        help_text="When memory runs out at this rate; null if the leak is over or memory does not run out",
     )
-    verdict = serializers.CharField(help_text="One sentence")
-    evidence = serializers.DictField(help_text="Every statistic, and the rule that decided")
-    started_at = Time(allow_null=True, help_text="Since when it grows")
+    verdict = serializers.CharField(help_text="What leaks, in one sentence")
+    evidence = serializers.DictField(help_text="Every statistic, what each rule found, and the rule that decided")
+    started_at = Time(allow_null=True, help_text="When the growth began")
     detection_time = Time(source="detected_at")
-    last_seen_at = Time(help_text="When it was last judged a leak")
+    last_seen_at = Time(help_text="When memwatch last judged it to be a leak")
     resolved_at = Time(allow_null=True)
     snoozed_until = Time(allow_null=True)
     expected_growth = serializers.IntegerField(
@@ -79,11 +82,11 @@ class AlertSerializer(serializers.Serializer[Alert]):
     host = serializers.CharField(source="process.host", allow_null=True)
     slot = serializers.CharField(source="process.slot", allow_null=True)
     leak = serializers.IntegerField(
-        source="leak_id", allow_null=True, help_text="In one of the processes, where it is in several"
+        source="leak_id", allow_null=True, help_text="Id of the leak; if several processes have it, of one of them"
     )
     processes = serializers.IntegerField(
         allow_null=True,
-        help_text="How many have the leak; null for one of the whole service, and for what is no leak",
+        help_text="Number of processes with the leak; null for a leak of the whole service, and for other alerts",
     )
 
     def get_state(self, alert: Alert) -> str:
@@ -92,13 +95,13 @@ class AlertSerializer(serializers.Serializer[Alert]):
 
 
 class CommentSerializer(serializers.Serializer[Any]):
-    """A word to those who read the history."""
+    """A comment for the leak's history."""
 
     comment = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
 
 
 class SnoozeSerializer(CommentSerializer):
-    """Until when to be quiet."""
+    """Until when the leak raises no alert."""
 
     until = serializers.DateTimeField(help_text="ISO 8601 with zone")
 
@@ -107,7 +110,7 @@ class SuppressSerializer(serializers.Serializer[Any]):
     """Why this growth is expected, and until when."""
 
     reason = serializers.CharField(max_length=300)
-    until = serializers.DateTimeField(required=False, allow_null=True, default=None, help_text="Null: for good")
+    until = serializers.DateTimeField(required=False, allow_null=True, default=None, help_text="Null for no end")
 
 
 class ReasonSerializer(serializers.Serializer[Any]):

@@ -22,7 +22,7 @@ class ServiceSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     created_at = Time(help_text="When it was first seen")
     processes_alive = serializers.IntegerField()
-    open_leaks = serializers.IntegerField(help_text="Open or acknowledged")
+    open_leaks = serializers.IntegerField(help_text="Open and acknowledged leaks")
     baseline = serializers.IntegerField(allow_null=True, help_text="Id of the service's own baseline")
 
 
@@ -42,14 +42,14 @@ class ProcessSerializer(serializers.Serializer[ProcessFigures]):
     python = serializers.CharField(source="process.python")
     agent_version = serializers.CharField(source="process.agent_version")
     census_method = serializers.CharField(
-        source="process.census_method", help_text="How its objects are counted; empty where its agent does not say"
+        source="process.census_method", help_text="How its objects are counted; empty if its agent does not report it"
     )
     cpu_budget_percent = serializers.FloatField(
         source="process.cpu_budget_percent",
         allow_null=True,
-        help_text="Percent of one CPU for looking at the heap: decides how often objects are counted",
+        help_text="Percent of one CPU for looking at the heap; it limits how often objects are counted",
     )
-    outside = serializers.BooleanField(source="process.outside", help_text="Seen by its child, it has no agent")
+    outside = serializers.BooleanField(source="process.outside", help_text="It has no agent; its child reports it")
     started_at = Time(source="process.started_at")
     first_seen_at = Time(source="process.first_seen_at")
     last_seen_at = Time(source="process.last_seen_at")
@@ -58,9 +58,9 @@ class ProcessSerializer(serializers.Serializer[ProcessFigures]):
     dropped_snapshots = serializers.IntegerField(source="process.dropped_snapshots")
     sampling_failures = serializers.IntegerField(source="process.sampling_failures")
     refused_commands = serializers.IntegerField(source="process.refused_commands")
-    open_leaks = serializers.IntegerField(help_text="Open or acknowledged, of this very process")
+    open_leaks = serializers.IntegerField(help_text="Open and acknowledged leaks of this process")
     leaks_known = serializers.BooleanField(
-        source="process.leaks_known", help_text="Its objects were counted often enough to say whether it leaks"
+        source="process.leaks_known", help_text="Whether its objects were counted often enough to say if it leaks"
     )
     census_interval_s = serializers.FloatField(
         source="process.census_interval_s", allow_null=True, help_text="Mean seconds between two counts of its objects"
@@ -68,7 +68,7 @@ class ProcessSerializer(serializers.Serializer[ProcessFigures]):
     growing_since = Time(
         source="process.growing_since",
         allow_null=True,
-        help_text="Since when its resident memory grows steadily, for whatever cause; null while it does not",
+        help_text="When steady growth of its resident memory began, whatever the cause; null without such growth",
     )
     growth_mb_per_hour = serializers.SerializerMethodField()
     baseline_drift_percent = serializers.FloatField(source="drift_percent", allow_null=True)
@@ -86,7 +86,7 @@ class ProcessSerializer(serializers.Serializer[ProcessFigures]):
 
     @extend_schema_field(LastSnapshotSerializer(allow_null=True))
     def get_last_snapshot(self, item: ProcessFigures) -> dict[str, Any] | None:
-        """Figures of the last snapshot; census fields are from the latest census. Null before the first snapshot."""
+        """Figures of the last snapshot, with counts of objects from the last census. Null before the first snapshot."""
         if item.figures is None:
             return None
         values = {"id": item.process.last_snapshot_id, **figures_values(item.figures), "census_at": None}
@@ -97,7 +97,7 @@ class ProcessSerializer(serializers.Serializer[ProcessFigures]):
 
 
 class CommandSerializer(serializers.Serializer[Command]):
-    """What a process was asked to do, and what became of it."""
+    """A command to a process, and its outcome."""
 
     id = serializers.IntegerField()
     name = serializers.CharField()
@@ -115,11 +115,11 @@ class CommandSerializer(serializers.Serializer[Command]):
 
 
 class TransportSerializer(serializers.Serializer[Any]):
-    """The way from the agents to the server."""
+    """The transport between agents and server."""
 
     kind = serializers.CharField()
     available = serializers.BooleanField()
-    problem = serializers.CharField(required=False, help_text="Where it is not available")
+    problem = serializers.CharField(required=False, help_text="Why it is not available")
     backlog = serializers.IntegerField(required=False)
     oldest_s = serializers.FloatField(required=False, allow_null=True)
     lost = serializers.IntegerField(required=False)
@@ -128,7 +128,7 @@ class TransportSerializer(serializers.Serializer[Any]):
 
 
 class CostSerializer(serializers.Serializer[Any]):
-    """What watching costs, over the last snapshots of the processes that are alive."""
+    """The cost of watching, over the last snapshots of the running processes."""
 
     census_pause_ms_mean = serializers.FloatField(allow_null=True)
     census_pause_ms_max = serializers.FloatField(allow_null=True)
@@ -137,25 +137,27 @@ class CostSerializer(serializers.Serializer[Any]):
 
 
 class ExpectedGrowthStatsSerializer(serializers.Serializer[Any]):
-    """What operators expect, and how much of it there was."""
+    """Expected growth, and how much of it there was."""
 
     rules = serializers.IntegerField()
     rules_in_force = serializers.IntegerField()
     leaks_held_back = serializers.IntegerField()
-    verdicts_suppressed = serializers.IntegerField(help_text="One for each leak held back and each time it was judged")
+    verdicts_suppressed = serializers.IntegerField(help_text="One for each suppressed leak and each time it was judged")
     last_at = Time(allow_null=True)
 
 
 class StatsSerializer(serializers.Serializer[Any]):
-    """How memwatch itself is doing."""
+    """The state of memwatch itself."""
 
     services = serializers.IntegerField()
     processes = serializers.IntegerField()
     processes_alive = serializers.IntegerField()
-    processes_silent = serializers.IntegerField(help_text="Alive, last heard of more than two intervals ago")
-    processes_growing = serializers.IntegerField(help_text="Their resident memory grows steadily, for whatever cause")
+    processes_silent = serializers.IntegerField(help_text="Running, but without a report for more than two intervals")
+    processes_growing = serializers.IntegerField(
+        help_text="Processes whose resident memory grows steadily, whatever the cause"
+    )
     processes_not_known = serializers.IntegerField(
-        help_text="Their objects were not yet counted often enough to say whether they leak"
+        help_text="Processes whose objects were not yet counted often enough to say if they leak"
     )
     reports = serializers.IntegerField()
     reports_rejected = serializers.IntegerField()

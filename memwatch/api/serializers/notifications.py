@@ -12,18 +12,18 @@ class NotificationSerializer(serializers.Serializer[Notification]):
     """An alert notification: its channel and delivery status."""
 
     id = serializers.IntegerField()
-    key = serializers.UUIDField(help_text="The id that the receiver gets: the same in every attempt")
+    key = serializers.UUIDField(help_text="Id in the message, the same in every attempt")
     alert = serializers.IntegerField(source="alert_id", help_text="Id of the alert")
     event = serializers.ChoiceField(choices=Notification.Event.choices)
-    channel = serializers.CharField(help_text="Its name, without secrets")
+    channel = serializers.CharField(help_text="Name of the channel, without secrets")
     state = serializers.ChoiceField(choices=Notification.State.choices)
     attempts = serializers.IntegerField()
-    error = serializers.CharField(help_text="Of the last attempt that failed")
-    created_at = Time(help_text="When it was written")
-    next_attempt_at = serializers.SerializerMethodField(help_text="Null unless it waits")
+    error = serializers.CharField(help_text="Error of the last failed attempt")
+    created_at = Time(help_text="When it was created")
+    next_attempt_at = serializers.SerializerMethodField(help_text="Null unless the message waits")
     sent_at = Time(allow_null=True)
     again_at = Time(allow_null=True, help_text="When a user last sent it again")
-    message = serializers.DictField(source="payload", help_text="As it is sent, see docs/notifications.md")
+    message = serializers.DictField(source="payload", help_text="The message as sent, see docs/notifications.md")
 
     def get_next_attempt_at(self, row: Notification) -> str | None:
         """When the next attempt is due; null unless waiting."""

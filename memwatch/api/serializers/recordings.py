@@ -25,19 +25,21 @@ class RecordingSerializer(serializers.Serializer[Recording]):
     host = serializers.CharField(source="process.host")
     slot = serializers.CharField(source="process.slot")
     leak = serializers.IntegerField(source="leak_id", allow_null=True)
-    trigger = serializers.CharField(source="trigger.name", allow_null=True, help_text="Null: a user asked")
-    look = serializers.BooleanField(help_text="Made by leak detection, before a verdict")
-    follows = serializers.IntegerField(
-        source="follows_id", allow_null=True, help_text="The recording that was asked for together with it"
+    trigger = serializers.CharField(
+        source="trigger.name", allow_null=True, help_text="Name of the trigger that started it, else null"
     )
-    options = serializers.DictField(help_text="As they were asked for")
+    look = serializers.BooleanField(help_text="Whether leak detection made it before a verdict")
+    follows = serializers.IntegerField(
+        source="follows_id", allow_null=True, help_text="Id of the recording that this one follows"
+    )
+    options = serializers.DictField(help_text="The requested options")
     measured = serializers.DictField(
         child=serializers.FloatField(),
         help_text="Cost to the process: duration_s, cpu_ms, longest_pause_ms, rss_added_mb, bytes; of copies of "
         "the process forks, fork_ms, child_cpu_ms, child_mb",
     )
-    size = serializers.IntegerField(help_text="Bytes of the outcome")
-    error = serializers.CharField(help_text="Why there is no outcome")
+    size = serializers.IntegerField(help_text="Size of the result in bytes")
+    error = serializers.CharField(help_text="Why there is no result")
     requested_at = Time()
     requested_by = serializers.CharField(allow_null=True, help_text="User name")
     started_at = Time(allow_null=True)
@@ -45,29 +47,34 @@ class RecordingSerializer(serializers.Serializer[Recording]):
 
 
 class ConclusionSerializer(serializers.Serializer[Any]):
-    """What the recordings that belong together come down to; empty where they do not tell."""
+    """The result of recordings that belong together; a field is empty if they do not show it."""
 
-    finding = serializers.CharField(help_text="What the heap itself says: garbage, or a cache that knows its bound")
-    held_by = serializers.CharField(help_text="Chain of references from a name to the objects")
+    finding = serializers.CharField(help_text="What the heap shows: garbage, or a cache with an upper limit")
+    held_by = serializers.CharField(help_text="References from a name to the objects")
     sure = serializers.BooleanField(
-        allow_null=True, help_text="Whether it holds most of the new objects and grew by them; null: not measured"
+        allow_null=True,
+        help_text="Whether the holder holds most of the new objects and grew by them; null if not measured",
     )
-    certainty = serializers.CharField(help_text="The certainty in figures")
-    attribute = serializers.CharField(help_text="The holder as the program's own code calls it")
-    your_code = serializers.CharField(help_text="file:line where the program's own code adds to it")
-    your_code_line = serializers.CharField(help_text="That line")
-    others = serializers.ListField(child=serializers.CharField(), help_text="What else may hold it")
+    certainty = serializers.CharField(help_text="The figures behind `sure`")
+    attribute = serializers.CharField(help_text="Name of the holder in the program's own code")
+    your_code = serializers.CharField(help_text="file:line where the program's own code adds to the holder")
+    your_code_line = serializers.CharField(help_text="Source of that line")
+    others = serializers.ListField(child=serializers.CharField(), help_text="Other possible holders")
     allocated_at = serializers.CharField(help_text="file:line in function")
-    code = serializers.CharField(help_text="That line")
-    called_from = serializers.CharField(help_text="Where it is a library's: the program's own line that leads there")
-    caller_code = serializers.CharField(help_text="That line")
+    code = serializers.CharField(help_text="Source of that line")
+    called_from = serializers.CharField(help_text="If that line is in a library: the program's own line that called it")
+    caller_code = serializers.CharField(help_text="Source of that line")
 
 
 class RecordingDetailSerializer(RecordingSerializer):
     """A recording with its result."""
 
-    result = serializers.DictField(allow_null=True, help_text="Null: not there yet, or a capture to download")
-    followed_by = serializers.ListField(child=serializers.IntegerField(), help_text="Recordings that follow it")
+    result = serializers.DictField(
+        allow_null=True, help_text="Null while there is none, and for captures, which you download"
+    )
+    followed_by = serializers.ListField(
+        child=serializers.IntegerField(), help_text="Ids of the recordings that follow this one"
+    )
     conclusion = ConclusionSerializer()
 
 
@@ -84,7 +91,7 @@ def _field(name: str, option: Option) -> serializers.Field[Any, Any, Any, Any]:
 
 
 class OptionsSerializer(serializers.Serializer[Any]):
-    """The options of all kinds; larger numbers are cut to the largest that is allowed."""
+    """The options of all kinds. A number over its limit is cut to the limit."""
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         return {name: _field(name, option) for name, option in ALL.items()}
@@ -96,7 +103,7 @@ class OptionsSerializer(serializers.Serializer[Any]):
 
 
 class RecordSerializer(serializers.Serializer[Any]):
-    """What to record. A leak is enough: process, kinds and type are then chosen by memwatch."""
+    """What to record. If you give only a leak, memwatch chooses the process, the kinds and the type."""
 
     process = serializers.PrimaryKeyRelatedField(
         queryset=Process.objects.select_related("service"), required=False, allow_null=True, default=None
@@ -111,7 +118,7 @@ class RecordSerializer(serializers.Serializer[Any]):
         required=False,
         allow_null=True,
         default=None,
-        help_text=f"{KINDS}. Null, with a leak: the kinds that show its cause, one after the other",
+        help_text=f"{KINDS}. Null with a leak: the kinds that show its cause, one after the other",
     )
     options = OptionsSerializer(required=False)
 

@@ -40,7 +40,7 @@ class SnapshotView(ReadView):
         return [snapshot_values(row, figures) for row, figures in zip(rows, queries.figures_of_many(rows), strict=True)]
 
     @documented(
-        summary="What changed between two snapshots",
+        summary="Difference between two snapshots",
         parameters=[
             OpenApiParameter("from", OpenApiTypes.INT, required=True, description="Id of the earlier snapshot"),
             OpenApiParameter("to", OpenApiTypes.INT, required=True, description="Id of the later snapshot"),
@@ -50,7 +50,7 @@ class SnapshotView(ReadView):
     )
     @action(detail=False, methods=["get"], pagination_class=None, filter_backends=())
     def compare(self, request: Request) -> Response:
-        """Every figure and type with its difference. The two may be of different processes."""
+        """Every figure and type with its difference. The two snapshots may be of different processes."""
         before, after = (self._named(request, name) for name in ("from", "to"))
         return Response(ComparisonSerializer(queries.compare(before, after)).data)
 

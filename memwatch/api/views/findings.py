@@ -65,7 +65,7 @@ class LeakView(ReadView):
     @_act("Acknowledge the leak", CommentSerializer, _COMMENT)
     @action(detail=True, methods=["post"], serializer_class=CommentSerializer)
     def acknowledge(self, request: Request, **_kwargs: Any) -> Response:
-        """Marks the leak as being worked on. It stays a leak."""
+        """Shows others that you are working on the leak. memwatch keeps updating it."""
         leak = self.get_object()
         actions.acknowledge(leak, by=request.user, **self.checked(request))
         return self._detail(leak)
@@ -73,7 +73,7 @@ class LeakView(ReadView):
     @_act("Snooze the leak", SnoozeSerializer, {"until": _UNTIL, **_COMMENT})
     @action(detail=True, methods=["post"], serializer_class=SnoozeSerializer)
     def snooze(self, request: Request, **_kwargs: Any) -> Response:
-        """Silences the leak until the given time, at most a year, unless its severity rises."""
+        """The leak raises no alert until the given time, at most a year, unless its severity rises."""
         leak = self.get_object()
         actions.snooze(leak, by=request.user, **self.checked(request))
         return self._detail(leak)
@@ -101,7 +101,7 @@ class LeakView(ReadView):
     )
     @action(detail=True, methods=["post"], serializer_class=SuppressSerializer)
     def suppress(self, request: Request, **_kwargs: Any) -> Response:
-        """Expects the type to grow in this service: it is counted, but opens no leak."""
+        """memwatch expects this type to grow in this service: it is counted, but opens no leak and raises no alert."""
         leak = self.get_object()
         actions.suppress(leak, by=request.user, **self.checked(request))
         return self._detail(leak)

@@ -34,13 +34,13 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     OpenApiTypes.STR,
     OpenApiParameter.HEADER,
-    description="A text of your own, e.g. a UUID, at most 100 characters: the same key gets the same answer.",
+    description="Any text, e.g. a UUID, of at most 100 characters. The same key gets the same answer again.",
 )
 RESET = documented(
     request=ReasonSerializer,
     responses={
         200: BaselineSerializer,
-        409: OpenApiResponse(ErrorSerializer, description="There is nothing to compare with yet"),
+        409: OpenApiResponse(ErrorSerializer, description="No process has sent a snapshot yet"),
     },
     parameters=[IDEMPOTENCY_KEY],
     examples=[OpenApiExample("After a release", value={"reason": "release 2.4"}, request_only=True)],
@@ -80,11 +80,11 @@ class ServiceView(ReadView):
             ),
         )
 
-    @documented(summary="Compare the service from now on with how it is now")
+    @documented(summary="Reset the service's baseline to the present figures")
     @RESET
     @action(detail=True, methods=["post"], url_path="reset-baseline", serializer_class=ReasonSerializer)
     def reset_baseline(self, request: Request, **_kwargs: Any) -> Response:
-        """Sets the service's baseline (the median of its processes) and one of each running process."""
+        """Sets the service's baseline (the median of its processes), and that of each running process."""
         service = self.get_object()
         key = request.headers.get("Idempotency-Key") or None
         reason = self.checked(request)["reason"]
@@ -108,11 +108,11 @@ class ProcessView(ReadView):
     def present(self, rows: list[Process]) -> list[queries.ProcessFigures]:
         return queries.figures_of_processes(rows, census=True)
 
-    @documented(summary="Compare the process from now on with how it is now")
+    @documented(summary="Reset the process's baseline to the present figures")
     @RESET
     @action(detail=True, methods=["post"], url_path="reset-baseline", serializer_class=ReasonSerializer)
     def reset_baseline(self, request: Request, **_kwargs: Any) -> Response:
-        """Takes a fresh snapshot where the process answers within 3 s, else its last one."""
+        """Takes a new snapshot if the process answers within 3 s, otherwise its last one."""
         process = self.get_object()
         key = request.headers.get("Idempotency-Key") or None
         reason = self.checked(request)["reason"]
@@ -122,7 +122,7 @@ class ProcessView(ReadView):
         summary="Ask for a snapshot now",
         request=None,
         responses={
-            202: OpenApiResponse(CommandSerializer, description="Asked; `Location` is the command to follow"),
+            202: OpenApiResponse(CommandSerializer, description="The command was sent; `Location` is its address"),
             409: OpenApiResponse(ErrorSerializer, description="The process has ended, or was asked too often"),
         },
         parameters=[
@@ -133,7 +133,7 @@ class ProcessView(ReadView):
     )
     @action(detail=True, methods=["post"])
     def snapshot(self, request: Request, **_kwargs: Any) -> Response:
-        """Answers at once; the snapshot is there when the command's state is `done`."""
+        """Answers at once. The snapshot exists when the command's state is `done`."""
         command = commands.request_snapshot(self.get_object(), by=request.user)
         return Response(
             CommandSerializer(command).data,
@@ -147,23 +147,23 @@ class ProcessView(ReadView):
     )
     @action(detail=True, methods=["get"])
     def drift(self, request: Request, **_kwargs: Any) -> Response:
-        """The difference of the process's last snapshot from the baseline that counts for it."""
+        """The difference of the process's last snapshot from its baseline."""
         process = self.get_object()
         report = queries.drift_of(process)
         if report is None:
             raise NotFound(f"{process} has no baseline or no snapshot yet")
         return Response(DriftSerializer(report).data)
 
-    @documented(summary="Metrics of now", responses=MetricsSerializer)
+    @documented(summary="Current metrics", responses=MetricsSerializer)
     @action(detail=True, methods=["get"])
     def metrics(self, request: Request, **_kwargs: Any) -> Response:
-        """The figures of the process as Prometheus gets them."""
+        """The figures of the process, as in Prometheus."""
         return Response(MetricsSerializer(queries.metrics_of(self.get_object())).data)
 
 
 @documented_view(retrieve=documented(summary="One command"))
 class CommandView(ApiView):
-    """What a process was asked to do, and what became of it."""
+    """A command to a process, and its outcome."""
 
     view_permission = "memwatch.view_command"
     serializer_class = CommandSerializer
@@ -175,7 +175,7 @@ class CommandView(ApiView):
 
 
 class StatsView(ApiView):
-    """How memwatch itself is doing."""
+    """The state of memwatch itself."""
 
     view_permission = "memwatch.view_process"
     serializer_class = StatsSerializer
@@ -184,7 +184,7 @@ class StatsView(ApiView):
     queryset = Process.objects.none()
 
     @documented(
-        summary="What is watched, stored, lost and waiting",
+        summary="State of memwatch: what is watched, stored, lost and waiting",
         responses=forced_singular_serializer(StatsSerializer),  # type: ignore[no-untyped-call]
         operation_id="stats",
     )

@@ -33,7 +33,7 @@ class NotificationView(ReadView):
     lookup_value_regex = NUMBER
 
     @documented(
-        summary="Send it again",
+        summary="Send the notification again",
         request=None,
         responses={
             200: NotificationSerializer,
@@ -42,5 +42,5 @@ class NotificationView(ReadView):
     )
     @action(detail=True, methods=["post"], url_path="send-again")
     def send_again(self, request: Request, **_kwargs: Any) -> Response:
-        """At once and for a day, under the same id, whatever became of it before."""
+        """Sends the message at once under the same id, and repeats it for a day if that fails."""
         return self.shown(notifications.send_again(self.get_object(), by=request.user))

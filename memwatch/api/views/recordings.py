@@ -38,7 +38,8 @@ _LOCATION = OpenApiParameter(
     "Location", OpenApiTypes.URI_REF, OpenApiParameter.HEADER, description="Of the recording", response=[202]
 )
 _REFUSED = OpenApiResponse(
-    ErrorSerializer, description="It cannot be recorded (now): it ended, is being recorded, or was too often"
+    ErrorSerializer,
+    description="It cannot be recorded now: it has ended, is being recorded, or its service was recorded too often",
 )
 
 
@@ -66,8 +67,10 @@ class RecordingView(ReadView):
         summary="Record a process",
         request=RecordSerializer,
         responses={
-            202: OpenApiResponse(RecordingDetailSerializer, description="Begun; `Location` is the recording to follow"),
-            400: OpenApiResponse(ErrorSerializer, description="What was asked for makes no sense"),
+            202: OpenApiResponse(
+                RecordingDetailSerializer, description="The recording has begun; `Location` is its address"
+            ),
+            400: OpenApiResponse(ErrorSerializer, description="Invalid options"),
             409: _REFUSED,
         },
         parameters=[_LOCATION],
@@ -81,7 +84,7 @@ class RecordingView(ReadView):
         ],
     )
     def create(self, request: Request, **_kwargs: Any) -> Response:
-        """With a leak alone memwatch chooses the process, and records who refers to it, then where it is allocated."""
+        """With only a leak, memwatch chooses the process, and records who refers to the objects, then allocations."""
         row = _begin(self.checked_by(RecordSerializer(data=request.data)), request.user)
         answer = self._detail(self.get_queryset().get(pk=row.pk))
         answer.status_code = status.HTTP_202_ACCEPTED
@@ -89,19 +92,22 @@ class RecordingView(ReadView):
         return answer
 
     @documented(
-        summary="Call it off",
+        summary="Cancel the recording",
         request=None,
-        responses={200: RecordingDetailSerializer, 409: OpenApiResponse(ErrorSerializer, description="It is over")},
+        responses={
+            200: RecordingDetailSerializer,
+            409: OpenApiResponse(ErrorSerializer, description="The recording is over"),
+        },
     )
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, **_kwargs: Any) -> Response:
-        """The process stops recording and throws away what it has."""
+        """The process stops recording and discards what it has."""
         recording = self.get_object()
         requests.cancel(recording, by=request.user)
         return self._detail(self.get_queryset().get(pk=recording.pk))
 
     @documented(
-        summary="Its outcome as a file",
+        summary="Download the result as a file",
         parameters=[
             OpenApiParameter(
                 "as",
@@ -113,13 +119,13 @@ class RecordingView(ReadView):
         ],
         responses={
             (200, "application/octet-stream"): OpenApiTypes.BINARY,
-            404: OpenApiResponse(ErrorSerializer, description="There is no outcome (yet, or any more)"),
-            409: OpenApiResponse(ErrorSerializer, description="It cannot be rendered (now)"),
+            404: OpenApiResponse(ErrorSerializer, description="There is no result, not yet or no longer"),
+            409: OpenApiResponse(ErrorSerializer, description="It cannot be rendered now"),
         },
     )
     @action(detail=True, methods=["get"])
     def download(self, request: Request, **_kwargs: Any) -> HttpResponse:
-        """As an attachment."""
+        """Answers with an attachment."""
         recording = self.get_object()
         own = ("html", "txt", "bin") if recording.kind == RecordingKind.FLAMEGRAPH else ("json",)
         form = request.query_params.get("as", own[0])
@@ -135,13 +141,18 @@ class RecordingView(ReadView):
         return answer
 
     @documented(
-        summary="Its difference from an earlier one of its kind",
-        parameters=[OpenApiParameter("other", OpenApiTypes.INT, required=True, description="Id of the earlier one")],
-        responses={200: OpenApiTypes.OBJECT, 400: OpenApiResponse(ErrorSerializer, description="They do not compare")},
+        summary="Difference from an earlier recording of the same kind",
+        parameters=[
+            OpenApiParameter("other", OpenApiTypes.INT, required=True, description="Id of the earlier recording")
+        ],
+        responses={
+            200: OpenApiTypes.OBJECT,
+            400: OpenApiResponse(ErrorSerializer, description="The two cannot be compared"),
+        },
     )
     @action(detail=True, methods=["get"])
     def difference(self, request: Request, **_kwargs: Any) -> Response:
-        """The shape is that of the kind's result, with what was before, what is after, and the difference."""
+        """Has the shape of the kind's result, with the values before and after, and their difference."""
         later = self.get_object()
         key = request.query_params.get("other", "")
         earlier = self.get_queryset().filter(pk=int(key)).first() if is_id(key) else None

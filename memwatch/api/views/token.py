@@ -25,16 +25,16 @@ from memwatch.services import tokens
 
 
 class CredentialsSerializer(serializers.Serializer[Any]):
-    """Who asks."""
+    """User name and password."""
 
     username = serializers.CharField()
     password = serializers.CharField(trim_whitespace=False)
 
 
 class TokenSerializer(serializers.Serializer[Any]):
-    """What to send as `Authorization: Token …`."""
+    """The token to send as `Authorization: Token …`."""
 
-    token = serializers.CharField(help_text="Shown this once: only its digest is kept")
+    token = serializers.CharField(help_text="Shown only once: memwatch stores only its digest")
     expires_at = Time()
 
 
@@ -59,19 +59,19 @@ class TokenView(ApiView):
         examples=[OpenApiExample("Sign in", value={"username": "admin", "password": "…"}, request_only=True)],
     )
     def create(self, request: Request) -> Response:
-        """A new one each time. It ends after `API_TOKEN_DAYS`, by `DELETE`, and when the user's password changes."""
+        """Issues a new token. It ends after `API_TOKEN_DAYS`, by `DELETE`, or when the user's password changes."""
         token, expires_at = tokens.issue(self.checked(request)["user"])
         return Response({"token": token, "expires_at": expires_at})
 
     @documented(
-        summary="Revoke the token that is sent",
+        summary="Revoke the token of this request",
         operation_id="token_destroy",
         request=None,
-        parameters=[OpenApiParameter("all", OpenApiTypes.BOOL, description="true: all tokens of its user")],
-        responses={204: OpenApiResponse(description="It is worth nothing any more")},
+        parameters=[OpenApiParameter("all", OpenApiTypes.BOOL, description="true revokes all tokens of its user")],
+        responses={204: OpenApiResponse(description="The token is revoked")},
     )
     def destroy(self, request: Request) -> Response:
-        """For the one that was sent as `Authorization: Token …`; with `all=true` for the user's others too."""
+        """Revokes the token sent as `Authorization: Token …`; with `all=true` all tokens of its user."""
         every = request.query_params.get("all", "false")
         if every not in ("true", "false"):
             raise ValidationError({"all": f"{every[:20]} is none of: true, false"})

@@ -20,17 +20,17 @@ class Command(TablesCommand):
     help = (
         "Shows or resets baselines. "
         "Examples: memwatch_baseline list; memwatch_baseline reset web-1 --reason deploy; "
-        "memwatch_baseline reset --service web (the median of its processes, also for those that start later); "
-        "memwatch_baseline reset --all. Exit code: 0 when every one was reset, 1 when one was not."
+        "memwatch_baseline reset --service web (also sets the baseline of processes that start later, to the median); "
+        "memwatch_baseline reset --all. Exit code: 0 if all were reset, 1 if one was not."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="{list,reset}")
-        verbs.add_parser("list", help="the processes, and how far each has drifted from its baseline")
-        reset = verbs.add_parser("reset", help="compare with how it is now")
+        verbs.add_parser("list", help="show the processes, and how far each has drifted from its baseline")
+        reset = verbs.add_parser("reset", help="set the baseline to the present figures")
         selection.add_arguments(reset)
-        reset.add_argument("--reason", default="", help="for the history, e.g. deploy 4.2")
-        reset.add_argument("--user", metavar="NAME", help="in whose name it is kept in the admin's log")
+        reset.add_argument("--reason", default="", help="a reason for the history, e.g. deploy 4.2")
+        reset.add_argument("--user", metavar="NAME", help="the user to record in the admin's log")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         if options["verb"] == "list":

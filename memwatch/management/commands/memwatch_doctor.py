@@ -14,16 +14,16 @@ from memwatch.terminal.finding import Finding
 
 class Command(BaseCommand):
     help = (
-        "Examines the installation line by line: ✓ works, ✗ does not (with the remedy), · is worth knowing. "
+        "Checks the installation line by line: ✓ works, ✗ does not (with what to do), · is for information. "
         "Run it as the user of web and workers, while they run. "
         "Examples: memwatch_doctor; memwatch_doctor --json; memwatch_doctor && memwatch_snapshot web-1. "
-        "Exit code: 0 when all is well, 1 when something needs a remedy."
+        "Exit code: 0 if everything works, 1 if something does not."
     )
     requires_system_checks = ()
     requires_migrations_checks = False
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="the findings as one JSON list")
+        parser.add_argument("--json", action="store_true", help="print the findings as one JSON list")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         findings = []

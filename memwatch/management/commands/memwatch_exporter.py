@@ -19,22 +19,27 @@ from memwatch.metrics.server import DEFAULT_PORT, ListenError, MetricsServer, re
 
 class Command(BaseCommand):
     help = (
-        "Serves the fleet's metrics to Prometheus until it is stopped with SIGINT or SIGTERM. "
+        "Serves the metrics of all processes to Prometheus, until SIGINT or SIGTERM. "
         "Examples: memwatch_exporter; memwatch_exporter --address 0.0.0.0 --port 9202. "
-        "Exit code: 0 when it was stopped, 1 when it cannot listen."
+        "Exit code: 0 if it was stopped, 1 if it cannot listen."
     )
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--address", default="127.0.0.1", help="listen on this address (default: %(default)s)")
-        parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="and this port (default: %(default)s)")
+        parser.add_argument("--address", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
         parser.add_argument(
-            "--interval", type=float, default=5.0, help="seconds between two readings (default: %(default)s)"
+            "--port", type=int, default=DEFAULT_PORT, help="the port to listen on (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--interval",
+            type=float,
+            default=5.0,
+            help="seconds between two readings of the database (default: %(default)s)",
         )
         parser.add_argument(
             "--max-age", type=float,
-            help="seconds after which figures that could not be renewed give way to memwatch_up 0 "
-            "(default: three intervals, 15 at least)",
+            help="seconds after which it shows memwatch_up 0 instead of figures that it could not renew "
+            "(default: three intervals, at least 15)",
         )  # fmt: skip
 
     def handle(self, *_args: Any, **options: Any) -> None:

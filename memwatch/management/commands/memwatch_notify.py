@@ -13,12 +13,14 @@ from memwatch.terminal.selection import TablesCommand
 class Command(TablesCommand):
     help = (
         "Sends a test message to every channel of ALERT_CHANNELS, or to those named, and says whether it arrived. "
-        "Nothing is kept. Examples: memwatch_notify; memwatch_notify mailto:ops@example.org. "
-        "Exit code: 0 when every channel took it, 1 when one did not."
+        "It stores nothing. Examples: memwatch_notify; memwatch_notify mailto:ops@example.org. "
+        "Exit code: 0 if every message arrived, 1 if one did not."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("channels", nargs="*", metavar="CHANNEL", help="as this command lists them; all by default")
+        parser.add_argument(
+            "channels", nargs="*", metavar="CHANNEL", help="a channel as this command lists it (default: all)"
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         known = notifications.known_channels()

@@ -33,13 +33,13 @@ _WORDS = {
 
 class Command(TablesCommand):
     help = (
-        "Rolls up complete hours and days, then deletes what is older than the settings RETENTION_* say. "
+        "Rolls up complete hours and days, then deletes rows that are older than the settings RETENTION_* allow. "
         "Examples: memwatch_prune --dry-run; memwatch_prune. "
-        "Exit code: 0; 1 where the tables are not there."
+        "Exit code: 0; 1 if the tables do not exist."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="count what would be deleted, and change nothing")
+        parser.add_argument("--dry-run", action="store_true", help="only count the rows that would be deleted")
 
     def handle(self, *args: Any, dry_run: bool, verbosity: int, **options: Any) -> None:
         shown = self._bars() if verbosity > 0 and not dry_run and self.stderr.isatty() else self._silent()

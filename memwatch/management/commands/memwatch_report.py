@@ -19,19 +19,21 @@ FOUND = 2
 
 class Command(TablesCommand):
     help = (
-        "Reports the leaks that are open or acknowledged, the worst first. "
+        "Reports the open and acknowledged leaks, the most severe first. "
         "Examples: memwatch_report; memwatch_report --format markdown --service web; "
         "memwatch_report --format html --output leaks.html; memwatch_report --fail-on high (for a pipeline). "
-        f"Exit code: 0; {FOUND} where --fail-on is given and a leak is that severe."
+        f"Exit code: 0; {FOUND} with --fail-on if a leak is that severe."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("leaks", nargs="*", type=int, metavar="ID", help="only these, in whatever state")
+        parser.add_argument("leaks", nargs="*", type=int, metavar="ID", help="only these leaks, in any state")
         parser.add_argument("--format", choices=sorted(FORMATS), default="text", help="default: %(default)s")
-        parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead of printing")
-        parser.add_argument("--service", help="only of this service")
-        parser.add_argument("--all", action="store_true", help="also snoozed, suppressed and resolved ones")
-        parser.add_argument("--fail-on", choices=SEVERITIES, metavar="SEVERITY", help="from this severity up")
+        parser.add_argument("--output", type=Path, metavar="FILE", help="write to this file instead of printing")
+        parser.add_argument("--service", help="only leaks of this service")
+        parser.add_argument("--all", action="store_true", help="include snoozed, suppressed and resolved leaks")
+        parser.add_argument(
+            "--fail-on", choices=SEVERITIES, metavar="SEVERITY", help="fail if a leak is at least this severe"
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         now = timezone.now()

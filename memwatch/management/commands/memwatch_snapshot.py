@@ -18,15 +18,17 @@ from memwatch.terminal.selection import TablesCommand
 
 class Command(TablesCommand):
     help = (
-        "Asks processes for a snapshot now and prints the figures. "
+        "Asks processes for a snapshot now, and prints their figures. "
         "Examples: memwatch_snapshot web-1; memwatch_snapshot --service worker --json; memwatch_snapshot --all. "
-        "Exit code: 0 when all have answered, 1 when one has not."
+        "Exit code: 0 if all answered, 1 if one did not."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         selection.add_arguments(parser)
-        parser.add_argument("--wait", type=float, default=5.0, metavar="S", help="seconds (default: %(default)s)")
-        parser.add_argument("--json", action="store_true", help="one JSON object a line")
+        parser.add_argument(
+            "--wait", type=float, default=5.0, metavar="S", help="seconds to wait for answers (default: %(default)s)"
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object per line")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         processes = selection.chosen(

@@ -18,18 +18,26 @@ from memwatch.terminal.table import SORTS, Row, arranged, heading, plain, rows
 
 class Command(TablesCommand):
     help = (
-        "Shows every process with its memory, growth, drift and worst leak, as top does; keys sort and filter. "
-        "Where the output is no terminal, plain lines are printed once. "
+        "Shows every process with its memory, growth, drift and worst leak as a live table; keys sort and filter it. "
+        "If the output is not a terminal, it prints plain lines once. "
         "Examples: memwatch_top; memwatch_top --sort growth --service web; memwatch_top --once | head. "
-        "Exit code: 0; 1 where no process is watched."
+        "Exit code: 0; 1 if no process is watched."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--sort", choices=sorted(SORTS), default="", help="largest first (default: by name)")
-        parser.add_argument("--service", default="", help="only its processes")
-        parser.add_argument("--interval", type=float, default=5.0, metavar="S", help="seconds (default: %(default)s)")
-        parser.add_argument("--once", action="store_true", help="print one table and leave")
-        parser.add_argument("--plain", action="store_true", help="plain lines again and again, also on a terminal")
+        parser.add_argument(
+            "--sort", choices=sorted(SORTS), default="", help="sort by this, largest first (default: by name)"
+        )
+        parser.add_argument("--service", default="", help="only processes of this service")
+        parser.add_argument(
+            "--interval",
+            type=float,
+            default=5.0,
+            metavar="S",
+            help="seconds between two updates (default: %(default)s)",
+        )
+        parser.add_argument("--once", action="store_true", help="print one table and exit")
+        parser.add_argument("--plain", action="store_true", help="print plain lines repeatedly, also on a terminal")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         if not options["interval"] > 0:
