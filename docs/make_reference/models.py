@@ -69,7 +69,7 @@ def _model(model: type[Model]) -> str:
     has_figures = issubclass(model, FiguresColumns)
     made = f"### {model.__name__}\n\n{plain(model.__doc__).strip()}\n\n"
     if model._meta.proxy:
-        rows_of = code(model._meta.concrete_model.__name__)
+        rows_of = code((model._meta.concrete_model or model).__name__)
         return f"{made}It has no table of its own: its rows are those of {rows_of}.\n\n"
     rows = _rows(model, without=_COLUMNS if has_figures else set())
     made += table(("field", "type", "null", ""), rows) + "\n"
