@@ -26,7 +26,7 @@ class Kept: ...
 class Harmful: ...
 
 KEPT = [Harmful()] + [Kept() for _ in range(50)]
-parent.LONGEST_S, parent.ASLEEP_S = 3.0, 0.1
+parent.LONGEST_S, parent.ASLEEP_S = 3.0 if sys.argv[1] == "loop" else 40.0, 0.1
 gc.disable()
 gc.collect()
 if sys.argv[1] == "loop":
