@@ -57,7 +57,7 @@ def test_a_button_leads_to_a_flame_graph_that_reaches_nothing(tmp_path: Path, br
         page.click("input[type=submit]")
         page.goto(f"{stack.url}/admin/memwatch/process/{process['id']}/change/")
         page.click("button[data-act=record-flamegraph]")
-        expect(page.locator(".mw-verdict")).to_contain_text("slowed down")
+        expect(page.locator(".mw-verdict")).to_contain_text("runs slower")
         page.fill("#id_duration_s", "3")
         page.click(".mw-confirm button[type=submit]")
         expect(page.locator("h1 .mw-state-done")).to_be_visible(timeout=120_000)
