@@ -12,12 +12,11 @@ demo: .venv/.installed
 	@exec $(VENV)/python manage.py run_stack --demo
 
 # Passes over the heap of the test run itself come first and alone: it is a third as large without the other tests.
-# The others come in the order of their names: by number of tests, the longest would come last and alone.
 HEAP_TESTS = tests/agent tests/diagnosis tests/sampling
 PYTEST = DJANGO_SETTINGS_MODULE=tests.settings $(VENV)/python -m pytest -n 2 --dist loadfile
 test: .venv/.installed-dev
 	@$(PYTEST) $(HEAP_TESTS)
-	@$(PYTEST) --no-loadscope-reorder $(HEAP_TESTS:%=--ignore=%)
+	@$(PYTEST) $(HEAP_TESTS:%=--ignore=%)
 
 # memwatch in sites of others (Wagtail, Oscar, ...), from the package index into MEMWATCH_SITES_CACHE; SITE=wagtail for one.
 test-sites: .venv/.installed-dev
