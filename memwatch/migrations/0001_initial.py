@@ -462,7 +462,7 @@ class Migration(migrations.Migration):
                 ('key', models.UUIDField(default=uuid.uuid4, editable=False, help_text='The same in every attempt: receivers know it by.', unique=True)),
                 ('event', models.CharField(choices=[('raised', 'raised'), ('worse', 'got worse'), ('cleared', 'cleared')], max_length=7, verbose_name='tells that it')),
                 ('channel', models.CharField(max_length=300, verbose_name='channel')),
-                ('episode', models.CharField(editable=False, help_text='What is told of: its messages arrive in their order.', max_length=500)),
+                ('episode', models.CharField(editable=False, help_text='Its messages are delivered in order.', max_length=500)),
                 ('payload', models.JSONField(verbose_name='message')),
                 ('state', models.CharField(choices=[('waiting', 'waiting'), ('sent', 'sent'), ('failed', 'given up')], default='waiting', max_length=7, verbose_name='state')),
                 ('attempts', models.PositiveIntegerField(default=0, verbose_name='attempts')),
