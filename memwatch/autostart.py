@@ -11,7 +11,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import request_started
 
-from memwatch import agent
+from memwatch import agent, job_hooks
 from memwatch.agent import work_counters
 from memwatch.agent.config import AgentConfig
 from memwatch.agent.lifecycle import EXIT_WAIT_S, START_DELAY_S
@@ -59,6 +59,8 @@ def _install(config: AgentConfig, *, delay_s: float, serves_requests: bool) -> N
     except ValueError as wrong:
         raise SettingError(f'MEMWATCH["TRANSPORT"] is {redacted(config.transport)}: {wrong}') from None
     _config = config
+    if config.work:
+        job_hooks.install()
     if serves_requests:
         work_counters.expect_requests()
     request_started.connect(_on_request, dispatch_uid="memwatch.autostart")
@@ -76,6 +78,8 @@ def _connect_celery() -> None:
         (signals.worker_process_shutdown, _on_pool_child_end),
         (signals.beat_embedded_init, _on_embedded_beat),
         (signals.task_postrun, _on_task),
+        (signals.task_prerun, job_hooks.begin_task),
+        (signals.task_postrun, job_hooks.end_task),
     ):
         signal.connect(receiver, weak=False, dispatch_uid=f"memwatch.autostart.{receiver.__name__}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gc
 import logging
 import os
@@ -22,6 +23,7 @@ from memwatch.agent.parent import ParentWatch
 from memwatch.agent.recordings import RecordingDesk
 from memwatch.agent.scheduling import Backoff, Timetable
 from memwatch.agent.thread import NativeThread
+from memwatch.agent.work import meter
 from memwatch.records import BigContainer
 from memwatch.sampling import Sampler
 from memwatch.sampling.identity import ProcessInfo, describe_process, own_arguments
@@ -196,6 +198,7 @@ class Agent:
         """A numbered snapshot; ``None``, counted, when sampling failed."""
         try:
             snapshot = self._desk.discount(self.sampler.sample(census=census))
+            snapshot = dataclasses.replace(snapshot, work=meter.take())
         except Exception as error:  # noqa: BLE001 - counted, and said once
             self._failures += 1
             self._complain("sample", "no snapshot could be taken: %s: %s", type(error).__name__, str(error))

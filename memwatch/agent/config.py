@@ -28,6 +28,8 @@ class AgentConfig:
     """Whether recordings may show values of objects."""
     enable_tracemalloc: bool = False
     """For ``get_memory_profiler()``; the agent itself never traces."""
+    work: bool = True
+    """Measure memory by view, task and command."""
     buffer_size: int = 500
     """Snapshots kept while the transport is away."""
 

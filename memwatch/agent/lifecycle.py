@@ -11,6 +11,7 @@ import sys
 from memwatch.agent import recordings, work_counters
 from memwatch.agent.agent import Agent
 from memwatch.agent.config import AgentConfig
+from memwatch.agent.work import meter
 from memwatch.sampling.walk import stop_walk
 from memwatch.transport import TransportUnavailable, gevent_compat, open_uplink
 
@@ -111,6 +112,8 @@ def _after_in_child() -> None:
     _starting = gevent_compat.new_lock()
     _paused.clear()
     work_counters.reset()
+    if meter.meter() is not None:
+        meter.begin_process()
     recordings.begin_anew()
     stop_walk()
     if parents is not None:

@@ -7,6 +7,7 @@ from memwatch.models.notifications import Notification
 from memwatch.models.operations import Command, Counter, Lease, Operations, RejectedReport
 from memwatch.models.recordings import FlameGraphMode, Recording, RecordingKind, RecordingPart, Trigger
 from memwatch.models.tokens import ApiToken
+from memwatch.models.work import WorkName, WorkRollup
 
 __all__ = [
     "Alert",
@@ -35,4 +36,6 @@ __all__ = [
     "Snapshot",
     "SnapshotRollup",
     "Trigger",
+    "WorkName",
+    "WorkRollup",
 ]

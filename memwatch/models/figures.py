@@ -56,6 +56,9 @@ class Snapshot(FiguresColumns):
     seq = models.BigIntegerField(_("sequence number"))
     timestamp = models.DateTimeField(_("taken"), help_text=_("By the process's own clock."))
     received_at = models.DateTimeField(_("received"), default=timezone.now, help_text=_("By the server's clock."))
+    work = PackedCounts(
+        null=True, blank=True, help_text=_("Calls since the snapshot before, by WorkName id; null when none ended.")
+    )
 
     class Meta:
         verbose_name = _("snapshot")

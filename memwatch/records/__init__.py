@@ -14,6 +14,7 @@ from typing import Any
 
 from memwatch.records.figure import Unit, declared, figure
 from memwatch.records.json_record import Record, aware
+from memwatch.records.work import WorkFigures
 
 MB = 1024 * 1024
 KIB_PER_MB = 1024
@@ -171,6 +172,9 @@ class MemorySnapshot(Record):
         label="Tasks handled", column="tasks_handled", metric="tasks_handled_total",
     )
     """``None`` where memwatch cannot count them."""
+    work: tuple[WorkFigures, ...] | None = figure(
+        Unit.NONE, "Views, tasks and commands that ended since the snapshot before: calls, time, memory kept and peaks"
+    )
     threads: int | None = figure(
         Unit.COUNT, "Threads of the process, including the agent's",
         label="Threads", column="threads", small=True, metric="process_threads", metric_help="Threads of the process.",
@@ -216,6 +220,9 @@ class MemorySnapshot(Record):
                 ]
             )  # a tuple made of a generator would leave memory in the interpreter's free lists
             object.__setattr__(self, "big_containers", containers)
+        if self.work is not None:
+            work = tuple([item if isinstance(item, WorkFigures) else WorkFigures(*item) for item in self.work])
+            object.__setattr__(self, "work", work)
 
 
 FIGURES = declared(MemorySnapshot)

@@ -6,11 +6,13 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, get_type_hints
 
 from memwatch.records import FIGURES, BigContainer, MemorySnapshot
 from memwatch.records.figure import Figure
+from memwatch.records.histogram import LAST
 from memwatch.records.json_record import parse_time
+from memwatch.records.work import KINDS, MAX_NAMES, WorkFigures
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
 from memwatch.sampling.type_names import MAX_NAME, clean
 from memwatch.transport import strict_json
@@ -189,6 +191,43 @@ def signed(name: str, value: object) -> float:
 
 _int32 = partial(whole, high=_MAX_INT32)
 
+MAX_WORK = MAX_NAMES + len(KINDS)
+"""Names that one snapshot may bring, with one ``(other)`` for each kind."""
+
+
+def _histogram(name: str, value: object) -> dict[str, int]:
+    found = mapping(name, value)
+    if len(found) > LAST + 1 or any(not key.isdecimal() or len(key) > 3 or int(key) > LAST for key in found):
+        raise WireError("malformed", f"{name}: an object with the numbers of buckets, 0 to {LAST}, is wanted")
+    return {str(int(key)): whole(name, count) for key, count in found.items()}
+
+
+def _signed_whole(name: str, value: object) -> int:
+    if type(value) is not int or not -_MAX_WHOLE <= value <= _MAX_WHOLE:
+        raise WireError("malformed", f"{name} is {_shown(value)}, a whole number is wanted")
+    return value
+
+
+_SIGNED = ("blocks", "blocks_max", "rss_kib", "rss_kib_max")
+_BY_TYPE: Mapping[type, Callable[[str, object], Any]] = {str: text, float: number, int: whole}
+_WORK_CHECKS = {field: _BY_TYPE.get(kind, _histogram) for field, kind in get_type_hints(WorkFigures).items()}
+_WORK_CHECKS |= dict.fromkeys(_SIGNED, _signed_whole)
+_WORK_CHECKS["blocks_squares"] = partial(number, high=float(_MAX_WHOLE) ** 2)
+
+
+def _work(name: str, value: object) -> tuple[WorkFigures, ...]:
+    if not isinstance(value, list) or len(value) > MAX_WORK:
+        raise WireError("malformed", f"{name}: a list of at most {MAX_WORK} is wanted")
+    found = [_work_figures(item) for item in value]
+    return tuple([item for item in found if item.kind in KINDS])  # a newer agent may know more kinds
+
+
+def _work_figures(value: object) -> WorkFigures:
+    if not isinstance(value, list) or len(value) < 2:
+        raise WireError("malformed", f"work: lists of figures are wanted, this is {_shown(value)}")
+    checked = [check(field, item) for (field, check), item in zip(_WORK_CHECKS.items(), value, strict=False)]
+    return WorkFigures(*checked)
+
 
 def _check(figure: Figure) -> Callable[[str, object], Any]:
     if not figure.unit.whole:
@@ -203,6 +242,7 @@ _CHECKS = {figure.name: _check(figure) for figure in FIGURES.values()} | {
     "backfill": _counts,
     "type_sizes": _counts,
     "big_containers": _containers,
+    "work": _work,
     "gc_count": _three,
     "gc_threshold": _three,
 }

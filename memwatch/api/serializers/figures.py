@@ -32,7 +32,7 @@ class Triple(serializers.ListField):
     child = serializers.IntegerField()
 
 
-NOT_SHOWN = ("backfill",)
+NOT_SHOWN = ("backfill", "work")
 """Attributes of :class:`MemorySnapshot` that are between agent and server."""
 _SHOWN = tuple(name for name in FIGURES if name not in NOT_SHOWN)
 

@@ -17,7 +17,7 @@ from memwatch.queries.object_types import ids_of
 from memwatch.queries.snapshot_mapping import columns_of, type_names
 from memwatch.records import MemorySnapshot
 from memwatch.services import counters
-from memwatch.services.ingest import automatic_baselines, processes
+from memwatch.services.ingest import automatic_baselines, processes, work
 from memwatch.services.ingest.bulk import insert, save_columns
 from memwatch.services.ingest.processes import Sighting
 from memwatch.services.locking import writing
@@ -67,6 +67,7 @@ def store(reports: Sequence[Report], *, now: datetime, interval_s: float) -> Sto
     """
     names = {name for report in reports for _seq, snapshot in report.snapshots for name in type_names(snapshot)}
     ids = intern(names)
+    work_ids = work.intern((snapshot for report in reports for _seq, snapshot in report.snapshots), now)
     reporters = {id(report): Sighting.of(report) for report in reports}
     sightings = list(reporters.values())
     sightings += [Sighting.of_outside(seen, report) for report in reports for seen in report.outside]
@@ -74,7 +75,7 @@ def store(reports: Sequence[Report], *, now: datetime, interval_s: float) -> Sto
     with writing():
         keys = {sighting.key for sighting in sightings}
         locked = Process.objects.select_for_update(no_key=True).filter(key__in=keys).order_by("pk")
-        writer = _Writer(list(locked), ids, now=now, interval_s=interval_s)
+        writer = _Writer(list(locked), ids, work_ids, now=now, interval_s=interval_s)
         for report in sorted(reports, key=lambda report: (report.sent_at, report.goodbye)):
             writer.take(report, reporters[id(report)])
         return writer.finish()
@@ -83,10 +84,19 @@ def store(reports: Sequence[Report], *, now: datetime, interval_s: float) -> Sto
 class _Writer:
     """Gathers what the reports change, then writes it in few statements."""
 
-    def __init__(self, rows: Sequence[Process], ids: dict[str, int], *, now: datetime, interval_s: float) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Process],
+        ids: dict[str, int],
+        work_ids: dict[work.Key, int],
+        *,
+        now: datetime,
+        interval_s: float,
+    ) -> None:
         self._by_key = {row.key: row for row in rows}
         self._service = dict(Service.objects.filter(pk__in={r.service_id for r in rows}).values_list("pk", "name"))
         self._ids = ids
+        self._work_ids = work_ids
         self._now = now
         self._interval_s = interval_s
         self._snapshots: dict[tuple[int, int], tuple[Process, MemorySnapshot]] = {}
@@ -123,11 +133,13 @@ class _Writer:
                 seq=seq,
                 timestamp=snapshot.timestamp,
                 received_at=self._now,
+                work=work.calls_of(snapshot, self._work_ids),
                 **columns_of(snapshot, self._ids),
             )
             for (_pk, seq), (process, snapshot) in self._snapshots.items()
         ]
         insert(rows)
+        work.store(list(self._snapshots.values()), self._work_ids, self._now)
         by_process: dict[Process, list[Snapshot]] = {}
         for row, (process, _snapshot) in zip(rows, self._snapshots.values(), strict=True):
             by_process.setdefault(process, []).append(row)

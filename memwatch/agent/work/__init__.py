@@ -1,0 +1,1 @@
+"""Which job did it: every request, task and command of this process, measured around the call."""

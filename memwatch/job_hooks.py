@@ -1,0 +1,150 @@
+"""Tells the agent which job runs: around each request of Django, task of Celery or ``django.tasks``, and command.
+
+Django's own signals do not do for requests: the one at the beginning runs in another context under ASGI, and none knows
+the view. So two methods of Django's handler, and one of its commands, are wrapped; whatever goes wrong here stays here.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+from django.core.handlers.base import BaseHandler
+from django.core.management.base import BaseCommand
+
+from memwatch.agent.work import meter
+from memwatch.agent.work.meter import Job
+from memwatch.records.work import COMMAND, NO_VIEW, TASK, VIEW
+
+_WRAPPED = "__memwatch__"
+
+
+def install() -> None:
+    """Measure the jobs of this process and of those forked from it."""
+    meter.begin_process()
+    _wrap(BaseHandler, "get_response", _get_response)
+    _wrap(BaseHandler, "get_response_async", _get_response_async)
+    _wrap(BaseCommand, "execute", _execute)
+    _connect_django_tasks()
+
+
+def _wrap(owner: type, name: str, wrapper: Callable[[Any], Any]) -> None:
+    original = getattr(owner, name, None)
+    if original is not None and not hasattr(original, _WRAPPED):
+        wrapped = functools.wraps(original)(wrapper(original))
+        setattr(wrapped, _WRAPPED, True)
+        setattr(owner, name, wrapped)
+
+
+def _get_response(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def get_response(self: Any, request: Any) -> Any:
+        job = meter.begin(VIEW)
+        if job is None:
+            return original(self, request)
+        try:
+            response = original(self, request)
+        except BaseException:
+            _fail(job, request)
+            raise
+        _until_closed(job, request, response)
+        return response
+
+    return get_response
+
+
+def _get_response_async(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    async def get_response_async(self: Any, request: Any) -> Any:
+        job = meter.begin(VIEW)
+        if job is None:
+            return await original(self, request)
+        try:
+            response = await original(self, request)
+        except BaseException:  # a client that hangs up cancels the view
+            _fail(job, request)
+            raise
+        _until_closed(job, request, response)
+        return response
+
+    return get_response_async
+
+
+def _fail(job: Job, request: Any) -> None:
+    job.name = _view(request)
+    job.error = True
+    job.end()
+
+
+def _until_closed(job: Job, request: Any, response: Any) -> None:
+    """The job lasts until the response is closed: one that streams has then been sent."""
+    job.leave()
+    job.name = _view(request)
+    status = getattr(response, "status_code", None)
+    job.error = type(status) is int and status >= 500
+    closers = getattr(response, "_resource_closers", None)
+    if type(closers) is list:
+        closers.append(job.end)
+    else:
+        job.end()
+
+
+def _view(request: Any) -> str:
+    """The view's name as the resolver gives it: ``namespace:name``, or its dotted path."""
+    match = getattr(request, "resolver_match", None)
+    return meter.cleaned(getattr(match, "view_name", None)) or NO_VIEW
+
+
+def _execute(original: Callable[..., Any]) -> Callable[..., Any]:
+    def execute(self: Any, *arguments: Any, **options: Any) -> Any:
+        job = meter.begin(COMMAND, type(self).__module__.rpartition(".")[2])
+        if job is None:
+            return original(self, *arguments, **options)
+        try:
+            return original(self, *arguments, **options)
+        except BaseException:
+            job.error = True
+            raise
+        finally:
+            job.end()
+
+    return execute
+
+
+def begin_task(task_id: Any = None, task: Any = None, **_kwargs: Any) -> None:
+    """For Celery's ``task_prerun``."""
+    meter.begin(TASK, getattr(task, "name", ""), mark=task_id)
+
+
+def end_task(task_id: Any = None, state: Any = None, **_kwargs: Any) -> None:
+    """For Celery's ``task_postrun``."""
+    _end(task_id, failed=state == "FAILURE")
+
+
+def _end(mark: object, *, failed: bool) -> None:
+    job = meter.current(TASK, mark)
+    if job is not None:
+        job.error = failed
+        job.end()
+
+
+def _connect_django_tasks() -> None:
+    """Django 6.0 has tasks of its own, which its workers run."""
+    if importlib.util.find_spec("django.tasks") is None:
+        return
+    from django.tasks.signals import task_finished, task_started  # noqa: PLC0415
+
+    task_started.connect(_begin_django_task, dispatch_uid="memwatch.job_hooks")
+    task_finished.connect(_end_django_task, dispatch_uid="memwatch.job_hooks")
+
+
+def _begin_django_task(task_result: Any = None, **_kwargs: Any) -> None:
+    meter.begin(TASK, getattr(getattr(task_result, "task", None), "module_path", ""), mark=_id(task_result))
+
+
+def _end_django_task(task_result: Any = None, **_kwargs: Any) -> None:
+    _end(_id(task_result), failed=getattr(task_result, "status", None) == "FAILED")
+
+
+def _id(task_result: Any) -> object:
+    return getattr(task_result, "id", None)

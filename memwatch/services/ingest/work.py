@@ -1,0 +1,124 @@
+"""What the jobs of processes took, added to the hour and the day of their service."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from memwatch.batches import batched
+from memwatch.models import Process, WorkName, WorkRollup
+from memwatch.records import MemorySnapshot
+from memwatch.records.work import HISTOGRAMS, MAXIMA, OTHER, SUMS, add
+from memwatch.services.ingest.bulk import insert, save_columns
+from memwatch.services.rollups import start_of_day, start_of_hour
+
+MAX_NAMES = 2_000
+"""Names that are told apart in all services together and within a day; further ones are stored as ``(other)``."""
+_CHUNK = 400
+
+Key = tuple[str, str]
+_Row = tuple[int, int, str, datetime]
+"""Service, name, period, start."""
+_FIGURES = (*SUMS, *MAXIMA, *HISTOGRAMS, "peak_process")
+
+
+def intern(snapshots: Iterable[MemorySnapshot], now: datetime) -> dict[Key, int]:
+    """The id of each name, drawing those that are new. Call it outside a transaction, so that what it learns lasts.
+
+    A program that makes up names cannot fill the table: beyond ``MAX_NAMES`` a day, new ones are ``(other)``.
+    """
+    wanted = {(work.kind, work.name) for snapshot in snapshots for work in snapshot.work or ()}
+    if not wanted:
+        return {}
+    found = _ids_of(wanted)
+    new = sorted(wanted - found.keys())
+    if new:
+        today = WorkRollup.objects.filter(period=WorkRollup.Period.DAY, start=start_of_day(now))
+        room = MAX_NAMES - today.values("work").distinct().count()
+        others = {(kind, OTHER) for kind, _name in new[max(0, room) :]}
+        drawn = {*new[: max(0, room)], *others}
+        WorkName.objects.bulk_create(
+            [WorkName(kind=kind, name=name) for kind, name in sorted(drawn)], ignore_conflicts=True, batch_size=_CHUNK
+        )
+        found.update(_ids_of(drawn))
+        found.update({key: found[key[0], OTHER] for key in new if key not in found})
+    return found
+
+
+def _ids_of(keys: Iterable[Key]) -> dict[Key, int]:
+    wanted = set(keys)
+    found: dict[Key, int] = {}
+    for names in batched(sorted({name for _kind, name in wanted}), _CHUNK):
+        rows = WorkName.objects.filter(name__in=names).values_list("kind", "name", "pk")
+        found.update({(kind, name): pk for kind, name, pk in rows if (kind, name) in wanted})
+    return found
+
+
+def calls_of(snapshot: MemorySnapshot, ids: Mapping[Key, int]) -> dict[str, int] | None:
+    """The calls since the snapshot before, by the id of the name; ``None`` where none ended."""
+    calls = Tally[str]()
+    for work in snapshot.work or ():
+        calls[str(ids[work.kind, work.name])] += work.calls
+    return dict(calls) or None
+
+
+def store(taken: Sequence[tuple[Process, MemorySnapshot]], ids: Mapping[Key, int], now: datetime) -> None:
+    """Add what these new snapshots bring. Call it in the transaction that stores them."""
+    sums: dict[_Row, dict[str, Any]] = {}
+    for process, snapshot in taken:
+        at = min(snapshot.timestamp, now)
+        for work in snapshot.work or ():
+            pk = ids[work.kind, work.name]
+            for period, start in (
+                (WorkRollup.Period.HOUR, start_of_hour(at)),
+                (WorkRollup.Period.DAY, start_of_day(at)),
+            ):
+                row = sums.setdefault((process.service_id, pk, period, start), {})
+                _add(row, work._asdict(), process)
+    for some in batched(sorted(sums), _CHUNK):
+        _write({key: sums[key] for key in some})
+
+
+def _add(total: dict[str, Any], figures: Mapping[str, Any], process: Process | None) -> None:
+    if figures["peak_calls"] and figures["peak_kib_max"] >= total.get("peak_kib_max", 0):
+        total["peak_process"] = process
+    add(total, figures)
+
+
+def _write(sums: Mapping[_Row, dict[str, Any]]) -> None:
+    keys = list(sums)
+    known = (
+        WorkRollup.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("peak_process")
+        .filter(
+            service__in={key[0] for key in keys},
+            work__in={key[1] for key in keys},
+            start__in={key[3] for key in keys},
+        )
+        .order_by("pk")
+    )
+    changed = []
+    for row in known:
+        more = sums.get((row.service_id, row.work_id, row.period, row.start))
+        if more is not None:
+            total = {name: getattr(row, name) for name in _FIGURES}
+            _add(total, more, more.get("peak_process"))
+            _set(row, total)
+            changed.append(row)
+    save_columns(changed, _FIGURES)
+    there = {(row.service_id, row.work_id, row.period, row.start) for row in changed}
+    fresh = [
+        WorkRollup(service_id=service, work_id=work, period=period, start=start)
+        for service, work, period, start in keys
+        if (service, work, period, start) not in there
+    ]
+    for row in fresh:
+        _set(row, sums[row.service_id, row.work_id, row.period, row.start])
+    insert(fresh)
+
+
+def _set(row: WorkRollup, figures: Mapping[str, Any]) -> None:
+    for name, value in figures.items():
+        setattr(row, name, value)
