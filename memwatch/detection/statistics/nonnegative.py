@@ -1,0 +1,195 @@
+"""Regression of growth on many non-negative causes of which few are real, in the standard library alone.
+
+Rows are steps between two looks at a level, in runs without a gap. The noise of a step has two parts: what stays (steps
+are independent), and what was there only at the look (it comes and goes, so neighbouring steps have opposite errors).
+``Steps.whitened`` turns both into independent noise of equal size, given their ratio; the residuals show the ratio.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from operator import mul
+from statistics import NormalDist
+
+RATIOS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)
+"""Variances of what comes and goes, as multiples of the variance of what stays in a step."""
+
+COLLINEAR = 1e-6
+"""Share of a column's square that must be left beside the other columns for it to be a column of its own."""
+
+EXACT = 1e-9
+"""Residuals below this share of all squares are rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """How to make the noise of steps independent: each row takes over a part of the row before it."""
+
+    carries: list[float]
+    scales: list[float]
+
+    @classmethod
+    def of(cls, runs: Sequence[int], ratio: float) -> Noise:
+        """``runs``: rows of each run, in order. The Cholesky factor of a tridiagonal covariance."""
+        carries: list[float] = []
+        scales: list[float] = []
+        for rows in runs:
+            carry, variance = 0.0, 1 + 2 * ratio
+            for _row in range(rows):
+                carries.append(carry)
+                scales.append(1 / math.sqrt(variance))
+                carry, variance = ratio / variance, 1 + 2 * ratio - ratio**2 / variance
+        return cls(carries, scales)
+
+    def whitened(self, column: Iterable[float]) -> list[float]:
+        """The column as it is in rows of independent noise."""
+        level, white = 0.0, []
+        for value, carry, scale in zip(column, self.carries, self.scales, strict=True):
+            level = value + carry * level
+            white.append(level * scale)
+        return white
+
+    def log_likelihood(self, residuals: Sequence[float]) -> float:
+        """Of residuals (not whitened) under normal noise of unknown size."""
+        white = self.whitened(residuals)
+        squares = max(sum(map(mul, white, white)), 1e-300)
+        return sum(map(math.log, self.scales)) - len(white) / 2 * math.log(squares)
+
+
+def likely_ratio(runs: Sequence[int], residuals: Sequence[float]) -> float:
+    """The ratio of ``RATIOS`` under which the residuals are likeliest."""
+    return max(RATIOS, key=lambda ratio: Noise.of(runs, ratio).log_likelihood(residuals))
+
+
+@dataclass(slots=True)
+class Fit:
+    """Columns with their non-negative coefficients, and what they leave of the squares."""
+
+    columns: list[int]
+    coefficients: list[float]
+    inverse: list[list[float]]
+    rest: float
+
+    def of(self, column: int) -> float:
+        """The column's coefficient; 0 where it is not in the fit."""
+        return self.coefficients[self.columns.index(column)] if column in self.columns else 0.0
+
+
+@dataclass(slots=True)
+class Regression:
+    """Least squares of ``target`` on subsets of ``columns``, both in rows of independent noise."""
+
+    columns: list[list[float]]
+    target: list[float]
+    _products: dict[tuple[int, int], float] = field(default_factory=dict)
+    _targets: dict[int, float] = field(default_factory=dict)
+    squares: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.squares = sum(map(mul, self.target, self.target))
+
+    def product(self, a: int, b: int) -> float:
+        """Of two columns."""
+        key = (a, b) if a < b else (b, a)
+        found = self._products.get(key)
+        if found is None:
+            found = self._products[key] = sum(map(mul, self.columns[a], self.columns[b]))
+        return found
+
+    def with_target(self, column: int) -> float:
+        """The product of a column and the target."""
+        found = self._targets.get(column)
+        if found is None:
+            found = self._targets[column] = sum(map(mul, self.columns[column], self.target))
+        return found
+
+    def fit(self, columns: Iterable[int]) -> Fit:
+        """Without the columns that would get a negative coefficient, or that the earlier ones make up."""
+        chosen = self._independent(columns)
+        while True:
+            inverse = _inverse([[self.product(a, b) for b in chosen] for a in chosen])
+            targets = [self.with_target(column) for column in chosen]
+            coefficients = [sum(map(mul, row, targets)) for row in inverse]
+            if not coefficients or min(coefficients) >= 0:
+                rest = self.squares - sum(map(mul, coefficients, targets))
+                return Fit(chosen, coefficients, inverse, max(rest, EXACT * self.squares))
+            # By the size of their squares, so that the units of the columns do not matter.
+            worst = max(range(len(chosen)), key=lambda i: min(0.0, coefficients[i]) ** 2 / inverse[i][i])
+            del chosen[worst]
+
+    def _independent(self, columns: Iterable[int]) -> list[int]:
+        chosen: list[int] = []
+        inverse: list[list[float]] = []
+        for column in columns:
+            size = self.product(column, column)
+            if size > 0 and self._beside(column, chosen, inverse) > COLLINEAR * size:
+                chosen.append(column)
+                inverse = _inverse([[self.product(a, b) for b in chosen] for a in chosen])
+        return chosen
+
+    def _beside(self, column: int, others: Sequence[int], inverse: Sequence[Sequence[float]]) -> float:
+        """The column's square beside the others."""
+        products = [self.product(column, other) for other in others]
+        rows = zip(products, inverse, strict=True)
+        return self.product(column, column) - math.fsum(product * sum(map(mul, row, products)) for product, row in rows)
+
+    def gains(self, base: Fit, candidates: Iterable[int]) -> dict[int, float]:
+        """What each candidate would take off the base's rest; only those with a positive coefficient."""
+        gains = {}
+        for column in candidates:
+            if column in base.columns:
+                continue
+            products = (self.product(column, other) for other in base.columns)
+            slope = self.with_target(column) - sum(map(mul, products, base.coefficients))
+            if slope <= 0:
+                continue
+            left = self._beside(column, base.columns, base.inverse)
+            if left > COLLINEAR * self.product(column, column):
+                gains[column] = slope**2 / left
+        return gains
+
+    def residuals(self, fit: Fit) -> list[float]:
+        """Target less fit, row by row."""
+        rest = list(self.target)
+        for column, coefficient in zip(fit.columns, fit.coefficients, strict=True):
+            rest = [value - coefficient * x for value, x in zip(rest, self.columns[column], strict=True)]
+        return rest
+
+    def errors(self, fit: Fit) -> list[float]:
+        """Standard errors of the coefficients where noise differs from row to row (HC3)."""
+        rows = list(zip(*(self.columns[column] for column in fit.columns), strict=True))
+        sums = [0.0] * len(fit.columns)
+        for row, rest in zip(rows, self.residuals(fit), strict=True):
+            pulls = [sum(map(mul, line, row)) for line in fit.inverse]
+            leverage = min(sum(map(mul, pulls, row)), 0.99)
+            square = (rest / (1 - leverage)) ** 2
+            for i, pull in enumerate(pulls):
+                sums[i] += pull * pull * square
+        return [math.sqrt(value) for value in sums]
+
+
+def student_quantile(freedom: int, confidence: float = 0.95) -> float:
+    """Two-sided quantile of Student's t (Cornish-Fisher's expansion, within 1 % from 4 degrees on)."""
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    n = max(freedom, 1)
+    return (
+        z
+        + (z**3 + z) / (4 * n)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * n**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * n**3)
+    )
+
+
+def _inverse(matrix: list[list[float]]) -> list[list[float]]:
+    """Of a small symmetric positive matrix (Gauss and Jordan)."""
+    size = len(matrix)
+    rows = [[*row, *(1.0 if i == j else 0.0 for j in range(size))] for i, row in enumerate(matrix)]
+    for i in range(size):
+        pivot = rows[i][i]
+        rows[i] = [value / pivot for value in rows[i]]
+        for j in range(size):
+            if j != i and (factor := rows[j][i]):
+                rows[j] = [value - factor * other for value, other in zip(rows[j], rows[i], strict=True)]
+    return [row[size:] for row in rows]
