@@ -21,6 +21,7 @@ from memwatch.models import Baseline, Leak, Lease, Process
 from memwatch.queries.judging.detection_input import EarlierCounts, judged_histories, rolled_histories
 from memwatch.queries.judging.growth_prefilter import open_by_rollups, open_by_snapshots
 from memwatch.services.leaks.endings import end_leaks
+from memwatch.services.leaks import work_culprits
 from memwatch.services.leaks.expected_growth import ExpectedRules
 from memwatch.services.leaks.growth import update_growth
 from memwatch.services.leaks.judgement import Judgement, Key, Verdicts, by_key
@@ -127,6 +128,7 @@ def detect(now: datetime | None = None, *, hub: Hub | None = None) -> DetectResu
         counts.update(_keep(some, rules, looks))
     looks.ask(hub)
     rules.save(now)
+    work_culprits.refresh(now)
     if long_due:
         with writing():
             Lease.objects.update_or_create(name=LONG_LEASE, defaults={"expires_at": now, "last_finished_at": now})

@@ -81,8 +81,11 @@ def take_figures(row: Leak, verdict: Verdict, now: datetime) -> None:
     row.growth_percent = row.growth_count / row.initial_count * 100 if row.initial_count else 100.0
     row.growth_per_hour, row.time_to_exhaustion_s = verdict.growth_per_hour, verdict.time_to_exhaustion_s
     row.confidence, row.verdict = verdict.confidence, verdict.sentence
-    look = row.evidence.get("look") if isinstance(row.evidence, dict) else None
+    known = row.evidence if isinstance(row.evidence, dict) else {}
+    look, work = known.get("look"), known.get("work")
     row.evidence = {**_with_look_back(leak.evidence, row.evidence), "follow_up": follow_up(row)}
+    if work:
+        row.evidence["work"] = work
     if look:
         take_look(row, look)
     row.started_at = row.started_at or verdict.started_at

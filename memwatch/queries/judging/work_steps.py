@@ -1,0 +1,109 @@
+"""What happened between two counts of a leaking figure: how much it grew, and which views, tasks and commands ran."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from django.db.models import Sum
+
+from memwatch.detection.work_attribution import Direct, Step
+from memwatch.models import Leak, Snapshot, WorkName, WorkRollup
+from memwatch.queries.object_types import ids_of
+
+FAR = timedelta(hours=6)
+"""How far back steps are looked for."""
+MOST_ROWS = 3_000
+"""The newest snapshots of the service that are read, over all its processes."""
+
+_COLUMNS = (
+    "process", "timestamp", "seq", "counts", "extras", "allocated_blocks", "heap_used_kib", "pymalloc_used_kib",
+    "rss_kib", "work",
+)  # fmt: skip
+_Row = Mapping[str, Any]
+_Read = Callable[[_Row], float | None]
+
+
+def steps(leak: Leak, now: datetime) -> list[list[Step]]:
+    """The steps of each process of the leak's service, oldest first; a process with a gap comes as two. One query."""
+    read = _figure_of(leak)
+    rows = (
+        Snapshot.objects.filter(process__service=leak.service_id, timestamp__gte=now - FAR, timestamp__lte=now)
+        .order_by("-timestamp")
+        .values(*_COLUMNS)[:MOST_ROWS]
+    )
+    ordered = sorted(rows, key=itemgetter("process", "seq"))
+    return [found for _process, own in groupby(ordered, key=itemgetter("process")) for found in _runs(list(own), read)]
+
+
+def _runs(rows: Sequence[_Row], read: _Read) -> list[list[Step]]:
+    runs: list[list[Step]] = [[]]
+    last: tuple[float, float] | None = None
+    calls = Tally[int]()
+    before = None
+    for row in rows:
+        if before is not None and row["seq"] != before + 1:
+            runs.append([])
+            last = None
+        before = row["seq"]
+        for key, n in (row["work"] or {}).items():
+            calls[int(key)] += n
+        value = read(row)
+        if value is None:
+            continue
+        at = row["timestamp"].timestamp()
+        if last is not None and at > last[0]:
+            runs[-1].append(Step(at - last[0], value - last[1], dict(calls)))
+        last = at, value
+        calls = Tally[int]()
+    return [run for run in runs if run]
+
+
+def _figure_of(leak: Leak) -> _Read:
+    """How the leaking figure is read from a row: objects of the type, entries of the container, blocks, or KiB."""
+    if leak.kind == Leak.Kind.OBJECTS:
+        key = str(ids_of({leak.object_type}).get(leak.object_type))
+        return lambda row: (row["counts"] or {}).get(key)
+    container = (leak.evidence or {}).get("container") if isinstance(leak.evidence, dict) else None
+    name = container.get("name") if isinstance(container, dict) else None
+    if leak.kind == Leak.Kind.UNTRACKED and name:
+        return lambda row: _length(row, name)
+    if leak.kind == Leak.Kind.UNTRACKED:
+        return lambda row: row["allocated_blocks"]
+    return _malloc_or_rss
+
+
+def _length(row: _Row, name: str) -> float | None:
+    boxes = (row["extras"] or {}).get("big_containers") or ()
+    return next((box["length"] for box in boxes if box.get("name") == name), None)
+
+
+def _malloc_or_rss(row: _Row) -> float | None:
+    used, pymalloc = row["heap_used_kib"], row["pymalloc_used_kib"]
+    rss: float | None = row["rss_kib"]
+    return rss if used is None or pymalloc is None else max(0.0, used - pymalloc)
+
+
+def direct(service: int, since: datetime) -> dict[int, Direct]:
+    """What the calls of each name kept that ran alone in their process. One query."""
+    rows = (
+        WorkRollup.objects.filter(service=service, period=WorkRollup.Period.HOUR, start__gt=since - timedelta(hours=1))
+        .order_by()
+        .values("work")
+        .annotate(Sum("calls"), Sum("blocks_calls"), Sum("blocks"), Sum("blocks_squares"))
+    )
+    return {
+        row["work"]: Direct(row["calls__sum"], row["blocks_calls__sum"], row["blocks__sum"], row["blocks_squares__sum"])
+        for row in rows
+    }
+
+
+def names(ids: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Kind and name by id."""
+    return {
+        pk: (kind, name) for pk, kind, name in WorkName.objects.filter(pk__in=ids).values_list("pk", "kind", "name")
+    }

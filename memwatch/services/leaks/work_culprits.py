@@ -1,0 +1,93 @@
+"""Which view, task or command makes a leak grow: computed for open leaks, kept in their evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from memwatch.detection import work_sentence
+from memwatch.detection.work_attribution import FEW, Attribution, attribute
+from memwatch.models import Leak
+from memwatch.queries.judging import work_steps
+from memwatch.services.leaks.state import parse_moment
+from memwatch.services.locking import writing
+
+EVERY = timedelta(minutes=5)
+"""How often what is known is computed again; what could not be told yet, with each run."""
+AT_ONCE = 10
+"""Leaks of different types or services in one run; the others follow in the next."""
+UNITS = {Leak.Kind.OBJECTS: "objects", Leak.Kind.UNTRACKED: "blocks", Leak.Kind.NATIVE: "KiB"}
+
+_Cause = tuple[int, str, str]
+"""Service, kind and type: in all processes of a service it is one cause."""
+
+
+def refresh(now: datetime) -> int:
+    """Bring the evidence of open leaks up to date; for how many causes."""
+    causes: dict[_Cause, list[Leak]] = {}
+    for leak in Leak.objects.active().select_related("service").order_by("pk"):
+        causes.setdefault((leak.service_id, leak.kind, leak.object_type), []).append(leak)
+    due = sorted((_computed_at(rows), cause) for cause, rows in causes.items() if _is_due(rows, now))
+    for _at, cause in due[:AT_ONCE]:
+        _keep(causes[cause], explain(causes[cause][0], now))
+    return min(len(due), AT_ONCE)
+
+
+def explain(leak: Leak, now: datetime) -> dict[str, Any]:
+    """What the leak's evidence says of work: ``at``, ``culprits``, ``remark`` (a constant) and ``sentence``."""
+    runs = work_steps.steps(leak, now)
+    since = min(leak.started_at or leak.detected_at, now)
+    found = attribute(runs, work_steps.direct(leak.service_id, max(since, now - work_steps.FAR)))
+    mentioned = [work for culprit in found.culprits for work in culprit.works] + list(found.alike)
+    names = work_steps.names(mentioned)
+    return {
+        "at": now.astimezone(UTC).isoformat(),
+        "culprits": list(_culprits(found, names)),
+        "remark": found.remark,
+        "sentence": " ".join(
+            work_sentence.sentences(found, {pk: name for pk, (_kind, name) in names.items()}, _unit(leak))
+        ),
+    }
+
+
+def _culprits(found: Attribution, names: Mapping[int, tuple[str, str]]) -> Iterable[dict[str, Any]]:
+    for culprit in found.culprits:
+        works = [dict(zip(("kind", "name"), names[work], strict=True)) for work in culprit.works if work in names]
+        if works:
+            figures = {name: round(getattr(culprit, name), 6) for name in ("per_call", "low", "high", "share")}
+            yield {"works": works, **figures, "source": culprit.source}
+
+
+def _unit(leak: Leak) -> str:
+    container = leak.evidence.get("container") if isinstance(leak.evidence, dict) else None
+    if leak.kind == Leak.Kind.UNTRACKED and isinstance(container, dict) and container.get("name"):
+        return "entries"
+    return UNITS.get(Leak.Kind(leak.kind), "objects")
+
+
+def _work(leak: Leak) -> Mapping[str, Any]:
+    found = leak.evidence.get("work") if isinstance(leak.evidence, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _computed_at(rows: Iterable[Leak]) -> str:
+    """Of the row that has waited longest; ISO 8601 in UTC sorts by itself."""
+    return min(str(_work(row).get("at", "")) for row in rows)
+
+
+def _is_due(rows: Iterable[Leak], now: datetime) -> bool:
+    for row in rows:
+        work = _work(row)
+        at = parse_moment(work.get("at"))
+        if at is None or work.get("remark") == FEW or not at <= now < at + EVERY:
+            return True
+    return False
+
+
+def _keep(rows: Iterable[Leak], work: Mapping[str, Any]) -> None:
+    """Detection and operators change these rows too: each is read again, and only its evidence is written."""
+    with writing():
+        for row in Leak.objects.select_for_update(of=("self",)).filter(pk__in=[row.pk for row in rows]).order_by("pk"):
+            row.evidence = {**row.evidence, "work": dict(work)}
+            row.save(update_fields=["evidence"])
