@@ -20,8 +20,8 @@ from memwatch.detection.succession import grow_in_step
 from memwatch.models import Baseline, Leak, Lease, Process
 from memwatch.queries.judging.detection_input import EarlierCounts, judged_histories, rolled_histories
 from memwatch.queries.judging.growth_prefilter import open_by_rollups, open_by_snapshots
-from memwatch.services.leaks.endings import end_leaks
 from memwatch.services.leaks import work_culprits
+from memwatch.services.leaks.endings import end_leaks
 from memwatch.services.leaks.expected_growth import ExpectedRules
 from memwatch.services.leaks.growth import update_growth
 from memwatch.services.leaks.judgement import Judgement, Key, Verdicts, by_key
