@@ -100,9 +100,12 @@ class _Credit:
         return self._left >= self._cost * (1 + self._chance.random())
 
     def spend(self, seconds: float) -> None:
-        """``seconds``: what the readings before and after a job took together."""
-        self._left -= seconds
-        self._cost += (seconds - self._cost) / 8
+        """``seconds``: what the readings before and after a job took together.
+
+        A reading during which the system ran something else took no longer than others: one by itself counts little.
+        """
+        self._cost += (min(seconds, 2 * self._cost) - self._cost) / 8
+        self._left -= self._cost
 
 
 class Meter:

@@ -1,0 +1,55 @@
+"""Figures of this very process, through descriptors that the host may close."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+
+from memwatch.agent.work.own_memory import OwnMemory
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="there is no /proc")
+
+
+def test_agrees_with_psutil() -> None:
+    assert OwnMemory().rss_kib() == pytest.approx(psutil.Process().memory_info().rss / 1024, rel=0.02)
+
+
+def test_the_peak_falls_to_what_is_resident() -> None:
+    memory = OwnMemory()
+    block = bytearray(64 * 1024 * 1024)
+    block[::4096] = b"x" * len(block[::4096])
+    del block
+    before = memory.peak_kib() or 0
+    assert memory.reset_peak()
+    assert (memory.peak_kib() or 0) <= before - 50 * 1024
+
+
+def test_writes_into_no_file_of_the_host_that_took_over_a_descriptor(tmp_path: Path) -> None:
+    memory = OwnMemory()
+    for kept in (memory._statm, memory._status):
+        os.close(kept._descriptor)
+    files = [os.open(tmp_path / name, os.O_RDWR | os.O_CREAT) for name in ("a", "b")]
+    try:
+        assert set(files) & {memory._statm._descriptor, memory._status._descriptor}
+        memory.reset_peak()
+        assert memory.rss_kib() is None
+        memory.check()
+        assert memory.rss_kib()
+        assert all(not os.fstat(descriptor).st_size for descriptor in files)
+    finally:
+        for descriptor in files:
+            os.close(descriptor)
+
+
+def test_closes_no_descriptor_of_the_host(tmp_path: Path) -> None:
+    memory = OwnMemory()
+    for kept in (memory._statm, memory._status):
+        os.close(kept._descriptor)
+    files = [os.open(tmp_path / name, os.O_RDWR | os.O_CREAT) for name in ("a", "b")]
+    memory.close()
+    for descriptor in files:
+        os.fstat(descriptor)
+        os.close(descriptor)

@@ -1,0 +1,222 @@
+"""Requests, tasks and commands are told to the agent by name, whatever becomes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from celery import Celery, signals
+from celery.exceptions import SoftTimeLimitExceeded
+from django.core.handlers.base import BaseHandler
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.test import AsyncClient, Client, override_settings
+from django.urls import include, path
+
+from memwatch import job_hooks
+from memwatch.agent.work import meter
+from memwatch.records.work import COMMAND, NO_VIEW, TASK, VIEW, WorkFigures
+
+kept: list[object] = []
+began = asyncio.Event()
+
+
+def plain(_request: HttpRequest) -> HttpResponse:
+    kept.append([object() for _ in range(500)])
+    return HttpResponse("fine")
+
+
+def broken(_request: HttpRequest) -> HttpResponse:
+    raise ValueError("broken on purpose")
+
+
+def streamed(_request: HttpRequest) -> StreamingHttpResponse:
+    return StreamingHttpResponse(iter([b"a", b"b"]))
+
+
+async def awaited(_request: HttpRequest) -> HttpResponse:
+    await asyncio.sleep(0)
+    return HttpResponse("fine")
+
+
+async def endless(_request: HttpRequest) -> HttpResponse:
+    began.set()
+    await asyncio.sleep(3600)
+    return HttpResponse("never")
+
+
+def with_task(_request: HttpRequest) -> HttpResponse:
+    sync.apply()
+    return HttpResponse("fine")
+
+
+urlpatterns = [
+    path("shop/", include(([path("plain/", plain, name="plain"), path("broken/", broken)], "shop"))),
+    path("streamed/", streamed, name="streamed"),
+    path("awaited/", awaited, name="awaited"),
+    path("endless/", endless, name="endless"),
+    path("task/", with_task, name="with task"),
+]
+
+app = Celery("hooks", broker="memory://", set_as_current=False)
+
+
+@app.task(name="shop.sync")
+def sync(fail: type[Exception] | None = None) -> None:
+    kept.append([object() for _ in range(500)])
+    if fail is not None:
+        raise fail
+
+
+@pytest.fixture(autouse=True)
+def hooked() -> Iterator[None]:
+    """The hooks as an agent's process has them, taken away again."""
+    originals = {
+        (owner, name): owner.__dict__[name]
+        for owner, name in (
+            (BaseHandler, "get_response"),
+            (BaseHandler, "get_response_async"),
+            (BaseCommand, "execute"),
+        )
+    }
+    before = meter.meter()
+    job_hooks.install()
+    receivers: tuple[tuple[Any, Callable[..., None]], ...] = (
+        (signals.task_prerun, job_hooks.begin_task),
+        (signals.task_postrun, job_hooks.end_task),
+    )
+    for signal, receiver in receivers:
+        signal.connect(receiver, weak=False)
+    with override_settings(ROOT_URLCONF=__name__, MIDDLEWARE=[]):
+        yield
+    for signal, receiver in receivers:
+        signal.disconnect(receiver)
+    for (owner, name), original in originals.items():
+        setattr(owner, name, original)
+    meter.end_process()
+    if before is not None:
+        meter.begin_process()
+    kept.clear()
+
+
+def taken() -> dict[tuple[str, str], WorkFigures]:
+    return {(row.kind, row.name): row for row in meter.take() or ()}
+
+
+def test_a_request_is_named_by_its_view() -> None:
+    assert Client().get("/shop/plain/").status_code == 200
+    row = taken()[VIEW, "shop:plain"]
+    assert (row.calls, row.errors, row.shared) == (1, 0, 0)
+    assert row.blocks > 450
+
+
+def test_a_view_without_a_name_is_named_by_its_path_and_a_failure_is_an_error() -> None:
+    with override_settings(DEBUG_PROPAGATE_EXCEPTIONS=False):
+        Client(raise_request_exception=False).get("/shop/broken/")
+    row = taken()[VIEW, f"shop:{__name__}.broken"]
+    assert (row.calls, row.errors) == (1, 1)
+
+
+def test_a_request_that_reaches_no_view_is_counted_and_its_path_is_not_reported() -> None:
+    Client().get("/secret/4711/")
+    assert set(taken()) == {(VIEW, NO_VIEW)}
+
+
+def test_a_streaming_response_ends_when_it_is_closed() -> None:
+    response = Client().get("/streamed/")
+    assert taken() == {}
+    assert list(response.streaming_content) == [b"a", b"b"]
+    response.close()
+    assert taken()[VIEW, "streamed"].calls == 1
+
+
+def test_a_response_that_nobody_closes_is_counted_as_shared() -> None:
+    response = Client().get("/streamed/")
+    response._resource_closers.clear()
+    del response
+    gc.collect()
+    assert taken()[VIEW, "streamed"].shared == 1
+
+
+def test_an_async_view_is_measured() -> None:
+    asyncio.run(AsyncClient().get("/awaited/"))
+    row = taken()[VIEW, "awaited"]
+    assert (row.calls, row.errors) == (1, 0)
+
+
+def test_async_views_at_once_are_counted_and_shared() -> None:
+    async def both() -> None:
+        client = AsyncClient()
+        await asyncio.gather(client.get("/awaited/"), client.get("/awaited/"))
+
+    asyncio.run(both())
+    row = taken()[VIEW, "awaited"]
+    assert row.calls == 2
+    assert row.shared >= 1
+
+
+def test_a_cancelled_async_view_ends() -> None:
+    async def cancelled() -> None:
+        began.clear()
+        request = asyncio.create_task(AsyncClient().get("/endless/"))
+        await began.wait()
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+
+    asyncio.run(cancelled())
+    row = taken()[VIEW, "endless"]
+    assert (row.calls, row.errors) == (1, 1)
+    job = meter.begin(TASK, "next")
+    assert job is not None
+    assert not job.shared
+    job.end()
+
+
+def test_a_task_is_named_and_its_failure_is_an_error() -> None:
+    sync.apply()
+    sync.apply(kwargs={"fail": KeyError})
+    row = taken()[TASK, "shop.sync"]
+    assert (row.calls, row.errors, row.shared) == (2, 1, 0)
+    assert row.blocks > 900
+
+
+def test_a_task_over_its_soft_time_limit_ends() -> None:
+    sync.apply(kwargs={"fail": SoftTimeLimitExceeded})
+    assert taken()[TASK, "shop.sync"].errors == 1
+    assert meter._current.get() is None
+
+
+def test_a_task_within_a_request_keeps_its_own() -> None:
+    Client().get("/task/")
+    rows = taken()
+    assert rows[TASK, "shop.sync"].blocks > 450
+    assert rows[VIEW, "with task"].blocks < 400
+    assert rows[VIEW, "with task"].shared == rows[TASK, "shop.sync"].shared == 0
+
+
+def test_a_command_is_named_without_its_arguments() -> None:
+    call_command("diffsettings", "--all", stdout=io.StringIO())
+    row = taken()[COMMAND, "diffsettings"]
+    assert (row.calls, row.errors) == (1, 0)
+
+
+def test_what_is_measured_once_is_not_wrapped_twice() -> None:
+    wrapped = BaseHandler.get_response
+    job_hooks.install()
+    assert BaseHandler.get_response is wrapped
+    Client().get("/shop/plain/")
+    assert taken()[VIEW, "shop:plain"].calls == 1
+
+
+def test_a_hostile_resolver_reports_a_short_clean_name() -> None:
+    request = HttpRequest()
+    request.resolver_match = type("Match", (), {"view_name": "x\n" * 5_000})()
+    name = job_hooks._view(request)
+    assert len(name) <= 300
+    assert name.isprintable()
