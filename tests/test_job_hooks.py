@@ -22,6 +22,8 @@ from memwatch import job_hooks
 from memwatch.agent.work import meter
 from memwatch.records.work import COMMAND, NO_VIEW, TASK, VIEW, WorkFigures
 
+pytestmark = pytest.mark.django_db  # Django closes old connections when a response is closed
+
 kept: list[object] = []
 began = asyncio.Event()
 
@@ -91,11 +93,11 @@ def hooked() -> Iterator[None]:
         (signals.task_postrun, job_hooks.end_task),
     )
     for signal, receiver in receivers:
-        signal.connect(receiver, weak=False)
+        signal.connect(receiver, weak=False, dispatch_uid=f"memwatch.autostart.{receiver.__name__}")
     with override_settings(ROOT_URLCONF=__name__, MIDDLEWARE=[]):
         yield
     for signal, receiver in receivers:
-        signal.disconnect(receiver)
+        signal.disconnect(dispatch_uid=f"memwatch.autostart.{receiver.__name__}")
     for (owner, name), original in originals.items():
         setattr(owner, name, original)
     meter.end_process()
@@ -128,7 +130,7 @@ def test_a_request_that_reaches_no_view_is_counted_and_its_path_is_not_reported(
 
 
 def test_a_streaming_response_ends_when_it_is_closed() -> None:
-    response = Client().get("/streamed/")
+    response: Any = Client().get("/streamed/")
     assert taken() == {}
     assert list(response.streaming_content) == [b"a", b"b"]
     response.close()
@@ -136,7 +138,7 @@ def test_a_streaming_response_ends_when_it_is_closed() -> None:
 
 
 def test_a_response_that_nobody_closes_is_counted_as_shared() -> None:
-    response = Client().get("/streamed/")
+    response: Any = Client().get("/streamed/")
     response._resource_closers.clear()
     del response
     gc.collect()

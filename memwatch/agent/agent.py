@@ -18,6 +18,7 @@ from memwatch.agent import own, work_counters
 from memwatch.agent.commands import CensusLimit, Gate, Spokesman
 from memwatch.agent.config import AgentConfig
 from memwatch.agent.full_collections import FullCollections
+from memwatch.agent.near_limit import NearLimit
 from memwatch.agent.outbox import Batch, Numbered, Outbox
 from memwatch.agent.parent import ParentWatch
 from memwatch.agent.recordings import RecordingDesk
@@ -68,6 +69,7 @@ class Agent:
         self._containers: tuple[BigContainer, ...] | None = None
         self._total_objects: int | None = None
         self._full_collections = FullCollections()
+        self._near_limit = NearLimit()
         self._reported = False
         self._seq = 0
         self._failures = 0
@@ -129,6 +131,8 @@ class Agent:
             tasks_handled=work_counters.tasks_handled,
             since_full_s=lambda: self._full_collections.since_s(time.monotonic()),
             collects=lambda: self.thread.collector.taken or gc.isenabled(),
+            note_jobs=meter.look_for,
+            made_in=meter.made,
         )
 
     def _wake(self) -> None:
@@ -170,6 +174,8 @@ class Agent:
             self._sample_on_time()
         if time.monotonic() >= self._desk.next_at:
             self._desk.step()
+        if time.monotonic() >= self._near_limit.next_at:
+            self._near_limit.step(time.monotonic())
         if self._uplink is not None:
             self._deliver(self._uplink)
         if not self.thread.leaving:
@@ -177,7 +183,7 @@ class Agent:
 
     def _wait(self, timetable: Timetable) -> None:
         now = time.monotonic()
-        until = min(timetable.next_at, self._desk.next_at)
+        until = min(timetable.next_at, self._desk.next_at, self._near_limit.next_at)
         if self._uplink is None:
             self.thread.sleep(min(until, self._backoff.retry_at) - now)
             return
@@ -198,7 +204,9 @@ class Agent:
         """A numbered snapshot; ``None``, counted, when sampling failed."""
         try:
             snapshot = self._desk.discount(self.sampler.sample(census=census))
-            snapshot = dataclasses.replace(snapshot, work=meter.take())
+            now = time.monotonic()
+            snapshot = dataclasses.replace(snapshot, work=meter.take(), rss_seconds=self._near_limit.take(now))
+            self._near_limit.snapshot(snapshot, now)
         except Exception as error:  # noqa: BLE001 - counted, and said once
             self._failures += 1
             self._complain("sample", "no snapshot could be taken: %s: %s", type(error).__name__, str(error))

@@ -24,6 +24,14 @@ def _yes() -> bool:
     return True
 
 
+def _ignore(_type: str) -> None:
+    pass
+
+
+def _none_made() -> Sequence[tuple[str, str, int, int]]:
+    return ()
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Host:
     """The circumstances; the agent knows them."""
@@ -49,6 +57,10 @@ class Host:
     """No full collection has run for this time, at least."""
     collects: Callable[[], bool] = _yes
     """Whether the host itself has the garbage collector on."""
+    note_jobs: Callable[[str], None] = _ignore
+    """Note from now on in which job objects of the type are made."""
+    made_in: Callable[[], Sequence[tuple[str, str, int, int]]] = _none_made
+    """What was noted, and the end of it: kind and name of the job, objects, calls."""
 
     @property
     def listing_mb(self) -> float:

@@ -131,6 +131,19 @@ class Holder(_Result):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Made(_Result):
+    """Objects of the type that were made in the calls of one view, task or command during the recording."""
+
+    kind: str
+    """``view``, ``task`` or ``command``."""
+    name: str
+    count: int
+    """Those that were there when their call ended."""
+    calls: int
+    """So many calls were looked into."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Referrers(_Result):
     """The result of kind ``referrers``."""
 
@@ -156,6 +169,8 @@ class Referrers(_Result):
     garbage. ``None`` where no way was found: C code may hold them."""
     garbage: Garbage | None = None
     """``None`` for a container, and in the results of older agents."""
+    made_in: tuple[Made, ...] = ()
+    """By view, task and command, most first; empty where no job that could be told apart made one."""
 
 
 def with_notes(found: Referrers, *notes: str) -> Referrers:

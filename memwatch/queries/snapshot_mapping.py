@@ -57,6 +57,8 @@ def columns_of(snapshot: MemorySnapshot, ids: Mapping[str, int]) -> dict[str, An
     extras = {name: _by_id(getattr(snapshot, name), ids) for name in _NAMED_EXTRAS if getattr(snapshot, name)}
     if snapshot.big_containers:
         extras["big_containers"] = [_sparse(item) for item in snapshot.big_containers]  # type: ignore[assignment]
+    if snapshot.rss_seconds:
+        extras["rss_seconds"] = [list(pair) for pair in snapshot.rss_seconds]  # type: ignore[assignment]
     values["extras"] = extras or None
     return values
 
@@ -137,6 +139,7 @@ def _rest(row: FiguresRow, names: Mapping[int, str]) -> dict[str, Any]:
         "type_sizes": counts_by_name(extras.get("type_sizes"), names),
         "backfill": counts_by_name(extras.get("backfill"), names),
         "big_containers": containers_of(extras),
+        "rss_seconds": extras.get("rss_seconds"),
     }
 
 

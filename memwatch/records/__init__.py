@@ -175,6 +175,9 @@ class MemorySnapshot(Record):
     work: tuple[WorkFigures, ...] | None = figure(
         Unit.NONE, "Views, tasks and commands that ended since the snapshot before: calls, time, memory kept and peaks"
     )
+    rss_seconds: tuple[tuple[float, float], ...] | None = figure(
+        Unit.NONE, "Resident memory once a second, while the limit was near: seconds before the snapshot, and MB"
+    )
     threads: int | None = figure(
         Unit.COUNT, "Threads of the process, including the agent's",
         label="Threads", column="threads", small=True, metric="process_threads", metric_help="Threads of the process.",
@@ -220,6 +223,8 @@ class MemorySnapshot(Record):
                 ]
             )  # a tuple made of a generator would leave memory in the interpreter's free lists
             object.__setattr__(self, "big_containers", containers)
+        if self.rss_seconds is not None:
+            object.__setattr__(self, "rss_seconds", tuple([(at, mb) for at, mb in self.rss_seconds]))
         if self.work is not None:
             work = tuple([item if isinstance(item, WorkFigures) else WorkFigures(*item) for item in self.work])
             object.__setattr__(self, "work", work)

@@ -165,6 +165,17 @@ def _three(name: str, value: object) -> tuple[int, ...]:
     return tuple(whole(name, item) for item in value)
 
 
+def _pairs(name: str, value: object) -> tuple[tuple[float, float], ...]:
+    if not isinstance(value, list) or len(value) > MAX_TYPES:
+        raise WireError("malformed", f"{name}: a list of at most {MAX_TYPES} is wanted")
+    found = []
+    for pair in value:
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise WireError("malformed", f"{name}: pairs of numbers are wanted, this is {_shown(pair)}")
+        found.append((number(name, pair[0]), number(name, pair[1])))
+    return tuple(found)
+
+
 def _containers(name: str, value: object) -> tuple[BigContainer, ...]:
     if not isinstance(value, list) or len(value) > MAX_TYPES:
         raise WireError("malformed", f"{name}: a list of at most {MAX_TYPES} is wanted")
@@ -243,6 +254,7 @@ _CHECKS = {figure.name: _check(figure) for figure in FIGURES.values()} | {
     "type_sizes": _counts,
     "big_containers": _containers,
     "work": _work,
+    "rss_seconds": _pairs,
     "gc_count": _three,
     "gc_threshold": _three,
 }

@@ -32,6 +32,12 @@ class Triple(serializers.ListField):
     child = serializers.IntegerField()
 
 
+class Pair(serializers.ListField):
+    """Two numbers."""
+
+    child = serializers.FloatField()
+
+
 NOT_SHOWN = ("backfill", "work")
 """Attributes of :class:`MemorySnapshot` that are between agent and server."""
 _SHOWN = tuple(name for name in FIGURES if name not in NOT_SHOWN)
@@ -63,6 +69,7 @@ _STRUCTURED: Mapping[str, Callable[..., serializers.Field[Any, Any, Any, Any]]] 
     "top_objects": Counts,
     "type_sizes": Counts,
     "big_containers": partial(BigContainerSerializer, many=True),
+    "rss_seconds": partial(serializers.ListField, child=Pair(min_length=2, max_length=2)),
     "gc_threshold": partial(Triple, min_length=3, max_length=3),
     "gc_count": partial(Triple, min_length=3, max_length=3),
 }

@@ -7,6 +7,7 @@ small parts.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Generator, Mapping
 from typing import Any
 
@@ -49,6 +50,19 @@ class ReferrersRecording:
 
     def run(self, meter: Meter) -> Waits:
         """Yields seconds to wait; returns the result. Raises :class:`Refused` for a type without an instance."""
+        if self._asked.type != options.UNTRACKED:
+            self._host.note_jobs(self._asked.type)
+        try:
+            found = yield from self._found(meter)
+            made = tuple(
+                results.Made(kind=kind, name=name, count=count, calls=calls)
+                for kind, name, count, calls in self._host.made_in()
+            )
+            return dataclasses.replace(found, made_in=made)
+        finally:
+            self._host.made_in()
+
+    def _found(self, meter: Meter) -> Waits:
         try:
             return (yield from self._in_copies(meter))
         except Harmed as reason:

@@ -242,3 +242,46 @@ def test_nothing_is_measured_where_it_is_switched_off(own_meter: Meter) -> None:
     assert meter.begin(TASK, "x") is None
     assert meter.take() is None
     assert own_meter.totals.take() is None
+
+
+class Quote:
+    """A type to look for."""
+
+
+@pytest.mark.usefixtures("own_meter")
+class TestMadeIn:
+    def test_tells_which_job_made_the_objects_of_a_type(self) -> None:
+        kept: list[object] = []
+        meter.look_for(f"{__name__}.Quote")
+        for _ in range(3):
+            job = begin(VIEW, "order")
+            kept += [Quote(), Quote()]
+            job.end()
+            job = begin(TASK, "mail")
+            kept.append([])
+            job.end()
+        kept.append(Quote())
+        ((kind, name, count, calls),) = meter.made()
+        assert (kind, name) == (VIEW, "order")
+        assert count == 2 * calls > 0
+        assert meter.made() == []
+
+    def test_looks_into_few_of_many_short_jobs(self) -> None:
+        meter.look_for(f"{__name__}.Quote")
+        kept = []
+        for _ in range(2_000):
+            job = begin(VIEW, "order")
+            kept.append(Quote())
+            job.end()
+        ((_kind, _name, count, calls),) = meter.made()
+        assert count == calls < 500
+
+    def test_does_not_blame_jobs_that_overlap(self) -> None:
+        meter.look_for(f"{__name__}.Quote")
+        first = copy_context().run(begin, TASK, "first")
+        second = copy_context().run(begin, TASK, "second")
+        kept = Quote()
+        first.end()
+        second.end()
+        assert meter.made() == []
+        del kept
