@@ -38,6 +38,12 @@ class Pair(serializers.ListField):
     child = serializers.FloatField()
 
 
+class Pairs(serializers.ListField):
+    """Several of them."""
+
+    child = Pair(min_length=2, max_length=2)
+
+
 NOT_SHOWN = ("backfill", "work")
 """Attributes of :class:`MemorySnapshot` that are between agent and server."""
 _SHOWN = tuple(name for name in FIGURES if name not in NOT_SHOWN)
@@ -69,7 +75,7 @@ _STRUCTURED: Mapping[str, Callable[..., serializers.Field[Any, Any, Any, Any]]] 
     "top_objects": Counts,
     "type_sizes": Counts,
     "big_containers": partial(BigContainerSerializer, many=True),
-    "rss_seconds": partial(serializers.ListField, child=Pair(min_length=2, max_length=2)),
+    "rss_seconds": Pairs,
     "gc_threshold": partial(Triple, min_length=3, max_length=3),
     "gc_count": partial(Triple, min_length=3, max_length=3),
 }
