@@ -31,16 +31,17 @@ class Noise:
     scales: list[float]
 
     @classmethod
-    def of(cls, runs: Sequence[int], ratio: float) -> Noise:
-        """``runs``: rows of each run, in order. The Cholesky factor of a tridiagonal covariance."""
+    def of(cls, runs: Sequence[Sequence[float]], ratio: float) -> Noise:
+        """``runs``: each row's variance of what stays, in runs. The Cholesky factor of a tridiagonal covariance."""
         carries: list[float] = []
         scales: list[float] = []
-        for rows in runs:
-            carry, variance = 0.0, 1 + 2 * ratio
-            for _row in range(rows):
+        for run in runs:
+            carry = less = 0.0
+            for stays in run:
+                variance = stays + 2 * ratio - less
                 carries.append(carry)
                 scales.append(1 / math.sqrt(variance))
-                carry, variance = ratio / variance, 1 + 2 * ratio - ratio**2 / variance
+                carry, less = ratio / variance, ratio**2 / variance
         return cls(carries, scales)
 
     def whitened(self, column: Iterable[float]) -> list[float]:
@@ -58,7 +59,7 @@ class Noise:
         return sum(map(math.log, self.scales)) - len(white) / 2 * math.log(squares)
 
 
-def likely_ratio(runs: Sequence[int], residuals: Sequence[float]) -> float:
+def likely_ratio(runs: Sequence[Sequence[float]], residuals: Sequence[float]) -> float:
     """The ratio of ``RATIOS`` under which the residuals are likeliest."""
     return max(RATIOS, key=lambda ratio: Noise.of(runs, ratio).log_likelihood(residuals))
 
@@ -107,27 +108,31 @@ class Regression:
 
     def fit(self, columns: Iterable[int]) -> Fit:
         """Without the columns that would get a negative coefficient, or that the earlier ones make up."""
-        chosen = self._independent(columns)
+        chosen, inverse = self._independent(columns)
         while True:
-            inverse = _inverse([[self.product(a, b) for b in chosen] for a in chosen])
             targets = [self.with_target(column) for column in chosen]
             coefficients = [sum(map(mul, row, targets)) for row in inverse]
             if not coefficients or min(coefficients) >= 0:
                 rest = self.squares - sum(map(mul, coefficients, targets))
                 return Fit(chosen, coefficients, inverse, max(rest, EXACT * self.squares))
             # By the size of their squares, so that the units of the columns do not matter.
-            worst = max(range(len(chosen)), key=lambda i: min(0.0, coefficients[i]) ** 2 / inverse[i][i])
+            losses = [min(0.0, value) ** 2 / inverse[i][i] for i, value in enumerate(coefficients)]
+            worst = losses.index(max(losses))
+            inverse = _without(inverse, worst)
             del chosen[worst]
 
-    def _independent(self, columns: Iterable[int]) -> list[int]:
+    def _independent(self, columns: Iterable[int]) -> tuple[list[int], list[list[float]]]:
         chosen: list[int] = []
         inverse: list[list[float]] = []
         for column in columns:
             size = self.product(column, column)
-            if size > 0 and self._beside(column, chosen, inverse) > COLLINEAR * size:
+            products = [self.product(column, other) for other in chosen]
+            pulls = [sum(map(mul, row, products)) for row in inverse]
+            left = size - sum(map(mul, pulls, products))
+            if size > 0 and left > COLLINEAR * size:
+                inverse = _with(inverse, pulls, left)
                 chosen.append(column)
-                inverse = _inverse([[self.product(a, b) for b in chosen] for a in chosen])
-        return chosen
+        return chosen, inverse
 
     def _beside(self, column: int, others: Sequence[int], inverse: Sequence[Sequence[float]]) -> float:
         """The column's square beside the others."""
@@ -159,6 +164,8 @@ class Regression:
 
     def errors(self, fit: Fit) -> list[float]:
         """Standard errors of the coefficients where noise differs from row to row (HC3)."""
+        if not fit.columns:
+            return []
         rows = list(zip(*(self.columns[column] for column in fit.columns), strict=True))
         sums = [0.0] * len(fit.columns)
         for row, rest in zip(rows, self.residuals(fit), strict=True):
@@ -182,14 +189,23 @@ def student_quantile(freedom: int, confidence: float = 0.95) -> float:
     )
 
 
-def _inverse(matrix: list[list[float]]) -> list[list[float]]:
-    """Of a small symmetric positive matrix (Gauss and Jordan)."""
-    size = len(matrix)
-    rows = [[*row, *(1.0 if i == j else 0.0 for j in range(size))] for i, row in enumerate(matrix)]
-    for i in range(size):
-        pivot = rows[i][i]
-        rows[i] = [value / pivot for value in rows[i]]
-        for j in range(size):
-            if j != i and (factor := rows[j][i]):
-                rows[j] = [value - factor * other for value, other in zip(rows[j], rows[i], strict=True)]
-    return [row[size:] for row in rows]
+def _with(inverse: list[list[float]], pulls: list[float], left: float) -> list[list[float]]:
+    """The inverse with one more column: ``pulls`` make the most of it up, ``left`` of its square is its own."""
+    rows = [[a + pull * b / left for a, b in zip(row, pulls, strict=True)] for row, pull in zip(inverse, pulls, strict=True)]
+    for row, pull in zip(rows, pulls, strict=True):
+        row.append(-pull / left)
+    return [*rows, [*(-pull / left for pull in pulls), 1 / left]]
+
+
+def _without(inverse: list[list[float]], place: int) -> list[list[float]]:
+    """The inverse with one column less."""
+    gone = inverse[place]
+    pivot = gone[place]
+    rows = [
+        [a - row[place] * b / pivot for a, b in zip(row, gone, strict=True)]
+        for i, row in enumerate(inverse)
+        if i != place
+    ]
+    for row in rows:
+        del row[place]
+    return rows
