@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import mul
 
-from memwatch.detection.statistics.nonnegative import Fit, Noise, Regression, likely_ratio, student_quantile
+from memwatch.detection.statistics.nonnegative import Fit, student_quantile
+from memwatch.detection.work_direct import Direct, Kept
+from memwatch.detection.work_search import TIME as SECONDS
+from memwatch.detection.work_search import Search, Step
+
+__all__ = ["EXPLAINED", "FEW", "NONE", "TIME", "TOGETHER", "Attribution", "Culprit", "Direct", "Step", "attribute"]
 
 EXPLAINED = ""
 TIME = "time"
@@ -18,59 +20,19 @@ NONE = "none"
 FEW = "few"
 
 LEAST_STEPS = 8
-LEAST_CALLED = 3
-"""Steps with a call of it that a name must have."""
-MOST_NAMES = 40
 MOST_CULPRITS = 5
-LEAST_SHARE = 0.04
 MOST_TOGETHER = 6
-ALIKE = 5.0
-"""Twice the difference of log-likelihoods below which two explanations cannot be told apart."""
-STARTS = (0, 1, 2)
-WARM_UPS = (3.0, 10.0)
-"""Steps over which a process's start fades."""
-AGES = (1, 2, 4)
-"""Steps of a process from which on its noise is judged by itself: a start has more."""
-LEAST_AGED = 2
-MOST_VARIANCE = 1e7
-MODEL_ERROR = 0.006
-"""Of a coefficient, besides its noise: calls that a census cuts in two, and the like."""
-FILLED = (0.05, 0.15)
-"""Shares of a name's calls over which a cache fades that they fill."""
+"""Names in one group; more say nothing."""
+LEAST_SHARE = 0.04
+"""Of the growth, for a name to be worth a word."""
 BULK = 0.5
 """Share of the growth from which on an explanation is the explanation."""
-ROUNDS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What happened in a process between two censuses."""
-
-    seconds: float
-    growth: float
-    """Of the leaking figure."""
-    calls: Mapping[int, int]
-    """That ended in between, by work."""
-
-
-@dataclass(frozen=True, slots=True)
-class Direct:
-    """Memory blocks kept in the calls of one work that ran alone in their process."""
-
-    calls: int
-    blocks_calls: int
-    blocks: float
-    blocks_squares: float
-
-    def interval(self) -> tuple[float, float, float] | None:
-        """``(mean, low, high)`` of blocks a call, 95 %."""
-        n = self.blocks_calls
-        if n < 5:
-            return None
-        mean = self.blocks / n
-        variance = max(0.0, self.blocks_squares / n - mean**2) * n / (n - 1)
-        half = student_quantile(n - 1) * math.sqrt(variance / n)
-        return mean, mean - half, mean + half
+ALIKE = 5.0
+"""Twice the difference of log-likelihoods below which two explanations cannot be told apart."""
+BELIEVED = 12.0
+"""The same where single calls keep blocks for the one, and none for the other."""
+MODEL_ERROR = 0.003
+"""Standard error of a coefficient besides its noise, as a share: calls that a census cuts in two, and the like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +40,8 @@ class Culprit:
     """Work that explains a part of the growth."""
 
     works: tuple[int, ...]
-    """Several: they run together, and cannot be told apart. The likeliest is first."""
+    """Several: they run at the same pace, and cannot be told apart. The likeliest is first; figures are as if it
+    were alone."""
     per_call: float
     low: float
     high: float
@@ -103,245 +66,88 @@ def attribute(processes: Sequence[Sequence[Step]], direct: Mapping[int, Direct] 
     runs = [steps for steps in processes if steps]
     if sum(map(len, runs)) < LEAST_STEPS:
         return Attribution((), FEW)
-    return _Search(runs, direct or {}).attribution()
+    search = Search(runs)
+    return _Telling(search, search.chosen(), Kept(direct or {})).attribution()
 
 
-class _Search:
-    """One attribution in the making. Columns are numbered: time first, then the other rivals, then names."""
+class _Telling:
+    """What is told of the columns that a search chose."""
 
-    def __init__(self, runs: Sequence[Sequence[Step]], direct: Mapping[int, Direct]) -> None:
-        self.direct = direct
-        self.lengths = [len(run) for run in runs]
-        steps = [step for run in runs for step in run]
-        self.growth = [step.growth for step in steps]
-        places = [place for length in self.lengths for place in range(length)]
-        self.ages = [bisect_right(AGES, place) for place in places]
-        self.variances = [1.0] * (len(AGES) + 1)
-        busy = [float(sum(step.calls.values())) for step in steps]
-        self.columns = [[step.seconds for step in steps]]
-        self.columns += [[float(place == start) for place in places] for start in STARTS]
-        self.columns += [[math.exp(-place / fade) for place in places] for fade in WARM_UPS]
-        self.columns += self._in_flight(busy)
-        self.rivals = list(range(len(self.columns)))
-        self.common = len(self.columns)
-        called = Counter(work for step in steps for work, calls in step.calls.items() if calls > 0)
-        works = sorted(work for work, times in called.items() if times >= LEAST_CALLED)
-        self.price = math.log(len(steps)) + 2 * math.log(max(len(works), 2))
-        raw = Regression([*self.columns, busy], self.growth)
-        rest = raw.residuals(raw.fit(range(len(raw.columns))))
-        self.ratio = likely_ratio(self._stays(), rest)
-        self.names: dict[int, int] = {}
-        self.faded: dict[int, int] = {}
-        found = [[float(step.calls.get(work, 0)) for step in steps] for work in works]
-        for work, column in self._screened(works, found, raw):
-            self.names[len(self.columns)] = work
-            self.columns.append(column)
-        for name in self.names:
-            self.faded[len(self.columns)] = name
-            self.columns.append(self._fading(self.columns[name], FILLED[-1]))
-        self.candidates = [*self.names, *self.faded]
-        self.totals = [sum(column) for column in self.columns]
-        self.looked_at: set[int] = set()
-        self._whiten()
-
-    def _screened(
-        self, works: Sequence[int], columns: Sequence[list[float]], raw: Regression
-    ) -> list[tuple[int, list[float]]]:
-        """The names whose calls go best with what the rivals leave."""
-        pairs = list(zip(works, columns, strict=True))
-        if len(pairs) <= MOST_NAMES:
-            return pairs
-        noise = Noise.of(self._stays(), self.ratio)
-        rest = noise.whitened(raw.residuals(raw.fit(range(len(raw.columns) - 1))))
-        time = noise.whitened(self.columns[0])
-        even = sum(map(mul, time, time))
-
-        def fits(pair: tuple[int, list[float]]) -> float:
-            white = noise.whitened(pair[1])
-            own = sum(map(mul, white, white)) - sum(map(mul, white, time)) ** 2 / even
-            return sum(map(mul, white, rest)) / math.sqrt(own) if own > 0 else 0.0
-
-        return sorted(pairs, key=fits, reverse=True)[:MOST_NAMES]
-
-    def _in_flight(self, calls: Sequence[float]) -> list[list[float]]:
-        """What comes and goes with the load: a census also counts objects of the calls that run meanwhile."""
-        before, after, start = [], [], 0
-        for length in self.lengths:
-            run = calls[start : start + length]
-            before += [0.0, *(b - a for a, b in zip(run, run[1:], strict=False))]
-            after += [*(b - a for a, b in zip(run, run[1:], strict=False)), 0.0]
-            start += length
-        return [before, after]
-
-    def _fading(self, calls: Sequence[float], share: float) -> list[float]:
-        """What calls add to a cache of each process until it is full."""
-        column: list[float] = []
-        start = 0
-        for length in self.lengths:
-            run = calls[start : start + length]
-            scale, seen = max(1.0, share * sum(run)), 0.0
-            for number in run:
-                column.append(scale * (math.exp(-seen / scale) - math.exp(-(seen + number) / scale)))
-                seen += number
-            start += length
-        return column
-
-    def _whiten(self) -> None:
-        self.noise = Noise.of(self._stays(), self.ratio)
-        self.regression = Regression(
-            [self.noise.whitened(column) for column in self.columns], self.noise.whitened(self.growth)
-        )
+    def __init__(self, search: Search, chosen: list[int], kept: Kept) -> None:
+        self.search, self.chosen, self.kept = search, chosen, kept
+        self.fit = search.pruned(chosen)
+        explained = sum(self.fit.of(column) * search.totals[column] for column in self.fit.columns)
+        self.total = max(sum(search.growth), explained)
 
     def attribution(self) -> Attribution:
-        """Search, and search anew while there is something new to hold against what was found."""
-        chosen = self._chosen()
-        for _round in range(ROUNDS):
-            changed = self._new_noise(self._fit(chosen))
-            new = [name for name in chosen if name in self.names and name not in self.looked_at]
-            if not new and not changed:
-                break
-            for name in new:
-                self._look_at(name)
-            if changed:
-                self._whiten()
-            chosen = self._chosen()
-        return self._told(chosen)
-
-    def _new_noise(self, fit: Fit) -> bool:
-        """Judge the noise by the residuals: that of young processes, and how much of it comes and goes."""
-        squares: list[list[float]] = [[] for _age in self.variances]
-        for age, rest in zip(self.ages, self.regression.residuals(fit), strict=True):
-            squares[age].append(rest * rest)
-        sizes = [sum(found) / len(found) if len(found) >= LEAST_AGED else 0.0 for found in squares]
-        usual = next((size for size in reversed(sizes) if size > 0), 0.0)
-        before, ratio = self.variances, self.ratio
-        if usual > 0:
-            new = [(v + 2 * ratio) * size / usual - 2 * ratio for v, size in zip(before, sizes, strict=True)]
-            self.variances = [min(max(variance, 1.0), MOST_VARIANCE) for variance in new]
-        self.ratio = likely_ratio(self._stays(), self._raw_residuals(fit))
-        same = all(0.6 < a / b < 1.6 for a, b in zip(before, self.variances, strict=True))
-        return not same or self.ratio != ratio
-
-    def _stays(self) -> list[list[float]]:
-        """The variance of what stays, by run and step."""
-        return [[self.variances[bisect_right(AGES, place)] for place in range(length)] for length in self.lengths]
-
-    def _look_at(self, name: int) -> None:
-        """Hold its own calls in flight and a cache that it fills against a name."""
-        self.looked_at.add(name)
-        calls = self.columns[name]
-        for column in [*self._in_flight(calls), *(self._fading(calls, share) for share in FILLED)]:
-            self.rivals.append(len(self.columns))
-            self.columns.append(column)
-            self.totals.append(sum(column))
-            self.regression.columns.append(self.noise.whitened(column))
-
-    def _raw_residuals(self, fit: Fit) -> list[float]:
-        rest = list(self.growth)
-        for column, coefficient in zip(fit.columns, fit.coefficients, strict=True):
-            rest = [value - coefficient * x for value, x in zip(rest, self.columns[column], strict=True)]
-        return rest
-
-    def _fit(self, names: Iterable[int]) -> Fit:
-        return self.regression.fit([*self.rivals, *names])
-
-    def _better(self, before: float, after: float) -> float:
-        """Twice the difference of log-likelihoods."""
-        return len(self.growth) * math.log(max(before, 1e-300) / max(after, 1e-300))
-
-    def _chosen(self) -> list[int]:
-        """Few columns that explain the growth: add, swap and drop one at a time (extended BIC)."""
-        chosen: list[int] = []
-        fit = self._fit(chosen)
-        while len(chosen) < MOST_CULPRITS + 3:
-            gains = self.regression.gains(fit, self.candidates)
-            if not gains:
-                break
-            best = max(gains, key=gains.__getitem__)
-            trial = self._swapped([*chosen, best])
-            after = self._fit(trial)
-            if self._better(fit.rest, after.rest) < self.price or len(self.growth) <= len(after.columns) + 3:
-                break
-            chosen, fit = trial, after
-        return self._needed(chosen)
-
-    def _swapped(self, chosen: list[int]) -> list[int]:
-        """Each name replaced by a better one, given the others."""
-        if len(chosen) < 2:
-            return chosen
-        for place in range(len(chosen) - 1):
-            base = self._fit([*chosen[:place], *chosen[place + 1 :]])
-            gains = self.regression.gains(base, self.candidates)
-            if gains:
-                best = max(gains, key=gains.__getitem__)
-                if best not in chosen:
-                    chosen = [*chosen[:place], best, *chosen[place + 1 :]]
-        return chosen
-
-    def _needed(self, chosen: list[int]) -> list[int]:
-        fit = self._fit(chosen)
-        chosen = [name for name in chosen if name in fit.columns]
-        while chosen:
-            without = {name: self._fit([other for other in chosen if other != name]).rest for name in chosen}
-            least = min(without, key=without.__getitem__)
-            if self._better(without[least], self._fit(chosen).rest) >= self.price:
-                break
-            chosen.remove(least)
-        return chosen
-
-    def _pruned(self, chosen: list[int]) -> Fit:
-        """The fit without the rivals that it does as well without: they would take a part of the growth by chance."""
-        fit = self._fit(chosen)
-        cheap = math.log(len(self.growth))
-        while True:
-            losses = {
-                column: coefficient**2 / fit.inverse[i][i]
-                for i, (column, coefficient) in enumerate(zip(fit.columns, fit.coefficients, strict=True))
-                if column in self.rivals
-            }
-            if not losses:
-                return fit
-            least = min(losses, key=losses.__getitem__)
-            if self._better(fit.rest + losses[least], fit.rest) >= (cheap if least < self.common else self.price):
-                return fit
-            fit = self.regression.fit([column for column in fit.columns if column != least])
-
-    def _alike(self, name: int, chosen: Sequence[int]) -> list[int]:
-        """The names that explain as well what ``name`` does, itself included, best first."""
-        base = self._fit([other for other in chosen if other != name])
-        gains = self.regression.gains(base, [other for other in self.names if other == name or other not in chosen])
-        rest = base.rest - gains.get(name, 0.0)
-        floor = 1e-9 * self.regression.squares
-        alike = [n for n, gain in gains.items() if self._better(base.rest - gain + floor, rest + floor) < ALIKE]
-        return sorted(alike, key=lambda n: -gains[n])
-
-    def _told(self, chosen: list[int]) -> Attribution:
-        fit = self._pruned(chosen)
-        total = max(sum(self.growth), sum(fit.of(c) * self.totals[c] for c in fit.columns))
-        if total <= 0:
+        if self.total <= 0:
             return Attribution((), NONE)
-        errors = dict(zip(fit.columns, self.regression.errors(fit), strict=True))
-        quantile = student_quantile(len(self.growth) - len(fit.columns))
-        culprits = []
-        for name in chosen:
-            if name not in errors or name not in self.names:
-                continue
-            coefficient, half = fit.of(name), quantile * math.hypot(errors[name], MODEL_ERROR / 2 * fit.of(name))
-            share = coefficient * self.totals[name] / total
-            if coefficient - half <= 0 or share < LEAST_SHARE:
-                continue
-            works = tuple(self.names[n] for n in self._alike(name, chosen))
-            culprits.append(Culprit(works, coefficient, coefficient - half, coefficient + half, share, "regression"))
-        culprits.sort(key=lambda culprit: -culprit.share)
-        del culprits[MOST_CULPRITS:]
-        return self._remarked(culprits, fit, total)
-
-    def _remarked(self, culprits: list[Culprit], fit: Fit, total: float) -> Attribution:
-        by_time = fit.of(0) * self.totals[0] / total
-        if any(len(culprit.works) > 1 for culprit in culprits):
-            return Attribution(tuple(culprits), TOGETHER)
+        found: dict[int, Culprit] = {}
+        for name in self.chosen:
+            if name in self.search.names and (culprit := self._culprit(name)) is not None:
+                found.setdefault(culprit.works[0], culprit)
+        by_time = self._share(self.fit, SECONDS)
+        alike: list[int] = []
+        if by_time >= BULK or not found:
+            even, alike = self._even(max(by_time, 1.0 - sum(culprit.share for culprit in found.values())))
+            if even is not None:
+                by_time = 0.0
+                found.setdefault(even.works[0], even)
+        culprits = tuple(sorted(found.values(), key=lambda culprit: -culprit.share)[:MOST_CULPRITS])
+        if alike or any(len(culprit.works) > 1 for culprit in culprits):
+            works = tuple(self.search.names[name] for name in alike)
+            return Attribution(culprits, TOGETHER, works if len(works) <= MOST_TOGETHER else ())
         if by_time >= BULK:
-            return Attribution(tuple(culprits), TIME)
-        if not culprits:
-            return Attribution((), NONE)
-        return Attribution(tuple(culprits), EXPLAINED)
+            return Attribution(culprits, TIME)
+        return Attribution(culprits, EXPLAINED if culprits else NONE)
+
+    def _share(self, fit: Fit, column: int) -> float:
+        return fit.of(column) * self.search.totals[column] / self.total
+
+    def _culprit(self, name: int) -> Culprit | None:
+        """What a chosen name explains, or those that explain it as well."""
+        growth = self.fit.of(name) * self.search.totals[name]
+        if growth < LEAST_SHARE * self.total:
+            return None
+        likeness = self.search.likeness(name, self.chosen)
+        keeps = {other: self._keeps(other, growth) for other in likeness}
+        near = [other for other, worse in likeness.items() if worse < ALIKE]
+        sure = [other for other, worse in likeness.items() if keeps[other] and worse < BELIEVED]
+        group, source = near, "regression"
+        if sure and (len(near) > 1 or keeps[name] is False):
+            group, source = sure, "direct"
+        elif len(near) > 1:
+            group = [other for other in near if keeps[other] is not False] or near
+        if not group:
+            group = [name]
+        first = group[0]
+        fit = self.fit
+        if first != name:
+            fit = self.search.pruned([first if other == name else other for other in self.chosen])
+        if first not in fit.columns:
+            return None
+        error = self.search.regression.errors(fit)[fit.columns.index(first)]
+        per_call = fit.of(first)
+        quantile = student_quantile(len(self.search.growth) - len(fit.columns))
+        half = quantile * math.hypot(error, MODEL_ERROR * per_call)
+        if per_call <= half:
+            return None
+        works = tuple(self.search.names[other] for other in group[:MOST_TOGETHER])
+        return Culprit(works, per_call, per_call - half, per_call + half, min(1.0, self._share(fit, first)), source)
+
+    def _keeps(self, name: int, growth: float) -> bool | None:
+        return self.kept.keeps(self.search.names[name], growth / self.search.totals[name])
+
+    def _even(self, share: float) -> tuple[Culprit | None, list[int]]:
+        """Who made what grows as evenly as time passes: the names whose calls kept blocks, else all that may have."""
+        growth = share * self.total
+        likeness = self.search.likeness(SECONDS, self.chosen)
+        near = [name for name, worse in likeness.items() if worse < ALIKE and name not in self.chosen]
+        keeps = {name: self._keeps(name, growth) for name in near}
+        sure = [name for name in near if keeps[name]]
+        if not sure:
+            return None, [name for name in near if keeps[name] is None]
+        per_call = growth / self.search.totals[sure[0]]
+        works = tuple(self.search.names[name] for name in sure[:MOST_TOGETHER])
+        low, high = self.kept.scaled(works[0], per_call)
+        return Culprit(works, per_call, low, high, min(1.0, share), "direct"), []

@@ -37,6 +37,10 @@ class Shape:
     """Objects a second of a timer."""
     beat: int = 0
     """Tasks that run once in every step."""
+    steady: bool = False
+    """Calls come at a constant pace, as a load generator makes them."""
+    others: int = 0
+    """Names that leak objects of other types."""
     duration: tuple[float, float] = (0.05, 0.5)
     """Mean seconds of a call; each name has its own."""
     held: float = 5.0
@@ -138,7 +142,11 @@ class _Maker:
         seconds = (
             shape.interval * np.where(rng.random(length) < 0.03, 2, 1) * rng.normal(1, 0.02, length).clip(0.8, 1.2)
         )
-        starts = rng.poisson(traffic[begin : begin + length] * self.rates * (seconds / shape.interval)[:, None])
+        load = traffic[begin : begin + length] * self.rates * (seconds / shape.interval)[:, None]
+        if shape.steady:
+            starts = np.diff(np.floor(np.cumsum(load, axis=0) + rng.random(self.count)).astype(int), axis=0, prepend=0)
+        else:
+            starts = rng.poisson(load)
         self._together(starts)
         flight = self._in_flight(starts, seconds)
         ends = starts - np.diff(flight, axis=0, prepend=0)
@@ -223,16 +231,22 @@ class _Maker:
         return np.array(waste)
 
     def _direct(self) -> dict[int, Direct]:
-        """Blocks kept by call: of the leak, of caches, and garbage of one name that is collected in calls of another."""
+        """Blocks kept by call: of the leak, of caches, and garbage that is collected in calls of another name."""
         rng, found = self.rng, {}
-        each = rng.uniform(1, 4)
-        bias = np.where(rng.random(self.count) < 0.3, rng.normal(0, 1, self.count), 0)
+        each = rng.uniform(1, 8)
+        kept = each * self.kept
+        for name in rng.choice(self.others, self.shape.others, replace=False):
+            kept[name] += self.calls[name] * rng.uniform(1, 4) * rng.uniform(1, 8)
+        for name in np.flatnonzero(rng.random(self.count) < 0.2):
+            garbage = self.calls[name] * rng.exponential(1)
+            kept[name] += garbage
+            kept[rng.integers(self.count)] -= garbage
         for name in range(self.count):
             measured = int(rng.binomial(int(self.calls[name]), self.shape.alone))
             if not measured:
                 continue
             spread = float(np.exp(rng.uniform(np.log(3), np.log(100))))
-            mean = each * self.kept[name] / self.calls[name] + bias[name] + rng.normal(0, spread / math.sqrt(measured))
+            mean = kept[name] / self.calls[name] + rng.normal(0, spread / math.sqrt(measured))
             squares = (spread**2 + mean**2) * measured
             found[name] = Direct(int(self.calls[name]), measured, float(mean * measured), float(squares))
         return found
@@ -243,6 +257,10 @@ RECYCLED = replace(BASE, processes=(15, 40), steps=(3, 8), traffic="day", warm_u
 SHAPES: dict[str, Shape] = {
     "even": BASE,
     "even, no blocks": replace(BASE, alone=0),
+    "steady": replace(BASE, steady=True, own=0),
+    "steady, other leaks": replace(BASE, steady=True, own=0, others=2),
+    "nearly steady": replace(BASE, own=0.02),
+    "nearly steady, other leaks": replace(BASE, own=0.02, others=2, processes=(2, 4)),
     "day": replace(BASE, traffic="day"),
     "day, no blocks": replace(BASE, traffic="day", alone=0),
     "ramp": replace(BASE, traffic="ramp", alone=0),
@@ -274,6 +292,7 @@ TIMER = replace(BASE, leaking=0, timer=1.0)
 TIMERS: dict[str, Shape] = {
     "timer": TIMER,
     "timer, no blocks": replace(TIMER, alone=0),
+    "timer, steady": replace(TIMER, steady=True, own=0),
     "timer by day": replace(TIMER, traffic="day"),
     "timer, ramp": replace(TIMER, timer=0.5, traffic="ramp"),
     "timer, walk": replace(TIMER, timer=3.0, traffic="walk", alone=0),

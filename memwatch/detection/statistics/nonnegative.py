@@ -191,7 +191,9 @@ def student_quantile(freedom: int, confidence: float = 0.95) -> float:
 
 def _with(inverse: list[list[float]], pulls: list[float], left: float) -> list[list[float]]:
     """The inverse with one more column: ``pulls`` make the most of it up, ``left`` of its square is its own."""
-    rows = [[a + pull * b / left for a, b in zip(row, pulls, strict=True)] for row, pull in zip(inverse, pulls, strict=True)]
+    rows = [
+        [a + pull * b / left for a, b in zip(row, pulls, strict=True)] for row, pull in zip(inverse, pulls, strict=True)
+    ]
     for row, pull in zip(rows, pulls, strict=True):
         row.append(-pull / left)
     return [*rows, [*(-pull / left for pull in pulls), 1 / left]]

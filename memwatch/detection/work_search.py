@@ -1,0 +1,254 @@
+"""The search for the few works whose calls go with growth, among rivals: time, a process's start, calls in flight."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from operator import itemgetter, mul
+
+from memwatch.detection.statistics.nonnegative import EXACT, Fit, Noise, Regression, likely_ratio
+
+LEAST_CALLED = 3
+"""Steps with a call of it that a name must have."""
+MOST_NAMES = 40
+"""Names that are looked at closely."""
+MOST_CHOSEN = 8
+STARTS = (0, 1, 2)
+"""Steps of a process that may be its start, each by itself."""
+WARM_UPS = (3.0, 10.0)
+"""Steps over which a start fades."""
+AGES = (1, 2, 4)
+"""Steps of a process from which on its noise is judged by itself: a start has more."""
+LEAST_AGED = 2
+MOST_VARIANCE = 1e7
+FILLED = (0.05, 0.15)
+"""Shares of a name's calls over which a cache fades that they fill."""
+ROUNDS = 4
+TIME = 0
+"""The column of elapsed seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What happened in a process between two censuses."""
+
+    seconds: float
+    growth: float
+    """Of the leaking figure."""
+    calls: Mapping[int, int]
+    """That ended in between, by work."""
+
+
+class Search:
+    """One attribution in the making. Columns are numbered: time first, then the other rivals, then names."""
+
+    def __init__(self, runs: Sequence[Sequence[Step]]) -> None:
+        self.lengths = [len(run) for run in runs]
+        steps = [step for run in runs for step in run]
+        self.growth = [step.growth for step in steps]
+        places = [place for length in self.lengths for place in range(length)]
+        self.ages = [bisect_right(AGES, place) for place in places]
+        self.variances = [1.0] * (len(AGES) + 1)
+        busy = [float(sum(step.calls.values())) for step in steps]
+        self.columns = [[step.seconds for step in steps]]
+        self.columns += [[float(place == start) for place in places] for start in STARTS]
+        self.columns += [[math.exp(-place / fade) for place in places] for fade in WARM_UPS]
+        self.columns += self._in_flight(busy)
+        self.rivals = list(range(len(self.columns)))
+        self.common = len(self.columns)
+        called = Counter(work for step in steps for work, calls in step.calls.items() if calls > 0)
+        works = sorted(work for work, times in called.items() if times >= LEAST_CALLED)
+        self.price = math.log(len(steps)) + 2 * math.log(max(len(works), 2))
+        raw = Regression([*self.columns, busy], self.growth)
+        rest = raw.residuals(raw.fit(range(len(raw.columns))))
+        self.ratio = likely_ratio(self._stays(), rest)
+        self.names: dict[int, int] = {}
+        self.faded: dict[int, int] = {}
+        found = [[float(step.calls.get(work, 0)) for step in steps] for work in works]
+        for work, column in self._screened(works, found, raw):
+            self.names[len(self.columns)] = work
+            self.columns.append(column)
+        for name in self.names:
+            self.faded[len(self.columns)] = name
+            self.columns.append(self._fading(self.columns[name], FILLED[-1]))
+        self.candidates = [*self.names, *self.faded]
+        self.totals = [sum(column) for column in self.columns]
+        self.looked_at: set[int] = set()
+        self._whiten()
+
+    def _screened(
+        self, works: Sequence[int], columns: Sequence[list[float]], raw: Regression
+    ) -> list[tuple[int, list[float]]]:
+        """The names whose calls go best with what the rivals leave."""
+        pairs = list(zip(works, columns, strict=True))
+        if len(pairs) <= MOST_NAMES:
+            return pairs
+        noise = Noise.of(self._stays(), self.ratio)
+        rest = noise.whitened(raw.residuals(raw.fit(range(len(raw.columns) - 1))))
+        time = noise.whitened(self.columns[0])
+        even = sum(map(mul, time, time))
+
+        def fits(pair: tuple[int, list[float]]) -> float:
+            white = noise.whitened(pair[1])
+            own = sum(map(mul, white, white)) - sum(map(mul, white, time)) ** 2 / even
+            return sum(map(mul, white, rest)) / math.sqrt(own) if own > 0 else 0.0
+
+        return sorted(pairs, key=fits, reverse=True)[:MOST_NAMES]
+
+    def _in_flight(self, calls: Sequence[float]) -> list[list[float]]:
+        """What comes and goes with the load: a census also counts objects of the calls that run meanwhile."""
+        before, after, start = [], [], 0
+        for length in self.lengths:
+            run = calls[start : start + length]
+            before += [0.0, *(b - a for a, b in pairwise(run))]
+            after += [*(b - a for a, b in pairwise(run)), 0.0]
+            start += length
+        return [before, after]
+
+    def _fading(self, calls: Sequence[float], share: float) -> list[float]:
+        """What calls add to a cache of each process until it is full."""
+        column: list[float] = []
+        start = 0
+        for length in self.lengths:
+            run = calls[start : start + length]
+            scale, seen = max(1.0, share * sum(run)), 0.0
+            for number in run:
+                column.append(scale * (math.exp(-seen / scale) - math.exp(-(seen + number) / scale)))
+                seen += number
+            start += length
+        return column
+
+    def _whiten(self) -> None:
+        self.noise = Noise.of(self._stays(), self.ratio)
+        self.regression = Regression(
+            [self.noise.whitened(column) for column in self.columns], self.noise.whitened(self.growth)
+        )
+
+    def chosen(self) -> list[int]:
+        """Search, and search anew while there is something new to hold against what was found."""
+        chosen = self._chosen()
+        for _round in range(ROUNDS):
+            changed = self._new_noise(self._fit(chosen))
+            new = [name for name in chosen if name in self.names and name not in self.looked_at]
+            if not new and not changed:
+                break
+            for name in new:
+                self._look_at(name)
+            if changed:
+                self._whiten()
+            chosen = self._chosen()
+        return chosen
+
+    def _new_noise(self, fit: Fit) -> bool:
+        """Judge the noise by the residuals: that of young processes, and how much of it comes and goes."""
+        squares: list[list[float]] = [[] for _age in self.variances]
+        for age, rest in zip(self.ages, self.regression.residuals(fit), strict=True):
+            squares[age].append(rest * rest)
+        sizes = [sum(found) / len(found) if len(found) >= LEAST_AGED else 0.0 for found in squares]
+        usual = next((size for size in reversed(sizes) if size > 0), 0.0)
+        before, ratio = self.variances, self.ratio
+        if usual > 0:
+            new = [(v + 2 * ratio) * size / usual - 2 * ratio for v, size in zip(before, sizes, strict=True)]
+            self.variances = [min(max(variance, 1.0), MOST_VARIANCE) for variance in new]
+        self.ratio = likely_ratio(self._stays(), self._raw_residuals(fit))
+        same = all(0.6 < a / b < 1.6 for a, b in zip(before, self.variances, strict=True))
+        return not same or self.ratio != ratio
+
+    def _stays(self) -> list[list[float]]:
+        """The variance of what stays, by run and step."""
+        return [[self.variances[bisect_right(AGES, place)] for place in range(length)] for length in self.lengths]
+
+    def _look_at(self, name: int) -> None:
+        """Hold its own calls in flight and a cache that it fills against a name."""
+        self.looked_at.add(name)
+        calls = self.columns[name]
+        for column in [*self._in_flight(calls), *(self._fading(calls, share) for share in FILLED)]:
+            self.rivals.append(len(self.columns))
+            self.columns.append(column)
+            self.totals.append(sum(column))
+            self.regression.columns.append(self.noise.whitened(column))
+
+    def _raw_residuals(self, fit: Fit) -> list[float]:
+        rest = list(self.growth)
+        for column, coefficient in zip(fit.columns, fit.coefficients, strict=True):
+            rest = [value - coefficient * x for value, x in zip(rest, self.columns[column], strict=True)]
+        return rest
+
+    def _fit(self, names: Iterable[int]) -> Fit:
+        return self.regression.fit([*self.rivals, *names])
+
+    def better(self, before: float, after: float) -> float:
+        """Twice the difference of log-likelihoods."""
+        return len(self.growth) * math.log(max(before, 1e-300) / max(after, 1e-300))
+
+    def _chosen(self) -> list[int]:
+        """Few columns that explain the growth: add, swap and drop one at a time (extended BIC)."""
+        chosen: list[int] = []
+        fit = self._fit(chosen)
+        while len(chosen) < MOST_CHOSEN:
+            gains = self.regression.gains(fit, self.candidates)
+            if not gains:
+                break
+            best = max(gains, key=gains.__getitem__)
+            trial = self._swapped([*chosen, best])
+            after = self._fit(trial)
+            if self.better(fit.rest, after.rest) < self.price or len(self.growth) <= len(after.columns) + 3:
+                break
+            chosen, fit = trial, after
+        return self._needed(chosen)
+
+    def _swapped(self, chosen: list[int]) -> list[int]:
+        """Each name replaced by a better one, given the others."""
+        if len(chosen) < 2:
+            return chosen
+        for place in range(len(chosen) - 1):
+            base = self._fit([*chosen[:place], *chosen[place + 1 :]])
+            gains = self.regression.gains(base, self.candidates)
+            if gains:
+                best = max(gains, key=gains.__getitem__)
+                if best not in chosen:
+                    chosen = [*chosen[:place], best, *chosen[place + 1 :]]
+        return chosen
+
+    def _needed(self, chosen: list[int]) -> list[int]:
+        fit = self._fit(chosen)
+        chosen = [name for name in chosen if name in fit.columns]
+        while chosen:
+            without = {name: self._fit([other for other in chosen if other != name]).rest for name in chosen}
+            least = min(without, key=without.__getitem__)
+            if self.better(without[least], self._fit(chosen).rest) >= self.price:
+                break
+            chosen.remove(least)
+        return chosen
+
+    def pruned(self, chosen: list[int]) -> Fit:
+        """The fit without the rivals that it does as well without: they would take a part of the growth by chance."""
+        fit = self._fit(chosen)
+        cheap = math.log(len(self.growth))
+        while True:
+            losses = {
+                column: coefficient**2 / fit.inverse[i][i]
+                for i, (column, coefficient) in enumerate(zip(fit.columns, fit.coefficients, strict=True))
+                if column in self.rivals
+            }
+            if not losses:
+                return fit
+            least = min(losses, key=losses.__getitem__)
+            if self.better(fit.rest + losses[least], fit.rest) >= (cheap if least < self.common else self.price):
+                return fit
+            fit = self.regression.fit([column for column in fit.columns if column != least])
+
+    def likeness(self, column: int, chosen: Sequence[int]) -> dict[int, float]:
+        """How much worse each name explains what ``column`` (a name, or time) does: best first, 0 for the best."""
+        others = [other for other in chosen if other != column]
+        base = self.regression.fit([*(rival for rival in self.rivals if rival != column), *others])
+        gains = self.regression.gains(base, [column, *(name for name in self.names if name not in chosen)])
+        floor = EXACT * self.regression.squares
+        rests = {name: base.rest - gain + floor for name, gain in gains.items()}
+        best = min(rests.values(), default=0.0)
+        found = {name: self.better(rest, best) for name, rest in rests.items() if name in self.names}
+        return dict(sorted(found.items(), key=itemgetter(1)))
