@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from memwatch.detection.statistics.nonnegative import Fit, student_quantile
 from memwatch.detection.work_direct import Direct, Kept
-from memwatch.detection.work_search import TIME as SECONDS
-from memwatch.detection.work_search import Search, Step
+from memwatch.detection.work_search import SECONDS, Search, Step
 
 __all__ = ["EXPLAINED", "FEW", "NONE", "TIME", "TOGETHER", "Attribution", "Culprit", "Direct", "Step", "attribute"]
 
@@ -142,7 +141,7 @@ class _Telling:
         """Who made what grows as evenly as time passes: the names whose calls kept blocks, else all that may have."""
         growth = share * self.total
         likeness = self.search.likeness(SECONDS, self.chosen)
-        near = [name for name, worse in likeness.items() if worse < ALIKE and name not in self.chosen]
+        near = [name for name, worse in likeness.items() if worse < ALIKE or self.search.is_even(name)]
         keeps = {name: self._keeps(name, growth) for name in near}
         sure = [name for name in near if keeps[name]]
         if not sure:

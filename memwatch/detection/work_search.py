@@ -28,8 +28,10 @@ MOST_VARIANCE = 1e7
 FILLED = (0.05, 0.15)
 """Shares of a name's calls over which a cache fades that they fill."""
 ROUNDS = 4
-TIME = 0
+SECONDS = 0
 """The column of elapsed seconds."""
+EVEN = 10.0
+"""Variance of what comes and goes over that of what stays, for calls at a constant pace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,3 +254,12 @@ class Search:
         best = min(rests.values(), default=0.0)
         found = {name: self.better(rest, best) for name, rest in rests.items() if name in self.names}
         return dict(sorted(found.items(), key=itemgetter(1)))
+
+    def is_even(self, name: int) -> bool:
+        """Whether calls come at a constant pace: what differs from it is taken back, as a census cuts calls in two.
+
+        Then the calls say as much as the clock does, and that the one goes better with growth means nothing.
+        """
+        raw = Regression([self.columns[SECONDS], self.columns[name]], self.columns[name])
+        rest = raw.residuals(raw.fit([0]))
+        return likely_ratio([[1.0] * length for length in self.lengths], rest) >= EVEN
