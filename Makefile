@@ -3,7 +3,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 VENV = .venv/bin
 export DJANGO_SETTINGS_MODULE ?= project.settings
 
-.PHONY: run demo test test-sites matrix soak bench bench-leaks bench-fleet bench-sites lint docs reference changelog wheel lock screenshots clean
+.PHONY: run demo test test-sites matrix soak bench bench-leaks bench-fleet bench-sites bench-work lint docs reference changelog wheel lock screenshots clean
 
 run: .venv/.installed
 	@exec $(VENV)/python manage.py run_stack
@@ -54,6 +54,10 @@ bench-fleet: .venv/.installed-dev
 # Planted leaks in real sites, e.g. make bench-sites SITE=pulp LEAK=request INTERVAL=5 MINUTES=3.
 bench-sites: .venv/.installed-dev
 	$(VENV)/python -m benchmarks.sites $(SITE:%=--site=%) $(LEAK:%=--leak=%) $(INTERVAL:%=--interval=%) $(RATE:%=--rate=%) $(MINUTES:%=--minutes=%)
+
+# Which view or task leaks, over real servers, e.g. make bench-work PARTS=peaks; all of it takes an hour.
+bench-work: .venv/.installed-dev
+	$(VENV)/python -m benchmarks.work $(PARTS)
 
 # The documentation as a site, in docs/_build.
 docs: .venv/.installed-dev

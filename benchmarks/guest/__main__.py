@@ -57,11 +57,22 @@ def interval(pairs: list[Pair], ratio: Callable[[list[Pair]], float]) -> tuple[f
 def measure_load(
     folder: Path, *, interval_s: float, pairs: int, seconds: float, environment: Mapping[str, str] | None = None
 ) -> list[Pair]:
+    """Without memwatch and with it."""
+    return measure_pairs(
+        lambda: Host(folder, "nothing", environment=environment),
+        lambda: Host(folder, "on", interval_s=interval_s, environment=environment),
+        pairs=pairs,
+        seconds=seconds,
+    )
+
+
+def measure_pairs(
+    start_without: Callable[[], Host], start_within: Callable[[], Host], *, pairs: int, seconds: float
+) -> list[Pair]:
     """Both servers under load in turn, started anew every ``PAIRS_A_START`` pairs."""
     found: list[Pair] = []
     while len(found) < pairs:
-        without = Host(folder, "nothing", environment=environment)
-        within = Host(folder, "on", interval_s=interval_s, environment=environment)
+        without, within = start_without(), start_within()
         try:
             without.load(2)
             within.load(4)  # the first snapshot is over

@@ -9,20 +9,29 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
 SITE = Path(__file__).parent / "site"
 START_S = 30.0
+GTHREAD = ("--worker-class", "gthread", "--threads", "2", "--keep-alive", "60")
+SYNC = ("--worker-class", "sync")
+"""Closes the connection after each request."""
 
 
 class Host:
     """One gunicorn with one worker; ``has``: ``nothing``, memwatch switched ``off``, or ``on``."""
 
     def __init__(
-        self, folder: Path, has: str, *, interval_s: float = 60.0, environment: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        has: str,
+        *,
+        interval_s: float = 60.0,
+        environment: Mapping[str, str] | None = None,
+        worker: Sequence[str] = GTHREAD,
     ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -38,7 +47,7 @@ class Host:
             "MEMWATCH_SNAPSHOT_INTERVAL": str(interval_s),
             **(environment or {}),
         }
-        kind = ("--workers", "1", "--worker-class", "gthread", "--threads", "2", "--keep-alive", "60")
+        kind = ("--workers", "1", *worker)
         quiet = ("--log-level", "error", "--no-control-socket")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "host", "--bind", f"127.0.0.1:{self.port}", *kind, *quiet],

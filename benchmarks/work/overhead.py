@@ -1,0 +1,102 @@
+"""What measuring jobs costs: a site under load with it against without, and CPU time by heap."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.census.heap import build
+from benchmarks.guest.__main__ import interval, measure_pairs, p99_ratio, throughput_ratio
+from benchmarks.guest.host import SYNC, Host
+
+THROUGHPUT_LIMIT, P99_LIMIT = 0.99, 1.02
+MEDIAN_LIMIT_US, SHARE_LIMIT = 50.0, 0.01
+"""Of a job: microseconds in the median, and the share of its time in the mean."""
+HEAPS = (100_000, 1_000_000, 5_000_000)
+JOBS = ((0.001, 4_000), (0.020, 250))
+"""Seconds of a job, and how many."""
+ONE_MS = {"HOST_ROWS": "20"}
+"""Rows of the page that take a view about a millisecond."""
+
+
+def report_load(folder: Path, *, pairs: int, seconds: float) -> bool:
+    """Gunicorn's sync worker with a view of a millisecond; whether it is within the limits."""
+
+    def started(work: str) -> Host:
+        return Host(folder, "on", environment={**ONE_MS, "MEMWATCH_WORK": work}, worker=SYNC)
+
+    found = measure_pairs(lambda: started("off"), lambda: started("on"), pairs=pairs, seconds=seconds)
+    requests = sum(len(one) + len(other) for one, other in found)
+    each = statistics.median(took for without, _within in found for took in without) * 1e3
+    print(f"   sync worker, {pairs} pairs of {seconds:g} s, {requests} requests of {each:.1f} ms:")
+    throughput, p99 = throughput_ratio(found), p99_ratio(found)
+    low, high = interval(found, throughput_ratio)
+    p99_low, p99_high = interval(found, p99_ratio)
+    print(f"      throughput {throughput:.4f} ({low:.4f} to {high:.4f}), at least {THROUGHPUT_LIMIT}")
+    print(f"      p99        {p99:.4f} ({p99_low:.4f} to {p99_high:.4f}), at most {P99_LIMIT}", flush=True)
+    return throughput >= THROUGHPUT_LIMIT and p99 <= P99_LIMIT
+
+
+def report_heaps() -> bool:
+    """Each heap in a fresh process; whether all are within the limits."""
+    print("   objects     job     median     mean   of the job   blocks measured   peaks measured")
+    within = True
+    for objects in HEAPS:
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.work.overhead", str(objects)], capture_output=True, text=True, check=True
+        )
+        for row in json.loads(done.stdout):
+            fine = row["median_us"] <= MEDIAN_LIMIT_US and row["share"] <= SHARE_LIMIT
+            within &= fine
+            print(
+                f"   {objects:9,d} {row['job_s'] * 1e3:4.0f} ms {row['median_us']:7.1f} us {row['mean_us']:5.1f} us "
+                f"{row['share']:11.2%} {row['blocks']:16.0%} {row['peaks']:16.0%}{'' if fine else '   OVER'}",
+                flush=True,
+            )
+    print(f"      at most {MEDIAN_LIMIT_US:g} us in the median, and {SHARE_LIMIT:.0%} of the job")
+    return within
+
+
+def measured(objects: int) -> list[dict[str, Any]]:
+    """In this process, with so many objects more."""
+    from memwatch.agent.work import meter
+    from memwatch.records.work import VIEW
+
+    heap = build(objects)
+    rows = []
+    for seconds, count in JOBS:
+        meter.begin_process()
+        took = []
+        for _ in range(count):
+            began = time.thread_time()  # what other programs take meanwhile is not counted
+            job = meter.begin(VIEW, "shop:product")
+            took_s, entered = time.thread_time() - began, time.perf_counter()
+            while time.perf_counter() < entered + seconds:
+                str(entered)
+            began = time.thread_time()
+            assert job is not None
+            job.end()
+            took.append(took_s + time.thread_time() - began)
+        (figures,) = meter.take() or ()
+        rows.append({
+            "job_s": seconds, "median_us": statistics.median(took) * 1e6, "mean_us": statistics.fmean(took) * 1e6,
+            "share": statistics.fmean(took) / seconds, "blocks": figures.blocks_calls / count,
+            "peaks": figures.peak_calls / count,
+        })  # fmt: skip
+    assert heap
+    return rows
+
+
+def report(folder: Path, *, pairs: int, seconds: float) -> bool:
+    """Both; whether all is within its limits."""
+    heaps = report_heaps()
+    return report_load(folder, pairs=pairs, seconds=seconds) and heaps
+
+
+if __name__ == "__main__":
+    print(json.dumps(measured(int(sys.argv[1]))))

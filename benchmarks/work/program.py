@@ -1,0 +1,107 @@
+"""What a program of the benchmark says of itself: its server, its names, and the truth about its leaks."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+WEB = ("sync", "gthread", "asgi")
+POOLS = ("prefork", "threads", "gevent")
+SERVERS = (*WEB, *POOLS)
+HALVES = ("tuning", "scoring")
+
+TYPES = {
+    "objects": r"worksite\.leaks\.Kept",
+    "lines": r"worksite\.leaks\.Line",
+    "requests": r"django\.core\.handlers\.(wsgi\.WSGI|asgi\.ASGI)Request",
+    "rows": r"django\.contrib\.contenttypes\.models\.ContentType|django\.db\.models\.base\.ModelState",
+    "strings": r"untracked|(builtins\.)?str|worksite\.leaks\.STRINGS",
+    "cached": r"worksite\.leaks\.(Tariff|Price)",
+    "closures": r"(builtins\.)?(function|cell)|worksite\.leaks\.CLOSURES",
+    "ticks": r"worksite\.leaks\.Tick",
+}
+"""How a leak leaks, and the names of types under which it is rightly reported (all of the name)."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Leak:
+    """One planted leak."""
+
+    how: str
+    """A key of ``TYPES``."""
+    names: tuple[str, ...]
+    """Whose calls leave something behind: the culprits."""
+    every: int = 1
+    """It leaks at every so many calls."""
+    objects: tuple[int, int] = (1, 1)
+    """How many at a time: between these, at random."""
+
+    @property
+    def types(self) -> str:
+        """A regular expression."""
+        return TYPES[self.how]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Program:
+    """One load on the generated site."""
+
+    name: str
+    half: str
+    """``tuning``: rules are looked at with it; ``scoring``: they are not."""
+    server: str
+    names: Mapping[str, float]
+    """Of views or tasks, by how often they are called."""
+    leaks: tuple[Leak, ...] = ()
+    together: tuple[tuple[str, ...], ...] = ()
+    """Names that are always called one after the other: the weight of the first counts for all of them."""
+    ticking: str = ""
+    """``thread`` or ``timer``: keeps an object ten times a second, whatever is called."""
+    harmless: tuple[str, ...] = ()
+    """Of the site's ``HARMLESS``: they grow for a while, or come and go."""
+    per_second: float = 30.0
+    """Visits: a group that is called together is one."""
+    waves: bool = False
+    """Visits come and go with a period of twenty seconds, so that all names rise and fall at once."""
+    processes: int = 2
+    """Workers of a server, children of a pool."""
+
+    @property
+    def kind(self) -> str:
+        """As memwatch calls its jobs."""
+        return "view" if self.server in WEB else "task"
+
+    @property
+    def visits(self) -> list[tuple[tuple[str, ...], float]]:
+        """What is called at once, and how often."""
+        grouped = {name: group for group in self.together for name in group}
+        firsts = {group[0] for group in self.together}
+        return [
+            (grouped.get(name, (name,)), weight)
+            for name, weight in self.names.items()
+            if name not in grouped or name in firsts
+        ]
+
+    def inseparable(self, name: str) -> frozenset[str]:
+        """The names that no count of calls can tell from this one."""
+        return frozenset(next((group for group in self.together if name in group), (name,)))
+
+    def for_the_site(self) -> str:
+        """What the site reads, as JSON."""
+        wanted: dict[str, Any] = {
+            "server": self.server, "names": list(self.names), "ticking": self.ticking, "harmless": self.harmless,
+            "leaks": [dataclasses.asdict(leak) for leak in self.leaks],
+        }  # fmt: skip
+        return json.dumps(wanted)
+
+
+def zipf(names: Sequence[str], exponent: float = 1.0) -> dict[str, float]:
+    """The first is called most."""
+    return {name: 1 / rank**exponent for rank, name in enumerate(names, 1)}
+
+
+def evenly(names: Sequence[str]) -> dict[str, float]:
+    """All are called as often."""
+    return dict.fromkeys(names, 1.0)

@@ -1,0 +1,173 @@
+"""A program under its real server, and visits to it: requests of a few clients, or tasks sent through Redis."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import math
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from celery import Celery
+
+from benchmarks import servers
+from benchmarks.sites.load import Load
+from benchmarks.work.program import WEB, Program
+from tests.deployment.guest import Guest
+from tests.servers import RedisServer
+
+SITE = Path(__file__).parent / "site"
+ROOT = Path(__file__).parents[2]
+COMMAND_KEY = "of the benchmark of work"
+WAVE_S = 20.0
+DRAWN = 20_000
+"""Visits that are drawn before a run, longer than one is."""
+
+_GUNICORN = ("gunicorn", "worksite.wsgi", "--bind", "127.0.0.1:{port}", "--log-level", "warning", "--no-control-socket")
+_UVICORN = ("uvicorn", "worksite.asgi:application", "--port", "{port}", "--log-level", "warning")
+_CELERY = ("celery", "-A", "worksite.celery", "worker", "--loglevel", "WARNING", "--without-mingle",
+           "--without-gossip")  # fmt: skip
+
+
+def command(server: str, processes: int) -> tuple[str, ...]:
+    """What starts the site under it."""
+    count = str(processes)
+    return {
+        "sync": (*_GUNICORN, "--workers", count),
+        "gthread": (*_GUNICORN, "--workers", count, "--worker-class", "gthread", "--threads", "4"),
+        "asgi": (*_UVICORN, "--workers", count),
+        "prefork": (*_CELERY, "--concurrency", count),
+        "solo": (*_CELERY, "--pool", "solo"),
+        "threads": (*_CELERY, "--pool", "threads", "--concurrency", "4"),
+        "gevent": (*_CELERY, "--pool", "gevent", "--concurrency", "20"),
+    }[server]
+
+
+class Site(Guest):
+    """The generated site as one program wants it, started and stopped as the deployment tests' guest is."""
+
+    def __init__(
+        self, folder: Path, transport: str, *, program: str = "{}", interval_s: float = 1.0, broker: str = ""
+    ) -> None:
+        environment = {
+            "DJANGO_SETTINGS_MODULE": "worksite.settings",
+            "PYTHONPATH": f"{SITE}:{ROOT}",
+            "PYTHONWARNINGS": "ignore",
+            "MEMWATCH_COMMAND_KEY": COMMAND_KEY,
+            "MEMWATCH_SNAPSHOT_INTERVAL": f"{interval_s:g}",
+            "MEMWATCH_SERVICE": "site",
+            "WORK_PROGRAM": program,
+            **({"WORK_BROKER": broker} if broker else {}),
+        }
+        super().__init__(folder, transport, environment=environment)
+
+    def must_run(self) -> None:
+        """Raises :class:`AssertionError` with its log where it has ended."""
+        self._must_run()
+
+    def make_tables(self) -> None:
+        """Those that rows come from."""
+        self.run("django", "migrate", "auth", "-v0", "--skip-checks")
+
+    def serve(self, server: str, processes: int) -> None:
+        """Start it, and wait until it takes requests."""
+        self.start(*command(server, processes))
+        if server in WEB:
+            self.get("ready")
+
+
+@contextlib.contextmanager
+def broker_for(server: str) -> Iterator[str]:
+    """The address of a Redis of its own; empty for a web server."""
+    if server in WEB:
+        yield ""
+        return
+    redis: RedisServer | None = servers.redis()
+    if redis is None:
+        raise SystemExit("bench-work: redis-server is not installed: apt-get install redis-server")
+    redis.start()
+    try:
+        yield redis.url
+    finally:
+        redis.stop()
+
+
+class Client:
+    """One visitor: keeps its connection as long as the server does."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+
+    def visit(self, group: str) -> int:
+        """Ask for the pages of the group, one after the other; the last one's status, 0 where there was no answer."""
+        status = 0
+        for name in group.split():
+            try:
+                self._connection.request("GET", f"/{name.replace(':', '/')}")
+                answer = self._connection.getresponse()
+                answer.read()
+                status = answer.status
+            except (OSError, http.client.HTTPException):
+                self._connection.close()
+                return 0
+        return status
+
+
+class Sender:
+    """Sends the tasks of a group; all of them share one connection."""
+
+    def __init__(self, broker: str) -> None:
+        self._app = Celery("sender", broker=broker, set_as_current=False)
+        self._sending = threading.Lock()
+
+    def visit(self, group: str) -> int:
+        """Send them, one after the other; 200, or 0 where the broker was not there."""
+        try:
+            with self._sending:
+                for name in group.split():
+                    self._app.send_task(name, ignore_result=True)
+        except OSError:
+            return 0
+        return 200
+
+
+def drawn(program: Program, seed: int) -> list[str]:
+    """Groups of names, by chance and by their weights."""
+    chance = random.Random(f"{program.name} {seed}")
+    groups, weights = zip(*program.visits, strict=True)
+    return [" ".join(group) for group in chance.choices(groups, weights, k=DRAWN)]
+
+
+def in_waves(visit: Callable[[str], int], mean_pause_s: float, seed: int, *, waves: bool) -> Callable[[str], int]:
+    """Waits before each visit as visitors come, by chance; with ``waves`` from seldom to often and back."""
+    chance, began = random.Random(seed), time.monotonic()
+
+    def waited(group: str) -> int:
+        tide = 1.0
+        if waves:
+            tide = 0.15 + 0.85 * (1 + math.sin(2 * math.pi * (time.monotonic() - began) / WAVE_S))
+        time.sleep(min(5.0, chance.expovariate(1.0) * mean_pause_s / tide))
+        return visit(group)
+
+    return waited
+
+
+@contextlib.contextmanager
+def visited(program: Program, port: int, broker: str) -> Iterator[list[Load]]:
+    """Under load while it lasts."""
+    clients = 1 if broker else 4
+    sender = Sender(broker) if broker else None
+    loads = []
+    for number in range(clients):
+        visit = sender.visit if sender else Client(port).visit
+        pause_s = clients / program.per_second
+        paced = in_waves(visit, pause_s, number, waves=program.waves)
+        loads.append(Load(paced, drawn(program, number), per_second=1e6))
+    try:
+        yield loads
+    finally:
+        for load in loads:
+            load.stop()

@@ -1,0 +1,40 @@
+"""A task for each name of the program."""
+
+import os
+import time
+from typing import Any
+
+import django
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "worksite.settings")
+app = Celery("worksite")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+django.setup()
+
+from worksite.hog import take  # noqa: E402
+from worksite.jobs import job  # noqa: E402
+from worksite.program import PROGRAM  # noqa: E402
+
+WAIT_S = 0.004
+
+
+def _task(name: str) -> None:
+    run = job(name)
+
+    @app.task(name=name, bind=True)
+    def task(self: Any) -> None:
+        if PROGRAM["server"] != "prefork":
+            time.sleep(WAIT_S)  # others run meanwhile
+        run(self.request)
+
+
+for _name in PROGRAM["names"]:
+    _task(_name)
+
+
+@app.task(name="worksite.hog")
+def hog() -> int:
+    """Takes much memory for a moment."""
+    found: int = take()
+    return found

@@ -1,0 +1,103 @@
+"""The ordinary part of a job: rows, a rendered page, cycles, and what an application keeps for good reasons."""
+
+import collections
+import functools
+import hashlib
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.contenttypes.models import ContentType
+from django.template import engines
+
+from worksite.leaks import leaks_of, start_ticking
+from worksite.program import PROGRAM
+
+TEMPLATE = engines["django"].from_string(
+    "<table>{% for row in rows %}<tr><td>{{ row.number }}<td>{{ row.name|upper }}</tr>{% endfor %}</table>"
+)
+SESSION_S = 8.0
+_chance = random.Random(1)
+SESSIONS: dict[int, tuple[float, list[str]]] = {}
+RECENT: collections.deque[Any] = collections.deque(maxlen=300)
+_FULL = 400
+POOL: list[Any] = []
+
+
+class Row:
+    """A line of a page."""
+
+    def __init__(self, number: int) -> None:
+        self.number, self.name = number, f"article {number}"
+        self.me = self if number % 20 == 0 else None
+
+
+class Session:
+    """Of a visitor, for some seconds."""
+
+
+@functools.lru_cache(maxsize=300)
+def _looked_up(key: int) -> Row:
+    return Row(key)
+
+
+def _cache() -> None:
+    for _ in range(3):
+        _looked_up(_chance.randrange(3_000))
+
+
+def _sessions() -> None:
+    now = time.monotonic()
+    SESSIONS[_chance.randrange(10**9)] = (now + SESSION_S, [str(_chance.random()), str(now)])
+    for key in [key for key, (until, _kept) in list(SESSIONS.items()) if until < now]:
+        SESSIONS.pop(key, None)
+
+
+def _recent() -> None:
+    RECENT.append(Session())
+
+
+def _pool() -> None:
+    if len(POOL) < _FULL:
+        POOL.append(Session())
+
+
+def _garbage() -> None:
+    for _ in range(10):
+        row = Session()
+        row.me = row  # type: ignore[attr-defined]  # that is the cycle
+
+
+HARMLESS = {"cache": _cache, "sessions": _sessions, "recent": _recent, "pool": _pool, "garbage": _garbage}
+"""A cache with a bound, sessions that end, the last 300, a pool that fills, cycles."""
+
+
+def cost(name: str) -> int:
+    """How much of it: every name has its own."""
+    return 10 + hashlib.sha256(name.encode()).digest()[0] // 4
+
+
+def rows_of(name: str) -> list[Any]:
+    """From the database."""
+    return list(ContentType.objects.order_by("pk")[: 2 + cost(name) % 4])
+
+
+def ordinary(name: str) -> str:
+    """Everything of a job but its rows and its leak."""
+    start_ticking()
+    for harmless in PROGRAM["harmless"]:
+        HARMLESS[harmless]()
+    return TEMPLATE.render({"rows": [Row(number) for number in range(cost(name))]})
+
+
+def job(name: str) -> Callable[[object], str]:
+    """One job of that name."""
+    leak = leaks_of(name)
+
+    def run(request: object) -> str:
+        page, rows = ordinary(name), rows_of(name)
+        leak(request, rows)
+        return page
+
+    return run

@@ -1,0 +1,59 @@
+"""A view for each name of the program, and their addresses. ``shop:basket`` has a name; ``shop.views.basket`` none."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+from django.urls.resolvers import URLPattern
+
+from worksite.hog import take
+from worksite.jobs import cost, job
+from worksite.program import PROGRAM
+
+WAIT_S = 0.004
+
+
+def _view(name: str) -> Callable[..., Any]:
+    run = job(name)
+
+    def view(request: HttpRequest) -> HttpResponse:
+        if PROGRAM["server"] == "gthread":
+            time.sleep(WAIT_S)  # other threads run meanwhile
+        return HttpResponse(run(request))
+
+    async def asynchronous(request: HttpRequest) -> HttpResponse:
+        await asyncio.sleep(WAIT_S)
+        return HttpResponse(await sync_to_async(run)(request))
+
+    # Of those under ASGI, some are asynchronous and some are not.
+    found = asynchronous if PROGRAM["server"] == "asgi" and cost(name) % 2 else view
+    if "." in name:
+        found.__module__, found.__name__ = name.rsplit(".", 1)
+    return found
+
+
+def _patterns() -> list[Any]:
+    spaces: dict[str, list[URLPattern]] = {}
+    for name in PROGRAM["names"]:
+        space, _, own = name.rpartition(":")
+        found = path(name.replace(":", "/"), _view(name), name=own if space else None)
+        spaces.setdefault(space, []).append(found)
+    plain = spaces.pop("", [])
+    return [*plain, *(path("", include((found, space))) for space, found in spaces.items())]
+
+
+def hog(request: HttpRequest) -> HttpResponse:
+    """Takes much memory for a moment."""
+    return HttpResponse(str(take()))
+
+
+def ready(request: HttpRequest) -> HttpResponse:
+    """Whether it answers."""
+    return HttpResponse("yes")
+
+
+urlpatterns = [*_patterns(), path("hog", hog, name="hog"), path("ready", ready, name="ready")]
