@@ -89,6 +89,19 @@ _TUNING = (
         names=zipf(_of(9, tasks=True, begin=11), 0.8), ticking="thread",
         leaks=(Leak(how="lines", names=("orders.tasks.refund",), objects=(1, 3)),),
     ),
+    Program(
+        name="sync strings of six, steady", half="tuning", server="sync", names=evenly(_of(6, begin=10)), steady=True,
+        leaks=(Leak(how="strings", names=("account:login",)),), harmless=("cache", "sessions"),
+    ),
+    Program(
+        name="prefork three leaks of eight, steady", half="tuning", server="prefork", steady=True,
+        names=evenly(_of(8, tasks=True, begin=6)),
+        leaks=(
+            Leak(how="objects", names=("stock.tasks.count",)),
+            Leak(how="lines", names=("crm.push",), objects=(2, 2)),
+            Leak(how="cached", names=("orders.tasks.refund",)),
+        ),
+    ),
 )  # fmt: skip
 
 _SCORING = (
@@ -153,6 +166,18 @@ _SCORING = (
     Program(
         name="gevent timer of eight", half="scoring", server="gevent", names=evenly(_of(8, tasks=True, begin=1)),
         ticking="timer", harmless=("recent",), processes=1,
+    ),
+    Program(
+        name="sync rows of seven, steady", half="scoring", server="sync", names=evenly(_of(7, begin=18)), steady=True,
+        leaks=(Leak(how="rows", names=("account.views.returns",)),), harmless=("recent", "pool"),
+    ),
+    Program(
+        name="prefork two leaks of six, steady", half="scoring", server="prefork", steady=True, processes=1,
+        names=zipf(_of(6, tasks=True, begin=22), 0.5),
+        leaks=(
+            Leak(how="objects", names=("stock.tasks.move",)),
+            Leak(how="closures", names=("orders.tasks.archive",), objects=(3, 3)),
+        ),
     ),
 )  # fmt: skip
 

@@ -65,6 +65,8 @@ class Program:
     """Visits: a group that is called together is one."""
     waves: bool = False
     """Visits come and go with a period of twenty seconds, so that all names rise and fall at once."""
+    steady: bool = False
+    """Visits come one after the other at the same pace and in the same turn: no name's calls vary."""
     processes: int = 2
     """Workers of a server, children of a pool."""
 

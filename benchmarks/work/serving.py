@@ -8,7 +8,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from celery import Celery
@@ -135,21 +135,33 @@ class Sender:
 
 
 def drawn(program: Program, seed: int) -> list[str]:
-    """Groups of names, by chance and by their weights."""
+    """Groups of names: by chance and by their weights, or in turn."""
     chance = random.Random(f"{program.name} {seed}")
     groups, weights = zip(*program.visits, strict=True)
+    if program.steady:
+        return list(in_turn([" ".join(group) for group in groups], weights))
     return [" ".join(group) for group in chance.choices(groups, weights, k=DRAWN)]
 
 
-def in_waves(visit: Callable[[str], int], mean_pause_s: float, seed: int, *, waves: bool) -> Callable[[str], int]:
-    """Waits before each visit as visitors come, by chance; with ``waves`` from seldom to often and back."""
+def in_turn(groups: Sequence[str], weights: Sequence[float]) -> Iterator[str]:
+    """As evenly as the weights allow."""
+    due = [0.0] * len(groups)
+    for _ in range(DRAWN):
+        due = [sofar + weight for sofar, weight in zip(due, weights, strict=True)]
+        chosen = due.index(max(due))
+        due[chosen] -= sum(weights)
+        yield groups[chosen]
+
+
+def paced(visit: Callable[[str], int], program: Program, mean_pause_s: float, seed: int) -> Callable[[str], int]:
+    """Waits before each visit: as visitors come, by chance; from seldom to often and back; or always as long."""
     chance, began = random.Random(seed), time.monotonic()
 
     def waited(group: str) -> int:
-        tide = 1.0
-        if waves:
+        tide, length = 1.0, 1.0 if program.steady else chance.expovariate(1.0)
+        if program.waves:
             tide = 0.15 + 0.85 * (1 + math.sin(2 * math.pi * (time.monotonic() - began) / WAVE_S))
-        time.sleep(min(5.0, chance.expovariate(1.0) * mean_pause_s / tide))
+        time.sleep(min(5.0, length * mean_pause_s / tide))
         return visit(group)
 
     return waited
@@ -158,14 +170,13 @@ def in_waves(visit: Callable[[str], int], mean_pause_s: float, seed: int, *, wav
 @contextlib.contextmanager
 def visited(program: Program, port: int, broker: str) -> Iterator[list[Load]]:
     """Under load while it lasts."""
-    clients = 1 if broker else 4
+    clients = 1 if broker or program.steady else 4
     sender = Sender(broker) if broker else None
     loads = []
     for number in range(clients):
         visit = sender.visit if sender else Client(port).visit
-        pause_s = clients / program.per_second
-        paced = in_waves(visit, pause_s, number, waves=program.waves)
-        loads.append(Load(paced, drawn(program, number), per_second=1e6))
+        waiting = paced(visit, program, clients / program.per_second, number)
+        loads.append(Load(waiting, drawn(program, number), per_second=1e6))
     try:
         yield loads
     finally:
