@@ -18,6 +18,8 @@ BENCHMARKS = {
     "diagnosis": "recordings: the pauses of a referrers pass, requests before, during and after",
     "promises": "what the documentation promises in seconds, on a heap of a million objects",
     "guest": "a Django view in gunicorn with the agent and without",
+    "work.overhead": "jobs measured and not: a view in gunicorn, and microseconds a job by size of the heap",
+    "work.peaks": "300 MB for 50 ms, in every pool where one job runs at a time",
     "pages": "the admin's pages over a million snapshots in PostgreSQL, against Django's default change list",
     "leaks.lives": "fleets of recycled workers, against life by life",
     "leaks.shapes": "verdicts on generated series, against the reference's rule",

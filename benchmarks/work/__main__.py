@@ -8,9 +8,8 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from benchmarks.work import overhead, peaks, scoring
 from benchmarks.work.catalogue import PROGRAMS
 from benchmarks.work.program import HALVES, Program
 
-PARTS = ("programs", "overhead", "peaks")
 AT_ONCE = 2
 INTERVALS = 110
 BEGAN = time.monotonic()
@@ -82,10 +80,17 @@ def _run(program: Program, chosen: argparse.Namespace) -> dict[str, Any] | None:
     return found
 
 
+RUN: dict[str, Callable[[argparse.Namespace], bool]] = {
+    "programs": programs,
+    "overhead": lambda _chosen: not overhead.main([]),
+    "peaks": lambda _chosen: not peaks.main(),
+}
+
+
 def main() -> int:
     """All parts, or those named; 1 where one misses its limit."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.work", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all when none is given")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(RUN)}; all when none is given")
     parser.add_argument("--half", choices=HALVES, help="of the programs (default: both)")
     parser.add_argument(
         "--only", action="append", choices=PROGRAMS, metavar="PROGRAM", help="several times for several"
@@ -95,27 +100,18 @@ def main() -> int:
     parser.add_argument("--save", type=Path, metavar="FOLDER", help="keep the programs' reports in this folder")
     parser.add_argument("--saved", type=Path, metavar="FOLDER", help="judge the reports kept there, and run nothing")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was said into this file")
-    parser.add_argument("--pairs", type=int, default=18, help="of the overhead's load (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=6.0, help="of each side of a pair (default: %(default)g)")
     chosen = parser.parse_args()
-    unknown = set(chosen.parts) - set(PARTS)
+    unknown = set(chosen.parts) - set(RUN)
     if unknown:
-        parser.error(f"no part {', '.join(sorted(unknown))}: there are {', '.join(PARTS)}")
+        parser.error(f"no part {', '.join(sorted(unknown))}: there are {', '.join(RUN)}")
     # A kill ends it like Ctrl-C: what was started is stopped by the context managers.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    parts = chosen.parts or PARTS
+    parts = chosen.parts or RUN
     within = []
-    with tempfile.TemporaryDirectory(prefix="memwatch-bench-", ignore_cleanup_errors=True) as folder:
-        for part in PARTS:
-            if part not in parts:
-                continue
+    for part, run in RUN.items():
+        if part in parts:
             say(part)
-            if part == "programs":
-                within.append(programs(chosen))
-            elif part == "overhead":
-                within.append(overhead.report(Path(folder), pairs=chosen.pairs, seconds=chosen.seconds))
-            else:
-                within.append(peaks.report(Path(folder)))
+            within.append(run(chosen))
     return 0 if all(within) else 1
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.work.program import TYPES, Program
 from benchmarks.work.program import Leak as Planted
-from benchmarks.work.serving import COMMAND_KEY
+from benchmarks.work.serving import COMMAND_KEY, SERVICE
 
 
 def make_database(folder: Path, transport: str, interval_s: float, *, looks: bool) -> None:
@@ -47,6 +47,14 @@ def judge(now: datetime) -> None:
     from memwatch.services.leaks import judging
 
     judging.detect(now)
+
+
+def name_work_again(now: datetime) -> None:
+    """With all that has arrived: what was named when a leak opened stands for minutes, and a run has few of them."""
+    from memwatch.services.leaks import work_culprits
+
+    while work_culprits.refresh(now + work_culprits.EVERY) == work_culprits.AT_ONCE:
+        pass
 
 
 def rejected() -> list[str]:
@@ -89,7 +97,21 @@ def _answer(program: Program, planted: Planted, leaks: list[dict[str, Any]]) -> 
         mine = [leak for leak in leaks if not leak["ticks"]]
     if mine:
         return {"how": planted.how, "leak": mine[0]["type"], **{key: mine[0][key] for key in _SAID}}
-    return {"how": planted.how, "leak": None, **_said(None)}
+    return {"how": planted.how, "leak": None, **_said(asked(program, planted))}
+
+
+def asked(program: Program, planted: Planted) -> dict[str, Any]:
+    """What the attribution says of a type, or of a container, of which no leak is open."""
+    from memwatch.models import Leak, Service, Snapshot
+    from memwatch.services.leaks import work_culprits
+
+    name, kind, evidence = planted.asked, Leak.Kind.OBJECTS, {}
+    if program.server == "asgi":
+        name = name.replace("wsgi.WSGI", "asgi.ASGI")
+    if name.isupper() or name.rpartition(".")[2].isupper():
+        kind, evidence = Leak.Kind.UNTRACKED, {"container": {"name": name}}
+    service, last = Service.objects.get(name=SERVICE), Snapshot.objects.latest("timestamp").timestamp
+    return work_culprits.explain(Leak(service=service, kind=kind, object_type=name, evidence=evidence), last)
 
 
 _SAID = ("named", "figures", "share", "remark")
@@ -101,7 +123,13 @@ def _is(types: str, *names: str) -> bool:
 
 def _said(work: Any) -> dict[str, Any]:
     """The names in their order, and the first one's figures as texts."""
-    return {"named": [], "figures": "", "share": "-", "remark": ""}
+    culprits = (work or {}).get("culprits") or []
+    named = [each["name"] for culprit in culprits for each in culprit["works"]]
+    if not named:
+        return {"named": [], "figures": "", "share": "-", "remark": (work or {}).get("remark") or "nothing"}
+    first = culprits[0]
+    figures = f"{first['per_call']:.3g} ({first['low']:.3g} to {first['high']:.3g}), {first['source']}"
+    return {"named": named, "figures": figures, "share": f"{first['share']:.0%}", "remark": work["remark"]}
 
 
 def calls_counted() -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ MEDIAN_LIMIT_US, SHARE_LIMIT = 50.0, 0.01
 HEAPS = (100_000, 1_000_000, 5_000_000)
 JOBS = ((0.001, 4_000), (0.020, 250))
 """Seconds of a job, and how many."""
+PAIRS, SECONDS = 18, 6.0
 ONE_MS = {"HOST_ROWS": "20"}
 """Rows of the page that take a view about a millisecond."""
 
@@ -48,7 +51,10 @@ def report_heaps() -> bool:
     within = True
     for objects in HEAPS:
         done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.work.overhead", str(objects)], capture_output=True, text=True, check=True
+            [sys.executable, "-m", "benchmarks.work.overhead", "--objects", str(objects)],
+            capture_output=True,
+            text=True,
+            check=True,
         )
         for row in json.loads(done.stdout):
             fine = row["median_us"] <= MEDIAN_LIMIT_US and row["share"] <= SHARE_LIMIT
@@ -98,5 +104,19 @@ def report(folder: Path, *, pairs: int, seconds: float) -> bool:
     return report_load(folder, pairs=pairs, seconds=seconds) and heaps
 
 
+def main(arguments: list[str] | None = None) -> int:
+    """1 where a limit is missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.work.overhead", description=__doc__)
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="of load (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of each side of a pair (default: %(default)g)")
+    parser.add_argument("--objects", type=int, help=argparse.SUPPRESS)
+    chosen = parser.parse_args(arguments)
+    if chosen.objects is not None:
+        print(json.dumps(measured(chosen.objects)))
+        return 0
+    with tempfile.TemporaryDirectory(prefix="memwatch-bench-") as folder:
+        return 0 if report(Path(folder), pairs=chosen.pairs, seconds=chosen.seconds) else 1
+
+
 if __name__ == "__main__":
-    print(json.dumps(measured(int(sys.argv[1]))))
+    sys.exit(main())

@@ -24,6 +24,17 @@ TYPES = {
 }
 """How a leak leaks, and the names of types under which it is rightly reported (all of the name)."""
 
+ASKED = {
+    "objects": "worksite.leaks.Kept",
+    "lines": "worksite.leaks.Line",
+    "requests": "django.core.handlers.wsgi.WSGIRequest",
+    "rows": "django.contrib.contenttypes.models.ContentType",
+    "strings": "worksite.leaks.STRINGS",
+    "cached": "worksite.leaks.Tariff",
+    "closures": "cell",
+}
+"""The type, or the container, that the attribution is asked for where no leak was opened."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Leak:
@@ -42,6 +53,11 @@ class Leak:
     def types(self) -> str:
         """A regular expression."""
         return TYPES[self.how]
+
+    @property
+    def asked(self) -> str:
+        """See ``ASKED``."""
+        return ASKED[self.how]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

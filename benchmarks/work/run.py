@@ -99,6 +99,7 @@ def judged(
         visits, failed = len(done), sum(request.status != 200 for request in done)
     if last is not None:
         judging.judge(last)
+        judging.name_work_again(last)
     return {
         "program": program.name, "visits": visits, "failed": failed, "rejected": judging.rejected(),
         **judging.outcome(program),

@@ -21,7 +21,7 @@ from tests.servers import RedisServer
 
 SITE = Path(__file__).parent / "site"
 ROOT = Path(__file__).parents[2]
-COMMAND_KEY = "of the benchmark of work"
+SERVICE, COMMAND_KEY = "site", "of the benchmark of work"
 WAVE_S = 20.0
 DRAWN = 20_000
 """Visits that are drawn before a run, longer than one is."""
@@ -58,7 +58,7 @@ class Site(Guest):
             "PYTHONWARNINGS": "ignore",
             "MEMWATCH_COMMAND_KEY": COMMAND_KEY,
             "MEMWATCH_SNAPSHOT_INTERVAL": f"{interval_s:g}",
-            "MEMWATCH_SERVICE": "site",
+            "MEMWATCH_SERVICE": SERVICE,
             "WORK_PROGRAM": program,
             **({"WORK_BROKER": broker} if broker else {}),
         }
