@@ -303,3 +303,8 @@ def look_for(type_name: str) -> None:
 def made() -> list[Made]:
     """:meth:`Meter.made`; empty where jobs are not measured."""
     return [] if _meter is None else _meter.made()
+
+
+def waiting() -> bool:
+    """Whether a job has ended since the last :func:`take`."""
+    return _meter is not None and _meter.totals.waiting

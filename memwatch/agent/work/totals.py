@@ -47,6 +47,11 @@ class Totals:
             finally:
                 self._guard.release()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a job has ended since the last :meth:`take`."""
+        return bool(self._rows or self._ended)
+
     def take(self) -> tuple[WorkFigures, ...] | None:
         """Everything since the last call; ``None`` where no job has ended. For the agent's thread."""
         if not self._guard.acquire(timeout=0.05):
