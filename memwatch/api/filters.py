@@ -22,7 +22,10 @@ from memwatch.models import (
     Service,
     Severity,
     Snapshot,
+    WorkName,
+    WorkRollup,
 )
+from memwatch.queries import work
 
 
 def _named(choices: Iterable[tuple[str, Any]]) -> dict[str, str]:
@@ -225,3 +228,38 @@ class RecordingFilter(filters.FilterSet):
     class Meta:
         model = Recording
         fields: tuple[str, ...] = ()
+
+
+class WorkFilter(filters.FilterSet):
+    service = _service()
+    kind = AnyOf(field_name="work__kind", choices=WorkName.Kind.choices, label="Kind")
+    name = TypeFilter(field_name="work__name", label="Name; * at either end stands for anything")
+    since = TimeFilter(
+        label="From the hour of this time on, ISO 8601; a day before until by default", error_messages=_TIME
+    )
+    until = TimeFilter(label="Before this time, ISO 8601; now by default", error_messages=_TIME)
+
+    class Meta:
+        model = WorkRollup
+        fields: tuple[str, ...] = ()
+
+    def is_valid(self) -> bool:
+        """Also whether the range has a length."""
+        valid: bool = super().is_valid()
+        if valid and self._since >= self._until:
+            self.form.add_error("until", "give a time after since")
+            return False
+        return valid
+
+    def filter_queryset(self, queryset: QuerySet[WorkRollup]) -> QuerySet[WorkRollup]:
+        for name in ("service", "kind", "name"):
+            queryset = self.filters[name].filter(queryset, self.form.cleaned_data[name])
+        return work.within(queryset, self._since, self._until)
+
+    @property
+    def _until(self) -> datetime:
+        return self.form.cleaned_data["until"] or datetime.now(UTC)
+
+    @property
+    def _since(self) -> datetime:
+        return self.form.cleaned_data["since"] or self._until - work.USUAL

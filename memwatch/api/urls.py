@@ -10,6 +10,7 @@ from memwatch.api.views.fleet import CommandView, ProcessView, ServiceView, Stat
 from memwatch.api.views.notifications import NotificationView
 from memwatch.api.views.recordings import RecordingView
 from memwatch.api.views.token import TokenView
+from memwatch.api.views.work import WorkView
 
 app_name = "memwatch-api"
 
@@ -23,6 +24,7 @@ router.register("alerts", AlertView, basename="alert")
 router.register("notifications", NotificationView, basename="notification")
 router.register("commands", CommandView, basename="command")
 router.register("recordings", RecordingView, basename="recording")
+router.register("work", WorkView, basename="work")
 
 urlpatterns = [
     path("v1/stats/", StatsView.as_view({"get": "list"}), name="stats"),

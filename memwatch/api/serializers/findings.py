@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from memwatch.api.filters import ALERT_STATES
 from memwatch.api.serializers.figures import Time
+from memwatch.api.serializers.work import CulpritSerializer, culprits_of
 from memwatch.models import Alert, Leak, LeakEvent, Severity
 
 
@@ -40,6 +42,7 @@ class LeakSerializer(serializers.Serializer[Leak]):
     )
     verdict = serializers.CharField(help_text="What leaks, in one sentence")
     evidence = serializers.DictField(help_text="Every statistic, what each rule found, and the rule that decided")
+    work = serializers.SerializerMethodField(help_text="The views, tasks and commands that explain its growth")
     started_at = Time(allow_null=True, help_text="When the growth began")
     detection_time = Time(source="detected_at")
     last_seen_at = Time(help_text="When memwatch last judged it to be a leak")
@@ -48,6 +51,11 @@ class LeakSerializer(serializers.Serializer[Leak]):
     expected_growth = serializers.IntegerField(
         source="expected_growth_id", allow_null=True, help_text="Id of the expected growth that suppresses it"
     )
+
+    @extend_schema_field(CulpritSerializer(many=True))
+    def get_work(self, leak: Leak) -> list[dict[str, Any]]:
+        """As its evidence has it; none where nothing explains it."""
+        return culprits_of(leak.evidence)
 
 
 class LeakEventSerializer(serializers.Serializer[LeakEvent]):
