@@ -7,11 +7,23 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Max, Model, Q, QuerySet
+from django.db.models import Exists, Max, Model, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from memwatch.conf import Settings, get_settings
-from memwatch.models import Alert, Baseline, Command, Leak, Process, Recording, RejectedReport, Snapshot, SnapshotRollup
+from memwatch.models import (
+    Alert,
+    Baseline,
+    Command,
+    Leak,
+    Process,
+    Recording,
+    RejectedReport,
+    Snapshot,
+    SnapshotRollup,
+    WorkName,
+    WorkRollup,
+)
 from memwatch.queries.disk_usage import Room
 from memwatch.services.locking import writing
 from memwatch.services.recordings import storage
@@ -32,6 +44,9 @@ class PruneResult:
     snapshots: int = 0
     hourly_rollups: int = 0
     daily_rollups: int = 0
+    hourly_work: int = 0
+    daily_work: int = 0
+    work_names: int = 0
     leaks: int = 0
     alerts: int = 0
     processes: int = 0
@@ -98,6 +113,15 @@ def _steps(settings: Settings, now: datetime) -> list[_Step]:
             SnapshotRollup.objects.filter(period=period.DAY, start__lt=daily), _deleter(SnapshotRollup),
         ),
         _Step(
+            "hourly_work", "hours of work",
+            WorkRollup.objects.filter(period=period.HOUR, start__lt=hourly), _deleter(WorkRollup),
+        ),
+        _Step(
+            "daily_work", "days of work",
+            WorkRollup.objects.filter(period=period.DAY, start__lt=daily), _deleter(WorkRollup),
+        ),
+        _Step("work_names", "names of work", _unused_names(), _delete_names),
+        _Step(
             "alerts", "cleared alerts", Alert.objects.filter(cleared_at__lt=findings), _deleter(Alert), 500,
         ),
         _Step(
@@ -156,6 +180,17 @@ def _delete_snapshots(ids: list[int]) -> int:
     Process.objects.filter(last_snapshot__in=ids, ended_at__isnull=False).update(last_snapshot=None)
     Command.objects.filter(snapshot__in=ids).update(snapshot=None)
     deleted, _ = Snapshot.objects.filter(pk__in=ids).delete()
+    return deleted
+
+
+def _unused_names() -> QuerySet[WorkName]:
+    return WorkName.objects.exclude(Exists(WorkRollup.objects.filter(work=OuterRef("pk"))))
+
+
+def _delete_names(ids: list[int]) -> int:
+    """Locked first, so that none goes that an ingest is about to use; one that comes later draws the name again."""
+    locked = list(WorkName.objects.select_for_update().filter(pk__in=ids).values_list("pk", flat=True))
+    deleted, _ = _unused_names().filter(pk__in=locked).delete()
     return deleted
 
 

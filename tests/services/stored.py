@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from memwatch.models import Baseline, ObjectType, Process, Service, Snapshot
+from memwatch.models import Baseline, ObjectType, Process, Service, Snapshot, WorkName, WorkRollup
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -93,3 +93,20 @@ def growing(
         return {"types": {name: 500 + int(grown) + wobble}}
 
     return figures
+
+
+def store_work(
+    process: Process,
+    start: datetime,
+    name: str = "shop.tasks.sync",
+    *,
+    kind: str = "task",
+    period: str = "hour",
+    **figures: Any,
+) -> WorkRollup:
+    """What the calls of one name took in the hour or the day from ``start`` on, ten of them if nothing else is said."""
+    work, _ = WorkName.objects.get_or_create(kind=kind, name=name)
+    peak = process if figures.get("peak_calls") else None
+    return WorkRollup.objects.create(
+        service=process.service, work=work, period=period, start=start, peak_process=peak, **{"calls": 10, **figures}
+    )  # fmt: skip

@@ -20,11 +20,23 @@ from memwatch.models import (
     RejectedReport,
     Snapshot,
     SnapshotRollup,
+    WorkName,
+    WorkRollup,
 )
 from memwatch.services import retention
 from memwatch.services.retention import PruneResult, prune
 from memwatch.services.rollups import roll_up
-from tests.services.stored import MINUTE, NOON, QUOTE, end_process, growing, store_process, store_snapshots, type_id
+from tests.services.stored import (
+    MINUTE,
+    NOON,
+    QUOTE,
+    end_process,
+    growing,
+    store_process,
+    store_snapshots,
+    store_work,
+    type_id,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -167,6 +179,25 @@ def test_old_roll_ups_go():
         )
     result = prune(NOON)
     assert (result.hourly_rollups, result.daily_rollups) == (1, 1)
+
+
+def test_old_work_goes_and_a_name_goes_with_the_last_of_it():
+    process = store_process(started=NOON - 500 * DAY)
+    for period, age in (("hour", 29), ("hour", 32), ("day", 399), ("day", 402)):
+        store_work(process, NOON - age * DAY, period=period)
+    store_work(process, NOON - 402 * DAY, "shop.tasks.gone", period="day")
+    result = prune(NOON)
+    assert (result.hourly_work, result.daily_work, result.work_names, result.deleted) == (1, 2, 1, 4)
+    assert sorted((NOON - row.start).days for row in WorkRollup.objects.all()) == [29, 399]
+    assert WorkName.objects.get().name == "shop.tasks.sync"
+
+
+def test_a_process_that_goes_leaves_the_work_of_its_service():
+    process = store_process(started=NOON - 500 * DAY)
+    store_work(process, NOON - DAY, peak_calls=3, peak_kib_max=90_000)
+    end_process(process, NOON - 420 * DAY)
+    assert prune(NOON).processes == 1
+    assert (WorkRollup.objects.get().peak_kib_max, WorkRollup.objects.get().peak_process) == (90_000, None)
 
 
 def test_progress_counts_up_to_the_whole():

@@ -13,7 +13,7 @@ from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from django.db import InterfaceError, OperationalError, ProgrammingError
+from django.db import IntegrityError, InterfaceError, OperationalError, ProgrammingError
 from django.utils import timezone
 
 from memwatch.conf import get_settings
@@ -238,8 +238,10 @@ def _store(reports: Sequence[Report], now: datetime) -> IngestResult:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             stored = store(reports, now=now, interval_s=get_settings().snapshot_interval)
-        except OperationalError as error:
-            if "deadlock" not in str(error).lower() or attempt == _ATTEMPTS:
+        except (OperationalError, IntegrityError) as error:
+            # A row that this one refers to may have been pruned since it was looked up: it is drawn again.
+            passing = isinstance(error, IntegrityError) or "deadlock" in str(error).lower()
+            if not passing or attempt == _ATTEMPTS:
                 raise
         else:
             return IngestResult(reports=len(reports), snapshots=stored.snapshots, duplicates=stored.duplicates)

@@ -10,12 +10,14 @@ import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import InternalError
 
-from memwatch.models import Baseline, ObjectType, Process, RejectedReport, Service, Snapshot
+from memwatch.models import Baseline, ObjectType, Process, RejectedReport, Service, Snapshot, WorkName, WorkRollup
 from memwatch.queries import counters, figures_of, fleet
 from memwatch.queries.snapshot_mapping import columns_of
 from memwatch.records import MemorySnapshot
+from memwatch.records.work import TASK, WorkFigures
 from memwatch.sampling.identity import OutsideProcess
-from memwatch.services.ingest import processes, reader, writer
+from memwatch.services import retention
+from memwatch.services.ingest import processes, reader, work, writer
 from memwatch.services.ingest import reader as rejects
 from memwatch.services.ingest.reader import READ_AT_ONCE, IngestResult, ingest_reports
 from memwatch.transport import Hub
@@ -430,3 +432,23 @@ def test_a_batch_that_moves_baselines_and_teaches_them_costs_few_queries(
         figures, pid = figures_of(baseline), baseline.process.pid
         assert (baseline.timestamp, figures.rss_mb) == (at(300), pid)
         assert figures.top_objects == counted(2 * pid, **{"shop.Quote": pid})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_name_of_work_that_is_pruned_while_its_report_is_stored_is_drawn_again(
+    hub: Hub, send: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up = []
+
+    def intern(*arguments: Any, original: Any = work.intern) -> Any:
+        found = original(*arguments)
+        if not looked_up:
+            looked_up.append(retention.prune(at(0)).work_names)
+        return found
+
+    monkeypatch.setattr(work, "intern", intern)
+    send(report(snapshots={0: snapshot(work=(WorkFigures(TASK, "shop.tasks.sync", calls=7),))}))
+    assert ingest_reports(hub=hub, now=at(6)) == IngestResult(reports=1, snapshots=1)
+    assert looked_up == [1]
+    assert set(WorkRollup.objects.values_list("work__name", "calls")) == {("shop.tasks.sync", 7)}
+    assert Snapshot.objects.get().work == {str(WorkName.objects.get().pk): 7}
