@@ -95,6 +95,7 @@ OF_ALERTS = {
     Alert.Type.GC_SPIKE: "MemoryGCSpike",
     Alert.Type.LEAK: LEAK,
     Alert.Type.BASELINE_DRIFT: "MemoryBaselineDriftHigh",
+    Alert.Type.JOB_PEAK: "MemwatchJobPeak",
 }
 """The runbook of each alert."""
 

@@ -8,6 +8,13 @@ from collections.abc import Mapping
 from memwatch.thresholds import HOLD, Hold
 
 LEVELS = ("_warning", "_critical")
+LIMIT_WORDS = {
+    "setting": "HEAP_LIMIT_MB",
+    "cgroup": "container limit",
+    "rlimit": "the process's own limit",
+    "host": "the host's memory",
+}
+"""Limits by where they come from, in words."""
 
 
 def episode_of(alert_type: str, subject: str) -> str:
@@ -82,11 +89,49 @@ class LeakView:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """A process in which a call took much memory. It may have ended since."""
+
+    id: int
+    name: str
+    """E.g. ``web-1 on a``."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class JobView:
+    """What the calls of one view, task or command of a service took at their peaks within the last hour."""
+
+    service_id: int
+    service: str
+    kind: str
+    name: str
+    rise_mb: float
+    """The most that resident memory rose during a call."""
+    rise_in: Place | None = None
+    usual_mb: float | None = None
+    """What such a rise hardly ever exceeds; ``None`` where too few calls were measured."""
+    peak_mb: float = 0.0
+    """The highest resident memory of a process during a call."""
+    peak_in: Place | None = None
+    limit_mb: float | None = None
+    """What that process may grow to."""
+    limit_source: str | None = None
+    container_mb: float | None = None
+    """That peak and what the others in its container use."""
+    container_limit_mb: float | None = None
+
+    @property
+    def subject(self) -> str:
+        return f"work:{self.service_id}:{self.kind}:{self.name}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Fleet:
     """All that is judged in one run."""
 
     processes: tuple[ProcessView, ...] = ()
     leaks: tuple[LeakView, ...] = ()
+    jobs: tuple[JobView, ...] = ()
     raised: Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
     """Severity of each alert that is raised now, by (type, subject)."""
 

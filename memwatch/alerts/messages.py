@@ -40,6 +40,7 @@ UNITS = {
     "gc_spike": "collections a second",
     "leak": "% growth",
     "baseline_drift": "% above the baseline",
+    "job_peak": "% of the limit",
 }
 """The unit of an alert's value and threshold, by type."""
 

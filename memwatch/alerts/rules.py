@@ -8,19 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from memwatch import thresholds
-from memwatch.alerts.inputs import Finding, Fleet, LeakView, ProcessView, leak_subject
+from memwatch.alerts.inputs import LIMIT_WORDS, Finding, Fleet, LeakView, ProcessView, leak_subject
+from memwatch.alerts.job_peaks import JobPeakRule
 from memwatch.conf import Settings
 from memwatch.records import SEVERITIES
 from memwatch.thresholds import Crossing
 
 WARM_UP_S = 600.0
 """Imports, first requests and pools fill a process in its first minutes: growth is not counted from then."""
-_LIMITS = {
-    "setting": "HEAP_LIMIT_MB",
-    "cgroup": "container limit",
-    "rlimit": "the process's own limit",
-    "host": "the host's memory",
-}
 
 
 class Rule(Protocol):
@@ -44,7 +39,7 @@ class HeapRule:
                 "heap",
                 process.heap_percent,
                 process.heap_size_mb or 0.0,
-                f" ({_LIMITS.get(process.heap_limit_source or '', 'limit')})",
+                f" ({LIMIT_WORDS.get(process.heap_limit_source or '', 'limit')})",
                 warning=limits.heap_warning_percent,
                 critical=limits.heap_critical_percent,
                 hold=fleet.hold(subject_of(process)),
@@ -179,7 +174,15 @@ class DriftRule:
             )
 
 
-RULES: tuple[Rule, ...] = (HeapRule(), ContainerRule(), GrowthRateRule(), GcSpikeRule(), LeakRule(), DriftRule())
+RULES: tuple[Rule, ...] = (
+    HeapRule(),
+    ContainerRule(),
+    GrowthRateRule(),
+    GcSpikeRule(),
+    LeakRule(),
+    DriftRule(),
+    JobPeakRule(),
+)
 """Every rule, in the order in which their alerts are raised."""
 
 

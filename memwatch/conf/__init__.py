@@ -54,7 +54,7 @@ class Settings:
     """The memory limit of a process. Default: the smallest of the container's limit, the rlimits and the host's
     memory."""
     heap_warning_percent: float = 80.0
-    """Percent of the limit from which a process's heap, or its container, raises a warning."""
+    """Percent of the limit from which a process's heap, its container, or the peak of a job raises a warning."""
     heap_critical_percent: float = 90.0
     """Percent of the limit from which that alert is critical."""
     growth_rate_warning: float = 10.0

@@ -68,6 +68,15 @@ class WorkRollup(models.Model):
         verbose_name=_("process"),
         help_text=_("Where the highest peak was."),
     )
+    top_process = models.ForeignKey(
+        Process,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("largest process"),
+        help_text=_("Where resident memory was highest during a call."),
+    )
 
     class Meta:
         verbose_name = _("work")

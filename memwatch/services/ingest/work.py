@@ -21,7 +21,9 @@ _CHUNK = 400
 Key = tuple[str, str]
 _Row = tuple[int, int, str, datetime]
 """Service, name, period, start."""
-_FIGURES = (*SUMS, *MAXIMA, *HISTOGRAMS, "peak_process")
+_PLACES = {"peak_process": "peak_kib_max", "top_process": "peak_rss_kib"}
+"""Columns of a process, and the figure that was highest in it."""
+_FIGURES = (*SUMS, *MAXIMA, *HISTOGRAMS, *_PLACES)
 
 
 def intern(snapshots: Iterable[MemorySnapshot], now: datetime) -> dict[Key, int]:
@@ -76,14 +78,15 @@ def store(taken: Sequence[tuple[Process, MemorySnapshot]], ids: Mapping[Key, int
                 (WorkRollup.Period.DAY, start_of_day(at)),
             ):
                 row = sums.setdefault((process.service_id, pk, period, start), {})
-                _add(row, work._asdict(), process)
+                _add(row, {**work._asdict(), **dict.fromkeys(_PLACES, process)})
     for some in batched(sorted(sums), _CHUNK):
         _write({key: sums[key] for key in some})
 
 
-def _add(total: dict[str, Any], figures: Mapping[str, Any], process: Process | None) -> None:
-    if figures["peak_calls"] and figures["peak_kib_max"] >= total.get("peak_kib_max", 0):
-        total["peak_process"] = process
+def _add(total: dict[str, Any], figures: Mapping[str, Any]) -> None:
+    for place, figure in _PLACES.items():
+        if figures["peak_calls"] and figures[figure] >= total.get(figure, 0):
+            total[place] = figures.get(place)
     add(total, figures)
 
 
@@ -91,7 +94,7 @@ def _write(sums: Mapping[_Row, dict[str, Any]]) -> None:
     keys = list(sums)
     known = (
         WorkRollup.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("peak_process")
+        .select_related(*_PLACES)
         .filter(
             service__in={key[0] for key in keys},
             work__in={key[1] for key in keys},
@@ -104,7 +107,7 @@ def _write(sums: Mapping[_Row, dict[str, Any]]) -> None:
         more = sums.get((row.service_id, row.work_id, row.period, row.start))
         if more is not None:
             total = {name: getattr(row, name) for name in _FIGURES}
-            _add(total, more, more.get("peak_process"))
+            _add(total, more)
             _set(row, total)
             changed.append(row)
     save_columns(changed, _FIGURES)
