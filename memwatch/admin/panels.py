@@ -153,8 +153,24 @@ def _since(difference: str) -> str:
 
 
 def memory_lines(figures: MemorySnapshot) -> list[Line]:
-    """Every size of a snapshot."""
-    return [_line(figure, figures) for figure in _listed(figures) if figure.unit in _SIZES]
+    """Every size of a snapshot, and the last seconds before it where the limit was near."""
+    lines = [_line(figure, figures) for figure in _listed(figures) if figure.unit in _SIZES]
+    return [*lines, *_seconds_line(figures)]
+
+
+def _seconds_line(figures: MemorySnapshot) -> list[Line]:
+    seconds = figures.rss_seconds or ()
+    if not seconds:
+        return []
+    sizes = [mb for _ago, mb in seconds]
+    text = _("from %(first)s to %(last)s, at most %(most)s") % {
+        "first": formats.megabytes(sizes[0]),
+        "last": formats.megabytes(sizes[-1]),
+        "most": formats.megabytes(max(sizes)),
+    }
+    picture = formats.sparkline(sizes, text)
+    hint = _("the %d s before the snapshot, each second") % round(seconds[0][0])
+    return [Line(label=_("Resident near the limit"), value=format_html("{} {}", picture, text), hint=hint)]
 
 
 def object_lines(figures: MemorySnapshot) -> list[Line]:
