@@ -62,7 +62,7 @@ class Attribution:
 
 def attribute(processes: Sequence[Sequence[Step]], direct: Mapping[int, Direct] | None = None) -> Attribution:
     """Explain the growth. Each process gives its steps in order; after a gap they continue as another process."""
-    runs = [steps for steps in processes if steps]
+    runs = [run for steps in processes if (run := [step for step in steps if step.seconds > 0])]
     if sum(map(len, runs)) < LEAST_STEPS:
         return Attribution((), FEW)
     search = Search(runs)
@@ -137,6 +137,9 @@ class _Telling:
     def _keeps(self, name: int, growth: float) -> bool | None:
         return self.kept.keeps(self.search.names[name], growth / self.search.totals[name])
 
+    def _unlikely(self, name: int, growth: float) -> float:
+        return self.kept.unlikely(self.search.names[name], growth / self.search.totals[name])
+
     def _even(self, share: float) -> tuple[Culprit | None, list[int]]:
         """Who made what grows as evenly as time passes: the names whose calls kept blocks, else all that may have."""
         growth = share * self.total
@@ -146,6 +149,7 @@ class _Telling:
         sure = [name for name in near if keeps[name]]
         if not sure:
             return None, [name for name in near if keeps[name] is None]
+        sure.sort(key=lambda name: min(likeness[name], ALIKE) + self._unlikely(name, growth))
         per_call = growth / self.search.totals[sure[0]]
         works = tuple(self.search.names[name] for name in sure[:MOST_TOGETHER])
         low, high = self.kept.scaled(works[0], per_call)

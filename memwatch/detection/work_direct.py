@@ -14,6 +14,8 @@ SURE = 0.999
 """Confidence that blocks are kept at all: many names are looked at."""
 BLOCKS_EACH = (0.5, 100.0)
 """Blocks that one leaked object, entry or block may take: with its dict, strings and lists."""
+USUAL_EACH, USUAL_SPREAD = 4.0, 1.2
+"""The usual number of them, and the standard deviation of its logarithm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,9 @@ class Kept:
     def __init__(self, direct: Mapping[int, Direct]) -> None:
         self.direct = direct
         self.intervals = {work: found for work, kept in direct.items() if (found := kept.interval(SURE)) is not None}
-        self.collected = sum(
-            -mean * direct[work].calls for work, (mean, _low, high) in self.intervals.items() if high < 0
-        )
+        self.blocks = {work: mean * direct[work].calls for work, (mean, *_bounds) in self.intervals.items()}
+        self.collected = -sum(self.blocks[work] for work, (_mean, _low, high) in self.intervals.items() if high < 0)
+        self.more = sum(self.blocks[work] for work, (_mean, low, _high) in self.intervals.items() if low > 0)
 
     def keeps(self, work: int, per_call: float) -> bool | None:
         """Whether the work keeps the blocks that growth of ``per_call`` takes; ``None`` where that is not known."""
@@ -59,9 +61,15 @@ class Kept:
         least, most = (per_call * blocks for blocks in BLOCKS_EACH)
         if 0 <= high < least and low > -least:
             return False
-        if low * self.direct[work].calls > self.collected and least <= mean <= most:
+        others = self.more - self.blocks[work]
+        if low > 0 and low * self.direct[work].calls > self.collected - others and least <= mean <= most:
             return True
         return None
+
+    def unlikely(self, work: int, per_call: float) -> float:
+        """How far the kept blocks are from what such growth usually takes, as twice a log-likelihood."""
+        mean = self.intervals[work][0]
+        return (math.log(mean / per_call / USUAL_EACH) / USUAL_SPREAD) ** 2
 
     def scaled(self, work: int, per_call: float) -> tuple[float, float]:
         """An interval about ``per_call``, as wide as that of the blocks."""

@@ -30,8 +30,8 @@ FILLED = (0.05, 0.15)
 ROUNDS = 4
 SECONDS = 0
 """The column of elapsed seconds."""
-EVEN = 10.0
-"""Variance of what comes and goes over that of what stays, for calls at a constant pace."""
+EVEN = (0.0, 0.3, 10.0, 1000.0)
+"""Variances of what comes and goes over that of what stays; the last two, for calls at a constant pace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,7 @@ class Search:
         return column
 
     def _whiten(self) -> None:
+        self.near: Fit | None = None
         self.noise = Noise.of(self._stays(), self.ratio)
         self.regression = Regression(
             [self.noise.whitened(column) for column in self.columns], self.noise.whitened(self.growth)
@@ -181,7 +182,8 @@ class Search:
         return rest
 
     def _fit(self, names: Iterable[int]) -> Fit:
-        return self.regression.fit([*self.rivals, *names])
+        self.near = self.regression.fit([*self.rivals, *names], self.near)
+        return self.near
 
     def better(self, before: float, after: float) -> float:
         """Twice the difference of log-likelihoods."""
@@ -242,12 +244,12 @@ class Search:
             least = min(losses, key=losses.__getitem__)
             if self.better(fit.rest + losses[least], fit.rest) >= (cheap if least < self.common else self.price):
                 return fit
-            fit = self.regression.fit([column for column in fit.columns if column != least])
+            fit = self.regression.fit([column for column in fit.columns if column != least], fit)
 
     def likeness(self, column: int, chosen: Sequence[int]) -> dict[int, float]:
         """How much worse each name explains what ``column`` (a name, or time) does: best first, 0 for the best."""
         others = [other for other in chosen if other != column]
-        base = self.regression.fit([*(rival for rival in self.rivals if rival != column), *others])
+        base = self.regression.fit([*(rival for rival in self.rivals if rival != column), *others], self.near)
         gains = self.regression.gains(base, [column, *(name for name in self.names if name not in chosen)])
         floor = EXACT * self.regression.squares
         rests = {name: base.rest - gain + floor for name, gain in gains.items()}
@@ -260,6 +262,6 @@ class Search:
 
         Then the calls say as much as the clock does, and that the one goes better with growth means nothing.
         """
-        raw = Regression([self.columns[SECONDS], self.columns[name]], self.columns[name])
+        raw = Regression([self.columns[SECONDS]], self.columns[name])
         rest = raw.residuals(raw.fit([0]))
-        return likely_ratio([[1.0] * length for length in self.lengths], rest) >= EVEN
+        return likely_ratio([[1.0] * length for length in self.lengths], rest, EVEN) in EVEN[2:]

@@ -8,6 +8,7 @@ are independent), and what was there only at the look (it comes and goes, so nei
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import mul
@@ -18,6 +19,9 @@ RATIOS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)
 
 COLLINEAR = 1e-6
 """Share of a column's square that must be left beside the other columns for it to be a column of its own."""
+
+TINY = 1e-7
+"""Share of all squares that a column must take to be worth a place."""
 
 EXACT = 1e-9
 """Residuals below this share of all squares are rounding."""
@@ -59,9 +63,11 @@ class Noise:
         return sum(map(math.log, self.scales)) - len(white) / 2 * math.log(squares)
 
 
-def likely_ratio(runs: Sequence[Sequence[float]], residuals: Sequence[float]) -> float:
-    """The ratio of ``RATIOS`` under which the residuals are likeliest."""
-    return max(RATIOS, key=lambda ratio: Noise.of(runs, ratio).log_likelihood(residuals))
+def likely_ratio(
+    runs: Sequence[Sequence[float]], residuals: Sequence[float], ratios: Sequence[float] = RATIOS
+) -> float:
+    """The ratio under which the residuals are likeliest."""
+    return max(ratios, key=lambda ratio: Noise.of(runs, ratio).log_likelihood(residuals))
 
 
 @dataclass(slots=True)
@@ -106,33 +112,74 @@ class Regression:
             found = self._targets[column] = sum(map(mul, self.columns[column], self.target))
         return found
 
-    def fit(self, columns: Iterable[int]) -> Fit:
-        """Without the columns that would get a negative coefficient, or that the earlier ones make up."""
-        chosen, inverse = self._independent(columns)
+    def fit(self, columns: Iterable[int], near: Fit | None = None) -> Fit:
+        """Non-negative least squares (Lawson and Hanson), begun at a fit that may be ``near``.
+
+        Columns that would get a negative coefficient, or that others make up, are left out.
+        """
+        wanted = list(columns)
+        chosen, inverse = self._shared(near, wanted)
+        refused: set[int] = set()
+        dropped: Counter[int] = Counter()
+        best = -1
+        while True:
+            chosen, coefficients, inverse, negative = self._solved(chosen, inverse)
+            dropped.update(negative)
+            refused.update(column for column in negative if column == best or dropped[column] > 2)
+            best, gain = -1, TINY * self.squares
+            for column in wanted:
+                if column in chosen or column in refused or not (size := self.product(column, column)):
+                    continue
+                slope = self.with_target(column)
+                for other, coefficient in zip(chosen, coefficients, strict=True):
+                    slope -= coefficient * self.product(column, other)
+                if slope > 0 and slope * slope > gain * size:
+                    best, gain = column, slope * slope / size
+            if best < 0:
+                break
+            grown = self._grown(chosen, inverse, best)
+            if grown is None:
+                refused.add(best)
+            else:
+                chosen, inverse = [*chosen, best], grown
+        rest = self.squares - sum(map(mul, coefficients, map(self.with_target, chosen)))
+        return Fit(chosen, coefficients, inverse, max(rest, EXACT * self.squares))
+
+    def _shared(self, near: Fit | None, wanted: Sequence[int]) -> tuple[list[int], list[list[float]]]:
+        if near is None:
+            return [], []
+        chosen, inverse = list(near.columns), near.inverse
+        for column in near.columns:
+            if column not in wanted:
+                place = chosen.index(column)
+                inverse = _without(inverse, place)
+                del chosen[place]
+        return chosen, inverse
+
+    def _solved(
+        self, chosen: list[int], inverse: list[list[float]]
+    ) -> tuple[list[int], list[float], list[list[float]], list[int]]:
+        """Columns, coefficients and inverse without negative coefficients, and the columns that had them."""
+        chosen = list(chosen)
+        negative: list[int] = []
         while True:
             targets = [self.with_target(column) for column in chosen]
             coefficients = [sum(map(mul, row, targets)) for row in inverse]
             if not coefficients or min(coefficients) >= 0:
-                rest = self.squares - sum(map(mul, coefficients, targets))
-                return Fit(chosen, coefficients, inverse, max(rest, EXACT * self.squares))
+                return chosen, coefficients, inverse, negative
             # By the size of their squares, so that the units of the columns do not matter.
             losses = [min(0.0, value) ** 2 / inverse[i][i] for i, value in enumerate(coefficients)]
             worst = losses.index(max(losses))
             inverse = _without(inverse, worst)
-            del chosen[worst]
+            negative.append(chosen.pop(worst))
 
-    def _independent(self, columns: Iterable[int]) -> tuple[list[int], list[list[float]]]:
-        chosen: list[int] = []
-        inverse: list[list[float]] = []
-        for column in columns:
-            size = self.product(column, column)
-            products = [self.product(column, other) for other in chosen]
-            pulls = [sum(map(mul, row, products)) for row in inverse]
-            left = size - sum(map(mul, pulls, products))
-            if size > 0 and left > COLLINEAR * size:
-                inverse = _with(inverse, pulls, left)
-                chosen.append(column)
-        return chosen, inverse
+    def _grown(self, chosen: Sequence[int], inverse: list[list[float]], column: int) -> list[list[float]] | None:
+        """The inverse with one more column; ``None`` where the others make it up."""
+        size = self.product(column, column)
+        products = [self.product(column, other) for other in chosen]
+        pulls = [sum(map(mul, row, products)) for row in inverse]
+        left = size - sum(map(mul, pulls, products))
+        return _with(inverse, pulls, left) if left > COLLINEAR * size else None
 
     def _beside(self, column: int, others: Sequence[int], inverse: Sequence[Sequence[float]]) -> float:
         """The column's square beside the others."""
