@@ -125,7 +125,7 @@ class _Telling:
             fit = self.search.pruned([first if other == name else other for other in self.chosen])
         if first not in fit.columns:
             return None
-        error = self.search.regression.errors(fit)[fit.columns.index(first)]
+        error = self.search.regression.error(fit, first)
         per_call = fit.of(first)
         quantile = student_quantile(len(self.search.growth) - len(fit.columns))
         half = quantile * math.hypot(error, MODEL_ERROR * per_call)

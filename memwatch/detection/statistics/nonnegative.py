@@ -23,6 +23,9 @@ COLLINEAR = 1e-6
 TINY = 1e-7
 """Share of all squares that a column must take to be worth a place."""
 
+LAGS = 8
+"""Rows over which neighbours are held to have noise in common."""
+
 EXACT = 1e-9
 """Residuals below this share of all squares are rounding."""
 
@@ -209,19 +212,23 @@ class Regression:
             rest = [value - coefficient * x for value, x in zip(rest, self.columns[column], strict=True)]
         return rest
 
-    def errors(self, fit: Fit) -> list[float]:
-        """Standard errors of the coefficients where noise differs from row to row (HC3)."""
-        if not fit.columns:
-            return []
-        rows = list(zip(*(self.columns[column] for column in fit.columns), strict=True))
-        sums = [0.0] * len(fit.columns)
+    def error(self, fit: Fit, column: int) -> float:
+        """The standard error of a coefficient where noise differs from row to row, and neighbours may have the same.
+
+        HC3 (MacKinnon and White, 1985), or Newey and West (1987) where that is larger: a cause that no column
+        describes well shows in many rows in succession.
+        """
+        place = fit.columns.index(column)
+        pulled = []
+        rows = zip(*(self.columns[other] for other in fit.columns), strict=True)
         for row, rest in zip(rows, self.residuals(fit), strict=True):
             pulls = [sum(map(mul, line, row)) for line in fit.inverse]
             leverage = min(sum(map(mul, pulls, row)), 0.99)
-            square = (rest / (1 - leverage)) ** 2
-            for i, pull in enumerate(pulls):
-                sums[i] += pull * pull * square
-        return [math.sqrt(value) for value in sums]
+            pulled.append(pulls[place] * rest / (1 - leverage))
+        alone = total = sum(map(mul, pulled, pulled))
+        for lag in range(1, LAGS + 1):
+            total += 2 * (1 - lag / (LAGS + 1)) * sum(map(mul, pulled, pulled[lag:]))
+        return math.sqrt(max(alone, total))
 
 
 def student_quantile(freedom: int, confidence: float = 0.95) -> float:
