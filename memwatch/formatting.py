@@ -59,6 +59,13 @@ def decimal(value: float | None) -> str:
     return NOT_MEASURED if value is None else _number(value, 1)
 
 
+def precise(value: float | None) -> str:
+    """``0.04``, ``2.31``, ``12.3``, ``1,204``: about three digits."""
+    if value is None:
+        return NOT_MEASURED
+    return _number(value, 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0)
+
+
 def megabytes(value: float | None) -> str:
     """``1,234.5 MB``; from 10 GB on ``10.0 GB``."""
     if value is None:
@@ -91,6 +98,13 @@ def signed_percent(value: float | None) -> str:
 def milliseconds(value: float | None) -> str:
     """``12.3 ms``."""
     return NOT_MEASURED if value is None else _("%s ms") % _number(value, 1)
+
+
+def took(seconds: float | None) -> str:
+    """``12.3 ms``, ``4.1 s``, ``12 min``."""
+    if seconds is None or seconds >= MINUTE:
+        return duration(seconds)
+    return milliseconds(seconds * 1000) if seconds < 1 else _("%s s") % _number(seconds, 1)
 
 
 def duration(seconds: float | None) -> str:

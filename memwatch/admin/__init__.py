@@ -13,6 +13,7 @@ from memwatch.admin.operations import index as operations_index
 from memwatch.admin.overview import admin as overview_admin
 from memwatch.admin.recordings import admin as recordings_admin
 from memwatch.admin.recordings import triggers
+from memwatch.admin.work import admin as work_admin
 
 __all__ = [
     "alerts",
@@ -29,6 +30,7 @@ __all__ = [
     "rollups",
     "snapshots",
     "triggers",
+    "work_admin",
 ]
 
 

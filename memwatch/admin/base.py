@@ -56,7 +56,10 @@ class ListedAdmin(ZonedAdmin, ActingAdmin):
     empty: Text | str = ""
     """Why there may be none, and what to do first."""
     related: ClassVar[Mapping[str, str]] = {}
-    """The models that this one's pages lead to, by name, with the field of each that names the row; empty for none."""
+    """The models that this one's pages lead to, by name, with the field of each that names the row; empty for none.
+
+    ``field=attribute`` names the row by an attribute of this one: ``service=service_id``.
+    """
 
     class Media:
         css = {"all": ("memwatch/admin.css", "memwatch/findings.css")}  # noqa: RUF012 - Django reads a plain dict
@@ -96,12 +99,18 @@ class ListedAdmin(ZonedAdmin, ActingAdmin):
         registered = {model._meta.label_lower: page for model, page in self.admin_site._registry.items()}
         return [
             {
-                "url": formats.changelist(name, **({f"{field}__id__exact": obj.pk} if obj and field else {})),
+                "url": formats.changelist(name, **_condition(field, obj)),
                 "name": capfirst(str(page.opts.verbose_name_plural)),
             }
             for name, field in self.related.items()
             if (page := registered.get(f"memwatch.{name}")) is not None and page.has_view_permission(request)
         ]
+
+
+def _condition(field: str, obj: Model | None) -> dict[str, Any]:
+    """What narrows a list to the rows of ``obj``: see :attr:`ListedAdmin.related`."""
+    name, _equals, attribute = field.partition("=")
+    return {f"{name}__id__exact": getattr(obj, attribute or "pk")} if obj is not None and name else {}
 
 
 COUNTED_ROWS = 10_000

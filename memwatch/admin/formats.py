@@ -34,9 +34,11 @@ from memwatch.formatting import (
     megabytes,
     milliseconds,
     percent,
+    precise,
     signed_count,
     signed_megabytes,
     signed_percent,
+    took,
 )
 from memwatch.models import Severity
 
@@ -82,8 +84,8 @@ __all__ = [
     "HOUR", "MINUTE", "NOT_MEASURED", "SEVERITY_SHAPES", "STATE_SHAPES",
     "age", "at_most", "badge", "changelist", "count", "decimal", "duration", "exact", "first_sentence", "kib",
     "leak_amount", "leak_growth", "link", "link_to", "megabytes", "milliseconds", "moment", "number", "page_url",
-    "percent", "preformatted", "severity_of", "severity_word", "signed_count", "signed_megabytes", "signed_percent",
-    "state_badge", "state_of", "type_name", "when",
+    "percent", "precise", "preformatted", "severity_of", "severity_word", "signed_count", "signed_megabytes",
+    "signed_percent", "state_badge", "state_of", "took", "type_name", "when",
 ]  # fmt: skip
 
 SEVERITY_SHAPES = {"low": "○", "medium": "◐", "high": "▲", "critical": "■"}

@@ -38,12 +38,14 @@ class TimeRange:
     """What is wrong with what was asked for; the usual range is shown then."""
     end: datetime | None = None
     """Where there is nothing later to see: now, or when the process ended."""
+    kept: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Other parameters of the URL, which the links keep."""
 
     @property
     def links(self) -> list[dict[str, Any]]:
         """The buttons."""
         return [
-            {"label": label, "query": f"?range={key}", "current": key == self.key}
+            {"label": label, "query": self._to(range=key), "current": key == self.key}
             for key, (label, _length) in LENGTHS.items()
         ]
 
@@ -57,10 +59,13 @@ class TimeRange:
             found.append((_("later →"), later - span, later))
         found.append((_("zoom out"), self.since - span / 2, min(self.until + span / 2, max(end, self.until))))
         return [
-            {"label": label, "query": f"?{urlencode({'from': _stamp(since), 'to': _stamp(until)})}"}
+            {"label": label, "query": self._to(**{"from": _stamp(since), "to": _stamp(until)})}
             for label, since, until in found
             if since > _OLDEST
         ]
+
+    def _to(self, **values: str) -> str:
+        return f"?{urlencode({**self.kept, **values})}"
 
     @property
     def query(self) -> str:
@@ -94,28 +99,40 @@ class TimeRange:
         }  # fmt: skip
 
 
-def asked(values: Mapping[str, str], *, now: datetime, first: datetime, last: datetime | None = None) -> TimeRange:
+def asked(
+    values: Mapping[str, str],
+    *,
+    now: datetime,
+    first: datetime,
+    last: datetime | None = None,
+    usual: str = DEFAULT,
+    kept: Mapping[str, str] | None = None,
+) -> TimeRange:
     """The range of a URL's query: ``range=6h``, or ``from=`` and ``to=`` (ISO 8601, without zone: the page's own).
 
     ``first`` is where "all" begins, ``last`` where the last hours end: when the process ended, else now. What cannot
-    be read gives the usual range with the problem named.
+    be read gives the range ``usual`` with the problem named. The links of the range keep the parameters ``kept``.
     """
-    end = last or now
+    found = _asked(values, now=now, first=first, end=last or now, usual=usual)
+    return dataclasses.replace(found, kept=kept or {})
+
+
+def _asked(values: Mapping[str, str], *, now: datetime, first: datetime, end: datetime, usual: str) -> TimeRange:
     if values.get("from") or values.get("to"):
         try:
             since = moment(values["from"]) if values.get("from") else first
             until = moment(values["to"]) if values.get("to") else end
         except ValueError as error:
-            return _usual(first, end, str(error))
+            return _usual(usual, first, end, str(error))
         if until - since < _LEAST:
-            return _usual(first, end, _("The end must be later than the start."))
+            return _usual(usual, first, end, _("The end must be later than the start."))
         newest = now + timedelta(days=1)
         if until - _LEAST < _OLDEST or since + _LEAST > newest:
-            return _usual(first, end, _("There are no figures for that time."))
+            return _usual(usual, first, end, _("There are no figures for that time."))
         return TimeRange(since=max(since, _OLDEST), until=min(until, newest), end=end)
-    key = values.get("range", DEFAULT)
+    key = values.get("range", usual)
     if key not in LENGTHS:
-        return _usual(first, end, _("There is no such range."))
+        return _usual(usual, first, end, _("There is no such range."))
     return TimeRange(since=_since(first, end, LENGTHS[key][1]), until=end, key=key, end=end)
 
 
@@ -125,9 +142,9 @@ def _since(first: datetime, end: datetime, length: timedelta | None) -> datetime
     return first if length is None else max(first, end - length)
 
 
-def _usual(first: datetime, end: datetime, problem: str) -> TimeRange:
+def _usual(key: str, first: datetime, end: datetime, problem: str) -> TimeRange:
     problem = _("%s The page shows the default range.") % problem
-    return TimeRange(since=_since(first, end, LENGTHS[DEFAULT][1]), until=end, key=DEFAULT, problem=problem, end=end)
+    return TimeRange(since=_since(first, end, LENGTHS[key][1]), until=end, key=key, problem=problem, end=end)
 
 
 def _stamp(at: datetime) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Max, Q, QuerySet, Sum
 
 from memwatch.conf import get_settings
-from memwatch.models import WorkRollup
+from memwatch.models import WorkName, WorkRollup
 from memwatch.models.functions import Moment
 from memwatch.records import KIB_PER_MB, histogram
 from memwatch.records.work import HISTOGRAMS, MAXIMA, SUMS
@@ -107,6 +107,28 @@ _OF_HISTOGRAMS = ("peak_mb_p50", "peak_mb_p95", "seconds_p95")
 
 def _mean(total: float, calls: int) -> float | None:
     return total / calls if calls else None
+
+
+def asked_for(service: int | None = None, *, kind: str = "", words: str = "") -> QuerySet[WorkRollup]:
+    """Those of a service, of a kind, and with each of the words in the name; all where nothing is asked for."""
+    rows = WorkRollup.objects.all()
+    if service is not None:
+        rows = rows.filter(service=service)
+    if kind:
+        rows = rows.filter(work__kind=kind)
+    for word in words.split():
+        rows = rows.filter(work__name__icontains=word)
+    return rows
+
+
+def of_name(name: WorkName) -> QuerySet[WorkRollup]:
+    """In every service."""
+    return WorkRollup.objects.filter(work=name)
+
+
+def of_row(row: WorkRollup) -> QuerySet[WorkRollup]:
+    """This hour or day alone."""
+    return WorkRollup.objects.filter(pk=row.pk)
 
 
 def within(
@@ -209,10 +231,15 @@ def courses(
     return {key: Course(step, tuple(calls[key]), tuple(blocks[key])) for key in known}
 
 
-def first_start() -> datetime | None:
-    """When the oldest work that is still known began."""
-    days = WorkRollup.objects.filter(period=WorkRollup.Period.DAY)
-    return days.order_by("start").values_list("start", flat=True).first()
+def first_start(service: int | None = None) -> datetime | None:
+    """When the oldest work that is still known began, of one service or of all. Two queries."""
+    rows = WorkRollup.objects.all() if service is None else WorkRollup.objects.filter(service=service)
+    starts = [
+        rows.filter(period=period).order_by("start").values_list("start", flat=True).first()
+        for period in (WorkRollup.Period.HOUR, WorkRollup.Period.DAY)
+    ]
+    hour, day = starts
+    return hour if hour is not None and (day is None or day >= _start_of_day(hour)) else day
 
 
 def services_with_work() -> list[tuple[int, str]]:

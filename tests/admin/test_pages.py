@@ -32,6 +32,8 @@ from memwatch.models import (
     Snapshot,
     SnapshotRollup,
     Trigger,
+    WorkName,
+    WorkRollup,
 )
 from tests.admin.conftest import EVIL, Fleet
 
@@ -65,7 +67,12 @@ def _one_of_each(fleet: Fleet) -> dict[str, object]:
         subject="x",
         message="It leaks",
     )
+    name = WorkName.objects.create(kind="view", name=EVIL)
     return {
+        "workname": name,
+        "workrollup": WorkRollup.objects.create(
+            service=process.service, work=name, period="hour", start=fleet.now, calls=3
+        ),
         "service": process.service,
         "process": process,
         "snapshot": last,

@@ -12,14 +12,16 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from memwatch.models import Alert, Baseline, ExpectedGrowth, Leak, Process, Release, Service, Snapshot
+from memwatch.models import Alert, Baseline, ExpectedGrowth, Leak, Process, Release, Service, Snapshot, WorkName
 from tests.admin.conftest import Fleet
+from tests.services.stored_work import figures, store_work
 
 Login = Callable[..., Client]
 
 MOST = {
     "overview": 24, "service": 15, "process": 20, "slot": 14, "leak": 20, "pooled leak": 17, "snapshot": 12,
     "baseline": 12, "alert": 7, "compare": 11, "expected growth": 8, "confirmation": 5,
+    "work": 10, "name of work": 7,
 }  # fmt: skip
 """With two of them for session and user."""
 
@@ -56,6 +58,9 @@ class Pages:
                 self._alert(each)
             release = Release.objects.create(service=service, name=f"2.{Release.objects.count()}")
             Process.objects.filter(pk=other.pk).update(release=release)
+            for each in (other, self.process):
+                names = (f"shop:page_{WorkName.objects.count()}", "shop:index")
+                store_work(each, fleet.now - timedelta(hours=number), *(figures(name, peak_kib=9) for name in names))
             Baseline.objects.create(service=service, timestamp=fleet.now, reason="after 2.4", active=False)
 
     def _alert(self, process: Process) -> Alert:
@@ -81,6 +86,8 @@ class Pages:
             "alert": _url(self.alert),
             "compare": f"{compare}?process={process.pk}&from={first.pk}&to={self.snapshot.pk}",
             "expected growth": _url(self.rule),
+            "work": reverse("admin:memwatch_workrollup_changelist"),
+            "name of work": _url(WorkName.objects.get(name="shop:index")),
             "confirmation": reverse("admin:memwatch_leak_act", args=(self.leak.pk, "acknowledge")),
         }[page]
 

@@ -27,6 +27,14 @@ def test_a_range_is_said_by_name_or_by_two_times_and_its_url_leads_to_it_again()
     assert _asked(**query) == between
 
 
+def test_a_page_may_have_another_usual_range_and_parameters_that_its_links_keep() -> None:
+    shown = time_ranges.asked({}, now=NOW, first=FIRST, usual="24h", kept={"q": "a&b"})
+    assert (shown.key, shown.since) == ("24h", NOW - timedelta(hours=24))
+    assert time_ranges.asked({"range": "x"}, now=NOW, first=FIRST, usual="24h").key == "24h"
+    for link in (*shown.links, *shown.moves):
+        assert parse_qs(link["query"].removeprefix("?"))["q"] == ["a&b"]
+
+
 def test_times_without_a_zone_are_the_zone_of_the_page() -> None:
     with timezone.override("Europe/Berlin"):
         between = _asked(from_="2026-02-20T10:00", to="2026-02-20T11:00")

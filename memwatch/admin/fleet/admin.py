@@ -55,7 +55,7 @@ class ServiceAdmin(PageAdmin):
     acts = (actions.SNAPSHOT_SERVICE, actions.RESET_SERVICE)
     related: ClassVar = {
         "release": "service", "baseline": "service", "alert": "service", "expectedgrowth": "service",
-        "trigger": "services",
+        "trigger": "services", "workrollup": "service",
     }  # fmt: skip
     page_template = "admin/memwatch/service/page.html"
 

@@ -99,6 +99,7 @@ class ProcessAdmin(PageAdmin):
     related: ClassVar = {
         "snapshot": "process", "snapshotrollup": "process", "baseline": "process", "command": "process",
         "recording": "process", "alert": "process", "service": "",
+        "workrollup": "service=service_id",
     }  # fmt: skip
     page_template = "admin/memwatch/process/page.html"
 

@@ -59,7 +59,10 @@ class LeakAdmin(PageAdmin):
         "that stops. Use the filter “state” to see resolved leaks."
     )
     ordering = (*causes.MOST_URGENT, "service__name", "kind", "object_type", "-detected_at", "-id")
-    related: ClassVar = {"expectedgrowth": "", "recording": "leak", "alert": "leak", "objecttype": ""}
+    related: ClassVar = {
+        "expectedgrowth": "", "recording": "leak", "alert": "leak", "objecttype": "",
+        "workrollup": "service=service_id",
+    }  # fmt: skip
     page_template = "admin/memwatch/leak/page.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Leak]:

@@ -39,6 +39,8 @@ SECTIONS: tuple[tuple[Promise, dict[str, Promise]], ...] = (
         {
             "memwatch.snapshot": gettext_lazy("Figures of one process at one moment."),
             "memwatch.snapshotrollup": gettext_lazy("Minimum, mean and maximum of the figures by hour and by day."),
+            "memwatch.workrollup": gettext_lazy("What the calls of each view, task and command took and kept."),
+            "memwatch.workname": gettext_lazy("Views, tasks and commands that any process has reported."),
         },
     ),
     (

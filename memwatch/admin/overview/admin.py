@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Model
@@ -39,12 +39,13 @@ class OverviewAdmin(SinglePageAdmin):
     page_template = "admin/memwatch/overview/page.html"
     page_title = gettext_lazy("Memory of the fleet")
     row_model = "service"
+    related: ClassVar = {"workrollup": ""}
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("memwatch.view_service")
 
     def page(self, request: HttpRequest) -> Mapping[str, Any]:
-        return {"refresh_s": REFRESH_S, **fleet_page(timezone.now())}
+        return {"refresh_s": REFRESH_S, "related": self.related_links(request), **fleet_page(timezone.now())}
 
 
 def fleet_page(now: datetime) -> Mapping[str, Any]:

@@ -1,0 +1,1 @@
+"""Which view, task or command did it: the page *Work*."""
