@@ -80,9 +80,23 @@ def sparkline(values: Sequence[float], text: str) -> SafeString:
     )
 
 
+BAR_WIDTH, BAR_HEIGHT = 80, 8
+
+
+def bar(share: float) -> SafeString:
+    """A bar filled to this share, 0 to 1; the figure stands beside it as text."""
+    return format_html(
+        '<svg class="mw-bar" viewBox="0 0 {0} {1}" width="{0}" height="{1}" aria-hidden="true">'
+        '<rect class="mw-bar-all" width="{0}" height="{1}" rx="2"/><rect width="{2}" height="{1}" rx="2"/></svg>',
+        BAR_WIDTH,
+        BAR_HEIGHT,
+        f"{share * BAR_WIDTH:.1f}",
+    )
+
+
 __all__ = [
     "HOUR", "MINUTE", "NOT_MEASURED", "SEVERITY_SHAPES", "STATE_SHAPES",
-    "age", "at_most", "badge", "changelist", "count", "decimal", "duration", "exact", "first_sentence", "kib",
+    "age", "at_most", "badge", "bar", "changelist", "count", "decimal", "duration", "exact", "first_sentence", "kib",
     "leak_amount", "leak_growth", "link", "link_to", "megabytes", "milliseconds", "moment", "number", "page_url",
     "percent", "precise", "preformatted", "severity_of", "severity_word", "signed_count", "signed_megabytes",
     "signed_percent", "state_badge", "state_of", "took", "type_name", "when",

@@ -48,6 +48,29 @@ def explanation_of(evidence: Any) -> Explanation | None:
     return Explanation(culprits, _text(found.get("remark")), _text(found.get("sentence")))
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class MadeIn:
+    """Objects of the leaking type that were made in the calls of one name while a recording ran."""
+
+    kind: str
+    name: str
+    count: int
+    calls: int
+    """So many were looked into."""
+
+
+def made_in(result: Any) -> tuple[MadeIn, ...]:
+    """What the result of a recording says of that, most first; empty where it says nothing."""
+    found = result.get("made_in") if isinstance(result, Mapping) else None
+    return tuple(
+        MadeIn(kind, name, int(_number(each.get("count")) or 0), int(_number(each.get("calls")) or 0))
+        for each in _listed(found)
+        if isinstance(each, Mapping)
+        and (kind := each.get("kind")) in KINDS
+        and isinstance(name := each.get("name"), str)
+    )
+
+
 def _culprit(given: Mapping[str, Any]) -> Culprit:
     per_call, low, high, share = (_number(given.get(name)) for name in ("per_call", "low", "high", "share"))
     works = tuple(

@@ -165,8 +165,11 @@ def test_commands_are_listed_beside_tasks_of_the_same_name() -> None:
 def test_services_with_work_and_the_oldest_work_are_known() -> None:
     assert work.services_with_work() == []
     assert work.first_start() is None
-    web, _idle = store_process("web"), store_process("idle")
+    web, idle = store_process("web"), store_process("idle")
     for at in (NOON - 2 * DAY, NOON):
         store_work(web, at, figures(SYNC))
     assert work.services_with_work() == [(web.service_id, "web")]
+    assert work.first_start() == work.first_start(web.service_id) == NOON - 2 * DAY
+    assert work.first_start(idle.service_id) is None
+    WorkRollup.objects.filter(period="hour", start__lt=NOON).delete()
     assert work.first_start() == (NOON - 2 * DAY).replace(hour=0)

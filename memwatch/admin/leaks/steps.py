@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -12,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from memwatch.admin import formats
-from memwatch.admin.leaks import evidence, recorded
+from memwatch.admin.leaks import evidence, jobs, recorded
+from memwatch.admin.leaks.step import Step
 from memwatch.admin.panels import Line
 from memwatch.models import Leak, Recording
 from memwatch.queries import Point
@@ -23,29 +22,6 @@ STILL_MB = 1.0
 """A smaller change of memory counts as none."""
 MOST, LITTLE = 0.7, 0.3
 """Shares of the growth of RSS that make heap its cause, and that rule it out."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Step:
-    """One link of the chain."""
-
-    key: str
-    title: str
-    answer: str | SafeString = ""
-    """Empty: not measured yet."""
-    lines: Sequence[Line] = ()
-    missing: str = ""
-    """What is not known, and what would measure it."""
-    by_snapshot: bool = False
-    """A snapshot measures it."""
-    by_recording: Sequence[str] = ()
-    """The kinds of recording that measure it."""
-    recordings: Sequence[Mapping[str, Any]] = ()
-    releases: Sequence[Mapping[str, Any]] = ()
-
-    @property
-    def known(self) -> bool:
-        return bool(self.answer)
 
 
 def steps(
@@ -65,6 +41,7 @@ def steps(
         _rss(leak, points),
         _heap(points),
         _types(leak, figures),
+        jobs.step(leak, recordings),
         _grows_with(leak, beside, recordings),
         _allocations(leak, recordings),
         _referrers(leak, recordings),

@@ -11,7 +11,9 @@ from django.utils.translation import ngettext
 
 from memwatch.admin import formats
 from memwatch.admin.panels import Cell, Line, Table, contents, figure
-from memwatch.models import Recording, RecordingKind
+from memwatch.admin.work import page as work_page
+from memwatch.models import Recording, RecordingKind, WorkName
+from memwatch.queries.leak_work import made_in
 from memwatch.queries.recordings import conclude, container_of, number, place, rows
 
 MOST_ROWS = 40
@@ -116,6 +118,21 @@ def _referrers(result: Mapping[str, Any]) -> dict[str, Any]:
                 [formats.type_name(str(row.get("holder_type", ""))), str(row.get("via", "")), _count(row)]
                 for row in rows(result, "referrers")[:MOST_ROWS]
             ],
+        ),
+        "made_in": Table(
+            title=_("In which job they are made"),
+            names=[_("Name"), _("Kind"), _("Objects"), _("Calls"), _("Objects per call")],
+            cells=[
+                [
+                    formats.link(work_page.url(name=made.name), made.name),
+                    str(dict(WorkName.Kind.choices).get(made.kind, made.kind)),
+                    figure(formats.count(made.count), made.count),
+                    figure(formats.count(made.calls), made.calls),
+                    figure(formats.precise(made.count / made.calls if made.calls else None), made.count),
+                ]
+                for made in made_in(result)[:MOST_ROWS]
+            ],
+            note=_("Objects made during the recording that were still there at the end of their call."),
         ),
         "samples": [
             ", ".join(f"{name} = {value}" for name, value in sample.items())

@@ -206,6 +206,6 @@ def _highest(row: WorkRow) -> str | SafeString:
     text = formats.megabytes(row.peak_mb_max)
     if row.peak_process_id is None or row.peak_mb_max is None:
         return text
-    title = _("The process had %s at that time") % formats.megabytes(row.peak_rss_mb)
+    title = _("The process in which it was measured")
     address = formats.page_url("process", row.peak_process_id)
     return format_html('<a href="{}" title="{}">{}</a>', address, title, text)

@@ -51,7 +51,7 @@ def _steps(client: Client, leak: Leak) -> dict[str, Any]:
 def test_the_chain_goes_from_the_memory_of_the_process_down_to_the_release(fleet: Fleet, login: Login) -> None:
     leak = fleet.leak(_grown(fleet), started_at=fleet.now - timedelta(minutes=30))
     steps = _steps(login("viewer"), leak)
-    assert list(steps) == ["rss", "heap", "types", "grows-with", "allocations", "referrers", "release"]
+    assert list(steps) == ["rss", "heap", "types", "work", "grows-with", "allocations", "referrers", "release"]
     assert steps["rss"].answer == "Yes: RSS rose from 170.0 MB to 199.0 MB in 29 min (+29.0 MB)."
     assert steps["heap"].answer.startswith("Yes: 100.0 % of the growth of RSS (+29.0 MB)")
     assert "shop.leaks.PriceQuote" in steps["types"].answer
