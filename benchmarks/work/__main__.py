@@ -20,6 +20,7 @@ from benchmarks.work.program import HALVES, Program
 
 AT_ONCE = 2
 INTERVALS = 110
+_started: set[subprocess.Popen[str]] = set()
 BEGAN = time.monotonic()
 
 
@@ -64,6 +65,8 @@ def _all_run(wanted: Sequence[Program], chosen: argparse.Namespace) -> Iterator[
         finally:
             for future in under_way:
                 future.cancel()
+            for process in list(_started):
+                process.terminate()
 
 
 def _run(program: Program, chosen: argparse.Namespace) -> dict[str, Any] | None:
@@ -73,10 +76,13 @@ def _run(program: Program, chosen: argparse.Namespace) -> dict[str, Any] | None:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             command += [option, str(folder / file)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    _started.add(process)
+    said, _ = process.communicate()
+    _started.discard(process)
+    if process.returncode:
         return None
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(said.splitlines()[-1])
     return found
 
 

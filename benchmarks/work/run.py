@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -119,6 +120,8 @@ def main() -> int:
     parser.add_argument("--save", type=Path, help="keep the reports in this file")
     parser.add_argument("--saved", type=Path, help="judge the reports of this file, and run nothing")
     chosen = parser.parse_args()
+    # What was started is stopped by the context managers, also where this is killed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if chosen.save is not None:
         chosen.save.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="memwatch-bench-", ignore_cleanup_errors=True) as folder:

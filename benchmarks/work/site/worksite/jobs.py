@@ -2,6 +2,7 @@
 
 import collections
 import functools
+import gc
 import hashlib
 import random
 import time
@@ -18,6 +19,7 @@ TEMPLATE = engines["django"].from_string(
     "<table>{% for row in rows %}<tr><td>{{ row.number }}<td>{{ row.name|upper }}</tr>{% endfor %}</table>"
 )
 SESSION_S = 8.0
+COLLECT_EVERY_S = 12.0
 _chance = random.Random(1)
 SESSIONS: dict[int, tuple[float, list[str]]] = {}
 RECENT: collections.deque[Any] = collections.deque(maxlen=300)
@@ -30,7 +32,6 @@ class Row:
 
     def __init__(self, number: int) -> None:
         self.number, self.name = number, f"article {number}"
-        self.me = self if number % 20 == 0 else None
 
 
 class Session:
@@ -63,10 +64,17 @@ def _pool() -> None:
         POOL.append(Session())
 
 
+_collected = [time.monotonic()]
+
+
 def _garbage() -> None:
+    """Cycles, and a full collection now and then: in a hundred intervals of a minute there are some."""
     for _ in range(10):
         row = Session()
         row.me = row  # type: ignore[attr-defined]  # that is the cycle
+    if time.monotonic() > _collected[0] + COLLECT_EVERY_S:
+        _collected[0] = time.monotonic()
+        gc.collect()
 
 
 HARMLESS = {"cache": _cache, "sessions": _sessions, "recent": _recent, "pool": _pool, "garbage": _garbage}
