@@ -110,14 +110,18 @@ def main() -> int:
     unknown = set(chosen.parts) - set(RUN)
     if unknown:
         parser.error(f"no part {', '.join(sorted(unknown))}: there are {', '.join(RUN)}")
-    # A kill ends it like Ctrl-C: what was started is stopped by the context managers.
+    # A kill ends it like Ctrl-C: what was started is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     parts = chosen.parts or RUN
     within = []
-    for part, run in RUN.items():
-        if part in parts:
-            say(part)
-            within.append(run(chosen))
+    try:
+        for part, run in RUN.items():
+            if part in parts:
+                say(part)
+                within.append(run(chosen))
+    except KeyboardInterrupt:
+        say("stopped")
+        return 1
     return 0 if all(within) else 1
 
 
