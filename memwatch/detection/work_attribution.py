@@ -27,7 +27,7 @@ LEAST_SHARE = 0.04
 BULK = 0.5
 """Share of the growth from which on an explanation is the explanation."""
 ALIKE = 5.0
-"""Twice the difference of log-likelihoods below which two explanations cannot be told apart."""
+"""Twice the difference of log-likelihoods below which two explanations cannot be distinguished."""
 BELIEVED = 12.0
 """The same where single calls keep blocks for the one, and none for the other."""
 MODEL_ERROR = 0.003
@@ -39,7 +39,7 @@ class Culprit:
     """Work that explains a part of the growth."""
 
     works: tuple[int, ...]
-    """Several: they run at the same pace, and cannot be told apart. The likeliest is first; figures are as if it
+    """Several: they run at the same pace, and cannot be distinguished. The likeliest is first; figures are as if it
     were alone."""
     per_call: float
     low: float

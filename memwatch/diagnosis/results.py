@@ -170,7 +170,7 @@ class Referrers(_Result):
     garbage: Garbage | None = None
     """``None`` for a container, and in the results of older agents."""
     made_in: tuple[Made, ...] = ()
-    """By view, task and command, most first; empty where no job that could be told apart made one."""
+    """By view, task and command, most first; empty where no job that could be distinguished made one."""
 
 
 def with_notes(found: Referrers, *notes: str) -> Referrers:

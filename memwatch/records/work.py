@@ -33,7 +33,7 @@ class WorkFigures(NamedTuple):
     errors: int = 0
     """Calls that ended with an exception."""
     shared: int = 0
-    """Calls that ran while another job ran in the process: their memory cannot be told apart."""
+    """Calls that ran while another job ran in the process: their memory cannot be distinguished."""
     seconds: float = 0.0
     seconds_max: float = 0.0
     seconds_counts: Mapping[str, int] = {}

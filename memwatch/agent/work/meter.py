@@ -1,6 +1,6 @@
 """Measures jobs: blocks and resident memory before and after, the peak in between, the time.
 
-Exact where one job runs at a time in the process. Where several overlap, memory cannot be told apart: they are counted
+Exact where one job runs at a time in the process. Where several overlap, memory cannot be distinguished: they are counted
 and marked as shared. What is read costs at most 1 % of the time of the jobs themselves: short jobs are measured now
 and then, long ones each time.
 """
@@ -75,7 +75,7 @@ class Job:
             _current.set(self._outer)
 
     def __del__(self) -> None:
-        """It never ended: its context is gone, or nobody closed the response."""
+        """Its context is gone, or its response was never closed."""
         if not self.ended:
             self.shared = True
             self.end()

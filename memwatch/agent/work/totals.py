@@ -14,7 +14,7 @@ _WAITING = 4_096
 
 
 class Ended(NamedTuple):
-    """One job that has ended. What was not measured, or cannot be told apart from other jobs, is ``None``."""
+    """One job that has ended. What was not measured, or cannot be distinguished from other jobs, is ``None``."""
 
     kind: str
     name: str

@@ -15,7 +15,7 @@ from memwatch.services.ingest.bulk import insert, save_columns
 from memwatch.services.rollups import start_of_day, start_of_hour
 
 MAX_NAMES = 2_000
-"""Names that are told apart in all services together and within a day; further ones are stored as ``(other)``."""
+"""Names that are distinguished in all services together and within a day; further ones are stored as ``(other)``."""
 _CHUNK = 400
 
 Key = tuple[str, str]

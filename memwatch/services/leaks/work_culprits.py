@@ -14,7 +14,7 @@ from memwatch.services.leaks.state import parse_moment
 from memwatch.services.locking import writing
 
 EVERY = timedelta(minutes=5)
-"""How often what is known is computed again; what could not be told yet, with each run."""
+"""How often what is known is computed again; what could not be said yet, with each run."""
 AT_ONCE = 10
 """Leaks of different types or services in one run; the others follow in the next."""
 UNITS = {Leak.Kind.OBJECTS: "objects", Leak.Kind.UNTRACKED: "blocks", Leak.Kind.NATIVE: "KiB"}
