@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.samples import Sample
 
-from memwatch.observation import SELF, Observation, Observed
+from memwatch.observation import SELF, Observation, Observed, ObservedWork
 from memwatch.records import FIGURES, SEVERITIES
 
 OTHER_TYPES = "other"
@@ -108,6 +108,7 @@ def families(
     _add_process_series(made, observation)
     _add_object_counts(made, observation, type_limit)
     _add_leaks(made, observation)
+    _add_work(made, observation.work)
     _add_operations(made, observation)
     source = made.own(
         "exporter_source", "Source of the figures: the fleet, a transport, or the exporter's own process."
@@ -243,6 +244,19 @@ def _add_leaks(made: _Families, observation: Observation) -> None:
         labels = {**leak.labels, "kind": leak.kind, "object_type": leak.object_type}
         _add(left, labels, leak.seconds)
         _add(grows, labels, leak.growth_per_hour)
+
+
+def _add_work(made: _Families, work: Sequence[ObservedWork]) -> None:
+    calls = made.own("work_calls_total", "Calls of a view, task or command that have ended.")
+    kept = made.own(
+        "work_kept_bytes_total",
+        "Resident memory that the calls kept: measured, and scaled to all calls that ran alone. What they gave back is "
+        "subtracted within an hour.",
+    )
+    peak = made.own("work_peak_bytes", "The most that resident memory rose during a call, in this hour or the last.")
+    _add_all(calls, ((each.labels, each.calls) for each in work))
+    _add_all(kept, ((each.labels, each.kept_bytes) for each in work))
+    _add_all(peak, ((each.labels, each.peak_bytes) for each in work))
 
 
 def _by_severity(counts: Mapping[str, int] | None) -> Iterator[tuple[str, int]]:

@@ -52,6 +52,19 @@ class OpenLeak:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ObservedWork:
+    """The calls of one view, task or command."""
+
+    labels: Mapping[str, str]
+    """Service, kind and name."""
+    calls: int
+    kept_bytes: int
+    """Resident memory that they kept; never falls."""
+    peak_bytes: int | None = None
+    """The most that resident memory rose during one of them within the last hour; ``None`` where it is not known."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Backlog:
     """What waits between the agents and the server."""
 
@@ -74,6 +87,7 @@ class Observation:
     open_leaks: Sequence[OpenLeak] = ()
     leaking_types: frozenset[str] = frozenset()
     """Types of open leaks: they keep a label of their own, though they are rarely among the largest."""
+    work: Sequence[ObservedWork] = ()
     leak_detections: Mapping[str, int] | None = dataclasses.field(default_factory=dict)
     """Leaks ever detected by severity; never falls. ``None`` if leaks are not judged."""
     rejected_reports: Mapping[str, int] = dataclasses.field(default_factory=dict)

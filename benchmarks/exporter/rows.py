@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import django
 
 
 def main(processes: int, types: int) -> None:
-    """One snapshot and one baseline for each process, and an open leak for every tenth."""
+    """One snapshot and one baseline for each process, an open leak for every tenth, 200 names of work a service."""
     from django.core.management import call_command
     from django.db import transaction
 
@@ -49,6 +51,31 @@ def main(processes: int, types: int) -> None:
                     initial_count=100, current_count=9_000, growth_count=8_900, growth_percent=8_900.0,
                     growth_per_hour=1_000.0, time_to_exhaustion_s=7_200.0,
                 )  # fmt: skip
+    _work(services, now)
+
+
+def _work(services: Sequence[Any], now: datetime) -> None:
+    """As many names as a process tells apart, of which each service shows some."""
+    from memwatch.conf import get_settings
+    from memwatch.models import WorkName, WorkRollup, WorkTotal
+    from memwatch.records.work import MAX_NAMES
+
+    start = now.replace(minute=0, second=0, microsecond=0)
+    names = [WorkName(kind="view", name=f"shop:view_{number}") for number in range(MAX_NAMES)]
+    WorkName.objects.bulk_create(names)
+    for service in services:
+        WorkRollup.objects.bulk_create(
+            WorkRollup(
+                service=service, work=work, period="hour", start=at, calls=100, peak_calls=10, peak_kib_max=5_000,
+                peak_counts={"80": 10},
+            )
+            for work in names
+            for at in (start, start - timedelta(hours=1))
+        )  # fmt: skip
+        WorkTotal.objects.bulk_create(
+            WorkTotal(service=service, work=work, calls=100_000, kept_kib=5_000, hour=start)
+            for work in names[: get_settings().metrics_work_limit]
+        )
 
 
 if __name__ == "__main__":

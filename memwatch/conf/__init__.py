@@ -136,6 +136,9 @@ class Settings:
     """Prefix of the metrics that begin with ``fogcompute_memory_`` by default."""
     metrics_type_limit: int = 100
     """The most values of the label ``object_type``; other types are summed up as ``other``."""
+    metrics_work_limit: int = 50
+    """The most views, tasks and commands of one service that have series of their own; others are summed up as
+    ``(other)``."""
 
     @property
     def transport_url(self) -> str:
@@ -233,6 +236,7 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "metrics_enabled": values.flag,
     "metrics_namespace": values.namespace,
     "metrics_type_limit": values.whole(1, 10_000, "100"),
+    "metrics_work_limit": values.whole(0, 1_000, "50"),
 }
 
 

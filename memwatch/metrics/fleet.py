@@ -1,4 +1,4 @@
-"""The fleet as an exposition wants it: eight queries at most, and a look at the transport."""
+"""The fleet as an exposition wants it: ten queries at most, and a look at the transport."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from memwatch import models
 from memwatch.detection.outlook import exhausted_at, time_left_s
 from memwatch.models import Leak
 from memwatch.models.functions import Moment
-from memwatch.observation import FLEET, Backlog, Observation, Observed, OpenLeak
-from memwatch.queries import counters
+from memwatch.observation import FLEET, Backlog, Observation, Observed, ObservedWork, OpenLeak
+from memwatch.queries import counters, work_totals
 from memwatch.queries.processes.fleet import alive_with_last, heap_drifts, latest_censuses
 from memwatch.queries.snapshot_mapping import NUMBERS, figures_of_many
 from memwatch.queries.stats import transport_state
@@ -100,12 +100,14 @@ def observe() -> Observation:
     labels = {process.pk: process.labels for process in processes}
     services = {process.service_id: process.service for process in processes}
     totals = _totals()
+    now = timezone.now()
     return Observation(
         source=FLEET,
         processes=_observed(processes, labels, leaks),
         service_leaks=_service_leaks(services, leaks),
-        open_leaks=_open_leaks(labels, services, leaks, timezone.now()),
+        open_leaks=_open_leaks(labels, services, leaks, now),
         leaking_types=frozenset(leak.object_type for leak in leaks),
+        work=_work(now),
         leak_detections=_by_label(totals, counters.LEAK_DETECTIONS, "severity"),
         rejected_reports=_by_label(totals, counters.REJECTED, "reason"),
         notifications={
@@ -205,6 +207,18 @@ def _open_leaks(
                 )
             )
     return found
+
+
+def _work(now: datetime) -> list[ObservedWork]:
+    return [
+        ObservedWork(
+            labels={"service": each.service, "kind": each.kind, "name": each.name},
+            calls=each.calls,
+            kept_bytes=each.kept_kib * 1024,
+            peak_bytes=None if each.peak_kib is None else each.peak_kib * 1024,
+        )
+        for each in work_totals.totals(now)
+    ]
 
 
 def _totals() -> Totals:

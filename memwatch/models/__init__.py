@@ -7,7 +7,7 @@ from memwatch.models.notifications import Notification
 from memwatch.models.operations import Command, Counter, Lease, Operations, RejectedReport
 from memwatch.models.recordings import FlameGraphMode, Recording, RecordingKind, RecordingPart, Trigger
 from memwatch.models.tokens import ApiToken
-from memwatch.models.work import WorkName, WorkRollup
+from memwatch.models.work import WorkName, WorkRollup, WorkTotal
 
 __all__ = [
     "Alert",
@@ -38,4 +38,5 @@ __all__ = [
     "Trigger",
     "WorkName",
     "WorkRollup",
+    "WorkTotal",
 ]

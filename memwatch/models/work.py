@@ -89,3 +89,28 @@ class WorkRollup(models.Model):
 
     def __str__(self) -> str:
         return f"{self.work} in {self.service}, {self.period} {self.start:%Y-%m-%d %H:%M}"
+
+
+class WorkTotal(models.Model):
+    """What the calls of one view, task or command of a service add up to. It must not fall when roll-ups are pruned."""
+
+    service = models.ForeignKey(
+        Service, models.CASCADE, related_name="work_totals", verbose_name=_("service"), db_index=False
+    )
+    work = models.ForeignKey(WorkName, models.CASCADE, related_name="totals", verbose_name=_("name"))
+    calls = models.BigIntegerField(_("calls"), default=0)
+    kept_kib = models.BigIntegerField(
+        _("KiB kept"), default=0, help_text=_("The highest of each hour's net growth, summed up over the hours.")
+    )
+    hour = models.DateTimeField(_("hour"))
+    hour_kib = models.FloatField(_("KiB kept in the hour"), default=0, help_text=_("Below 0 where calls freed more."))
+    hour_top_kib = models.BigIntegerField(_("most KiB kept in the hour"), default=0)
+
+    class Meta:
+        verbose_name = _("total of work")
+        verbose_name_plural = _("totals of work")
+        ordering = ("service", "work")
+        constraints = (models.UniqueConstraint(fields=("service", "work"), name="memwatch_work_total_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.work} in {self.service}"

@@ -25,6 +25,8 @@ from memwatch.models import (
     WorkRollup,
 )
 from memwatch.queries.disk_usage import Room
+from memwatch.records.work import OTHER
+from memwatch.services.ingest.work_totals import choose_names
 from memwatch.services.locking import writing
 from memwatch.services.recordings import storage
 from memwatch.services.rollups import Progress, nothing, roll_up, start_of_day, start_of_hour
@@ -91,6 +93,8 @@ def prune(now: datetime | None = None, progress: Progress | None = None, *, dry_
     for step in _steps(get_settings(), now):
         counted[step.field] = step.rows.count() if dry_run else _delete(step, tell)
         gone[step.rows.model] = gone.get(step.rows.model, 0) + counted[step.field]
+    if not dry_run:
+        choose_names(now)
     return PruneResult(**counted, freed_bytes=None if dry_run else room.freed(gone))
 
 
@@ -184,14 +188,15 @@ def _delete_snapshots(ids: list[int]) -> int:
 
 
 def _unused_names() -> QuerySet[WorkName]:
-    return WorkName.objects.exclude(Exists(WorkRollup.objects.filter(work=OuterRef("pk"))))
+    """All names have a total of their own or are in that of the others, which stays."""
+    return WorkName.objects.exclude(name=OTHER).exclude(Exists(WorkRollup.objects.filter(work=OuterRef("pk"))))
 
 
 def _delete_names(ids: list[int]) -> int:
     """Locked first, so that none goes that an ingest is about to use; one that comes later draws the name again."""
     locked = list(WorkName.objects.select_for_update().filter(pk__in=ids).values_list("pk", flat=True))
-    deleted, _ = _unused_names().filter(pk__in=locked).delete()
-    return deleted
+    _, by_model = _unused_names().filter(pk__in=locked).delete()
+    return by_model.get(WorkName._meta.label, 0)
 
 
 def _delete_recordings(ids: list[int]) -> int:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
 from memwatch.metrics.collector import FleetCollector
-from memwatch.models import Leak, Process
+from memwatch.models import Leak, Process, WorkName
 from memwatch.observation import Observation
+from memwatch.records import MemorySnapshot
+from memwatch.records.work import WorkFigures
 from memwatch.services import counters
+from memwatch.services.ingest import work_totals
 from memwatch.services.leaks import judging
 from memwatch.transport import open_uplink
 from tests.api.conftest import Fleet
@@ -22,6 +27,8 @@ from tests.api.rows import store_leak
 from tests.metrics.scraped import WEB_1, samples
 from tests.reports import process as who
 from tests.services.stored import MINUTE, NOON, end_process, growing, store_process, store_snapshots
+from tests.services.stored_work import figures as ended
+from tests.services.stored_work import store_work
 
 
 def shown() -> dict[tuple[str, ...], float]:
@@ -122,6 +129,46 @@ def test_what_the_service_counts_is_what_is_shown(db: None) -> None:
     assert sum(detections) == 2
 
 
+def bring(process: Process, *work: WorkFigures, at: datetime | None = None) -> None:
+    now = at or timezone.now()
+    store_work(process, now, *work)
+    names = {(each.kind, each.name): WorkName.objects.get(kind=each.kind, name=each.name).pk for each in work}
+    work_totals.store([(process, MemorySnapshot(timestamp=now, work=work))], names, now)
+
+
+def test_work_is_shown_by_service_kind_and_name(fleet: Fleet) -> None:
+    bring(fleet.web, ended("orders:list", 40, kind="view", kept_kib=2, peak_kib=4_000), ended("sync", 7))
+    bring(fleet.worker, ended("sync", 3, kept_kib=-5, peak_kib=50))
+    found = shown()
+    view, task = ("kind=view", "name=orders:list", "service=web"), ("kind=task", "name=sync", "service=web")
+    assert found["memwatch_work_calls_total", *view] == 40
+    assert found["memwatch_work_kept_bytes_total", *view] == 80 * 1024
+    assert found["memwatch_work_peak_bytes", *view] == 4_000 * 1024
+    assert found["memwatch_work_calls_total", *task] == 7
+    assert ("memwatch_work_peak_bytes", *task) not in found
+    freed = ("kind=task", "name=sync", "service=worker")
+    assert (found["memwatch_work_kept_bytes_total", *freed], found["memwatch_work_calls_total", *freed]) == (0, 3)
+
+
+def test_a_peak_is_shown_for_an_hour_and_the_total_stays(fleet: Fleet) -> None:
+    now = timezone.now()
+    bring(fleet.worker, ended("sync", 3, peak_kib=50), at=now - timedelta(hours=2))
+    key = ("kind=task", "name=sync", "service=worker")
+    found = shown()
+    assert ("memwatch_work_peak_bytes", *key) not in found
+    assert found["memwatch_work_calls_total", *key] == 3
+
+
+def test_names_beyond_the_limit_are_shown_as_others(fleet: Fleet, settings: Any) -> None:
+    settings.MEMWATCH = {"METRICS_WORK_LIMIT": 1}
+    bring(fleet.worker, ended("a", 9, peak_kib=5), ended("b", 2, peak_kib=70), ended("c", 1, peak_kib=60))
+    found = {key[2:]: value for key, value in shown().items() if key[0].startswith("memwatch_work_")}
+    assert set(found) == {("name=a", "service=worker"), ("name=(other)", "service=worker")}
+    others = ("kind=task", "name=(other)", "service=worker")
+    assert shown()["memwatch_work_calls_total", *others] == 3
+    assert shown()["memwatch_work_peak_bytes", *others] == 70 * 1024
+
+
 def test_rejected_reports_are_counted_by_reason(fleet: Fleet) -> None:
     counters.add("memwatch_reports_rejected", 4, reason="malformed")
     assert shown()["memwatch_reports_rejected_total", "reason=malformed"] == 4
@@ -135,12 +182,13 @@ def test_the_backlog_of_the_transport_is_shown(fleet: Fleet, transport_url: str)
     assert shown()["memwatch_transport_backlog",] == 1
 
 
-def test_the_fleet_takes_six_queries_whatever_its_size(fleet: Fleet, django_assert_num_queries: Any) -> None:
+def test_the_fleet_takes_eight_queries_whatever_its_size(fleet: Fleet, django_assert_num_queries: Any) -> None:
     for slot in range(3, 23):
         process = store_process("web", slot=slot, host=f"host-{slot}")
         store_snapshots(process, NOON - MINUTE, NOON, growing(-5, 100))
         store_leak(process)
-    with django_assert_num_queries(6):
+        bring(process, *(ended(f"task_{number}", peak_kib=100) for number in range(5)))
+    with django_assert_num_queries(8):
         FleetCollector(max_age_s=0).metrics()
 
 

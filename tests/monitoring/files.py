@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from memwatch.exposition import NOTIFICATIONS, OWN_FIGURES, REFERENCE_FIGURES, TOTALS
-from memwatch.observation import FLEET, Backlog, Observation, Observed, OpenLeak
+from memwatch.observation import FLEET, Backlog, Observation, Observed, ObservedWork, OpenLeak
 from memwatch.records import SEVERITIES, MemorySnapshot
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,6 +94,14 @@ def whole_observation() -> Observation:
         service_leaks=[({"service": "worker", "host": "", "slot": ""}, {"low": 1})],
         open_leaks=[
             OpenLeak(labels=process.labels, kind="objects", object_type="dict", seconds=3600, growth_per_hour=500)
+        ],
+        work=[
+            ObservedWork(
+                labels={"service": "worker", "kind": "task", "name": "shop.tasks.sync"},
+                calls=100,
+                kept_bytes=1_000_000,
+                peak_bytes=50_000_000,
+            )
         ],
         notifications={became: {"mailto:ops@example.org": 1} for became in NOTIFICATIONS},
         leak_detections=dict.fromkeys(SEVERITIES, 1),

@@ -16,6 +16,8 @@ from memwatch.services.rollups import start_of_day, start_of_hour
 
 MAX_NAMES = 2_000
 """Names that are distinguished in all services together and within a day; further ones are stored as ``(other)``."""
+MOST = 2**62
+"""No process can bring a column beyond this, whatever it reports."""
 _CHUNK = 400
 
 Key = tuple[str, str]
@@ -124,4 +126,4 @@ def _write(sums: Mapping[_Row, dict[str, Any]]) -> None:
 
 def _set(row: WorkRollup, figures: Mapping[str, Any]) -> None:
     for name, value in figures.items():
-        setattr(row, name, value)
+        setattr(row, name, max(-MOST, min(value, MOST)) if isinstance(value, int) else value)

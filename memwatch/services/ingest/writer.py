@@ -17,7 +17,7 @@ from memwatch.queries.object_types import ids_of
 from memwatch.queries.snapshot_mapping import columns_of, type_names
 from memwatch.records import MemorySnapshot
 from memwatch.services import counters
-from memwatch.services.ingest import automatic_baselines, processes, work
+from memwatch.services.ingest import automatic_baselines, processes, work, work_totals
 from memwatch.services.ingest.bulk import insert, save_columns
 from memwatch.services.ingest.processes import Sighting
 from memwatch.services.locking import writing
@@ -140,6 +140,7 @@ class _Writer:
         ]
         insert(rows)
         work.store(list(self._snapshots.values()), self._work_ids, self._now)
+        work_totals.store(self._snapshots.values(), self._work_ids, self._now)
         by_process: dict[Process, list[Snapshot]] = {}
         for row, (process, _snapshot) in zip(rows, self._snapshots.values(), strict=True):
             by_process.setdefault(process, []).append(row)
