@@ -11,6 +11,7 @@ import fleet_panels
 import leaks_panels
 import process_panels
 import releases_panels
+import work_panels
 from panels import SOURCE, Panel
 
 FOLDER = Path(__file__).resolve().parent / "dashboards"
@@ -79,11 +80,17 @@ def dashboards() -> dict[str, dict[str, Any]]:
         _variable("host", 'service="$service"', several=False),
         _variable("slot", 'service="$service",host="$host"', several=False),
     ]
+    calls = "memwatch_work_calls_total"
+    work = [
+        _variable("service", "", several=True, source=calls),
+        _variable("kind", 'service=~"$service"', several=True, source=calls),
+    ]
     return {
         "fleet.json": _dashboard("memwatch-fleet", "Memory: the fleet", fleet_panels.PANELS, fleet),
         "leaks.json": _dashboard("memwatch-leaks", "Memory: leaks", leaks_panels.PANELS, fleet),
         "releases.json": _dashboard("memwatch-releases", "Memory: releases", releases_panels.PANELS, releases),
         "process.json": _dashboard("memwatch-process", "Memory: one process", process_panels.PANELS, process),
+        "work.json": _dashboard("memwatch-work", "Memory: work", work_panels.PANELS, work),
     }
 
 

@@ -97,7 +97,7 @@ def whole_observation() -> Observation:
         ],
         work=[
             ObservedWork(
-                labels={"service": "worker", "kind": "task", "name": "shop.tasks.sync"},
+                labels={"service": "web", "kind": "task", "name": "shop.tasks.sync"},
                 calls=100,
                 kept_bytes=1_000_000,
                 peak_bytes=50_000_000,

@@ -30,6 +30,7 @@ from tests.monitoring.test_reference import ALERTS
 OWN = {
     "MemoryContainerNearLimit",
     "MemwatchCollectorFailing",
+    "MemwatchJobPeak",
     "MemwatchNoSnapshots",
     "MemwatchNotificationsFailing",
     "MemwatchReportsDropped",
