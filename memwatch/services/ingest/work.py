@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from memwatch.batches import batched
 from memwatch.models import Process, WorkName, WorkRollup
 from memwatch.records import MemorySnapshot
 from memwatch.records.work import HISTOGRAMS, MAXIMA, OTHER, SUMS, add
-from memwatch.services.ingest.bulk import insert, save_columns
+from memwatch.services.ingest.bulk import save_columns
 from memwatch.services.rollups import start_of_day, start_of_hour
 
 MAX_NAMES = 2_000
@@ -93,37 +93,32 @@ def _add(total: dict[str, Any], figures: Mapping[str, Any]) -> None:
 
 
 def _write(sums: Mapping[_Row, dict[str, Any]]) -> None:
-    keys = list(sums)
-    known = (
-        WorkRollup.objects.select_for_update(no_key=True, of=("self",))
-        .select_related(*_PLACES)
-        .filter(
-            service__in={key[0] for key in keys},
-            work__in={key[1] for key in keys},
-            start__in={key[3] for key in keys},
+    known = {_key(row): row for row in _locked(sums)}
+    missing = sums.keys() - known.keys()
+    if missing:  # another worker may store the first calls of the hour as well
+        WorkRollup.objects.bulk_create(
+            [WorkRollup(service_id=s, work_id=w, period=p, start=at) for s, w, p, at in sorted(missing)],
+            ignore_conflicts=True,
+            batch_size=_CHUNK,
         )
-        .order_by("pk")
+        known |= {_key(row): row for row in _locked(missing)}
+    for key, more in sums.items():
+        total = {name: getattr(known[key], name) for name in _FIGURES}
+        _add(total, more)
+        for name, value in total.items():
+            setattr(known[key], name, max(-MOST, min(value, MOST)) if isinstance(value, int) else value)
+    save_columns([known[key] for key in sums], _FIGURES)
+
+
+def _key(row: WorkRollup) -> _Row:
+    return row.service_id, row.work_id, row.period, row.start
+
+
+def _locked(keys: Collection[_Row]) -> list[WorkRollup]:
+    """Those of these rows that there are, locked until the transaction ends."""
+    rows = WorkRollup.objects.select_for_update(no_key=True, of=("self",)).select_related(*_PLACES)
+    rows = rows.filter(
+        service__in={key[0] for key in keys}, work__in={key[1] for key in keys}, start__in={key[3] for key in keys}
     )
-    changed = []
-    for row in known:
-        more = sums.get((row.service_id, row.work_id, row.period, row.start))
-        if more is not None:
-            total = {name: getattr(row, name) for name in _FIGURES}
-            _add(total, more)
-            _set(row, total)
-            changed.append(row)
-    save_columns(changed, _FIGURES)
-    there = {(row.service_id, row.work_id, row.period, row.start) for row in changed}
-    fresh = [
-        WorkRollup(service_id=service, work_id=work, period=period, start=start)
-        for service, work, period, start in keys
-        if (service, work, period, start) not in there
-    ]
-    for row in fresh:
-        _set(row, sums[row.service_id, row.work_id, row.period, row.start])
-    insert(fresh)
-
-
-def _set(row: WorkRollup, figures: Mapping[str, Any]) -> None:
-    for name, value in figures.items():
-        setattr(row, name, max(-MOST, min(value, MOST)) if isinstance(value, int) else value)
+    wanted = frozenset(keys)
+    return [row for row in rows.order_by("pk") if _key(row) in wanted]

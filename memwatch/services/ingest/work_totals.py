@@ -16,7 +16,7 @@ from memwatch.conf import get_settings
 from memwatch.models import Process, WorkName, WorkRollup, WorkTotal
 from memwatch.records import MemorySnapshot
 from memwatch.records.work import OTHER, WorkFigures
-from memwatch.services.ingest.bulk import insert, save_columns
+from memwatch.services.ingest.bulk import save_columns
 from memwatch.services.ingest.work import MOST, Key
 from memwatch.services.locking import writing
 from memwatch.services.rollups import DAY, start_of_day, start_of_hour
@@ -36,27 +36,37 @@ def store(taken: Iterable[tuple[Process, MemorySnapshot]], ids: Mapping[Key, int
             own[work.kind, work.name] = (calls + work.calls, kib + kept_kib(work))
     if not any(sums.values()):
         return
-    known: dict[int, dict[int, WorkTotal]] = defaultdict(dict)
-    rows = WorkTotal.objects.select_for_update(no_key=True, of=("self",)).filter(service__in=list(sums))
-    for row in rows.select_related("work").order_by("pk"):
-        known[row.service_id][row.work_id] = row
+    known = _locked(sums)
     hour, limit = start_of_hour(now), get_settings().metrics_work_limit
-    changed: dict[tuple[int, int], WorkTotal] = {}
+    added: dict[tuple[int, int], tuple[int, float]] = {}
     for service, names in sums.items():
-        own_rows = known[service]
-        room = limit - sum(row.work.name != OTHER for row in own_rows.values())
+        rows = {pk for owner, pk in known if owner == service}
+        room = limit - sum(known[service, pk].work.name != OTHER for pk in rows)
         for (kind, name), (calls, kib) in sorted(names.items(), key=lambda item: (-item[1][0], item[0])):
             pk = ids[kind, name]
-            if pk not in own_rows:
+            if pk not in rows:
                 if name == OTHER or room <= 0:
                     pk = _others(kind)
                 else:
                     room -= 1
-            row = own_rows.setdefault(pk, WorkTotal(service_id=service, work_id=pk, hour=hour))
-            _add(row, calls, kib, hour)
-            changed[service, pk] = row
-    save_columns([row for row in changed.values() if row.pk is not None], _SUMS)
-    insert([row for row in changed.values() if row.pk is None])
+                rows.add(pk)
+            before = added.get((service, pk), (0, 0.0))
+            added[service, pk] = (before[0] + calls, before[1] + kib)
+    missing = sorted(added.keys() - known.keys())
+    if missing:  # another worker may store the first calls as well
+        WorkTotal.objects.bulk_create(
+            [WorkTotal(service_id=service, work_id=pk, hour=hour) for service, pk in missing], ignore_conflicts=True
+        )
+        known = _locked(sums)
+    for key, (calls, kib) in added.items():
+        _add(known[key], calls, kib, hour)
+    save_columns([known[key] for key in added], _SUMS)
+
+
+def _locked(services: Iterable[int]) -> dict[tuple[int, int], WorkTotal]:
+    """The rows of these services by service and name, locked until the transaction ends."""
+    rows = WorkTotal.objects.select_for_update(no_key=True, of=("self",)).filter(service__in=list(services))
+    return {(row.service_id, row.work_id): row for row in rows.select_related("work").order_by("pk")}
 
 
 def kept_kib(work: WorkFigures) -> float:
