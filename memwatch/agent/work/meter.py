@@ -1,8 +1,8 @@
 """Measures jobs: blocks and resident memory before and after, the peak in between, the time.
 
-Exact where one job runs at a time in the process. Where several overlap, no figure can say whose the memory is: they are
-counted and marked as shared. What is read costs at most 1 % of the time of the jobs themselves: short jobs are measured now
-and then, long ones each time.
+Exact where one job runs at a time in the process. Where several overlap, no figure can say whose the memory is: they
+are counted and marked as shared. What is read costs at most 1 % of the time of the jobs themselves: short jobs are
+measured now and then, long ones each time.
 """
 
 from __future__ import annotations

@@ -39,6 +39,7 @@ def store(taken: Iterable[tuple[Process, MemorySnapshot]], ids: Mapping[Key, int
     known = _locked(sums)
     hour, limit = start_of_hour(now), get_settings().metrics_work_limit
     added: dict[tuple[int, int], tuple[int, float]] = {}
+    others = _Others()
     for service, names in sums.items():
         rows = {pk for owner, pk in known if owner == service}
         room = limit - sum(known[service, pk].work.name != OTHER for pk in rows)
@@ -46,7 +47,7 @@ def store(taken: Iterable[tuple[Process, MemorySnapshot]], ids: Mapping[Key, int
             pk = ids[kind, name]
             if pk not in rows:
                 if name == OTHER or room <= 0:
-                    pk = _others(kind)
+                    pk = others[kind]
                 else:
                     room -= 1
                 rows.add(pk)
@@ -74,8 +75,12 @@ def kept_kib(work: WorkFigures) -> float:
     return work.rss_kib * max(0, work.calls - work.shared) / work.rss_calls if work.rss_calls else 0.0
 
 
-def _others(kind: str) -> int:
-    return WorkName.objects.get_or_create(kind=kind, name=OTHER)[0].pk
+class _Others(dict[str, int]):
+    """By kind, the id of what the others are summed up under; read when first asked for."""
+
+    def __missing__(self, kind: str) -> int:
+        pk = self[kind] = WorkName.objects.get_or_create(kind=kind, name=OTHER)[0].pk
+        return pk
 
 
 def _add(row: WorkTotal, calls: int, kib: float, hour: datetime) -> None:
