@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from django.db import IntegrityError
 from django.db.models import Sum
 
 from memwatch.conf import get_settings
@@ -59,6 +60,8 @@ def store(taken: Iterable[tuple[Process, MemorySnapshot]], ids: Mapping[Key, int
             [WorkTotal(service_id=service, work_id=pk, hour=hour) for service, pk in missing], ignore_conflicts=True
         )
         known = _locked(sums)
+        if not known.keys() >= set(missing):
+            raise IntegrityError("a name of work was pruned while its calls were stored")
     for key, (calls, kib) in added.items():
         _add(known[key], calls, kib, hour)
     save_columns([known[key] for key in added], _SUMS)
