@@ -66,7 +66,7 @@ def _table(leak: Leak, culprits: Iterable[Culprit]) -> Table:
         [
             _names(leak, culprit),
             figure(formats.precise(culprit.per_call), culprit.per_call),
-            _interval(culprit),
+            figure(_interval(culprit), culprit.low),
             figure(_share(culprit), culprit.share),
             str(SOURCES.get(culprit.source, culprit.source)),
         ]
