@@ -101,6 +101,10 @@ class _Credit:
         """Whether the job that begins is measured: by chance in part, so that no pattern of jobs is always missed."""
         return self._left >= self._cost * (1 + self._chance.random())
 
+    def is_small(self, seconds: float) -> bool:
+        """Whether a reading takes no more than this."""
+        return self._cost <= seconds
+
     def spend(self, seconds: float) -> None:
         """``seconds``: what the readings before and after a job took together.
 
@@ -122,6 +126,10 @@ class Meter:
         self._heavy = _Credit(chance)
         """For allocated blocks: that walks pymalloc's pools, 5 microseconds in 10 MB, 110 in 240 MB."""
         self._running: dict[int, ref[Job]] = {}
+        self._rss: int | None = None
+        """Resident memory when it was last read at the end of a job: :meth:`_read_late` counts from here."""
+        self._blurred = False
+        """Jobs that overlapped have left their peak since then."""
         self._made_in: MadeIn | None = None
         """While a recording asks which job the objects of a type are made in."""
         self._looking = _Credit(chance)
@@ -165,7 +173,7 @@ class Meter:
                 outer._peak = max(outer._peak or 0, memory.peak_kib() or 0)
             job._rss = memory.rss_kib()
             if memory.reset_peak():
-                job._peak = 0
+                job._peak, self._blurred = 0, False
         if self._made_in is not None and self._looking.pays():
             job._young = self._made_in.ids()
         if self._heavy.pays():
@@ -185,7 +193,11 @@ class Meter:
                 self._heavy.spend(2 * (perf_counter() - ended))
             if job._rss is not None:
                 rss, peak, top = self._read_after(job)
+            elif job._outer is None and self._light.is_small(seconds * SHARE / 2):
+                peak, top = self._read_late()
             self._look_what_was_made(job)
+        else:
+            self._blurred = True
         self._tell_outer(job, blocks, rss, top)
         share = (seconds * SHARE - FIXED_S) / 2
         self._light.earn(share)
@@ -200,7 +212,7 @@ class Meter:
     def _read_after(self, job: Job) -> tuple[int | None, int | None, int | None]:
         """Change of resident memory, rise to the peak, and the peak itself."""
         began = perf_counter()
-        after = self.memory.rss_kib()
+        after = self._rss = self.memory.rss_kib()
         before = job._rss
         if after is None or before is None:
             return None, None, None
@@ -212,6 +224,18 @@ class Meter:
                 peak = max(0, top - before)
         self._light.spend(2 * (perf_counter() - began))
         return after - before, peak, top
+
+    def _read_late(self) -> tuple[int | None, int | None]:
+        """Rise and peak of a long job that was not measured when it began, since short ones had used up the credit.
+
+        What it rose above was read at the end of an earlier job. The jobs in between were too short to take much.
+        """
+        began, before, blurred = perf_counter(), self._rss, self._blurred
+        top = self.memory.peak_kib()
+        self._rss = self.memory.rss_kib()
+        self._blurred = not self.memory.reset_peak()
+        self._light.spend(perf_counter() - began)
+        return (None, None) if top is None or before is None or blurred else (max(0, top - before), top)
 
     def _look_what_was_made(self, job: Job) -> None:
         made_in = self._made_in

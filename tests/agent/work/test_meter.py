@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import threading
+import time
 from contextvars import copy_context
 
 import pytest
@@ -167,6 +168,32 @@ class TestMemory:
         row = taken()["shop.sync"]
         assert row.peak_kib_max == pytest.approx(100 * 1024, rel=0.05)
         assert abs(row.rss_kib) < 20 * 1024
+
+    def test_sees_the_peak_of_a_long_job_among_many_short_ones(self) -> None:
+        for _ in range(3):
+            for _ in range(2_000):
+                begin(TASK, "short").end()
+            job = begin(TASK, "long")
+            touch(100)
+            time.sleep(0.05)
+            job.end()
+        rows = taken()
+        assert rows["long"].peak_calls == 3
+        assert rows["long"].peak_kib_max == pytest.approx(100 * 1024, rel=0.05)
+        assert rows["short"].peak_kib_max < 20 * 1024
+
+    def test_a_long_job_does_not_get_the_peak_of_jobs_that_overlapped_before_it(self, own_meter: Meter) -> None:
+        begin(TASK, "short").end()
+        first = copy_context().run(begin, TASK, "first")
+        second = copy_context().run(begin, TASK, "second")
+        touch(100)
+        first.end()
+        second.end()
+        own_meter._light._left = 0.0  # as after many short jobs: this one is not measured when it begins
+        job = begin(TASK, "long")
+        time.sleep(0.05)
+        job.end()
+        assert taken()["long"].peak_kib_max < 20 * 1024
 
     def test_a_later_job_does_not_get_the_peak_of_an_earlier_one(self) -> None:
         for name, megabytes in (("large", 80), ("small", 1)):
