@@ -38,3 +38,8 @@ def hog() -> int:
     """Takes much memory for a moment."""
     found: int = take()
     return found
+
+
+@app.task(name="worksite.ready")
+def ready() -> None:
+    """Nothing."""
