@@ -32,6 +32,8 @@ BELIEVED = 12.0
 """The same where single calls keep blocks for the one, and none for the other."""
 MODEL_ERROR = 0.003
 """Standard error of a coefficient besides its noise, as a share: calls that a census cuts in two, and the like."""
+ROUGH = 0.05
+"""The same for what starts and caches explain, whose course is only roughly known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,9 @@ class _Telling:
         error = self.search.regression.error(fit, first)
         per_call = fit.of(first)
         quantile = student_quantile(len(self.search.growth) - len(fit.columns))
-        half = quantile * math.hypot(error, MODEL_ERROR * per_call)
+        rough = ROUGH * sum(self._share(fit, column) for column in fit.columns if self.search.is_rough(column))
+        model = MODEL_ERROR * per_call + rough * self.total / self.search.totals[first]
+        half = quantile * math.hypot(error, model)
         if per_call <= half:
             return None
         works = tuple(self.search.names[other] for other in group[:MOST_TOGETHER])

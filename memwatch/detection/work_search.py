@@ -257,6 +257,10 @@ class Search:
         found = {name: self.better(rest, best) for name, rest in rests.items() if name in self.names}
         return dict(sorted(found.items(), key=itemgetter(1)))
 
+    def is_rough(self, column: int) -> bool:
+        """Whether a column describes a process's start, or a cache that fills."""
+        return column != SECONDS and column not in self.names
+
     def is_even(self, name: int) -> bool:
         """Whether calls come at a constant pace: what differs from it is taken back, as a census cuts calls in two.
 

@@ -32,7 +32,7 @@ def sentence(culprit: Culprit, names: Mapping[int, str], unit: str) -> str:
     figures = f"{_per_call(culprit, unit)}, explains {min(culprit.share, 1):.0%} of the growth".replace("%", " %")
     if len(culprit.works) == 1:
         return f"{works}: {figures}."
-    return f"These always run together, so memwatch cannot tell them apart: {works}. One or all of them: {figures}."
+    return f"These run at the same pace, so memwatch cannot tell them apart: {works}. One or all of them: {figures}."
 
 
 def _alike(attribution: Attribution, names: Mapping[int, str]) -> str:
