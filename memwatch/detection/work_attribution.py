@@ -68,11 +68,11 @@ def attribute(processes: Sequence[Sequence[Step]], direct: Mapping[int, Direct] 
     if sum(map(len, runs)) < LEAST_STEPS:
         return Attribution((), FEW)
     search = Search(runs)
-    return _Telling(search, search.chosen(), Kept(direct or {})).attribution()
+    return _Telling(search, search.chosen(), Kept(direct or {}, [step for run in runs for step in run])).attribution()
 
 
 class _Telling:
-    """What is told of the columns that a search chose."""
+    """Judges the columns that a search chose."""
 
     def __init__(self, search: Search, chosen: list[int], kept: Kept) -> None:
         self.search, self.chosen, self.kept = search, chosen, kept

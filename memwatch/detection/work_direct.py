@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from memwatch.detection.statistics.nonnegative import student_quantile
+from memwatch.detection.work_search import Step
 
 LEAST_CALLS = 10
 """Measured calls from which on they say something."""
@@ -14,6 +16,8 @@ SURE = 0.999
 """Confidence that blocks are kept at all: many names are looked at."""
 BLOCKS_EACH = (0.5, 100.0)
 """Blocks that one leaked object, entry or block may take: with its dict, strings and lists."""
+MOST_SURPLUS = 0.5
+"""Share of what all calls kept that the processes do not have: with more, single calls show garbage, not a leak."""
 USUAL_EACH, USUAL_SPREAD = 4.0, 1.2
 """The usual number of them, and the standard deviation of its logarithm."""
 
@@ -39,18 +43,27 @@ class Direct:
 
 
 class Kept:
-    """The direct figures of all work.
+    """The direct figures of all work, against what the processes kept.
 
-    Cyclic garbage that one call makes may be collected in another: the other keeps less than nothing, and as much of
-    what the names keep need not be a leak.
+    Cyclic garbage that a call makes counts as kept by it. The collector takes it away in a call of other work, which
+    then keeps less than nothing, or outside of calls. As much of what the names keep need not be a leak.
     """
 
-    def __init__(self, direct: Mapping[int, Direct]) -> None:
+    def __init__(self, direct: Mapping[int, Direct], steps: Iterable[Step] = ()) -> None:
         self.direct = direct
         self.intervals = {work: found for work, kept in direct.items() if (found := kept.interval(SURE)) is not None}
-        self.blocks = {work: mean * direct[work].calls for work, (mean, *_bounds) in self.intervals.items()}
-        self.collected = -sum(self.blocks[work] for work, (_mean, _low, high) in self.intervals.items() if high < 0)
-        self.more = sum(self.blocks[work] for work, (_mean, low, _high) in self.intervals.items() if low > 0)
+        calls: Counter[int] = Counter()
+        grown = 0.0
+        for step in steps:
+            if step.blocks is not None:
+                grown += step.blocks
+                calls.update(step.calls)
+        kept = sum(mean * calls[work] for work, (mean, *_bounds) in self.intervals.items())
+        self.surplus = min(1.0, max(0.0, 1 - max(grown, 0.0) / kept)) if kept > 0 and calls else 0.0
+        blocks = {work: mean * direct[work].calls for work, (mean, *_bounds) in self.intervals.items()}
+        collected = -sum(blocks[work] for work, (_mean, _low, high) in self.intervals.items() if high < 0)
+        more = sum(blocks[work] for work, (_mean, low, _high) in self.intervals.items() if low > 0)
+        self.garbage = {work: max(0.0, collected - (more - kept)) for work, kept in blocks.items()}
 
     def keeps(self, work: int, per_call: float) -> bool | None:
         """Whether the work keeps the blocks that growth of ``per_call`` takes; ``None`` where that is not known."""
@@ -61,10 +74,8 @@ class Kept:
         least, most = (per_call * blocks for blocks in BLOCKS_EACH)
         if 0 <= high < least and low > -least:
             return False
-        others = self.more - self.blocks[work]
-        if low > 0 and low * self.direct[work].calls > self.collected - others and least <= mean <= most:
-            return True
-        return None
+        sure = low * self.direct[work].calls > self.garbage[work] and self.surplus < MOST_SURPLUS
+        return True if low > 0 and sure and least <= mean <= most else None
 
     def unlikely(self, work: int, per_call: float) -> float:
         """How far the kept blocks are from what such growth usually takes, as twice a log-likelihood."""

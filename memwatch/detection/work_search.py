@@ -43,6 +43,8 @@ class Step:
     """Of the leaking figure."""
     calls: Mapping[int, int]
     """That ended in between, by work."""
+    blocks: float | None = None
+    """Growth of all allocated blocks, where it was measured."""
 
 
 class Search:
@@ -102,7 +104,7 @@ class Search:
         return sorted(pairs, key=fits, reverse=True)[:MOST_NAMES]
 
     def _in_flight(self, calls: Sequence[float]) -> list[list[float]]:
-        """What comes and goes with the load: a census also counts objects of the calls that run meanwhile."""
+        """What comes and goes with the load: a census also counts objects of the calls that run just then."""
         before, after, start = [], [], 0
         for length in self.lengths:
             run = calls[start : start + length]

@@ -50,7 +50,9 @@ class Shape:
     warm_up: float = 0.0
     """Objects made in the first steps, as a share of what leaks."""
     trash: float = 0.0
-    """Cyclic garbage of another name until the collector runs, as a share of what leaks in ten steps."""
+    """Cyclic garbage of the type until the collector runs, as a share of what leaks in ten steps."""
+    garbage: float = 0.0
+    """Blocks of cyclic garbage a call, which the collector frees in other calls or outside of any."""
     wander: float = 0.0
     """Standard deviation of growth that has nothing to do with calls, as a share of a step's leak."""
     jumps: float = 0.0
@@ -95,7 +97,14 @@ class _Maker:
         self.beats = self.others[-shape.beat :] if shape.beat else []
         self.seconds_each = np.exp(rng.uniform(*np.log(shape.duration), count))
         self.held = rng.poisson(shape.held * rng.exponential(1, count))
+        self.messy = rng.exponential(1, count)
+        """Cyclic garbage by name, relative to others."""
+        self.blocks_each = rng.uniform(1, 8)
         self.leak_step = sum(self.per_call[n] * self.rates[n] for n in self.culprits) or shape.timer * shape.interval
+        self.other_leaks = np.zeros(count)
+        """Blocks a call of other types."""
+        for name in rng.choice(self.others, shape.others, replace=False):
+            self.other_leaks[name] = rng.uniform(1, 4) * rng.uniform(1, 8)
         self.calls = np.zeros(count)
         self.kept = np.zeros(count)
         self.leaked = dict.fromkeys(self.culprits, 0.0)
@@ -156,9 +165,10 @@ class _Maker:
         level = np.concatenate([[0.0], np.cumsum(growth)])
         level[1:] += rng.poisson(flight * self.held).sum(axis=1) + self._waste(starts)
         self.calls += ends.sum(axis=0)
+        blocks = self.blocks_each * growth + ends @ self.other_leaks + np.diff(rng.normal(0, 300, length + 1))
         return [
-            Step(float(dt), float(change), {name: int(n) for name, n in enumerate(row) if n})
-            for dt, change, row in zip(seconds, np.diff(level), ends, strict=True)
+            Step(float(dt), float(change), {name: int(n) for name, n in enumerate(row) if n}, float(more))
+            for dt, change, row, more in zip(seconds, np.diff(level), ends, blocks, strict=True)
         ]
 
     def _together(self, starts: np.ndarray) -> None:
@@ -223,20 +233,21 @@ class _Maker:
     def _waste(self, starts: np.ndarray) -> np.ndarray:
         if not self.shape.trash:
             return np.zeros(len(starts))
-        calls, waste, now = starts[:, self.others[0]], [], 0.0
-        each = self.shape.trash * self.leak_step * 10 / max(1.0, 3 * calls.mean())
-        for n in calls:
-            now = (now + n * each) * (self.rng.random() * 0.3 if self.rng.random() < 0.3 else 1)
+        waste, now = [], 0.0
+        each = self.messy / max(1e-9, self.messy @ self.rates) * self.shape.trash * self.leak_step * 10 / 3
+        for row in starts:
+            now = (now + row @ each) * (self.rng.random() * 0.3 if self.rng.random() < 0.3 else 1)
             waste.append(round(now))
         return np.array(waste)
 
     def _direct(self) -> dict[int, Direct]:
         """Blocks kept by call: of the leak, of caches, and garbage that is collected in calls of another name."""
         rng, found = self.rng, {}
-        each = rng.uniform(1, 8)
-        kept = each * self.kept
-        for name in rng.choice(self.others, self.shape.others, replace=False):
-            kept[name] += self.calls[name] * rng.uniform(1, 4) * rng.uniform(1, 8)
+        kept = self.blocks_each * self.kept + self.calls * self.other_leaks
+        if self.shape.garbage:
+            made = self.calls * self.messy * self.shape.garbage
+            weights = rng.exponential(1, self.count) * self.calls
+            kept += made - made.sum() * rng.uniform(0, 0.5) * weights / weights.sum()
         for name in np.flatnonzero(rng.random(self.count) < 0.2):
             garbage = self.calls[name] * rng.exponential(1)
             kept[name] += garbage
@@ -280,7 +291,10 @@ SHAPES: dict[str, Shape] = {
     "recycled, no blocks": replace(RECYCLED, alone=0),
     "cache": replace(BASE, cache=0.3, traffic="day"),
     "warm-up": replace(BASE, warm_up=0.2, processes=(2, 6), alone=0),
-    "trash": replace(BASE, trash=0.5, traffic="day"),
+    "trash": replace(BASE, trash=0.3, garbage=20, traffic="day"),
+    "trash, walk": replace(BASE, trash=0.3, garbage=20, traffic="walk", processes=(2, 4)),
+    "garbage": replace(BASE, garbage=50, own=0.1),
+    "steady, garbage": replace(BASE, garbage=5, steady=True, own=0, per_call=(5, 20)),
     "two": replace(BASE, leaking=2, traffic="day", alone=0),
     "three": replace(BASE, leaking=3, traffic="walk", processes=(2, 4)),
     "wander": replace(BASE, wander=0.5, traffic="day", processes=(2, 4)),
@@ -301,6 +315,7 @@ TIMERS: dict[str, Shape] = {
     "timer, recycled": replace(RECYCLED, leaking=0, timer=1.0),
     "timer, wander": replace(TIMER, wander=0.5, traffic="bursts"),
     "timer, cache": replace(TIMER, cache=0.1, traffic="day"),
-    "timer, trash": replace(TIMER, trash=0.5, traffic="day"),
+    "timer, trash": replace(TIMER, trash=0.3, garbage=20, traffic="day"),
+    "timer, garbage, steady": replace(TIMER, garbage=20, steady=True, own=0),
     "timer, jumps": replace(TIMER, jumps=0.02, traffic="walk"),
 }

@@ -42,7 +42,7 @@ def steps(leak: Leak, now: datetime) -> list[list[Step]]:
 
 def _runs(rows: Sequence[_Row], read: _Read) -> list[list[Step]]:
     runs: list[list[Step]] = [[]]
-    last: tuple[float, float] | None = None
+    last: tuple[float, float, int | None] | None = None
     calls = Tally[int]()
     before = None
     for row in rows:
@@ -55,10 +55,11 @@ def _runs(rows: Sequence[_Row], read: _Read) -> list[list[Step]]:
         value = read(row)
         if value is None:
             continue
-        at = row["timestamp"].timestamp()
+        at, blocks = row["timestamp"].timestamp(), row["allocated_blocks"]
         if last is not None and at > last[0]:
-            runs[-1].append(Step(at - last[0], value - last[1], dict(calls)))
-        last = at, value
+            more = None if blocks is None or last[2] is None else blocks - last[2]
+            runs[-1].append(Step(at - last[0], value - last[1], dict(calls), more))
+        last = at, value, blocks
         calls = Tally[int]()
     return [run for run in runs if run]
 
