@@ -30,6 +30,8 @@ ALIKE = 5.0
 """Twice the difference of log-likelihoods below which two explanations cannot be distinguished."""
 BELIEVED = 12.0
 """The same where single calls keep blocks for the one, and none for the other."""
+CLEAR = 30.0
+"""The same where calls keep to the clock, and a census cuts some in two."""
 MODEL_ERROR = 0.003
 """Standard error of a coefficient besides its noise, as a share: calls that a census cuts in two, and the like."""
 ROUGH = 0.05
@@ -151,7 +153,9 @@ class _Telling:
         near = [name for name, worse in likeness.items() if worse < ALIKE or self.search.is_even(name)]
         keeps = {name: self._keeps(name, growth) for name in near}
         sure = [name for name in near if keeps[name]]
-        if not sure:
+        best = min((likeness[name] for name in sure), default=0.0)
+        sure = [name for name in sure if likeness[name] < best + CLEAR]
+        if not sure or any(likeness[name] < best - CLEAR for name in near if keeps[name] is None):
             return None, [name for name in near if keeps[name] is None]
         sure.sort(key=lambda name: min(likeness[name], ALIKE) + self._unlikely(name, growth))
         per_call = growth / self.search.totals[sure[0]]
