@@ -27,7 +27,8 @@ class MadeIn:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._types: dict[type, bool] = {}
+        self._types: dict[int, tuple[type, bool]] = {}
+        """By id, for a class may come with a hash of its own; held, so that the id stays its."""
         self._objects: Counter[tuple[str, str]] = Counter()
         self._calls: Counter[tuple[str, str]] = Counter()
 
@@ -42,12 +43,12 @@ class MadeIn:
         return frozenset(found)
 
     def _is_wanted(self, of: type) -> bool:
-        wanted = self._types.get(of)
-        if wanted is None:
+        known = self._types.get(id(of))
+        if known is None:
             if len(self._types) > MOST_OBJECTS:
                 self._types.clear()
-            wanted = self._types[of] = type_name(of) == self._name
-        return wanted
+            known = self._types[id(of)] = (of, type_name(of) == self._name)
+        return known[1]
 
     def ended(self, kind: str, name: str, before: frozenset[int]) -> None:
         """A job ends that began with these."""

@@ -293,6 +293,22 @@ class TestMadeIn:
         assert count == 2 * calls > 0
         assert meter.made() == []
 
+    def test_asks_no_class_for_its_hash(self) -> None:
+        class Meta(type):
+            def __hash__(cls) -> int:
+                raise AssertionError("code of the host was run")
+
+        class Odd(metaclass=Meta):
+            pass
+
+        meter.look_for(f"{__name__}.Quote")
+        job = begin(VIEW, "order")
+        kept = [Odd(), Quote()]
+        job.end()
+        ((_kind, _name, count, _calls),) = meter.made()
+        assert count == 1
+        del kept
+
     def test_looks_into_few_of_many_short_jobs(self) -> None:
         meter.look_for(f"{__name__}.Quote")
         kept = []
