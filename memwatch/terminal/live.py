@@ -10,7 +10,7 @@ import sys
 import termios
 import time
 import tty
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from rich.console import Console, Group
@@ -18,7 +18,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from memwatch.terminal import work_table
 from memwatch.terminal.table import HEADS, NUMBERS, SORTS, Row, arranged, cells, heading
+from memwatch.terminal.work_table import WorkLine
 
 
 class Keys:
@@ -45,8 +47,10 @@ def keyboard() -> Iterator[Keys]:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
-HELP = "q quit   s sort   / filter   r rss  h heap  o objects  g growth  d drift  l leak  n name"
+HELP = "q quit   w work   s sort   / filter   r rss  h heap  o objects  g growth  d drift  l leak  n name"
+WORK_HELP = "q quit   w processes   s sort   / filter   c calls  k kept  b blocks  p peak  t time  n name"
 _BY_KEY = {"r": "rss", "h": "heap", "o": "objects", "g": "growth", "d": "drift", "l": "leak", "n": ""}
+_WORK_BY_KEY = {"c": "calls", "k": "kept", "b": "blocks", "p": "peak", "t": "time", "n": ""}
 _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 
 
@@ -59,6 +63,9 @@ class View:
     text: str = ""
     typing: bool = False
     over: bool = False
+    work: bool = False
+    """Whether work is shown by name, instead of the processes."""
+    work_sort: str = "peak"
 
     def press(self, keys: str) -> None:
         """Take the keys one by one."""
@@ -82,22 +89,43 @@ class View:
             self.over = True
         elif key == "/":
             self.typing, self.text = True, ""
-        elif key == "s":
-            orders = ["", *SORTS]
-            self.sort = orders[(orders.index(self.sort) + 1) % len(orders)]
-        elif key in _BY_KEY:
-            self.sort = _BY_KEY[key]
+        elif key == "w":
+            self.work = not self.work
+        elif self.work:
+            self.work_sort = _sorted_by(key, self.work_sort, _WORK_BY_KEY, work_table.SORTS)
+        else:
+            self.sort = _sorted_by(key, self.sort, _BY_KEY, SORTS)
 
 
-def show(read: Callable[[], tuple[Sequence[Row], datetime, str]], view: View, *, interval_s: float) -> None:
+def _sorted_by(key: str, now: str, by_key: Mapping[str, str], sorts: Iterable[str]) -> str:
+    """The order after the key: the next one for ``s``."""
+    if key == "s":
+        orders = ["", *sorts]
+        return orders[(orders.index(now) + 1) % len(orders)]
+    return by_key.get(key, now)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """The figures of one moment: of processes or, in the view of work, of names."""
+
+    now: datetime
+    zone: str
+    processes: Sequence[Row] = ()
+    work: Sequence[WorkLine] = ()
+
+
+def show(read: Callable[[bool], Reading], view: View, *, interval_s: float) -> None:
     """Draw the table every ``interval_s`` seconds and after each key, until it is left with ``q`` or Ctrl-C."""
     console = Console()
     with keyboard() as keys, Live(console=console, screen=True, auto_refresh=False) as live:
         while not view.over:
-            found, now, zone = read()
+            work = view.work
+            reading = read(work)
             until = time.monotonic() + interval_s
-            while not view.over:
-                live.update(_page(found, now, zone, view, console.height), refresh=True)
+            while not view.over and view.work == work:
+                page = _work_page if work else _page
+                live.update(page(reading, view, console.height), refresh=True)
                 if not _pressed(keys, view, until):
                     break
 
@@ -109,19 +137,36 @@ def _pressed(keys: Keys, view: View, until: float) -> bool:
     return bool(key)
 
 
-def _page(found: Sequence[Row], now: datetime, zone: str, view: View, height: int) -> Group:
+def _page(reading: Reading, view: View, height: int) -> Group:
+    found, now = reading.processes, reading.now
     shown = arranged(found, sort=view.sort, service=view.service, text=view.text)
-    table = Table(box=None, pad_edge=False, expand=True, header_style="reverse")
-    for head in HEADS:
-        table.add_column(head, justify="right" if head in NUMBERS else "left", no_wrap=True, overflow="ellipsis")
+    table = _table(HEADS, NUMBERS)
     for row in shown[: max(1, height - 4)]:
         table.add_row(*map(Text, cells(row, now)), style=_STYLES.get(row.worst.split(" ", 1)[0], ""))
-    order = f"sorted by {view.sort or 'name'}"
-    chosen = f"   filter: {view.text}{'▏' if view.typing else ''}" if view.text or view.typing else ""
     empty = [Text("No process is watched yet: manage.py memwatch_doctor says why.")] if not found else []
     return Group(
-        Text(heading(found, shown, now, zone), style="bold"),
-        Text(f"{order}{chosen}   {HELP}", style="dim"),
-        table,
-        *empty,
+        Text(heading(found, shown, now, reading.zone), style="bold"), _order(view.sort, view, HELP), table, *empty
     )
+
+
+def _work_page(reading: Reading, view: View, height: int) -> Group:
+    found = reading.work
+    shown = work_table.arranged(found, sort=view.work_sort, service=view.service, text=view.text)
+    table = _table(work_table.HEADS, work_table.NUMBERS)
+    for line in shown[: max(1, height - 4)]:
+        table.add_row(*map(Text, work_table.cells(line)))
+    empty = [Text("No view, task or command has ended within the last hour.")] if not found else []
+    head = work_table.heading(found, shown, reading.now, reading.zone)
+    return Group(Text(head, style="bold"), _order(view.work_sort, view, WORK_HELP), table, *empty)
+
+
+def _table(heads: Sequence[str], numbers: frozenset[str]) -> Table:
+    table = Table(box=None, pad_edge=False, expand=True, header_style="reverse")
+    for head in heads:
+        table.add_column(head, justify="right" if head in numbers else "left", no_wrap=True, overflow="ellipsis")
+    return table
+
+
+def _order(sort: str, view: View, keys: str) -> Text:
+    chosen = f"   filter: {view.text}{'▏' if view.typing else ''}" if view.text or view.typing else ""
+    return Text(f"sorted by {sort or 'name'}{chosen}   {keys}", style="dim")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.template.loader import render_to_string
@@ -13,10 +13,18 @@ from django.utils.html import escape
 
 from memwatch import formatting
 from memwatch.models import Leak
+from memwatch.queries.leak_work import explanation_of
 from memwatch.queries.processes.lookup import services_of_alive
 from memwatch.records import SEVERITIES
+from memwatch.terminal import work_table
+from memwatch.terminal.work_table import WorkLine
 
 MOST_NAMED = 8
+MOST_WORK = 5
+"""Names of work in each list."""
+WORK_SINCE = timedelta(days=1)
+MIN_MEASURED = 10
+"""Fewer measured calls than this do not say what a call keeps."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +56,8 @@ class Report:
     processes: int
     services: tuple[str, ...]
     leaks: tuple[LeakFacts, ...]
+    work: Mapping[str, tuple[WorkLine, ...]] = dataclasses.field(default_factory=dict)
+    """The views, tasks and commands that kept most in a call of the last day, and those with the highest peaks."""
 
     @property
     def title(self) -> str:
@@ -56,7 +66,7 @@ class Report:
         return f"{found} in {self.processes} processes of {len(self.services)} services"
 
 
-def report(leaks: Iterable[Leak], now: datetime) -> Report:
+def report(leaks: Iterable[Leak], now: datetime, work: Sequence[WorkLine] = ()) -> Report:
     """The leaks of the report; load the rows with ``service`` and ``process__service``."""
     worst_first = sorted(leaks, key=lambda leak: (-SEVERITIES.index(leak.severity), leak.service.name, leak.pk))
     services = services_of_alive()
@@ -65,7 +75,20 @@ def report(leaks: Iterable[Leak], now: datetime) -> Report:
         processes=len(services),
         services=tuple(dict.fromkeys(services)),
         leaks=tuple(_facts(leak, now) for leak in worst_first),
+        work=_work(work),
     )
+
+
+def work_of(now: datetime, service: str | None = None) -> list[WorkLine]:
+    """The work of the last day, of one service or of all."""
+    return work_table.lines(now, now - WORK_SINCE, service or "")
+
+
+def _work(lines: Sequence[WorkLine]) -> dict[str, tuple[WorkLine, ...]]:
+    keep = [line for line in lines if line.measured >= MIN_MEASURED and (line.kept_kib or 0.0) > 0]
+    peak = [line for line in lines if line.peak_mb]
+    lists = {"kept": work_table.arranged(keep, sort="kept"), "peak": work_table.arranged(peak, sort="peak")}
+    return {name: tuple(found[:MOST_WORK]) for name, found in lists.items() if found}
 
 
 def _facts(leak: Leak, now: datetime) -> LeakFacts:
@@ -91,11 +114,13 @@ def _told(leak: Leak, since: datetime, now: datetime) -> list[tuple[str, str]]:
     unit = str(statistics.get("unit") or "") if isinstance(statistics, Mapping) else ""
     first, last = (formatting.leak_amount(leak.kind, n, unit) for n in (leak.initial_count, leak.current_count))
     rate = None if leak.growth_per_hour is None else round(leak.growth_per_hour)
+    jobs = explanation_of(evidence)
     return [
         ("grew", f"{first} → {last} ({formatting.signed_percent(leak.growth_percent)})"),
         ("since", f"{formatting.exact(since)} ({formatting.age(since, now)})"),
         ("rate", f"{formatting.leak_growth(leak.kind, rate, unit)} an hour" if rate is not None else ""),
         ("memory runs out in", "" if (left := leak.time_left_s(now)) is None else formatting.duration(left)),
+        ("work", "" if jobs is None else jobs.sentence),
         ("held in", str(container.get("description") or "") if isinstance(container, Mapping) else ""),
         ("grows with it", _names(evidence.get("grows_with"))),
         ("extension modules", _names(evidence.get("extension_modules"))),
@@ -116,7 +141,30 @@ def as_text(made: Report) -> str:
         lines += [_head(leak), *([f"  {leak.verdict}"] if leak.verdict else [])]
         lines += [f"  {label}: {text}" for label, text in leak.facts]
         lines.append("")
+    for name, found in made.work.items():
+        lines += [WORK_TITLES[name], *(f"  {work_head(line)}: {work_said(name, line)}" for line in found), ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+WORK_TITLES = {
+    "kept": "Work: keeps most memory in a call (mean of the last day)",
+    "peak": "Work: highest peaks of a call (last day)",
+}
+
+
+def work_head(line: WorkLine) -> str:
+    """Which work it is."""
+    return f"{line.kind} {line.name} in {line.service}"
+
+
+def work_said(name: str, line: WorkLine) -> str:
+    """Its figures for one of the lists."""
+    calls = f"{formatting.count(line.calls)} calls"
+    if name == "kept":
+        blocks = f", {formatting.precise(line.kept_blocks)} blocks" if line.kept_blocks is not None else ""
+        return f"{formatting.precise(line.kept_kib)} KiB{blocks}; {calls}"
+    peak, usual = formatting.megabytes(line.peak_mb), formatting.megabytes(line.peak_mb_p95)
+    return f"{peak} above the start of the call, 95 % under {usual}; {calls}"
 
 
 def as_markdown(made: Report) -> str:
@@ -127,6 +175,10 @@ def as_markdown(made: Report) -> str:
         if leak.verdict:
             lines += [_markdown(leak.verdict), ""]
         lines += [f"- **{label}**: {_markdown(text)}" for label, text in leak.facts]
+        lines.append("")
+    for name, found in made.work.items():
+        lines += [f"## {_markdown(WORK_TITLES[name])}", ""]
+        lines += [f"- **{_markdown(work_head(line))}**: {_markdown(work_said(name, line))}" for line in found]
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
@@ -142,7 +194,15 @@ def as_json(made: Report) -> str:
 def as_html(made: Report) -> str:
     """One file that needs no other."""
     return render_to_string(
-        "memwatch/report.html", {"report": made, "heads": list(zip(made.leaks, map(_head, made.leaks), strict=True))}
+        "memwatch/report.html",
+        {
+            "report": made,
+            "heads": list(zip(made.leaks, map(_head, made.leaks), strict=True)),
+            "work": [
+                (WORK_TITLES[name], [(work_head(line), work_said(name, line)) for line in found])
+                for name, found in made.work.items()
+            ],
+        },
     )
 
 

@@ -109,16 +109,16 @@ def cells(row: Row, now: datetime) -> tuple[str, ...]:
     )
 
 
-def plain(found: Sequence[Row], now: datetime) -> list[str]:
+def plain(lines: Iterable[Sequence[str]], heads: Sequence[str] = HEADS, numbers: frozenset[str] = NUMBERS) -> list[str]:
     """Lines in columns, for a pipe or a file."""
-    lines = [HEADS, *(cells(row, now) for row in found)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADS))]
+    all_lines = [heads, *lines]
+    widths = [max(len(line[column]) for line in all_lines) for column in range(len(heads))]
     return [
         "  ".join(
-            text.rjust(width) if head in NUMBERS else text.ljust(width)
-            for head, text, width in zip(HEADS, line, widths, strict=True)
+            text.rjust(width) if head in numbers else text.ljust(width)
+            for head, text, width in zip(heads, line, widths, strict=True)
         ).rstrip()
-        for line in lines
+        for line in all_lines
     ]
 
 

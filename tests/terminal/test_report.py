@@ -11,6 +11,7 @@ from django.utils import timezone
 from memwatch.models import Leak
 from tests.api.rows import store_leak
 from tests.services.stored import store_process
+from tests.services.stored_work import figures, store_work
 from tests.terminal.conftest import Ran
 
 EVIL = "shop.<script>alert(1)</script>*Quote*"
@@ -80,3 +81,54 @@ def test_what_cannot_be_written_or_is_not_there_is_said(run: Callable[..., Ran],
 
 def test_without_leaks_it_says_so(run: Callable[..., Ran]) -> None:
     assert run("memwatch_report").out == "No leaks in 0 processes of 0 services\n"
+
+
+@pytest.fixture
+def work(db: None) -> None:
+    now = timezone.now()
+    worker = store_process("worker", slot=2)
+    store_work(
+        worker,
+        now,
+        figures("shop.tasks.sync", 40, kept=12, kept_kib=3, peak_kib=20 * 1024),
+        figures("shop.tasks.import_all", 2, kept_kib=900, peak_kib=300 * 1024),
+        figures("shop.tasks.frees", 40, kept_kib=-2, peak_kib=0),
+    )
+    store_work(store_process("web", slot=2), now, figures("orders:list", 30, kind="view", kept_kib=1))
+
+
+def test_work_is_reported_by_what_it_keeps_and_by_its_peaks(run: Callable[..., Ran], work: None) -> None:
+    lines = run("memwatch_report").out.splitlines()
+    assert lines[lines.index("Work: keeps most memory in a call (mean of the last day)") + 1 :] == [
+        "  task shop.tasks.sync in worker: 3.00 KiB, 12.0 blocks; 40 calls",
+        "  view orders:list in web: 1.00 KiB; 30 calls",
+        "",
+        "Work: highest peaks of a call (last day)",
+        "  task shop.tasks.import_all in worker: 300.0 MB above the start of the call, 95 % under 298.0 MB; 2 calls",
+        "  task shop.tasks.sync in worker: 20.0 MB above the start of the call, 95 % under 20.0 MB; 40 calls",
+    ]
+    assert "shop.tasks" not in run("memwatch_report", "--service", "web").out
+
+
+def test_a_report_of_chosen_leaks_has_no_work(run: Callable[..., Ran], leaks: list[Leak], work: None) -> None:
+    assert "Work" not in run("memwatch_report", str(leaks[0].pk)).out
+
+
+def test_work_is_there_for_programs_too(run: Callable[..., Ran], work: None) -> None:
+    found = json.loads(run("memwatch_report", "--format", "json").out)["work"]
+    assert [line["name"] for line in found["peak"]] == ["shop.tasks.import_all", "shop.tasks.sync"]
+    assert (found["kept"][0]["kept_kib"], found["kept"][0]["calls"]) == (3.0, 40)
+
+
+@pytest.mark.parametrize("form", ["markdown", "html"])
+def test_the_names_of_work_are_no_markup(run: Callable[..., Ran], form: str) -> None:
+    store_work(store_process(), timezone.now(), figures(EVIL, 20, kept_kib=3, peak_kib=9_000))
+    said = run("memwatch_report", "--format", form).out
+    assert "<script>" not in said
+    assert said.count("&lt;script&gt;") == 2
+
+
+def test_a_leak_names_the_work_that_explains_it(run: Callable[..., Ran], db: None) -> None:
+    evidence = {"work": {"culprits": [], "remark": "", "sentence": "shop.tasks.sync: 2 objects a call."}}
+    store_leak(store_process(), evidence=evidence)
+    assert "  work: shop.tasks.sync: 2 objects a call.\n" in run("memwatch_report").out

@@ -13,11 +13,14 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
+from memwatch.models import Process
 from memwatch.queries.trends import growth_mb_per_hour
+from memwatch.terminal import work_table
 from memwatch.terminal.live import View
 from memwatch.terminal.table import arranged, rows
 from tests.api.rows import store_leak
 from tests.services.stored import MINUTE, NOON, growing, store_process, store_snapshots
+from tests.services.stored_work import figures, store_work
 from tests.terminal.conftest import Ran
 
 
@@ -88,6 +91,60 @@ def test_keys_sort_and_filter(fleet: None) -> None:
     assert view.over
 
 
+@pytest.fixture
+def work(fleet: None) -> None:
+    now = timezone.now()
+    worker, web = Process.objects.get(service__name="worker"), Process.objects.get(service__name="web")
+    store_work(
+        worker, now,
+        figures("shop.tasks.sync", 300, seconds=0.25, kept_kib=3, kept=12, peak_kib=20 * 1024),
+        figures("shop.tasks.report", 2, kept_kib=0, peak_kib=300 * 1024, errors=1),
+    )  # fmt: skip
+    store_work(web, now, figures("orders:list", 5_000, kind="view"))
+    store_work(web, now - 180 * MINUTE, figures("orders:old", kind="view"))
+
+
+def test_work_is_a_line_for_each_name_of_the_last_hour(run: Callable[..., Ran], work: None) -> None:
+    lines = run("memwatch_top", "--work", "--once").out.splitlines()
+    assert "3 views, tasks and commands, 5,302 calls in this hour and the one before" in lines[0]
+    assert [line.split()[0] for line in lines[2:]] == ["shop.tasks.report", "shop.tasks.sync", "orders:list"]
+    assert lines[2].split()[1:3] == ["task", "worker"]
+    assert lines[2].endswith("300.0 MB    97.2 ms       1")
+    assert " 3.00    12.0    20.0 MB   20.0 MB   250.0 ms" in lines[3]
+    assert "orders:list" not in run("memwatch_top", "--work", "--once", "--service", "worker").out
+
+
+def test_calls_an_hour_are_those_of_the_time_that_has_passed(db: None) -> None:
+    now = timezone.now().replace(minute=30)
+    process = store_process()
+    store_work(process, now - 60 * MINUTE, figures("sync", 60))
+    store_work(process, now, figures("sync", 30))
+    (line,) = work_table.rows(now)
+    assert line.calls_per_hour == pytest.approx(60, rel=0.02)
+
+
+def test_a_key_shows_work_and_others_sort_it(work: None) -> None:
+    view = View(sort="rss", service="")
+    found = work_table.rows(timezone.now())
+
+    def shown() -> list[str]:
+        return [line.name for line in work_table.arranged(found, sort=view.work_sort, text=view.text)]
+
+    view.press("w")
+    assert view.work
+    assert shown() == ["shop.tasks.report", "shop.tasks.sync", "orders:list"]
+    view.press("c")
+    assert shown()[0] == "orders:list"
+    view.press("k")
+    assert shown()[0] == "shop.tasks.sync"
+    view.press("n")
+    assert shown() == ["orders:list", "shop.tasks.report", "shop.tasks.sync"], "by service first"
+    view.press("/view\r")
+    assert shown() == ["orders:list"]
+    view.press("w")
+    assert (view.work, view.sort) == (False, "rss")
+
+
 def test_the_live_table_is_left_with_q_and_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:
     """On a terminal of its own, against an empty database."""
     environ = {
@@ -105,6 +162,8 @@ def test_the_live_table_is_left_with_q_and_leaves_the_terminal_as_it_was(tmp_pat
     os.close(child_end)
     try:
         seen = _read_until(terminal, b"memwatch_doctor", seconds=60)
+        os.write(terminal, b"w")
+        seen += _read_until(terminal, b"within the last hour", seconds=60)
         os.write(terminal, b"q")
         seen += _read_until(terminal, b"\x1b[?1049l", seconds=30)
         assert process.wait(30) == 0, seen

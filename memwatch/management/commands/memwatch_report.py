@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from memwatch.models import Leak
 from memwatch.records import SEVERITIES
-from memwatch.terminal.report import FORMATS, report, worst
+from memwatch.terminal.report import FORMATS, report, work_of, worst
 from memwatch.terminal.selection import TablesCommand
 
 FOUND = 2
@@ -19,17 +19,18 @@ FOUND = 2
 
 class Command(TablesCommand):
     help = (
-        "Reports the open and acknowledged leaks, the most severe first. "
+        "Reports the open and acknowledged leaks, the most severe first, and the views, tasks and commands of the last "
+        "day that keep most memory or have the highest peaks. "
         "Examples: memwatch_report; memwatch_report --format markdown --service web; "
         "memwatch_report --format html --output leaks.html; memwatch_report --fail-on high (for a pipeline). "
         f"Exit code: 0; {FOUND} with --fail-on if a leak is that severe."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("leaks", nargs="*", type=int, metavar="ID", help="only these leaks, in any state")
+        parser.add_argument("leaks", nargs="*", type=int, metavar="ID", help="only these leaks, in any state; no work")
         parser.add_argument("--format", choices=sorted(FORMATS), default="text", help="default: %(default)s")
         parser.add_argument("--output", type=Path, metavar="FILE", help="write to this file instead of printing")
-        parser.add_argument("--service", help="only leaks of this service")
+        parser.add_argument("--service", help="only leaks and work of this service")
         parser.add_argument("--all", action="store_true", help="include snoozed, suppressed and resolved leaks")
         parser.add_argument(
             "--fail-on", choices=SEVERITIES, metavar="SEVERITY", help="fail if a leak is at least this severe"
@@ -37,7 +38,8 @@ class Command(TablesCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         now = timezone.now()
-        made = report(self._chosen(options), now)
+        work = [] if options["leaks"] else work_of(now, options["service"])
+        made = report(self._chosen(options), now, work)
         text = FORMATS[options["format"]](made)
         if options["output"] is None:
             self.stdout.write(text, ending="")

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import close_old_connections
 from django.utils import timezone
 
+from memwatch.terminal import work_table
 from memwatch.terminal.selection import TablesCommand
-from memwatch.terminal.table import SORTS, Row, arranged, heading, plain, rows
+from memwatch.terminal.table import SORTS, arranged, cells, heading, plain, rows
+
+if TYPE_CHECKING:
+    from memwatch.terminal.live import Reading
 
 
 class Command(TablesCommand):
     help = (
-        "Shows every process with its memory, growth, drift and worst leak as a live table; keys sort and filter it. "
+        "Shows every process with its memory, growth, drift and worst leak as a live table; keys sort and filter it, "
+        "and w shows views, tasks and commands by name: calls an hour, memory kept by a call, peaks, time. "
         "If the output is not a terminal, it prints plain lines once. "
-        "Examples: memwatch_top; memwatch_top --sort growth --service web; memwatch_top --once | head. "
+        "Examples: memwatch_top; memwatch_top --sort growth --service web; memwatch_top --once | head; "
+        "memwatch_top --work --once. "
         "Exit code: 0; 1 if no process is watched."
     )
 
@@ -36,6 +41,7 @@ class Command(TablesCommand):
             metavar="S",
             help="seconds between two updates (default: %(default)s)",
         )
+        parser.add_argument("--work", action="store_true", help="show work by name, the highest peak first")
         parser.add_argument("--once", action="store_true", help="print one table and exit")
         parser.add_argument("--plain", action="store_true", help="print plain lines repeatedly, also on a terminal")
 
@@ -52,13 +58,21 @@ class Command(TablesCommand):
 
     def _live(self, options: dict[str, Any]) -> None:
         try:
-            from memwatch.terminal.live import View, show  # noqa: PLC0415 - rich is an extra
+            from memwatch.terminal.live import Reading, View, show  # noqa: PLC0415 - rich is an extra
         except ImportError:
             self.stderr.write('The live table needs rich: pip install "memwatch[django]". Here is the plain one.')
             self._stream(options)
             return
+
+        def read(work: bool) -> Reading:
+            now, local, zone = _moment()
+            if work:
+                return Reading(now=local, zone=zone, work=work_table.rows(now))
+            return Reading(now=local, zone=zone, processes=rows(now))
+
+        view = View(sort=options["sort"], service=options["service"], work=options["work"])
         try:
-            show(_read, View(sort=options["sort"], service=options["service"]), interval_s=options["interval"])
+            show(read, view, interval_s=options["interval"])
         except KeyboardInterrupt:
             return
 
@@ -71,17 +85,27 @@ class Command(TablesCommand):
             return
 
     def _print(self, options: dict[str, Any]) -> None:
-        found, now, zone = _read()
+        now, local, zone = _moment()
+        if options["work"]:
+            names = work_table.rows(now)
+            listed = work_table.arranged(names, sort="peak", service=options["service"])
+            self.stdout.write(work_table.heading(names, listed, local, zone))
+            lines = plain(map(work_table.cells, listed), work_table.HEADS, work_table.NUMBERS)
+            self.stdout.write("\n".join(lines))
+            self.stdout.flush()
+            return
+        found = rows(now)
         shown = arranged(found, sort=options["sort"], service=options["service"])
-        self.stdout.write(heading(found, shown, now, zone))
-        self.stdout.write("\n".join(plain(shown, now)))
+        self.stdout.write(heading(found, shown, local, zone))
+        self.stdout.write("\n".join(plain(cells(row, local) for row in shown)))
         if not found:
             self.stderr.write("No process is watched yet: manage.py memwatch_doctor says why.")
             raise SystemExit(1)
         self.stdout.flush()
 
 
-def _read() -> tuple[Sequence[Row], datetime, str]:
+def _moment() -> tuple[datetime, datetime, str]:
+    """Now, as the site's clock shows it, and the name of its zone."""
     close_old_connections()
     now = timezone.now()
-    return rows(now), timezone.localtime(now), timezone.get_current_timezone_name()
+    return now, timezone.localtime(now), timezone.get_current_timezone_name()
