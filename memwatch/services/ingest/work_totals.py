@@ -74,7 +74,7 @@ def _locked(services: Iterable[int]) -> dict[tuple[int, int], WorkTotal]:
 
 
 def kept_kib(work: WorkFigures) -> float:
-    """Resident memory that the calls which ran alone kept, as far as measured calls tell of the others."""
+    """Resident memory that the calls which ran alone kept: what the measured ones kept, scaled to all of them."""
     return work.rss_kib * max(0, work.calls - work.shared) / work.rss_calls if work.rss_calls else 0.0
 
 
