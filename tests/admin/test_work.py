@@ -73,6 +73,14 @@ def test_calls_an_hour_are_of_the_hours_for_which_work_is_known(fleet: Fleet, lo
         assert rate == pytest.approx(600 / hours, rel=0.02)
 
 
+def test_calls_an_hour_are_of_whole_hours_as_the_sums_are(fleet: Fleet, login: Login) -> None:
+    base, process = start_of_hour(fleet.now), fleet.process()
+    for hours in (5, 2):
+        store_work(process, base - hours * HOUR, figures(SYNC, 600))
+    query = f"?from={base - 1.5 * HOUR:%Y-%m-%dT%H:%M:%SZ}&to={base:%Y-%m-%dT%H:%M:%SZ}"
+    assert _row(_text(login("viewer"), WORK + query), SYNC)[3] == "300"
+
+
 def test_calls_that_ran_beside_others_are_marked(worked: Process, login: Login) -> None:
     text = _text(login("viewer"))
     assert "50.0 % shared" in _row(text, "shop:upload")[3]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -150,6 +151,14 @@ def test_work_takes_the_permission_to_view_it(who: str, status: int, api: Callab
     assert client.get(WORK).status_code == status
     if status == 200:
         assert {getattr(client, verb)(WORK, {}).status_code for verb in ("post", "put", "patch", "delete")} == {405}
+
+
+def test_who_may_only_view_services_does_not_see_their_work(api: Callable[..., APIClient]) -> None:
+    client = api("plain")
+    may = Permission.objects.filter(codename__in=("view_service", "view_process", "view_snapshotrollup"))
+    User.objects.get(username="plain").user_permissions.set(may)
+    assert client.get("/api/v1/services/").status_code == 200
+    assert client.get(WORK).status_code == 403
 
 
 def _explained(leak: Leak, work: Any) -> None:
