@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from operator import itemgetter, mul
+from statistics import median
 
+from memwatch.detection.statistics.estimators import GAUSSIAN_MAD
 from memwatch.detection.statistics.nonnegative import EXACT, Fit, Noise, Regression, likely_ratio
 
 LEAST_CALLED = 3
@@ -28,6 +30,9 @@ MOST_VARIANCE = 1e7
 FILLED = (0.05, 0.15)
 """Shares of a name's calls over which a cache fades that they fill."""
 ROUNDS = 4
+JUMP = 8.0
+"""Standard deviations from which on a step is a jump."""
+MOST_JUMPS = 4
 SECONDS = 0
 """The column of elapsed seconds."""
 EVEN = (0.0, 0.3, 10.0, 1000.0)
@@ -82,6 +87,7 @@ class Search:
         self.candidates = [*self.names, *self.faded]
         self.totals = [sum(column) for column in self.columns]
         self.looked_at: set[int] = set()
+        self.jumps: set[int] = set()
         self._whiten()
 
     def _screened(
@@ -135,8 +141,10 @@ class Search:
 
     def chosen(self) -> list[int]:
         """Search, and search anew while there is something new to hold against what was found."""
+        self._note_jumps(self._fit([]))
         chosen = self._chosen()
         for _round in range(ROUNDS):
+            self._note_jumps(self._fit(chosen))
             changed = self._new_noise(self._fit(chosen))
             new = [name for name in chosen if name in self.names and name not in self.looked_at]
             if not new and not changed:
@@ -172,10 +180,28 @@ class Search:
         self.looked_at.add(name)
         calls = self.columns[name]
         for column in [*self._in_flight(calls), *(self._fading(calls, share) for share in FILLED)]:
-            self.rivals.append(len(self.columns))
-            self.columns.append(column)
-            self.totals.append(sum(column))
-            self.regression.columns.append(self.noise.whitened(column))
+            self.rivals.append(self._added(column))
+
+    def _added(self, column: list[float]) -> int:
+        self.columns.append(column)
+        self.totals.append(sum(column))
+        self.regression.columns.append(self.noise.whitened(column))
+        return len(self.columns) - 1
+
+    def _note_jumps(self, fit: Fit) -> None:
+        """Let steps with far too much growth explain themselves, such as an import.
+
+        Not those with far too little: there the collector takes away what calls left in the steps before.
+        """
+        rests = self.regression.residuals(fit)
+        far = JUMP * GAUSSIAN_MAD * median(map(abs, rests))
+        places = sorted((place for place, rest in enumerate(rests) if rest > far), key=rests.__getitem__, reverse=True)
+        for place in places[:MOST_JUMPS]:
+            if place not in self.jumps and len(self.jumps) < 2 * MOST_JUMPS:
+                column = [0.0] * len(rests)
+                column[place] = 1.0
+                self.jumps.add(place)
+                self.candidates.append(self._added(column))
 
     def _raw_residuals(self, fit: Fit) -> list[float]:
         rest = list(self.growth)
