@@ -155,7 +155,7 @@ class _Telling:
         sure = [name for name in near if keeps[name]]
         best = min((likeness[name] for name in sure), default=0.0)
         sure = [name for name in sure if likeness[name] < best + CLEAR]
-        if not sure or any(likeness[name] < best - CLEAR for name in near if keeps[name] is None):
+        if not sure:
             return None, [name for name in near if keeps[name] is None]
         sure.sort(key=lambda name: min(likeness[name], ALIKE) + self._unlikely(name, growth))
         per_call = growth / self.search.totals[sure[0]]
