@@ -6,6 +6,7 @@ import asyncio
 import gc
 import io
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -192,6 +193,17 @@ def test_a_task_over_its_soft_time_limit_ends() -> None:
     sync.apply(kwargs={"fail": SoftTimeLimitExceeded})
     assert taken()[TASK, "shop.sync"].errors == 1
     assert meter._current.get() is None
+
+
+@pytest.mark.parametrize(("status", "errors"), [("SUCCESSFUL", 0), ("FAILED", 1)])
+def test_a_task_of_django_is_named_by_its_path(status: str, errors: int) -> None:
+    """As the signals of ``django.tasks`` give it, which Django has from 6.0 on."""
+    result = SimpleNamespace(id="4711", task=SimpleNamespace(module_path="shop.tasks.mail"), status="RUNNING")
+    job_hooks._begin_django_task(task_result=result)
+    result.status = status
+    job_hooks._end_django_task(task_result=result)
+    row = taken()[TASK, "shop.tasks.mail"]
+    assert (row.calls, row.errors) == (1, errors)
 
 
 def test_a_task_within_a_request_keeps_its_own() -> None:
