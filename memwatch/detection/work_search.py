@@ -140,7 +140,7 @@ class Search:
         )
 
     def chosen(self) -> list[int]:
-        """Search, and search anew while there is something new to hold against what was found."""
+        """Search again and again, while there is something new to hold against what was found."""
         self._note_jumps(self._fit([]))
         chosen = self._chosen()
         for _round in range(ROUNDS):

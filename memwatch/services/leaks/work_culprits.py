@@ -38,7 +38,9 @@ def explain(leak: Leak, now: datetime) -> dict[str, Any]:
     """What the leak's evidence says of work: ``at``, ``culprits``, ``remark`` (a constant) and ``sentence``."""
     runs = work_steps.steps(leak, now)
     since = min(leak.started_at or leak.detected_at, now)
-    found = attribute(runs, work_steps.direct(leak.service_id, max(since, now - work_steps.FAR)))
+    # Memory outside Python's objects takes no blocks, so that blocks say nothing of it.
+    in_blocks = leak.kind != Leak.Kind.NATIVE
+    found = attribute(runs, work_steps.direct(leak.service_id, max(since, now - work_steps.FAR)) if in_blocks else {})
     mentioned = [work for culprit in found.culprits for work in culprit.works] + list(found.alike)
     names = work_steps.names(mentioned)
     return {

@@ -130,6 +130,7 @@ def test_calls_between_two_censuses_are_added_up() -> None:
     assert second.calls[int(order)] == expected
     assert second.growth == 2 * expected
     assert second.seconds == 120
+    assert second.blocks == 4 * second.growth
 
 
 def test_direct_figures_come_from_the_hours_of_the_leak() -> None:
