@@ -12,7 +12,7 @@ from operator import itemgetter, mul
 from statistics import median
 
 from memwatch.detection.statistics.estimators import GAUSSIAN_MAD
-from memwatch.detection.statistics.nonnegative import EXACT, Fit, Noise, Regression, likely_ratio
+from memwatch.detection.statistics.nonnegative import EXACT, Fit, Kind, Noise, Regression, likely_kind
 
 LEAST_CALLED = 3
 """Steps with a call of it that a name must have."""
@@ -35,8 +35,8 @@ JUMP = 8.0
 MOST_JUMPS = 4
 SECONDS = 0
 """The column of elapsed seconds."""
-EVEN = (0.0, 0.3, 10.0, 1000.0)
-"""Variances of what comes and goes over that of what stays; the last two, for calls at a constant pace."""
+EVEN = tuple(map(Kind, (0.0, 0.3, 10.0, 1000.0)))
+"""Kinds of noise about a pace; the last two, where the pace is constant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Search:
         self.price = math.log(len(steps)) + 2 * math.log(max(len(works), 2))
         raw = Regression([*self.columns, busy], self.growth)
         rest = raw.residuals(raw.fit(range(len(raw.columns))))
-        self.ratio = likely_ratio(self._stays(), rest)
+        self.kind = likely_kind(self._stays(), rest)
         self.names: dict[int, int] = {}
         self.faded: dict[int, int] = {}
         found = [[float(step.calls.get(work, 0)) for step in steps] for work in works]
@@ -97,7 +97,7 @@ class Search:
         pairs = list(zip(works, columns, strict=True))
         if len(pairs) <= MOST_NAMES:
             return pairs
-        noise = Noise.of(self._stays(), self.ratio)
+        noise = Noise.of(self._stays(), self.kind)
         rest = noise.whitened(raw.residuals(raw.fit(range(len(raw.columns) - 1))))
         time = noise.whitened(self.columns[0])
         even = sum(map(mul, time, time))
@@ -134,7 +134,7 @@ class Search:
 
     def _whiten(self) -> None:
         self.near: Fit | None = None
-        self.noise = Noise.of(self._stays(), self.ratio)
+        self.noise = Noise.of(self._stays(), self.kind)
         self.regression = Regression(
             [self.noise.whitened(column) for column in self.columns], self.noise.whitened(self.growth)
         )
@@ -163,13 +163,13 @@ class Search:
             squares[age].append(rest * rest)
         sizes = [sum(found) / len(found) if len(found) >= LEAST_AGED else 0.0 for found in squares]
         usual = next((size for size in reversed(sizes) if size > 0), 0.0)
-        before, ratio = self.variances, self.ratio
+        before, kind = self.variances, self.kind
         if usual > 0:
-            new = [(v + 2 * ratio) * size / usual - 2 * ratio for v, size in zip(before, sizes, strict=True)]
+            new = [(v + 2 * kind.ratio) * size / usual - 2 * kind.ratio for v, size in zip(before, sizes, strict=True)]
             self.variances = [min(max(variance, 1.0), MOST_VARIANCE) for variance in new]
-        self.ratio = likely_ratio(self._stays(), self._raw_residuals(fit))
+        self.kind = likely_kind(self._stays(), self._raw_residuals(fit))
         same = all(0.6 < a / b < 1.6 for a, b in zip(before, self.variances, strict=True))
-        return not same or self.ratio != ratio
+        return not same or self.kind != kind
 
     def _stays(self) -> list[list[float]]:
         """The variance of what stays, by run and step."""
@@ -296,4 +296,4 @@ class Search:
         """
         raw = Regression([self.columns[SECONDS]], self.columns[name])
         rest = raw.residuals(raw.fit([0]))
-        return likely_ratio([[1.0] * length for length in self.lengths], rest, EVEN) in EVEN[2:]
+        return likely_kind([[1.0] * length for length in self.lengths], rest, EVEN) in EVEN[2:]

@@ -2,7 +2,7 @@
 
 Rows are steps between two looks at a level, in runs without a gap. The noise of a step has two parts: what stays (steps
 are independent), and what was there only at the look (it comes and goes, so neighbouring steps have opposite errors).
-``Steps.whitened`` turns both into independent noise of equal size, given their ratio; the residuals show the ratio.
+``Noise.whitened`` turns both into independent noise of equal size, given their kind; the residuals show the kind.
 """
 
 from __future__ import annotations
@@ -13,9 +13,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import mul
 from statistics import NormalDist
+from typing import NamedTuple
 
-RATIOS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)
-"""Variances of what comes and goes, as multiples of the variance of what stays in a step."""
+
+class Kind(NamedTuple):
+    """A kind of noise: how much of it comes and goes, and how long that stays."""
+
+    ratio: float
+    """Variance of what comes and goes, as a multiple of the variance of what stays in a step."""
+    lasting: float = 0.0
+    """Correlation of what comes and goes from one look to the next: garbage waits for the collector."""
+
+
+KINDS = (
+    *map(Kind, (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)),
+    *(Kind(ratio, 0.7) for ratio in (3.0, 30.0, 1000.0)),
+)
 
 COLLINEAR = 1e-6
 """Share of a column's square that must be left beside the other columns for it to be a column of its own."""
@@ -36,24 +49,34 @@ class Noise:
 
     carries: list[float]
     scales: list[float]
+    lasts: list[float] | None
+    """What is left of the row before it, taken away first."""
 
     @classmethod
-    def of(cls, runs: Sequence[Sequence[float]], ratio: float) -> Noise:
+    def of(cls, runs: Sequence[Sequence[float]], kind: Kind) -> Noise:
         """``runs``: each row's variance of what stays, in runs. The Cholesky factor of a tridiagonal covariance."""
+        ratio, lasting = kind
         carries: list[float] = []
         scales: list[float] = []
+        lasts: list[float] = []
         for run in runs:
+            lasts += [0.0, *([lasting] * (len(run) - 1))]
             carry = less = 0.0
             for stays in run:
                 variance = stays + 2 * ratio - less
                 carries.append(carry)
                 scales.append(1 / math.sqrt(variance))
                 carry, less = ratio / variance, ratio**2 / variance
-        return cls(carries, scales)
+        return cls(carries, scales, lasts if lasting else None)
 
     def whitened(self, column: Iterable[float]) -> list[float]:
         """The column as it is in rows of independent noise."""
         level, white = 0.0, []
+        if self.lasts is not None:
+            values = list(column)
+            column = [
+                value - last * was for value, last, was in zip(values, self.lasts, [0.0, *values[:-1]], strict=True)
+            ]
         for value, carry, scale in zip(column, self.carries, self.scales, strict=True):
             level = value + carry * level
             white.append(level * scale)
@@ -66,11 +89,9 @@ class Noise:
         return sum(map(math.log, self.scales)) - len(white) / 2 * math.log(squares)
 
 
-def likely_ratio(
-    runs: Sequence[Sequence[float]], residuals: Sequence[float], ratios: Sequence[float] = RATIOS
-) -> float:
-    """The ratio under which the residuals are likeliest."""
-    return max(ratios, key=lambda ratio: Noise.of(runs, ratio).log_likelihood(residuals))
+def likely_kind(runs: Sequence[Sequence[float]], residuals: Sequence[float], kinds: Sequence[Kind] = KINDS) -> Kind:
+    """The kind of noise under which the residuals are likeliest."""
+    return max(kinds, key=lambda kind: Noise.of(runs, kind).log_likelihood(residuals))
 
 
 @dataclass(slots=True)
