@@ -15,7 +15,7 @@ from django.core.handlers.base import BaseHandler
 from django.core.management.base import BaseCommand
 
 from memwatch.agent.work import meter
-from memwatch.agent.work.meter import Job
+from memwatch.agent.work.job import Job, cleaned
 from memwatch.records.work import COMMAND, NO_VIEW, TASK, VIEW
 
 _WRAPPED = "__memwatch__"
@@ -92,7 +92,7 @@ def _until_closed(job: Job, request: Any, response: Any) -> None:
 def _view(request: Any) -> str:
     """The view's name as the resolver gives it: ``namespace:name``, or its dotted path."""
     match = getattr(request, "resolver_match", None)
-    return meter.cleaned(getattr(match, "view_name", None)) or NO_VIEW
+    return cleaned(getattr(match, "view_name", None)) or NO_VIEW
 
 
 def _execute(original: Callable[..., Any]) -> Callable[..., Any]:

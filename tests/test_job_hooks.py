@@ -21,6 +21,7 @@ from django.urls import include, path
 
 from memwatch import job_hooks
 from memwatch.agent.work import meter
+from memwatch.agent.work.job import running
 from memwatch.records.work import COMMAND, NO_VIEW, TASK, VIEW, WorkFigures
 
 pytestmark = pytest.mark.django_db  # Django closes old connections when a response is closed
@@ -192,7 +193,7 @@ def test_a_task_is_named_and_its_failure_is_an_error() -> None:
 def test_a_task_over_its_soft_time_limit_ends() -> None:
     sync.apply(kwargs={"fail": SoftTimeLimitExceeded})
     assert taken()[TASK, "shop.sync"].errors == 1
-    assert meter._current.get() is None
+    assert running.get() is None
 
 
 @pytest.mark.parametrize(("status", "errors"), [("SUCCESSFUL", 0), ("FAILED", 1)])

@@ -3,49 +3,49 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, NamedTuple
+from typing import Any
 
 from memwatch.records.histogram import bucket
-from memwatch.records.work import MAX_NAMES, OTHER, WorkFigures
+from memwatch.records.work import HISTOGRAMS, MAX_NAMES, OTHER, WorkFigures
 from memwatch.transport import gevent_compat
 
 _WAITING = 4_096
 """Ended jobs that may wait while another thread adds up."""
 
 
-class Ended(NamedTuple):
-    """One job that has ended. What was not measured, or cannot be distinguished from other jobs, is ``None``."""
+MISSES = 3
+"""So many snapshots in a row that find the sums in use: no thread uses them."""
 
-    kind: str
-    name: str
-    seconds: float
-    error: bool
-    shared: bool
-    blocks: int | None = None
-    rss_kib: int | None = None
-    peak_kib: int | None = None
-    peak_rss_kib: int | None = None
+Ended = tuple[str, str, float, bool, bool, int | None, int | None, int | None, int | None]
+"""A job that has ended: kind, name, seconds, whether it failed, whether it is shared, blocks kept, KiB kept, KiB of its
+rise to the peak, KiB resident at the peak. What was not measured, or is of several jobs at once, is ``None``."""
 
 
 class Totals:
     """Any thread adds; the agent's thread takes. No thread of the host ever waits for another one here.
 
-    Who finds the sums in use leaves its job in a queue, which the next one empties.
+    Who finds the sums in use leaves its job in a queue, which the next one empties. A signal's handler may raise in a
+    thread that has just been given the guard: it never gives it back, so the agent makes another one.
     """
 
     def __init__(self) -> None:
         self._guard = gevent_compat.new_lock()
+        self._missed = 0
         self._ended: deque[Ended] = deque(maxlen=_WAITING)
         self._rows: dict[tuple[str, str], dict[str, Any]] = {}
 
     def add(self, ended: Ended) -> None:
         """Count a job."""
-        self._ended.append(ended)
-        if self._guard.acquire(blocking=False):
+        guard = self._guard
+        if guard.acquire(blocking=False):
             try:
-                self._fold()
+                self._count(ended)
+                if self._ended:
+                    self._fold()
             finally:
-                self._guard.release()
+                guard.release()
+        else:
+            self._ended.append(ended)
 
     @property
     def waiting(self) -> bool:
@@ -54,14 +54,21 @@ class Totals:
 
     def take(self) -> tuple[WorkFigures, ...] | None:
         """Everything since the last call; ``None`` where no job has ended. For the agent's thread."""
-        if not self._guard.acquire(timeout=0.05):
-            return None  # with the next snapshot
+        guard = self._guard
+        if not guard.acquire(timeout=0.05):
+            self._missed += 1
+            if self._missed < MISSES:
+                return None  # with the next snapshot
+            guard = gevent_compat.new_lock()
+            guard.acquire()
+            self._guard = guard
+        self._missed = 0
         try:
             self._fold()
             rows, self._rows = self._rows, {}
         finally:
-            self._guard.release()
-        return tuple([WorkFigures(kind, name, **row) for (kind, name), row in rows.items()]) or None
+            guard.release()
+        return tuple([_figures(kind, name, row) for (kind, name), row in rows.items()]) or None
 
     def _fold(self) -> None:
         while self._ended:
@@ -69,45 +76,59 @@ class Totals:
                 ended = self._ended.popleft()
             except IndexError:
                 return
-            key = (ended.kind, ended.name)
-            row = self._rows.get(key)
-            if row is None:
-                if len(self._rows) >= MAX_NAMES:
-                    key = (ended.kind, OTHER)
-                row = self._rows.setdefault(key, {"calls": 0, "seconds": 0.0, "seconds_max": 0.0, "seconds_counts": {}})
-            _count(row, ended)
+            self._count(ended)
+
+    def _count(self, ended: Ended) -> None:
+        kind, name = ended[0], ended[1]
+        row = self._rows.get((kind, name))
+        if row is None:
+            if len(self._rows) >= MAX_NAMES:
+                name = OTHER
+            row = self._rows.setdefault(
+                (kind, name), {"calls": 0, "seconds": 0.0, "seconds_max": 0.0, "seconds_counts": {}}
+            )
+        _count(row, ended)
 
 
 def _count(row: dict[str, Any], ended: Ended) -> None:
+    _kind, _name, seconds, failed, shared, blocks, rss_kib, peak_kib, peak_rss_kib = ended
     row["calls"] += 1
-    row["seconds"] = round(row["seconds"] + ended.seconds, 6)
-    row["seconds_max"] = max(row["seconds_max"], round(ended.seconds, 6))
-    _fill(row["seconds_counts"], ended.seconds * 1e6)
-    if ended.error:
+    row["seconds"] += seconds
+    row["seconds_max"] = max(row["seconds_max"], seconds)
+    _fill(row["seconds_counts"], seconds * 1e6)
+    if failed:
         row["errors"] = row.get("errors", 0) + 1
-    if ended.shared:
+    if shared:
         row["shared"] = row.get("shared", 0) + 1
-    if ended.blocks is not None:
-        row["blocks_squares"] = row.get("blocks_squares", 0.0) + float(ended.blocks) ** 2
-        _sum(row, "blocks", ended.blocks)
-    if ended.rss_kib is not None:
-        _sum(row, "rss", ended.rss_kib, "rss_kib")
-    if ended.peak_kib is not None:
+    if blocks is not None:
+        row["blocks_squares"] = row.get("blocks_squares", 0.0) + float(blocks) ** 2
+        _sum(row, "blocks", blocks)
+    if rss_kib is not None:
+        _sum(row, "rss", rss_kib, "rss_kib")
+    if peak_kib is not None:
         row["peak_calls"] = row.get("peak_calls", 0) + 1
-        row["peak_kib_max"] = max(row.get("peak_kib_max", 0), ended.peak_kib)
-        _fill(row.setdefault("peak_counts", {}), ended.peak_kib)
-    if ended.peak_rss_kib is not None:
-        row["peak_rss_kib"] = max(row.get("peak_rss_kib", 0), ended.peak_rss_kib)
+        row["peak_kib_max"] = max(row.get("peak_kib_max", 0), peak_kib)
+        _fill(row.setdefault("peak_counts", {}), peak_kib)
+    if peak_rss_kib is not None:
+        row["peak_rss_kib"] = max(row.get("peak_rss_kib", 0), peak_rss_kib)
 
 
 def _sum(row: dict[str, Any], stem: str, value: int, name: str = "") -> None:
     name = name or stem
-    calls = row.get(f"{stem}_calls", 0)
-    row[f"{stem}_calls"] = calls + 1
+    row[f"{stem}_calls"] = row.get(f"{stem}_calls", 0) + 1
     row[name] = row.get(name, 0) + value
-    row[f"{name}_max"] = max(row[f"{name}_max"], value) if calls else value
+    row[f"{name}_max"] = max(row.get(f"{name}_max", value), value)
 
 
-def _fill(counts: dict[str, int], value: float) -> None:
-    key = str(bucket(value))
+def _fill(counts: dict[int, int], value: float) -> None:
+    """By number here; the texts that JSON wants are made once a snapshot."""
+    key = bucket(value)
     counts[key] = counts.get(key, 0) + 1
+
+
+def _figures(kind: str, name: str, row: dict[str, Any]) -> WorkFigures:
+    for seconds in ("seconds", "seconds_max"):
+        row[seconds] = round(row[seconds], 6)
+    for histogram in HISTOGRAMS:
+        row[histogram] = {str(key): count for key, count in row.get(histogram, {}).items()}
+    return WorkFigures(kind, name, **row)

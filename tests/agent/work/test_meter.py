@@ -12,7 +12,8 @@ from contextvars import copy_context
 import pytest
 
 from memwatch.agent.work import meter
-from memwatch.agent.work.meter import Job, Meter
+from memwatch.agent.work.job import Job
+from memwatch.agent.work.meter import Meter
 from memwatch.records.work import COMMAND, MAX_NAMES, OTHER, TASK, UNNAMED, VIEW, WorkFigures
 
 MB = 1024 * 1024

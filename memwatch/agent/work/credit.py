@@ -1,0 +1,42 @@
+"""Time for reading memory: earned by the jobs, spent by what is read around them."""
+
+from __future__ import annotations
+
+import random
+
+_MOST_CREDIT_S = 0.002
+_FIRST_COST_S = 50e-6
+"""A reading is taken to cost this much until it was timed."""
+
+
+class Credit:
+    """Time for one kind of reading, earned by the jobs and spent by it."""
+
+    __slots__ = ("_chance", "_cost", "_left")
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._left = _MOST_CREDIT_S
+        self._cost = _FIRST_COST_S
+
+    def earn(self, seconds: float) -> None:
+        if seconds > 0:
+            self._left = min(_MOST_CREDIT_S, self._left + seconds)
+        else:  # jobs too short for any reading make no debt that later ones would have to pay
+            self._left = max(min(self._left, 0.0), self._left + seconds)
+
+    def pays(self) -> bool:
+        """Whether the job that begins is measured: by chance in part, so that no pattern of jobs is always missed."""
+        return self._left >= self._cost and self._left >= self._cost * (1 + self._chance.random())
+
+    def is_small(self, seconds: float) -> bool:
+        """Whether a reading takes no more than this."""
+        return self._cost <= seconds
+
+    def spend(self, seconds: float) -> None:
+        """``seconds``: what the readings before and after a job took together.
+
+        A reading during which the system ran something else took no longer than others: one by itself counts little.
+        """
+        self._cost += (min(seconds, 2 * self._cost) - self._cost) / 8
+        self._left -= self._cost

@@ -1,0 +1,99 @@
+"""One running request, task or command, and the one that runs in this context."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from time import perf_counter
+from typing import Protocol
+
+from memwatch.records.work import COMMAND, MAX_NAME
+from memwatch.sampling.type_names import clean
+
+
+class Counts(Protocol):
+    """What a job ends in."""
+
+    def count(self, job: Job) -> None:
+        """It has ended."""
+
+
+running: ContextVar[Job | None] = ContextVar("memwatch_job", default=None)
+
+
+class Job:
+    """One running request, task or command."""
+
+    __slots__ = (
+        "began",
+        "blocks",
+        "ended",
+        "error",
+        "inner_blocks",
+        "inner_kib",
+        "kind",
+        "mark",
+        "meter",
+        "name",
+        "outer",
+        "peak",
+        "rss",
+        "serial",
+        "shared",
+        "spent",
+        "within",
+        "young",
+    )  # fmt: skip
+
+    def __init__(self, meter: Counts, kind: str, name: str, mark: object, outer: Job | None) -> None:
+        self.kind = kind
+        self.name = name
+        self.mark = mark
+        """What the caller knows it by."""
+        self.error = self.shared = self.ended = False
+        self.meter = meter
+        self.outer = outer
+        self.blocks: int | None = None
+        self.rss: int | None = None
+        self.peak: int | None = None
+        self.young: frozenset[int] | None = None
+        self.inner_blocks = self.inner_kib = 0
+        self.serial = self.within = 0
+        """Which job of the process it is, and how many of those after it ran within it."""
+        self.began = perf_counter()
+        self.spent = 0.0
+
+    def end(self) -> None:
+        """Count it. Nothing happens the second time, or in a child that was forked within the job."""
+        if not self.ended:
+            self.ended = True
+            self.meter.count(self)
+
+    def leave(self) -> None:
+        """What runs from now on in this context belongs neither to the job nor to those within it."""
+        inner = running.get()
+        while inner is not None and inner is not self:
+            inner = inner.outer
+        if inner is self:
+            running.set(self.outer)
+
+    def __del__(self) -> None:
+        """Its context is gone, its response was never closed, or a signal's handler raised while it began."""
+        if not getattr(self, "ended", True):
+            self.shared = True
+            self.end()
+
+
+def depth(job: Job | None) -> int:
+    """How many of the running jobs are this one and those around it."""
+    depth = 0
+    while job is not None:
+        depth += not job.ended and job.kind != COMMAND
+        job = job.outer
+    return depth
+
+
+def cleaned(name: object) -> str:
+    """A name as it may be reported: a plain text of bounded length, whatever the host calls its jobs."""
+    if not isinstance(name, str):
+        return ""
+    return clean(str.__str__(name)[: MAX_NAME + 1])
