@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -12,13 +12,18 @@ from typing import Any
 from django.db.models import Sum
 
 from memwatch.detection.work_attribution import Direct, Step
-from memwatch.models import Leak, Snapshot, WorkName, WorkRollup
+from memwatch.models import Leak, Recording, RecordingKind, Snapshot, WorkName, WorkRollup
+from memwatch.queries.leak_work import made_in
 from memwatch.queries.object_types import ids_of
 
 FAR = timedelta(hours=6)
 """How far back steps are looked for."""
 MOST_ROWS = 3_000
 """The newest snapshots of the service that are read, over all its processes."""
+
+RECORDED = timedelta(hours=2)
+"""What a recording has seen counts for so long."""
+MOST_RECORDINGS = 5
 
 _COLUMNS = (
     "process", "timestamp", "seq", "counts", "extras", "allocated_blocks", "heap_used_kib", "pymalloc_used_kib",
@@ -101,6 +106,34 @@ def direct(service: int, since: datetime) -> dict[int, Direct]:
         row["work"]: Direct(row["calls__sum"], row["blocks_calls__sum"], row["blocks__sum"], row["blocks_squares__sum"])
         for row in rows
     }
+
+
+def made(leak: Leak, now: datetime) -> dict[int, tuple[int, int]]:
+    """By name, how many objects of the leaking type its calls made, and in how many calls, by the last recordings.
+
+    Two queries.
+    """
+    if leak.kind != Leak.Kind.OBJECTS:
+        return {}
+    done = Recording.objects.filter(
+        process__service=leak.service_id,
+        kind=RecordingKind.REFERRERS,
+        state=Recording.State.DONE,
+        options__type=leak.object_type,
+        requested_at__gt=now - RECORDED,
+    )
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for result in done.order_by("-pk").values_list("result", flat=True)[:MOST_RECORDINGS]:
+        for row in made_in(result):
+            count, calls = found.get((row.kind, row.name), (0, 0))
+            found[row.kind, row.name] = (count + row.count, calls + row.calls)
+    ids = {name: pk for pk, name in _named({name for _kind, name in found})}
+    return {ids[key]: counts for key, counts in found.items() if key in ids}
+
+
+def _named(texts: Collection[str]) -> list[tuple[int, tuple[str, str]]]:
+    rows = WorkName.objects.filter(name__in=texts).values_list("pk", "kind", "name") if texts else ()
+    return [(pk, (kind, name)) for pk, kind, name in rows]
 
 
 def names(ids: Sequence[int]) -> dict[int, tuple[str, str]]:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from memwatch.detection import work_sentence
-from memwatch.detection.work_attribution import FEW, Attribution, attribute
+from memwatch.detection.work_attribution import EXPLAINED, FEW, Attribution, attribute
+from memwatch.detection.work_made import decided
 from memwatch.models import Leak
 from memwatch.queries.judging import work_steps
 from memwatch.services.leaks.state import parse_moment
@@ -41,6 +42,8 @@ def explain(leak: Leak, now: datetime) -> dict[str, Any]:
     # Memory outside Python's objects takes no blocks, so that blocks say nothing of it.
     in_blocks = leak.kind != Leak.Kind.NATIVE
     found = attribute(runs, work_steps.direct(leak.service_id, max(since, now - work_steps.FAR)) if in_blocks else {})
+    if found.remark != EXPLAINED:
+        found = decided(found, work_steps.made(leak, now), runs)
     mentioned = [work for culprit in found.culprits for work in culprit.works] + list(found.alike)
     names = work_steps.names(mentioned)
     return {

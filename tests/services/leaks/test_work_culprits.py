@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from memwatch.models import Leak, Process, Snapshot, WorkName, WorkRollup
+from memwatch.models import Leak, Process, Recording, Snapshot, WorkName, WorkRollup
 from memwatch.queries.judging import work_steps
 from memwatch.services.leaks import work_culprits
 from tests.services.stored import MINUTE, NOON, QUOTE, store_process, type_id
@@ -144,3 +144,24 @@ def test_direct_figures_come_from_the_hours_of_the_leak() -> None:
         )  # fmt: skip
     (direct,) = work_steps.direct(leak.service_id, NOON + 10 * MINUTE).values()
     assert (direct.calls, direct.blocks_calls, direct.blocks) == (10, 5, 70)
+
+
+def test_where_the_load_is_even_a_recording_decides() -> None:
+    process = store_process()
+    ids = names()
+    for minute in range(60):
+        Snapshot.objects.create(
+            process=process, seq=minute, timestamp=NOON + minute * MINUTE, received_at=NOON + minute * MINUTE,
+            counts={type_id(QUOTE): 100 + 20 * minute}, work={ids["order"]: 10, ids["list"]: 10},
+        )  # fmt: skip
+    leak = store_leak(process)
+    work_culprits.refresh(NOW)
+    assert work_of(leak)["culprits"] == []
+    Recording.objects.create(
+        process=process, kind="referrers", state="done", requested_at=NOW, deadline=NOW,
+        options={"type": QUOTE}, result={"made_in": [{"kind": "view", "name": "order", "count": 40, "calls": 20}]},
+    )  # fmt: skip
+    work_culprits.refresh(NOW + work_culprits.EVERY)
+    (culprit,) = work_of(leak)["culprits"]
+    assert culprit["works"] == [{"kind": "view", "name": "order"}]
+    assert (culprit["per_call"], culprit["source"]) == (2.0, "direct")

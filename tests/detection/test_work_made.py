@@ -1,0 +1,45 @@
+"""Objects that were seen being made decide between names that calls alone cannot distinguish."""
+
+from __future__ import annotations
+
+import pytest
+
+from memwatch.detection.work_attribution import EXPLAINED, NONE, TIME, TOGETHER, Attribution, Culprit, Step
+from memwatch.detection.work_made import decided
+
+ORDER, LIST = 1, 2
+STEPS = [[Step(60.0, 20.0, {ORDER: 10, LIST: 100}) for _ in range(30)]]
+TWO = Attribution((Culprit((LIST, ORDER), 0.2, 0.1, 0.3, 1.0, "regression"),), TOGETHER)
+
+
+@pytest.mark.parametrize("found", [TWO, Attribution((), TIME), Attribution((), NONE)])
+def test_names_the_work_whose_calls_made_the_objects(found: Attribution) -> None:
+    (culprit,) = decided(found, {ORDER: (40, 20)}, STEPS).culprits
+    assert culprit.works == (ORDER,)
+    assert (culprit.per_call, culprit.share, culprit.source) == (2.0, 1.0, "direct")
+    assert culprit.low < 2 < culprit.high
+
+
+def test_leaves_an_explanation_alone() -> None:
+    found = Attribution((Culprit((LIST,), 0.2, 0.1, 0.3, 1.0, "regression"),), EXPLAINED)
+    assert decided(found, {ORDER: (40, 20)}, STEPS) is found
+
+
+def test_objects_that_each_call_makes_and_lets_go_prove_nothing() -> None:
+    assert decided(TWO, {ORDER: (40, 20), LIST: (500, 20)}, STEPS) is TWO
+
+
+def test_a_growth_that_calls_do_not_explain_stays_with_the_timer() -> None:
+    found = Attribution((), TIME)
+    assert decided(found, {ORDER: (6, 60)}, STEPS) is found
+
+
+def test_few_objects_are_no_evidence() -> None:
+    assert decided(TWO, {ORDER: (4, 2)}, STEPS) is TWO
+    assert decided(TWO, {}, STEPS) is TWO
+
+
+def test_two_names_share_the_growth() -> None:
+    first, second = decided(TWO, {ORDER: (20, 20), LIST: (10, 100)}, STEPS).culprits
+    assert {first.works, second.works} == {(ORDER,), (LIST,)}
+    assert first.share == second.share == 0.5
