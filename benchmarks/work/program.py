@@ -15,7 +15,7 @@ HALVES = ("tuning", "scoring")
 TYPES = {
     "objects": r"worksite\.leaks\.Kept",
     "lines": r"worksite\.leaks\.Line",
-    "requests": r"django\.core\.handlers\.(wsgi\.WSGI|asgi\.ASGI)Request",
+    "requests": r"django\.core\.handlers\.(wsgi\.WSGI|asgi\.ASGI)Request|(gunicorn\.http|django\.http|asgiref)\..+",
     "rows": r"django\.contrib\.contenttypes\.models\.ContentType|django\.db\.models\.base\.ModelState",
     "strings": r"untracked|(builtins\.)?str|worksite\.leaks\.STRINGS",
     "cached": r"worksite\.leaks\.(Tariff|Price)",

@@ -64,14 +64,17 @@ def _pool() -> None:
         POOL.append(Session())
 
 
-_collected = [time.monotonic()]
-
-
 def _garbage() -> None:
-    """Cycles, and a full collection now and then: in a hundred intervals of a minute there are some."""
     for _ in range(10):
         row = Session()
         row.me = row  # type: ignore[attr-defined]  # that is the cycle
+
+
+_collected = [time.monotonic()]
+
+
+def _collect() -> None:
+    """A full collection now and then: in a hundred intervals of a minute there would be some."""
     if time.monotonic() > _collected[0] + COLLECT_EVERY_S:
         _collected[0] = time.monotonic()
         gc.collect()
@@ -94,6 +97,7 @@ def rows_of(name: str) -> list[Any]:
 def ordinary(name: str) -> str:
     """Everything of a job but its rows and its leak."""
     start_ticking()
+    _collect()
     for harmless in PROGRAM["harmless"]:
         HARMLESS[harmless]()
     return TEMPLATE.render({"rows": [Row(number) for number in range(cost(name))]})
