@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 _MOST_CREDIT_S = 0.002
 _FIRST_COST_S = 50e-6
 """A reading is taken to cost this much until it was timed."""
@@ -12,10 +10,9 @@ _FIRST_COST_S = 50e-6
 class Credit:
     """Time for one kind of reading, earned by the jobs and spent by it."""
 
-    __slots__ = ("_chance", "_cost", "_left")
+    __slots__ = ("_cost", "_left")
 
-    def __init__(self, chance: random.Random) -> None:
-        self._chance = chance
+    def __init__(self) -> None:
         self._left = _MOST_CREDIT_S
         self._cost = _FIRST_COST_S
 
@@ -25,13 +22,12 @@ class Credit:
         else:  # jobs too short for any reading make no debt that later ones would have to pay
             self._left = max(min(self._left, 0.0), self._left + seconds)
 
-    def pays(self) -> bool:
-        """Whether the job that begins is measured: by chance in part, so that no pattern of jobs is always missed."""
-        return self._left >= self._cost and self._left >= self._cost * (1 + self._chance.random())
+    def pays(self, drawn: float) -> bool:
+        """Whether the job that begins is measured: by chance in part, so that no pattern of jobs is always missed.
 
-    def is_small(self, seconds: float) -> bool:
-        """Whether a reading takes no more than this."""
-        return self._cost <= seconds
+        ``drawn``: a random number from 0 to 1.
+        """
+        return self._left >= self._cost * (1 + drawn)
 
     def spend(self, seconds: float) -> None:
         """``seconds``: what the readings before and after a job took together.

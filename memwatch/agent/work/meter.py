@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 SHARE = 0.01
 """Of the time of jobs, for measuring them."""
+MEASURED = 0.3
+"""Share of long jobs that are measured: the reading takes some 100 microseconds where the processor's caches have been
+used for other things, and most jobs are to take less than 50 more."""
+LATE_S = 0.005
+"""A job that was not measured and took so long may have raised the peak: that alone is read, in some 20 microseconds."""
 FIXED_S = 8e-6
 """What counting one job takes, without any reading; it comes out of the same share."""
 
@@ -33,12 +38,12 @@ class Meter:
     """One per process; made by :func:`begin_process`."""
 
     def __init__(self) -> None:
-        chance = random.Random()  # noqa: S311 - the host's own sequence is left alone
+        self._chance = random.Random()  # noqa: S311 - the host's own sequence is left alone
         self.memory = OwnMemory()
         self.totals = Totals()
-        self._light = Credit(chance)
+        self._light = Credit()
         """For resident memory and peaks."""
-        self._heavy = Credit(chance)
+        self._heavy = Credit()
         """For allocated blocks: that walks pymalloc's pools, 5 microseconds in 10 MB, 110 in 240 MB."""
         self._running: set[int] = set()
         """Ids of the jobs that run, commands left out."""
@@ -46,11 +51,13 @@ class Meter:
         self._last = 0
         self._rss: int | None = None
         """Resident memory when it was last read at the end of a job: :meth:`_read_late` counts from here."""
+        self._top: int | None = None
+        """The highest peak that was read since it was reset."""
         self._blurred = False
         """Jobs that overlapped have left their peak since then."""
         self._made_in: MadeIn | None = None
         """While a recording asks which job the objects of a type are made in."""
-        self._looking = Credit(chance)
+        self._looking = Credit()
 
     def begin(self, kind: str, name: str = "", mark: object = None, *, outermost: bool = False) -> Job:
         """A job begins in this context. ``outermost``: never within another of its kind."""
@@ -95,19 +102,19 @@ class Meter:
         job.began = perf_counter()
 
     def _read_before(self, job: Job) -> None:
-        memory = self.memory
-        if self._light.pays():
-            began, outer = perf_counter(), job.outer
+        drawn = self._chance.random()
+        if self._rss is None or (drawn < MEASURED and self._light.pays(drawn)):
+            memory, began, outer = self.memory, perf_counter(), job.outer
             if outer is not None and outer.rss is not None:
                 outer.peak = max(outer.peak or 0, memory.peak_kib() or 0)
             job.rss = memory.rss_kib()
             if memory.reset_peak():
                 job.peak, self._blurred = 0, False
             job.spent = perf_counter() - began
-        if self._made_in is not None and self._looking.pays():
+            if self._heavy.pays(drawn):
+                job.blocks = sys.getallocatedblocks()
+        if self._made_in is not None and self._looking.pays(drawn):
             job.young = self._made_in.ids()
-        if self._heavy.pays():
-            job.blocks = sys.getallocatedblocks()
 
     def count(self, job: Job) -> None:
         ended = perf_counter()
@@ -121,7 +128,7 @@ class Meter:
             outer.within += 1 + job.within
         if self._last != job.serial + job.within:
             job.shared = True  # others began after it
-        blocks = rss = peak = top = None
+        blocks = rss = peak = top = late = None
         if job.shared:
             self._blurred = True
         else:
@@ -130,8 +137,8 @@ class Meter:
                 self._heavy.spend(2 * (perf_counter() - ended))
             if job.rss is not None:
                 rss, peak, top = self._read_after(job)
-            elif outer is None and self._light.is_small(seconds * SHARE / 2):
-                peak, top = self._read_late()
+            elif outer is None and seconds >= LATE_S:
+                late, top = self._read_late()
             if job.young is not None:
                 self._look_what_was_made(job)
         share = (seconds * SHARE - FIXED_S) / 2
@@ -147,7 +154,7 @@ class Meter:
                 job.kind, job.name or UNNAMED, seconds, job.error, job.shared,
                 None if blocks is None else blocks - job.inner_blocks,
                 None if rss is None else rss - job.inner_kib,
-                peak, top,
+                peak, late, top,
             )
         )  # fmt: skip
 
@@ -162,22 +169,22 @@ class Meter:
         if job.peak is not None:
             top = self.memory.peak_kib()
             if top is not None:
-                top = max(top, job.peak, after)
+                top = self._top = max(top, job.peak, after)
                 peak = max(0, top - before)
         self._light.spend(job.spent + perf_counter() - began)
         return after - before, peak, top
 
     def _read_late(self) -> tuple[int | None, int | None]:
-        """Rise and peak of a long job that was not measured when it began, since short ones had used up the credit.
+        """Rise and peak of a long job that was not measured when it began, where it has raised the peak of before.
 
-        What it rose above was read at the end of an earlier job. The jobs in between were too short to take much.
+        What it rose above was read at the end of an earlier job. The jobs in between were too short to take much, or
+        have raised the peak themselves.
         """
-        began, before, blurred = perf_counter(), self._rss, self._blurred
-        top = self.memory.peak_kib()
-        self._rss = self.memory.rss_kib()
-        self._blurred = not self.memory.reset_peak()
-        self._light.spend(perf_counter() - began)
-        return (None, None) if top is None or before is None or blurred else (max(0, top - before), top)
+        top, before, known, blurred = self.memory.peak_kib(), self._rss, self._top, self._blurred
+        if top is None or known is None or before is None or top <= known or not self.memory.resets:
+            return None, None
+        self._top, self._blurred = top, False
+        return (None, None) if blurred else (max(0, top - before), top)
 
     def _look_what_was_made(self, job: Job) -> None:
         made_in = self._made_in

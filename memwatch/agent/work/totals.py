@@ -16,9 +16,10 @@ _WAITING = 4_096
 MISSES = 3
 """So many snapshots in a row that find the sums in use: no thread uses them."""
 
-Ended = tuple[str, str, float, bool, bool, int | None, int | None, int | None, int | None]
+Ended = tuple[str, str, float, bool, bool, int | None, int | None, int | None, int | None, int | None]
 """A job that has ended: kind, name, seconds, whether it failed, whether it is shared, blocks kept, KiB kept, KiB of its
-rise to the peak, KiB resident at the peak. What was not measured, or is of several jobs at once, is ``None``."""
+rise to the peak, the same where it was only noticed because the peak rose, KiB resident at the peak. What was not
+measured, or is of several jobs at once, is ``None``."""
 
 
 class Totals:
@@ -91,7 +92,7 @@ class Totals:
 
 
 def _count(row: dict[str, Any], ended: Ended) -> None:
-    _kind, _name, seconds, failed, shared, blocks, rss_kib, peak_kib, peak_rss_kib = ended
+    _kind, _name, seconds, failed, shared, blocks, rss_kib, peak_kib, late_kib, peak_rss_kib = ended
     row["calls"] += 1
     row["seconds"] += seconds
     row["seconds_max"] = max(row["seconds_max"], seconds)
@@ -105,10 +106,12 @@ def _count(row: dict[str, Any], ended: Ended) -> None:
         _sum(row, "blocks", blocks)
     if rss_kib is not None:
         _sum(row, "rss", rss_kib, "rss_kib")
-    if peak_kib is not None:
-        row["peak_calls"] = row.get("peak_calls", 0) + 1
-        row["peak_kib_max"] = max(row.get("peak_kib_max", 0), peak_kib)
+    if peak_kib is not None:  # the histogram is of those that were chosen by chance
         _fill(row.setdefault("peak_counts", {}), peak_kib)
+    rise_kib = late_kib if peak_kib is None else peak_kib
+    if rise_kib is not None:
+        row["peak_calls"] = row.get("peak_calls", 0) + 1
+        row["peak_kib_max"] = max(row.get("peak_kib_max", 0), rise_kib)
     if peak_rss_kib is not None:
         row["peak_rss_kib"] = max(row.get("peak_rss_kib", 0), peak_rss_kib)
 
