@@ -80,9 +80,9 @@ def _until_closed(job: Job, request: Any, response: Any) -> None:
     """The job lasts until the response is closed: one that streams has then been sent."""
     job.leave()
     job.name = _view(request)
-    status = getattr(response, "status_code", None)
+    status = _read(response, "status_code")
     job.error = type(status) is int and status >= 500
-    closers = getattr(response, "_resource_closers", None)
+    closers = _read(response, "_resource_closers")
     if type(closers) is list:
         closers.append(job.end)
     else:
@@ -91,19 +91,26 @@ def _until_closed(job: Job, request: Any, response: Any) -> None:
 
 def _view(request: Any) -> str:
     """The view's name as the resolver gives it: ``namespace:name``, or its dotted path."""
-    match = getattr(request, "resolver_match", None)
-    return cleaned(getattr(match, "view_name", None)) or NO_VIEW
+    return cleaned(_read(_read(request, "resolver_match"), "view_name")) or NO_VIEW
+
+
+def _read(owner: object, name: str) -> Any:
+    """An attribute of what the host hands over; ``None`` where it has none, or a property of the host's raises."""
+    try:
+        return getattr(owner, name, None)
+    except Exception:  # noqa: BLE001 - whatever the host's code raises
+        return None
 
 
 def _execute(original: Callable[..., Any]) -> Callable[..., Any]:
     def execute(self: Any, *arguments: Any, **options: Any) -> Any:
-        job = meter.begin(COMMAND, type(self).__module__.rpartition(".")[2])
+        job = meter.begin(COMMAND, cleaned(_read(type(self), "__module__")).rpartition(".")[2])
         if job is None:
             return original(self, *arguments, **options)
         try:
             return original(self, *arguments, **options)
-        except BaseException:
-            job.error = True
+        except BaseException as raised:
+            job.error = not _leaves_well(raised)
             raise
         finally:
             job.end()
@@ -111,14 +118,20 @@ def _execute(original: Callable[..., Any]) -> Callable[..., Any]:
     return execute
 
 
+def _leaves_well(raised: BaseException) -> bool:
+    code = _read(raised, "code")
+    return isinstance(raised, SystemExit) and (code is None or (type(code) in (int, bool) and not code))
+
+
 def begin_task(task_id: Any = None, task: Any = None, **_kwargs: Any) -> None:
     """For Celery's ``task_prerun``."""
-    meter.begin(TASK, getattr(task, "name", ""), mark=task_id)
+    outermost = _read(_read(task, "request"), "is_eager") is False  # a worker runs no task within another one
+    meter.begin(TASK, _read(task, "name"), mark=task_id, outermost=outermost)
 
 
 def end_task(task_id: Any = None, state: Any = None, **_kwargs: Any) -> None:
-    """For Celery's ``task_postrun``."""
-    _end(task_id, failed=state == "FAILURE")
+    """For Celery's ``task_postrun``. There is no state where the exception goes on to who called the task."""
+    _end(task_id, failed=state is None or state == "FAILURE")
 
 
 def _end(mark: object, *, failed: bool) -> None:
@@ -139,12 +152,8 @@ def _connect_django_tasks() -> None:
 
 
 def _begin_django_task(task_result: Any = None, **_kwargs: Any) -> None:
-    meter.begin(TASK, getattr(getattr(task_result, "task", None), "module_path", ""), mark=_id(task_result))
+    meter.begin(TASK, _read(_read(task_result, "task"), "module_path"), mark=_read(task_result, "id"))
 
 
 def _end_django_task(task_result: Any = None, **_kwargs: Any) -> None:
-    _end(_id(task_result), failed=getattr(task_result, "status", None) == "FAILED")
-
-
-def _id(task_result: Any) -> object:
-    return getattr(task_result, "id", None)
+    _end(_read(task_result, "id"), failed=_read(task_result, "status") == "FAILED")

@@ -94,6 +94,6 @@ def depth(job: Job | None) -> int:
 
 def cleaned(name: object) -> str:
     """A name as it may be reported: a plain text of bounded length, whatever the host calls its jobs."""
-    if not isinstance(name, str):
+    if not issubclass(type(name), str):  # isinstance() would ask the object for its class
         return ""
     return clean(str.__str__(name)[: MAX_NAME + 1])

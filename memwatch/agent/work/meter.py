@@ -59,14 +59,14 @@ class Meter:
         """While a recording asks which job the objects of a type are made in."""
         self._looking = Credit()
 
-    def begin(self, kind: str, name: str = "", mark: object = None, *, outermost: bool = False) -> Job:
+    def begin(self, kind: str, name: object = None, mark: object = None, *, outermost: bool = False) -> Job:
         """A job begins in this context. ``outermost``: never within another of its kind."""
         outer = running.get()
         if outer is not None:
             if outermost:
                 self._give_up(kind)
             outer = self._outer()
-        job = Job(self, kind, cleaned(name) if name else "", mark, outer)
+        job = Job(self, kind, "" if name is None else cleaned(name), mark, outer)
         try:
             self._start(job)
         except BaseException:  # a handler of the host's raised: who called does not know this job
@@ -240,7 +240,7 @@ def meter() -> Meter | None:
     return _meter
 
 
-def begin(kind: str, name: str = "", mark: object = None, *, outermost: bool = False) -> Job | None:
+def begin(kind: str, name: object = None, mark: object = None, *, outermost: bool = False) -> Job | None:
     """:meth:`Meter.begin`; ``None`` where jobs are not measured."""
     return None if _meter is None else _meter.begin(kind, name, mark, outermost=outermost)
 
@@ -248,9 +248,14 @@ def begin(kind: str, name: str = "", mark: object = None, *, outermost: bool = F
 def current(kind: str, mark: object) -> Job | None:
     """The running job of this context that the caller knows by ``mark``."""
     job = running.get()
-    while job is not None and (job.kind, job.mark) != (kind, mark):
+    while job is not None and not (job.kind == kind and _is_same(job.mark, mark)):
         job = job.outer
     return job
+
+
+def _is_same(one: object, other: object) -> bool:
+    """Without asking an object of the host."""
+    return one is other or (type(one) is type(other) is str and one == other)
 
 
 def take() -> tuple[WorkFigures, ...] | None:

@@ -6,12 +6,14 @@ import gc
 import signal
 from collections.abc import Iterator
 from types import FrameType
+from typing import Any
 
 import pytest
 
 from memwatch.agent.work import meter
-from memwatch.agent.work.meter import Job, Meter
-from memwatch.agent.work.totals import MISSES, Ended, Totals, _count
+from memwatch.agent.work.job import Job
+from memwatch.agent.work.meter import Meter
+from memwatch.agent.work.totals import MISSES, Totals, _count
 from memwatch.records.work import TASK, WorkFigures
 
 
@@ -71,17 +73,24 @@ def test_jobs_are_counted_after_any_interruption(own_meter: Meter, alarm: Alarm)
 def test_sums_that_nobody_gives_back_are_taken_all_the_same() -> None:
     totals = Totals()
     assert totals._guard.acquire(blocking=False)  # by a thread whose handler raised before it could count
-    totals.add(Ended(TASK, "shop.sync", 0.1, False, False))
+    totals.add((TASK, "shop.sync", 0.1, False, False, None, None, None, None))
     found = [totals.take() for _ in range(MISSES)]
     assert found[:-1] == [None] * (MISSES - 1)
     assert [row.calls for row in found[-1] or ()] == [1]
-    totals.add(Ended(TASK, "shop.sync", 0.1, False, False))
+    totals.add((TASK, "shop.sync", 0.1, False, False, None, None, None, None))
     assert [row.calls for row in totals.take() or ()] == [1]
 
 
 def test_a_row_that_was_left_half_written_takes_further_jobs() -> None:
-    ended = Ended(TASK, "shop.sync", 0.1, False, False, 5, 6, 7, 8)
-    row = {"calls": 1, "seconds": 0.0, "seconds_max": 0.0, "seconds_counts": {}, "blocks_calls": 1, "rss_calls": 1}
+    ended = (TASK, "shop.sync", 0.1, False, False, 5, 6, 7, 8)
+    row: dict[str, Any] = {
+        "calls": 1,
+        "seconds": 0.0,
+        "seconds_max": 0.0,
+        "seconds_counts": {},
+        "blocks_calls": 1,
+        "rss_calls": 1,
+    }
     _count(row, ended)
     assert (row["blocks_max"], row["rss_kib_max"]) == (5, 6)
 

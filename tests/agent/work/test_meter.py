@@ -102,7 +102,7 @@ class TestCounting:
                 raise AssertionError("code of the host was run")
 
         begin(TASK, Hostile("shop.odd")).end()
-        meter.begin(TASK, object())  # type: ignore[arg-type]
+        meter.begin(TASK, object())
         meter.current(TASK, None).end()  # type: ignore[union-attr]
         assert set(taken()) == {"shop.odd", UNNAMED}
 
