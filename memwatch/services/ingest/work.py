@@ -16,6 +16,8 @@ from memwatch.services.rollups import start_of_day, start_of_hour
 
 MAX_NAMES = 2_000
 """Names that are distinguished in all services together and within a day; further ones are stored as ``(other)``."""
+MAX_KEPT = 20_000
+"""Names that are stored in all: a process whose clock is behind makes up names for days that are over."""
 MOST = 2**62
 """No process can bring a column beyond this, whatever it reports."""
 _CHUNK = 400
@@ -40,9 +42,9 @@ def intern(snapshots: Iterable[MemorySnapshot], now: datetime) -> dict[Key, int]
     new = sorted(wanted - found.keys())
     if new:
         today = WorkRollup.objects.filter(period=WorkRollup.Period.DAY, start=start_of_day(now))
-        room = MAX_NAMES - today.values("work").distinct().count()
-        others = {(kind, OTHER) for kind, _name in new[max(0, room) :]}
-        drawn = {*new[: max(0, room)], *others}
+        room = max(0, min(MAX_NAMES - today.values("work").distinct().count(), MAX_KEPT - WorkName.objects.count()))
+        others = {(kind, OTHER) for kind, _name in new[room:]}
+        drawn = {*new[:room], *others}
         WorkName.objects.bulk_create(
             [WorkName(kind=kind, name=name) for kind, name in sorted(drawn)], ignore_conflicts=True, batch_size=_CHUNK
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db.models import Sum
 
 from memwatch.models import Snapshot, WorkName, WorkRollup
 from memwatch.records import MemorySnapshot
@@ -96,6 +97,19 @@ def test_made_up_names_do_not_fill_the_table(hub: Hub, send: Any, monkeypatch: p
         ingest_reports(hub=hub, now=at(6))
     assert WorkName.objects.exclude(name=OTHER).count() == 5
     assert hour(OTHER).calls == 7
+
+
+def test_made_up_names_of_earlier_days_do_not_fill_the_table(
+    hub: Hub, send: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "MAX_NAMES", 5)
+    monkeypatch.setattr(work, "MAX_KEPT", 10)
+    for number in range(8):
+        names = (view(f"made-up-{number}-{n}") for n in range(3))
+        send(report(process(number), {0: worked(5 - number * 86_400, *names)}))
+        ingest_reports(hub=hub, now=at(6))
+    assert WorkName.objects.count() in (10, 11)  # with that of the others
+    assert WorkRollup.objects.filter(period="hour").aggregate(Sum("calls")) == {"calls__sum": 24}
 
 
 def test_many_names_take_a_bounded_number_of_queries(hub: Hub, send: Any, django_assert_max_num_queries: Any) -> None:
