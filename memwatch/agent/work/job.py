@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from time import perf_counter
 from typing import Protocol
 
-from memwatch.records.work import COMMAND, MAX_NAME
+from memwatch.agent.work.clock import Clock
+from memwatch.records.work import MAX_NAME
 from memwatch.sampling.type_names import clean
 
 
 class Counts(Protocol):
     """What a job ends in."""
+
+    running: set[int]
+    """Ids of the jobs that run."""
 
     def count(self, job: Job) -> None:
         """It has ended."""
@@ -26,11 +29,13 @@ class Job:
     __slots__ = (
         "began",
         "blocks",
+        "dimmed",
         "ended",
         "error",
         "inner_blocks",
         "inner_kib",
         "kind",
+        "main",
         "mark",
         "meter",
         "name",
@@ -50,23 +55,32 @@ class Job:
         self.mark = mark
         """What the caller knows it by."""
         self.error = self.shared = self.ended = False
+        self.main = False
+        """Whether it is the command that the process was started for: all others run within it."""
         self.meter = meter
         self.outer = outer
         self.blocks: int | None = None
         self.rss: int | None = None
         self.peak: int | None = None
         self.young: frozenset[int] | None = None
-        self.inner_blocks = self.inner_kib = 0
+        self.inner_blocks: int | None = 0
+        self.inner_kib: int | None = 0
+        """What the jobs within it kept; ``None`` once one of them was not measured."""
+        self.dimmed = False
+        """Whether a job within it has reset the peak."""
         self.serial = self.within = 0
         """Which job of the process it is, and how many of those after it ran within it."""
-        self.began = perf_counter()
+        self.began = Clock.now()
         self.spent = 0.0
 
     def end(self) -> None:
         """Count it. Nothing happens the second time, or in a child that was forked within the job."""
         if not self.ended:
             self.ended = True
-            self.meter.count(self)
+            try:
+                self.meter.count(self)
+            finally:  # whatever a signal's handler raises
+                self.meter.running.discard(id(self))
 
     def leave(self) -> None:
         """What runs from now on in this context belongs neither to the job nor to those within it."""
@@ -87,7 +101,7 @@ def depth(job: Job | None) -> int:
     """How many of the running jobs are this one and those around it."""
     depth = 0
     while job is not None:
-        depth += not job.ended and job.kind != COMMAND
+        depth += not job.ended and not job.main
         job = job.outer
     return depth
 

@@ -10,15 +10,15 @@ from __future__ import annotations
 import itertools
 import random
 import sys
-from time import perf_counter
 from typing import TYPE_CHECKING
 
+from memwatch.agent.work.clock import Clock
 from memwatch.agent.work.credit import Credit
 from memwatch.agent.work.job import Job, cleaned, depth, running
 from memwatch.agent.work.made_in import Made, MadeIn
 from memwatch.agent.work.own_memory import OwnMemory
 from memwatch.agent.work.totals import Totals
-from memwatch.records.work import COMMAND, UNNAMED
+from memwatch.records.work import COMMAND, TASK, UNNAMED
 
 if TYPE_CHECKING:
     from memwatch.records.work import WorkFigures
@@ -29,9 +29,12 @@ MEASURED = 0.3
 """Share of long jobs that are measured: the reading takes some 100 microseconds where the processor's caches have been
 used for other things, and most jobs are to take less than 50 more."""
 LATE_S = 0.005
-"""A job that was not measured and took so long may have raised the peak: that alone is read, in some 20 microseconds."""
+"""A job that was not measured and took so long may have raised the peak: that figure alone is read."""
 FIXED_S = 8e-6
 """What counting one job takes, without any reading; it comes out of the same share."""
+
+SLACK_KIB = 1024
+"""A peak that is no more than this above what is resident is none."""
 
 
 class Meter:
@@ -45,16 +48,16 @@ class Meter:
         """For resident memory and peaks."""
         self._heavy = Credit()
         """For allocated blocks: that walks pymalloc's pools, 5 microseconds in 10 MB, 110 in 240 MB."""
-        self._running: set[int] = set()
-        """Ids of the jobs that run, commands left out."""
+        self.running: set[int] = set()
+        """Ids of the jobs that run, the main one left out."""
         self._serials = itertools.count(1)
         self._last = 0
         self._rss: int | None = None
         """Resident memory when it was last read at the end of a job: :meth:`_read_late` counts from here."""
         self._top: int | None = None
         """The highest peak that was read since it was reset."""
-        self._blurred = False
-        """Jobs that overlapped have left their peak since then."""
+        self._blurred = True
+        """The peak was not reset since then, or jobs that overlapped have left theirs."""
         self._made_in: MadeIn | None = None
         """While a recording asks which job the objects of a type are made in."""
         self._looking = Credit()
@@ -91,34 +94,55 @@ class Meter:
             job = self._outer()
 
     def _start(self, job: Job) -> None:
-        if job.kind != COMMAND:  # one that runs a server or a worker overlaps with everything that this one does
-            if self._running:
-                job.shared = len(self._running) > depth(job.outer)
-            self._running.add(id(job))
         job.serial = self._last = next(self._serials)
+        job.main = job.kind == COMMAND and job.serial == 1  # it may run a server or a worker
+        if not job.main:
+            self.running.add(id(job))
+            if len(self.running) > 1:
+                job.shared = len(self.running) > 1 + depth(job.outer)
         running.set(job)
         if not job.shared:
             self._read_before(job)
-        job.began = perf_counter()
+        job.began = Clock.now()
 
     def _read_before(self, job: Job) -> None:
-        drawn = self._chance.random()
-        if self._rss is None or (drawn < MEASURED and self._light.pays(drawn)):
-            memory, began, outer = self.memory, perf_counter(), job.outer
-            if outer is not None and outer.rss is not None:
-                outer.peak = max(outer.peak or 0, memory.peak_kib() or 0)
-            job.rss = memory.rss_kib()
-            if memory.reset_peak():
+        drawn, outer = self._chance.random(), job.outer
+        around = outer is not None and outer.rss is not None  # whose memory it was can be said of both or of neither
+        if around or self._rss is None or (drawn < MEASURED and self._light.pays(drawn)):
+            began = Clock.now()
+            job.rss = self.memory.rss_kib()
+            if self._may_reset(job) and self.memory.reset_peak():
                 job.peak, self._blurred = 0, False
-            job.spent = perf_counter() - began
-            if self._heavy.pays(drawn):
+            job.spent = Clock.now() - began
+            if (around and outer is not None and outer.blocks is not None) or self._heavy.pays(drawn):
                 job.blocks = sys.getallocatedblocks()
         if self._made_in is not None and self._looking.pays(drawn):
             job.young = self._made_in.ids()
 
+    def _may_reset(self, job: Job) -> bool:
+        """Let the jobs around it keep the peak so far, unless that of a task would be lost to the host.
+
+        Celery looks at ``ru_maxrss`` after each task, for ``max_memory_per_child``.
+        """
+        outer = job.outer
+        if outer is None or not self.memory.resets:
+            return True
+        top, in_task = self.memory.peak_kib(), False
+        while outer is not None:
+            in_task = in_task or outer.kind == TASK
+            if outer.peak is not None and top is not None:
+                outer.peak = max(outer.peak, top)
+            outer = outer.outer
+        if in_task and top is not None and job.rss is not None and top > job.rss + SLACK_KIB:
+            return False
+        outer = job.outer
+        while outer is not None:
+            outer.dimmed, outer = True, outer.outer
+        return True
+
     def count(self, job: Job) -> None:
-        ended = perf_counter()
-        self._running.discard(id(job))
+        ended = Clock.now()
+        self.running.discard(id(job))
         job.leave()
         if _meter is not self:
             return
@@ -126,21 +150,22 @@ class Meter:
         outer = job.outer
         if outer is not None:
             outer.within += 1 + job.within
-        if self._last != job.serial + job.within:
-            job.shared = True  # others began after it
+        if self._last != job.serial + job.within or (outer is not None and outer.ended):
+            job.shared = True  # others began after it, or it goes on without the one that it began in
         blocks = rss = peak = top = late = None
         if job.shared:
             self._blurred = True
         else:
             if job.blocks is not None:
                 blocks = sys.getallocatedblocks() - job.blocks
-                self._heavy.spend(2 * (perf_counter() - ended))
+                self._heavy.spend(2 * (Clock.now() - ended))
             if job.rss is not None:
                 rss, peak, top = self._read_after(job)
-            elif outer is None and seconds >= LATE_S:
+            elif outer is None and not job.dimmed and seconds >= LATE_S:
                 late, top = self._read_late()
             if job.young is not None:
                 self._look_what_was_made(job)
+        job.young = None  # a context that was copied may hold the job for long
         share = (seconds * SHARE - FIXED_S) / 2
         self._light.earn(share)
         self._heavy.earn(share)
@@ -152,15 +177,15 @@ class Meter:
         self.totals.add(
             (
                 job.kind, job.name or UNNAMED, seconds, job.error, job.shared,
-                None if blocks is None else blocks - job.inner_blocks,
-                None if rss is None else rss - job.inner_kib,
+                None if blocks is None or job.inner_blocks is None else blocks - job.inner_blocks,
+                None if rss is None or job.inner_kib is None else rss - job.inner_kib,
                 peak, late, top,
             )
         )  # fmt: skip
 
     def _read_after(self, job: Job) -> tuple[int | None, int | None, int | None]:
         """Change of resident memory, rise to the peak, and the peak itself."""
-        began = perf_counter()
+        began = Clock.now()
         after = self._rss = self.memory.rss_kib()
         before = job.rss
         if after is None or before is None:
@@ -171,7 +196,7 @@ class Meter:
             if top is not None:
                 top = self._top = max(top, job.peak, after)
                 peak = max(0, top - before)
-        self._light.spend(job.spent + perf_counter() - began)
+        self._light.spend(job.spent + Clock.now() - began)
         return after - before, peak, top
 
     def _read_late(self) -> tuple[int | None, int | None]:
@@ -189,9 +214,9 @@ class Meter:
     def _look_what_was_made(self, job: Job) -> None:
         made_in = self._made_in
         if made_in is not None and job.young is not None:
-            began = perf_counter()
+            began = Clock.now()
             made_in.ended(job.kind, job.name or UNNAMED, job.young)
-            self._looking.spend(2 * (perf_counter() - began))
+            self._looking.spend(2 * (Clock.now() - began))
 
     def look_for(self, type_name: str) -> None:
         """From now on note in which job objects of the type are made, until :meth:`made`. At most 1 % of their time."""
@@ -205,8 +230,8 @@ class Meter:
     def _tell_outer(self, job: Job, outer: Job, blocks: int | None, rss: int | None, top: int | None) -> None:
         """What the inner job kept is its own; what it took at its peak, the outer one took as well."""
         outer.shared = outer.shared or job.shared
-        outer.inner_blocks += blocks or 0
-        outer.inner_kib += rss or 0
+        outer.inner_blocks = None if blocks is None or outer.inner_blocks is None else outer.inner_blocks + blocks
+        outer.inner_kib = None if rss is None or outer.inner_kib is None else outer.inner_kib + rss
         if outer.peak is not None and top is not None:
             outer.peak = max(outer.peak, top)
 

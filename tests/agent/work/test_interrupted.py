@@ -67,22 +67,22 @@ def test_jobs_are_counted_after_any_interruption(own_meter: Meter, alarm: Alarm)
     rows = {row.name: row for row in taken()}
     assert (rows["later"].calls, rows["later"].shared) == (1, 0)
     assert rows["later"].seconds_max < 1
-    assert not own_meter._running
+    assert not own_meter.running
 
 
 def test_sums_that_nobody_gives_back_are_taken_all_the_same() -> None:
     totals = Totals()
     assert totals._guard.acquire(blocking=False)  # by a thread whose handler raised before it could count
-    totals.add((TASK, "shop.sync", 0.1, False, False, None, None, None, None))
+    totals.add((TASK, "shop.sync", 0.1, False, False, None, None, None, None, None))
     found = [totals.take() for _ in range(MISSES)]
     assert found[:-1] == [None] * (MISSES - 1)
     assert [row.calls for row in found[-1] or ()] == [1]
-    totals.add((TASK, "shop.sync", 0.1, False, False, None, None, None, None))
+    totals.add((TASK, "shop.sync", 0.1, False, False, None, None, None, None, None))
     assert [row.calls for row in totals.take() or ()] == [1]
 
 
 def test_a_row_that_was_left_half_written_takes_further_jobs() -> None:
-    ended = (TASK, "shop.sync", 0.1, False, False, 5, 6, 7, 8)
+    ended = (TASK, "shop.sync", 0.1, False, False, 5, 6, 7, None, 8)
     row: dict[str, Any] = {
         "calls": 1,
         "seconds": 0.0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import random
 import sys
 import threading
 import time
@@ -13,7 +14,7 @@ import pytest
 
 from memwatch.agent.work import meter
 from memwatch.agent.work.job import Job
-from memwatch.agent.work.meter import Meter
+from memwatch.agent.work.meter import MEASURED, Meter
 from memwatch.records.work import COMMAND, MAX_NAMES, OTHER, TASK, UNNAMED, VIEW, WorkFigures
 
 MB = 1024 * 1024
@@ -253,6 +254,15 @@ class TestMemory:
         assert row.calls == 2_000
         assert row.blocks_calls < 600
         assert row.rss_calls < 600
+
+    def test_reads_memory_for_a_part_of_long_jobs(self, own_meter: Meter) -> None:
+        own_meter._chance = random.Random(1)
+        for _ in range(400):
+            own_meter._light._left = own_meter._heavy._left = 0.002  # as after long jobs
+            begin().end()
+        row = taken()["shop.sync"]
+        assert row.rss_calls / 400 == pytest.approx(MEASURED, abs=0.07)
+        assert row.blocks_calls == row.rss_calls
 
     def test_changes_no_reference_count_of_what_runs(self) -> None:
         thing = object()
