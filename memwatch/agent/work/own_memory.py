@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 
 try:
@@ -16,6 +17,10 @@ except ImportError:  # Windows
 
 ALIKE_KIB = 256
 _PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024 if hasattr(os, "sysconf") else 4
+
+
+_PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
+"""What the system lacks now and then: the next reset may succeed."""
 
 
 class _KeptFile:
@@ -102,8 +107,9 @@ class OwnMemory:
                     os.write(descriptor, b"5")
                 finally:
                     os.close(descriptor)
-            except (OSError, ValueError):
-                self.resets = False
+            except (OSError, ValueError) as error:
+                self.resets = getattr(error, "errno", None) in _PASSING
+                return False
             if self._by_usage is None:
                 self._compare()
         return self.resets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -81,3 +82,14 @@ def test_closes_no_descriptor_of_the_host(tmp_path: Path) -> None:
     for descriptor in files:
         os.fstat(descriptor)
         os.close(descriptor)
+
+
+def test_the_peak_can_be_reset_again_after_the_host_had_no_descriptor_left() -> None:
+    memory = OwnMemory()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        assert not memory.reset_peak()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert memory.reset_peak()
