@@ -79,10 +79,14 @@ def _fail(job: Job, request: Any) -> None:
 def _until_closed(job: Job, request: Any, response: Any) -> None:
     """The job lasts until the response is closed: one that streams has then been sent."""
     job.leave()
-    job.name = _view(request)
-    status = _read(response, "status_code")
+    try:
+        match, status, closers = request.resolver_match, response.status_code, response._resource_closers
+    except Exception:  # noqa: BLE001 - a request or response of the host's own kind: one by one
+        match, status, closers = (
+            _read(request, "resolver_match"), _read(response, "status_code"), _read(response, "_resource_closers"),
+        )  # fmt: skip
+    job.name = _name(match)
     job.error = type(status) is int and status >= 500
-    closers = _read(response, "_resource_closers")
     if type(closers) is list:
         closers.append(job.end)
     else:
@@ -91,7 +95,11 @@ def _until_closed(job: Job, request: Any, response: Any) -> None:
 
 def _view(request: Any) -> str:
     """The view's name as the resolver gives it: ``namespace:name``, or its dotted path."""
-    return cleaned(_read(_read(request, "resolver_match"), "view_name")) or NO_VIEW
+    return _name(_read(request, "resolver_match"))
+
+
+def _name(match: object) -> str:
+    return cleaned(_read(match, "view_name")) or NO_VIEW
 
 
 def _read(owner: object, name: str) -> Any:

@@ -106,8 +106,20 @@ def depth(job: Job | None) -> int:
     return depth
 
 
+_KEPT = 1_000
+_known: dict[str, str] = {}
+"""Names that were cleaned before: a process has few."""
+
+
 def cleaned(name: object) -> str:
     """A name as it may be reported: a plain text of bounded length, whatever the host calls its jobs."""
+    if type(name) is str:
+        found = _known.get(name)
+        if found is None:
+            found = clean(name[: MAX_NAME + 1])
+            if len(_known) < _KEPT and len(name) <= MAX_NAME:
+                _known[name] = found
+        return found
     if not issubclass(type(name), str):  # isinstance() would ask the object for its class
         return ""
     return clean(str.__str__(name)[: MAX_NAME + 1])

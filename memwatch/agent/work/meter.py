@@ -48,6 +48,8 @@ class Meter:
         """For resident memory and peaks."""
         self._heavy = Credit()
         """For allocated blocks: that walks pymalloc's pools, 5 microseconds in 10 MB, 110 in 240 MB."""
+        self._earned = 0.0
+        """For each of the two, since a job was last chosen by chance."""
         self.running: set[int] = set()
         """Ids of the jobs that run, the main one left out."""
         self._serials = itertools.count(1)
@@ -107,6 +109,10 @@ class Meter:
 
     def _read_before(self, job: Job) -> None:
         drawn, outer = self._chance.random(), job.outer
+        if drawn < MEASURED:
+            earned, self._earned = self._earned, 0.0
+            self._light.earn(earned)
+            self._heavy.earn(earned)
         around = outer is not None and outer.rss is not None  # whose memory it was can be said of both or of neither
         if around or self._rss is None or (drawn < MEASURED and self._light.pays(drawn)):
             began = Clock.now()
@@ -166,9 +172,7 @@ class Meter:
             if job.young is not None:
                 self._look_what_was_made(job)
         job.young = None  # a context that was copied may hold the job for long
-        share = (seconds * SHARE - FIXED_S) / 2
-        self._light.earn(share)
-        self._heavy.earn(share)
+        self._earned += (seconds * SHARE - FIXED_S) / 2
         if self._made_in is not None:
             self._looking.earn(seconds * SHARE)
         if outer is not None:
