@@ -196,12 +196,12 @@ def fails() -> None:
 
 
 def test_a_task_that_raises_into_its_caller_has_failed() -> None:
-    signals.task_prerun.connect(job_hooks.begin_task, weak=False, dispatch_uid="hostile")
-    signals.task_postrun.connect(job_hooks.end_task, weak=False, dispatch_uid="hostile")
+    signals.task_prerun.connect(job_hooks.begin_task, weak=False, dispatch_uid="memwatch.autostart.begin_task")
+    signals.task_postrun.connect(job_hooks.end_task, weak=False, dispatch_uid="memwatch.autostart.end_task")
     try:
         with pytest.raises(KeyError):
             fails.apply(throw=True)
     finally:
-        signals.task_prerun.disconnect(dispatch_uid="hostile")
-        signals.task_postrun.disconnect(dispatch_uid="hostile")
+        signals.task_prerun.disconnect(dispatch_uid="memwatch.autostart.begin_task")
+        signals.task_postrun.disconnect(dispatch_uid="memwatch.autostart.end_task")
     assert taken()[TASK, "shop.fails"].errors == 1
