@@ -100,7 +100,7 @@ def _answer(program: Program, planted: Planted, leaks: list[dict[str, Any]]) -> 
 
 def asked(program: Program, planted: Planted) -> dict[str, Any]:
     """What the attribution says of a type, or of a container, of which no leak is open."""
-    from memwatch.detection.work_attribution import FEW
+    from memwatch.detection.work.attribution import FEW
     from memwatch.models import Leak, Service, Snapshot
     from memwatch.services.leaks import work_culprits
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.models import Sum
 
-from memwatch.detection.work_attribution import Direct, Step
+from memwatch.detection.work.attribution import Direct, Step
 from memwatch.models import Leak, Recording, RecordingKind, Snapshot, WorkName, WorkRollup
 from memwatch.queries.leak_work import made_in
 from memwatch.queries.object_types import ids_of

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from memwatch.detection import work_sentence
-from memwatch.detection.work_attribution import EXPLAINED, FEW, Attribution, attribute
-from memwatch.detection.work_made import decided
+from memwatch.detection.work import sentence
+from memwatch.detection.work.attribution import EXPLAINED, FEW, Attribution, attribute
+from memwatch.detection.work.made import decided
 from memwatch.models import Leak
 from memwatch.queries.judging import work_steps
 from memwatch.services.leaks.state import parse_moment
@@ -50,9 +50,7 @@ def explain(leak: Leak, now: datetime) -> dict[str, Any]:
         "at": now.astimezone(UTC).isoformat(),
         "culprits": list(_culprits(found, names)),
         "remark": found.remark,
-        "sentence": " ".join(
-            work_sentence.sentences(found, {pk: name for pk, (_kind, name) in names.items()}, _unit(leak))
-        ),
+        "sentence": " ".join(sentence.sentences(found, {pk: name for pk, (_kind, name) in names.items()}, _unit(leak))),
     }
 
 

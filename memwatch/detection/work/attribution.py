@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from memwatch.detection.statistics.nonnegative import Fit, student_quantile
-from memwatch.detection.work_direct import Direct, Kept
-from memwatch.detection.work_search import SECONDS, Search, Step
+from memwatch.detection.work.direct import Direct, Kept
+from memwatch.detection.work.search import SECONDS, Search, Step
 
 __all__ = ["EXPLAINED", "FEW", "NONE", "TIME", "TOGETHER", "Attribution", "Culprit", "Direct", "Step", "attribute"]
 

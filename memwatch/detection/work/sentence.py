@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from memwatch.detection.work_attribution import FEW, NONE, TIME, TOGETHER, Attribution, Culprit
+from memwatch.detection.work.attribution import FEW, NONE, TIME, TOGETHER, Attribution, Culprit
 
 REMARKS = {
     TIME: "No view, task or command explains the growth. It grows with time: look for a timer, a thread or an import.",

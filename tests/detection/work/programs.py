@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from memwatch.detection.work_attribution import Direct, Step
+from memwatch.detection.work.attribution import Direct, Step
 
 
 @dataclass(frozen=True)

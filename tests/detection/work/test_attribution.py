@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from memwatch.detection.work_attribution import (
+from memwatch.detection.work.attribution import (
     EXPLAINED,
     FEW,
     NONE,
@@ -21,8 +21,8 @@ from memwatch.detection.work_attribution import (
     Step,
     attribute,
 )
-from memwatch.detection.work_sentence import REMARKS, sentence, sentences
-from tests.detection.work_programs import AMBIGUOUS, SHAPES, TIMERS, Program, program
+from memwatch.detection.work.sentence import REMARKS, sentence, sentences
+from tests.detection.work.programs import AMBIGUOUS, SHAPES, TIMERS, Program, program
 
 SEEDS = range(1000, 1005)
 """The method was tuned on seeds below 100."""

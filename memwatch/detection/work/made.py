@@ -9,8 +9,8 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from memwatch.detection.work_attribution import EXPLAINED, LEAST_SHARE, MOST_CULPRITS, Attribution, Culprit
-from memwatch.detection.work_search import Step
+from memwatch.detection.work.attribution import EXPLAINED, LEAST_SHARE, MOST_CULPRITS, Attribution, Culprit
+from memwatch.detection.work.search import Step
 
 LEAST_MADE = 5
 """Objects of a name from which on it counts."""

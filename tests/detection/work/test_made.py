@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from memwatch.detection.work_attribution import EXPLAINED, NONE, TIME, TOGETHER, Attribution, Culprit, Step
-from memwatch.detection.work_made import decided
+from memwatch.detection.work.attribution import EXPLAINED, NONE, TIME, TOGETHER, Attribution, Culprit, Step
+from memwatch.detection.work.made import decided
 
 ORDER, LIST = 1, 2
 STEPS = [[Step(60.0, 20.0, {ORDER: 10, LIST: 100}) for _ in range(30)]]
