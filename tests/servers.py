@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -19,6 +20,7 @@ import pytest
 
 START_S = 30.0
 _ATTEMPTS = 3
+_PORTS = (20_000, 32_000)
 
 
 def find_program(name: str, *folders: str) -> str | None:
@@ -45,10 +47,16 @@ def require(component: str, program: str | None, remedy: str) -> str:
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback that is free, below those that the kernel gives to outgoing connections.
+
+    A port that the kernel chose would be one that another test's connection can take before the server starts.
+    """
+    while True:
+        port = random.randint(*_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Server:

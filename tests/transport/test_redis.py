@@ -19,7 +19,7 @@ from memwatch.transport import HubState, TransportUnavailable, open_hub, open_up
 from memwatch.transport import redis as redis_transport
 from memwatch.transport.redis import RedisHub, RedisUplink
 from memwatch.transport.redis_connection import AGENT_ACL
-from tests.servers import RedisServer, redis_program
+from tests.servers import RedisServer, free_port, redis_program
 from tests.transport.agents import answering
 from tests.waiting import until
 
@@ -131,6 +131,17 @@ def test_a_unix_socket_serves_too(redis_server: RedisServer, prefix: str) -> Non
     hub.close()
 
 
+class _TlsRedis(RedisServer):
+    """Serves TLS as well, on a port that each attempt to start chooses again."""
+
+    def command(self) -> list[str]:
+        self.secure_port = free_port()
+        return [
+            *super().command(), "--tls-port", str(self.secure_port), "--tls-auth-clients", "no",
+            "--tls-cert-file", str(self.folder / "cert.pem"), "--tls-key-file", str(self.folder / "key.pem"),
+        ]  # fmt: skip
+
+
 def test_tls_serves_too(tmp_path_factory: pytest.TempPathFactory, prefix: str) -> None:
     folder = tmp_path_factory.mktemp("tls")
     made = subprocess.run(
@@ -142,16 +153,13 @@ def test_tls_serves_too(tmp_path_factory: pytest.TempPathFactory, prefix: str) -
         capture_output=True, check=False,
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
-    server = RedisServer(redis_program())
+    server = _TlsRedis(redis_program())
     for name in ("key.pem", "cert.pem"):
         (server.folder / name).write_bytes((folder / name).read_bytes())
         (server.folder / name).chmod(0o644)
-    secure = int(server.port) + 1 if server.port < 65000 else server.port - 1
-    server.options = ("--tls-port", str(secure), "--tls-cert-file", str(server.folder / "cert.pem"),
-                      "--tls-key-file", str(server.folder / "key.pem"), "--tls-auth-clients", "no")  # fmt: skip
     try:
         server.start()
-        url = f"rediss://127.0.0.1:{secure}/0?prefix={prefix}&ssl_ca_certs={folder}/cert.pem"
+        url = f"rediss://127.0.0.1:{server.secure_port}/0?prefix={prefix}&ssl_ca_certs={folder}/cert.pem"
         hub = open_hub(url)
         with answering(url, "key", how=lambda _: b"x" * 900_000):
             for _ in range(3):
