@@ -8,7 +8,7 @@ from typing import Any
 
 import django_filters as filters
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django_filters.fields import IsoDateTimeField
 
 from memwatch.models import (
@@ -132,8 +132,8 @@ class ProcessFilter(filters.FilterSet):
         if value == "alive":
             return rows.filter(ended_at=None)
         ended = rows.filter(ended_at__isnull=False)
-        stale = Process.End.STALE
-        return ended.filter(end_reason=stale) if value == "stale" else ended.exclude(end_reason=stale)
+        stale = Q(end_reason__in=Process.SILENT_ENDS)
+        return ended.filter(stale if value == "stale" else ~stale)
 
 
 class SnapshotFilter(filters.FilterSet):

@@ -8,6 +8,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from memwatch.detection import deaths
+
 
 class Service(models.Model):
     """A group of processes that run the same thing."""
@@ -59,6 +61,22 @@ class Process(models.Model):
         GOODBYE = "goodbye", _("said goodbye")
         STALE = "stale", _("lease ran out")
         REPLACED = "replaced", _("its pid was taken by another process")
+        OOM_PROCESS = deaths.OOM_PROCESS, _("out of memory, killed by the kernel")
+        OOM_CONTAINER = deaths.OOM_CONTAINER, _("out of memory, killed by the kernel with its container")
+        SIGKILL = deaths.SIGKILL, _("killed with SIGKILL")
+        CRASH = deaths.CRASH, _("crashed")
+        RECYCLED = deaths.RECYCLED, _("recycled")
+        TIME_LIMIT = deaths.TIME_LIMIT, _("killed at a time limit")
+        STOPPED = deaths.STOPPED, _("stopped")
+        HOST_GONE = deaths.HOST_GONE, _("vanished with its host")
+        UNKNOWN = deaths.UNKNOWN, _("vanished, cause unknown")
+
+    SILENT_ENDS = (End.STALE, End.UNKNOWN, End.HOST_GONE)
+    """It fell silent, and nothing proves that it ended: a report that comes later revives it."""
+    DEATHS = (
+        End.OOM_PROCESS, End.OOM_CONTAINER, End.SIGKILL, End.CRASH, End.TIME_LIMIT, *SILENT_ENDS
+    )  # fmt: skip
+    """Ends that were not meant. The others are restarts."""
 
     key = models.CharField(_("identity"), max_length=450, unique=True, editable=False)
     service = models.ForeignKey(Service, models.CASCADE, related_name="processes", verbose_name=_("service"))
@@ -93,7 +111,24 @@ class Process(models.Model):
     last_seen_at = models.DateTimeField(_("last seen"), default=timezone.now)
     lease_expires_at = models.DateTimeField(_("lease until"))
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
-    end_reason = models.CharField(_("how it ended"), max_length=10, choices=End, blank=True)
+    end_reason = models.CharField(_("how it ended"), max_length=20, choices=End, blank=True)
+    end_evidence = models.JSONField(
+        _("evidence of its end"),
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        blank=True,
+        editable=False,
+        help_text=_("What it was doing and how much memory it had; empty where that is not known."),
+    )
+    oom_kills = models.BigIntegerField(
+        _("processes killed for memory"),
+        null=True,
+        blank=True,
+        help_text=_("In its container, by the kernel, when it last reported."),
+    )
+    oom_group_kills = models.BigIntegerField(
+        _("containers killed for memory"), null=True, blank=True, help_text=_("As above, the whole container at once.")
+    )
     last_snapshot = models.ForeignKey(
         "memwatch.Snapshot",
         models.DO_NOTHING,
@@ -146,6 +181,7 @@ class Process(models.Model):
             models.Index(fields=("host", "pid"), name="memwatch_process_host_pid"),
             models.Index(fields=("service", "host", "slot_number", "started_at"), name="memwatch_process_slot"),
             models.Index(fields=("ended_at",), name="memwatch_process_ended"),
+            models.Index(fields=("end_reason", "ended_at"), name="memwatch_process_end_reason"),
         )
 
     def __str__(self) -> str:
@@ -168,7 +204,7 @@ class Process(models.Model):
         """``alive``, ``ended`` or ``stale``."""
         if self.ended_at is None:
             return "alive"
-        return "stale" if self.end_reason == self.End.STALE else "ended"
+        return "stale" if self.end_reason in self.SILENT_ENDS else "ended"
 
 
 class ObjectType(models.Model):

@@ -55,7 +55,7 @@ class StateFilter(ChoiceFilter):
         if self.chosen == "all":
             return queryset
         if self.chosen == "stale":
-            return queryset.filter(ended_at__isnull=False, end_reason=Process.End.STALE)
+            return queryset.filter(ended_at__isnull=False, end_reason__in=Process.SILENT_ENDS)
         return queryset.filter(ended_at__isnull=self.chosen == "alive")
 
 
