@@ -1,0 +1,39 @@
+"""Why a process ended, from what it left behind and from what those who noticed its end saw. Pure functions."""
+
+from memwatch.detection.deaths.decision import Verdict, decide, decide_all
+from memwatch.detection.deaths.evidence import evidence
+from memwatch.detection.deaths.facts import HUB, PROCESS, SUCCESSOR, Facts, OomCounters
+from memwatch.detection.deaths.reasons import (
+    CRASH,
+    HOST_GONE,
+    OOM_CONTAINER,
+    OOM_PROCESS,
+    REASONS,
+    RECYCLED,
+    SIGKILL,
+    STOPPED,
+    TIME_LIMIT,
+    UNKNOWN,
+)
+
+__all__ = [
+    "CRASH",
+    "HOST_GONE",
+    "HUB",
+    "OOM_CONTAINER",
+    "OOM_PROCESS",
+    "PROCESS",
+    "REASONS",
+    "RECYCLED",
+    "SIGKILL",
+    "STOPPED",
+    "SUCCESSOR",
+    "TIME_LIMIT",
+    "UNKNOWN",
+    "Facts",
+    "OomCounters",
+    "Verdict",
+    "decide",
+    "decide_all",
+    "evidence",
+]

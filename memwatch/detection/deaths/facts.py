@@ -1,0 +1,136 @@
+"""What is known of the end of one process."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+from datetime import datetime
+from typing import NamedTuple
+
+from memwatch.records.flight import Flight, JobRun
+from memwatch.records.work import VIEW
+
+PROCESS, HUB, SUCCESSOR = "process", "hub", "successor"
+"""Who noticed the end: another process of the host, the server, or the server by the counters of a later process."""
+
+EARLY_S, LATE_S = 2.0, 60.0
+"""A job was killed at its time limit if its process ended so long before or after it. Later, nothing enforces it."""
+FULL_PERCENT = 95.0
+"""With so much of the limit in use, the kernel is likely to have killed a process that vanished."""
+NEAR_LARGEST = 0.8
+"""The kernel kills the largest process. What it counts is not quite RSS, so one of this share of the largest may be
+the one."""
+
+
+class OomCounters(NamedTuple):
+    """What the kernel has counted in a cgroup: processes killed for lack of memory, and kills of the whole cgroup.
+
+    ``None``: not known.
+    """
+
+    before: int | None = None
+    after: int | None = None
+    group_before: int | None = None
+    group_after: int | None = None
+
+    @property
+    def known(self) -> bool:
+        return self.before is not None and self.after is not None
+
+    @property
+    def kills(self) -> int:
+        return _rise(self.before, self.after)
+
+    @property
+    def group_kills(self) -> int:
+        return _rise(self.group_before, self.group_after)
+
+    def includes(self, other: OomCounters) -> bool:
+        """Whether the last of the other's kills is one of these as well."""
+        if self.before is None or self.after is None or other.after is None:
+            return False
+        return self.before < other.after <= self.after
+
+
+NOT_COUNTED = OomCounters()
+
+
+def _rise(before: int | None, after: int | None) -> int:
+    return 0 if before is None or after is None else max(0, after - before)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """Times are by the clock of the process's host. What is not known is ``None`` or empty."""
+
+    at: datetime
+    """When its end was noticed; where only the server noticed it, its last sign of life."""
+    noticed_by: str = PROCESS
+    flight: Flight | None = None
+    status: int | None = None
+    """As in :class:`memwatch.records.flight.Death`."""
+    status_from: str = ""
+    kernel_line: str = ""
+    oom: OomCounters = NOT_COUNTED
+    rss_mb: float | None = None
+    """Its last known resident memory."""
+    limit_mb: float | None = None
+    largest_mb: float | None = None
+    """The most that a process of its host has which lives on."""
+    silent: int = 1
+    """Processes of its host that fell silent with it; 1 where others live on."""
+
+    @property
+    def signal(self) -> str | None:
+        """The name of the signal that ended it."""
+        if self.status is None or self.status >= 0:
+            return None
+        try:
+            return signal.Signals(-self.status).name
+        except ValueError:
+            return f"signal {-self.status}"
+
+    @property
+    def ending(self) -> str:
+        """Why it left, where it knew."""
+        return "" if self.flight is None else self.flight.ending
+
+    @property
+    def full_percent(self) -> float:
+        """How much of its limit, or of its container's, was in use at last; 0 where that is not known."""
+        flight = self.flight
+        shares = [(self.rss_mb, self.limit_mb)]
+        if flight is not None:
+            shares.append((flight.container_mb, flight.container_limit_mb))
+        return max((used / limit * 100 for used, limit in shares if used and limit), default=0.0)
+
+    @property
+    def may_be_largest(self) -> bool:
+        if self.rss_mb is None:
+            return False
+        return self.largest_mb is None or self.rss_mb >= NEAR_LARGEST * self.largest_mb
+
+    def seconds(self, job: JobRun) -> float:
+        """How long a job had been running."""
+        return max(0.0, self.at.timestamp() - job.began)
+
+    def limit_s(self, job: JobRun) -> float | None:
+        """The job's time limit; of a view, the server's."""
+        if job.limit_s is not None or self.flight is None or job.kind != VIEW:
+            return job.limit_s
+        return self.flight.time_limit_s
+
+    @property
+    def over_limit(self) -> JobRun | None:
+        """The job that has just reached its time limit."""
+        for job in self.flight.running if self.flight is not None else ():
+            limit = self.limit_s(job)
+            if limit is not None and -EARLY_S <= self.seconds(job) - limit <= LATE_S:
+                return job
+        return None
+
+    @property
+    def job(self) -> JobRun | None:
+        """The job that was running: the one at its time limit, else the eldest."""
+        running = self.flight.running if self.flight is not None else ()
+        return self.over_limit or (min(running, key=lambda job: job.began) if running else None)

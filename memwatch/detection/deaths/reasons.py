@@ -1,0 +1,14 @@
+"""The reasons for which a process ends."""
+
+from __future__ import annotations
+
+from memwatch.records import flight
+
+RECYCLED, TIME_LIMIT, STOPPED = flight.ENDINGS
+OOM_PROCESS, OOM_CONTAINER, SIGKILL, CRASH, HOST_GONE, UNKNOWN = (
+    "oom_process", "oom_container", "sigkill", "crash", "host_gone", "unknown",
+)  # fmt: skip
+REASONS = (OOM_PROCESS, OOM_CONTAINER, SIGKILL, CRASH, RECYCLED, TIME_LIMIT, STOPPED, HOST_GONE, UNKNOWN)
+OOM = (OOM_PROCESS, OOM_CONTAINER)
+HARMLESS = (RECYCLED, STOPPED)
+"""Ends that somebody meant. Little is kept of them: there may be many."""
