@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from memwatch.transport.command_client import ask, sweep_dead_sockets
 from memwatch.transport.command_server import Asker, Listener
+from memwatch.transport.flights import folder
 from memwatch.transport.private_folder import LocalAddress
 from memwatch.transport.protocols import Delivery, HubState, Incoming, address, check_report_size
 from memwatch.transport.spool import LEASE_S, SpoolReader, SpoolWriter
@@ -52,6 +53,9 @@ class LocalUplink(Wakeable):
             incoming.handle.answer(self._key, payload)
         self.send(payload)
 
+    def leave(self, payload: bytes) -> None:
+        """The file of the process's flight record is there already."""
+
     def _hang_up(self, *, forked: bool) -> None:
         listener, self._listener = self._listener, None
         if listener is not None and forked:
@@ -86,6 +90,14 @@ class LocalHub:
     def notify(self, commands: Mapping[str, bytes]) -> None:
         """Write the commands and hang up."""
         ask(self._where.folder, commands, timeout_s=0)
+
+    def left(self, process_key: str) -> bytes | None:
+        """Read from the file of a process whose lock is free."""
+        return folder.left(self._where.folder, process_key)
+
+    def forget(self, process_key: str) -> None:
+        """Delete that file."""
+        folder.forget(self._where.folder, process_key)
 
     def state(self) -> HubState:
         """Counted from the files; ``lost`` is 0: a full spool refuses, and the senders count what they drop."""

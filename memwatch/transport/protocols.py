@@ -71,6 +71,12 @@ class Uplink(Protocol):
     def answer(self, incoming: Incoming, payload: bytes) -> None:
         """Give a report to the asker (who may be gone) and send it the ordinary way too; raises as :meth:`send`."""
 
+    def leave(self, payload: bytes) -> None:
+        """Keep the process's last record, as JSON, for the time after its end; empty: forget it.
+
+        Nothing where the server reads the record's file itself. Raises as :meth:`send`.
+        """
+
     def wake(self) -> None:
         """Make :meth:`receive` return now; the next one when none is under way."""
 
@@ -95,6 +101,12 @@ class Hub(Protocol):
 
     def notify(self, commands: Mapping[str, bytes]) -> None:
         """Send commands without waiting for answers."""
+
+    def left(self, process_key: str) -> bytes | None:
+        """The last record of a process that has ended, as JSON, not yet checked; ``None`` where it left none."""
+
+    def forget(self, process_key: str) -> None:
+        """Remove that record."""
 
     def state(self) -> HubState:
         """How full it is."""

@@ -23,6 +23,8 @@ __all__ = ["RedisHub", "RedisUplink"]
 
 BLOCK_S = 10.0
 """How long Redis holds a question for commands before it says that there are none."""
+LEFT_EXPIRES_S = 86_400
+"""For so long the server may ask for the last record of a process."""
 _GRACE_S = 2.0
 _IDLE_S = 5.0
 """The connection for reports is closed after so long: most of the time an agent has one, not two."""
@@ -38,6 +40,7 @@ class RedisUplink(Wakeable):
         self._where = RedisAddress(url)
         self._key = process_key.encode("utf-8", "surrogatepass")
         self._streams = [self._where.commands_to_all, self._where.commands_to(process_key)]
+        self._left = self._where.left_by(process_key)
         self._listening = self._where.connection()
         self._sending = self._where.connection()
         self._sent_at = 0.0
@@ -57,13 +60,18 @@ class RedisUplink(Wakeable):
         """One report that carries the command's id: the asker sees it in the stream, and so does the ingest."""
         self._append(payload, b"c", incoming.handle if isinstance(incoming.handle, bytes) else b"")
 
+    def leave(self, payload: bytes) -> None:
+        """One key a process, which Redis forgets after a day."""
+        self._send("SET", self._left, payload, "EX", LEFT_EXPIRES_S if payload else 1)
+
     def _append(self, payload: bytes, *fields: bytes) -> None:
         check_report_size(payload)
         limit = ("MAXLEN", "~", self._where.maxlen)
+        self._send("XADD", self._where.reports, *limit, "*", b"p", payload, b"k", self._key, *fields)
+
+    def _send(self, *command: str | bytes | int) -> None:
         with self._where.errors_explained():
-            self._sending.send_command(
-                "XADD", self._where.reports, *limit, "*", b"p", payload, b"k", self._key, *fields, check_health=False
-            )
+            self._sending.send_command(*command, check_health=False)
             self._sending.read_response()
             self._sent_at = time.monotonic()
 

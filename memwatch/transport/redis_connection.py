@@ -20,8 +20,8 @@ CONNECT_S = 1.0
 ANSWER_S = 2.0
 """How long Redis may take to connect, and to answer a command that does not wait."""
 
-AGENT_ACL = "+xadd +xread +xrevrange +select %W~{prefix}:up %R~{prefix}:cmd:*"
-"""What the agents' user needs (Redis 7 syntax). It cannot write commands, nor read reports."""
+AGENT_ACL = "+xadd +xread +xrevrange +select %W~{prefix}:up %R~{prefix}:cmd:* (+set %W~{prefix}:flight:*)"
+"""What the agents' user needs (Redis 7 syntax). It cannot write commands, nor read reports and last records."""
 
 
 class _NativeTcp(Connection):
@@ -96,6 +96,10 @@ class RedisAddress:
     def commands_to(self, process_key: str) -> str:
         """The stream of the commands to one process."""
         return self.commands_to_all if process_key == EVERYONE else f"{self.prefix}:cmd:{address(process_key)}"
+
+    def left_by(self, process_key: str) -> str:
+        """Where a process keeps its last record."""
+        return f"{self.prefix}:flight:{address(process_key)}"
 
     def connection(self) -> Any:
         """One connection for a native thread, not yet connected."""

@@ -11,6 +11,7 @@ from typing import Any, cast
 import redis
 
 from memwatch.batches import batched
+from memwatch.transport.flights.checks import MAX_FLIGHT_BYTES
 from memwatch.transport.protocols import EVERYONE, READ_BYTES, Delivery, HubState
 from memwatch.transport.redis_connection import RedisAddress
 from memwatch.transport.redis_scripts import ABOUT, ANSWERS, CLAIM, ID, LARGEST_ENTRY, READ, SET_BACK, as_fields
@@ -187,6 +188,22 @@ class RedisHub:
             for key, entry in zip(some, entries, strict=True):
                 asked[f"{self._where.commands_to(key)} ".encode() + entry] = key
         return asked
+
+    def left(self, process_key: str) -> bytes | None:
+        """A longer one than any record may be is not read."""
+        with self._where.errors_explained():
+            try:
+                found = cast("bytes", self._client.getrange(self._where.left_by(process_key), 0, MAX_FLIGHT_BYTES))
+            except redis.ResponseError as error:
+                if "WRONGTYPE" not in str(error):
+                    raise
+                return None
+        return found or None
+
+    def forget(self, process_key: str) -> None:
+        """Delete the key."""
+        with self._where.errors_explained():
+            self._client.delete(self._where.left_by(process_key))
 
     def state(self) -> HubState:
         """Exact with Redis 7; with 6.2, ``backlog`` counts up to the last half minute's read reports too."""

@@ -7,19 +7,20 @@ ignored, so that two versions can be deployed side by side.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from memwatch.records import MemorySnapshot
+from memwatch.records.flight import Death
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
 from memwatch.transport import schema
+from memwatch.transport.flights import checks as flight_checks
 from memwatch.transport.recordings import RecordingPart, decode_part
 from memwatch.transport.schema import (
     MAX_COMMAND_BYTES,
@@ -30,6 +31,7 @@ from memwatch.transport.schema import (
     WIRE_VERSION,
     WireError,
 )
+from memwatch.transport.snapshots import numbered_snapshot
 
 __all__ = [
     "COMMANDS",
@@ -88,6 +90,12 @@ class Report:
     """Commands refused (unsigned, expired, repeated, unknown) since its start."""
     goodbye: bool = False
     """The process ends: no more will come."""
+    ending: str = ""
+    """With a goodbye: why, where it knows; one of ``memwatch.records.flight.ENDINGS``."""
+    deaths: tuple[Death, ...] = ()
+    """Ends of other processes that this one has noticed, at most ``MAX_DEATHS``."""
+    oom: tuple[int, int] | None = None
+    """Processes of its cgroup that the kernel has killed for lack of memory, and how often it killed all at once."""
 
     def encode(self) -> bytes:
         """The JSON bytes; :class:`WireError` when over ``MAX_REPORT_BYTES``, and never for what a figure or name is.
@@ -107,6 +115,9 @@ class Report:
             "failures": self.failures,
             "refused_commands": self.refused_commands,
             "goodbye": self.goodbye,
+            "ending": self.ending,
+            "deaths": [schema.sendable(death.to_dict()) for death in self.deaths],
+            "oom": self.oom,
         }
         payload = json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
         if len(payload) > MAX_REPORT_BYTES:
@@ -117,12 +128,12 @@ class Report:
     def decode(cls, payload: bytes) -> Report:
         """Check and build; :class:`WireError` with the reason otherwise, whatever the bytes are."""
         value = schema.load(payload, MAX_REPORT_BYTES)
-        with _malformed("report"):
+        with schema.malformed("report"):
             return cls(
                 process=schema.process(value["process"]),
                 sent_at=schema.time("sent_at", value["sent_at"]),
                 lease_s=schema.number("lease_s", value["lease_s"], low=schema.MIN_LEASE_S, high=schema.MAX_LEASE_S),
-                snapshots=tuple(map(schema.numbered_snapshot, schema.items(value, "snapshots"))),
+                snapshots=tuple(map(numbered_snapshot, schema.items(value, "snapshots"))),
                 answers=tuple(map(_answer, schema.items(value, "answers"))),
                 outside=tuple(map(schema.outside, schema.items(value, "outside"))),
                 recordings=tuple(map(decode_part, schema.items(value, "recordings"))),
@@ -130,6 +141,9 @@ class Report:
                 failures=schema.whole("failures", value.get("failures", 0)),
                 refused_commands=schema.whole("refused_commands", value.get("refused_commands", 0)),
                 goodbye=value.get("goodbye") is True,
+                ending=flight_checks.ending(value.get("ending")),
+                deaths=flight_checks.deaths(value.get("deaths")),
+                oom=flight_checks.oom_counters(value.get("oom")),
             )
 
 
@@ -184,11 +198,11 @@ class Command:
         """
         value = schema.load(payload, MAX_COMMAND_BYTES)
         signature = value.pop("sig", None)
-        with _malformed("command"):
+        with schema.malformed("command"):
             right = _sign(value, key)
         if not key or not isinstance(signature, str) or not hmac.compare_digest(_bytes(signature), _bytes(right)):
             raise WireError("unsigned", "command without a right signature: is COMMAND_KEY the same on both sides?")
-        with _malformed("command"):
+        with schema.malformed("command"):
             command = cls(
                 id=schema.text("id", value["id"]),
                 name=schema.text("name", value["name"]),
@@ -222,14 +236,3 @@ def _answer(value: Any) -> Answer:
         detail=schema.text("detail", value.get("detail"), default=""),
         snapshot_seq=None if seq is None else schema.whole("snapshot_seq", seq),
     )
-
-
-@contextlib.contextmanager
-def _malformed(what: str) -> Iterator[None]:
-    """Whatever a hostile value can make Python raise becomes a :class:`WireError`."""
-    try:
-        yield
-    except WireError:
-        raise
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
-        raise WireError("malformed", f"{what}: {type(error).__name__}: {str(error)[:200]}") from None

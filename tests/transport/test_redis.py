@@ -17,6 +17,8 @@ import redis
 
 from memwatch.transport import HubState, TransportUnavailable, open_hub, open_uplink, redis_hub
 from memwatch.transport import redis as redis_transport
+from memwatch.transport.flights.checks import MAX_FLIGHT_BYTES
+from memwatch.transport.protocols import address
 from memwatch.transport.redis import RedisHub, RedisUplink
 from memwatch.transport.redis_connection import AGENT_ACL
 from tests.servers import RedisServer, free_port, redis_program
@@ -79,7 +81,9 @@ def test_an_agents_user_suffices_and_can_do_nothing_else(
     restricted = f"redis://agent-{prefix}:sec%20ret@127.0.0.1:{redis_server.port}"
     url = f"{restricted}/3?prefix={prefix}"
     hub = open_hub(f"redis://127.0.0.1:{redis_server.port}/3?prefix={prefix}")
-    with answering(url, "key"):
+    with answering(url, "key") as uplinks:
+        uplinks[0].leave(b"last")
+        assert hub.left("key") == b"last"
         assert hub.request({"key": b"1"}, timeout_s=5) == {"key": b"answer to 1"}
         assert hub.request({"*": b"2"}, timeout_s=0.5) == {"key": b"answer to 2"}
     assert len(hub.read(limit=9)) == 2
@@ -91,6 +95,9 @@ def test_an_agents_user_suffices_and_can_do_nothing_else(
             ("XREAD", "STREAMS", f"{prefix}:up", "0"),
             ("XADD", "another", "*", "a", "b"),
             ("DEL", f"{prefix}:up"),
+            ("SET", f"{prefix}:up", "x"),
+            ("GET", f"{prefix}:flight:{address('key')}"),
+            ("SET", f"{prefix}:flight:{address('key')}", "x", "GET"),
             ("KEYS", "*"),
         ):
             with pytest.raises(redis.exceptions.NoPermissionError):
@@ -704,3 +711,35 @@ def test_under_gevent_the_agent_blocks_no_greenlet(
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert run.stdout.strip() == "[{'key': b'answer'}, {'key': b'answer'}] {} None None True", run.stderr
+
+
+def test_the_last_record_is_kept_for_the_time_after_the_end(
+    hub: RedisHub, uplink: RedisUplink, client: redis.Redis, prefix: str
+) -> None:
+    assert hub.left("key") is None
+    uplink.leave(b"first")
+    uplink.leave(b"last")
+    assert hub.left("key") == b"last"
+    assert 86_000 < client.ttl(f"{prefix}:flight:{address('key')}") <= redis_transport.LEFT_EXPIRES_S
+    hub.forget("other")
+    assert hub.left("key") == b"last"
+    hub.forget("key")
+    assert hub.left("key") is None
+
+
+def test_who_leaves_nothing_is_forgotten(hub: RedisHub, uplink: RedisUplink) -> None:
+    uplink.leave(b"last")
+    uplink.leave(b"")
+    assert hub.left("key") is None
+
+
+def test_what_is_no_text_is_no_record(hub: RedisHub, client: redis.Redis, prefix: str) -> None:
+    client.rpush(f"{prefix}:flight:{address('key')}", "x")
+    assert hub.left("key") is None
+
+
+def test_a_record_that_is_too_long_is_cut(hub: RedisHub, client: redis.Redis, prefix: str) -> None:
+    client.set(f"{prefix}:flight:{address('key')}", b"x" * 10**6)
+    left = hub.left("key")
+    assert left is not None
+    assert len(left) == MAX_FLIGHT_BYTES + 1

@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from memwatch.records import BigContainer, MemorySnapshot
+from memwatch.records.flight import Death, Flight, JobRun, TypeSize
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
 from memwatch.transport.wire import (
     MAX_COMMAND_BYTES,
@@ -37,6 +38,21 @@ def snapshot(**figures: Any) -> MemorySnapshot:
 def report(**fields: Any) -> Report:
     process = ProcessInfo(host="web1", pid=4711, started_at=NOW - timedelta(hours=1), nonce="9f8a", service="web")
     return Report(**{"process": process, "sent_at": NOW, "lease_s": 180.0, **fields})
+
+
+def death() -> Death:
+    flight = Flight(
+        key="web1:4711:1.000:9f8a", service="web", host="web1", pid=4711, started_at=NOW, written_at=NOW,
+        state="leaving", ending="time_limit", running=(JobRun("view", "shop:näme", 5.0, None, 30.0),),
+        recent=(JobRun("task", "shop.sync", 1.0, 2.5),), rss_seconds=((7.0, 100.5),), rss_mb=1.0, limit_mb=2.0,
+        limit_source="cgroup", container_mb=3.0, container_limit_mb=4.0, oom_kills=1, oom_group_kills=0,
+        growers=(("dict", 5000),), summary=(TypeSize("dict", 5, 1.5), TypeSize("list", 2)), summary_at=NOW,
+        time_limit_s=30.0,
+    )  # fmt: skip
+    return Death(
+        key=flight.key, noticed_at=NOW, status=-9, status_from="pidfd", oom_kills=2, oom_group_kills=0,
+        kernel_line="Killed process 4711", flight=flight,
+    )  # fmt: skip
 
 
 def full_report() -> Report:
@@ -64,7 +80,7 @@ def full_report() -> Report:
                 content_type="application/json", measured={"cpu_ms": 1.5},
             ),
         ),
-        dropped=1, failures=2, refused_commands=3, goodbye=True,
+        dropped=1, failures=2, refused_commands=3, goodbye=True, ending="recycled", deaths=(death(),), oom=(3, 1),
     )  # fmt: skip
 
 

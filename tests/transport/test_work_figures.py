@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from memwatch.records.work import WorkFigures
-from memwatch.transport.schema import MAX_WORK, WireError
-from memwatch.transport.wire import Report
+from memwatch.transport.snapshots import MAX_WORK
+from memwatch.transport.wire import Report, WireError
 from tests.reports import report, snapshot
 
 GOOD = WorkFigures(

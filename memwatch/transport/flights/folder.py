@@ -1,0 +1,128 @@
+"""Where the files of flight records are, and whose process has ended.
+
+Each process holds a lock of its file. The kernel gives it back when the process ends, whatever killed it, and no child
+inherits it: who can take the lock knows that the owner is gone. Closing *any* descriptor of a file gives the lock back
+as well, so a process never opens a file that it holds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from memwatch.transport.flights import checks, layout
+from memwatch.transport.private_folder import Folder, LocalAddress
+from memwatch.transport.protocols import redacted
+from memwatch.transport.schema import WireError
+
+FLIGHTS = "flights"
+_NAME = re.compile(r"\d{20}-(\d{1,10})-([0-9a-f]{16})\.flight")
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - checked to be the user's own
+
+held: set[str] = set()
+"""Names of files that this process has locked: its own, and those of the dead that it collects."""
+os.register_at_fork(after_in_child=held.clear)
+
+
+def folder_of(url: str) -> Folder:
+    """The folder of a ``local:`` transport; for others one of the user's own on this machine, for each transport."""
+    if url.startswith("local:"):
+        return LocalAddress.parse(url).folder
+    prefix = parse_qs(urlsplit(url).query).get("prefix", [""])[0]
+    which = hashlib.sha256(f"{redacted(url)} {prefix}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    root = _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
+    return Folder(root / f"memwatch-{os.geteuid()}-{which}")
+
+
+def file_name(started_ns: int, pid: int, nonce: str) -> str:
+    """Names sort by the age of the processes."""
+    return f"{started_ns:020d}-{pid}-{nonce}.flight"
+
+
+def pid_in(name: str) -> int:
+    """The pid in the name of a file."""
+    return int(name.split("-")[1])
+
+
+def names(opened: int) -> list[str]:
+    """The files of the open folder, the eldest process first."""
+    return sorted([name for name in os.listdir(opened) if _NAME.fullmatch(name)])
+
+
+def take(opened: int, name: str) -> int | None:
+    """A descriptor of a file whose lock was free, and is ours now; ``None`` where its owner lives or it is held here.
+
+    Raises :class:`OSError` where it is no file, or there are no locks.
+    """
+    if name in held:
+        return None
+    descriptor = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=opened)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a file")
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            return None
+        raise
+    held.add(name)
+    return descriptor
+
+
+def give_back(name: str, descriptor: int) -> None:
+    """Close what :func:`take` has opened."""
+    held.discard(name)
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
+
+
+def content(descriptor: int) -> bytes:
+    """At most one byte more than a record has."""
+    return os.pread(descriptor, layout.SIZE + 1, 0)
+
+
+@contextlib.contextmanager
+def _taken(folder: Folder, process_key: str) -> Iterator[tuple[int, str, int] | None]:
+    """The open folder, name and descriptor of the record of a process that has ended."""
+    nonce = process_key.rpartition(":")[2]
+    with folder.opened(FLIGHTS) as opened:
+        name = next((name for name in names(opened) if _NAME.fullmatch(name)[2] == nonce), None)  # type: ignore[index]
+        descriptor = None
+        with contextlib.suppress(OSError):
+            descriptor = None if name is None else take(opened, name)
+        if name is None or descriptor is None:
+            yield None
+            return
+        try:
+            yield opened, name, descriptor
+        finally:
+            give_back(name, descriptor)
+
+
+def left(folder: Folder, process_key: str) -> bytes | None:
+    """The last record, as JSON, of a process that has ended; ``None`` where it lives, or there is none to be read."""
+    with _taken(folder, process_key) as found:
+        if found is None:
+            return None
+        try:
+            record = layout.read(content(found[2])).flight
+        except WireError:
+            return None
+        return checks.flight_bytes(record) if record.key == process_key else None
+
+
+def forget(folder: Folder, process_key: str) -> None:
+    """Remove the record of a process that has ended."""
+    with _taken(folder, process_key) as found:
+        if found is not None:
+            os.unlink(found[1], dir_fd=found[0])

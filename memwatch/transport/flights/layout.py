@@ -1,0 +1,159 @@
+"""The file of a flight record: where what is, and how it is read.
+
+Jobs and seconds have slots of a fixed size, written by one store each. What changes with a snapshot is JSON in two
+places, written in turn, each with a checksum: a process that is killed while it writes leaves the one before.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import struct
+import zlib
+from datetime import UTC, datetime
+from typing import Any
+
+from memwatch.records.flight import ENDINGS, MAX_RECENT, MAX_RUNNING, MAX_SECONDS, STATES, Flight
+from memwatch.records.work import KINDS, UNNAMED
+from memwatch.transport import schema, strict_json
+from memwatch.transport.flights import checks
+from memwatch.transport.schema import WireError
+
+SIZE = checks.MAX_FLIGHT_BYTES
+MAGIC = b"memwatchflight1\n"
+STATE_AT, ENDING_AT = len(MAGIC), len(MAGIC) + 1
+"""One byte each: the index in ``STATES``, and 1 + the index in ``ENDINGS``."""
+
+NOTE = struct.Struct("<4sid")
+"""A mark, an exit status, and when it was noted: the process's parent writes it, after the end."""
+NOTE_AT, NOTE_MARK = 32, b"note"
+
+PART = struct.Struct("<II")
+"""Before a JSON text: its bytes and its checksum."""
+WHO_AT, WHO_BYTES = 64, 1536
+FACTS_AT, FACTS_BYTES = WHO_AT + WHO_BYTES, 1536
+SUMMARY_AT, SUMMARY_BYTES = FACTS_AT + 2 * FACTS_BYTES, 2048
+
+JOB = struct.Struct("<BBHfdd160s")
+"""State, index in ``KINDS``, bytes of the name, limit (0: none), began, seconds, the name in UTF-8."""
+NAME_BYTES = 160
+_MAX_PATH = 1000
+FREE, RUNS, ENDED = 0, 1, 2
+RUNNING_AT = SUMMARY_AT + SUMMARY_BYTES
+RECENT_AT = RUNNING_AT + MAX_RUNNING * JOB.size
+
+SECOND = struct.Struct("<df")
+"""Seconds since 1970, and MB of resident memory."""
+SECONDS_AT = RECENT_AT + MAX_RECENT * JOB.size
+assert SECONDS_AT + MAX_SECONDS * SECOND.size <= SIZE  # noqa: S101 - of constants
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Recorded:
+    """What a file says."""
+
+    flight: Flight
+    ticks: int
+    """When the process started, in the kernel's ticks since the machine did; 0: not known."""
+    pid_space: int
+    """Where its pid is valid; 0: not known."""
+    oom_file: str
+    """Where the counters of its cgroup are read; empty: not known."""
+    status: int | None
+    """What its parent has noted."""
+
+
+def part(value: Any, room: int) -> bytes:
+    """A JSON text as it stands in the file. Raises :class:`ValueError` for one that does not fit."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    if len(text) + PART.size > room:
+        raise ValueError(f"{len(text)} bytes are more than the flight record has room for")
+    return PART.pack(len(text), zlib.crc32(text)) + text
+
+
+def read(data: bytes) -> Recorded:
+    """Check and build; :class:`WireError` otherwise, whatever the bytes are."""
+    if len(data) != SIZE or not data.startswith(MAGIC):
+        raise WireError("malformed", "flight record: not the file of one")
+    with schema.malformed("flight record"):
+        return _read(data)
+
+
+def _read(data: bytes) -> Recorded:
+    who = _part(data, WHO_AT, WHO_BYTES)
+    if who is None:
+        raise WireError("malformed", "flight record: it does not say of which process")
+    facts = _facts(data)
+    summary = _part(data, SUMMARY_AT, SUMMARY_BYTES) or {}
+    running = sorted(_jobs(data, RUNNING_AT, MAX_RUNNING, RUNS), key=lambda job: job[2])
+    recent = sorted(_jobs(data, RECENT_AT, MAX_RECENT, ENDED), key=lambda job: -job[2] - job[3])
+    seconds = sorted(_seconds(data))
+    state, ending = data[STATE_AT], data[ENDING_AT]
+    started = schema.time("started_at", who["started_at"])
+    times = [
+        started.timestamp(),
+        facts.get("at", 0.0),
+        *(job[2] for job in running),
+        *(job[2] + job[3] for job in recent),
+        *(at for at, _mb in seconds),
+    ]
+    flight = checks.flight(
+        {
+            **facts,
+            "key": f"{who['host']}:{who['pid']}:{started.timestamp():.3f}:{who['nonce']}",
+            "service": who["service"],
+            "host": who["host"],
+            "pid": who["pid"],
+            "started_at": who["started_at"],
+            "time_limit_s": who.get("time_limit_s"),
+            "written_at": datetime.fromtimestamp(max(times), UTC).isoformat(),
+            "state": STATES[state] if state < len(STATES) else "",
+            "ending": ENDINGS[ending - 1] if 0 < ending <= len(ENDINGS) else "",
+            "running": running,
+            "recent": recent,
+            "rss_seconds": seconds,
+            "summary": summary.get("rows"),
+            "summary_at": summary.get("at"),
+        }
+    )
+    return Recorded(
+        flight=flight,
+        ticks=schema.whole("ticks", who.get("ticks", 0)),
+        pid_space=schema.whole("pid_space", who.get("pid_space", 0)),
+        oom_file=schema.text("oom_file", who.get("oom_file"), limit=_MAX_PATH, default=""),
+        status=_noted(data),
+    )
+
+
+def _part(data: bytes, at: int, room: int) -> dict[str, Any] | None:
+    length, checksum = PART.unpack_from(data, at)
+    if not 0 < length <= room - PART.size:
+        return None
+    text = data[at + PART.size : at + PART.size + length]
+    value = strict_json.loads(text) if zlib.crc32(text) == checksum else None
+    return value if isinstance(value, dict) else None
+
+
+def _facts(data: bytes) -> dict[str, Any]:
+    copies = [_part(data, FACTS_AT + number * FACTS_BYTES, FACTS_BYTES) or {} for number in (0, 1)]
+    return max(copies, key=lambda facts: float(facts.get("at", 0.0)))
+
+
+def _jobs(data: bytes, at: int, many: int, wanted: int) -> list[list[Any]]:
+    jobs = []
+    for number in range(many):
+        state, kind, length, limit_s, began, seconds, name = JOB.unpack_from(data, at + number * JOB.size)
+        if state == wanted and kind < len(KINDS):
+            text = name[: min(length, NAME_BYTES)].decode(errors="ignore") or UNNAMED
+            jobs.append([KINDS[kind], text, began, seconds if wanted == ENDED else None, limit_s or None])
+    return jobs
+
+
+def _seconds(data: bytes) -> list[list[float]]:
+    found = (SECOND.unpack_from(data, SECONDS_AT + number * SECOND.size) for number in range(MAX_SECONDS))
+    return [[at, round(mb, 1)] for at, mb in found if at]
+
+
+def _noted(data: bytes) -> int | None:
+    mark, status, _at = NOTE.unpack_from(data, NOTE_AT)
+    return checks.status(status) if mark == NOTE_MARK else None
