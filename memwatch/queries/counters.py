@@ -18,6 +18,8 @@ FAILURES = "memwatch_sampling_failures"
 """Samplings that failed in a watched process, by ``service``."""
 REFUSED = "memwatch_commands_refused"
 """Commands that agents refused, by ``service``."""
+DEATHS = "memwatch_process_deaths"
+"""Ends of processes that were explained, by ``service`` and ``reason``."""
 
 NOTIFICATIONS_SENT = "memwatch_notifications_sent"
 """Messages of alerts that arrived, by ``channel``."""

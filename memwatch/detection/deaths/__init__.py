@@ -15,6 +15,7 @@ from memwatch.detection.deaths.reasons import (
     TIME_LIMIT,
     UNKNOWN,
 )
+from memwatch.detection.deaths.successors import by_successor
 
 __all__ = [
     "CRASH",
@@ -33,6 +34,7 @@ __all__ = [
     "Facts",
     "OomCounters",
     "Verdict",
+    "by_successor",
     "decide",
     "decide_all",
     "evidence",

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from memwatch.records.flight import Flight, JobRun
-from memwatch.records.work import VIEW
+from memwatch.records.work import COMMAND, VIEW
 
 PROCESS, HUB, SUCCESSOR = "process", "hub", "successor"
 """Who noticed the end: another process of the host, the server, or the server by the counters of a later process."""
@@ -131,6 +131,6 @@ class Facts:
 
     @property
     def job(self) -> JobRun | None:
-        """The job that was running: the one at its time limit, else the eldest."""
+        """The job at its time limit, else the eldest that was running. A command may be what runs the others."""
         running = self.flight.running if self.flight is not None else ()
-        return self.over_limit or (min(running, key=lambda job: job.began) if running else None)
+        return self.over_limit or min(running, key=lambda job: (job.kind == COMMAND, job.began), default=None)

@@ -6,14 +6,17 @@ import dataclasses
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from memwatch.models import Process, Release, Service, connection
+from memwatch.records.flight import Flight
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
 from memwatch.services import command_relay
+from memwatch.services.deaths.noticed import Noticed
+from memwatch.services.deaths.silent import end_silent
 from memwatch.services.locking import writing
 from memwatch.transport import Hub, TransportUnavailable
 from memwatch.transport.wire import Report
@@ -81,8 +84,26 @@ class Sighting:
             description={"program": seen.program, "command_line": seen.command_line},
         )
 
+    @classmethod
+    def of_ended(cls, noticed: Noticed) -> Self | None:
+        """A process that may have ended before its first report; ``None`` where it left no record."""
+        flight = noticed.flight
+        if flight is None:
+            return None
+        return cls(
+            key=noticed.key,
+            service=service_name(flight),
+            release="",
+            host=flight.host,
+            pid=flight.pid,
+            started_at=min(flight.started_at, noticed.at),
+            sent_at=noticed.at,
+            outside=False,
+            description={},
+        )
 
-def service_name(info: ProcessInfo) -> str:
+
+def service_name(info: ProcessInfo | Flight) -> str:
     """The name of the service, as long as the column takes it."""
     return info.service[:100]
 
@@ -168,10 +189,10 @@ def revive(process: Process) -> None:
         used = set(others.order_by().values_list("slot_number", flat=True))
         if process.slot_number in used:
             process.slot_number = _smallest_free(used)
-        process.ended_at, process.end_reason = None, ""
+        process.ended_at, process.end_reason, process.end_evidence = None, "", {}
         try:
             with transaction.atomic(using=connection.alias()):
-                process.save(update_fields=["slot_number", "ended_at", "end_reason"])
+                process.save(update_fields=["slot_number", "ended_at", "end_reason", "end_evidence"])
         except IntegrityError:
             continue
         return
@@ -188,15 +209,14 @@ def end_stale(now: datetime | None = None, *, hub: Hub | None = None) -> int:
     own = hub is None
     hub = hub or command_relay.open_own()
     try:
-        waiting = hub.state().oldest_s or 0.0
+        waiting = timedelta(seconds=hub.state().oldest_s or 0.0)
+        return end_silent(now, waiting, hub)
     except TransportUnavailable as error:
         log.warning("memwatch: no process was ended: %s", error)
         return 0
     finally:
         if own:
             hub.close()
-    overdue = Process.objects.alive().filter(lease_expires_at__lte=now - timedelta(seconds=waiting))
-    return overdue.update(ended_at=now, end_reason=Process.End.STALE)
 
 
 def _services(names: set[str]) -> dict[str, int]:

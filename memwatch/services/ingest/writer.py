@@ -17,6 +17,9 @@ from memwatch.queries.object_types import ids_of
 from memwatch.queries.snapshot_mapping import columns_of, type_names
 from memwatch.records import MemorySnapshot
 from memwatch.services import counters
+from memwatch.services.deaths import explained, successors
+from memwatch.services.deaths import noticed as deaths
+from memwatch.services.deaths.noticed import Noticed
 from memwatch.services.ingest import automatic_baselines, processes, work, work_totals
 from memwatch.services.ingest.bulk import insert, save_columns
 from memwatch.services.ingest.processes import Sighting
@@ -45,7 +48,8 @@ _TOTALS = (
 """Column, field of the report, name of the counter."""
 _RARELY = (
     "dropped_snapshots", "sampling_failures", "refused_commands", "ended_at", "end_reason", "program", "command_line",
-    "parent_pid", "python", "agent_version", "extension_modules", "census_method", "cpu_budget_percent",
+    "parent_pid", "python", "agent_version", "extension_modules", "census_method", "cpu_budget_percent", "end_evidence",
+    "oom_kills", "oom_group_kills",
 )  # fmt: skip
 _ANSWERS = {"done": Command.State.DONE, "refused": Command.State.REFUSED, "failed": Command.State.FAILED}
 _QUESTIONS_AT_ONCE = 100
@@ -71,14 +75,16 @@ def store(reports: Sequence[Report], *, now: datetime, interval_s: float) -> Sto
     reporters = {id(report): Sighting.of(report) for report in reports}
     sightings = list(reporters.values())
     sightings += [Sighting.of_outside(seen, report) for report in reports for seen in report.outside]
+    noticed = deaths.of_reports(reports, now)
+    sightings += [sighting for one in noticed if (sighting := Sighting.of_ended(one)) is not None]
     processes.enrol(sightings, now)
     with writing():
-        keys = {sighting.key for sighting in sightings}
+        keys = {sighting.key for sighting in sightings} | {one.key for one in noticed}
         locked = Process.objects.select_for_update(no_key=True).filter(key__in=keys).order_by("pk")
         writer = _Writer(list(locked), ids, work_ids, now=now, interval_s=interval_s)
         for report in sorted(reports, key=lambda report: (report.sent_at, report.goodbye)):
             writer.take(report, reporters[id(report)])
-        return writer.finish()
+        return writer.finish(noticed)
 
 
 class _Writer:
@@ -105,6 +111,8 @@ class _Writer:
         self._recorded: list[tuple[Process, RecordingPart]] = []
         self._counted = Tally[tuple[str, str]]()
         self._changed: set[Process] = set()
+        self._heard: dict[str, datetime] = {}
+        self._kills_read: list[Process] = []
 
     def take(self, report: Report, sighting: Sighting) -> None:
         self._counted[REPORTS, ""] += 1
@@ -118,6 +126,7 @@ class _Writer:
         self._answers += [(process, answer) for answer in report.answers]
         self._recorded += [(process, part) for part in report.recordings]
         self._mark_seen(process, report)
+        self._read_kills(process, report)
         for seen in report.outside:
             outside = self._by_key.get(processes.outside_key(report.process.host, seen))
             if outside is not None and not report.goodbye:
@@ -125,7 +134,7 @@ class _Writer:
                 self._gather(outside, int(seen.timestamp.timestamp() * 1000), figures)
                 self._mark_seen(outside, report)
 
-    def finish(self) -> Stored:
+    def finish(self, noticed: Sequence[Noticed]) -> Stored:
         self._drop_known()
         rows = [
             Snapshot(
@@ -150,7 +159,17 @@ class _Writer:
                 process.last_snapshot_id = row.pk
         if by_process:
             automatic_baselines.keep_up(by_process, self._interval_s)
+        if noticed:
+            self._changed |= deaths.settle(
+                noticed,
+                self._by_key,
+                heard=self._heard,
+                services=self._service,
+                counted=self._counted,
+                now=self._now,
+            )
         self._save_processes()
+        successors.explain(self._kills_read, self._service, self._counted, self._now)
         self._save_answers()
         results.take(self._recorded, self._now)
         self._count(by_process)
@@ -169,17 +188,35 @@ class _Writer:
         process.lease_expires_at = self._now + timedelta(seconds=report.lease_s)
         if report.goodbye:
             process.ended_at = max(process.started_at, min(report.sent_at, self._now))
-            process.end_reason = Process.End.GOODBYE
+            before = process.end_reason
+            process.end_reason, process.end_evidence = report.ending or Process.End.GOODBYE, {}
+            if process.end_reason not in (before, Process.End.GOODBYE):
+                explained.count(process, self._service, self._counted)
             self._changed.add(process)
         elif process.ended_at is not None:
             processes.revive(process)
 
     def _lives(self, process: Process, report: Report) -> bool:
         """Whether the report is younger than the end that was noted: silence may have been the transport's fault."""
+        noticed_at = deaths.noticed_at(process)
+        if noticed_at is not None:
+            return report.sent_at > noticed_at
         if process.ended_at is not None and report.sent_at > process.ended_at:
             return True
-        stale = process.end_reason == Process.End.STALE
-        return stale and any(seq > process.last_seq for seq, _snapshot in report.snapshots)
+        return process.end_reason in Process.SILENT_ENDS and any(
+            seq > process.last_seq for seq, _snapshot in report.snapshots
+        )
+
+    def _read_kills(self, process: Process, report: Report) -> None:
+        """Note what the kernel has counted; a higher count may explain the end of a predecessor."""
+        if not report.goodbye:
+            self._heard[process.key] = max(report.sent_at, self._heard.get(process.key, report.sent_at))
+        if report.oom is None or report.oom == (process.oom_kills, process.oom_group_kills):
+            return
+        process.oom_kills, process.oom_group_kills = report.oom
+        self._changed.add(process)
+        if process.oom_kills:
+            self._kills_read.append(process)
 
     def _raise_total(self, process: Process, column: str, value: int, counter: str) -> None:
         before = getattr(process, column)

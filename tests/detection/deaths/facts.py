@@ -19,18 +19,11 @@ def running(
 
 
 def flight(*jobs: JobRun, **values: Any) -> Flight:
-    return Flight(
-        **{
-            "key": "h1:100:1.000:n",
-            "service": "web",
-            "host": "h1",
-            "pid": 100,
-            "started_at": AT - timedelta(hours=1),
-            "written_at": AT - timedelta(seconds=3),
-            "running": jobs,
-            **values,
-        }  # fmt: skip
-    )
+    usual: dict[str, Any] = {
+        "key": "h1:100:1.000:n", "service": "web", "host": "h1", "pid": 100, "started_at": AT - timedelta(hours=1),
+        "written_at": AT - timedelta(seconds=3), "running": jobs,
+    }  # fmt: skip
+    return Flight(**usual | values)
 
 
 def facts(*jobs: JobRun, record: dict[str, Any] | None = None, **values: Any) -> Facts:

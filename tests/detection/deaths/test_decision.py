@@ -13,6 +13,7 @@ KILL, TERM, ABRT, SEGV = (-number for number in (signal.SIGKILL, signal.SIGTERM,
 GROUP_KILL = OomCounters(0, 5, 0, 1)
 OOM_LINE = "Memory cgroup out of memory: Killed process 100 (python) total-vm:900000kB"
 GROUP_LINE = "Tasks in /docker/1f are going to be killed due to memory.oom.group set"
+OOM = "The kernel killed it because memory ran out."
 LATE = running(for_s=302, limit_s=300)
 LONG_LATE = running(for_s=900, limit_s=300)
 """Nothing enforced its limit."""
@@ -135,12 +136,11 @@ def test_the_kill_of_a_neighbour_is_no_end_of_others() -> None:
     [
         (
             facts(running(), status=KILL, oom=ONE_KILL, rss_mb=498, limit_mb=512),
-            "The kernel killed it because memory ran out. It had 498 MB of 512 MB. Task shop.sync was running for 30 s.",
+            f"{OOM} It had 498 MB of 512 MB. Task shop.sync was running for 30 s.",
         ),
         (
             facts(status=KILL, oom=ONE_KILL, rss_mb=100, limit_mb=512, record={"container_mb": 500.0}),
-            "The kernel killed it because memory ran out. It had 100 MB of 512 MB. "
-            "Others in its container had most of the memory: 400 MB.",
+            f"{OOM} It had 100 MB of 512 MB. Others in its container had most of the memory: 400 MB.",
         ),
         (
             facts(status=KILL, rss_mb=99, limit_mb=100),
