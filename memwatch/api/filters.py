@@ -25,7 +25,7 @@ from memwatch.models import (
     WorkName,
     WorkRollup,
 )
-from memwatch.queries import work
+from memwatch.queries import deaths, work
 
 
 def _named(choices: Iterable[tuple[str, Any]]) -> dict[str, str]:
@@ -134,6 +134,25 @@ class ProcessFilter(filters.FilterSet):
         ended = rows.filter(ended_at__isnull=False)
         stale = Q(end_reason__in=Process.SILENT_ENDS)
         return ended.filter(stale if value == "stale" else ~stale)
+
+
+class DeathFilter(filters.FilterSet):
+    service = _service()
+    reason = AnyOf(
+        field_name="end_reason",
+        choices=Process.End.choices,
+        label=f"Reason; if not given, those that were not meant: {', '.join(Process.DEATHS)}",
+    )
+    since = _since("ended_at")
+    until = _until("ended_at")
+
+    class Meta:
+        model = Process
+        fields: tuple[str, ...] = ()
+
+    def filter_queryset(self, queryset: QuerySet[Process]) -> QuerySet[Process]:
+        rows: QuerySet[Process] = super().filter_queryset(queryset)
+        return rows if self.form.cleaned_data["reason"] else deaths.unwanted(rows)
 
 
 class SnapshotFilter(filters.FilterSet):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from rest_framework.exceptions import NotFound
@@ -18,7 +19,7 @@ def is_id(text: str) -> bool:
 class Newest(CursorPagination):
     """Newest first, by id."""
 
-    ordering = "-id"
+    ordering: str | tuple[str, ...] = "-id"
     page_size = 100
     page_size_query_param = "page_size"
     max_page_size = 1000
@@ -35,6 +36,18 @@ class Newest(CursorPagination):
     def is_position(self, text: str) -> bool:
         """Whether it can be the value of the ordering column."""
         return is_id(text)
+
+
+class NewestEnd(Newest):
+    """The last end first."""
+
+    ordering = ("-ended_at", "-id")
+
+    def is_position(self, text: str) -> bool:
+        try:
+            return datetime.fromisoformat(text).tzinfo is not None
+        except ValueError:
+            return False
 
 
 class ByName(Newest):

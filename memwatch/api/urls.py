@@ -4,6 +4,7 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from memwatch.api.docs import DocsView, SchemaView
+from memwatch.api.views.deaths import DeathView
 from memwatch.api.views.figures import BaselineView, SnapshotView
 from memwatch.api.views.findings import AlertView, LeakView
 from memwatch.api.views.fleet import CommandView, ProcessView, ServiceView, StatsView
@@ -24,6 +25,7 @@ router.register("alerts", AlertView, basename="alert")
 router.register("notifications", NotificationView, basename="notification")
 router.register("commands", CommandView, basename="command")
 router.register("recordings", RecordingView, basename="recording")
+router.register("deaths", DeathView, basename="death")
 router.register("work", WorkView, basename="work")
 
 urlpatterns = [

@@ -73,9 +73,7 @@ class Process(models.Model):
 
     SILENT_ENDS = (End.STALE, End.UNKNOWN, End.HOST_GONE)
     """It fell silent, and nothing proves that it ended: a report that comes later revives it."""
-    DEATHS = (
-        End.OOM_PROCESS, End.OOM_CONTAINER, End.SIGKILL, End.CRASH, End.TIME_LIMIT, *SILENT_ENDS
-    )  # fmt: skip
+    DEATHS = (*deaths.KILLED, *SILENT_ENDS)
     """Ends that were not meant. The others are restarts."""
 
     key = models.CharField(_("identity"), max_length=450, unique=True, editable=False)

@@ -9,6 +9,7 @@ OOM_PROCESS, OOM_CONTAINER, SIGKILL, CRASH, HOST_GONE, UNKNOWN = (
     "oom_process", "oom_container", "sigkill", "crash", "host_gone", "unknown",
 )  # fmt: skip
 REASONS = (OOM_PROCESS, OOM_CONTAINER, SIGKILL, CRASH, RECYCLED, TIME_LIMIT, STOPPED, HOST_GONE, UNKNOWN)
-OOM = (OOM_PROCESS, OOM_CONTAINER)
+KILLED = (OOM_PROCESS, OOM_CONTAINER, SIGKILL, CRASH, TIME_LIMIT)
+"""Ends that raise an alert."""
 HARMLESS = (RECYCLED, STOPPED)
 """Ends that somebody meant. Little is kept of them: there may be many."""
