@@ -17,6 +17,7 @@ from memwatch.agent.config import AgentConfig
 from memwatch.agent.lifecycle import EXIT_WAIT_S, START_DELAY_S
 from memwatch.agent.watch_policy import occasion
 from memwatch.conf import SettingError, get_settings
+from memwatch.host_hooks import ends
 from memwatch.sampling.identity import own_arguments
 from memwatch.transport import redacted
 
@@ -60,7 +61,8 @@ def _install(config: AgentConfig, *, delay_s: float, serves_requests: bool) -> N
         raise SettingError(f'MEMWATCH["TRANSPORT"] is {redacted(config.transport)}: {wrong}') from None
     _config = config
     if config.work:
-        job_hooks.install()
+        job_hooks.install(recorded=config.flight_recorder)
+    ends.install()
     if serves_requests:
         work_counters.expect_requests()
     request_started.connect(_on_request, dispatch_uid="memwatch.autostart")
@@ -104,6 +106,7 @@ def _on_task(**_kwargs: Any) -> None:
 
 def _on_worker_ready(sender: Any = None, **_kwargs: Any) -> None:
     """A pool of threads, greenlets or none executes tasks in this process; a prefork pool in its children."""
+    ends.install()
     pool = getattr(sender, "pool", None)
     if pool is not None and not type(pool).__module__.endswith(".prefork"):
         work_counters.expect_tasks()
@@ -114,7 +117,8 @@ def _on_pool_child(**_kwargs: Any) -> None:
     ensure()
 
 
-def _on_pool_child_end(**_kwargs: Any) -> None:
+def _on_pool_child_end(exitcode: Any = None, **_kwargs: Any) -> None:
+    ends.pool_child_ends(exitcode)
     agent.stop(EXIT_WAIT_S)
 
 

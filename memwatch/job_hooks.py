@@ -16,14 +16,17 @@ from django.core.management.base import BaseCommand
 
 from memwatch.agent.work import meter
 from memwatch.agent.work.job import Job, cleaned
+from memwatch.host_hooks import task_limits
+from memwatch.host_hooks.reading import read
 from memwatch.records.work import COMMAND, NO_VIEW, TASK, VIEW
 
 _WRAPPED = "__memwatch__"
 
 
-def install() -> None:
-    """Measure the jobs of this process and of those forked from it."""
-    meter.begin_process()
+def install(*, recorded: bool = True) -> None:
+    """Measure the jobs of this process and of those forked from it; ``recorded``: the flight record names them."""
+    meter.begin_process(recorded=recorded)
+    _wrap(BaseHandler, "resolve_request", _resolve_request)
     _wrap(BaseHandler, "get_response", _get_response)
     _wrap(BaseHandler, "get_response_async", _get_response_async)
     _wrap(BaseCommand, "execute", _execute)
@@ -70,6 +73,17 @@ def _get_response_async(original: Callable[[Any, Any], Any]) -> Callable[[Any, A
     return get_response_async
 
 
+def _resolve_request(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """The view's name is known before the view runs: who is killed in it has said which one it was."""
+
+    def resolve_request(self: Any, request: Any) -> Any:
+        match = original(self, request)
+        meter.name(VIEW, _name(match))
+        return match
+
+    return resolve_request
+
+
 def _fail(job: Job, request: Any) -> None:
     job.name = _view(request)
     job.error = True
@@ -83,7 +97,7 @@ def _until_closed(job: Job, request: Any, response: Any) -> None:
         match, status, closers = request.resolver_match, response.status_code, response._resource_closers
     except Exception:  # noqa: BLE001 - a request or response of the host's own kind: one by one
         match, status, closers = (
-            _read(request, "resolver_match"), _read(response, "status_code"), _read(response, "_resource_closers"),
+            read(request, "resolver_match"), read(response, "status_code"), read(response, "_resource_closers"),
         )  # fmt: skip
     job.name = _name(match)
     job.error = type(status) is int and status >= 500
@@ -95,24 +109,16 @@ def _until_closed(job: Job, request: Any, response: Any) -> None:
 
 def _view(request: Any) -> str:
     """The view's name as the resolver gives it: ``namespace:name``, or its dotted path."""
-    return _name(_read(request, "resolver_match"))
+    return _name(read(request, "resolver_match"))
 
 
 def _name(match: object) -> str:
-    return cleaned(_read(match, "view_name")) or NO_VIEW
-
-
-def _read(owner: object, name: str) -> Any:
-    """An attribute of what the host hands over; ``None`` where it has none, or a property of the host's raises."""
-    try:
-        return getattr(owner, name, None)
-    except Exception:  # noqa: BLE001 - whatever the host's code raises
-        return None
+    return cleaned(read(match, "view_name")) or NO_VIEW
 
 
 def _execute(original: Callable[..., Any]) -> Callable[..., Any]:
     def execute(self: Any, *arguments: Any, **options: Any) -> Any:
-        job = meter.begin(COMMAND, cleaned(_read(type(self), "__module__")).rpartition(".")[2])
+        job = meter.begin(COMMAND, cleaned(read(type(self), "__module__")).rpartition(".")[2])
         if job is None:
             return original(self, *arguments, **options)
         try:
@@ -127,14 +133,16 @@ def _execute(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _leaves_well(raised: BaseException) -> bool:
-    code = _read(raised, "code")
+    code = read(raised, "code")
     return isinstance(raised, SystemExit) and (code is None or (type(code) in (int, bool) and not code))
 
 
 def begin_task(task_id: Any = None, task: Any = None, **_kwargs: Any) -> None:
     """For Celery's ``task_prerun``."""
-    outermost = _read(_read(task, "request"), "is_eager") is False  # a worker runs no task within another one
-    meter.begin(TASK, _read(task, "name"), mark=task_id, outermost=outermost)
+    request = read(task, "request")
+    outermost = read(request, "is_eager") is False  # a worker runs no task within another one
+    limit_s = task_limits.hard_limit_s(task, request)
+    meter.begin(TASK, read(task, "name"), mark=task_id, outermost=outermost, limit_s=limit_s)
 
 
 def end_task(task_id: Any = None, state: Any = None, **_kwargs: Any) -> None:
@@ -160,8 +168,8 @@ def _connect_django_tasks() -> None:
 
 
 def _begin_django_task(task_result: Any = None, **_kwargs: Any) -> None:
-    meter.begin(TASK, _read(_read(task_result, "task"), "module_path"), mark=_read(task_result, "id"))
+    meter.begin(TASK, read(read(task_result, "task"), "module_path"), mark=read(task_result, "id"))
 
 
 def _end_django_task(task_result: Any = None, **_kwargs: Any) -> None:
-    _end(_read(task_result, "id"), failed=_read(task_result, "status") == "FAILED")
+    _end(read(task_result, "id"), failed=read(task_result, "status") == "FAILED")

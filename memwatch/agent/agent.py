@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import gc
 import logging
 import os
 import random
@@ -14,23 +12,24 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from memwatch.agent import own, work_counters
-from memwatch.agent.commands import CensusLimit, Gate, Spokesman
+from memwatch.agent.circumstances import circumstances
+from memwatch.agent.commands import Gate, Spokesman
 from memwatch.agent.config import AgentConfig
-from memwatch.agent.full_collections import FullCollections
-from memwatch.agent.near_limit import NearLimit
+from memwatch.agent.flight.desk import FlightDesk
+from memwatch.agent.orders import Orders
 from memwatch.agent.outbox import Batch, Numbered, Outbox
 from memwatch.agent.parent import ParentWatch
 from memwatch.agent.recordings import RecordingDesk
+from memwatch.agent.samples import Samples, make_sampler
 from memwatch.agent.scheduling import Backoff, Timetable
 from memwatch.agent.thread import NativeThread
 from memwatch.agent.work import meter
-from memwatch.records import BigContainer
+from memwatch.records.flight import Death
 from memwatch.sampling import Sampler
-from memwatch.sampling.identity import ProcessInfo, describe_process, own_arguments
+from memwatch.sampling.identity import ProcessInfo, describe_process
 from memwatch.sampling.walk import stop_walk
 from memwatch.transport import Incoming, TransportUnavailable, Uplink, gevent_compat, open_uplink
-from memwatch.transport.wire import Answer, Command, RecordingPart, Report, WireError
+from memwatch.transport.wire import Answer, RecordingPart, Report, WireError
 
 if TYPE_CHECKING:
     from memwatch.diagnosis.context import Host
@@ -58,21 +57,19 @@ class Agent:
         self._timetable: Timetable | None = None
         self._backoff = Backoff(chance=self._chance)
         self._desk = RecordingDesk(self._circumstances)
-        self._outbox = Outbox(self._encode, buffer_size=config.buffer_size, parts=self._desk.parts)
+        self._flight = FlightDesk(config, self._complain)
+        self._samples = Samples(
+            lambda: self.sampler, self._desk.discount, self._flight, self._complain, heap_limit_mb=config.heap_limit_mb
+        )
+        self._outbox = Outbox(self._encode, buffer_size=config.buffer_size, parts=self._desk.parts, deaths=self._flight)
         self._gate = Gate(config.command_key)
-        self._limit = CensusLimit()
+        self._orders = Orders(self._desk, self._samples, lambda: self.sampler)
         self._spokesman = Spokesman()
         self._parent = ParentWatch(agent_in=forked_from)
         self._uplink: Uplink | None = None
         self._away = False
-        self._latest: Numbered | None = None
-        self._containers: tuple[BigContainer, ...] | None = None
-        self._total_objects: int | None = None
-        self._full_collections = FullCollections()
-        self._near_limit = NearLimit()
         self._reported = False
-        self._seq = 0
-        self._failures = 0
+        self._ending = ""
         self.thread = NativeThread(self._work, wake=self._wake)
 
     @property
@@ -80,17 +77,7 @@ class Agent:
         """The process's one sampler; others may use it too."""
         with self._making:
             if self._sampler is None:
-                config = self.config
-                self._sampler = Sampler(
-                    top_objects_count=config.top_objects_count,
-                    heap_limit_mb=config.heap_limit_mb,
-                    pause_budget_ms=config.pause_budget_ms,
-                    cpu_share_budget=config.cpu_budget_percent / 100,
-                    around_walk=self.thread.collector.suspended(),
-                    leaving=lambda: self.thread.leaving,
-                    requests_handled=work_counters.requests_handled,
-                    tasks_handled=work_counters.tasks_handled,
-                )
+                self._sampler = make_sampler(self.config, self.thread)
             return self._sampler
 
     @property
@@ -116,24 +103,7 @@ class Agent:
         return max(15.0, 3 * self.config.snapshot_interval + 20.0)
 
     def _circumstances(self) -> Host:
-        """What a recording must know of this process."""
-        from memwatch.diagnosis.context import Host  # noqa: PLC0415 - only where somebody records
-
-        return Host(
-            program=self.process.program,
-            arguments=tuple(own_arguments()),
-            heap_limit_mb=self.config.heap_limit_mb,
-            shows_values=self.config.record_values and not own.is_own(),
-            baseline=self.sampler.baseline_counts,
-            containers=lambda: self._containers,
-            total_objects=lambda: self._total_objects,
-            requests_handled=work_counters.requests_handled,
-            tasks_handled=work_counters.tasks_handled,
-            since_full_s=lambda: self._full_collections.since_s(time.monotonic()),
-            collects=lambda: self.thread.collector.taken or gc.isenabled(),
-            note_jobs=meter.look_for,
-            made_in=meter.made,
-        )
+        return circumstances(self.config, self.process, self.sampler, self._samples, self.thread)
 
     def _wake(self) -> None:
         if self.thread.leaving:
@@ -174,8 +144,10 @@ class Agent:
             self._sample_on_time()
         if time.monotonic() >= self._desk.next_at:
             self._desk.step()
-        if time.monotonic() >= self._near_limit.next_at:
-            self._near_limit.step(time.monotonic())
+        if time.monotonic() >= self._samples.near_limit.next_at:
+            self._take(self._samples.watch_limit())
+        if time.monotonic() >= self._flight.next_at:
+            self._flight.step(self.process, time.monotonic(), away=self._away or not self._reported)
         if self._uplink is not None:
             self._deliver(self._uplink)
         if not self.thread.leaving:
@@ -183,7 +155,7 @@ class Agent:
 
     def _wait(self, timetable: Timetable) -> None:
         now = time.monotonic()
-        until = min(timetable.next_at, self._desk.next_at, self._near_limit.next_at)
+        until = min(timetable.next_at, self._desk.next_at, self._samples.near_limit.next_at, self._flight.next_at)
         if self._uplink is None:
             self.thread.sleep(min(until, self._backoff.retry_at) - now)
             return
@@ -196,27 +168,11 @@ class Agent:
         self._outbox.report_due = True
         with contextlib.suppress(Exception):
             self._outbox.outside = self._parent.look()
-        taken = self._sample(census=None)
+        self._take(self._samples.take(census=None))
+
+    def _take(self, taken: Numbered | None) -> None:
         if taken is not None:
             self._outbox.take(taken)
-
-    def _sample(self, *, census: bool | None) -> Numbered | None:
-        """A numbered snapshot; ``None``, counted, when sampling failed."""
-        try:
-            snapshot = self._desk.discount(self.sampler.sample(census=census))
-            now = time.monotonic()
-            snapshot = dataclasses.replace(snapshot, work=meter.take(), rss_seconds=self._near_limit.take(now))
-            self._near_limit.snapshot(snapshot, now)
-        except Exception as error:  # noqa: BLE001 - counted, and said once
-            self._failures += 1
-            self._complain("sample", "no snapshot could be taken: %s: %s", type(error).__name__, str(error))
-            return None
-        self._seq += 1
-        self._full_collections.look(time.monotonic())
-        self._latest = (self._seq, snapshot)
-        self._containers = snapshot.big_containers or self._containers
-        self._total_objects = snapshot.total_objects or self._total_objects
-        return self._latest
 
     def _deliver(self, uplink: Uplink) -> None:
         def send(payload: bytes) -> None:
@@ -225,9 +181,12 @@ class Agent:
             self._sent()
 
         self._outbox.deliver(send, leaving=lambda: self.thread.leaving)
+        self._flight.leave(uplink)
 
     def _sent(self) -> None:
-        self._reported = True
+        if not self._reported:
+            self._reported = True
+            self._flight.next_at = min(self._flight.next_at, time.monotonic())
         self._backoff.succeeded()
         if self._away:
             self._away = False
@@ -249,6 +208,7 @@ class Agent:
         answers: tuple[Answer, ...] = (),
         *,
         recordings: tuple[RecordingPart, ...] = (),
+        deaths: tuple[Death, ...] = (),
         goodbye: bool = False,
     ) -> bytes | None:
         try:
@@ -261,9 +221,12 @@ class Agent:
                 outside=self._outbox.outside,
                 recordings=recordings,
                 dropped=self._outbox.dropped,
-                failures=self._failures,
+                failures=self._samples.failures,
                 refused_commands=self._gate.refused,
                 goodbye=goodbye,
+                ending=self._ending if goodbye else "",
+                deaths=deaths,
+                oom=self._flight.oom,
             ).encode()
         except ValueError as error:  # too large, or a figure that JSON cannot say
             self._complain("encode", "a report was given up: %s", str(error))
@@ -275,7 +238,7 @@ class Agent:
         except WireError as refusal:
             self._complain(refusal.reason, "a command was refused (%s): %s", refusal.reason, str(refusal))
             return
-        answer, taken = self._execute(command)
+        answer, taken = self._orders.execute(command)
         payload = self._encode((taken,) if taken else (), (answer,))
         if payload is None:
             taken, answer = None, Answer(command=command.id, state="failed", detail="the answer cannot be written")
@@ -288,29 +251,6 @@ class Agent:
             self._outbox.keep_answer(answer, taken)
             raise
         self._reported = True
-
-    def _execute(self, command: Command) -> tuple[Answer, Numbered | None]:
-        if command.name == "ping":
-            return Answer(command=command.id, state="done"), None
-        if command.name in ("record", "cancel_recording"):
-            act = self._desk.record if command.name == "record" else self._desk.cancel
-            state, detail = act(command.arguments)
-            return Answer(command=command.id, state=state, detail=detail), None
-        now = time.monotonic()
-        wait_s = self._limit.wait_s(now)
-        if wait_s > 0 and command.name == "snapshot":
-            detail = f"one census a second on command: ask again in {wait_s:.1f} s"
-            return Answer(command=command.id, state="refused", detail=detail), None
-        if wait_s > 0:
-            taken = self._latest  # a census of this second
-        else:
-            taken = self._sample(census=True)
-            self._limit.taken(now)
-        if taken is None:
-            return Answer(command=command.id, state="failed", detail="sampling failed, see the process's log"), None
-        if command.name == "reset_baseline":
-            self.sampler.reset_baseline()
-        return Answer(command=command.id, state="done", snapshot_seq=taken[0]), taken
 
     def _lose_transport(self, away: TransportUnavailable) -> None:
         self._outbox.keep_fresh()
@@ -327,6 +267,7 @@ class Agent:
 
     def _leave(self) -> None:
         """Deliver what waits and say goodbye, if the server has heard of this process."""
+        self._ending = self._flight.begin_to_leave()
         self._desk.close()
         uplink, self._uplink = self._uplink, None
         if uplink is None:
@@ -337,14 +278,17 @@ class Agent:
                 payload = self._outbox.goodbye()
                 if payload is not None:
                     uplink.send(payload)
+                    self._flight.has_left(self._ending, uplink)
         with contextlib.suppress(Exception):
             uplink.close()
 
     def _tell_last_jobs(self) -> None:
         """A command's own job ends with the process: one more snapshot takes it along, without a census."""
-        taken = self._sample(census=False) if meter.waiting() else None
-        if taken is not None:
-            self._outbox.take(taken)
+        self._take(self._samples.take(census=False) if meter.waiting() else None)
+
+    def leave_to_parent(self) -> None:
+        """In a forked child: give up what was inherited of files."""
+        self._flight.close()
 
     def _complain(self, kind: str, text: str, *values: object) -> None:
         if self._spokesman.may_say(kind, time.monotonic()):

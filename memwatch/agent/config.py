@@ -30,6 +30,8 @@ class AgentConfig:
     """For ``get_memory_profiler()``; the agent itself never traces."""
     work: bool = True
     """Measure memory by view, task and command."""
+    flight_recorder: bool = True
+    """Keep what the process is doing where it outlives it, and collect what others have left."""
     buffer_size: int = 500
     """Snapshots kept while the transport is away."""
 

@@ -118,6 +118,7 @@ def _after_in_child() -> None:
     stop_walk()
     if parents is not None:
         parents.thread.collector.end()  # its thread, which would do so, is not here
+        parents.leave_to_parent()
     if parents is None or parents.pid == os.getpid() or _becomes_another_program():
         return
     agent = Agent(parents.config, start_delay_s=START_DELAY_S, forked_from=parents.pid)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from memwatch.records import MemorySnapshot
+from memwatch.records.flight import Death
 from memwatch.sampling.identity import OutsideProcess
 from memwatch.transport.recordings import RecordingPart
 from memwatch.transport.wire import MAX_REPORT_BYTES, MAX_SNAPSHOTS_PER_REPORT, Answer
@@ -78,15 +79,30 @@ class Write(Protocol):
         answers: tuple[Answer, ...] = (),
         *,
         recordings: tuple[RecordingPart, ...] = (),
+        deaths: tuple[Death, ...] = (),
         goodbye: bool = False,
     ) -> bytes | None: ...
+
+
+class Deaths(Protocol):
+    """Ends of other processes that are to be reported."""
+
+    @property
+    def deaths(self) -> tuple[Death, ...]:
+        """As many as one report may bring."""
+
+    def sent(self, many: int) -> None:
+        """The first of them were."""
 
 
 class Outbox:
     """Keeps what the transport has not taken. Used by the agent's thread alone."""
 
-    def __init__(self, write: Write, *, buffer_size: int, parts: deque[RecordingPart]) -> None:
+    def __init__(
+        self, write: Write, *, buffer_size: int, parts: deque[RecordingPart], deaths: Deaths | None = None
+    ) -> None:
         self._write = write
+        self._ends = deaths
         self._buffer = Buffer(buffer_size)
         self._parts = parts
         self._fresh: Numbered | None = None
@@ -133,6 +149,12 @@ class Outbox:
             if self.report_due or self._answers:
                 self._report(send, ())
             self._fresh = None
+        while self._ends is not None and self._ends.deaths and not leaving():
+            deaths = self._ends.deaths
+            payload = self._write(deaths=deaths)
+            if payload is not None:
+                send(payload)
+            self._ends.sent(len(deaths))
         while self._parts and not leaving():
             payload = self._write(recordings=(self._parts[0],))
             if payload is not None:

@@ -76,6 +76,8 @@ class Settings:
     """A smaller drift raises no alert, whatever its percentage."""
     work: bool = True
     """Measure memory by view, task and command. It takes at most 1 % of their time."""
+    flight_recorder: bool = True
+    """Keep what a process is doing in a file of 16 KB that outlives it, so that its end can be explained."""
     transport: str = "local:"
     """Carries reports and commands: ``local:`` on one host, ``redis://`` (``rediss://``, ``unix://``) between hosts."""
     hub_transport: str = ""
@@ -171,6 +173,7 @@ class Settings:
             record_values=self.record_values and self.hub_transport in ("", HUB_BY_WORKER),
             enable_tracemalloc=self.enable_tracemalloc,
             work=self.work,
+            flight_recorder=self.flight_recorder,
             transport=self.transport_url,
             command_key=self.command_key,
         )
@@ -210,6 +213,7 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "drift_critical_percent": values.between(0.01, 1e6, "100"),
     "drift_min_mb": values.between(0, 1e9, "50"),
     "work": values.flag,
+    "flight_recorder": values.flag,
     "transport": values.transport,
     "hub_transport": values.hub_transport,
     "command_key": values.text,

@@ -120,13 +120,18 @@ def server_limit_s(arguments: Sequence[str], environment: Mapping[str, str] = os
 
 
 def _of_worker() -> float | None:
-    """The time limit of gunicorn's worker object, whose methods handle this process's signals."""
+    """The time limit of gunicorn's worker."""
+    half = introspection.attribute(gunicorn_worker(), "timeout")
+    return 2.0 * half if type(half) in (int, float) else None
+
+
+def gunicorn_worker() -> Any:
+    """Gunicorn's worker object of this process, whose methods handle the process's signals; ``None``: no such."""
     for number in (signal.SIGUSR1, signal.SIGABRT):
         handler = signal.getsignal(number)
         worker = _self_of(handler) if type(handler) is MethodType else None
         if any(type_name(of) == "gunicorn.workers.base.Worker" for of in introspection.mro_of(type(worker))):
-            half = introspection.attribute(worker, "timeout")
-            return 2.0 * half if type(half) in (int, float) else None
+            return worker
     return None
 
 

@@ -146,16 +146,24 @@ class LimitReader:
             cgroup_used_mb=None if used is None else used / MB,
         )
 
+    def own_folders(self) -> list[str]:
+        """The process's own memory cgroup, of v2 and of v1, where there are such."""
+        return [hierarchy.folders[0] for hierarchy in self._now()]
+
     def _cgroup(self) -> tuple[int | None, int | None]:
         """``(limit, working set)`` in bytes, of v2 where it has the memory controller, else of v1."""
-        membership = read_bytes(f"{self._proc}/cgroup") or b""
-        if membership != self._membership:  # a process may be moved
-            self._membership, self._found = membership, self._hierarchies(membership)
-        for hierarchy in self._found:
+        for hierarchy in self._now():
             limit, used = _read(hierarchy)
             if limit is not None or used is not None:
                 return limit, used
         return None, None
+
+    def _now(self) -> list[_Hierarchy]:
+        """Where the process is now: it may be moved."""
+        membership = read_bytes(f"{self._proc}/cgroup") or b""
+        if membership != self._membership:
+            self._membership, self._found = membership, self._hierarchies(membership)
+        return self._found
 
     def _hierarchies(self, membership: bytes) -> list[_Hierarchy]:
         mounts = (read_bytes(f"{self._proc}/mountinfo", 1 << 20) or b"").decode(errors="replace")

@@ -35,6 +35,7 @@ class Job:
         "inner_blocks",
         "inner_kib",
         "kind",
+        "limit_s",
         "main",
         "mark",
         "meter",
@@ -44,6 +45,7 @@ class Job:
         "rss",
         "serial",
         "shared",
+        "slot",
         "spent",
         "within",
         "young",
@@ -70,6 +72,10 @@ class Job:
         """Whether a job within it has reset the peak."""
         self.serial = self.within = 0
         """Which job of the process it is, and how many of those after it ran within it."""
+        self.limit_s = 0.0
+        """After so long it is killed; 0: it has no limit, or none is known."""
+        self.slot = -1
+        """Where it stands in the flight record."""
         self.began = Clock.now()
         self.spent = 0.0
 

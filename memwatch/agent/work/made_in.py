@@ -10,6 +10,10 @@ import gc
 from collections import Counter
 from typing import Any
 
+from memwatch.agent.work.clock import Clock
+from memwatch.agent.work.credit import Credit
+from memwatch.agent.work.job import Job
+from memwatch.records.work import UNNAMED
 from memwatch.sampling.type_names import type_name
 
 YOUNG = (0, 1)
@@ -62,3 +66,38 @@ class MadeIn:
         return [
             (kind, name, count, self._calls[kind, name]) for (kind, name), count in self._objects.most_common() if count
         ]
+
+
+class Search:
+    """Looks for a type while somebody asks for it, for at most a given share of the jobs' time."""
+
+    def __init__(self) -> None:
+        self._made_in: MadeIn | None = None
+        self._credit = Credit()
+
+    def begin(self, type_name: str) -> None:
+        """From now on note in which job objects of the type are made, until :meth:`end`."""
+        self._made_in = MadeIn(type_name)
+
+    def end(self) -> list[Made]:
+        """What was found, most first. It looks no more."""
+        found, self._made_in = self._made_in, None
+        return [] if found is None else found.found()
+
+    def job_begins(self, job: Job, drawn: float) -> None:
+        """One may be looked into."""
+        if self._made_in is not None and self._credit.pays(drawn):
+            job.young = self._made_in.ids()
+
+    def job_ends(self, job: Job) -> None:
+        """Look what it has made, where it is looked into."""
+        made_in = self._made_in
+        if made_in is not None and job.young is not None:
+            began = Clock.now()
+            made_in.ended(job.kind, job.name or UNNAMED, job.young)
+            self._credit.spend(2 * (Clock.now() - began))
+
+    def earn(self, seconds: float) -> None:
+        """Time that it may take from now on."""
+        if self._made_in is not None:
+            self._credit.earn(seconds)

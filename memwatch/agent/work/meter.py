@@ -12,13 +12,15 @@ import random
 import sys
 from typing import TYPE_CHECKING
 
+from memwatch.agent.flight.slots import JobSlots
 from memwatch.agent.work.clock import Clock
 from memwatch.agent.work.credit import Credit
 from memwatch.agent.work.job import Job, cleaned, depth, running
-from memwatch.agent.work.made_in import Made, MadeIn
+from memwatch.agent.work.made_in import Made, Search
 from memwatch.agent.work.own_memory import OwnMemory
+from memwatch.agent.work.peaks import Peaks
 from memwatch.agent.work.totals import Totals
-from memwatch.records.work import COMMAND, TASK, UNNAMED
+from memwatch.records.work import COMMAND, UNNAMED
 
 if TYPE_CHECKING:
     from memwatch.records.work import WorkFigures
@@ -33,16 +35,14 @@ LATE_S = 0.025
 FIXED_S = 7e-6
 """What counting one job takes, without any reading; it comes out of the same share."""
 
-SLACK_KIB = 1024
-"""A peak that is no more than this above what is resident is none."""
-
 
 class Meter:
     """One per process; made by :func:`begin_process`."""
 
-    def __init__(self) -> None:
+    def __init__(self, slots: JobSlots | None = None) -> None:
         self._chance = random.Random()  # noqa: S311 - the host's own sequence is left alone
         self.memory = OwnMemory()
+        self._peaks = Peaks(self.memory)
         self.totals = Totals()
         self._light = Credit()
         """For resident memory and peaks."""
@@ -54,17 +54,13 @@ class Meter:
         """Ids of the jobs that run, the main one left out."""
         self._serials = itertools.count(1)
         self._last = 0
-        self._rss: int | None = None
-        """Resident memory when it was last read at the end of a job: :meth:`_read_late` counts from here."""
-        self._top: int | None = None
-        """The highest peak that was read since it was reset."""
-        self._blurred = True
-        """The peak was not reset since then, or jobs that overlapped have left theirs."""
-        self._made_in: MadeIn | None = None
+        self.search = Search()
         """While a recording asks which job the objects of a type are made in."""
-        self._looking = Credit()
+        self.slots = slots
 
-    def begin(self, kind: str, name: object = None, mark: object = None, *, outermost: bool = False) -> Job:
+    def begin(
+        self, kind: str, name: object = None, mark: object = None, *, outermost: bool = False, limit_s: float = 0.0
+    ) -> Job:
         """A job begins in this context. ``outermost``: never within another of its kind."""
         outer = running.get()
         if outer is not None:
@@ -72,6 +68,7 @@ class Meter:
                 self._give_up(kind)
             outer = self._outer()
         job = Job(self, kind, "" if name is None else cleaned(name), mark, outer)
+        job.limit_s = limit_s
         try:
             self._start(job)
         except BaseException:  # a handler of the host's raised: who called does not know this job
@@ -105,6 +102,8 @@ class Meter:
         running.set(job)
         if not job.shared:
             self._read_before(job)
+        if self.slots is not None:
+            self.slots.begin(job)
         job.began = Clock.now()
 
     def _read_before(self, job: Job) -> None:
@@ -114,37 +113,13 @@ class Meter:
             self._light.earn(earned)
             self._heavy.earn(earned)
         around = outer is not None and outer.rss is not None  # whose memory it was can be said of both or of neither
-        if around or self._rss is None or (drawn < MEASURED and self._light.pays(drawn)):
+        if around or self._peaks.rss is None or (drawn < MEASURED and self._light.pays(drawn)):
             began = Clock.now()
-            job.rss = self.memory.rss_kib()
-            if self._may_reset(job) and self.memory.reset_peak():
-                job.peak, self._blurred = 0, False
+            self._peaks.read_before(job)
             job.spent = Clock.now() - began
             if (around and outer is not None and outer.blocks is not None) or self._heavy.pays(drawn):
                 job.blocks = sys.getallocatedblocks()
-        if self._made_in is not None and self._looking.pays(drawn):
-            job.young = self._made_in.ids()
-
-    def _may_reset(self, job: Job) -> bool:
-        """Let the jobs around it keep the peak so far, unless that of a task would be lost to the host.
-
-        Celery looks at ``ru_maxrss`` after each task, for ``max_memory_per_child``.
-        """
-        outer = job.outer
-        if outer is None or not self.memory.resets:
-            return True
-        top, in_task = self.memory.peak_kib(), False
-        while outer is not None:
-            in_task = in_task or outer.kind == TASK
-            if outer.peak is not None and top is not None:
-                outer.peak = max(outer.peak, top)
-            outer = outer.outer
-        if in_task and top is not None and job.rss is not None and top > job.rss + SLACK_KIB:
-            return False
-        outer = job.outer
-        while outer is not None:
-            outer.dimmed, outer = True, outer.outer
-        return True
+        self.search.job_begins(job, drawn)
 
     def count(self, job: Job) -> None:
         ended = Clock.now()
@@ -153,6 +128,8 @@ class Meter:
         if _meter is not self:
             return
         seconds = max(0.0, ended - job.began)
+        if self.slots is not None:
+            self.slots.end(job, seconds)
         outer = job.outer
         if outer is not None:
             outer.within += 1 + job.within
@@ -160,21 +137,21 @@ class Meter:
             job.shared = True  # others began after it, or it goes on without the one that it began in
         blocks = rss = peak = top = late = None
         if job.shared:
-            self._blurred = True
+            self._peaks.blurred = True
         else:
             if job.blocks is not None:
                 blocks = sys.getallocatedblocks() - job.blocks
                 self._heavy.spend(2 * (Clock.now() - ended))
             if job.rss is not None:
-                rss, peak, top = self._read_after(job)
+                began = Clock.now()
+                rss, peak, top = self._peaks.read_after(job)
+                self._light.spend(job.spent + Clock.now() - began)
             elif outer is None and not job.dimmed and seconds >= LATE_S:
-                late, top = self._read_late()
-            if job.young is not None:
-                self._look_what_was_made(job)
+                late, top = self._peaks.read_late()
+            self.search.job_ends(job)
         job.young = None  # a context that was copied may hold the job for long
         self._earned += (seconds * SHARE - FIXED_S) / 2
-        if self._made_in is not None:
-            self._looking.earn(seconds * SHARE)
+        self.search.earn(seconds * SHARE)
         if outer is not None:
             self._tell_outer(job, outer, blocks, rss, top)
             job.outer = None
@@ -186,50 +163,6 @@ class Meter:
                 peak, late, top,
             )
         )  # fmt: skip
-
-    def _read_after(self, job: Job) -> tuple[int | None, int | None, int | None]:
-        """Change of resident memory, rise to the peak, and the peak itself."""
-        began = Clock.now()
-        after = self._rss = self.memory.rss_kib()
-        before = job.rss
-        if after is None or before is None:
-            return None, None, None
-        peak = top = None
-        if job.peak is not None:
-            top = self.memory.peak_kib()
-            if top is not None:
-                top = self._top = max(top, job.peak, after)
-                peak = max(0, top - before)
-        self._light.spend(job.spent + Clock.now() - began)
-        return after - before, peak, top
-
-    def _read_late(self) -> tuple[int | None, int | None]:
-        """Rise and peak of a long job that was not measured when it began, where it has raised the peak of before.
-
-        What it rose above was read at the end of an earlier job. The jobs in between were too short to take much, or
-        have raised the peak themselves.
-        """
-        top, before, known, blurred = self.memory.peak_kib(), self._rss, self._top, self._blurred
-        if top is None or known is None or before is None or top <= known or not self.memory.resets:
-            return None, None
-        self._top, self._blurred = top, False
-        return (None, None) if blurred else (max(0, top - before), top)
-
-    def _look_what_was_made(self, job: Job) -> None:
-        made_in = self._made_in
-        if made_in is not None and job.young is not None:
-            began = Clock.now()
-            made_in.ended(job.kind, job.name or UNNAMED, job.young)
-            self._looking.spend(2 * (Clock.now() - began))
-
-    def look_for(self, type_name: str) -> None:
-        """From now on note in which job objects of the type are made, until :meth:`made`. At most 1 % of their time."""
-        self._made_in = MadeIn(type_name)
-
-    def made(self) -> list[Made]:
-        """What :meth:`look_for` has found, most first. It looks no more."""
-        found, self._made_in = self._made_in, None
-        return [] if found is None else found.found()
 
     def _tell_outer(self, job: Job, outer: Job, blocks: int | None, rss: int | None, top: int | None) -> None:
         """What the inner job kept is its own; what it took at its peak, the outer one took as well."""
@@ -248,10 +181,15 @@ class Meter:
 _meter: Meter | None = None
 
 
-def begin_process() -> None:
-    """Measure the jobs of this process from now on; of a forked child, its own."""
+def begin_process(*, recorded: bool | None = None) -> None:
+    """Measure the jobs of this process from now on; of a forked child, its own.
+
+    ``recorded``: whether the flight record is to name them; ``None``: as before.
+    """
     global _meter
-    before, _meter = _meter, Meter()
+    if recorded is None:
+        recorded = _meter is not None and _meter.slots is not None
+    before, _meter = _meter, Meter(JobSlots() if recorded else None)
     if before is not None:
         before.memory.close()
 
@@ -269,9 +207,25 @@ def meter() -> Meter | None:
     return _meter
 
 
-def begin(kind: str, name: object = None, mark: object = None, *, outermost: bool = False) -> Job | None:
+def slots() -> JobSlots | None:
+    """Where the running jobs stand in the flight record."""
+    return None if _meter is None else _meter.slots
+
+
+def begin(
+    kind: str, name: object = None, mark: object = None, *, outermost: bool = False, limit_s: float = 0.0
+) -> Job | None:
     """:meth:`Meter.begin`; ``None`` where jobs are not measured."""
-    return None if _meter is None else _meter.begin(kind, name, mark, outermost=outermost)
+    return None if _meter is None else _meter.begin(kind, name, mark, outermost=outermost, limit_s=limit_s)
+
+
+def name(kind: str, name: str) -> None:
+    """The name of the job of this kind that runs in this context is known before its end."""
+    job = running.get()
+    if job is not None and job.kind == kind and not job.ended and job.meter is _meter:
+        job.name = name
+        if _meter is not None and _meter.slots is not None:
+            _meter.slots.name(job)
 
 
 def current(kind: str, mark: object) -> Job | None:
@@ -293,14 +247,14 @@ def take() -> tuple[WorkFigures, ...] | None:
 
 
 def look_for(type_name: str) -> None:
-    """:meth:`Meter.look_for`; nothing where jobs are not measured."""
+    """From now on note in which job objects of the type are made, until :func:`made`. At most 1 % of their time."""
     if _meter is not None:
-        _meter.look_for(type_name)
+        _meter.search.begin(type_name)
 
 
 def made() -> list[Made]:
-    """:meth:`Meter.made`; empty where jobs are not measured."""
-    return [] if _meter is None else _meter.made()
+    """What :func:`look_for` has found, most first; empty where jobs are not measured. It looks no more."""
+    return [] if _meter is None else _meter.search.end()
 
 
 def waiting() -> bool:

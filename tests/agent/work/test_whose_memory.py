@@ -217,4 +217,4 @@ def test_a_job_that_has_ended_holds_nothing_of_what_it_read(own_meter: Meter) ->
     assert job.young is not None
     job.end()
     assert job.young is None
-    own_meter.made()
+    meter.made()

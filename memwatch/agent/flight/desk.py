@@ -1,0 +1,187 @@
+"""The agent's side of flight records: its own, and those of processes that ended."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from memwatch.agent.config import AgentConfig
+from memwatch.agent.flight import ending
+from memwatch.agent.flight.heap_rows import heap_rows
+from memwatch.agent.flight.other_process import own_pid_space, started_ticks
+from memwatch.agent.flight.recorder import Recorder
+from memwatch.agent.flight.slots import JobSlots
+from memwatch.agent.flight.watcher import Watcher
+from memwatch.agent.work import meter
+from memwatch.records import MemorySnapshot
+from memwatch.records.flight import MAX_GROWERS, TIME_LIMIT, Death
+from memwatch.sampling import oom
+from memwatch.sampling.identity import ProcessInfo, own_arguments
+from memwatch.transport import TransportUnavailable, Uplink
+from memwatch.transport.flights import folder
+from memwatch.transport.flights.checks import flight_bytes
+
+logger = logging.getLogger("memwatch.agent")
+
+AGAIN_S = 5.0
+"""After a failure."""
+Complain = Callable[..., None]
+"""``(kind, format, *values)``: said once in a while."""
+
+
+class FlightDesk:
+    """Used by the agent's thread alone. Nothing that goes wrong here leaves it: it is said once, and all else works."""
+
+    def __init__(self, config: AgentConfig, complain: Complain) -> None:
+        self._complain = complain
+        self._is_on = config.flight_recorder
+        self._leaves_by_uplink = not config.transport.startswith("local:")
+        self._left_stale = False
+        self._where = folder.folder_of(config.transport)
+        self._recorder = Recorder(self._where, meter.slots() or JobSlots())
+        self._watcher = Watcher(self._where)
+        self._counters = oom.OomCounters()
+        self._oom_file = ""
+        self._growers: tuple[tuple[str, int], ...] = ()
+        self.oom: oom.Counters | None = None
+        """Of the process's cgroup, at the last snapshot."""
+        self.next_at = 0.0 if self._is_on else math.inf
+        """When :meth:`step` wants to be called (monotonic seconds)."""
+
+    @property
+    def deaths(self) -> tuple[Death, ...]:
+        """Ends of other processes that a report is to bring."""
+        return self._watcher.waiting
+
+    def sent(self, many: int) -> None:
+        """The first of them were reported."""
+        self._guarded(self._watcher.sent, many)
+
+    def step(self, process: ProcessInfo, now: float, *, away: bool) -> None:
+        """Open the record where there is none, and look at the others.
+
+        ``away``: the transport is, or was not tried yet. If it is a folder, its trouble is said already.
+        """
+        self.next_at = now + AGAIN_S
+        if away and not self._leaves_by_uplink:
+            return
+        self._guarded(self._step, process, now)
+
+    def _step(self, process: ProcessInfo, now: float) -> None:
+        if not self._recorder.is_open:
+            self._open(process)
+        self.next_at = self._watcher.step(self._recorder.name, now)
+
+    def _open(self, process: ProcessInfo) -> None:
+        self._oom_file = self._counters.file()
+        self.oom = oom.counters(self._oom_file)
+        _guard(ending.watch_gunicorn)
+        name = folder.file_name(int(process.started_at.timestamp() * 1e9), process.pid, process.nonce)
+        self._recorder.use(meter.slots() or self._recorder.slots)
+        self._recorder.open(
+            name,
+            {
+                "service": process.service,
+                "host": process.host,
+                "pid": process.pid,
+                "started_at": process.started_at.isoformat(),
+                "nonce": process.nonce,
+                "ticks": started_ticks("self"),
+                "pid_space": own_pid_space(),
+                "oom_file": self._oom_file,
+                "time_limit_s": _guard(_server_limit_s),
+            },
+        )
+
+    def snapshot(self, snapshot: MemorySnapshot, baseline: Mapping[str, int] | None) -> None:
+        """Write down what a snapshot says; ``baseline``: the counts by type that it is compared with."""
+        self._guarded(self._snapshot, snapshot, baseline)
+
+    def _snapshot(self, snapshot: MemorySnapshot, baseline: Mapping[str, int] | None) -> None:
+        self.oom = oom.counters(self._oom_file)
+        if not self._is_on:
+            return
+        if self._recorder.is_open and not self._recorder.is_whole():
+            self._recorder.close()
+            self.next_at = 0.0
+        slots = meter.slots()
+        if slots is not None:
+            self._recorder.use(slots)
+        if snapshot.top_objects is not None and baseline is not None:
+            self._growers = _growers(snapshot.top_objects, baseline)
+        self._recorder.facts(snapshot, self._growers, self.oom)
+        self._recorder.second(snapshot.rss_mb)
+        self._left_stale = True
+
+    def second(self, rss_mb: float) -> None:
+        """Resident memory, once a second near the limit."""
+        self._recorder.second(rss_mb)
+        self._left_stale = True
+
+    def summary(self, snapshot: MemorySnapshot) -> None:
+        """Write down what the heap is made of."""
+        self._guarded(self._recorder.summary, heap_rows(snapshot), datetime.now(UTC).isoformat())
+
+    def leave(self, uplink: Uplink) -> None:
+        """Where the server cannot read the file, let it have the record."""
+        if self._left_stale and self._leaves_by_uplink and self._recorder.is_open:
+            self._left_stale = False
+            self._guarded(self._leave, uplink)
+
+    def _leave(self, uplink: Uplink) -> None:
+        record = self._recorder.read()
+        if record is not None:
+            uplink.leave(flight_bytes(record))
+
+    def begin_to_leave(self) -> str:
+        """The process ends in an orderly way: why, where that is known."""
+        found = _guard(ending.known) or ""
+        self._guarded(self._recorder.leaving, found)
+        return found
+
+    def has_left(self, why: str, uplink: Uplink) -> None:
+        """The goodbye was delivered: nobody needs the record, unless a time limit has ended the process."""
+        if why != TIME_LIMIT:
+            self._recorder.close(remove=True)
+            if self._leaves_by_uplink and self._is_on:
+                self._guarded(uplink.leave, b"")
+
+    def close(self) -> None:
+        """Give up all files, also in a forked child what it has inherited; the record stays."""
+        _guard(self._watcher.close)
+        _guard(self._recorder.close)
+
+    def _guarded(self, act: Callable[..., Any], *values: Any) -> None:
+        try:
+            act(*values)
+        except (TransportUnavailable, OSError, ValueError) as error:
+            self._complain("flight", "what a process was doing when it ended cannot be kept: %s", str(error))
+        except Exception as error:  # noqa: BLE001 - the rest of the agent goes on
+            self._complain("flight", "the flight recorder failed: %s: %s", type(error).__name__, str(error))
+
+
+def _guard(act: Callable[[], Any]) -> Any:
+    """What it returns; ``None`` where it fails."""
+    try:
+        return act()
+    except Exception:  # noqa: BLE001 - whatever the host's objects raise
+        return None
+
+
+def _server_limit_s() -> float | None:
+    """How long the server lets a request take."""
+    if "gunicorn" not in sys.modules and "uwsgi" not in sys.modules:
+        return None
+    from memwatch.diagnosis.pace import server_limit_s  # noqa: PLC0415 - only where there is such a server
+
+    return server_limit_s(own_arguments(), os.environ)
+
+
+def _growers(counts: Mapping[str, int], baseline: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    gained = [(name, count - baseline.get(name, 0)) for name, count in counts.items()]
+    return tuple(sorted([row for row in gained if row[1] > 0], key=lambda row: -row[1])[:MAX_GROWERS])

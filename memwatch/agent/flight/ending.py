@@ -1,0 +1,67 @@
+"""Why this process leaves, where that can be known: noted by hooks, or read from gunicorn's worker."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from memwatch.records.flight import ENDINGS, RECYCLED, STOPPED, TIME_LIMIT
+
+_noted = ""
+_WATCHED = "__memwatch__"
+
+
+def note(ending: str) -> None:
+    """This process ends for this reason; the first one counts."""
+    global _noted  # noqa: PLW0603 - one per process
+    if not _noted and ending in ENDINGS:
+        _noted = ending
+
+
+def _forget() -> None:
+    global _noted  # noqa: PLW0603 - one per process
+    _noted = ""
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+def known() -> str:
+    """Why it leaves, asked when it does; empty where nothing says it."""
+    return _noted or _of_gunicorn()
+
+
+def _of_gunicorn() -> str:
+    """A worker that has handled as many requests as it may is replaced."""
+    worker = _gunicorn_worker()
+    if worker is None:
+        return ""
+    from memwatch.diagnosis.heap import introspection  # noqa: PLC0415 - only where gunicorn runs
+
+    handled, most = (introspection.attribute(worker, name) for name in ("nr", "max_requests"))
+    return RECYCLED if type(handled) is int and type(most) is int and handled >= most else STOPPED
+
+
+def _gunicorn_worker() -> Any:
+    if "gunicorn.workers.base" not in sys.modules:
+        return None
+    from memwatch.diagnosis import pace  # noqa: PLC0415 - only where gunicorn runs
+
+    return pace.gunicorn_worker()
+
+
+def watch_gunicorn() -> None:
+    """Note it when gunicorn's time limit aborts this worker: it calls the site's hook of that name, in the worker."""
+    worker = _gunicorn_worker()
+    setting = None if worker is None else getattr(getattr(worker, "cfg", None), "settings", {}).get("worker_abort")
+    hook = getattr(setting, "value", None)
+    if setting is None or not callable(hook) or hasattr(hook, _WATCHED):
+        return
+
+    def worker_abort(worker: Any) -> Any:
+        note(TIME_LIMIT)
+        return hook(worker)
+
+    setattr(worker_abort, _WATCHED, True)
+    setting.value = worker_abort

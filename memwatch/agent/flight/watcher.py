@@ -1,0 +1,224 @@
+"""Notices the end of the other processes of this transport on this machine, and collects what they have left.
+
+The two eldest watch. Whoever gets the lock of a record knows that its process has ended; the lock also keeps the other
+one away until the end was reported. If this process dies meanwhile, the kernel gives the lock back and the other one
+does it all once more: the server counts an end once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import os
+import time
+from collections import deque
+from datetime import UTC, datetime
+
+from memwatch.agent.flight import kernel_log
+from memwatch.agent.flight.other_process import OtherProcess, own_pid_space, started_ticks
+from memwatch.records.flight import MAX_DEATHS, Death
+from memwatch.sampling import oom
+from memwatch.transport.flights import folder, layout
+from memwatch.transport.private_folder import Folder
+from memwatch.transport.wire import WireError
+
+EVERY_S, SELDOM_S = 5.0, 20.0
+"""How often a process looks that watches, and one that may have to."""
+NOTES_S = 2.0
+"""For so long the hooks of a parent may note the status of its child."""
+WATCHERS = 2
+MOST = 256
+"""Processes that are watched by pidfd: each takes a descriptor of the host."""
+_LEFT_OVER_S = 60.0
+_NO_RECORD = (errno.ELOOP, errno.EINVAL, errno.ENXIO, errno.EISDIR, errno.EACCES, errno.EPERM)
+"""A link, a pipe, a folder, or a file of somebody who has no business here."""
+
+
+@dataclasses.dataclass(slots=True)
+class _Ended:
+    """A process whose lock this one has taken."""
+
+    descriptor: int
+    noticed_at: datetime
+    since: float
+    """Monotonic seconds."""
+    is_said: bool = False
+
+
+class Watcher:
+    """Used by the agent's thread alone. Times are monotonic seconds."""
+
+    def __init__(self, where: Folder, *, notes_s: float = NOTES_S) -> None:
+        self._where = where
+        self._notes_s = notes_s
+        self._space = own_pid_space()
+        self._others: dict[str, OtherProcess | None] = {}
+        """By the names of their files; ``None`` where there is no pidfd."""
+        self._ended: dict[str, _Ended] = {}
+        self._waiting: deque[tuple[str, Death]] = deque()
+        self.spoilt = 0
+        """Files that were no records, and were removed."""
+        self.watches = False
+
+    @property
+    def waiting(self) -> tuple[Death, ...]:
+        """What the next report is to bring."""
+        return tuple([death for _name, death in self._waiting][:MAX_DEATHS])
+
+    def sent(self, many: int) -> None:
+        """The first of them were reported: their files are not needed any more."""
+        with self._where.opened(folder.FLIGHTS) as opened:
+            for _ in range(many):
+                name, _death = self._waiting.popleft()
+                self._remove(opened, name)
+
+    def step(self, own_name: str, now: float) -> float:
+        """Look at all, where this process is one of the eldest. When to be called again."""
+        with self._where.opened(folder.FLIGHTS) as opened:
+            names = folder.names(opened)
+            if not self._may_watch(opened, names, own_name):
+                self._let_go()
+                return now + SELDOM_S
+            if not self.watches:
+                self.watches = True
+                _tidy(opened)
+            for name in names:
+                if name != own_name and name not in self._ended:
+                    self._look(opened, name, now)
+            for name in self._others.keys() - set(names):
+                self._forget(name)
+            for name, ended in list(self._ended.items()):
+                self._collect(opened, name, ended, now)
+        pending = any(not ended.is_said for ended in self._ended.values())
+        return now + (min(EVERY_S, self._notes_s / 4) if pending else EVERY_S)
+
+    def _may_watch(self, opened: int, names: list[str], own_name: str) -> bool:
+        """Whether fewer than two that live are elder."""
+        if own_name not in names:
+            return False
+        elder = 0
+        for name in names[: names.index(own_name)]:
+            if name in self._ended:
+                continue
+            with contextlib.suppress(OSError):
+                descriptor = folder.take(opened, name)
+                if descriptor is None:
+                    elder += 1
+                else:
+                    folder.give_back(name, descriptor)
+            if elder == WATCHERS:
+                return False
+        return True
+
+    def _look(self, opened: int, name: str, now: float) -> None:
+        try:
+            descriptor = folder.take(opened, name)
+        except OSError as error:
+            if error.errno in _NO_RECORD:
+                self._spoilt(opened, name)
+            return  # the other watcher was faster, or nothing can be opened now
+        if descriptor is None:
+            if name not in self._others and len(self._others) < MOST:
+                self._others[name] = self._meet(opened, name)
+            return
+        ended = _Ended(descriptor, datetime.now(UTC), now)
+        try:
+            recorded = layout.read(folder.content(descriptor))
+        except WireError:
+            folder.give_back(name, descriptor)
+            self._spoilt(opened, name)
+            return
+        if self._runs(recorded):  # it has closed all its files, or has become another program
+            folder.give_back(name, descriptor)
+            return
+        self._ended[name] = ended
+
+    def _runs(self, recorded: layout.Recorded) -> bool:
+        here = recorded.pid_space == self._space and recorded.ticks > 0
+        return here and started_ticks(recorded.flight.pid) == recorded.ticks
+
+    def _meet(self, opened: int, name: str) -> OtherProcess | None:
+        """A pidfd of a process that lives, if its pid means something here."""
+        with contextlib.suppress(OSError, WireError):
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=opened)
+            try:
+                recorded = layout.read(folder.content(descriptor))
+            finally:
+                os.close(descriptor)
+            if recorded.pid_space == self._space and recorded.ticks:
+                return OtherProcess(recorded.flight.pid, recorded.ticks)
+        return None
+
+    def _collect(self, opened: int, name: str, ended: _Ended, now: float) -> None:
+        if ended.is_said:
+            return
+        other = self._others.get(name)
+        status = None if other is None else other.status()
+        if status is None and now - ended.since < self._notes_s:
+            return
+        try:
+            recorded = layout.read(folder.content(ended.descriptor))
+        except (OSError, WireError):
+            self._spoilt(opened, name)
+            return
+        ended.is_said = True
+        self._waiting.append((name, _death(recorded, status, ended.noticed_at)))
+
+    def _spoilt(self, opened: int, name: str) -> None:
+        self.spoilt += 1
+        self._remove(opened, name)
+
+    def _remove(self, opened: int, name: str) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(name, dir_fd=opened)
+        self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        other = self._others.pop(name, None)
+        if other is not None:
+            other.close()
+        ended = self._ended.pop(name, None)
+        if ended is not None:
+            folder.give_back(name, ended.descriptor)
+
+    def _let_go(self) -> None:
+        """Others are elder. What was not reported is theirs, too."""
+        self.watches = False
+        for name in [*self._others, *self._ended]:
+            self._forget(name)
+        self._waiting.clear()
+
+    def close(self) -> None:
+        """Give up all that is open, also what was inherited in a forked child."""
+        self._let_go()
+
+
+def _death(recorded: layout.Recorded, status: int | None, noticed_at: datetime) -> Death:
+    flight = recorded.flight
+    source = "" if status is None else "pidfd"
+    if status is None and recorded.status is not None:
+        status, source = recorded.status, "hook"
+    counters = oom.counters(recorded.oom_file)
+    line = ""
+    if status in (None, *range(-64, 0)):
+        line = kernel_log.line_about(flight.pid, recorded.ticks)
+    return Death(
+        key=flight.key,
+        noticed_at=noticed_at,
+        status=status,
+        status_from=source,
+        oom_kills=None if counters is None else counters[0],
+        oom_group_kills=None if counters is None else counters[1],
+        kernel_line=line,
+        flight=flight,
+    )
+
+
+def _tidy(opened: int) -> None:
+    """Files that a process was killed while making."""
+    for name in os.listdir(opened):
+        if name.endswith(".flight.tmp"):
+            with contextlib.suppress(OSError):
+                if time.time() - os.stat(name, dir_fd=opened, follow_symlinks=False).st_mtime > _LEFT_OVER_S:
+                    os.unlink(name, dir_fd=opened)

@@ -1,0 +1,47 @@
+"""After how long a Celery worker kills the process that runs a task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from memwatch.host_hooks.reading import read
+from memwatch.sampling.identity import own_arguments
+
+_OPTION = "--time-limit"
+_LONGEST_S = 1e8
+
+_of_worker: dict[int, float] = {}
+"""By the id of the application, which lives as long as the process."""
+
+
+def hard_limit_s(task: object, request: object) -> float:
+    """The hard limit of this run: of its message, of the task, or of the worker; 0: none."""
+    given = read(request, "timelimit")
+    own = given[0] if type(given) in (list, tuple) and given else None
+    return _seconds(own) or _seconds(read(task, "time_limit")) or _worker_limit_s(read(task, "app"))
+
+
+def _worker_limit_s(app: Any) -> float:
+    limit_s = _of_worker.get(id(app))
+    if limit_s is None:
+        limit_s = _given(own_arguments()) or _seconds(read(read(app, "conf"), "task_time_limit"))
+        if len(_of_worker) < 100:
+            _of_worker[id(app)] = limit_s
+    return limit_s
+
+
+def _given(arguments: list[str]) -> float:
+    """What the worker's command line says."""
+    for number, argument in enumerate(arguments):
+        name, _, value = argument.partition("=")
+        if name == _OPTION:
+            return _seconds(value or "".join(arguments[number + 1 : number + 2]))
+    return 0.0
+
+
+def _seconds(value: Any) -> float:
+    try:
+        seconds = float(value) if type(value) in (int, float, str) else 0.0
+    except ValueError:
+        return 0.0
+    return seconds if 0 < seconds < _LONGEST_S else 0.0
