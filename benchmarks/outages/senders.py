@@ -17,6 +17,7 @@ from typing import Any
 
 from memwatch.agent.outbox import Batch, Outbox
 from memwatch.records import MemorySnapshot
+from memwatch.records.flight import Death
 from memwatch.sampling.identity import ProcessInfo
 from memwatch.transport import TransportUnavailable, open_uplink
 from memwatch.transport.recordings import RecordingPart
@@ -105,11 +106,12 @@ class Sender:
         answers: tuple[Answer, ...] = (),
         *,
         recordings: tuple[RecordingPart, ...] = (),
+        deaths: tuple[Death, ...] = (),
         goodbye: bool = False,
     ) -> bytes:
         report = Report(
             process=self.info, sent_at=datetime.now(UTC), lease_s=LEASE_S, snapshots=snapshots, answers=answers,
-            recordings=recordings, dropped=self.outbox.dropped, goodbye=goodbye,
+            recordings=recordings, deaths=deaths, dropped=self.outbox.dropped, goodbye=goodbye,
         ).encode()  # fmt: skip
         self._written += 1
         if not self.versions:
