@@ -186,7 +186,7 @@ class Agent:
     def _sent(self) -> None:
         if not self._reported:
             self._reported = True
-            self._flight.next_at = min(self._flight.next_at, time.monotonic())
+            self._flight.soon(time.monotonic())
         self._backoff.succeeded()
         if self._away:
             self._away = False

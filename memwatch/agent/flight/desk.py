@@ -47,6 +47,7 @@ class FlightDesk:
         self._watcher = Watcher(self._where)
         self._counters = oom.OomCounters()
         self._oom_file = ""
+        self._snapshot: MemorySnapshot | None = None
         self._growers: tuple[tuple[str, int], ...] = ()
         self.oom: oom.Counters | None = None
         """Of the process's cgroup, at the last snapshot."""
@@ -61,6 +62,11 @@ class FlightDesk:
     def sent(self, many: int) -> None:
         """The first of them were reported."""
         self._guarded(self._watcher.sent, many)
+
+    def soon(self, now: float) -> None:
+        """The transport works: there is no need to wait."""
+        if self._is_on:
+            self.next_at = min(self.next_at, now)
 
     def step(self, process: ProcessInfo, now: float, *, away: bool) -> None:
         """Open the record where there is none, and look at the others.
@@ -79,7 +85,6 @@ class FlightDesk:
 
     def _open(self, process: ProcessInfo) -> None:
         self._oom_file = self._counters.file()
-        self.oom = oom.counters(self._oom_file)
         _guard(ending.watch_gunicorn)
         name = folder.file_name(int(process.started_at.timestamp() * 1e9), process.pid, process.nonce)
         self._recorder.use(meter.slots() or self._recorder.slots)
@@ -97,15 +102,16 @@ class FlightDesk:
                 "time_limit_s": _guard(_server_limit_s),
             },
         )
+        if self._snapshot is not None:
+            self._write(self._snapshot)
 
     def snapshot(self, snapshot: MemorySnapshot, baseline: Mapping[str, int] | None) -> None:
         """Write down what a snapshot says; ``baseline``: the counts by type that it is compared with."""
-        self._guarded(self._snapshot, snapshot, baseline)
+        if self._is_on:
+            self._snapshot = snapshot
+            self._guarded(self._note, snapshot, baseline)
 
-    def _snapshot(self, snapshot: MemorySnapshot, baseline: Mapping[str, int] | None) -> None:
-        self.oom = oom.counters(self._oom_file)
-        if not self._is_on:
-            return
+    def _note(self, snapshot: MemorySnapshot, baseline: Mapping[str, int] | None) -> None:
         if self._recorder.is_open and not self._recorder.is_whole():
             self._recorder.close()
             self.next_at = 0.0
@@ -114,6 +120,10 @@ class FlightDesk:
             self._recorder.use(slots)
         if snapshot.top_objects is not None and baseline is not None:
             self._growers = _growers(snapshot.top_objects, baseline)
+        self._write(snapshot)
+
+    def _write(self, snapshot: MemorySnapshot) -> None:
+        self.oom = oom.counters(self._oom_file)
         self._recorder.facts(snapshot, self._growers, self.oom)
         self._recorder.second(snapshot.rss_mb)
         self._left_stale = True

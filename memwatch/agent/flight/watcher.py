@@ -49,9 +49,8 @@ class _Ended:
 class Watcher:
     """Used by the agent's thread alone. Times are monotonic seconds."""
 
-    def __init__(self, where: Folder, *, notes_s: float = NOTES_S) -> None:
+    def __init__(self, where: Folder) -> None:
         self._where = where
-        self._notes_s = notes_s
         self._space = own_pid_space()
         self._others: dict[str, OtherProcess | None] = {}
         """By the names of their files; ``None`` where there is no pidfd."""
@@ -91,7 +90,7 @@ class Watcher:
             for name, ended in list(self._ended.items()):
                 self._collect(opened, name, ended, now)
         pending = any(not ended.is_said for ended in self._ended.values())
-        return now + (min(EVERY_S, self._notes_s / 4) if pending else EVERY_S)
+        return now + (min(EVERY_S, NOTES_S / 4) if pending else EVERY_S)
 
     def _may_watch(self, opened: int, names: list[str], own_name: str) -> bool:
         """Whether fewer than two that live are elder."""
@@ -155,7 +154,7 @@ class Watcher:
             return
         other = self._others.get(name)
         status = None if other is None else other.status()
-        if status is None and now - ended.since < self._notes_s:
+        if status is None and now - ended.since < NOTES_S:
             return
         try:
             recorded = layout.read(folder.content(ended.descriptor))
