@@ -1,0 +1,190 @@
+"""Whatever is wrong with the folder, the host feels nothing and the agent goes on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks.outages.disk import SmallDisk, can_mount
+from memwatch.agent.flight import notes
+from memwatch.agent.flight.other_process import own_pid_space
+from memwatch.agent.flight.recorder import Recorder
+from memwatch.agent.flight.slots import JobSlots
+from memwatch.agent.work import meter
+from memwatch.transport import TransportUnavailable
+from memwatch.transport.flights import folder, layout
+from memwatch.transport.private_folder import Folder
+from tests.agent.conftest import Watched
+from tests.agent.flight.conftest import Guest, death_of, deaths_of, has_met
+from tests.agent.flight.test_deaths import IN_A_JOB, names
+from tests.transport.flights.files import KEY, WHO, data, write
+from tests.waiting import until
+
+Start = Callable[[str], Guest]
+Make = Callable[..., Watched]
+
+
+def snapshots_go_on(watched: Watched, many: int = 3) -> None:
+    seen = len(watched.sequence())
+    watched.wait(lambda reports: sum(len(report.snapshots) for report in reports) >= seen + many)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\0" * layout.SIZE, b"x" * 100, os.urandom(layout.SIZE), bytes(data(who={})), bytes(data()) + b"more"],
+    ids=["empty", "zeros", "torn", "noise", "of nobody", "too long"],
+)
+def test_what_is_no_record_is_removed_and_counted(
+    make_watched: Make, tmp_path: Path, flights: Path, content: bytes
+) -> None:
+    path = write(tmp_path / "transport", content)
+    watched = make_watched()
+    until(lambda: not path.exists() and names(flights))
+    assert watched.agent._flight._watcher.spoilt == 1
+    assert deaths_of(watched) == []
+    snapshots_go_on(watched)
+
+
+def test_links_pipes_and_foreign_files_hang_nobody(make_watched: Make, tmp_path: Path, flights: Path) -> None:
+    link = write(tmp_path / "transport", b"", nonce="0" * 16)
+    link.unlink()
+    secret = tmp_path / "secret"
+    secret.write_text("mine")
+    link.symlink_to(secret)
+    pipe = write(tmp_path / "transport", b"", nonce="1" * 16)
+    pipe.unlink()
+    os.mkfifo(pipe)
+    inner = write(tmp_path / "transport", b"", nonce="2" * 16)
+    inner.unlink()
+    inner.mkdir()
+    (flights / "notes.txt").write_text("not ours")
+    watched = make_watched()
+    until(lambda: watched.agent._flight._watcher.spoilt >= 3)
+    snapshots_go_on(watched)
+    assert secret.read_text() == "mine"
+    assert (flights / "notes.txt").exists()
+    assert not link.is_symlink()
+
+
+def test_a_record_of_a_dead_process_whose_pid_lives_again(make_watched: Make, tmp_path: Path) -> None:
+    """This test's own pid, of a process that began at another time."""
+    ours = {**WHO, "host": "here", "pid": os.getpid(), "ticks": 1, "pid_space": own_pid_space()}
+    write(tmp_path / "transport", data(who=ours, running=[("view", "shop", time.time(), 0.0)]), pid=os.getpid())
+    watched = make_watched()
+    death = death_of(watched, os.getpid())
+    assert death.status is None
+    assert death.flight is not None
+    assert death.flight.running
+
+
+def test_a_parents_note_tells_the_status_where_the_kernel_does_not(make_watched: Make, tmp_path: Path) -> None:
+    write(tmp_path / "transport", data(who={**WHO, "host": "here"}), age=1, nonce="0123456789abcdee")
+    path = write(tmp_path / "transport", data(who={**WHO, "host": "here"}), age=2)
+    where = Folder(tmp_path / "transport")
+    notes.write_status(where, 4711, -9)
+    notes.write_status(where, 4712, -9)
+    assert layout.read(path.read_bytes()).status == -9, "the youngest with that pid"
+    watched = make_watched()
+    until(lambda: len(deaths_of(watched)) == 2)
+    assert {(death.status, death.status_from) for death in deaths_of(watched)} == {(None, ""), (-9, "hook")}
+
+
+@pytest.mark.skipif(not can_mount(), reason="a small disk of its own takes the right to mount one, as root has it")
+def test_a_full_disk_takes_no_record_and_harms_none_that_is_there(tmp_path: Path) -> None:
+    with SmallDisk(tmp_path / "disk", 1, (os.getuid(), os.getgid())) as disk:
+        where = Folder(Path(disk.folder) / "transport")
+        recorder = Recorder(where, JobSlots())
+        name = folder.file_name(1, 1, "0" * 16)
+        with disk.full(), pytest.raises((OSError, TransportUnavailable), match=r"[Nn]o space|free space"):
+            recorder.open(name, WHO)
+        assert names(where.path / "flights") == []
+        assert not recorder.is_open
+        recorder.open(name, WHO)
+        with disk.full():
+            slots = recorder.slots
+            for number in range(100):
+                recorder.second(float(number))
+            assert slots.store[layout.SECONDS_AT :].strip(b"\0"), "writing needs no room any more"
+        recorder.close(remove=True)
+
+
+def test_a_folder_that_cannot_be_written_is_said_once(
+    make_watched: Make, tmp_path: Path, flights: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As on a read-only disk, also for root: the folder's place is taken by a file."""
+    flights.parent.mkdir(mode=0o700)
+    flights.write_text("")
+    watched = make_watched()
+    snapshots_go_on(watched, 5)
+    said = [record.getMessage() for record in caplog.records if "cannot be kept" in record.getMessage()]
+    assert len(said) == 1
+    assert str(flights) in said[0]
+    assert watched.agent._flight.deaths == ()
+    flights.unlink()
+    watched.agent._flight.next_at = 0.0
+    until(lambda: watched.agent._flight._recorder.is_open)
+
+
+def test_a_folder_removed_while_running_is_made_again(make_watched: Make, guest: Start, flights: Path) -> None:
+    watched = make_watched()
+    victim = guest(IN_A_JOB).ready()
+    until(lambda: len(names(flights)) == 2)
+    shutil.rmtree(flights)
+    until(lambda: len(names(flights)) == 2)
+    has_met(watched)
+    victim.kill()
+    flight = death_of(watched, victim.pid).flight
+    assert flight is not None
+    assert [job.name for job in flight.running] == ["shop.reports.export"]
+
+
+def test_a_file_cut_short_is_no_trap_for_those_who_look(make_watched: Make, guest: Start, flights: Path) -> None:
+    watched = make_watched()
+    victim = guest("start()\nready()\n").ready()
+    (path,) = flights.glob(f"*-{victim.pid}-*")
+    victim.kill()
+    if path.exists():
+        with path.open("r+b") as file:
+            file.truncate(100)
+    until(lambda: len(names(flights)) == 1)
+    snapshots_go_on(watched)
+
+
+def test_switched_off_nothing_is_made(make_watched: Make, flights: Path) -> None:
+    watched = make_watched(flight_recorder=False)
+    snapshots_go_on(watched, 5)
+    assert not flights.exists()
+    assert all(report.oom is None and not report.deaths for report in watched.reports)
+
+
+def test_a_name_too_long_for_the_record_is_said_and_leaves_no_file(tmp_path: Path) -> None:
+    recorder = Recorder(Folder(tmp_path / "mw"), JobSlots())
+    with pytest.raises(ValueError, match="room"):
+        recorder.open(folder.file_name(1, 1, "0" * 16), {**WHO, "host": "😀" * 300, "service": "😀" * 300})
+    assert not (tmp_path / "mw").exists()
+
+
+def test_jobs_go_on_when_the_record_is_closed_amid_them(tmp_path: Path) -> None:
+    meter.begin_process(recorded=True)
+    slots = meter.slots()
+    assert slots is not None
+    recorder = Recorder(Folder(tmp_path / "mw"), slots)
+    before = meter.begin("view", "before")
+    recorder.open(folder.file_name(1, 1, WHO["nonce"]), WHO)  # type: ignore[arg-type]
+    within = meter.begin("task", "within")
+    assert before is not None
+    assert within is not None
+    record = recorder.read()
+    assert record is not None
+    assert record.key == KEY
+    assert [job.name for job in record.running] == ["before", "within"]
+    recorder.close(remove=True)
+    within.end()
+    before.end()
+    meter.end_process()
+    assert names(tmp_path / "mw" / "flights") == []
