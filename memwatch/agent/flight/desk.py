@@ -150,7 +150,7 @@ class FlightDesk:
 
     def begin_to_leave(self) -> str:
         """The process ends in an orderly way: why, where that is known."""
-        found = _guard(ending.known) or ""
+        found = _guard(self._recorder.limit_reached) or _guard(ending.known) or ""
         self._guarded(self._recorder.leaving, found)
         return found
 

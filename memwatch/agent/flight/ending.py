@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Any
 
+from memwatch.agent.work import meter
 from memwatch.records.flight import ENDINGS, RECYCLED, STOPPED, TIME_LIMIT
 
 _noted = ""
@@ -17,6 +18,9 @@ def note(ending: str) -> None:
     global _noted  # noqa: PLW0603 - one per process
     if not _noted and ending in ENDINGS:
         _noted = ending
+        slots = meter.slots()
+        if ending == TIME_LIMIT and slots is not None:
+            slots.is_frozen = True
 
 
 def _forget() -> None:

@@ -11,9 +11,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from memwatch.agent.flight.slots import JobSlots
+from memwatch.agent.flight.slots import JobSlots, is_at_limit
 from memwatch.records import MemorySnapshot
-from memwatch.records.flight import ENDINGS, LEAVING, MAX_GROWERS, MAX_SECONDS, STATES, Flight
+from memwatch.records.flight import ENDINGS, LEAVING, MAX_GROWERS, MAX_SECONDS, STATES, TIME_LIMIT, Flight
 from memwatch.sampling.oom import Counters
 from memwatch.transport.flights import folder, layout
 from memwatch.transport.private_folder import Folder
@@ -157,6 +157,12 @@ class Recorder:
             if ending in ENDINGS:
                 self._map[layout.ENDING_AT] = 1 + ENDINGS.index(ending)
             self._map[layout.STATE_AT] = STATES.index(LEAVING)
+
+    def limit_reached(self) -> str:
+        """``time_limit`` where a job runs that is killed about now."""
+        record = self.read()
+        jobs = () if record is None else record.running
+        return TIME_LIMIT if any(is_at_limit(time.time() - job.began, job.limit_s) for job in jobs) else ""
 
     def read(self) -> Flight | None:
         """What it says now. Raises :class:`memwatch.transport.wire.WireError` only where somebody else has written."""

@@ -19,6 +19,11 @@ _KEPT = 1_000
 NO_SLOT = -1
 
 
+def is_at_limit(seconds: float, limit_s: float | None) -> bool:
+    """Whether a job that has taken so long is killed about now: who kills it has begun to count at another moment."""
+    return limit_s is not None and limit_s > 0 and seconds >= max(0.9 * limit_s, limit_s - 1.0)
+
+
 class Slotted(Protocol):
     """What a job must say of itself."""
 
@@ -42,6 +47,8 @@ class JobSlots:
         self._free: MutableSequence[int] = list(range(MAX_RUNNING - 1, -1, -1))
         self._ended = itertools.count()
         self._names: dict[str, bytes] = {}
+        self.is_frozen = False
+        """The process is being ended for what runs now: that stays, although it may end before the process does."""
         self._since_1970 = 0.0
         """When :class:`Clock` was 0."""
         self.set_clock()
@@ -69,11 +76,15 @@ class JobSlots:
             self._write(RUNNING_AT + job.slot * JOB.size, layout.RUNS, job, 0.0)
 
     def end(self, job: Slotted, seconds: float) -> None:
-        """A job has ended."""
-        self._write(RECENT_AT + next(self._ended) % MAX_RECENT * JOB.size, layout.ENDED, job, seconds)
+        """A job has ended. One at its limit is being killed: it stays until the next one takes its slot."""
+        if self.is_frozen:
+            return
         slot, job.slot = job.slot, NO_SLOT
+        if slot == NO_SLOT or not is_at_limit(seconds, job.limit_s):
+            self._write(RECENT_AT + next(self._ended) % MAX_RECENT * JOB.size, layout.ENDED, job, seconds)
+            if slot != NO_SLOT:
+                self.store[RUNNING_AT + slot * JOB.size] = layout.FREE
         if slot != NO_SLOT:
-            self.store[RUNNING_AT + slot * JOB.size] = layout.FREE
             self._free.append(slot)
 
     def _write(self, at: int, state: int, job: Slotted, seconds: float) -> None:

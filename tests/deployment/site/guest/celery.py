@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 from celery import Celery
 from celery.signals import worker_process_init
@@ -16,6 +17,13 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 @app.task(name="guest.work")
 def work() -> None:
     """Nothing, but counted."""
+
+
+@app.task(name="guest.hang")
+def hang(seconds: float) -> None:
+    """Take so long, and say in a file who runs it."""
+    Path(os.environ["GUEST_FOLDER"], "hanging").write_text(str(os.getpid()))
+    time.sleep(seconds)
 
 
 class Kept:

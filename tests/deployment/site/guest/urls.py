@@ -21,6 +21,13 @@ def pid(request: HttpRequest) -> HttpResponse:
     return HttpResponse(str(os.getpid()))
 
 
+def hang(request: HttpRequest) -> HttpResponse:
+    """A view that takes its time, and says in a file who runs it."""
+    Path(os.environ["GUEST_FOLDER"], "hanging").write_text(str(os.getpid()))
+    time.sleep(float(request.GET["seconds"]))
+    return HttpResponse("done")
+
+
 def fork(request: HttpRequest) -> HttpResponse:
     """A forked child that lives for a while and then leaves without a word."""
     child = os.fork()
@@ -83,6 +90,7 @@ def threads(request: HttpRequest) -> JsonResponse:
 
 urlpatterns = [
     path("pid", pid),
+    path("hang", hang, name="hang"),
     path("fork", fork),
     path("run", run),
     path("grow", grow),
