@@ -109,6 +109,8 @@ def families(
     _add_object_counts(made, observation, type_limit)
     _add_leaks(made, observation)
     _add_work(made, observation.work)
+    ended = made.own("process_deaths_total", "Ends of processes that memwatch could explain, by reason.")
+    _add_all(ended, observation.deaths)
     _add_operations(made, observation)
     source = made.own(
         "exporter_source", "Source of the figures: the fleet, a transport, or the exporter's own process."

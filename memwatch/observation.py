@@ -90,6 +90,8 @@ class Observation:
     work: Sequence[ObservedWork] = ()
     leak_detections: Mapping[str, int] | None = dataclasses.field(default_factory=dict)
     """Leaks ever detected by severity; never falls. ``None`` if leaks are not judged."""
+    deaths: Sequence[tuple[Mapping[str, str], int]] = ()
+    """Labels (service and reason) and how many processes ever ended so; never falls."""
     rejected_reports: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """Reports ever refused by reason; never falls."""
     notifications: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)

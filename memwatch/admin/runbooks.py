@@ -96,6 +96,7 @@ OF_ALERTS = {
     Alert.Type.LEAK: LEAK,
     Alert.Type.BASELINE_DRIFT: "MemoryBaselineDriftHigh",
     Alert.Type.JOB_PEAK: "MemwatchJobPeak",
+    Alert.Type.PROCESS_KILLED: "MemwatchProcessKilled",
 }
 """The runbook of each alert."""
 

@@ -126,12 +126,34 @@ class JobView:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class DeathsView:
+    """The processes of a service that were killed or crashed within the last hour, the last one lately."""
+
+    service_id: int
+    service: str
+    in_hour: int
+    reasons: Mapping[str, int]
+    """How many, by reason."""
+    last: Place
+    """The one that ended last."""
+    reason: str
+    """Why that one ended."""
+    sentence: str
+    """The same in words."""
+
+    @property
+    def subject(self) -> str:
+        return f"deaths:{self.service_id}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Fleet:
     """All that is judged in one run."""
 
     processes: tuple[ProcessView, ...] = ()
     leaks: tuple[LeakView, ...] = ()
     jobs: tuple[JobView, ...] = ()
+    deaths: tuple[DeathsView, ...] = ()
     raised: Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
     """Severity of each alert that is raised now, by (type, subject)."""
 

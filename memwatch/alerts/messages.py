@@ -41,6 +41,7 @@ UNITS = {
     "leak": "% growth",
     "baseline_drift": "% above the baseline",
     "job_peak": "% of the limit",
+    "process_killed": "in the last hour",
 }
 """The unit of an alert's value and threshold, by type."""
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from memwatch import thresholds
 from memwatch.alerts.inputs import LIMIT_WORDS, Finding, Fleet, LeakView, ProcessView, leak_subject
 from memwatch.alerts.job_peaks import JobPeakRule
+from memwatch.alerts.process_deaths import ProcessKilledRule
 from memwatch.conf import Settings
 from memwatch.records import SEVERITIES
 from memwatch.thresholds import Crossing
@@ -182,6 +183,7 @@ RULES: tuple[Rule, ...] = (
     LeakRule(),
     DriftRule(),
     JobPeakRule(),
+    ProcessKilledRule(),
 )
 """Every rule, in the order in which their alerts are raised."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.utils import timezone
 
 from memwatch import models
+from memwatch.detection.deaths import REASONS
 from memwatch.detection.outlook import exhausted_at, time_left_s
 from memwatch.models import Leak
 from memwatch.models.functions import Moment
@@ -108,6 +109,7 @@ def observe() -> Observation:
         open_leaks=_open_leaks(labels, services, leaks, now),
         leaking_types=frozenset(leak.object_type for leak in leaks),
         work=_work(now),
+        deaths=_deaths(totals, services.values()),
         leak_detections=_by_label(totals, counters.LEAK_DETECTIONS, "severity"),
         rejected_reports=_by_label(totals, counters.REJECTED, "reason"),
         notifications={
@@ -226,6 +228,14 @@ def _totals() -> Totals:
     for name, labels, value in models.Counter.objects.order_by().values_list("name", "labels", "value"):
         found[name].append((counters.parse_labels(labels), value))
     return found
+
+
+def _deaths(totals: Totals, services: Iterable[str]) -> list[tuple[Mapping[str, str], int]]:
+    """Every reason of each service that lives, with 0: a series that begins with 1 has not risen for Prometheus."""
+    found = Counter({(service, reason): 0 for service in services for reason in REASONS})
+    for labels, value in totals.get(counters.DEATHS, ()):
+        found[labels.get("service", ""), labels.get("reason", "")] += value
+    return [({"service": service, "reason": reason}, value) for (service, reason), value in sorted(found.items())]
 
 
 def _by_label(totals: Totals, name: str, label: str) -> dict[str, int]:

@@ -64,12 +64,19 @@ def _alerts(trigger: Trigger, since: datetime, until: datetime) -> list[Occasion
         Occasion(
             at=row.raised_at,
             service_id=row.service_id,
-            process_id=row.process_id if row.leak is None else row.leak.process_id,
+            process_id=_process_of(row),
             leak_id=row.leak_id,
             why=row.message[:200],
         )
         for row in rows.order_by("-raised_at")[:MOST]
     ]
+
+
+def _process_of(alert: Alert) -> int | None:
+    """The one to record; of a process that was killed, none: any of its service will do."""
+    if alert.type == Alert.Type.PROCESS_KILLED:
+        return None
+    return alert.process_id if alert.leak is None else alert.leak.process_id
 
 
 def _over(trigger: Trigger, since: datetime, until: datetime) -> list[Occasion]:

@@ -14,6 +14,7 @@ from memwatch.conf import Settings
 from memwatch.models import Alert, Leak, Process, Snapshot
 from memwatch.queries.baselines import baselines_of, heap_drift_percent
 from memwatch.queries.snapshot_mapping import megabytes
+from memwatch.services.alert_deaths import process_deaths
 from memwatch.services.alert_jobs import job_peaks
 
 STRETCHES = 4
@@ -76,7 +77,7 @@ def look(settings: Settings, now: datetime) -> Fleet:
         (alert_type, subject): severity
         for alert_type, subject, severity in Alert.objects.raised().values_list("type", "subject", "severity")
     }
-    return Fleet(processes=tuple(views), leaks=_leaks(), jobs=job_peaks(now), raised=raised)
+    return Fleet(processes=tuple(views), leaks=_leaks(), jobs=job_peaks(now), deaths=process_deaths(now), raised=raised)
 
 
 def _leaks() -> tuple[LeakView, ...]:

@@ -23,6 +23,7 @@ from memwatch.alerts import channels
 from memwatch.alerts.delivery import Limits, Outcome, Parcel, deliver
 from memwatch.alerts.inputs import episode_of
 from memwatch.alerts.messages import UNITS
+from memwatch.alerts.process_deaths import FRESH_S
 from memwatch.conf import Settings, get_settings
 from memwatch.models import Alert, Leak, Notification
 from memwatch.queries.counters import ATTEMPTS_FAILED, NOTIFICATIONS_FAILED, NOTIFICATIONS_SENT
@@ -108,6 +109,9 @@ def _summary(alert: Alert, lasted_s: float) -> str:
     if alert.leak is not None:
         said = f"{place}: the leak of {alert.leak.object_type} is over after {formatting.duration(lasted_s)}"
         return f"{said}: {_why_over(alert.leak)}."
+    if alert.type == Alert.Type.PROCESS_KILLED:
+        quiet = formatting.duration(FRESH_S)
+        return f"service {alert.service.name}: no process was killed and none crashed for {quiet}."
     if alert.process is not None and alert.process.ended_at is not None:
         said += f", because the process ended ({alert.process.get_end_reason_display() or 'unknown how'})"
     if alert.worst_value is not None:

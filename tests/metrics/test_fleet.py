@@ -13,6 +13,7 @@ from django.utils import timezone
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
+from memwatch.detection.deaths import REASONS
 from memwatch.metrics.collector import FleetCollector
 from memwatch.models import Leak, Process, WorkName
 from memwatch.observation import Observation
@@ -116,6 +117,16 @@ def test_detections_do_not_fall_when_leaks_are_pruned(fleet: Fleet) -> None:
     found = shown()
     assert found["fogcompute_memory_leak_detections_total", "severity=high"] == 3
     assert found["fogcompute_memory_leak_detections_total", "severity=low"] == 0
+
+
+def test_ends_of_processes_are_shown_by_service_and_reason_before_the_first(fleet: Fleet) -> None:
+    counters.add("memwatch_process_deaths", 3, service="web", reason="oom_process")
+    counters.add("memwatch_process_deaths", 1, service="gone", reason="crash")
+    found = shown()
+    assert found["memwatch_process_deaths_total", "reason=oom_process", "service=web"] == 3
+    assert found["memwatch_process_deaths_total", "reason=crash", "service=gone"] == 1
+    zeros = [key for key, value in found.items() if key[0] == "memwatch_process_deaths_total" and not value]
+    assert len(zeros) == 2 * len(REASONS) - 1, "of web and worker"
 
 
 @pytest.mark.usefixtures("transport_url")

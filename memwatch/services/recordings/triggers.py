@@ -154,8 +154,11 @@ def held_back(trigger: Trigger, occasion: Occasion, history: Sequence[Fired], *,
 
 def _answers(fired: Fired, occasion: Occasion) -> bool:
     same_leak = occasion.leak_id is not None and fired.leak_id == occasion.leak_id
-    same_process = occasion.process_id is not None and fired.process_id == occasion.process_id
-    return (same_leak or (occasion.leak_id is None and same_process)) and fired.at > occasion.at - HOUR
+    if occasion.process_id is None:
+        same_place = fired.service_id == occasion.service_id
+    else:
+        same_place = fired.process_id == occasion.process_id
+    return (same_leak or (occasion.leak_id is None and same_place)) and fired.at > occasion.at - HOUR
 
 
 def _fired(occasion: Occasion) -> Fired:

@@ -9,10 +9,12 @@ import pytest
 from django.utils import timezone
 
 from memwatch.models import Leak, LeakEvent, Process, Recording, Trigger
+from memwatch.services import alerts
 from memwatch.services.recordings import progress, triggers
 from memwatch.transport import Hub
 from tests.api.rows import store_alert, store_leak
 from tests.services.stored import MINUTE, end_process, store_process, store_snapshots
+from tests.services.stored_deaths import store_death
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +49,20 @@ def test_a_leak_that_opens_is_recorded_once(workers: list[Process], now: datetim
     recording = Recording.objects.get()
     assert (recording.trigger, recording.leak, recording.process) == (rule, leak, workers[0])
     assert recording.options["type"] == leak.object_type
+    assert triggers.fire(now + MINUTE, hub=hub) == 0
+
+
+def test_after_a_death_the_largest_process_that_lives_is_recorded_once(
+    workers: list[Process], now: datetime, hub: Hub
+) -> None:
+    for worker, mb in zip(workers, (100, 300), strict=True):
+        store_snapshots(worker, now, now, lambda _minutes, mb=mb: {"rss_kib": mb * 1024})  # type: ignore[misc]
+    store_death(at=now - MINUTE)
+    alerts.check(now)
+    trigger(now, when="alert", alert_type="process_killed", kind="heap_summary")
+    assert triggers.fire(now, hub=hub) == 1
+    assert Recording.objects.get().process == workers[1]
+    Recording.objects.update(state="done")
     assert triggers.fire(now + MINUTE, hub=hub) == 0
 
 
