@@ -103,6 +103,7 @@ def whole_observation() -> Observation:
                 peak_bytes=50_000_000,
             )
         ],
+        deaths=[({"service": "web", "reason": "oom_process"}, 1)],
         notifications={became: {"mailto:ops@example.org": 1} for became in NOTIFICATIONS},
         leak_detections=dict.fromkeys(SEVERITIES, 1),
         rejected_reports={"malformed": 1},

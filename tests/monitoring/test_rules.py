@@ -33,6 +33,7 @@ OWN = {
     "MemwatchJobPeak",
     "MemwatchNoSnapshots",
     "MemwatchNotificationsFailing",
+    "MemwatchProcessKilled",
     "MemwatchReportsDropped",
     "MemwatchSpoolNearlyFull",
 }
