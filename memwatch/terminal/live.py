@@ -18,7 +18,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from memwatch.terminal import work_table
+from memwatch.terminal import death_table, work_table
+from memwatch.terminal.death_table import Deaths
 from memwatch.terminal.table import HEADS, NUMBERS, SORTS, Row, arranged, cells, heading
 from memwatch.terminal.work_table import WorkLine
 
@@ -47,8 +48,11 @@ def keyboard() -> Iterator[Keys]:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
-HELP = "q quit   w work   s sort   / filter   r rss  h heap  o objects  g growth  d drift  l leak  n name"
-WORK_HELP = "q quit   w processes   s sort   / filter   c calls  k kept  b blocks  p peak  t time  n name"
+PROCESSES, WORK, DEATHS = "processes", "work", "deaths"
+HELP = "q quit   w work   x deaths   s sort   / filter   r rss  h heap  o objects  g growth  d drift  l leak  n name"
+WORK_HELP = "q quit   w processes   x deaths   s sort   / filter   c calls  k kept  b blocks  p peak  t time  n name"
+DEATHS_HELP = "q quit   x processes   w work   / filter"
+_PAGES = {"w": WORK, "x": DEATHS}
 _BY_KEY = {"r": "rss", "h": "heap", "o": "objects", "g": "growth", "d": "drift", "l": "leak", "n": ""}
 _WORK_BY_KEY = {"c": "calls", "k": "kept", "b": "blocks", "p": "peak", "t": "time", "n": ""}
 _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
@@ -63,8 +67,8 @@ class View:
     text: str = ""
     typing: bool = False
     over: bool = False
-    work: bool = False
-    """Whether work is shown by name, instead of the processes."""
+    page: str = PROCESSES
+    """What is shown: processes, work by name, or deaths."""
     work_sort: str = "peak"
 
     def press(self, keys: str) -> None:
@@ -89,11 +93,11 @@ class View:
             self.over = True
         elif key == "/":
             self.typing, self.text = True, ""
-        elif key == "w":
-            self.work = not self.work
-        elif self.work:
+        elif key in _PAGES:
+            self.page = PROCESSES if self.page == _PAGES[key] else _PAGES[key]
+        elif self.page == WORK:
             self.work_sort = _sorted_by(key, self.work_sort, _WORK_BY_KEY, work_table.SORTS)
-        else:
+        elif self.page == PROCESSES:
             self.sort = _sorted_by(key, self.sort, _BY_KEY, SORTS)
 
 
@@ -105,27 +109,30 @@ def _sorted_by(key: str, now: str, by_key: Mapping[str, str], sorts: Iterable[st
     return by_key.get(key, now)
 
 
+NO_DEATHS = Deaths()
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
-    """The figures of one moment: of processes or, in the view of work, of names."""
+    """The figures of one moment: of processes, of names of work, or of deaths."""
 
     now: datetime
     zone: str
     processes: Sequence[Row] = ()
     work: Sequence[WorkLine] = ()
+    deaths: Deaths = NO_DEATHS
 
 
-def show(read: Callable[[bool], Reading], view: View, *, interval_s: float) -> None:
+def show(read: Callable[[str], Reading], view: View, *, interval_s: float) -> None:
     """Draw the table every ``interval_s`` seconds and after each key, until it is left with ``q`` or Ctrl-C."""
     console = Console()
     with keyboard() as keys, Live(console=console, screen=True, auto_refresh=False) as live:
         while not view.over:
-            work = view.work
-            reading = read(work)
+            page = view.page
+            reading = read(page)
             until = time.monotonic() + interval_s
-            while not view.over and view.work == work:
-                page = _work_page if work else _page
-                live.update(page(reading, view, console.height), refresh=True)
+            while not view.over and view.page == page:
+                live.update(_DRAWN[page](reading, view, console.height), refresh=True)
                 if not _pressed(keys, view, until):
                     break
 
@@ -158,6 +165,24 @@ def _work_page(reading: Reading, view: View, height: int) -> Group:
     empty = [Text("No view, task or command has ended within the last hour.")] if not found else []
     head = work_table.heading(found, shown, reading.now, reading.zone)
     return Group(Text(head, style="bold"), _order(view.work_sort, view, WORK_HELP), table, *empty)
+
+
+def _deaths_page(reading: Reading, view: View, height: int) -> Group:
+    found = reading.deaths
+    shown = death_table.arranged(found.lines, service=view.service, text=view.text)
+    table = _table(death_table.HEADS, death_table.NUMBERS)
+    for line in shown[: max(1, height - 4)]:
+        table.add_row(*map(Text, death_table.cells(line, reading.now)))
+    empty = [Text("No process was killed, crashed or vanished within the last week.")] if not found.total else []
+    head = death_table.heading(found, shown, reading.now, reading.zone)
+    return Group(Text(head, style="bold"), _order("time", view, DEATHS_HELP), table, *empty)
+
+
+_DRAWN: Mapping[str, Callable[[Reading, View, int], Group]] = {
+    PROCESSES: _page,
+    WORK: _work_page,
+    DEATHS: _deaths_page,
+}
 
 
 def _table(heads: Sequence[str], numbers: frozenset[str]) -> Table:

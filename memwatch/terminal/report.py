@@ -16,13 +16,16 @@ from memwatch.models import Leak
 from memwatch.queries.leak_work import explanation_of
 from memwatch.queries.processes.lookup import services_of_alive
 from memwatch.records import SEVERITIES
-from memwatch.terminal import work_table
+from memwatch.terminal import death_table, work_table
+from memwatch.terminal.death_table import DeathLine, Deaths
 from memwatch.terminal.work_table import WorkLine
 
 MOST_NAMED = 8
 MOST_WORK = 5
 """Names of work in each list."""
 WORK_SINCE = timedelta(days=1)
+MOST_DEATHS = 10
+"""The last ones, whose sentences are given."""
 MIN_MEASURED = 10
 """Fewer measured calls than this do not say what a call keeps."""
 
@@ -47,6 +50,9 @@ class LeakFacts:
     """Label and text."""
 
 
+NO_DEATHS = Deaths()
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
     """Leaks, the worst first, and the fleet that they are of."""
@@ -58,6 +64,8 @@ class Report:
     leaks: tuple[LeakFacts, ...]
     work: Mapping[str, tuple[WorkLine, ...]] = dataclasses.field(default_factory=dict)
     """The views, tasks and commands that kept most in a call of the last day, and those with the highest peaks."""
+    deaths: Deaths = NO_DEATHS
+    """The last processes that were killed, crashed or vanished within the last week, and how many there were."""
 
     @property
     def title(self) -> str:
@@ -66,7 +74,7 @@ class Report:
         return f"{found} in {self.processes} processes of {len(self.services)} services"
 
 
-def report(leaks: Iterable[Leak], now: datetime, work: Sequence[WorkLine] = ()) -> Report:
+def report(leaks: Iterable[Leak], now: datetime, work: Sequence[WorkLine] = (), deaths: Deaths = NO_DEATHS) -> Report:
     """The leaks of the report; load the rows with ``service`` and ``process__service``."""
     worst_first = sorted(leaks, key=lambda leak: (-SEVERITIES.index(leak.severity), leak.service.name, leak.pk))
     services = services_of_alive()
@@ -76,12 +84,18 @@ def report(leaks: Iterable[Leak], now: datetime, work: Sequence[WorkLine] = ()) 
         services=tuple(dict.fromkeys(services)),
         leaks=tuple(_facts(leak, now) for leak in worst_first),
         work=_work(work),
+        deaths=deaths,
     )
 
 
 def work_of(now: datetime, service: str | None = None) -> list[WorkLine]:
     """The work of the last day, of one service or of all."""
     return work_table.lines(now, now - WORK_SINCE, service or "")
+
+
+def deaths_of(now: datetime, service: str | None = None) -> Deaths:
+    """Those of the last week, of one service or of all."""
+    return death_table.rows(now, service or "", MOST_DEATHS)
 
 
 def _work(lines: Sequence[WorkLine]) -> dict[str, tuple[WorkLine, ...]]:
@@ -141,9 +155,32 @@ def as_text(made: Report) -> str:
         lines += [_head(leak), *([f"  {leak.verdict}"] if leak.verdict else [])]
         lines += [f"  {label}: {text}" for label, text in leak.facts]
         lines.append("")
+    if made.deaths.total:
+        lines += [
+            deaths_title(made.deaths),
+            *(f"  {death_head(line)}: {death_said(line)}" for line in made.deaths.lines),
+        ]
+        lines.append("")
     for name, found in made.work.items():
         lines += [WORK_TITLES[name], *(f"  {work_head(line)}: {work_said(name, line)}" for line in found), ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def deaths_title(found: Deaths) -> str:
+    """How many, and how many are given."""
+    given = f" (the last {len(found.lines)})" if len(found.lines) < found.total else ""
+    return f"Deaths: {formatting.count(found.total)} in the last week{given}"
+
+
+def death_head(line: DeathLine) -> str:
+    """Which process, and when."""
+    return f"{formatting.exact(line.at)} {line.process}"
+
+
+def death_said(line: DeathLine) -> str:
+    """Why, and whether its job has been there before."""
+    said = line.sentence or f"{line.reason[0].upper()}{line.reason[1:]}."
+    return f"{said} {line.earlier}." if line.earlier else said
 
 
 WORK_TITLES = {
@@ -176,6 +213,10 @@ def as_markdown(made: Report) -> str:
             lines += [_markdown(leak.verdict), ""]
         lines += [f"- **{label}**: {_markdown(text)}" for label, text in leak.facts]
         lines.append("")
+    if made.deaths.total:
+        lines += [f"## {deaths_title(made.deaths)}", ""]
+        lines += [f"- **{_markdown(death_head(line))}**: {_markdown(death_said(line))}" for line in made.deaths.lines]
+        lines.append("")
     for name, found in made.work.items():
         lines += [f"## {_markdown(WORK_TITLES[name])}", ""]
         lines += [f"- **{_markdown(work_head(line))}**: {_markdown(work_said(name, line))}" for line in found]
@@ -188,6 +229,8 @@ def as_json(made: Report) -> str:
     value = dataclasses.asdict(made)
     for leak in value["leaks"]:
         leak["facts"] = dict(leak["facts"])
+    for line in value["deaths"]["lines"]:
+        line["at"] = line["at"].isoformat(timespec="seconds")
     return json.dumps(value, indent=2) + "\n"
 
 
@@ -198,6 +241,8 @@ def as_html(made: Report) -> str:
         {
             "report": made,
             "heads": list(zip(made.leaks, map(_head, made.leaks), strict=True)),
+            "deaths_title": deaths_title(made.deaths) if made.deaths.total else "",
+            "deaths": [(death_head(line), death_said(line)) for line in made.deaths.lines],
             "work": [
                 (WORK_TITLES[name], [(work_head(line), work_said(name, line)) for line in found])
                 for name, found in made.work.items()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from django.utils import timezone
 from memwatch.models import Leak
 from tests.api.rows import store_leak
 from tests.services.stored import store_process
+from tests.services.stored_deaths import store_death
 from tests.services.stored_work import figures, store_work
 from tests.terminal.conftest import Ran
 
@@ -132,3 +134,28 @@ def test_a_leak_names_the_work_that_explains_it(run: Callable[..., Ran], db: Non
     evidence = {"work": {"culprits": [], "remark": "", "sentence": "shop.tasks.sync: 2 objects a call."}}
     store_leak(store_process(), evidence=evidence)
     assert "  work: shop.tasks.sync: 2 objects a call.\n" in run("memwatch_report").out
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html", "json"])
+def test_deaths_of_the_last_week_are_told_with_what_was_running(run: Callable[..., Ran], db: None, form: str) -> None:
+    now = timezone.now()
+    for minutes in range(12):
+        store_death("web", at=now - timedelta(minutes=minutes))
+    store_death("worker", "recycled", at=now)
+    store_death("web", at=now - timedelta(days=8))
+    said = run("memwatch_report", "--format", form).out
+    if form == "json":
+        found = json.loads(said)["deaths"]
+        assert (found["total"], len(found["lines"])) == (12, 10)
+        assert found["lines"][0]["at"] == now.isoformat(timespec="seconds")
+        return
+    assert "Deaths: 12 in the last week (the last 10)" in said
+    assert said.count("The kernel killed it because memory ran out. It had 498 MB of 512 MB.") == 10
+    assert said.count("was running in 12 of 12 deaths of the last week.") == 10
+
+
+def test_without_deaths_nothing_is_said_of_them(run: Callable[..., Ran], leaks: list[Leak]) -> None:
+    store_death("web", at=timezone.now())
+    assert "Deaths" not in run("memwatch_report", "--service", "worker").out
+    assert "Deaths" not in run("memwatch_report", str(leaks[0].pk)).out
+    assert "Deaths: 1 in the last week\n" in run("memwatch_report").out

@@ -15,11 +15,12 @@ from django.utils import timezone
 
 from memwatch.models import Process
 from memwatch.queries.trends import growth_mb_per_hour
-from memwatch.terminal import work_table
+from memwatch.terminal import death_table, work_table
 from memwatch.terminal.live import View
 from memwatch.terminal.table import arranged, rows
 from tests.api.rows import store_leak
 from tests.services.stored import MINUTE, NOON, growing, store_process, store_snapshots
+from tests.services.stored_deaths import store_death
 from tests.services.stored_work import figures, store_work
 from tests.terminal.conftest import Ran
 
@@ -131,7 +132,7 @@ def test_a_key_shows_work_and_others_sort_it(work: None) -> None:
         return [line.name for line in work_table.arranged(found, sort=view.work_sort, text=view.text)]
 
     view.press("w")
-    assert view.work
+    assert view.page == "work"
     assert shown() == ["shop.tasks.report", "shop.tasks.sync", "orders:list"]
     view.press("c")
     assert shown()[0] == "orders:list"
@@ -142,7 +143,37 @@ def test_a_key_shows_work_and_others_sort_it(work: None) -> None:
     view.press("/view\r")
     assert shown() == ["orders:list"]
     view.press("w")
-    assert (view.work, view.sort) == (False, "rss")
+    assert (view.page, view.sort) == ("processes", "rss")
+
+
+def test_deaths_are_a_line_each_the_last_one_first(run: Callable[..., Ran], fleet: None) -> None:
+    now = timezone.now()
+    store_death("web", "crash", at=now - 90 * MINUTE, job="")
+    store_death("worker", at=now - 3 * MINUTE)
+    store_death("worker", "recycled", at=now)
+    store_death("worker", at=now - 8 * 24 * 60 * MINUTE)
+    lines = run("memwatch_top", "--deaths", "--once").out.splitlines()
+    assert lines[0].endswith("2 deaths in the last week")
+    assert lines[1].split() == ["ENDED", "PROCESS", "REASON", "JOB", "FOR", "RSS", "LIMIT"]
+    assert lines[2].startswith("3 min ago")
+    assert "out of memory, killed by the kernel  shop.sync  34.0 s  498.0 MB  512.0 MB" in lines[2]
+    assert "crashed" in lines[3]
+    assert run("memwatch_top", "--deaths", "--once", "--service", "web").out.count("ago") == 1
+
+
+def test_a_key_shows_deaths_and_the_filter_finds_their_jobs(fleet: None) -> None:
+    now = timezone.now()
+    store_death("web", "crash", at=now)
+    store_death("worker", at=now, job="shop.report")
+    view = View(sort="rss", service="")
+    view.press("x/report\r")
+    assert view.page == "deaths"
+    shown = death_table.arranged(death_table.rows(now).lines, text=view.text)
+    assert [line.service for line in shown] == ["worker"]
+    view.press("w")
+    assert view.page == "work"
+    view.press("xx")
+    assert (view.page, view.sort) == ("processes", "rss")
 
 
 def test_the_live_table_is_left_with_q_and_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:

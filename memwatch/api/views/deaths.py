@@ -26,7 +26,7 @@ class DeathView(ApiView):
 
     @documented(summary="Processes that were killed, crashed or vanished", responses=DeathSerializer(many=True))
     def list(self, request: Request, **_kwargs: Any) -> Response:
-        """Why each process ended, the last one first, with what it was doing and what had filled it."""
+        """Why each ended, the last one first, with what it was doing. With `reason`, ends that were meant as well."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
         rows = deaths.deaths_of(page, timezone.now())
         return self.get_paginated_response(self.get_serializer(rows, many=True).data)

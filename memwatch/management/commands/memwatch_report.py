@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from memwatch.models import Leak
 from memwatch.records import SEVERITIES
-from memwatch.terminal.report import FORMATS, report, work_of, worst
+from memwatch.terminal.report import FORMATS, deaths_of, report, work_of, worst
 from memwatch.terminal.selection import TablesCommand
 
 FOUND = 2
@@ -19,18 +19,19 @@ FOUND = 2
 
 class Command(TablesCommand):
     help = (
-        "Reports the open and acknowledged leaks, the most severe first, and the views, tasks and commands of the last "
-        "day that keep most memory or have the highest peaks. "
+        "Reports the open and acknowledged leaks, the most severe first, the processes that were killed, crashed or "
+        "vanished within the last week, and the views, tasks and commands of the last day that keep most memory or "
+        "have the highest peaks. "
         "Examples: memwatch_report; memwatch_report --format markdown --service web; "
         "memwatch_report --format html --output leaks.html; memwatch_report --fail-on high (for a pipeline). "
         f"Exit code: 0; {FOUND} with --fail-on if a leak is that severe."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("leaks", nargs="*", type=int, metavar="ID", help="only these leaks, in any state; no work")
+        parser.add_argument("leaks", nargs="*", type=int, metavar="ID", help="only these leaks, in any state")
         parser.add_argument("--format", choices=sorted(FORMATS), default="text", help="default: %(default)s")
         parser.add_argument("--output", type=Path, metavar="FILE", help="write to this file instead of printing")
-        parser.add_argument("--service", help="only leaks and work of this service")
+        parser.add_argument("--service", help="only this service")
         parser.add_argument("--all", action="store_true", help="include snoozed, suppressed and resolved leaks")
         parser.add_argument(
             "--fail-on", choices=SEVERITIES, metavar="SEVERITY", help="fail if a leak is at least this severe"
@@ -38,8 +39,11 @@ class Command(TablesCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         now = timezone.now()
-        work = [] if options["leaks"] else work_of(now, options["service"])
-        made = report(self._chosen(options), now, work)
+        leaks = self._chosen(options)
+        if options["leaks"]:
+            made = report(leaks, now)
+        else:
+            made = report(leaks, now, work_of(now, options["service"]), deaths_of(now, options["service"]))
         text = FORMATS[options["format"]](made)
         if options["output"] is None:
             self.stdout.write(text, ending="")

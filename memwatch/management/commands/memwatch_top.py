@@ -11,7 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import close_old_connections
 from django.utils import timezone
 
-from memwatch.terminal import work_table
+from memwatch.terminal import death_table, work_table
 from memwatch.terminal.selection import TablesCommand
 from memwatch.terminal.table import SORTS, arranged, cells, heading, plain, rows
 
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 class Command(TablesCommand):
     help = (
         "Shows every process with its memory, growth, drift and worst leak as a live table; keys sort and filter it, "
-        "and w shows views, tasks and commands by name: calls an hour, memory kept by a call, peaks, time. "
+        "w shows views, tasks and commands by name: calls an hour, memory kept by a call, peaks, time, "
+        "and x the processes that were killed, crashed or vanished within the last week. "
         "If the output is not a terminal, it prints plain lines once. "
         "Examples: memwatch_top; memwatch_top --sort growth --service web; memwatch_top --once | head; "
-        "memwatch_top --work --once. "
+        "memwatch_top --work --once; memwatch_top --deaths --once. "
         "Exit code: 0; 1 if no process is watched."
     )
 
@@ -42,6 +43,7 @@ class Command(TablesCommand):
             help="seconds between two updates (default: %(default)s)",
         )
         parser.add_argument("--work", action="store_true", help="show work by name, the highest peak first")
+        parser.add_argument("--deaths", action="store_true", help="show deaths of the last week, the last one first")
         parser.add_argument("--once", action="store_true", help="print one table and exit")
         parser.add_argument("--plain", action="store_true", help="print plain lines repeatedly, also on a terminal")
 
@@ -58,19 +60,22 @@ class Command(TablesCommand):
 
     def _live(self, options: dict[str, Any]) -> None:
         try:
-            from memwatch.terminal.live import Reading, View, show  # noqa: PLC0415 - rich is an extra
+            from memwatch.terminal.live import DEATHS, PROCESSES, WORK, Reading, View, show  # noqa: PLC0415 - rich is an extra
         except ImportError:
             self.stderr.write('The live table needs rich: pip install "memwatch[django]". Here is the plain one.')
             self._stream(options)
             return
 
-        def read(work: bool) -> Reading:
+        def read(page: str) -> Reading:
             now, local, zone = _moment()
-            if work:
+            if page == DEATHS:
+                return Reading(now=local, zone=zone, deaths=death_table.rows(now, options["service"]))
+            if page == WORK:
                 return Reading(now=local, zone=zone, work=work_table.rows(now))
             return Reading(now=local, zone=zone, processes=rows(now))
 
-        view = View(sort=options["sort"], service=options["service"], work=options["work"])
+        page = DEATHS if options["deaths"] else WORK if options["work"] else PROCESSES
+        view = View(sort=options["sort"], service=options["service"], page=page)
         try:
             show(read, view, interval_s=options["interval"])
         except KeyboardInterrupt:
@@ -86,6 +91,13 @@ class Command(TablesCommand):
 
     def _print(self, options: dict[str, Any]) -> None:
         now, local, zone = _moment()
+        if options["deaths"]:
+            ended = death_table.rows(now, options["service"])
+            self.stdout.write(death_table.heading(ended, ended.lines, local, zone))
+            table = [death_table.cells(line, local) for line in ended.lines]
+            self.stdout.write("\n".join(plain(table, death_table.HEADS, death_table.NUMBERS)))
+            self.stdout.flush()
+            return
         if options["work"]:
             names = work_table.rows(now)
             listed = work_table.arranged(names, sort="peak", service=options["service"])
