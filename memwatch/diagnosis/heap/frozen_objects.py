@@ -25,9 +25,17 @@ from memwatch.sampling.type_names import clean
 
 STEPS = 3
 MOST = 2_000_000
+LEAST_FROZEN = 1_000
+"""CPython 3.12 sets some hundred tuples of its own apart when it starts; ``gc.freeze()`` sets thousands apart."""
 
 _ATOMS = frozenset(map(id, (str, bytes, int, float, complex, bool, type(None))))
 """They refer to nothing, and no recording asks for them."""
+
+
+def frozen_by_program() -> int:
+    """How many objects the program has set apart with ``gc.freeze()``."""
+    count = gc.get_freeze_count()
+    return count if count >= LEAST_FROZEN else 0
 
 
 def _is_plain() -> Iterator[bool]:

@@ -118,7 +118,7 @@ class _Search:
         ways = {instance: climbed.ways(instance) for instance in sample}
         holder = yield from self._holder(climbed, ways, container, meter)
         samples = (yield from self._values(sample, meter)) if self._asked.values else ()
-        if frozen := gc.get_freeze_count():
+        if frozen := frozen_objects.frozen_by_program():
             self._notes.append(
                 f"{frozen:,} objects are frozen (gc.freeze): of them those are seen that modules lead to "
                 f"in {frozen_objects.STEPS} steps."
@@ -260,7 +260,7 @@ class _Climb:
         """Search the heap, then the frozen objects (``gc.freeze``), if there are any."""
         yield from walk.walk(self._host, self._meter, gather, parts=walk.SEARCH_PARTS, turns=big.turns)
         yield 0.0
-        if gc.get_freeze_count():
+        if frozen_objects.frozen_by_program():
             yield from walk.walk_frozen(self._host, self._meter, gather, turns=big.turns, big=self._big)
 
     def _take(self, item: Any, wanted: frozenset[int], modules: dict[int, str]) -> list[int]:
