@@ -29,6 +29,7 @@
 #include <Python.h>
 
 #include <pthread.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,11 +193,35 @@ is_list_head(Collector *collector, PyGC_Head *g)
 
 #define LISTS 4
 
+/* Where the generations lie in the collector's state, in bytes. Newer releases of 3.13 align them less than older ones:
+   compiled with the headers of one release, they are 4 bytes off in another. So it is seen at run time. */
+static Py_ssize_t generations_at = offsetof(Collector, generations);
+#define MOVED_AT_MOST 4
+
+static struct gc_generation *
+generation_of(Collector *collector, int number)
+{
+    return (struct gc_generation *)((char *)collector + generations_at) + number;
+}
+
+/* By a new object: it is the last one of the youngest list, so the list's head is next. */
+static int
+find_generations(Collector *collector, PyObject *made)
+{
+    Py_ssize_t at = (char *)next_of(head_of(made)) - (char *)collector;
+    Py_ssize_t moved = at - (Py_ssize_t)offsetof(Collector, generations);
+    if (moved < -MOVED_AT_MOST || moved > MOVED_AT_MOST) {
+        return 0;
+    }
+    generations_at = at;
+    return 1;
+}
+
 static PyGC_Head *
 list_head(Collector *collector, int number)
 {
     /* Oldest first: what grows older during the walk joins a list that is still to be walked, at its end. */
-    return number == 0 ? &collector->permanent_generation.head : &collector->generations[LISTS - 1 - number].head;
+    return number == 0 ? &collector->permanent_generation.head : &generation_of(collector, LISTS - 1 - number)->head;
 }
 
 /* How many collections of a generation there were so far. From 3.15 on the collector keeps the figures of the last
@@ -1140,7 +1165,7 @@ thresholds_differ(Collector *collector)
     PyObject *told = told_by_gc("get_threshold");
     int differ = 0;
     for (int i = 0; told != NULL && i < NUM_GENERATIONS && i < PyTuple_GET_SIZE(told); i++) {
-        differ |= PyLong_AsLong(PyTuple_GET_ITEM(told, i)) != collector->generations[i].threshold;
+        differ |= PyLong_AsLong(PyTuple_GET_ITEM(told, i)) != generation_of(collector, i)->threshold;
     }
     Py_XDECREF(told);
     return differ;
@@ -1207,7 +1232,7 @@ difference(State *state)
     if (made == NULL) {
         reason = "there is no memory";
     }
-    else if (next_of(head_of(made)) != list_head(collector, LISTS - 1)) {
+    else if (!find_generations(collector, made)) {
         reason = "the collector's lists are not where they are expected";
     }
     else if (thresholds_differ(collector)) {
