@@ -144,6 +144,7 @@ struct Walk {
     Py_ssize_t chunks, restarts;
     int disturbed; /* the lists have another order now */
     int lost;      /* a lane ended elsewhere than it was to */
+    int frozen;    /* the permanent generation has been walked and has objects */
 };
 
 typedef enum { GO_ON, GIVEN_UP, STOPPED, COLLECTING, NO_MEMORY } Outcome;
@@ -739,11 +740,19 @@ place_bookmarks(Walk *walk)
     }
 }
 
+/* Whether gc.unfreeze() has put what is counted already into the list that is being walked. */
+static int
+is_thawed(Walk *walk, int number)
+{
+    PyGC_Head *permanent = list_head(walk->collector, 0);
+    return number == 1 && walk->frozen && next_of(permanent) == permanent;
+}
+
 /* What has come between, in other threads, since the walk of list `number` began. */
 static Outcome
 look_round(Walk *walk, int number, Py_ssize_t collections_before)
 {
-    if (collections(walk->collector, number) != collections_before) {
+    if (collections(walk->collector, number) != collections_before || is_thawed(walk, number)) {
         walk->disturbed = 1; /* the order is another one: some would be counted twice, others missed */
     }
     if (walk->held_at - walk->began_at > GIVE_UP_AFTER_NS) {
@@ -912,6 +921,10 @@ walk_all(Walk *walk)
         Outcome outcome = walk_list(walk, number);
         for (int i = 0; i < BOOKMARKS; i++) {
             PyObject_GC_UnTrack(*bookmark_of(walk, i));
+        }
+        if (number == 0) {
+            PyGC_Head *permanent = list_head(walk->collector, 0);
+            walk->frozen = next_of(permanent) != permanent;
         }
         if (outcome == GIVEN_UP && walk->restarts < RESTARTS) {
             begin_again(walk);

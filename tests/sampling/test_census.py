@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -55,6 +56,7 @@ def census_of(names: TypeNames) -> Census:
 def test_counts_are_exact() -> None:
     names = TypeNames()
     kept = [Quote() for _ in range(1234)]
+    gc.unfreeze()  # CPython 3.12 itself has frozen some tuples, which the walk counts and gc.get_objects() leaves out
     gc.collect()
     before = len(gc.get_objects())
     census = census_of(names)
@@ -152,11 +154,11 @@ def test_an_idle_process_gives_the_same_census_again() -> None:
         census_of(names)
     gc.collect()
     first = census_of(names)
-    total, counts = first.total, first.counts
+    total, counts = first.total, json.dumps(first.counts)  # a dict of ours would be an object more from 3.14 on
     del first  # with the containers that it has seen
     second = census_of(names)
     assert second.total == total
-    assert second.counts == counts
+    assert second.counts == json.loads(counts)
 
 
 def test_no_destructor_runs_in_the_counting_thread() -> None:
