@@ -170,6 +170,7 @@ class NativeThread:
 
     def stop(self, timeout_s: float) -> bool:
         """Tell the thread to end for good; whether it did within ``timeout_s``."""
+        deadline = time.monotonic() + timeout_s
         self.stopping = True
         if not self._running:
             return True
@@ -179,6 +180,7 @@ class NativeThread:
         ended = self._ended
         if ended.acquire(timeout=timeout_s):
             ended.release()
+            _wait_until_gone(self._tid, deadline)
             return True
         return False
 
