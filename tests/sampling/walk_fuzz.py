@@ -65,8 +65,8 @@ class Slow(Node):
 class Fuzz:
     """Threads that do harm until time is over, and the walks between them."""
 
-    def __init__(self, walk: ModuleType, path: str, seed: int) -> None:
-        self.walk, self.path, self.seed = walk, path, seed
+    def __init__(self, walk: ModuleType, seed: int) -> None:
+        self.walk, self.seed = walk, seed
         self.interpreters = seed % 2 == 0
         """Sub-interpreters, or forks and tracemalloc: CPython itself does not bear both."""
         self.over = threading.Event()
@@ -201,8 +201,8 @@ class Fuzz:
                 other: Any = importlib.import_module(name)
                 break
         code = f"import sys; sys.path[:] = {sys.path!r}\nfrom importlib import util\n"
-        code += f"path, name = {self.path!r}, 'memwatch.sampling._heap_walk'\n"
-        code += "spec = util.spec_from_file_location(name, path) if path else util.find_spec(name)\n"
+        # By its file: the package imports modules that an interpreter with a lock of its own refuses.
+        code += f"spec = util.spec_from_file_location('memwatch.sampling._heap_walk', {self.walk.__file__!r})\n"
         code += "walk = util.module_from_spec(spec)\nspec.loader.exec_module(walk)\n"
         code += "[walk.walk(20, 20, 0.0) for _ in range(3)]\n"
         interpreter = other.create()
@@ -281,7 +281,7 @@ def main() -> int:
     parser.add_argument("--without", nargs="*", default=[])
     options = parser.parse_args()
     faulthandler.enable()
-    return Fuzz(load(options.module), options.module, options.seed).run(options.seconds, options.without)
+    return Fuzz(load(options.module), options.seed).run(options.seconds, options.without)
 
 
 if __name__ == "__main__":
