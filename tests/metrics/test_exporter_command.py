@@ -28,7 +28,7 @@ Exporter = tuple["subprocess.Popen[str]", int]
 def environment(tmp_path: Path) -> dict[str, str]:
     """A deployment of its own: SQLite and spool in the test's folder."""
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
         "DJANGO_SETTINGS_MODULE": "project.settings",
         "MEMWATCH_VAR": str(tmp_path / "var"),
         "MEMWATCH_TRANSPORT": f"local://{tmp_path}/transport",

@@ -59,6 +59,7 @@ class Command(BaseCommand):
         refresher.start()
         shown = f"[{options['address']}]" if ":" in options["address"] else options["address"] or "0.0.0.0"  # noqa: S104
         self.stdout.write(f"memwatch exporter: http://{shown}:{server.port}/metrics")
+        self.stdout.flush()  # what reads the log is to see it now
         told_to_stop.recv(1)
         refresher.stop()
         server.stop()
