@@ -3,7 +3,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 VENV = .venv/bin
 export DJANGO_SETTINGS_MODULE ?= project.settings
 
-.PHONY: run demo test test-sites matrix soak bench bench-leaks bench-fleet bench-sites bench-work lint docs reference changelog wheel lock screenshots clean
+.PHONY: run demo test test-sites matrix soak bench bench-leaks bench-fleet bench-sites bench-work bench-deaths lint docs reference changelog wheel lock screenshots clean
 
 run: .venv/.installed
 	@exec $(VENV)/python manage.py run_stack
@@ -60,6 +60,10 @@ bench-sites: .venv/.installed-dev
 # Which view or task leaks, over real servers, e.g. make bench-work PARTS=peaks; all of it takes an hour.
 bench-work: .venv/.installed-dev
 	$(VENV)/python -m benchmarks.work $(PARTS)
+
+# What is said of processes that end, over real servers and memory cgroups; half an hour.
+bench-deaths: .venv/.installed-dev
+	$(VENV)/python -m benchmarks.deaths $(HALF:%=--half=%)
 
 # The documentation as a site, in docs/_build.
 docs: .venv/.installed-dev
