@@ -41,14 +41,15 @@ def whole(chosen: argparse.Namespace) -> bool:
     where = cgroup.place()
     version = where[0] if where is not None else None
     say(f"memory cgroups: version {version}" if version else "no memory cgroup can be made here; prlimit alone")
-    wanted, left_out = [], []
+    wanted: list[Program] = []
+    left_out: list[str] = []
     for program in PROGRAMS.values():
         if chosen.half in (None, program.half) and (not chosen.only or program.name in chosen.only):
             why = cannot(program, version)
             left_out += [f"{program.name}: {why}"] if why else []
             wanted += [] if why else [program]
     outcomes: list[dict[str, Any]] = []
-    failed = []
+    failed: list[str] = []
     for program, outcome in _all_run(wanted, chosen.at_once):
         done = f"{len(outcomes) + len(failed) + 1} of {len(wanted)}: {program.name}"
         if outcome is None:

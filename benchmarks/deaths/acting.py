@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import time
+from collections.abc import Callable
 
 from benchmarks.deaths.cgroup import Group
 from benchmarks.deaths.program import (
@@ -131,7 +132,7 @@ class Stage:
         if step.to == "forked":
             until(lambda: self._noted("forked"), within_s=BEGIN_S, seen=self.seen)
         alive = self._watch.alive()
-        return {
+        chosen: dict[str, Callable[[], list[Seen]]] = {
             "main": lambda: self.mains()[-1:],
             "child": lambda: self.children()[: step.count],
             "children": self.children,
@@ -139,7 +140,8 @@ class Stage:
             "doer": lambda: [seen for seen in alive if seen.inner_pid == self._doers()[-1]],
             "forked": lambda: [seen for seen in alive if seen.inner_pid == self._noted("forked")[-1]],
             "all": lambda: alive,
-        }[step.to]()
+        }
+        return chosen[step.to]()
 
     def neighbour(self, step: Neighbour) -> None:
         """It ends by itself, by the kernel, or when the kernel has killed another."""

@@ -15,8 +15,18 @@ HALVES = ("tuning", "scoring")
 OOM = ("oom_process", "oom_container")
 STOPPED = ("stopped", "goodbye")
 """A process that said goodbye and one that did not: both were asked to end."""
+KERNEL = ("oom_process",)
+"""The kernel has killed this one alone."""
+UNSEEN = ("sigkill", "unknown")
+"""Where all who could have seen it ended as well."""
+GONE = ("host_gone", *UNSEEN)
 IDLE = ""
 """The job of a process that ran none."""
+
+LIMIT_MB, MUCH = 480.0, 700.0
+"""What the server's memory cgroup may take, and more than that."""
+LONG = 100.0
+"""Seconds: a job that is not done when it ends."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

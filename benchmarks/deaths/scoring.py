@@ -25,7 +25,8 @@ def is_reason_right(program: Program, outcome: Mapping[str, Any]) -> bool:
 
 def is_right(end: End, said: Mapping[str, Any]) -> bool:
     """Whether the reason of one process is right."""
-    return said["reason"] in end.right or (end.may_lack and said["reason"] is None)
+    reason = said["reason"]
+    return reason in end.right if reason is not None else end.may_lack
 
 
 def has_job(program: Program) -> bool:
