@@ -186,6 +186,8 @@ def main() -> int:
     chosen = parser.parse_args()
     # What was started is stopped by the context managers, also where this is killed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A shell that starts this in the background has it ignored, and so would the servers.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="memwatch-bench-", ignore_cleanup_errors=True) as folder:
         try:
             found = judged(PROGRAMS[chosen.program], Path(folder), cgroup.place(), rehearse=chosen.rehearse)

@@ -25,7 +25,7 @@ def is_reason_right(program: Program, outcome: Mapping[str, Any]) -> bool:
 
 def is_right(end: End, said: Mapping[str, Any]) -> bool:
     """Whether the reason of one process is right."""
-    reason = said["reason"]
+    reason: str | None = said["reason"]
     return reason in end.right if reason is not None else end.may_lack
 
 
