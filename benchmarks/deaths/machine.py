@@ -1,7 +1,8 @@
 """The programs in a virtual machine with another kernel: ``python -m benchmarks.deaths.machine KERNEL MODULES …``.
 
 So are cgroups of version 2 tested on a machine that has version 1, and kernels before 6.15, which do not say how a
-process ended that is no child. The machine sees this one's files, and writes to memory. Without KVM it is emulated and slow.
+process ended that is no child. The machine sees this one's files, and writes to memory. Without KVM it
+is emulated and slow.
 """
 
 from __future__ import annotations

@@ -43,7 +43,8 @@ def _is_job_right(program: Program, said: Mapping[str, Any]) -> bool:
     end = program.ends[said["end"]]
     if end.job is None or (end.may_lack and said["reason"] is None):
         return True
-    return said.get("job", "") == (program.job(end.job) if end.job != IDLE else "")
+    named: str = said.get("job", "")
+    return named == (program.job(end.job) if end.job != IDLE else "")
 
 
 def slowest_s(outcome: Mapping[str, Any]) -> float | None:
