@@ -24,7 +24,7 @@ from benchmarks.deaths.program import Program
 from benchmarks.deaths.serving import BESIDE, Jobs, Site, servers_for
 
 TICK_S = 0.2
-READY_S, WARM_S = 150.0, 12.0
+READY_S, WARM_S = 150.0, 8.0
 """All processes are known after the first time at the latest, and have been for the second when the program begins."""
 LONG_S, CALM_S = 130.0, 8.0
 """So long an answer is waited for, and so long it must have stood."""
@@ -63,6 +63,7 @@ class Run:
 
     def _tick(self) -> None:
         self._desk.work()
+        self._site.reap()
         enough = self._desk.alive() >= self._program.watched
         if enough and (not self._program.beside or self._desk.alive(BESIDE)):
             self._known.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -94,12 +95,14 @@ class Site(Guest):
         return (*entering, *limited, *apart)
 
     def serve(self) -> None:
-        """Start it; :meth:`is_up` says when it takes jobs."""
+        """Start it. Its first reports say when it takes jobs."""
         self.process = self._popen(*self._prefix, *self._python(*command(self.program)))
 
     def start_beside(self) -> int:
-        """A watched process elsewhere on the machine; its pid."""
-        started = self._popen(*self._python("bystander.py"), MEMWATCH_SERVICE=BESIDE, MEMWATCH_HOST="beside")
+        """A watched process outside the server's cgroup; its pid."""
+        started = self._popen(
+            *self._python("bystander.py"), MEMWATCH_SERVICE=BESIDE, MEMWATCH_HOST=socket.gethostname()
+        )
         self._others.append(started)
         return started.pid
 
@@ -122,9 +125,10 @@ class Site(Guest):
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
 
-    def is_up(self) -> bool:
-        """Whether a web server answers; of others the first report says so."""
-        return self.program.server not in WEB or self.ask_for("home") == 200
+    def reap(self) -> None:
+        """Take note of its end, as a supervisor does at once."""
+        if self.process is not None:
+            self.process.poll()
 
     def ask_for(self, view: str, **query: object) -> int:
         """The status of the answer; 0 where there is none."""
