@@ -85,9 +85,13 @@ class Host:
 
     def worker_memory(self) -> tuple[float, float]:
         """RSS and USS of the worker in MB."""
-        (worker,) = psutil.Process(self._process.pid).children()
-        memory = worker.memory_full_info()
-        return memory.rss / 2**20, memory.uss / 2**20
+        ((rss, uss, _pss),) = self.memory_of_workers()
+        return rss, uss
+
+    def memory_of_workers(self) -> list[tuple[float, float, float]]:
+        """RSS, USS and PSS of each worker in MB."""
+        each = [worker.memory_full_info() for worker in psutil.Process(self._process.pid).children()]
+        return [(memory.rss / 2**20, memory.uss / 2**20, memory.pss / 2**20) for memory in each]
 
     def close(self) -> None:
         """Stop gunicorn."""

@@ -18,10 +18,12 @@ from django.utils.translation import gettext_lazy, ngettext
 from memwatch.admin import columns, formats, panels, runbooks
 from memwatch.admin.base import PageAdmin
 from memwatch.admin.filters import ChoiceFilter
+from memwatch.admin.fleet import container
 from memwatch.admin.leaks.tables import each_process_url
 from memwatch.admin.notifications import notifications_table
 from memwatch.models import Alert
 from memwatch.queries.alerts import WORST_FIRST, earlier_alerts
+from memwatch.queries.surroundings import Container, of_alert
 
 MOST_EARLIER = 10
 
@@ -50,6 +52,13 @@ def _where(alert: Alert) -> SafeString:
         return service
     text = ngettext("{}, %s process", "{}, %s processes", alert.processes) % formats.count(alert.processes)
     return format_html(text, service)
+
+
+def _container(alert: Alert) -> Container | None:
+    """The container that it is about, as it is now."""
+    if alert.type not in (Alert.Type.CONTAINER_WARNING, Alert.Type.CONTAINER_CRITICAL) or not alert.is_raised:
+        return None
+    return of_alert(alert)
 
 
 def _lasted_s(alert: Alert) -> float:
@@ -115,6 +124,7 @@ class AlertAdmin(PageAdmin):
             "process_url": formats.page_url("process", obj.process_id) if obj.process_id else "",
             "runbook": runbooks.runbook_url(runbook) if runbook else "",
             "runbook_name": runbook,
+            "container": container.panel(_container(obj), now),
             "tables": [notifications_table(obj), _earlier(obj)],
         }
 

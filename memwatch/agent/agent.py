@@ -22,6 +22,7 @@ from memwatch.agent.parent import ParentWatch
 from memwatch.agent.recordings import RecordingDesk
 from memwatch.agent.samples import Samples, make_sampler
 from memwatch.agent.scheduling import Backoff, Timetable
+from memwatch.agent.surroundings import SurroundingsWatch
 from memwatch.agent.thread import NativeThread
 from memwatch.agent.work import meter
 from memwatch.records.flight import Death
@@ -66,6 +67,7 @@ class Agent:
         self._orders = Orders(self._desk, self._samples, lambda: self.sampler)
         self._spokesman = Spokesman()
         self._parent = ParentWatch(agent_in=forked_from)
+        self._surroundings = SurroundingsWatch()
         self._uplink: Uplink | None = None
         self._away = False
         self._reported = False
@@ -168,6 +170,8 @@ class Agent:
         self._outbox.report_due = True
         with contextlib.suppress(Exception):
             self._outbox.outside = self._parent.look()
+        with contextlib.suppress(Exception):
+            self._outbox.surroundings = self._surroundings.look()
         self._take(self._samples.take(census=None))
 
     def _take(self, taken: Numbered | None) -> None:
@@ -219,6 +223,7 @@ class Agent:
                 snapshots=snapshots,
                 answers=answers,
                 outside=self._outbox.outside,
+                surroundings=self._outbox.surroundings,
                 recordings=recordings,
                 dropped=self._outbox.dropped,
                 failures=self._samples.failures,

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from memwatch.records import MemorySnapshot
 from memwatch.records.flight import Death
+from memwatch.records.surroundings import Surroundings
 from memwatch.sampling.identity import OutsideProcess
 from memwatch.transport.recordings import RecordingPart
 from memwatch.transport.wire import MAX_REPORT_BYTES, MAX_SNAPSHOTS_PER_REPORT, Answer
@@ -108,6 +109,7 @@ class Outbox:
         self._fresh: Numbered | None = None
         self._answers: deque[Answer] = deque(maxlen=50)
         self.outside: tuple[OutsideProcess, ...] = ()
+        self.surroundings: Surroundings | None = None
         self.report_due = False
         """A report is wanted even if there is nothing to say."""
 
@@ -170,7 +172,7 @@ class Outbox:
         send(payload)
         for _ in answers:
             self._answers.popleft()
-        self.outside = ()
+        self.outside, self.surroundings = (), None
         self.report_due = False
         return True
 

@@ -47,6 +47,8 @@ class ProcessView:
     cgroup_used_mb: float | None = None
     cgroup_limit_mb: float | None = None
     rss_mb: float | None = None
+    container_says: str = ""
+    """What most of its container's memory is, in a sentence; empty where that is not known."""
     drift_percent: float | None = None
     """Heap used now against the baseline."""
     floors_mb: tuple[float | None, ...] = ()

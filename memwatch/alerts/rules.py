@@ -12,6 +12,7 @@ from memwatch.alerts.inputs import LIMIT_WORDS, Finding, Fleet, LeakView, Proces
 from memwatch.alerts.job_peaks import JobPeakRule
 from memwatch.alerts.process_deaths import ProcessKilledRule
 from memwatch.conf import Settings
+from memwatch.detection.surroundings import container_subject
 from memwatch.records import SEVERITIES
 from memwatch.thresholds import Crossing
 
@@ -56,7 +57,7 @@ class ContainerRule:
         containers: dict[str, list[ProcessView]] = {}
         for process in fleet.processes:
             if process.cgroup_used_mb is not None and process.cgroup_limit_mb:
-                containers.setdefault(f"container:{process.host}:{process.cgroup_limit_mb:.0f}", []).append(process)
+                containers.setdefault(container_subject(process.host, process.cgroup_limit_mb), []).append(process)
         for subject, members in containers.items():
             largest = max(members, key=lambda member: member.rss_mb or 0)
             crossing = thresholds.full(
@@ -69,14 +70,15 @@ class ContainerRule:
                 hold=fleet.hold(subject),
             )
             if crossing is not None:
+                says = next((member.container_says for member in members if member.container_says), "")
                 yield _finding(
                     crossing,
                     subject=subject,
                     service_id=largest.service_id,
                     message=(
                         f"{_named(members)} on {largest.host}: {crossing.message}; the largest process is "
-                        f"{largest.slot}. Restart it or raise the limit before the kernel kills one."
-                    ),
+                        f"{largest.slot}. Restart it or raise the limit before the kernel kills one. {says}"
+                    ).rstrip(),
                 )
 
 

@@ -101,6 +101,17 @@ class Process(models.Model):
     cpu_budget_percent = models.FloatField(
         _("CPU budget"), null=True, blank=True, help_text=_("Percent of one CPU for looking at the heap, on average.")
     )
+    start_method = models.CharField(
+        _("start method"),
+        max_length=20,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("fork, forkserver or spawn; empty for a program that was started by itself."),
+    )
+    frozen_objects = models.PositiveBigIntegerField(
+        _("frozen objects"), null=True, blank=True, help_text=_("Set apart by gc.freeze() before it was forked.")
+    )
     outside = models.BooleanField(
         _("seen from outside"), default=False, help_text=_("It has no agent; its oldest child process reports its RSS.")
     )
@@ -158,6 +169,10 @@ class Process(models.Model):
         default=False,
         db_default=False,
         help_text=_("Its objects were counted often enough to say whether it leaks."),
+    )
+
+    surroundings = models.JSONField(
+        _("container"), null=True, blank=True, help_text=_("What its container's memory is made of, if it reports it.")
     )
 
     objects = ProcessQuerySet.as_manager()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import gc
 import os
 import platform
 import re
@@ -46,6 +48,10 @@ class ProcessInfo:
     """How its objects are counted: ``native walk``, or ``fallback`` and why."""
     cpu_budget_percent: float | None = None
     """Share of one CPU, on average, for looking at its heap: it decides how often objects are counted."""
+    start_method: str = ""
+    """How it was made: ``fork``, ``forkserver`` or ``spawn``; empty for a program that was started by itself."""
+    frozen_objects: int | None = None
+    """Objects that ``gc.freeze()`` has set apart, when the process was first described."""
 
     @property
     def key(self) -> str:
@@ -87,6 +93,8 @@ def describe_process(
         extension_modules=extension_modules(),
         census_method=clean(census_method()),
         cpu_budget_percent=cpu_budget_percent,
+        start_method=start_method(),
+        frozen_objects=_frozen_objects(os.getpid()),
     )
 
 
@@ -96,6 +104,27 @@ def started_at() -> datetime:
         return datetime.fromtimestamp(psutil.Process().create_time(), UTC)
     except (psutil.Error, OSError):
         return datetime.now(UTC)
+
+
+_FORKED = 0x40
+"""The kernel's PF_FORKNOEXEC: the process was forked and has started no other program since."""
+
+
+def start_method(stat: Path | str = "/proc/self/stat") -> str:
+    """``fork``, ``forkserver`` or ``spawn``; empty for a program that was started by itself, or where it is unknown."""
+    fields = (read_bytes(str(stat)) or b"").rpartition(b")")[2].split()
+    forked = len(fields) > 6 and fields[6].isdigit() and bool(int(fields[6]) & _FORKED)
+    module = sys.modules.get("multiprocessing.process")
+    if module is None or module.parent_process() is None:
+        return "fork" if forked else ""
+    method = getattr(type(module.current_process()), "_start_method", None)
+    return method if method in ("fork", "forkserver", "spawn") else "fork" if forked else "spawn"
+
+
+@functools.lru_cache(maxsize=1)
+def _frozen_objects(_pid: int) -> int:
+    """Once in a process's life: the interpreter walks all of them to count them."""
+    return gc.get_freeze_count()
 
 
 def own_arguments() -> list[str]:

@@ -6,12 +6,17 @@ import dataclasses
 import os
 import resource
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from memwatch.records import MB
 from memwatch.sampling.procmem import read_bytes
 
 _UNLIMITED = 1 << 60
 """cgroup v1 writes "no limit" as 9223372036854771712."""
+
+_UNIFIED = ("memory.max", "memory.current", b"inactive_file")
+_FIRST_VERSION = ("memory.limit_in_bytes", "memory.usage_in_bytes", b"total_inactive_file")
+"""The files of cgroup v2 and v1 for limit and usage, and the field of ``memory.stat``."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +30,16 @@ class Limits:
     """The smallest limit of the process's cgroup and all above it; ``None`` without one."""
     cgroup_used_mb: float | None = None
     """Working set (usage - inactive file) of the cgroup that has that limit, else of the process's own."""
+
+
+class Place(NamedTuple):
+    """The cgroup that counts a process's memory against a limit."""
+
+    folder: str
+    limit: int | None
+    """Bytes."""
+    unified: bool
+    """Whether it is of cgroup v2."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -150,6 +165,14 @@ class LimitReader:
         """The process's own memory cgroup, of v2 and of v1, where there are such."""
         return [hierarchy.folders[0] for hierarchy in self._now()]
 
+    def place(self) -> Place | None:
+        """The cgroup with the smallest limit, else the process's own; ``None`` where there is none with figures."""
+        for hierarchy in self._now():
+            limit, folder = _narrowest(hierarchy)
+            if parse_bytes(read_bytes(f"{folder}/{hierarchy.usage_file}")) is not None:
+                return Place(folder, limit, unified=hierarchy.limit_file == _UNIFIED[0])
+        return None
+
     def _cgroup(self) -> tuple[int | None, int | None]:
         """``(limit, working set)`` in bytes, of v2 where it has the memory controller, else of v1."""
         for hierarchy in self._now():
@@ -167,13 +190,9 @@ class LimitReader:
 
     def _hierarchies(self, membership: bytes) -> list[_Hierarchy]:
         mounts = (read_bytes(f"{self._proc}/mountinfo", 1 << 20) or b"").decode(errors="replace")
-        files = (
-            ("memory.max", "memory.current", b"inactive_file"),
-            ("memory.limit_in_bytes", "memory.usage_in_bytes", b"total_inactive_file"),
-        )
         found = []
         paths = parse_cgroup(membership.decode(errors="replace"))
-        for path, mount, names in zip(paths, parse_mounts(mounts), files, strict=True):
+        for path, mount, names in zip(paths, parse_mounts(mounts), (_UNIFIED, _FIRST_VERSION), strict=True):
             if path is not None and mount is not None:
                 below = _below(path, mount[1])
                 folders = (PurePosixPath(f"{self._root}{mount[0]}") / part for part in (below, *below.parents))
@@ -181,12 +200,18 @@ class LimitReader:
         return found
 
 
-def _read(hierarchy: _Hierarchy) -> tuple[int | None, int | None]:
+def _narrowest(hierarchy: _Hierarchy) -> tuple[int | None, str]:
+    """The smallest limit in bytes and whose it is; without one the process's own cgroup."""
     limit, place = None, hierarchy.folders[0]
     for folder in hierarchy.folders:
         value = parse_bytes(read_bytes(f"{folder}/{hierarchy.limit_file}"))
         if value is not None and (limit is None or value < limit):
             limit, place = value, folder
+    return limit, place
+
+
+def _read(hierarchy: _Hierarchy) -> tuple[int | None, int | None]:
+    limit, place = _narrowest(hierarchy)
     usage = parse_bytes(read_bytes(f"{place}/{hierarchy.usage_file}"))
     inactive = parse_stat(read_bytes(f"{place}/memory.stat"), hierarchy.inactive_field)
     return limit, None if usage is None else max(usage - (inactive or 0), 0)

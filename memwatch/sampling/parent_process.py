@@ -22,7 +22,7 @@ def observe_parent() -> OutsideProcess | None:
         parent = psutil.Process(os.getppid())
         with parent.oneshot():
             arguments = parent.cmdline()
-            program = _program_of_parent(arguments)
+            program = program_of_parent(arguments)
             if program is None or not _is_eldest(parent):
                 return None
             memory = parent.memory_info()
@@ -39,7 +39,7 @@ def observe_parent() -> OutsideProcess | None:
         return None
 
 
-def _program_of_parent(arguments: list[str]) -> str | None:
+def program_of_parent(arguments: list[str]) -> str | None:
     """``gunicorn master``, ``uvicorn supervisor``, …; ``None`` for everything that starts no workers."""
     if arguments and arguments[0].startswith("gunicorn: master"):  # gunicorn with setproctitle
         return "gunicorn master"

@@ -11,9 +11,11 @@ from django.db.models import Min, OuterRef, Subquery
 from memwatch.alerts.inputs import Fleet, LeakView, ProcessView
 from memwatch.batches import batched
 from memwatch.conf import Settings
+from memwatch.detection.surroundings import headline
 from memwatch.models import Alert, Leak, Process, Snapshot
 from memwatch.queries.baselines import baselines_of, heap_drift_percent
 from memwatch.queries.snapshot_mapping import megabytes
+from memwatch.queries.surroundings import by_process, containers
 from memwatch.services.alert_deaths import process_deaths
 from memwatch.services.alert_jobs import job_peaks
 
@@ -45,6 +47,7 @@ def look(settings: Settings, now: datetime) -> Fleet:
     floors = [_floors(now, stretch_s, index) for index in range(STRETCHES, 0, -1)]
     baselines = baselines_of(processes, columns=("heap_used_kib",))
     recent, before = _totals(now - GC_RECENT, newest=True), _totals(now - GC_BEFORE, newest=False)
+    in_container = by_process(containers(now=now), processes)
     views = []
     for process in processes:
         row = last.get(process.last_snapshot_id)
@@ -52,6 +55,7 @@ def look(settings: Settings, now: datetime) -> Fleet:
             continue
         baseline = baselines.get(process.pk)
         used = row["heap_used_kib"]
+        container = in_container.get(process.pk)
         views.append(
             ProcessView(
                 id=process.pk,
@@ -66,6 +70,7 @@ def look(settings: Settings, now: datetime) -> Fleet:
                 cgroup_used_mb=megabytes(row["cgroup_used_kib"]),
                 cgroup_limit_mb=megabytes(row["cgroup_limit_kib"]),
                 rss_mb=megabytes(row["rss_kib"]),
+                container_says="" if container is None else headline(container.figures),
                 drift_percent=None if baseline is None else heap_drift_percent(baseline.heap_used_kib, used),
                 floors_mb=tuple(megabytes(floor.get(process.pk)) for floor in floors),
                 stretch_s=stretch_s,

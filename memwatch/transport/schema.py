@@ -166,6 +166,7 @@ def process(value: object) -> ProcessInfo:
     found = mapping("process", value)
     parent = found.get("parent_pid")
     budget = found.get("cpu_budget_percent")
+    frozen = found.get("frozen_objects")
     modules = found.get("extension_modules") or []
     if not isinstance(modules, list):
         raise WireError("malformed", f"extension_modules is {shown(modules)}, a list is wanted")
@@ -184,6 +185,8 @@ def process(value: object) -> ProcessInfo:
         extension_modules=tuple(text("extension_modules", item) for item in modules[:100]),
         census_method=text("census_method", found.get("census_method"), default=""),
         cpu_budget_percent=None if budget is None else number("cpu_budget_percent", budget, high=100),
+        start_method=text("start_method", found.get("start_method"), limit=20, default=""),
+        frozen_objects=None if frozen is None else whole("frozen_objects", frozen),
     )
 
 

@@ -18,8 +18,10 @@ from typing import Any
 
 from memwatch.records import MemorySnapshot
 from memwatch.records.flight import Death
+from memwatch.records.surroundings import Surroundings
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
 from memwatch.transport import schema
+from memwatch.transport import surroundings as surroundings_schema
 from memwatch.transport.flights import checks as flight_checks
 from memwatch.transport.recordings import RecordingPart, decode_part
 from memwatch.transport.schema import (
@@ -96,6 +98,8 @@ class Report:
     """Ends of other processes that this one has noticed, at most ``MAX_DEATHS``."""
     oom: tuple[int, int] | None = None
     """Processes of its cgroup that the kernel has killed for lack of memory, and how often it killed all at once."""
+    surroundings: Surroundings | None = None
+    """Its container, where this process speaks for all in it."""
 
     def encode(self) -> bytes:
         """The JSON bytes; :class:`WireError` when over ``MAX_REPORT_BYTES``, and never for what a figure or name is.
@@ -118,6 +122,7 @@ class Report:
             "ending": self.ending,
             "deaths": [schema.sendable(death.to_dict()) for death in self.deaths],
             "oom": self.oom,
+            "surroundings": None if self.surroundings is None else schema.sendable(self.surroundings.to_dict()),
         }
         payload = json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
         if len(payload) > MAX_REPORT_BYTES:
@@ -144,6 +149,7 @@ class Report:
                 ending=flight_checks.ending(value.get("ending")),
                 deaths=flight_checks.deaths(value.get("deaths")),
                 oom=flight_checks.oom_counters(value.get("oom")),
+                surroundings=surroundings_schema.decode(value.get("surroundings")),
             )
 
 

@@ -1,5 +1,7 @@
 """Its one page: a rendered table of objects made for the request, some of them in cycles."""
 
+import gc
+import itertools
 import os
 
 from django.core.wsgi import get_wsgi_application
@@ -18,6 +20,11 @@ ROWS = int(os.environ.get("HOST_ROWS", "60"))
 BALLAST = [{"number": number, "tags": [str(number)]} for number in range(int(os.environ.get("HOST_BALLAST", "25000")))]
 
 
+COLLECT_AT = int(os.environ.get("HOST_COLLECT_AT", "0"))
+"""The request of each worker after which it collects all generations once; 0 for never."""
+asked = itertools.count(1)
+
+
 class Row:
     """One line of the table."""
 
@@ -30,6 +37,8 @@ class Row:
 
 def page(request: HttpRequest) -> HttpResponse:
     """About two milliseconds of work, unless other rows are wanted."""
+    if next(asked) == COLLECT_AT:
+        gc.collect()
     return HttpResponse(TEMPLATE.render({"rows": [Row(number) for number in range(ROWS)]}, request))
 
 

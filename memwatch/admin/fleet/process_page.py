@@ -15,11 +15,12 @@ from django.utils.translation import gettext as _
 
 from memwatch import queries
 from memwatch.admin import charts, formats, panels, time_ranges
-from memwatch.admin.fleet import slots
+from memwatch.admin.fleet import container, slots
 from memwatch.admin.leaks import tables
 from memwatch.admin.process_tables import process_state
 from memwatch.models import Baseline, Leak, Process, Snapshot
 from memwatch.queries.leaks import unresolved_of
+from memwatch.queries.surroundings import container_of
 from memwatch.records import KIB_PER_MB, MemorySnapshot
 
 
@@ -59,6 +60,7 @@ def context(process: Process, query: Mapping[str, str], now: datetime) -> dict[s
         "containers": panels.container_table(figures.big_containers if figures else None),
         "memory_lines": panels.memory_lines(figures) if figures else [],
         "object_lines": [*panels.object_lines(figures), _census_line(process)] if figures else [],
+        "container": container.panel(container_of(process, now=now), now),
         "identity": _identity(process, now),
         "neighbours": slots.neighbours(process, now),
         "slot_url": slots.url(process),
@@ -164,6 +166,12 @@ def _identity(process: Process, now: datetime) -> list[panels.Line]:
         panels.Line(label=_("Program"), value=process.program or formats.NOT_MEASURED),
         panels.Line(label=_("Command line"), value=process.command_line or formats.NOT_MEASURED),
         panels.Line(label=_("Parent pid"), value=str(process.parent_pid or formats.NOT_MEASURED)),
+        panels.Line(label=_("Started by"), value=process.start_method or formats.NOT_MEASURED),
+        panels.Line(
+            label=_("Frozen objects"),
+            value=formats.count(process.frozen_objects),
+            hint=_("set apart by gc.freeze() before the fork") if process.frozen_objects else "",
+        ),
         panels.Line(label=_("Python"), value=process.python or formats.NOT_MEASURED),
         panels.Line(label=_("Agent"), value=process.agent_version or formats.NOT_MEASURED),
         panels.Line(label=_("Objects counted by"), value=process.census_method or formats.NOT_MEASURED),

@@ -26,6 +26,7 @@ from memwatch.models import Alert, Leak, Overview
 from memwatch.queries import Glance, LeakGlance
 from memwatch.queries.alerts import worst_raised
 from memwatch.queries.leaks import leaks_by_id
+from memwatch.queries.surroundings import containers
 from memwatch.records import SEVERITIES
 
 SHOWN_LEAKS = 20
@@ -62,7 +63,7 @@ def fleet_page(now: datetime) -> Mapping[str, Any]:
     return {
         "now": formats.exact(now),
         "headline": _headline(items, silent, [whole.get(cause[0].pk) for cause in causes], now),
-        "unexplained": overview_state.unexplained(items, leaks, now),
+        "unexplained": [*overview_state.unexplained(items, leaks, now), *overview_state.full(containers(now=now))],
         "tone": leaks[0].severity if leaks else overview_state.tone(items, silent),
         "tiles": _tiles(items, silent, causes, alerts),
         "services": overview_tables.service_rows(

@@ -13,9 +13,12 @@ from django.utils.translation import ngettext
 from memwatch.admin import formats
 from memwatch.conf import get_settings
 from memwatch.detection.rules.gates import WATCH_POINTS
+from memwatch.detection.surroundings import filled_percent, headline
 from memwatch.queries import Glance, LeakGlance
+from memwatch.queries.surroundings import Container
 from memwatch.records import KIB_PER_MB
 
+SHOWN_CONTAINERS = 3
 SHOWN_GROWING = 3
 """Growing processes named one by one, the fastest first."""
 OFTEN_ENOUGH = 1.5
@@ -73,6 +76,23 @@ def unexplained(items: Sequence[Glance], leaks: Sequence[LeakGlance], now: datet
     if not_known:
         lines.append(_not_known(not_known))
     return lines
+
+
+def full(found: Sequence[Container]) -> list[SafeString]:
+    """Containers over the warning threshold, the fullest first, and what fills each."""
+    warning = get_settings().heap_warning_percent
+    shares = [(share, each) for each in found if (share := filled_percent(each.figures) or 0.0) >= warning]
+    shares.sort(key=lambda item: -item[0])
+    return [
+        format_html(
+            _("The container of {} on {} is {} full. {}"),
+            formats.link(formats.page_url("process", each.reporter.pk), each.reporter.slot),
+            each.host,
+            formats.percent(share),
+            headline(each.figures),
+        )
+        for share, each in shares[:SHOWN_CONTAINERS]
+    ]
 
 
 def _growth(item: Glance, now: datetime) -> SafeString:

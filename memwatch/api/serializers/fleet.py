@@ -9,9 +9,11 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from memwatch.api.filters import PROCESS_STATES
+from memwatch.api.serializers.container import ContainerSerializer, container_values
 from memwatch.api.serializers.figures import CENSUS_FIGURES, LastSnapshotSerializer, Time, figures_values
 from memwatch.models import Command
 from memwatch.queries import ProcessFigures
+from memwatch.queries.surroundings import reported_by
 from memwatch.records import KIB_PER_MB
 
 
@@ -49,6 +51,15 @@ class ProcessSerializer(serializers.Serializer[ProcessFigures]):
         allow_null=True,
         help_text="Percent of one CPU for looking at the heap; it limits how often objects are counted",
     )
+    start_method = serializers.CharField(
+        source="process.start_method",
+        help_text="fork, forkserver or spawn; empty for a program that was started by itself",
+    )
+    frozen_objects = serializers.IntegerField(
+        source="process.frozen_objects",
+        allow_null=True,
+        help_text="Objects that gc.freeze() has set apart; null if its agent does not report it",
+    )
     outside = serializers.BooleanField(source="process.outside", help_text="It has no agent; its child reports it")
     started_at = Time(source="process.started_at")
     first_seen_at = Time(source="process.first_seen_at")
@@ -72,6 +83,7 @@ class ProcessSerializer(serializers.Serializer[ProcessFigures]):
     )
     growth_mb_per_hour = serializers.SerializerMethodField()
     baseline_drift_percent = serializers.FloatField(source="drift_percent", allow_null=True)
+    container = serializers.SerializerMethodField()
     last_snapshot = serializers.SerializerMethodField()
 
     @cached_property
@@ -83,6 +95,12 @@ class ProcessSerializer(serializers.Serializer[ProcessFigures]):
         """Growth of resident memory in MB per hour, while it grows steadily."""
         rate = item.process.growth_kib_per_hour
         return None if rate is None else rate / KIB_PER_MB
+
+    @extend_schema_field(ContainerSerializer(allow_null=True))
+    def get_container(self, item: ProcessFigures) -> dict[str, Any] | None:
+        """Memory of its container. The process with the oldest agent reports it; null for the others."""
+        found = reported_by(item.process)
+        return None if found is None else container_values(found)
 
     @extend_schema_field(LastSnapshotSerializer(allow_null=True))
     def get_last_snapshot(self, item: ProcessFigures) -> dict[str, Any] | None:

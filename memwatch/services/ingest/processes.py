@@ -65,6 +65,8 @@ class Sighting:
                 "extension_modules": list(info.extension_modules),
                 "census_method": info.census_method,
                 "cpu_budget_percent": info.cpu_budget_percent,
+                "start_method": info.start_method,
+                "frozen_objects": info.frozen_objects,
             },
         )
 

@@ -50,6 +50,7 @@ _RARELY = (
     "dropped_snapshots", "sampling_failures", "refused_commands", "ended_at", "end_reason", "program", "command_line",
     "parent_pid", "python", "agent_version", "extension_modules", "census_method", "cpu_budget_percent", "end_evidence",
     "oom_kills", "oom_group_kills",
+    "start_method", "frozen_objects", "surroundings",
 )  # fmt: skip
 _ANSWERS = {"done": Command.State.DONE, "refused": Command.State.REFUSED, "failed": Command.State.FAILED}
 _QUESTIONS_AT_ONCE = 100
@@ -121,6 +122,9 @@ class _Writer:
             self._changed.add(process)
         for column, field, counter in _TOTALS:
             self._raise_total(process, column, getattr(report, field), counter)
+        if report.surroundings is not None:
+            process.surroundings = {**report.surroundings.to_dict(), "received_at": self._now.isoformat()}
+            self._changed.add(process)
         for seq, snapshot in report.snapshots:
             self._gather(process, seq, snapshot)
         self._answers += [(process, answer) for answer in report.answers]

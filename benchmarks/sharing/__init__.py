@@ -1,0 +1,1 @@
+"""What freezing before the fork keeps shared between workers."""
