@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from memwatch import queries
 from memwatch.admin import columns, formats, panels
 from memwatch.admin.base import BoundedPaginator, PageAdmin
-from memwatch.admin.fleet import actions, pages
+from memwatch.admin.fleet import actions, pages, sharing
 from memwatch.admin.leaks import tables
 from memwatch.admin.overview import tables as overview_tables
 from memwatch.admin.panels import Table, figure
@@ -30,6 +30,7 @@ from memwatch.queries.baselines import newest_baselines
 from memwatch.queries.leaks import leaks_by_id
 from memwatch.queries.processes.fleet import alive_of_service
 from memwatch.queries.processes.releases import newest_releases
+from memwatch.queries.sharing import sharing_of
 
 SHOWN_RELEASES = 5
 SHOWN_BASELINES = 5
@@ -99,6 +100,7 @@ class ServiceAdmin(PageAdmin):
             "leaks": tables.cause_rows(causes[:SHOWN_LEAKS], whole, now),
             "more_leaks": max(0, len(causes) - SHOWN_LEAKS),
             "all_leaks_url": formats.changelist("leak", service__id__exact=obj.pk, state="all"),
+            "sharing": sharing.panel(sharing_of(obj, now=now)),
             "baselines": self._baselines(obj, now),
             "releases": [
                 {
