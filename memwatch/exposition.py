@@ -56,6 +56,9 @@ NOTIFICATIONS = {
     ),
 }
 
+CONTAINER_PARTS = ("anonymous", "page_cache", "shared", "kernel", "unwatched_processes")
+"""What the memory of a container is: the last one is contained in the others."""
+
 _UP = "1 if memwatch's figures could be read, else 0."
 
 
@@ -179,7 +182,14 @@ def _add_known_process_series(made: _Families, processes: Sequence[Observed]) ->
     judged = made.own(
         "process_leaks_known", "1 if the objects were counted often enough to say whether the process leaks, else 0."
     )
+    container = made.own(
+        "container_memory_bytes",
+        "Memory of the container by what it is; only of the process that reports its container. Memory of unwatched "
+        "processes is contained in the other parts.",
+    )
     for labels, each in shared:
+        for part in CONTAINER_PARTS:
+            _add(container, {**labels, "part": part}, each.container.get(part))
         at = each.counted_at
         if at is None and each.figures is not None and each.figures.total_objects is not None:
             at = each.figures.timestamp

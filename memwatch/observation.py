@@ -35,6 +35,8 @@ class Observed:
     """Growth of resident memory, while it is steady."""
     leaks_known: bool | None = None
     """Whether its objects were counted often enough to say whether it leaks; ``None`` if leaks are not judged."""
+    container: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    """Bytes of its container by what they are (the keys of ``CONTAINER_PARTS``), if it reports it."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,7 +15,8 @@ MUCH, MUCH_MB = 0.1, 50.0
 """A part is worth a sentence from this share of the container and this size on."""
 WAITS_PERCENT = 10.0
 """Percent of a minute that processes waited for memory, from which page cache is no longer to spare."""
-NAMED = 3
+NAMED, NAMED_MB = 3, 10.0
+"""Other programs that a sentence names, and how large one must be for that."""
 _MB_PER_GB = 1024
 
 
@@ -111,7 +112,7 @@ def _by_name(container: Surroundings) -> list[tuple[str, float]]:
     taken: Counter[str] = Counter()
     for each in container.largest:
         taken[each.name] += each.rss_mb if each.pss_mb is None else each.pss_mb  # type: ignore[assignment]  # MB
-    return [(name, float(mb)) for name, mb in taken.most_common()]
+    return [(name, float(mb)) for name, mb in taken.most_common() if mb >= NAMED_MB]
 
 
 def _explained(container: Surroundings) -> str:

@@ -14,6 +14,8 @@ from django.utils import timezone
 from memwatch import models
 from memwatch.detection.deaths import REASONS
 from memwatch.detection.outlook import exhausted_at, time_left_s
+from memwatch.detection.surroundings import page_cache_mb
+from memwatch.exposition import CONTAINER_PARTS
 from memwatch.models import Leak
 from memwatch.models.functions import Moment
 from memwatch.observation import FLEET, Backlog, Observation, Observed, ObservedWork, OpenLeak
@@ -21,6 +23,8 @@ from memwatch.queries import counters, work_totals
 from memwatch.queries.processes.fleet import alive_with_last, heap_drifts, latest_censuses
 from memwatch.queries.snapshot_mapping import NUMBERS, figures_of_many
 from memwatch.queries.stats import transport_state
+from memwatch.queries.surroundings import CURRENT, read
+from memwatch.records import MB
 from memwatch.transport import TransportUnavailable
 
 logger = logging.getLogger(__name__)
@@ -31,6 +35,7 @@ Severities = Mapping[str, int]
 _PROCESS: tuple[str | Moment, ...] = (
     "pk", "service_id", "service__name", "host", "slot_number", "release__name", "python", Moment("started_at"),
     "dropped_snapshots", "sampling_failures", "refused_commands", "outside", "growth_kib_per_hour", "leaks_known",
+    "surroundings",
 )  # fmt: skip
 _SHOWN = (*NUMBERS, "counts")
 _LAST: tuple[str | Moment, ...] = (
@@ -70,6 +75,7 @@ class _Process(NamedTuple):
     outside: bool
     growth_kib_per_hour: int | None
     leaks_known: bool
+    surroundings: Any
     last: _Last | None
 
     @property
@@ -104,7 +110,7 @@ def observe() -> Observation:
     now = timezone.now()
     return Observation(
         source=FLEET,
-        processes=_observed(processes, labels, leaks),
+        processes=_observed(processes, labels, leaks, now),
         service_leaks=_service_leaks(services, leaks),
         open_leaks=_open_leaks(labels, services, leaks, now),
         leaking_types=frozenset(leak.object_type for leak in leaks),
@@ -140,7 +146,7 @@ def _processes() -> list[_Process]:
 
 
 def _observed(
-    processes: Sequence[_Process], labels: Mapping[int, Mapping[str, str]], leaks: Sequence[_Leak]
+    processes: Sequence[_Process], labels: Mapping[int, Mapping[str, str]], leaks: Sequence[_Leak], now: datetime
 ) -> list[Observed]:
     measured = [(process.pk, process.last) for process in processes if process.last is not None]
     figures = dict(zip((pk for pk, _row in measured), figures_of_many(row for _pk, row in measured), strict=True))
@@ -171,9 +177,20 @@ def _observed(
             counted_at=censuses[process.pk].timestamp if process.pk in censuses else None,
             growth_kib_per_hour=process.growth_kib_per_hour,
             leaks_known=None if process.outside else process.leaks_known,
+            container=_container(process.surroundings, now),
         )
         for process in processes
     ]
+
+
+def _container(stored: Any, now: datetime) -> dict[str, float]:
+    """Bytes by part, while the figures are of now."""
+    found = read(stored)
+    if found is None or found[0] < now - CURRENT:
+        return {}
+    figures = found[1]
+    sizes = (figures.anon_mb, page_cache_mb(figures), figures.shmem_mb, figures.kernel_mb, figures.unwatched_mb)
+    return {part: mb * MB for part, mb in zip(CONTAINER_PARTS, sizes, strict=True) if mb is not None}
 
 
 def _service_labels(service: str) -> dict[str, str]:

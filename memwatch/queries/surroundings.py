@@ -49,9 +49,9 @@ def container_of(process: Process, *, now: datetime | None = None) -> Container 
     return next((each for each in containers([process.host], now=now) if each.holds(process.pid)), None)
 
 
-def of_alert(alert: Alert) -> Container | None:
+def of_alert(alert: Alert, *, now: datetime | None = None) -> Container | None:
     """The container that an alert is about: one of its host with its limit."""
-    found = containers([alert.subject.split(":")[1]]) if alert.subject.count(":") >= 2 else []
+    found = containers([alert.subject.split(":")[1]], now=now) if alert.subject.count(":") >= 2 else []
     return next(
         (each for each in found if alert.subject == container_subject(each.host, each.figures.limit_mb or 0.0)), None
     )
@@ -71,12 +71,15 @@ def by_process(found: Sequence[Container], processes: Iterable[Process]) -> Mapp
 
 def reported_by(row: Process) -> Container | None:
     """The last word of this very process; ``None`` where it has said nothing that this version can read."""
-    stored: Any = row.surroundings
+    found = read(row.surroundings)
+    return None if found is None else Container(host=row.host, reporter=row, received_at=found[0], figures=found[1])
+
+
+def read(stored: Any) -> tuple[datetime, Surroundings] | None:
+    """A stored container and when its report came."""
     if not isinstance(stored, dict):
         return None
     try:
-        received_at = parse_time("received_at", stored.get("received_at"))
-        figures = Surroundings.from_dict(stored)
+        return parse_time("received_at", stored.get("received_at")), Surroundings.from_dict(stored)
     except (ValueError, TypeError):
         return None
-    return Container(host=row.host, reporter=row, received_at=received_at, figures=figures)

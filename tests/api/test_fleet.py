@@ -10,6 +10,7 @@ from django.contrib.admin.models import LogEntry
 from rest_framework.test import APIClient
 
 from memwatch.models import Baseline, Command, Process, Snapshot
+from memwatch.records.surroundings import Neighbour, Pressure, Surroundings
 from tests.api.conftest import Fleet
 from tests.services.stored import MINUTE, NOON, end_process, growing, store_process, store_snapshots
 
@@ -167,3 +168,23 @@ def test_stats_say_how_memwatch_is_doing(viewer: APIClient, fleet: Fleet) -> Non
         "rules": 0, "rules_in_force": 0, "leaks_held_back": 0, "verdicts_suppressed": 0, "last_at": None,
     }  # fmt: skip
     assert stats["transport"]["kind"] == "local"
+
+
+def test_the_process_that_reports_its_container_carries_it(viewer: APIClient, fleet: Fleet) -> None:
+    figures = Surroundings(
+        looked_at=NOON, used_mb=980.0, limit_mb=1024.0, anon_mb=900.0, pressure=Pressure(1.0, 2.0, None, None),
+        watched=1, watched_mb=300.0, unwatched=1, unwatched_mb=600.0, largest=(Neighbour(9, "ffmpeg", 610.0),),
+    )  # fmt: skip
+    fleet.web.surroundings = {**figures.to_dict(), "received_at": NOON.isoformat()}
+    fleet.web.start_method, fleet.web.frozen_objects = "fork", 7
+    fleet.web.save()
+    rows = {row["slot"]: row for row in viewer.get(PROCESSES).json()["results"]}
+    assert (rows["web-1"]["start_method"], rows["web-1"]["frozen_objects"]) == ("fork", 7)
+    found = rows["web-1"]["container"]
+    assert (found["used_mb"], found["anon_mb"], found["file_mb"], found["received_at"]) == (
+        980, 900, None, "2026-03-02T12:00:00Z",
+    )  # fmt: skip
+    assert found["largest"] == [{"pid": 9, "name": "ffmpeg", "rss_mb": 610, "pss_mb": None}]
+    assert found["pressure"] == {"some_10": 1, "some_60": 2, "full_10": None, "full_60": None}
+    assert found["sentences"][0].startswith("600 MB is in processes that memwatch does not watch: ffmpeg")
+    assert rows["web-2"]["container"] is None

@@ -31,8 +31,8 @@ ALONE = (
             {"copied_mb": 110.0},
             [
                 SAVES,
-                ("Since it was forked, a process has copied 110 MB of what it shared. gc.freeze() before the fork keeps "
-                "most of that shared: see the page “Sharing memory” of the documentation."),
+                ("Since it was forked, a process has copied 110 MB of what it shared. gc.freeze() before the fork "
+                "keeps most of that shared: see the page “Sharing memory” of the documentation."),
             ],
         ),
         ({"copied_mb": 3.0}, [SAVES]),
@@ -42,8 +42,8 @@ ALONE = (
             [
                 SAVES,
                 "gc.freeze() before the fork is on in 3 of 4.",
-                ("With gc.freeze() a process has 8 MB of its own, without it 115 MB (medians of one process with it and "
-                "8 processes without)."),
+                ("With gc.freeze() a process has 8 MB of its own, without it 115 MB (medians of one process with it "
+                "and 8 processes without)."),
             ],
         ),
         (
