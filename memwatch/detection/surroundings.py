@@ -104,7 +104,7 @@ def _unwatched(container: Surroundings, mb: float) -> str:
     names = _by_name(container)
     named = ", ".join(f"{name} {size(taken)}" for name, taken in names[:NAMED])
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{size(mb)} is in processes that memwatch does not watch: {named}{more}."
+    return f"{size(mb)} is in processes that memwatch does not watch{': ' if named else ''}{named}{more}."
 
 
 def _by_name(container: Surroundings) -> list[tuple[str, float]]:

@@ -99,6 +99,13 @@ def test_more_than_three_other_programs_are_counted() -> None:
     )
 
 
+def test_small_programs_are_not_named() -> None:
+    (said, _explained) = sentences(
+        container(unwatched=90, unwatched_mb=400.0, largest=tuple(Neighbour(n, f"tool{n}", 5.0) for n in range(20)))
+    )
+    assert said == "400 MB is in processes that memwatch does not watch."
+
+
 def test_a_container_is_as_full_as_its_alert_counts() -> None:
     assert filled_percent(container(used_mb=3000.0, inactive_file_mb=1000.0, limit_mb=4000.0)) == 50.0
     assert filled_percent(container(limit_mb=None)) is None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from memwatch.sampling.identity import describe_process, extension_modules, own_arguments
+from memwatch.sampling.identity import describe_process, extension_modules, own_arguments, start_method
 
 
 def test_this_process_is_described() -> None:
@@ -57,3 +57,35 @@ def test_packages_with_compiled_modules_are_the_candidates_for_native_growth(tmp
     assert extension_modules(maps) == ("_brotli", "numpy", "psutil")
     assert extension_modules(tmp_path / "absent") == ()
     assert "psutil" in extension_modules()
+
+
+STARTED = """
+import multiprocessing, os, sys
+from memwatch.sampling.identity import start_method
+
+def say(name):
+    print(name, start_method(), flush=True)
+
+if __name__ == "__main__":
+    say("itself")
+    if os.fork() == 0:
+        say("os.fork")
+        os._exit(0)
+    os.wait()
+    for method in ("fork", "forkserver", "spawn"):
+        child = multiprocessing.get_context(method).Process(target=say, args=(method,))
+        child.start()
+        child.join()
+"""
+
+
+def test_a_process_knows_how_it_was_started(tmp_path: Path) -> None:
+    script = tmp_path / "started.py"
+    script.write_text(STARTED)
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": root}
+    done = subprocess.run(
+        [sys.executable, str(script)], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.splitlines() == ["itself ", "os.fork fork", "fork fork", "forkserver forkserver", "spawn spawn"]
+    assert start_method(tmp_path / "none") == ""
