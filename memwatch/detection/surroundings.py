@@ -123,7 +123,9 @@ def _explained(container: Surroundings) -> str:
     explained = container.watched_mb + (container.unwatched_mb or 0.0)
     cache = max((container.file_mb or 0.0) - (container.mapped_mb or 0.0), 0.0)
     text = f"The processes explain {_of(min(explained, used), used)}"
-    takes = _joined([(name, mb) for name, mb in (("page cache", cache), ("kernel memory", container.kernel_mb)) if mb])
+    takes = _joined(
+        [(name, mb) for name, mb in (("other page cache", cache), ("kernel memory", container.kernel_mb)) if mb]
+    )
     hidden = f" {_hidden(container.hidden)}" if container.hidden else ""
     return f"{text}{takes}.{hidden}"
 

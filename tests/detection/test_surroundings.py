@@ -24,7 +24,7 @@ def container(**figures: Any) -> Surroundings:
     )  # fmt: skip
 
 
-EXPLAINED = "The processes explain 3.0 of 3.4 GB; page cache takes 200 MB and kernel memory takes 200 MB."
+EXPLAINED = "The processes explain 3.0 of 3.4 GB; other page cache takes 200 MB and kernel memory takes 200 MB."
 FFMPEG = (
     Neighbour(7, "ffmpeg", 600.0, 500.0), Neighbour(8, "ffmpeg", 400.0, None), Neighbour(9, "tesseract", 210.0, 200.0)
 )  # fmt: skip
@@ -39,7 +39,7 @@ FFMPEG = (
             [
                 ("The container is full of page cache (2.9 GB of 3.8 GB), which the kernel gives back when it is "
                 "needed: harmless."),
-                "The processes explain 0.8 of 3.8 GB; page cache takes 2.8 GB and kernel memory takes 200 MB.",
+                "The processes explain 0.8 of 3.8 GB; other page cache takes 2.8 GB and kernel memory takes 200 MB.",
             ],
         ),
         (
@@ -47,7 +47,7 @@ FFMPEG = (
             [
                 ("Most of the container's memory is page cache (700 MB of 900 MB), which the kernel gives back when it "
                 "is needed: harmless."),
-                "The processes explain 120 of 900 MB; page cache takes 600 MB.",
+                "The processes explain 120 of 900 MB; other page cache takes 600 MB.",
             ],
         ),
         (
@@ -66,7 +66,7 @@ FFMPEG = (
             [
                 ("Processes of the container waited for memory during 35 % of the last minute: its limit is too small "
                 "for what runs in it."),
-                "The processes explain 120 of 900 MB; page cache takes 600 MB and kernel memory takes 200 MB.",
+                "The processes explain 120 of 900 MB; other page cache takes 600 MB and kernel memory takes 200 MB.",
             ],
         ),
         ({"hidden": 1}, [f"{EXPLAINED} One process of the container cannot be seen from here."]),
@@ -77,7 +77,7 @@ FFMPEG = (
         ),
         ({"watched_mb": 4000.0}, [EXPLAINED.replace("3.0 of", "3.4 of")]),
         ({"used_mb": None}, []),
-        ({"file_mb": None, "mapped_mb": None}, [EXPLAINED.replace("page cache takes 200 MB and ", "")]),
+        ({"file_mb": None, "mapped_mb": None}, [EXPLAINED.replace("other page cache takes 200 MB and ", "")]),
     ],
 )  # fmt: skip
 def test_what_is_said_of_a_container(figures: dict[str, Any], said: list[str]) -> None:
