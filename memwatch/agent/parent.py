@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from memwatch.agent.thread import THREAD_NAME
 from memwatch.sampling.identity import OutsideProcess
 from memwatch.sampling.parent_process import observe_parent
+from memwatch.sampling.procmem import read_bytes
 
+MOST_THREADS = 500
+"""A look at more of them would take milliseconds."""
 LOOK_AGAIN_S = 10.0
 """A child whose turn it is not looks so often whether it has become so: looking visits every process of the machine."""
 
@@ -45,9 +46,10 @@ class ParentWatch:
 
 
 def has_agent(pid: int) -> bool:
-    """Whether a thread of the process bears the agent's name."""
-    for name in Path(f"/proc/{pid}/task").glob("*/comm"):
-        with contextlib.suppress(OSError):
-            if name.read_text().rstrip("\n") == THREAD_NAME:
-                return True
-    return False
+    """Whether one of the first threads of the process bears the agent's name."""
+    folder, name = f"/proc/{pid}/task", f"{THREAD_NAME}\n".encode()
+    try:
+        threads = os.listdir(folder)[:MOST_THREADS]  # noqa: PTH208 - names are all that is wanted, of many processes
+    except OSError:
+        return False
+    return any(read_bytes(f"{folder}/{thread}/comm", 64) == name for thread in threads)

@@ -18,8 +18,13 @@ BUDGET_S = 0.02
 """CPU that one look may take."""
 PSS_S_PER_MB = 30e-6
 """What reading the PSS of a process takes, for each resident MB."""
+PSS_LASTS, SAME_SIZE = 10, 0.05
+"""PSS is read again after so many looks, or when resident memory has changed by more than this share."""
 LOOKS_BETWEEN = 8
 """A process without an agent may get one: it is asked again after one look, then two, four, and so many at most."""
+
+
+_UNREAD = (None, -1, 0.0)
 
 
 class Seen(NamedTuple):
@@ -87,7 +92,8 @@ class Processes:
         self._looks = 0
         self._agents: dict[tuple[int, int], tuple[bool, int, int]] = {}
         """Whether it has an agent, at which look to ask again, and after how many more then; by start and pid."""
-        self._pss: dict[tuple[int, int], tuple[float | None, int]] = {}
+        self._pss: dict[tuple[int, int], tuple[float | None, int, float]] = {}
+        """PSS, the look at which it was read, and what was resident then."""
 
     def elder(self, pids: Sequence[int], own: Seen, budget: Budget) -> Seen | None:
         """One that has an agent and is older than ``own``; ``None`` where there is none, or the budget is used up."""
@@ -154,14 +160,19 @@ class Processes:
 
     def _read_pss(self, largest_first: Sequence[Seen], budget: Budget) -> None:
         """Those that were read longest ago come first. One that would take too long is never read."""
-        for each in sorted(largest_first, key=lambda each: self._pss.get(each.age_rank, (None, -1))[1]):
+        stale = [each for each in largest_first if self._is_stale(each)]
+        for each in sorted(stale, key=lambda each: self._pss.get(each.age_rank, _UNREAD)[1]):
             takes_s = each.rss_mb * PSS_S_PER_MB
             if takes_s < min(budget.left_s, BUDGET_S):
                 pss = ProcessMemory(f"{self._proc}/{each.pid}").shared().pss_mb
-                self._pss[each.age_rank] = (pss, self._looks)
+                self._pss[each.age_rank] = (pss, self._looks, each.rss_mb)
+
+    def _is_stale(self, seen: Seen) -> bool:
+        _pss, look, rss_mb = self._pss.get(seen.age_rank, _UNREAD)
+        return look < 0 or self._looks - look >= PSS_LASTS or abs(seen.rss_mb - rss_mb) > SAME_SIZE * rss_mb
 
     def _known_pss(self, seen: Seen) -> float | None:
-        pss, _when = self._pss.get(seen.age_rank, (None, 0))
+        pss = self._pss.get(seen.age_rank, _UNREAD)[0]
         return None if pss is None else round(pss, 1)
 
     def _mb(self, seen: Seen) -> float:
