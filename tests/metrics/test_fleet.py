@@ -17,7 +17,8 @@ from memwatch.detection.deaths import REASONS
 from memwatch.metrics.collector import FleetCollector
 from memwatch.models import Leak, Process, WorkName
 from memwatch.observation import Observation
-from memwatch.records import MemorySnapshot
+from memwatch.records import MB, MemorySnapshot
+from memwatch.records.surroundings import Surroundings
 from memwatch.records.work import WorkFigures
 from memwatch.services import counters
 from memwatch.services.ingest import work_totals
@@ -71,6 +72,18 @@ def test_steady_growth_and_whether_leaks_are_known_are_shown(fleet: Fleet) -> No
     assert found["memwatch_process_growth_bytes_per_hour", *WEB_1] == 2048 * 1024
     assert found["memwatch_process_leaks_known", *WEB_1] == 1
     assert len([key for key in found if key[0] == "memwatch_process_growth_bytes_per_hour"]) == 1
+
+
+def test_a_container_is_shown_by_part_while_its_figures_are_of_now(fleet: Fleet) -> None:
+    now = timezone.now()
+    figures = Surroundings(looked_at=now, anon_mb=900.0, file_mb=50.0, shmem_mb=8.0, unwatched_mb=600.0)
+    stored = {**figures.to_dict(), "received_at": now.isoformat()}
+    Process.objects.filter(pk=fleet.web.pk).update(surroundings=stored)
+    found = {key[2]: value / MB for key, value in shown().items() if key[0] == "memwatch_container_memory_bytes"}
+    assert found == {"part=anonymous": 900, "part=page_cache": 42, "part=shared": 8, "part=unwatched_processes": 600}
+    stored["received_at"] = (now - timedelta(hours=1)).isoformat()
+    Process.objects.filter(pk=fleet.web.pk).update(surroundings=stored)
+    assert not [key for key in shown() if key[0] == "memwatch_container_memory_bytes"]
 
 
 def test_last_snapshots_are_looked_for_among_the_newest(fleet: Fleet) -> None:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('memwatch', '0014_work_by_name'),
+        ('memwatch', '0015_why_processes_ended'),
     ]
 
     operations = [
