@@ -151,7 +151,7 @@ def test_a_child_forked_within_a_job_does_not_write_into_its_parents_record(make
         pid = os.fork()
         if pid == 0:
             job.end()
-            meter.begin("task", "childs.task")
+            meter.begin("task", "child_pids.task")
             while not own_file():
                 time.sleep(0.02)
             time.sleep(0.5)
@@ -168,7 +168,7 @@ def test_a_child_forked_within_a_job_does_not_write_into_its_parents_record(make
     assert [job.name for job in flight.running] == ["parents_command"]
     assert flight.recent == ()
     children = [death.flight for death in deaths_of(watched) if death.flight and death.flight.pid != parent.pid]
-    assert [[job.name for job in child.running] for child in children] == [["childs.task"]]
+    assert [[job.name for job in child.running] for child in children] == [["child_pids.task"]]
 
 
 def test_jobs_of_many_threads_are_all_there(make_watched: Make, guest: Start) -> None:
