@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import logging
 import os
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from celery import current_app
-from celery.signals import worker_shutting_down
+from celery import Celery, current_app
+from celery.signals import celeryd_after_setup, worker_shutting_down
 from django.utils import timezone
 
 from memwatch import tasks
+from memwatch.agent import own
 from memwatch.models import Lease, Snapshot
 from memwatch.schedule import beat_schedule
 from memwatch.services.ingest import reader
@@ -140,3 +142,17 @@ def test_the_deployment_hands_the_timetable_to_beat() -> None:
     from project.celery import app
 
     assert set(app.conf.beat_schedule) >= NAMES
+
+
+@pytest.mark.parametrize("queue", ["memwatch", "celery"])
+def test_only_a_worker_of_memwatchs_queue_keeps_the_columns_before_its_pool_forks(
+    queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for field in Lease._meta.concrete_fields:
+        field.__dict__.pop("cached_col", None)
+    worker = SimpleNamespace(app=Celery(set_as_current=False))
+    worker.app.amqp.queues.select(queue)
+    monkeypatch.setattr(own, "declare", lambda: None)  # this process is none of memwatch's
+    celeryd_after_setup.send(None, instance=worker, conf=None)
+    kept = ["cached_col" in field.__dict__ for field in Lease._meta.concrete_fields]
+    assert kept == [queue == "memwatch"] * len(kept)
