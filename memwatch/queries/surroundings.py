@@ -46,7 +46,7 @@ def container_of(process: Process, *, now: datetime | None = None) -> Container 
     """The container of a process that is alive, whichever of its processes reports it; of another its own last word."""
     if not process.is_alive:
         return reported_by(process)
-    return next((each for each in containers([process.host], now=now) if each.holds(process.pid)), None)
+    return _of(process, containers([process.host], now=now))
 
 
 def of_alert(alert: Alert, *, now: datetime | None = None) -> Container | None:
@@ -62,11 +62,14 @@ def by_process(found: Sequence[Container], processes: Iterable[Process]) -> Mapp
     on_host: dict[str, list[Container]] = {}
     for each in found:
         on_host.setdefault(each.host, []).append(each)
-    pairs = (
-        (process.pk, next((each for each in on_host.get(process.host, ()) if each.holds(process.pid)), None))
-        for process in processes
-    )
+    pairs = ((process.pk, _of(process, on_host.get(process.host, ()))) for process in processes)
     return {pk: container for pk, container in pairs if container is not None}
+
+
+def _of(process: Process, on_host: Sequence[Container]) -> Container | None:
+    """Its own report, else that of another process; pids repeat in pods that share the name of a host."""
+    own = (each for each in on_host if each.reporter.pk == process.pk)
+    return next(own, None) or next((each for each in on_host if each.holds(process.pid)), None)
 
 
 def reported_by(row: Process) -> Container | None:

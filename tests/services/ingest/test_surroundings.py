@@ -57,6 +57,14 @@ def test_every_process_of_the_container_finds_it_and_no_other() -> None:
     assert reporters == {("h1", 1): 1, ("h1", 2): 1, ("h1", 3): None, ("h2", 2): None}
 
 
+def test_two_pods_with_one_host_name_keep_their_own_figures() -> None:
+    first, second = process(7, nonce="a"), process(7, nonce="b")
+    store(report(first, {0: full()}, surroundings=container(7, used_mb=500.0)))
+    store(report(second, {0: full()}, surroundings=container(7, used_mb=900.0)), now=at(20))
+    used = {row.key[-1]: container_of(row, now=at(30)) for row in Process.objects.all()}
+    assert {key: each and each.figures.used_mb for key, each in used.items()} == {"a": 500, "b": 900}
+
+
 def test_old_figures_say_nothing_of_now_but_the_ended_process_keeps_its_last_word() -> None:
     store(report(process(1), {0: full()}, surroundings=container(1)))
     row = Process.objects.get()
