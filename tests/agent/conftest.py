@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,11 +22,11 @@ KEY = "tests-key"
 class Watched:
     """An agent in this process."""
 
-    def __init__(self, url: str, **config: float) -> None:
-        settings = {"snapshot_interval": 0.2, **config}
+    def __init__(self, url: str, **config: Any) -> None:
+        settings = {"snapshot_interval": 0.2, "host": "here", **config}
         self.url = url
         self.agent = Agent(
-            AgentConfig(transport=url, command_key=KEY, host="here", service="tests", **settings),  # type: ignore[arg-type]
+            AgentConfig(transport=url, command_key=KEY, service="tests", **settings),
             start_delay_s=0,
         )
         self.hub: Hub = open_hub(url)
@@ -64,7 +65,7 @@ class Watched:
 def make_watched(tmp_path: Path) -> Iterator[Callable[..., Watched]]:
     made: list[Watched] = []
 
-    def make(url: str = f"local://{tmp_path}/transport", **config: float) -> Watched:
+    def make(url: str = f"local://{tmp_path}/transport", **config: Any) -> Watched:
         made.append(Watched(url, **config))
         made[-1].agent.thread.start()
         return made[-1]

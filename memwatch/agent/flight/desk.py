@@ -22,6 +22,7 @@ from memwatch.records import MemorySnapshot
 from memwatch.records.flight import MAX_GROWERS, TIME_LIMIT, Death
 from memwatch.sampling import oom
 from memwatch.sampling.identity import ProcessInfo, own_arguments
+from memwatch.sampling.type_names import clean
 from memwatch.transport import TransportUnavailable, Uplink
 from memwatch.transport.flights import folder
 from memwatch.transport.flights.checks import flight_bytes
@@ -44,7 +45,7 @@ class FlightDesk:
         self._left_stale = False
         self._where = folder.folder_of(config.transport)
         self._recorder = Recorder(self._where, meter.slots() or JobSlots())
-        self._watcher = Watcher(self._where)
+        self._watcher = Watcher(self._where, clean(config.host) or "unknown")
         self._counters = oom.OomCounters()
         self._oom_file = ""
         self._snapshot: MemorySnapshot | None = None

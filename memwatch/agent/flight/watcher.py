@@ -31,6 +31,8 @@ WATCHERS = 2
 MOST = 256
 """Processes that are watched by pidfd: each takes a descriptor of the host."""
 _LEFT_OVER_S = 60.0
+_UNCLAIMED_S = 86_400.0
+"""After so long the server does not ask for the record of another machine any more."""
 _NO_RECORD = (errno.ELOOP, errno.EINVAL, errno.ENXIO, errno.EISDIR, errno.EACCES, errno.EPERM)
 """A link, a pipe, a folder, or a file of somebody who has no business here."""
 
@@ -49,8 +51,11 @@ class _Ended:
 class Watcher:
     """Used by the agent's thread alone. Times are monotonic seconds."""
 
-    def __init__(self, where: Folder) -> None:
+    def __init__(self, where: Folder, host: str) -> None:
         self._where = where
+        self._host = host
+        self._known: dict[str, layout.Recorded | None] = {}
+        """What the files of those that live said when they were read first; ``None``: no record."""
         self._space = own_pid_space()
         self._others: dict[str, OtherProcess | None] = {}
         """By the names of their files; ``None`` where there is no pidfd."""
@@ -97,8 +102,10 @@ class Watcher:
         if own_name not in names:
             return False
         elder = 0
+        for name in self._known.keys() - set(names):
+            del self._known[name]
         for name in names[: names.index(own_name)]:
-            if name in self._ended:
+            if name in self._ended or not self._is_here(opened, name):
                 continue
             with contextlib.suppress(OSError):
                 descriptor = folder.take(opened, name)
@@ -128,8 +135,12 @@ class Watcher:
             folder.give_back(name, descriptor)
             self._spoilt(opened, name)
             return
-        if self._runs(recorded):  # it has closed all its files, or has become another program
+        if recorded.flight.host != self._host or self._runs(recorded):
+            # Of another machine with the same folder: the server asks for it. Or of one that has closed all its files.
+            old = time.time() - os.fstat(descriptor).st_mtime > _UNCLAIMED_S
             folder.give_back(name, descriptor)
+            if old:
+                self._spoilt(opened, name)
             return
         self._ended[name] = ended
 
@@ -139,15 +150,30 @@ class Watcher:
 
     def _meet(self, opened: int, name: str) -> OtherProcess | None:
         """A pidfd of a process that lives, if its pid means something here."""
-        with contextlib.suppress(OSError, WireError):
-            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=opened)
-            try:
-                recorded = layout.read(folder.content(descriptor))
-            finally:
-                os.close(descriptor)
-            if recorded.pid_space == self._space and recorded.ticks:
+        recorded = self._of_living(opened, name)
+        if recorded is not None and recorded.pid_space == self._space and recorded.ticks:
+            with contextlib.suppress(OSError):
                 return OtherProcess(recorded.flight.pid, recorded.ticks)
         return None
+
+    def _is_here(self, opened: int, name: str) -> bool:
+        """Whether the process runs on this machine: another one may share the folder."""
+        if name in folder.held:
+            return True
+        recorded = self._of_living(opened, name)
+        return recorded is not None and recorded.flight.host == self._host
+
+    def _of_living(self, opened: int, name: str) -> layout.Recorded | None:
+        """What a file says that this process does not hold, read once."""
+        if name not in self._known:
+            self._known[name] = None
+            with contextlib.suppress(OSError, WireError):
+                descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=opened)
+                try:
+                    self._known[name] = layout.read(folder.content(descriptor))
+                finally:
+                    os.close(descriptor)
+        return self._known[name]
 
     def _collect(self, opened: int, name: str, ended: _Ended, now: float) -> None:
         if ended.is_said:

@@ -28,8 +28,8 @@ meter.begin_process(recorded=True)
 where = folder.folder_of(URL)
 
 def start(**values):
-    settings = {"snapshot_interval": 0.3, **values}
-    return agent.start(agent.AgentConfig(transport=URL, command_key=KEY, host="here", **settings), delay_s=0)
+    settings = {"snapshot_interval": 0.3, "host": "here", **values}
+    return agent.start(agent.AgentConfig(transport=URL, command_key=KEY, **settings), delay_s=0)
 
 def own_file():
     if not os.path.isdir(where.path / "flights"):

@@ -188,3 +188,33 @@ def test_jobs_go_on_when_the_record_is_closed_amid_them(tmp_path: Path) -> None:
     before.end()
     meter.end_process()
     assert names(tmp_path / "mw" / "flights") == []
+
+
+def test_what_another_machine_left_in_a_shared_folder_is_the_servers(
+    make_watched: Make, guest: Start, tmp_path: Path, flights: Path
+) -> None:
+    foreign = write(tmp_path / "transport", data(who={**WHO, "host": "elsewhere"}), age=1)
+    old = write(tmp_path / "transport", data(who={**WHO, "host": "elsewhere"}), age=2, nonce="a" * 16)
+    os.utime(old, (time.time() - 10**6,) * 2)
+    watched = make_watched()
+    victim = guest(IN_A_JOB).ready()
+    has_met(watched)
+    victim.kill()
+    death_of(watched, victim.pid)
+    assert foreign.exists()
+    assert not old.exists(), "nobody has asked for it within a day"
+    assert len(deaths_of(watched)) == 1
+    assert watched.hub.left(KEY.replace("web1", "elsewhere")) is not None
+
+
+def test_the_eldest_of_each_machine_watch(make_watched: Make, guest: Start) -> None:
+    """Two elder processes of another machine cannot see what ends here."""
+    elders = [guest("start(host='elsewhere')\nready()\n").ready() for _ in range(2)]
+    watcher = guest("start()\nready()\n").ready()
+    victim = guest(IN_A_JOB).ready()
+    watched = make_watched(host="third")
+    until(lambda: watched.agent._flight._watcher.watches)
+    time.sleep(6)
+    victim.kill()
+    death_of(watched, victim.pid)
+    assert all(one.process.poll() is None for one in (*elders, watcher))

@@ -58,7 +58,7 @@ def data(
     return made
 
 
-def write(where: Path, content: bytes, *, pid: int = 4711, nonce: str = NONCE, age: int = 1) -> Path:
+def write(where: Path, content: bytes | bytearray, *, pid: int = 4711, nonce: str = NONCE, age: int = 1) -> Path:
     """A file in the transport's folder, whose process is gone."""
     path = where / folder.FLIGHTS / folder.file_name(age, pid, nonce)
     for made in (where, path.parent):
