@@ -10,7 +10,7 @@ import dataclasses
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 
-from memwatch.terminal import doctor_celery, doctor_pages, doctor_site, unwatched
+from memwatch.terminal import doctor_celery, doctor_flights, doctor_pages, doctor_site, unwatched
 from memwatch.terminal.finding import Finding
 
 Examination = Callable[[], Iterable[Finding]]
@@ -20,6 +20,7 @@ FIRST: tuple[Examination, ...] = (
     doctor_site.pages,
     doctor_site.static_files,
     doctor_site.transport,
+    doctor_flights.records,
     doctor_celery.broker,
     doctor_celery.timetable,
     doctor_celery.queue,

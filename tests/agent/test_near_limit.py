@@ -60,3 +60,38 @@ def test_what_is_kept_is_bounded() -> None:
     for second in range(1, 1000):
         near.step(float(second))
     assert len(near.take(1000.0) or ()) == KEPT
+
+
+def test_a_look_at_the_heap_is_due_near_the_limit_once_an_hour_and_with_room() -> None:
+    room: list[float] = []
+
+    def has_room(needs_mb: float) -> bool:
+        room.append(needs_mb)
+        return len(room) > 1
+
+    near = NearLimit(lambda: 930.0, has_room=has_room)
+    near.snapshot(snapshot(rss_mb=900, heap_size_mb=1000), 0.0)
+    assert not near.wants_look(0.0)
+    near.step(1.0)
+    assert not near.wants_look(1.0), "no room"
+    assert not near.wants_look(30.0), "asked again only after a minute"
+    assert near.wants_look(62.0)
+    assert not near.wants_look(3000.0)
+    assert near.wants_look(3700.0)
+    assert len(room) == 3
+
+
+def test_a_full_container_is_a_reason_to_look_at_a_small_process() -> None:
+    near = NearLimit(lambda: 130.0)
+    near.snapshot(snapshot(rss_mb=100, heap_size_mb=9000, cgroup_used_mb=900, cgroup_limit_mb=1000), 0.0)
+    assert not near.wants_look(0.0)
+    near.step(1.0)
+    assert near.wants_look(1.0)
+
+
+def test_each_second_is_handed_on() -> None:
+    kept: list[float] = []
+    near = NearLimit(lambda: 900.0, keep=kept.append)
+    near.snapshot(snapshot(rss_mb=900, heap_size_mb=1000), 0.0)
+    near.step(1.0)
+    assert kept == [900.0]

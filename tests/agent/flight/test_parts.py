@@ -1,0 +1,147 @@
+"""The parts of a flight record: what fits, what the heap is made of, what the kernel's log says."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from memwatch.agent.flight import kernel_log
+from memwatch.agent.flight.heap_rows import heap_rows
+from memwatch.agent.flight.recorder import Recorder
+from memwatch.agent.flight.slots import JobSlots, is_at_limit
+from memwatch.agent.work.job import Job
+from memwatch.agent.work.meter import Meter
+from memwatch.records import MB, BigContainer, MemorySnapshot
+from memwatch.records.flight import MAX_SUMMARY, TypeSize
+from memwatch.transport.flights import folder, layout
+from memwatch.transport.private_folder import Folder
+from tests.transport.flights.files import NONCE, WHO
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Recorder:
+    made = Recorder(Folder(tmp_path / "mw"), JobSlots())
+    made.open(folder.file_name(1, 4711, NONCE), WHO)
+    return made
+
+
+def job(name: str, *, limit_s: float = 0.0, began: float = 0.0) -> Job:
+    made = Job(Meter(), "task", name, None, None)
+    made.ended, made.limit_s, made.began = True, limit_s, began  # so that the garbage collector does not end it
+    return made
+
+
+def test_long_names_are_cut_and_rows_left_out_until_it_fits(recorder: Recorder) -> None:
+    long = [("Quöte😀" * 50, 10**12 - number) for number in range(10)]
+    recorder.facts(MemorySnapshot(timestamp=NOW, rss_mb=5.0), long, (1, 2))
+    recorder.summary([("shop.Quote" * 40, 10**9, 1234.56)] * 15, NOW.isoformat())
+    record = recorder.read()
+    assert record is not None
+    assert record.rss_mb == 5.0
+    assert 2 <= len(record.growers) < 10
+    assert record.growers[0][1] == 10**12
+    assert len(record.summary) >= 10
+    assert (record.oom_kills, record.oom_group_kills, record.summary_at) == (1, 2, NOW)
+
+
+def test_the_last_two_minutes_are_kept(recorder: Recorder) -> None:
+    for number in range(300):
+        recorder.second(float(number))
+    record = recorder.read()
+    assert record is not None
+    assert [mb for _at, mb in record.rss_seconds] == [float(number) for number in range(180, 300)]
+
+
+def test_one_job_too_many_is_kept_once_it_has_ended(recorder: Recorder) -> None:
+    jobs = [job(f"n{number}") for number in range(30)]
+    for each in jobs:
+        recorder.slots.begin(each)
+    record = recorder.read()
+    assert record is not None
+    assert len(record.running) == 24
+    for each in jobs:
+        recorder.slots.end(each, 1.0)
+    record = recorder.read()
+    assert record is not None
+    assert record.running == ()
+    assert {each.name for each in record.recent} == {f"n{number}" for number in range(10, 30)}
+
+
+def test_a_job_at_its_limit_stays_until_the_next_begins(recorder: Recorder) -> None:
+    killed, following = job("killed", limit_s=10.0), job("next")
+    recorder.slots.begin(killed)
+    recorder.slots.end(killed, 9.5)
+    record = recorder.read()
+    assert record is not None
+    assert [each.name for each in record.running] == ["killed"]
+    recorder.slots.begin(following)
+    record = recorder.read()
+    assert record is not None
+    assert [each.name for each in record.running] == ["next"]
+    assert not is_at_limit(100.0, 0.0)
+    assert not is_at_limit(100.0, None)
+
+
+def test_what_fills_the_heap_is_said_largest_first() -> None:
+    snapshot = MemorySnapshot(
+        timestamp=NOW,
+        top_objects={"dict": 1000, "shop.Quote": 50_000, "list": 10},
+        type_sizes={"dict": 2 * MB, "list": 100},
+        big_containers=(
+            BigContainer(type="list", length=4096, holds="bytes", name="shop.leaks.FRAGMENTS", entry_bytes=float(MB)),
+            BigContainer(type="dict", length=2000),
+        ),
+    )
+    rows = heap_rows(snapshot)
+    assert rows[0] == TypeSize("bytes in list shop.leaks.FRAGMENTS", 4096, 4096.0)
+    assert rows[1] == TypeSize("dict", 1000, 2000.0)
+    assert rows[-1] == TypeSize("shop.Quote", 50_000) or TypeSize("shop.Quote", 50_000) in rows
+    many = MemorySnapshot(timestamp=NOW, top_objects={f"t{number}": number for number in range(100)})
+    assert len(heap_rows(many)) == MAX_SUMMARY
+
+
+LOG = """6,1,1000,-;Killed process 7 (python) total-vm:1kB
+6,2,5000000,-;python[77]: segfault at 0 ip 0 sp 0 error 4
+6,3,6000000,-;Memory cgroup out of memory: Killed process 7 (celery), UID 0, anon-rss:1234kB\n SUBSYSTEM=x
+6,4,7000000,-;Killed process 77777 (other)
+"""
+
+
+@pytest.mark.parametrize(
+    ("pid", "ticks", "found"),
+    [
+        (7, 0, "Memory cgroup out of memory: Killed process 7 (celery), UID 0, anon-rss:1234kB"),
+        (7, 10**6, ""),
+        (77, 0, "python[77]: segfault at 0 ip 0 sp 0 error 4"),
+        (777, 0, ""),
+    ],
+)
+def test_the_kernels_log_is_asked_for_the_process(
+    tmp_path: Path, pid: int, ticks: int, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The device gives one entry a read; here they come from a list."""
+    entries = [entry.encode() for entry in LOG.splitlines() if entry[0] == "6"]
+    monkeypatch.setattr(kernel_log.os, "read", lambda _descriptor, _size: entries.pop(0) if entries else b"")
+    log = tmp_path / "kmsg"
+    log.write_text("")
+    assert kernel_log.line_about(pid, ticks, log=str(log), pid_space=0xEFFFFFFC) == found
+
+
+def test_in_a_container_pids_mean_others_in_the_kernels_log(tmp_path: Path) -> None:
+    log = tmp_path / "kmsg"
+    log.write_text("6,1,1000,-;Killed process 7 (python)\n")
+    assert kernel_log.line_about(7, 0, log=str(log), pid_space=1) == ""
+    assert kernel_log.line_about(7, 0, log=str(tmp_path / "none"), pid_space=0xEFFFFFFC) == ""
+
+
+def test_the_file_is_of_one_size_and_the_users_alone(recorder: Recorder, tmp_path: Path) -> None:
+    (file,) = (tmp_path / "mw" / "flights").iterdir()
+    status = file.stat()
+    assert (status.st_size, status.st_mode & 0o777) == (layout.SIZE, 0o600)
+    assert status.st_blocks * 512 >= layout.SIZE, "no hole: a full disk cannot kill who writes"
+    assert status.st_uid == os.geteuid()
