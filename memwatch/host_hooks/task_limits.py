@@ -42,6 +42,6 @@ def _given(arguments: list[str]) -> float:
 def _seconds(value: Any) -> float:
     try:
         seconds = float(value) if type(value) in (int, float, str) else 0.0
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     return seconds if 0 < seconds < _LONGEST_S else 0.0

@@ -105,6 +105,9 @@ class Death(Record):
     oom_group_kills: int | None = None
     kernel_line: str = ""
     """What the kernel's log says of it, where it can be read."""
+    kernel_log: bool = False
+    """Whether the log could be read from the process's start on: then the kernel has killed none that it does not
+    name."""
     flight: Flight | None = None
 
     @classmethod

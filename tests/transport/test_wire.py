@@ -51,7 +51,7 @@ def death() -> Death:
     )  # fmt: skip
     return Death(
         key=flight.key, noticed_at=NOW, status=-9, status_from="pidfd", oom_kills=2, oom_group_kills=0,
-        kernel_line="Killed process 4711", flight=flight,
+        kernel_line="Killed process 4711", kernel_log=True, flight=flight,
     )  # fmt: skip
 
 

@@ -156,8 +156,8 @@ class FlightDesk:
         return found
 
     def has_left(self, why: str, uplink: Uplink) -> None:
-        """The goodbye was delivered: nobody needs the record, unless a time limit has ended the process."""
-        if why != TIME_LIMIT:
+        """The goodbye was delivered: nobody needs the record, unless a time limit or an exception ends the process."""
+        if why != TIME_LIMIT and not ending.is_by_exception():
             self._recorder.close(remove=True)
             if self._leaves_by_uplink and self._is_on:
                 self._guarded(uplink.leave, b"")

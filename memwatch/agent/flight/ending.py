@@ -36,6 +36,11 @@ def known() -> str:
     return _noted or _of_gunicorn()
 
 
+def is_by_exception() -> bool:
+    """Whether the interpreter has printed an exception that nothing caught: it remembers the last one."""
+    return getattr(sys, "last_value", None) is not None
+
+
 def _of_gunicorn() -> str:
     """A worker that has handled as many requests as it may is replaced."""
     worker = _gunicorn_worker()

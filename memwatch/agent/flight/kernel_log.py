@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from typing import NamedTuple
 
 from memwatch.agent.flight.other_process import own_pid_space
 from memwatch.sampling.type_names import clean
@@ -16,39 +17,51 @@ _FIRST_PID_SPACE = 0xEFFFFFFC
 _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
-def line_about(pid: int, ticks: int, *, log: str = "/dev/kmsg", pid_space: int | None = None) -> str:
-    """The newest line that says that the kernel has killed the process, or that it has crashed; empty without one.
+class Said(NamedTuple):
+    """What the log says of a process."""
 
-    ``ticks``: when it started, so that nothing is said of an earlier process with its pid. A container has pids of its
-    own, which the log does not know: nothing there.
+    line: str = ""
+    """The newest that says that the kernel has killed it, or that it has crashed; empty without one."""
+    is_whole: bool = False
+    """Whether all was read since the process started."""
+
+
+def about(pid: int, ticks: int, *, log: str = "/dev/kmsg", pid_space: int | None = None) -> Said:
+    """``ticks``: when the process started, so that nothing is said of an earlier one with its pid.
+
+    A container has pids of its own, which the log does not know: nothing there.
     """
     if (own_pid_space() if pid_space is None else pid_space) != _FIRST_PID_SPACE:
-        return ""
-    crash = rb"\[%d\](?::| ).*\b(?:segfault|traps?|protection|error)\b" % pid
-    wanted = re.compile(rb"Killed process %d\b|%b" % (pid, crash))
+        return Said()
     try:
         descriptor = os.open(log, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return ""
+        return Said()
+    crash = rb"\[%d\](?::| ).*\b(?:segfault|traps?|protection|error)\b" % pid
     try:
-        return _search(descriptor, wanted, ticks / _TICKS * 1e6)
+        return _search(descriptor, re.compile(rb"Killed process %d\b|%b" % (pid, crash)), ticks / _TICKS * 1e6)
     finally:
         os.close(descriptor)
 
 
-def _search(descriptor: int, wanted: re.Pattern[bytes], since_us: float) -> str:
-    found = ""
+def _search(descriptor: int, wanted: re.Pattern[bytes], since_us: float) -> Said:
+    line, first = "", None
     for _ in range(_MOST):
         try:
             entry = os.read(descriptor, _LONGEST)
-        except BrokenPipeError:
-            continue  # it was written over: the next one
+        except BrokenPipeError:  # it was written over: the next one
+            first = since_us + 1
+            continue
+        except BlockingIOError:
+            return Said(line, first is not None and first <= since_us)
         except OSError:
-            break
-        if not entry:
             break
         about, _, text = entry.partition(b";")
         fields = about.split(b",")
-        if wanted.search(text) and len(fields) > 2 and fields[2].isdigit() and int(fields[2]) >= since_us:
-            found = clean(text.partition(b"\n")[0].decode(errors="replace"))
-    return found
+        if len(fields) < 3 or not fields[2].isdigit():
+            break
+        at_us = int(fields[2])
+        first = at_us if first is None else first
+        if at_us >= since_us and wanted.search(text):
+            line = clean(text.partition(b"\n")[0].decode(errors="replace"))
+    return Said(line)

@@ -225,9 +225,8 @@ def _death(recorded: layout.Recorded, status: int | None, noticed_at: datetime) 
     if status is None and recorded.status is not None:
         status, source = recorded.status, "hook"
     counters = oom.counters(recorded.oom_file)
-    line = ""
-    if status in (None, *range(-64, 0)):
-        line = kernel_log.line_about(flight.pid, recorded.ticks)
+    killed = status is None or status < 0
+    said = kernel_log.about(flight.pid, recorded.ticks) if killed else kernel_log.Said()
     return Death(
         key=flight.key,
         noticed_at=noticed_at,
@@ -235,7 +234,8 @@ def _death(recorded: layout.Recorded, status: int | None, noticed_at: datetime) 
         status_from=source,
         oom_kills=None if counters is None else counters[0],
         oom_group_kills=None if counters is None else counters[1],
-        kernel_line=line,
+        kernel_line=said.line,
+        kernel_log=said.is_whole,
         flight=flight,
     )
 

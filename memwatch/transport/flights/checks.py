@@ -83,6 +83,7 @@ def _death(value: object) -> Death:
         oom_kills=_optional(schema.whole, "oom_kills", found),
         oom_group_kills=_optional(schema.whole, "oom_group_kills", found),
         kernel_line=schema.text("kernel_line", found.get("kernel_line"), default=""),
+        kernel_log=found.get("kernel_log") is True,
         flight=of,
     )
 

@@ -104,6 +104,22 @@ def test_the_exit_code_of_one_that_leaves_without_a_goodbye(make_watched: Make, 
         assert death.status == 3
 
 
+@pytest.mark.parametrize(("code", "status"), [("raise MemoryError", 1), ("sys.exit(3)", None), ("pass", None)])
+def test_an_exception_that_ends_a_program_is_reported_after_its_goodbye(
+    make_watched: Make, guest: Start, flights: Path, code: str, status: int | None
+) -> None:
+    watched = make_watched()
+    leaver = guest(f"start()\nready()\n{code}\n").ready()
+    has_met(watched)
+    leaver.end()
+    watched.wait(lambda reports: any(report.goodbye for report in reports))
+    if status is not None:
+        death = death_of(watched, leaver.pid)
+        assert death.status == (status if tells_status() else None)
+    until(lambda: len(names(flights)) == 1)
+    assert len(deaths_of(watched)) == (status is not None)
+
+
 def test_two_watchers_report_an_end_once(make_watched: Make, guest: Start, flights: Path) -> None:
     one, other = make_watched(), guest("start()\nready()\n").ready()
     victim = guest(IN_A_JOB).ready()

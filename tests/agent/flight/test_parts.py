@@ -105,38 +105,55 @@ def test_what_fills_the_heap_is_said_largest_first() -> None:
     assert len(heap_rows(many)) == MAX_SUMMARY
 
 
-LOG = """6,1,1000,-;Killed process 7 (python) total-vm:1kB
-6,2,5000000,-;python[77]: segfault at 0 ip 0 sp 0 error 4
-6,3,6000000,-;Memory cgroup out of memory: Killed process 7 (celery), UID 0, anon-rss:1234kB\n SUBSYSTEM=x
-6,4,7000000,-;Killed process 77777 (other)
-"""
+ENTRIES = [
+    b"6,1,1000,-;Killed process 7 (python) total-vm:1kB",
+    b"6,2,5000000,-;python[77]: segfault at 0 ip 0 sp 0 error 4",
+    b"6,3,6000000,-;Memory cgroup out of memory: Killed process 7 (celery), anon-rss:1234kB\n SUBSYSTEM=x",
+    b"6,4,7000000,-;Killed process 77777 (other)",
+]
+OOM = "Memory cgroup out of memory: Killed process 7 (celery), anon-rss:1234kB"
+MACHINE = 0xEFFFFFFC
+
+
+def asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, entries: list[bytes | OSError], pid: int, ticks: int
+) -> kernel_log.Said:
+    """The device gives one entry a read, and none blocks; here they come from a list."""
+    waiting = [*entries, BlockingIOError()]
+
+    def read(_descriptor: int, _size: int) -> bytes:
+        entry = waiting.pop(0)
+        if isinstance(entry, OSError):
+            raise entry
+        return entry
+
+    log = tmp_path / "kmsg"
+    log.write_text("")
+    monkeypatch.setattr(kernel_log.os, "read", read)
+    return kernel_log.about(pid, ticks, log=str(log), pid_space=MACHINE)
 
 
 @pytest.mark.parametrize(
-    ("pid", "ticks", "found"),
-    [
-        (7, 0, "Memory cgroup out of memory: Killed process 7 (celery), UID 0, anon-rss:1234kB"),
-        (7, 10**6, ""),
-        (77, 0, "python[77]: segfault at 0 ip 0 sp 0 error 4"),
-        (777, 0, ""),
-    ],
+    ("pid", "ticks", "line"),
+    [(7, 1, OOM), (7, 10**6, ""), (77, 1, "python[77]: segfault at 0 ip 0 sp 0 error 4"), (777, 1, "")],
 )
 def test_the_kernels_log_is_asked_for_the_process(
-    tmp_path: Path, pid: int, ticks: int, found: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pid: int, ticks: int, line: str
 ) -> None:
-    """The device gives one entry a read; here they come from a list."""
-    entries = [entry.encode() for entry in LOG.splitlines() if entry[0] == "6"]
-    monkeypatch.setattr(kernel_log.os, "read", lambda _descriptor, _size: entries.pop(0) if entries else b"")
-    log = tmp_path / "kmsg"
-    log.write_text("")
-    assert kernel_log.line_about(pid, ticks, log=str(log), pid_space=0xEFFFFFFC) == found
+    assert asked(monkeypatch, tmp_path, [*ENTRIES], pid, ticks) == (line, True)
+
+
+def test_a_log_that_begins_after_the_process_is_not_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asked(monkeypatch, tmp_path, [*ENTRIES[1:]], 777, 100) == ("", False)
+    assert asked(monkeypatch, tmp_path, [BrokenPipeError(), *ENTRIES], 7, 100) == (OOM, False)
+    assert asked(monkeypatch, tmp_path, [], 7, 100) == ("", False)
+    assert asked(monkeypatch, tmp_path, [b"no entry"], 7, 100) == ("", False)
+    assert asked(monkeypatch, tmp_path, [ENTRIES[0], PermissionError()], 7, 100) == ("", False)
 
 
 def test_in_a_container_pids_mean_others_in_the_kernels_log(tmp_path: Path) -> None:
-    log = tmp_path / "kmsg"
-    log.write_text("6,1,1000,-;Killed process 7 (python)\n")
-    assert kernel_log.line_about(7, 0, log=str(log), pid_space=1) == ""
-    assert kernel_log.line_about(7, 0, log=str(tmp_path / "none"), pid_space=0xEFFFFFFC) == ""
+    assert kernel_log.about(7, 0, log=str(tmp_path), pid_space=1) == ("", False)
+    assert kernel_log.about(7, 0, log=str(tmp_path / "none"), pid_space=MACHINE) == ("", False)
 
 
 def test_the_file_is_of_one_size_and_the_users_alone(recorder: Recorder, tmp_path: Path) -> None:
