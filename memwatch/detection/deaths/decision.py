@@ -105,13 +105,13 @@ def _by_sigkill(facts: Facts) -> Found | None:
         return None
     if facts.oom.group_kills:
         return Found(OOM_CONTAINER)
-    if facts.oom.kills:
+    if facts.oom.kills and not facts.spared:
         return Found(OOM_PROCESS)
     if facts.over_limit is not None:
         return Found(TIME_LIMIT)
-    if not facts.oom.known and facts.full_percent >= FULL_PERCENT:
+    if not facts.oom.known and not facts.spared and facts.full_percent >= FULL_PERCENT:
         return Found(OOM_PROCESS, certain=False)
-    return Found(SIGKILL, certain=facts.oom.known)
+    return Found(SIGKILL, certain=facts.oom.known or facts.spared)
 
 
 def _by_another_signal(facts: Facts) -> Found | None:
@@ -148,7 +148,7 @@ def _by_its_own_word(facts: Facts) -> Found | None:
 def _by_what_the_kernel_counted(facts: Facts) -> Found | None:
     if facts.oom.group_kills:
         return Found(OOM_CONTAINER, certain=False)
-    if facts.oom.kills and (facts.may_be_largest or facts.full_percent >= FULL_PERCENT):
+    if facts.oom.kills and not facts.spared and (facts.may_be_largest or facts.full_percent >= FULL_PERCENT):
         return Found(OOM_PROCESS, certain=False)
     return None
 

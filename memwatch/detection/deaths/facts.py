@@ -71,6 +71,8 @@ class Facts:
     """As in :class:`memwatch.records.flight.Death`."""
     status_from: str = ""
     kernel_line: str = ""
+    kernel_log: bool = False
+    """Whether the kernel's log could be read since the process started: without a line, the kernel did not kill it."""
     oom: OomCounters = NOT_COUNTED
     rss_mb: float | None = None
     """Its last known resident memory."""
@@ -89,6 +91,11 @@ class Facts:
             return signal.Signals(-self.status).name
         except ValueError:
             return f"signal {-self.status}"
+
+    @property
+    def spared(self) -> bool:
+        """Whether it is known that the kernel has not killed it for lack of memory."""
+        return self.kernel_log and not self.kernel_line
 
     @property
     def ending(self) -> str:

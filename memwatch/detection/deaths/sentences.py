@@ -44,6 +44,8 @@ def _why(facts: Facts, reason: str, *, certain: bool) -> str:
 
 
 def _sigkill(facts: Facts) -> str:
+    if facts.spared:
+        return "It was killed with SIGKILL, and not by the kernel: its log has no kill for lack of memory."
     if facts.oom.known:
         return "It was killed with SIGKILL, and not by the kernel: no kill for lack of memory was counted for it."
     return "It was killed with SIGKILL. The kernel's counters could not be read, so it may have done it."

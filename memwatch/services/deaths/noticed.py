@@ -129,6 +129,7 @@ def _facts(one: Noticed, row: Process, last: Mapping[int, Snapshot], largest_mb:
         status=death.status,
         status_from=death.status_from,
         kernel_line=death.kernel_line,
+        kernel_log=death.kernel_log,
         oom=OomCounters(before, death.oom_kills, group_before, death.oom_group_kills),
         rss_mb=explained.rss_mb(flight, last.get(row.pk)),
         limit_mb=explained.limit_mb(flight, last.get(row.pk)),

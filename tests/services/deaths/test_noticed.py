@@ -177,6 +177,20 @@ def test_a_goodbye_without_a_reason_gets_one_that_is_proven() -> None:
     assert (row().end_reason, row().ended_at, counted()) == ("recycled", at(20), {"recycled": 1})
 
 
+@pytest.mark.parametrize(("status", "reason"), [(1, "crash"), (-signal.SIGTERM, "stopped")])
+def test_an_uncaught_exception_and_a_job_that_was_cut_off_say_goodbye_first(status: int, reason: str) -> None:
+    ingest(report(VICTIM, {0: snapshot()}), report(VICTIM, sent_s=20, goodbye=True), now_s=21)
+    ingest(brought(death(VICTIM, record=flight(VICTIM, running()), status=status)), now_s=32)
+    assert (row().end_reason, row().end_evidence["job"]["name"]) == (reason, "shop.sync")
+    assert counted() == {reason: 1}
+
+
+def test_who_was_killed_beside_a_process_that_the_kernels_log_names_was_not_killed_by_the_kernel() -> None:
+    ingest(report(VICTIM, {0: snapshot()}), now_s=1)
+    ingest(brought(death(VICTIM, record=flight(VICTIM, oom_kills=0), oom_kills=1, kernel_log=True, **PIDFD)), now_s=32)
+    assert row().end_reason == "sigkill"
+
+
 def test_a_goodbye_at_a_time_limit_gets_its_evidence_later() -> None:
     ingest(report(VICTIM, {0: snapshot()}), report(VICTIM, sent_s=20, goodbye=True, ending="time_limit"), now_s=21)
     record = flight(VICTIM, running(kind="view"), ending="time_limit")
