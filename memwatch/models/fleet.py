@@ -244,3 +244,15 @@ class Overview(Service):
         verbose_name = _("overview")
         # The admin's index goes by the alphabet; a leading space, which HTML does not show, makes it the first entry.
         verbose_name_plural = _(" Overview")
+
+
+class Death(Process):
+    """Processes that have ended, as the page of deaths lists them. Who may view processes may view it."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        permissions = ()
+        ordering = ("-ended_at", "-pk")
+        verbose_name = _("death")
+        verbose_name_plural = _("deaths")
