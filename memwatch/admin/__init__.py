@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.contrib.admin import AdminSite
 
 from memwatch.admin import alerts, baselines, doors, rollups, snapshots
+from memwatch.admin.deaths import admin as deaths_admin
 from memwatch.admin.fleet import admin as fleet_admin
 from memwatch.admin.fleet import processes
 from memwatch.admin.leaks import admin as leaks_admin
@@ -18,6 +19,7 @@ from memwatch.admin.work import admin as work_admin
 __all__ = [
     "alerts",
     "baselines",
+    "deaths_admin",
     "expected_growth",
     "fleet_admin",
     "leaks_admin",

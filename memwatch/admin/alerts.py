@@ -75,7 +75,7 @@ class AlertAdmin(PageAdmin):
     list_filter = (RaisedFilter, "severity", "type", "service")
     search_fields = ("message", "service__name", "process__host")
     search_help_text = gettext_lazy("Words of the message, service or host")
-    related: ClassVar = {"notification": "alert"}
+    related: ClassVar = {"notification": "alert", "death": "service=service_id"}
     page_template = "admin/memwatch/alert/page.html"
     about = gettext_lazy("Thresholds that were crossed. An alert is raised once and clears automatically.")
     empty = gettext_lazy(

@@ -69,7 +69,7 @@ class Marker:
         return formats.exact(self.at)
 
 
-AGE, WORK = "age", "work"
+AGE, WORK, BEFORE = "age", "work", "before"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -77,11 +77,13 @@ class Axis:
     """What a chart goes along that does not go along the time."""
 
     kind: str
-    """:data:`AGE`: seconds; :data:`WORK`: a count."""
+    """:data:`AGE`: seconds; :data:`WORK`: a count; :data:`BEFORE`: seconds until the end, below 0."""
     label: str
 
     def text(self, position: float) -> str:
         """A place on it."""
+        if self.kind == BEFORE:
+            return formats.took(-position)
         return formats.duration(position) if self.kind == AGE else formats.count(position)
 
 
@@ -99,6 +101,8 @@ class Chart:
     """A sentence under the chart."""
     axis: Axis | None = None
     """``None``: the time, as in the other charts of the page."""
+    apart: bool = False
+    """Shown in a section of its own, not among the others."""
 
 
 def with_gaps(series: Series) -> Series:
@@ -146,10 +150,12 @@ def page_of_charts(
         for chart in charts
         if (series := [each for each in chart.series if any(_known(each, at) for at in range(_length(each)))])
     ]
+    together = [chart for chart in shown if not chart.apart]
     return {
         "available": apps.is_installed("chartkick.django"),
-        "points": max((_length(each) for chart in shown for each in chart.series), default=0),
-        "charts": shown,
+        "points": max((_length(each) for chart in together for each in chart.series), default=0),
+        "charts": together,
+        "apart": [(chart, _other_table(chart, chart.axis)) for chart in shown if chart.apart and chart.axis],
         "note": note,
         "markers": sorted(markers, key=lambda each: each.at),
         "data": {
@@ -171,7 +177,7 @@ def page_of_charts(
             ],
         },
         "table": table([chart for chart in shown if chart.axis is None]),
-        "others": [_other_table(chart, chart.axis) for chart in shown if chart.axis is not None],
+        "others": [_other_table(chart, chart.axis) for chart in together if chart.axis is not None],
     }
 
 

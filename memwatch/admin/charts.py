@@ -36,12 +36,13 @@ def process_charts(
     chosen: TimeRange,
     events: Iterable[Event] = (),
     outside: bool = False,
+    apart: Sequence[Chart] = (),
 ) -> dict[str, Any]:
     """The charts of one process, or of all that held a slot one after the other: ``lives``, oldest first.
 
-    With the range that they show, as ``_charts.html`` wants it.
+    With the range that they show, as ``_charts.html`` wants it; ``apart``: charts of another section of the page.
     """
-    charts = [_memory(lives, baseline, chosen)]
+    charts = [*apart, _memory(lives, baseline, chosen)]
     if not outside:
         charts += [_objects(lives), _types(lives, types), _collections(lives)]
     page = chart_data.page_of_charts(
@@ -105,12 +106,7 @@ def _memory(lives: Sequence[Sequence[Point]], baseline: Baseline | None, chosen:
         series(_("Heap committed"), lives, figure("heap_committed_mb"), tone="3", banded=False),
     ]
     highest = max((value for line in lines for value in line.high or line.values if value is not None), default=0.0)
-    limit = _last(lives, "heap_size_mb")
-    levels, note = [], ""
-    if limit is not None and limit <= NEAR_LIMIT * highest:
-        levels = [Level(label=_("limit %s") % formats.megabytes(limit), value=limit, tone="critical")]
-    elif limit is not None:
-        note = _("The limit of %s is far above these values and is not drawn.") % formats.megabytes(limit)
+    levels, note = limit_level(_last(lives, "heap_size_mb"), highest)
     return Chart(
         id="mw-chart-memory",
         title=_("Memory"),
@@ -119,6 +115,15 @@ def _memory(lives: Sequence[Sequence[Point]], baseline: Baseline | None, chosen:
         levels=levels,
         note=note,
     )
+
+
+def limit_level(limit: float | None, highest: float) -> tuple[list[Level], str]:
+    """The line of a limit in MB, or a note where it is too far above the highest value to be drawn."""
+    if limit is None:
+        return [], ""
+    if limit <= NEAR_LIMIT * highest:
+        return [Level(label=_("limit %s") % formats.megabytes(limit), value=limit, tone="critical")], ""
+    return [], _("The limit of %s is far above these values and is not drawn.") % formats.megabytes(limit)
 
 
 def _last(lives: Sequence[Sequence[Point]], name: str) -> float | None:

@@ -96,9 +96,13 @@ def _told(name: str, state: FleetState) -> tuple[str, str]:
     if name == "alert":
         return _("%s raised") % formats.count(state.alerts), "medium" if state.alerts else ""
     if name == "process":
-        alive = _("%s alive") % formats.count(state.alive)
-        silent = _("%s silent") % formats.count(state.silent)
-        return (f"{alive}, {silent}", "medium") if state.silent else (alive, "")
+        found = [_("%s alive") % formats.count(state.alive)]
+        if state.silent:
+            found.append(_("%s silent") % formats.count(state.silent))
+        if state.deaths:
+            text = ngettext("%s death in 24 h", "%s deaths in 24 h", state.deaths)
+            found.append(text % formats.count(state.deaths))
+        return ", ".join(found), "medium" if len(found) > 1 else ""
     return "", ""
 
 

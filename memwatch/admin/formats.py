@@ -13,7 +13,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Model
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
@@ -99,7 +99,7 @@ __all__ = [
     "age", "at_most", "badge", "bar", "changelist", "count", "decimal", "duration", "exact", "first_sentence", "kib",
     "leak_amount", "leak_growth", "link", "link_to", "megabytes", "milliseconds", "moment", "number", "page_url",
     "percent", "precise", "preformatted", "severity_of", "severity_word", "signed_count", "signed_megabytes",
-    "signed_percent", "state_badge", "state_of", "took", "type_name", "when",
+    "signed_percent", "state_badge", "state_of", "took", "type_name", "when", "with_names",
 ]  # fmt: skip
 
 SEVERITY_SHAPES = {"low": "○", "medium": "◐", "high": "▲", "critical": "■"}
@@ -160,6 +160,14 @@ def number(text: str, title: str = "") -> SafeString:
 
 def type_name(name: str) -> SafeString:
     return format_html('<span class="mw-type">{}</span>', name)
+
+
+def with_names(sentence: str) -> SafeString:
+    """A sentence whose names in backticks look like those of types."""
+    parts = sentence.split("`")
+    if len(parts) % 2 == 0:
+        return format_html("{}", sentence)
+    return format_html_join("", "{}", ((type_name(part) if at % 2 else part,) for at, part in enumerate(parts)))
 
 
 def link(url: str, text: str) -> SafeString:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -20,6 +21,14 @@ STATE_WORDS = {
     "stale": gettext_lazy("stale"),
     "ended": gettext_lazy("ended"),
 }
+
+
+def slot_name(process: Process) -> SafeString:
+    """Its name; below it host, pid and release."""
+    facts = [process.host, _("pid %d") % process.pid]
+    if process.release:
+        facts.append(process.release.name)
+    return format_html('{}<span class="mw-second">{}</span>', process.slot, " · ".join(facts))
 
 
 def process_state(process: Process) -> SafeString:

@@ -31,6 +31,12 @@ def active_leaks_of_processes() -> list[Leak]:
     return list(Leak.objects.active().exclude(process=None).only("process_id", "severity", "object_type"))
 
 
+def active_by_type(service: int, names: Iterable[str]) -> dict[str, Leak]:
+    """An open or acknowledged leak of the service for each of these types that has one: the worst. One query."""
+    rows = Leak.objects.active().filter(service=service, kind=Leak.Kind.OBJECTS, object_type__in=set(names))
+    return {leak.object_type: leak for leak in rows.defer("evidence", "verdict").order_by(SEVERITY_RANK)}
+
+
 def leak_with_events(pk: int) -> Leak:
     """The leak with service, process and events with their users; raises ``Leak.DoesNotExist``."""
     events = Prefetch("events", LeakEvent.objects.select_related("by"))

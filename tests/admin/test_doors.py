@@ -23,6 +23,7 @@ from memwatch.admin.doors import DOORS
 from memwatch.admin.operations.index import SECTIONS
 from memwatch.models import Alert, Counter, Process, Recording
 from tests.admin.conftest import Fleet
+from tests.services.stored_deaths import store_death
 
 Login = Callable[..., Client]
 
@@ -87,8 +88,9 @@ def test_what_the_index_hides_is_reached_from_the_page_it_belongs_to(fleet: Flee
 
 def test_a_link_is_only_there_for_those_who_may_follow_it(fleet: Fleet, login: Login) -> None:
     process = fleet.process()
-    assert _related(login("few", "view_process", "view_command"), process).keys() == {"command"}
-    assert not _related(login("one", "view_process"), process)
+    assert _related(login("few", "view_process", "view_command"), process).keys() == {"command", "death"}
+    service = process.service
+    assert _related(login("one", "view_service"), service).keys() == set()
 
 
 def test_lists_lead_to_what_belongs_to_them(login: Login) -> None:
@@ -118,12 +120,15 @@ def test_card_names_the_worst_leaks_alerts_and_silent_processes(fleet: Fleet, lo
         fleet.leak(fleet.process("shop", slot=slot), severity="low")
     silent = fleet.process("web", last_seen_at=fleet.now - timedelta(hours=1))
     worst = fleet.leak(silent, "web.Session", severity="critical")
+    store_death(at=fleet.now - timedelta(hours=23))
+    store_death(at=fleet.now - timedelta(hours=25))
+    store_death(at=fleet.now - timedelta(hours=1), reason=Process.End.STOPPED)
     Alert.objects.create(type="leak", severity="high", service=silent.service, subject="1", message="It leaks.")
     page = _index(login("viewer"))
     assert "2 leaks are open." in page, "the same leak in three processes counts once"
     assert page.index("web.Session") < page.index("shop.leaks.PriceQuote")
     assert reverse("admin:memwatch_leak_change", args=(worst.pk,)) in page
-    for text in ("2 open", "4 alive, 1 silent", "1 raised"):
+    for text in ("2 open", "4 alive, 1 silent, 1 death in 24 h", "1 raised"):
         assert text in page
 
 
@@ -156,7 +161,7 @@ def test_who_may_not_see_leaks_reads_nothing_of_them(fleet: Fleet, login: Login)
     assert "PriceQuote" not in page
 
 
-def test_card_takes_five_queries_whatever_the_fleet(fleet: Fleet, login: Login) -> None:
+def test_card_takes_six_queries_whatever_the_fleet(fleet: Fleet, login: Login) -> None:
     client = login("viewer")
     assert _index(client)
     counts = []
@@ -168,7 +173,7 @@ def test_card_takes_five_queries_whatever_the_fleet(fleet: Fleet, login: Login) 
         ) as found:
             _index(client)
         counts.append(sum("memwatch_" in each["sql"] for each in found))
-    assert counts == [5, 5]
+    assert counts == [6, 6]
 
 
 def test_card_is_on_the_page_of_the_application(login: Login) -> None:

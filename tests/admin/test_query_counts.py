@@ -14,14 +14,15 @@ from django.urls import reverse
 
 from memwatch.models import Alert, Baseline, ExpectedGrowth, Leak, Process, Release, Service, Snapshot, WorkName
 from tests.admin.conftest import Fleet
+from tests.services.stored_deaths import store_death
 from tests.services.stored_work import figures, store_work
 
 Login = Callable[..., Client]
 
 MOST = {
-    "overview": 25, "service": 18, "process": 21, "slot": 14, "leak": 20, "pooled leak": 17, "snapshot": 12,
+    "overview": 26, "service": 18, "process": 21, "slot": 14, "leak": 20, "pooled leak": 17, "snapshot": 12,
     "baseline": 12, "alert": 7, "compare": 11, "expected growth": 8, "confirmation": 5,
-    "work": 10, "name of work": 7,
+    "work": 10, "name of work": 7, "death": 23, "deaths": 8,
 }  # fmt: skip
 """With two of them for session and user."""
 
@@ -42,6 +43,7 @@ class Pages:
         self.baseline = fleet.baseline(fleet.snapshot(self.process, minutes_ago=30))
         self.rule = ExpectedGrowth.objects.create(type_pattern="shop.*", reason="x", service=self.process.service)
         self.alert = self._alert(self.process)
+        self.dead = self._death()
         self.grow(2)
 
     def grow(self, count: int) -> None:
@@ -56,12 +58,17 @@ class Pages:
                 fleet.leak(each, f"shop.Type{number}", state="suppressed", expected_growth=self.rule)
                 fleet.leak(each)
                 self._alert(each)
+            self._death()
             release = Release.objects.create(service=service, name=f"2.{Release.objects.count()}")
             Process.objects.filter(pk=other.pk).update(release=release)
             for each in (other, self.process):
                 names = (f"shop:page_{WorkName.objects.count()}", "shop:index")
                 store_work(each, fleet.now - timedelta(hours=number), *(figures(name, peak_kib=9) for name in names))
             Baseline.objects.create(service=service, timestamp=fleet.now, reason="after 2.4", active=False)
+
+    def _death(self) -> Process:
+        process = self.fleet.process("shop", slot=Process.objects.count() + 1)
+        return store_death(at=self.fleet.now, process=process, growers=(("shop.Pooled", 9),))
 
     def _alert(self, process: Process) -> Alert:
         cleared = self.fleet.now if process.pk % 2 else None
@@ -78,6 +85,8 @@ class Pages:
             "overview": reverse("admin:memwatch_overview_changelist"),
             "service": _url(Service.objects.get(name="shop")),
             "process": _url(process),
+            "death": _url(self.dead),
+            "deaths": reverse("admin:memwatch_death_changelist"),
             "slot": reverse("admin:memwatch_process_slot", args=(process.service_id, process.host, 1)),
             "leak": _url(self.leak),
             "pooled leak": _url(self.pooled),

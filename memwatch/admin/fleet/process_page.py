@@ -15,6 +15,9 @@ from django.utils.translation import gettext as _
 
 from memwatch import queries
 from memwatch.admin import charts, formats, panels, time_ranges
+from memwatch.admin.deaths import charts as death_charts
+from memwatch.admin.deaths import section
+from memwatch.admin.deaths.evidence import Evidence
 from memwatch.admin.fleet import container, slots
 from memwatch.admin.leaks import tables
 from memwatch.admin.process_tables import process_state
@@ -40,6 +43,8 @@ def context(process: Process, query: Mapping[str, str], now: datetime) -> dict[s
     )
     types = _drawn_types(comparison, leaking, figures.top_objects if figures else None)
     history = queries.charted([process], since=chosen.since, until=chosen.until, types=types)[process.pk]
+    evidence = Evidence(process.end_evidence)
+    death = section.context(process, evidence, now)
     happened = queries.events([process], since=chosen.since, until=chosen.until)
     return {
         "outside": process.outside,
@@ -47,12 +52,19 @@ def context(process: Process, query: Mapping[str, str], now: datetime) -> dict[s
         "subtitle": _("on %s") % process.host,
         "state": process_state(process),
         "facts": _facts(process, now),
+        "death": death,
         "figures": figures,
         "taken": formats.when(figures.timestamp, now) if figures else "",
         "tiles": [*panels.now_tiles(figures, queries.drift_between(process, baseline, last)), *_end_tile(leaks, now)],
         "leaks": [tables.leak_row(leak, now) for leak in leaks],
         **charts.process_charts(
-            [history], types=types, baseline=baseline, chosen=chosen, events=happened, outside=process.outside
+            [history],
+            types=types,
+            baseline=baseline,
+            chosen=chosen,
+            events=happened,
+            outside=process.outside,
+            apart=death_charts.charts(evidence) if death else (),
         ),
         "baseline_text": baseline_text(baseline, now),
         "counted": formats.when(counted.timestamp, now) if counted and counted is not last else "",

@@ -12,9 +12,7 @@ from django.db.models.functions import Cast, NullIf
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from memwatch import queries
@@ -22,7 +20,7 @@ from memwatch.admin import columns, formats
 from memwatch.admin.base import Listed, PageAdmin
 from memwatch.admin.filters import ChoiceFilter
 from memwatch.admin.fleet import actions, process_page, slots
-from memwatch.admin.process_tables import counted_objects, process_state
+from memwatch.admin.process_tables import counted_objects, process_state, slot_name
 from memwatch.models import Process
 from memwatch.queries.leaks import leaking_processes
 
@@ -99,7 +97,7 @@ class ProcessAdmin(PageAdmin):
     related: ClassVar = {
         "snapshot": "process", "snapshotrollup": "process", "baseline": "process", "command": "process",
         "recording": "process", "alert": "process", "service": "",
-        "workrollup": "service=service_id",
+        "workrollup": "service=service_id", "death": "service=service_id",
     }  # fmt: skip
     page_template = "admin/memwatch/process/page.html"
 
@@ -111,13 +109,7 @@ class ProcessAdmin(PageAdmin):
         rows: QuerySet[Process] = super().get_queryset(request).select_related("service", "release", "last_snapshot")
         return rows.annotate(used_share=Cast(used, FloatField()) / NullIf(Cast(limit, FloatField()), 0.0))
 
-    @admin.display(description=gettext_lazy("process"), ordering="service__name")
-    def slot_name(self, process: Process) -> SafeString:
-        facts = [process.host, _("pid %d") % process.pid]
-        if process.release:
-            facts.append(process.release.name)
-        return format_html('{}<span class="mw-second">{}</span>', process.slot, " · ".join(facts))
-
+    slot_name = columns.text(gettext_lazy("process"), slot_name, "service__name")
     state_shown = columns.text(gettext_lazy("state"), process_state, "ended_at")
     open_leaks = columns.figure(gettext_lazy("leaks"), _leaks)
     rss = columns.figure(

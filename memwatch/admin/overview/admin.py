@@ -18,12 +18,13 @@ from django.utils.translation import gettext_lazy, ngettext
 from memwatch import queries
 from memwatch.admin import formats, panels
 from memwatch.admin.base import SinglePageAdmin
+from memwatch.admin.deaths import admin as deaths_admin
 from memwatch.admin.leaks import evidence, tables
 from memwatch.admin.overview import state as overview_state
 from memwatch.admin.overview import tables as overview_tables
 from memwatch.conf import get_settings
 from memwatch.models import Alert, Leak, Overview
-from memwatch.queries import Glance, LeakGlance
+from memwatch.queries import Glance, LeakGlance, deaths
 from memwatch.queries.alerts import worst_raised
 from memwatch.queries.leaks import leaks_by_id
 from memwatch.queries.surroundings import containers
@@ -40,7 +41,7 @@ class OverviewAdmin(SinglePageAdmin):
     page_template = "admin/memwatch/overview/page.html"
     page_title = gettext_lazy("Memory of the fleet")
     row_model = "service"
-    related: ClassVar = {"workrollup": ""}
+    related: ClassVar = {"workrollup": "", "death": ""}
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("memwatch.view_service")
@@ -57,6 +58,7 @@ def fleet_page(now: datetime) -> Mapping[str, Any]:
     leaks = tables.worst_first(queries.leaks_at_a_glance())
     alerts = worst_raised(SHOWN_ALERTS + 1)
     state = queries.stats(now, seen=items)
+    died = deaths.counted_since(now - deaths_admin.DAY_LENGTH)
     causes = tables.causes_of(leaks)
     worst = overview_tables.worst_of_services(leaks)
     whole = leaks_by_id([*(cause[0].pk for cause in causes[:SHOWN_LEAKS]), *worst.values()])
@@ -65,9 +67,14 @@ def fleet_page(now: datetime) -> Mapping[str, Any]:
         "headline": _headline(items, silent, [whole.get(cause[0].pk) for cause in causes], now),
         "unexplained": [*overview_state.unexplained(items, leaks, now), *overview_state.full(containers(now=now))],
         "tone": leaks[0].severity if leaks else overview_state.tone(items, silent),
-        "tiles": _tiles(items, silent, causes, alerts),
+        "tiles": _tiles(items, silent, causes, alerts, sum(died.values())),
         "services": overview_tables.service_rows(
-            items, leaks, {service: whole.get(pk) for service, pk in worst.items()}, silent=silent_of, now=now
+            items,
+            leaks,
+            {service: whole.get(pk) for service, pk in worst.items()},
+            silent=silent_of,
+            died=died,
+            now=now,
         ),
         "leaks": tables.cause_rows(causes[:SHOWN_LEAKS], whole, now),
         "more_leaks": max(0, len(causes) - SHOWN_LEAKS),
@@ -112,7 +119,7 @@ def _headline(items: Sequence[Glance], silent: int, causes: Sequence[Leak | None
 
 
 def _tiles(
-    items: Sequence[Glance], silent: int, causes: Sequence[Sequence[LeakGlance]], alerts: Sequence[Alert]
+    items: Sequence[Glance], silent: int, causes: Sequence[Sequence[LeakGlance]], alerts: Sequence[Alert], died: int
 ) -> list[panels.Line]:
     by_severity = [
         f"{formats.SEVERITY_SHAPES[severity]} {found} {formats.severity_word(severity)}"
@@ -143,6 +150,13 @@ def _tiles(
             label=_("Alerts raised"),
             value=formats.at_most(len(alerts), SHOWN_ALERTS),
             url=formats.changelist("alert", state="raised"),
+        ),
+        panels.Line(
+            label=_("Deaths"),
+            value=formats.count(died),
+            hint=_("in 24 h"),
+            url=deaths_admin.url(time=deaths_admin.DAY),
+            tone="medium" if died else "",
         ),
         _memory_tile(items),
         _fullest_tile(items),

@@ -10,9 +10,11 @@ from typing import Any
 
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from memwatch import queries
 from memwatch.admin import formats
+from memwatch.admin.deaths import admin as deaths_admin
 from memwatch.admin.formats import sparkline
 from memwatch.admin.leaks import evidence
 from memwatch.admin.leaks.tables import causes_of
@@ -31,11 +33,13 @@ def service_rows(
     worst: Mapping[int, Leak | None],
     *,
     silent: Mapping[int, int],
+    died: Mapping[int, int],
     now: datetime,
 ) -> list[dict[str, Any]]:
     """Each service with its figures of now and its last hours; those that leak worst come first.
 
-    ``worst``: the worst leak of each service that has one, by the service's id; ``silent``: see :func:`silent_of`.
+    ``worst``: the worst leak of each service that has one, by the service's id; ``silent``: see :func:`silent_of`;
+    ``died``: deaths of the last 24 h.
     """
     drifts = queries.heap_drifts(items)
     recent = _recent(items, leaks, now)
@@ -47,7 +51,14 @@ def service_rows(
         own.setdefault(leak.service_id, []).append(leak)
     rows = [
         _service_row(
-            group, own.get(pk, []), worst.get(pk), silent=silent[pk], drifts=drifts, past=recent.get(pk), now=now
+            group,
+            own.get(pk, []),
+            worst.get(pk),
+            silent=silent[pk],
+            died=died.get(pk, 0),
+            drifts=drifts,
+            past=recent.get(pk),
+            now=now,
         )
         for pk, group in members.items()
     ]
@@ -80,6 +91,7 @@ def _service_row(
     worst: Leak | None,
     *,
     silent: int,
+    died: int,
     drifts: Mapping[int, float],
     past: Recent | None,
     now: datetime,
@@ -102,6 +114,8 @@ def _service_row(
         "name": members[0].service,
         "alive": formats.count(len(members)),
         "silent": _("%s silent") % formats.count(silent) if silent else "",
+        "died": ngettext("%s death in 24 h", "%s deaths in 24 h", died) % formats.count(died) if died else "",
+        "deaths_url": deaths_admin.url(members[0].service_id, time=deaths_admin.DAY),
         "rss": formats.megabytes(figures["rss"]),
         "heap": formats.megabytes(figures["heap"]),
         "share": formats.percent(figures["share"]),

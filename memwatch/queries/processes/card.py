@@ -10,6 +10,7 @@ from django.db.models import Count, F, Q
 
 from memwatch.conf import get_settings
 from memwatch.models import Alert, Leak, Process
+from memwatch.queries.deaths import counted_since
 from memwatch.queries.leaks import SEVERITY_RANK, leaks_by_id
 
 SHOWN_LEAKS = 3
@@ -32,10 +33,12 @@ class FleetState:
     """With resident memory that grows steadily."""
     unknown: int
     """With too few censuses for a verdict."""
+    deaths: int
+    """Ends of the last day that were not meant."""
 
 
 def fleet_state(now: datetime) -> FleetState:
-    """Five queries at most, whatever the size of the fleet."""
+    """Six queries at most, whatever the size of the fleet."""
     before = now - timedelta(seconds=2 * get_settings().snapshot_interval)
     active = Leak.objects.active().order_by()
     leaks = active.values("service", "kind", "object_type").distinct().count()
@@ -43,6 +46,7 @@ def fleet_state(now: datetime) -> FleetState:
         leaks=leaks,
         worst=_worst() if leaks else (),
         alerts=Alert.objects.raised().count(),
+        deaths=sum(counted_since(now - timedelta(days=1)).values()),
         **Process.objects.alive().aggregate(
             alive=Count("pk"),
             silent=Count("pk", filter=Q(last_seen_at__lt=before)),

@@ -25,7 +25,7 @@
                     ctx.lineTo(area.right, y);
                     ctx.stroke();
                     ctx.textAlign = "right";
-                    ctx.fillText(line.label, area.right - 4, y < area.top + 16 ? y + 12 : y - 4);
+                    ctx.fillText(line.label, area.right - 4, y < area.top + 16 ? y + 9 : y - 8);
                 });
                 ctx.textAlign = "center";
                 (options.timed ? data.markers : []).forEach((marker) => {

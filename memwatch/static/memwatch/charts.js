@@ -14,7 +14,8 @@
  *   "charts": [{
  *     "id": "mw-chart-memory",                the canvas
  *     "unit": " MB",                          after each value
- *     "axis": null,                           null: time; {"kind": "age", "label": "…"}: seconds, {"kind": "work", …}: a count
+ *     "axis": null,                           null: time; {"kind": "age", "label": "…"}: seconds, {"kind": "work", …}: a count,
+ *                                             {"kind": "before", …}: seconds until an end, below 0
  *     "lines": [{"label": "limit", "value": 512, "tone": "critical"}],
  *                                             horizontal lines
  *     "series": [{
@@ -96,16 +97,18 @@
 
     // A place on an axis that is not the time: how old a process was, or how much it had done.
     function place(value, axis, span) {
-        if (axis.kind !== "age") {
+        if (axis.kind === "work") {
             return short.format(value);
         }
         const [unit, seconds] = span < 300 ? ["second", 1] : span < 10800 ? ["minute", 60] : span < 259200 ? ["hour", 3600] : ["day", 86400];
-        return new Intl.NumberFormat(data.locale, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 1 }).format(value / seconds);
+        return new Intl.NumberFormat(data.locale, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 1 }).format(Math.abs(value) / seconds);
     }
 
-    function agesUpTo(end) {
-        const step = roundStep(end);
-        return Array.from({ length: Math.floor(end / step) + 1 }, (_each, at) => ({ value: at * step }));
+    // Round ages from 0 on, or what is left until 0.
+    function ages(from, to) {
+        const step = roundStep(to - from);
+        const count = Math.floor((to - from) / step) + 1;
+        return Array.from({ length: count }, (_each, at) => ({ value: from < 0 ? (at - count + 1) * step : at * step }));
     }
 
     function reach(chart) {
@@ -113,6 +116,9 @@
             return [first, last];
         }
         const places = chart.series.flatMap((series) => series.times);
+        if (chart.axis.kind === "before") {
+            return [places.reduce((a, b) => Math.min(a, b), -1), 0];
+        }
         return [0, places.reduce((a, b) => Math.max(a, b), 1)];
     }
 
@@ -237,9 +243,9 @@
                         max: to,
                         title: { display: !timed, text: timed ? "" : chart.axis.label, color: ink },
                         afterBuildTicks: (axis) => {
-                            axis.ticks = timed ? ticks() : chart.axis.kind === "age" ? agesUpTo(to) : axis.ticks;
+                            axis.ticks = timed ? ticks() : chart.axis.kind === "work" ? axis.ticks : ages(from, to);
                         },
-                        ticks: { color: ink, maxRotation: 0, autoSkip: true, autoSkipPadding: 16, callback: (value) => (timed ? tick.format(value) : place(value, chart.axis, to)) },
+                        ticks: { color: ink, maxRotation: 0, autoSkip: true, autoSkipPadding: 16, callback: (value) => (timed ? tick.format(value) : place(value, chart.axis, to - from)) },
                         grid: { color: line },
                     },
                     y: {
@@ -267,7 +273,7 @@
                     },
                     tooltip: {
                         callbacks: {
-                            title: (items) => (!items.length ? "" : timed ? full.format(items[0].parsed.x) : place(items[0].parsed.x, chart.axis, to)),
+                            title: (items) => (!items.length ? "" : timed ? full.format(items[0].parsed.x) : place(items[0].parsed.x, chart.axis, to - from)),
                             label: (item) => `${item.dataset.label}: ${amount(item.parsed.y, chart.unit)}`,
                             footer: (items) => {
                                 const x = items.length ? items[0].element.x : -99;
