@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from panels import FLEET, SLOT, Panel, container_percent, stat
 
+_UNWANTED = 'service=~"$service",reason!~"recycled|stopped"'
+_DEATHS = f"memwatch_process_deaths_total{{{_UNWANTED}}}"
+_NONE_YET = f"0 * {_DEATHS} and on (job, instance) memwatch_up offset 1h"
+
 PANELS = (
     stat("Processes", f"count(memwatch_process_start_time_seconds{{{FLEET}}})"),
     stat("Open leaks", f"sum(memwatch_leaks_open{{{FLEET}}})", warn=1, critical=5),
@@ -32,6 +36,17 @@ PANELS = (
         warn=80,
         critical=90,
         text="Its processes share it; the kernel kills one of them at 100 %.",
+    ),
+    Panel(
+        title="Deaths by service and reason, of an hour",
+        queries=[
+            # Not increase(): a service's series begins with its first death, of which increase() knows nothing.
+            (
+                f"sum by (service, reason) ({_DEATHS} - ({_DEATHS} offset 1h or {_NONE_YET})) > 0",
+                "{{service}}: {{reason}}",
+            ),
+        ],
+        text="Killed, crashed or fallen silent. The page Deaths of the admin says what each process was doing.",
     ),
     Panel(
         title="Fullest heaps",
