@@ -104,7 +104,8 @@ def test_an_address_that_others_reach_wants_a_token(monkeypatch: pytest.MonkeyPa
         try:
             with pytest.raises(urllib.error.HTTPError) as refused:
                 scrape(exporter.port)
-            return refused.value.code
+            with refused.value as answer:
+                return answer.code
         finally:
             await exporter.stop()
 

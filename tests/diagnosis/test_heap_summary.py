@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import gc
 import logging
-import sys
 import types
 from typing import Any
 
@@ -19,6 +18,7 @@ from memwatch.diagnosis.heap import walk
 from memwatch.diagnosis.heap_summary import HeapSummaryRecording
 from memwatch.diagnosis.suspects import Suspects
 from tests.diagnosis.conftest import HOST, run_to_end
+from tests.references import references
 
 
 def summary() -> dict[str, Any]:
@@ -138,13 +138,13 @@ def test_no_suspect_is_held_between_two_parts(monkeypatch: pytest.MonkeyPatch) -
         kept(number)
     others: list[list[Any]] = [[] for _ in range(20_000)]
     gc.collect()
-    before, counts = sys.getrefcount(kept), []
+    before, counts = references([kept]), []
     work = HeapSummaryRecording(HOST).within(Meter())
     gc.disable()
     try:
         while True:
             next(work)
-            counts.append(sys.getrefcount(kept))
+            counts.append(references([kept]))
     except StopIteration as end:
         result = end.value
     finally:
@@ -153,4 +153,4 @@ def test_no_suspect_is_held_between_two_parts(monkeypatch: pytest.MonkeyPatch) -
     assert others
     assert len(counts) > 10
     assert set(counts) <= {before, before + 1}, "by the list of a pass alone"
-    assert sys.getrefcount(kept) == before
+    assert references([kept]) == before

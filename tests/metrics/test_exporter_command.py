@@ -128,7 +128,8 @@ def test_who_reaches_it_from_elsewhere_sends_the_token(
     for header in ({}, {"Authorization": "Bearer another"}):
         with pytest.raises(urllib.error.HTTPError, match="401") as refused:
             ask(port, header)
-        assert b"memwatch_up" not in refused.value.read()
+        with refused.value as answer:
+            assert b"memwatch_up" not in answer.read()
     assert b"memwatch_up" in ask(port, {"Authorization": "Bearer a token of the tests"})
 
 

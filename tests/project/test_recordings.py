@@ -73,7 +73,8 @@ def test_a_button_leads_to_a_flame_graph_that_reaches_nothing(tmp_path: Path, br
         long = ask(kind="allocations", options={"duration_s": 300})
         with pytest.raises(urllib.error.HTTPError) as refused:
             ask(kind="heap_summary")
-        assert refused.value.code == 409
+        with refused.value as answer:
+            assert answer.code == 409
         assert stack.call("POST", f"{URL}{long['id']}/cancel/")["state"] == "cancelled"
         # The process takes a moment to stop, and refuses meanwhile.
         summary = stack.wait_for(lambda: ask(kind="heap_summary"), 60)

@@ -18,6 +18,7 @@ from memwatch.sampling.container_scan import Look, look
 from memwatch.sampling.container_tracker import MAX_CONTAINERS, BigContainers
 from memwatch.sampling.type_names import TypeNames
 from memwatch.sampling.walk import walk_heap
+from tests.references import references
 from tests.sampling.ways import BOTH, use
 
 
@@ -136,10 +137,10 @@ def test_a_look_leaves_nothing_behind() -> None:
     gc.collect()
     gc.disable()
     try:
-        before = (len(gc.get_objects()), sys.getrefcount(kept[0]), sys.getrefcount(kept))
+        before = (len(gc.get_objects()), references([kept[0]]), references([kept]))
         for _ in range(3):
             look(total=20_000)
-        after = (len(gc.get_objects()), sys.getrefcount(kept[0]), sys.getrefcount(kept))
+        after = (len(gc.get_objects()), references([kept[0]]), references([kept]))
     finally:
         gc.enable()
     assert after[1:] == before[1:]

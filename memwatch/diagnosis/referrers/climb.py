@@ -90,7 +90,7 @@ class Climb:
         self.disown(asked)
         seen: set[int] = set()
         for start in range(0, len(asked), AT_ONCE):
-            part = asked[start : start + AT_ONCE]
+            part = tuple(asked[start : start + AT_ONCE])  # itself the tuple of arguments: a list would make another
             found = gc.get_referrers(*part)
             self.disown(part, found)
             new = [item for item in found if id(item) not in seen]

@@ -19,6 +19,7 @@ from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.heap import frozen_objects, tracked_objects, traversal, walk
 from memwatch.sampling.atomic import Step
 from memwatch.sampling.container_scan import look
+from tests.references import references
 
 
 class Mortal:
@@ -107,11 +108,11 @@ def test_a_pass_that_is_given_up_lets_go_of_all(passed: Passes) -> None:
     kept = object.__new__(Mortal)
     kept._said = []
     gc.collect()
-    before = sys.getrefcount(kept)
+    before = references([kept])
     passed.go(1)
-    assert sys.getrefcount(kept) == before + 1
+    assert references([kept]) == before + 1
     passed.steps.close()
-    assert sys.getrefcount(kept) == before
+    assert references([kept]) == before
     assert tracked_objects.LISTED == []
 
 
@@ -171,11 +172,11 @@ def test_a_child_holds_nothing_of_a_pass_of_its_parent(passed: Passes) -> None:
     kept = [[number] for number in range(3_000)]
     gc.collect()
     passed.go(2)
-    before = sys.getrefcount(kept[0])
+    before = references([kept[0]])
     lifecycle._hook()  # as every agent does when it starts
     pid = os.fork()
     if not pid:
-        os._exit(0 if sys.getrefcount(kept[0]) == before - 1 and not tracked_objects.LISTED else 1)
+        os._exit(0 if references([kept[0]]) == before - 1 and not tracked_objects.LISTED else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert set(map(id, kept)) <= passed.end()
 
@@ -199,7 +200,7 @@ def test_a_frozen_heap_is_gone_through_in_parts_and_our_own_list_is_no_way_to_it
         sizes.append(size)
         return [partial(seen.extend, map(id, objects()))]
 
-    before = sys.getrefcount(shop.KEPT)
+    before = references([shop.KEPT])
     waits = sum(1 for _ in walk.walk_frozen(Host(), Meter(), gather, big=big))
     assert waits > len(sizes) > 10
     assert max(sizes) <= 500
@@ -208,5 +209,5 @@ def test_a_frozen_heap_is_gone_through_in_parts_and_our_own_list_is_no_way_to_it
     assert id(tracked_objects.LISTED) not in seen
     assert len(seen) == len(set(seen)), "each once"
     assert big[id(shop.KEPT)] == 3_000
-    after = sys.getrefcount(shop.KEPT)
+    after = references([shop.KEPT])
     assert after == before

@@ -24,6 +24,7 @@ from memwatch.diagnosis.referrers import recording as searching
 from memwatch.sampling import container_scan
 from memwatch.sampling.atomic import Step, uninterrupted
 from tests.diagnosis.conftest import HOST, paths, referrers, run_to_end
+from tests.references import references
 
 MakeClass = Callable[..., Any]
 QUOTE = "shop_under_test.Quote"
@@ -70,13 +71,13 @@ def test_values_are_read_without_holding_an_instance_between_two_parts(
     gc.collect()
     asked = options.referrers({"type": QUOTE, "values": True})
     work = searching.ReferrersRecording(asked, Host()).run(Meter())
-    before = sys.getrefcount(quote)
+    before = references([quote])
     counts = []
     gc.disable()
     try:
         while True:
             next(work)
-            counts.append(sys.getrefcount(quote))
+            counts.append(references([quote]))
     except StopIteration as end:
         result = end.value
     finally:
@@ -85,7 +86,7 @@ def test_values_are_read_without_holding_an_instance_between_two_parts(
     assert len(counts) > 10
     held = [count > before + 1 for count in counts]
     assert sum(held) <= 2, "besides by the list of a pass, only while the holder is sized"
-    assert sys.getrefcount(quote) == before
+    assert references([quote]) == before
 
 
 def test_what_dies_while_it_is_looked_at_ends_in_a_thread_of_the_host(make_class: MakeClass) -> None:
