@@ -19,6 +19,7 @@ from memwatch.agent.watch_policy import occasion
 from memwatch.conf import SettingError, get_settings
 from memwatch.host_hooks import ends
 from memwatch.sampling.identity import own_arguments
+from memwatch.sampling.isolation import ISOLATED
 from memwatch.transport import redacted
 
 logger = logging.getLogger("memwatch.agent")
@@ -33,6 +34,8 @@ def install() -> None:
     Raises :class:`ImproperlyConfigured` for settings that are wrong, except in management commands: there the system
     checks say the same, and can be left out. Anything else that goes wrong is logged and the process runs on unwatched.
     """
+    if ISOLATED:
+        return
     arguments = own_arguments()
     chosen = occasion(arguments, environ=os.environ, modules=_modules())
     if chosen is None:

@@ -12,9 +12,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psutil
-
 from memwatch import __version__
+from memwatch.sampling.isolation import psutil
 from memwatch.sampling.procmem import read_bytes
 from memwatch.sampling.program import guess_program, guess_service, worker_name
 from memwatch.sampling.redaction import command_line
@@ -45,7 +44,7 @@ class ProcessInfo:
     extension_modules: tuple[str, ...] = ()
     """Top-level packages with compiled modules loaded: the candidates for native growth."""
     census_method: str = ""
-    """How its objects are counted: ``native walk``, or ``fallback`` and why."""
+    """How its objects are counted: ``native walk``, or ``fallback`` or ``nothing`` and why."""
     cpu_budget_percent: float | None = None
     """Share of one CPU, on average, for looking at its heap: it decides how often objects are counted."""
     start_method: str = ""
@@ -144,7 +143,8 @@ def arguments_of(pid: int) -> list[str]:
     if raw is not None:
         return [argument.decode(errors="replace") for argument in raw.rstrip(b"\0").split(b"\0")]
     try:
-        return psutil.Process(pid).cmdline()
+        arguments: list[str] = psutil.Process(pid).cmdline()
+        return arguments
     except (psutil.Error, OSError, ValueError):
         return []
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-
-import psutil
+from typing import Any
 
 from memwatch.records import MB
 from memwatch.sampling.identity import OutsideProcess
+from memwatch.sampling.isolation import psutil
 from memwatch.sampling.program import SUPERVISED, guess_program
 from memwatch.sampling.redaction import command_line
 
@@ -49,7 +49,7 @@ def program_of_parent(arguments: list[str]) -> str | None:
     return "gunicorn master" if server == "gunicorn" else f"{server} supervisor"
 
 
-def _is_eldest(parent: psutil.Process) -> bool:
+def _is_eldest(parent: Any) -> bool:
     """Whether no other worker of ``parent`` is older than this process."""
     siblings: list[tuple[float, int]] = []
     for child in parent.children():

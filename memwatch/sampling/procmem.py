@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import psutil
-
 from memwatch.records import KIB_PER_MB, MB
+from memwatch.sampling.isolation import psutil
 
 
 class ResidentFigures(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _tracemalloc  # the interpreter's own part: tracemalloc itself is imported where somebody traces
 import gc
 import logging
 import os
@@ -21,6 +20,7 @@ from memwatch.sampling.budget import Budget
 from memwatch.sampling.census import take_census
 from memwatch.sampling.container_scan import Look, look
 from memwatch.sampling.container_tracker import BigContainers
+from memwatch.sampling.isolation import tracemalloc
 from memwatch.sampling.limits import LimitReader, Limits
 from memwatch.sampling.procmem import ProcessMemory, ResidentFigures, SharedFigures
 from memwatch.sampling.type_names import TypeNames
@@ -144,7 +144,7 @@ class Sampler:
         shared = self._part("shared memory", self._shared, SharedFigures())
         limits = self._part("limits", self._limits.read, Limits())
         collections = gc.get_stats()
-        traced, peak = _tracemalloc.get_traced_memory()
+        traced, peak = tracemalloc.get_traced_memory()
         return {
             **_heap(allocators, limits, resident.rss_mb),
             **resident._asdict(),

@@ -1,0 +1,43 @@
+"""psutil and ``_tracemalloc``, or stand-ins in an interpreter that refuses both.
+
+That is one with a lock of its own beside others in the process (PEP 684), as
+``concurrent.futures.InterpreterPoolExecutor`` makes it. Django imports its applications there too, so memwatch can be
+imported. It watches nothing there: the main interpreter's agent reports for the process.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NoReturn
+
+_REFUSED = "subinterpreter"
+"""In the message of the ImportError."""
+
+
+class _NoPsutil:
+    Error = OSError
+    LINUX = sys.platform == "linux"
+
+    @staticmethod
+    def Process(*_pid: int) -> NoReturn:  # noqa: N802 - as psutil has it
+        raise OSError("this interpreter cannot load psutil")
+
+
+class _NoTracemalloc:
+    @staticmethod
+    def get_traced_memory() -> tuple[int, int]:
+        return 0, 0
+
+
+psutil: Any
+tracemalloc: Any
+try:
+    import _tracemalloc as tracemalloc  # the interpreter's own part: tracemalloc is imported where somebody traces
+
+    import psutil
+except ImportError as error:
+    if _REFUSED not in str(error):
+        raise
+    psutil, tracemalloc = _NoPsutil, _NoTracemalloc
+ISOLATED = psutil is _NoPsutil
+"""Whether this is such an interpreter."""
