@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+from memwatch.sampling.atomic import possible
 from memwatch.sampling.container_scan import BIG, Found, Look
 
 HOLD_US = 500
@@ -36,8 +37,10 @@ _native, _why_not = _load()
 
 
 def census_method() -> str:
-    """Which way objects are counted here: ``native walk``, or ``fallback`` and why."""
-    return "native walk" if _native is not None else f"fallback: {_why_not}"
+    """Which way objects are counted here: ``native walk``, or ``fallback`` or ``nothing`` and why."""
+    if _native is not None:
+        return "native walk"
+    return f"fallback: {_why_not}" if possible() else "nothing: this Python has no global lock"
 
 
 def native() -> bool:

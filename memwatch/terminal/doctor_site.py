@@ -110,6 +110,13 @@ def _folder(path: Path, *, shared: bool) -> Iterator[Finding]:
         yield Finding(True, f"{path} has the mode {mode:o}")
 
 
+_REMEDIES = {
+    "fallback": "A count stops the process for longer: see docs/how-it-works.md, What it costs.",
+    "nothing": "There are no leaks by type and no recordings: run the build of Python with the global lock.",
+}
+"""By how a way to count begins."""
+
+
 def _census_methods(alive: Iterable[Process]) -> Iterator[Finding]:
     """How the objects of these processes are counted."""
     by_method: dict[str, list[str]] = {}
@@ -118,9 +125,8 @@ def _census_methods(alive: Iterable[Process]) -> Iterator[Finding]:
             by_method.setdefault(process.census_method, []).append(process.slot)
     for method, slots in sorted(by_method.items()):
         named = ", ".join(slots[:5]) + (f" and {len(slots) - 5} more" if len(slots) > 5 else "")
-        slow = method.startswith("fallback")
-        remedy = "A count stops the process for longer: see docs/how-it-works.md, What it costs." if slow else ""
-        yield Finding(None if slow else True, f"objects counted by {method}: {named}", remedy)
+        remedy = next((remedy for way, remedy in _REMEDIES.items() if method.startswith(way)), "")
+        yield Finding(None if remedy else True, f"objects counted by {method}: {named}", remedy)
 
 
 def agents() -> Iterator[Finding]:

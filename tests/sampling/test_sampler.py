@@ -176,6 +176,8 @@ def test_an_interpreter_without_the_global_lock_takes_no_census(monkeypatch: pyt
     snapshot = Sampler().sample(census=True)
     assert snapshot.total_objects is None
     assert snapshot.rss_mb
+    monkeypatch.setattr(walk, "_native", None)
+    assert walk.census_method().startswith("nothing: ")
 
 
 def test_traced_memory_is_reported_while_tracing() -> None:
