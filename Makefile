@@ -1,5 +1,5 @@
 # Needs Python 3.11 or newer and the package index; everything else lands in .venv and var/.
-PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3.15 python3,$(shell command -v $(name))))
 VENV = .venv/bin
 export DJANGO_SETTINGS_MODULE ?= project.settings
 
@@ -24,9 +24,10 @@ test: .venv/.installed-dev
 test-sites: .venv/.installed-dev
 	@DJANGO_SETTINGS_MODULE=tests.settings MEMWATCH_SITES=1 $(VENV)/python -m pytest -m sites tests/sites $(if $(SITE),-k $(SITE))
 
-# The suite with other Pythons and Djangos, as far as they are installed; ONLY=3.12 for one Python, ARGS go to pytest.
-matrix: .venv/.installed-dev
-	$(VENV)/python -m nox $(if $(ONLY),--python $(ONLY)) $(if $(ARGS),-- $(ARGS))
+# The core's tests with every Python of this machine (pyenv's, those of the path, or PYTHONS="...") and each Django that
+# fits. ONLY=3.13 for one Python, DJANGO=6.1 for one Django, ARGS go to pytest; RESULTS=docs/support.json for the docs.
+matrix:
+	@"$(PYTHON)" -m matrix $(ONLY:%=--only %) $(DJANGO:%=--django %) $(RESULTS:%=--results %) $(if $(ARGS),-- $(ARGS))
 
 # A million hostile inputs, long recordings, and every outage: about 40 minutes. Writes the table of docs/reliability.md.
 soak: .venv/.installed-dev

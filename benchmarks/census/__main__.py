@@ -8,6 +8,7 @@ objgraph.typestats, or the longest pause, as another thread sees it, over half o
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import statistics
@@ -71,12 +72,15 @@ class Probe:
 
 
 def _peers() -> dict[str, Callable[[], object]]:
-    import guppy
     from pympler import muppy, summary
 
-    heap = guppy.hpy()
     summarize: Callable[[Any], object] = summary.summarize
-    return {"Pympler": lambda: summarize(muppy.get_objects()), "guppy3": heap.heap}
+    peers: dict[str, Callable[[], object]] = {"Pympler": lambda: summarize(muppy.get_objects())}
+    with contextlib.suppress(ImportError):  # it does not compile on Python 3.15
+        import guppy
+
+        peers["guppy3"] = guppy.hpy().heap
+    return peers
 
 
 def _by_id(sampler: Sampler) -> list[float]:

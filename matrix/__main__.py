@@ -1,0 +1,3 @@
+from matrix.runs import main
+
+raise SystemExit(main())
