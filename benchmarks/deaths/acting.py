@@ -180,6 +180,7 @@ class Stage:
         """At once."""
         assert self._site.process is not None
         self._site.process.wait(END_S)
+        self._jobs.forget()
         self.serve()
 
     def seen(self) -> object:

@@ -188,6 +188,10 @@ class Jobs:
             return str(self.celery.send_task(f"reports.{name}", args=(deed, amount), ignore_result=True).id)
         return ""
 
+    def forget(self) -> None:
+        """A command that is started again has nothing to do yet."""
+        (self._site.folder / "go").unlink(missing_ok=True)
+
     def do(self, name: str, deed: str, amount: float) -> None:
         """One, and wait for its end; of a task only a moment, since its result is not kept."""
         if self._server in WEB:
