@@ -20,6 +20,12 @@ def _lacks(row: Mapping[str, Any]) -> str:
     return ", ".join(missing) or "nothing"
 
 
+def _tests(row: Mapping[str, Any]) -> str:
+    if row["passed"] is None:
+        return "not run"
+    return f"{row['passed']:,} passed, {row['failed']} failed, {row['skipped']} skipped"
+
+
 def support() -> str:
     rows = [
         (
@@ -28,7 +34,7 @@ def support() -> str:
             row["celery"],
             row["platform"],
             row["census"],
-            f"{row['passed']:,} passed, {row['failed']} failed, {row['skipped']} skipped",
+            _tests(row),
             _lacks(row),
         )
         for row in json.loads(RESULTS.read_text())
