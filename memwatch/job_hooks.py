@@ -48,8 +48,8 @@ def _get_response(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], A
             return original(self, request)
         try:
             response = original(self, request)
-        except BaseException:
-            _fail(job, request)
+        except BaseException as raised:
+            _fail(job, request, raised)
             raise
         _until_closed(job, request, response)
         return response
@@ -64,8 +64,8 @@ def _get_response_async(original: Callable[[Any, Any], Any]) -> Callable[[Any, A
             return await original(self, request)
         try:
             response = await original(self, request)
-        except BaseException:  # a client that hangs up cancels the view
-            _fail(job, request)
+        except BaseException as raised:  # a client that hangs up cancels the view
+            _fail(job, request, raised)
             raise
         _until_closed(job, request, response)
         return response
@@ -84,9 +84,10 @@ def _resolve_request(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any]
     return resolve_request
 
 
-def _fail(job: Job, request: Any) -> None:
+def _fail(job: Job, request: Any, raised: BaseException) -> None:
     job.name = _view(request)
     job.error = True
+    job.cut_off = isinstance(raised, SystemExit | KeyboardInterrupt)
     job.end()
 
 
@@ -147,13 +148,13 @@ def begin_task(task_id: Any = None, task: Any = None, **_kwargs: Any) -> None:
 
 def end_task(task_id: Any = None, state: Any = None, **_kwargs: Any) -> None:
     """For Celery's ``task_postrun``. There is no state where the exception goes on to who called the task."""
-    _end(task_id, failed=state is None or state == "FAILURE")
+    _end(task_id, failed=state is None or state == "FAILURE", cut_off=state is None)
 
 
-def _end(mark: object, *, failed: bool) -> None:
+def _end(mark: object, *, failed: bool, cut_off: bool = False) -> None:
     job = meter.current(TASK, mark)
     if job is not None:
-        job.error = failed
+        job.error, job.cut_off = failed, cut_off
         job.end()
 
 

@@ -23,6 +23,7 @@ from memwatch import job_hooks
 from memwatch.agent.work import meter
 from memwatch.agent.work.job import running
 from memwatch.records.work import COMMAND, NO_VIEW, TASK, VIEW, WorkFigures
+from memwatch.transport.flights import layout
 
 pytestmark = pytest.mark.django_db  # Django closes old connections when a response is closed
 
@@ -59,8 +60,33 @@ def with_task(_request: HttpRequest) -> HttpResponse:
     return HttpResponse("fine")
 
 
+seen: list[str] = []
+endings: list[type[BaseException]] = []
+
+
+def looking(_request: HttpRequest) -> HttpResponse:
+    seen.extend(recorded())
+    return HttpResponse("fine")
+
+
+async def looking_async(_request: HttpRequest) -> HttpResponse:
+    seen.extend(recorded())
+    return HttpResponse("fine")
+
+
+def ending(_request: HttpRequest) -> HttpResponse:
+    raise endings.pop()
+
+
+shop_urls = [
+    path("plain/", plain, name="plain"),
+    path("broken/", broken),
+    path("looking/", looking, name="looking"),
+    path("looking/async/", looking_async, name="looking async"),
+    path("ending/", ending, name="ending"),
+]
 urlpatterns = [
-    path("shop/", include(([path("plain/", plain, name="plain"), path("broken/", broken)], "shop"))),
+    path("shop/", include((shop_urls, "shop"))),
     path("streamed/", streamed, name="streamed"),
     path("awaited/", awaited, name="awaited"),
     path("endless/", endless, name="endless"),
@@ -235,3 +261,33 @@ def test_a_hostile_resolver_reports_a_short_clean_name() -> None:
     name = job_hooks._view(request)
     assert len(name) <= 300
     assert name.isprintable()
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_view_has_its_name_while_it_runs(asynchronous: bool) -> None:
+    """Whoever is killed in it has said which one it was."""
+    seen.clear()
+    meter.begin_process(recorded=True)
+    if asynchronous:
+        asyncio.run(AsyncClient().get("/shop/looking/async/"))  # type: ignore[arg-type]
+    else:
+        Client().get("/shop/looking/")
+    assert seen == ["shop:looking async" if asynchronous else "shop:looking"]
+
+
+@pytest.mark.parametrize(("raised", "cut_off"), [(SystemExit, True), (KeyboardInterrupt, True), (ValueError, False)])
+def test_a_view_that_the_end_of_the_process_cuts_off_stays_in_the_record(
+    raised: type[BaseException], cut_off: bool
+) -> None:
+    meter.begin_process(recorded=True)
+    endings.append(raised)
+    with pytest.raises(raised):
+        Client().get("/shop/ending/")
+    assert bool(recorded()) is cut_off
+
+
+def recorded() -> list[str]:
+    """Jobs that run, by the flight record."""
+    slots = meter.slots()
+    assert slots is not None
+    return [job[1] for job in layout._jobs(bytes(slots.store), layout.RUNS)]

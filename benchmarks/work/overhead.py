@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -70,14 +71,21 @@ def report_heaps() -> bool:
     return within
 
 
-def measured(objects: int) -> list[dict[str, Any]]:
-    """In this process, with so many objects more."""
+def measured(objects: int, folder: str) -> list[dict[str, Any]]:
+    """In this process, with so many objects more, and its flight record in a file of the folder."""
+    from memwatch.agent.flight.recorder import Recorder
+    from memwatch.agent.flight.slots import JobSlots
     from memwatch.agent.work import meter
+    from memwatch.transport.flights.folder import file_name
+    from memwatch.transport.private_folder import Folder
 
     heap = build(objects)
+    recorder = Recorder(Folder(Path(folder) / "memwatch"), JobSlots())
+    recorder.open(file_name(0, os.getpid(), "0" * 16), {"service": "benchmark"})
     rows = []
     for seconds, count in JOBS:
-        meter.begin_process()
+        meter.begin_process(recorded=True)
+        recorder.use(meter.slots() or JobSlots())
         _took(seconds, count // 3)  # then the meter knows what its readings cost here
         meter.take()
         took, peer = _took(seconds, count)
@@ -149,7 +157,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--objects", type=int, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     if chosen.objects is not None:
-        print(json.dumps(measured(chosen.objects)))
+        with tempfile.TemporaryDirectory(prefix="memwatch-bench-") as folder:
+            print(json.dumps(measured(chosen.objects, folder)))
         return 0
     with tempfile.TemporaryDirectory(prefix="memwatch-bench-") as folder:
         return 0 if report(Path(folder), pairs=chosen.pairs, seconds=chosen.seconds) else 1

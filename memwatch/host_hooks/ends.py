@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import signal
 import sys
 from typing import Any
 
@@ -13,12 +14,13 @@ from memwatch.transport.flights import folder
 
 EX_RECYCLE = 0x9B
 """With which billiard's child ends after its last task, or when it has become too large."""
+_STOPPED = (0, -signal.SIGTERM, 128 + signal.SIGTERM)
 _WRAPPED = "__memwatch__"
 
 
 def pool_child_ends(exitcode: object) -> None:
     """For Celery's ``worker_process_shutdown``."""
-    if type(exitcode) is int and exitcode in (0, EX_RECYCLE):
+    if type(exitcode) is int and exitcode in (EX_RECYCLE, *_STOPPED):
         ending.note(RECYCLED if exitcode == EX_RECYCLE else STOPPED)
 
 

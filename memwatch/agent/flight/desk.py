@@ -43,6 +43,7 @@ class FlightDesk:
         self._is_on = config.flight_recorder
         self._leaves_by_uplink = not config.transport.startswith("local:")
         self._left_stale = False
+        self._is_cut_off = False
         self._where = folder.folder_of(config.transport)
         self._recorder = Recorder(self._where, meter.slots() or JobSlots())
         self._watcher = Watcher(self._where, clean(config.host) or "unknown")
@@ -151,13 +152,14 @@ class FlightDesk:
 
     def begin_to_leave(self) -> str:
         """The process ends in an orderly way: why, where that is known."""
-        found = _guard(self._recorder.limit_reached) or _guard(ending.known) or ""
+        self._is_cut_off, at_limit = _guard(self._recorder.cut_off) or (False, "")
+        found = at_limit or _guard(ending.known) or ""
         self._guarded(self._recorder.leaving, found)
         return found
 
     def has_left(self, why: str, uplink: Uplink) -> None:
-        """The goodbye was delivered: nobody needs the record, unless a time limit or an exception ends the process."""
-        if why != TIME_LIMIT and not ending.is_by_exception():
+        """The goodbye was delivered: the record is news only where something was cut off, or an exception ends all."""
+        if why != TIME_LIMIT and not self._is_cut_off and not ending.is_by_exception():
             self._recorder.close(remove=True)
             if self._leaves_by_uplink and self._is_on:
                 self._guarded(uplink.leave, b"")

@@ -14,6 +14,7 @@ from typing import Any
 from memwatch.agent.flight.slots import JobSlots, is_at_limit
 from memwatch.records import MemorySnapshot
 from memwatch.records.flight import ENDINGS, LEAVING, MAX_GROWERS, MAX_SECONDS, STATES, TIME_LIMIT, Flight
+from memwatch.records.work import COMMAND
 from memwatch.sampling.oom import Counters
 from memwatch.transport.flights import folder, layout
 from memwatch.transport.private_folder import Folder
@@ -148,7 +149,7 @@ class Recorder:
         """Resident memory now."""
         if self._map is not None and rss_mb is not None:
             place = self._seconds_written % MAX_SECONDS
-            layout.SECOND.pack_into(self._map, layout.SECONDS_AT + place * layout.SECOND.size, time.time(), rss_mb)
+            layout.SECOND.pack_into(self._map, layout.RSS_AT + place * layout.SECOND.size, time.time(), rss_mb)
             self._seconds_written += 1
 
     def leaving(self, ending: str) -> None:
@@ -158,11 +159,12 @@ class Recorder:
                 self._map[layout.ENDING_AT] = 1 + ENDINGS.index(ending)
             self._map[layout.STATE_AT] = STATES.index(LEAVING)
 
-    def limit_reached(self) -> str:
-        """``time_limit`` where a job runs that is killed about now."""
+    def cut_off(self) -> tuple[bool, str]:
+        """Whether the process ends amid requests or tasks; ``time_limit`` where one of them has run into its limit."""
         record = self.read()
-        jobs = () if record is None else record.running
-        return TIME_LIMIT if any(is_at_limit(time.time() - job.began, job.limit_s) for job in jobs) else ""
+        jobs = [] if record is None else [job for job in record.running if job.kind != COMMAND]
+        at_limit = any(is_at_limit(time.time() - job.began, job.limit_s) for job in jobs)
+        return bool(jobs), TIME_LIMIT if at_limit else ""
 
     def read(self) -> Flight | None:
         """What it says now. Raises :class:`memwatch.transport.wire.WireError` only where somebody else has written."""

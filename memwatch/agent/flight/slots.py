@@ -1,21 +1,20 @@
-"""The jobs in the flight record: one store when a job begins, two when it ends, and no call of the system."""
+"""The jobs in the flight record: one store when a job begins, one when it ends, and no call of the system."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import MutableSequence
+from collections import deque
 from mmap import mmap
 from typing import Protocol
 
 from memwatch.agent.work.clock import Clock
-from memwatch.records.flight import MAX_RECENT, MAX_RUNNING
 from memwatch.records.work import KINDS
 from memwatch.transport.flights import layout
-from memwatch.transport.flights.layout import JOB, RECENT_AT, RUNNING_AT
+from memwatch.transport.flights.layout import JOB, JOBS_AT, MAX_JOBS
 
 _KINDS = {kind: number for number, kind in enumerate(KINDS)}
-_JOBS = slice(RUNNING_AT, RECENT_AT + MAX_RECENT * JOB.size)
-_KEPT = 1_000
+_OTHER = len(KINDS)
+_JOBS = slice(JOBS_AT, JOBS_AT + MAX_JOBS * JOB.size)
+_write = JOB.pack_into
 NO_SLOT = -1
 
 
@@ -33,20 +32,21 @@ class Slotted(Protocol):
     """As :class:`Clock` says it."""
     limit_s: float
     """0: it has none."""
+    cut_off: bool
+    """Whether what ends it ends the process."""
     slot: int
+    """Where it is written; :data:`NO_SLOT`: nowhere."""
 
 
 class JobSlots:
     """Used by all threads. Before the file is there, and after it, the jobs are kept in memory.
 
-    Slots are given out last in, first out: one that is not freed is written over by the next job.
+    A slot is an offset in the file. A job that begins takes that of the job that ended first of all.
     """
 
     def __init__(self) -> None:
         self.store: bytearray | mmap = bytearray(layout.SIZE)
-        self._free: MutableSequence[int] = list(range(MAX_RUNNING - 1, -1, -1))
-        self._ended = itertools.count()
-        self._names: dict[str, bytes] = {}
+        self._free = deque(JOBS_AT + number * JOB.size for number in range(MAX_JOBS))
         self.is_frozen = False
         """The process is being ended for what runs now: that stays, although it may end before the process does."""
         self._since_1970 = 0.0
@@ -63,39 +63,29 @@ class JobSlots:
         self.store = store
 
     def begin(self, job: Slotted) -> None:
-        """A job runs. One too many has no slot: it is kept only once it has ended."""
+        """A job runs. One too many is not kept."""
         try:
-            job.slot = self._free.pop()
+            job.slot = self._free.popleft()
         except IndexError:
             return
-        self.name(job)
+        self._put(job, layout.RUNS, 0.0)
 
     def name(self, job: Slotted) -> None:
         """Its name is known now."""
         if job.slot != NO_SLOT:
-            self._write(RUNNING_AT + job.slot * JOB.size, layout.RUNS, job, 0.0)
+            self._put(job, layout.RUNS, 0.0)
+
+    def _put(self, job: Slotted, state: int, seconds: float) -> None:
+        name, began = job.name.encode("utf-8", "replace"), self._since_1970 + job.began
+        _write(self.store, job.slot, state, _KINDS.get(job.kind, _OTHER), len(name), job.limit_s, began, seconds, name)
 
     def end(self, job: Slotted, seconds: float) -> None:
-        """A job has ended. One at its limit is being killed: it stays until the next one takes its slot."""
-        if self.is_frozen:
+        """A job has ended. One that is being killed stays until the next one takes its slot."""
+        if job.slot == NO_SLOT or self.is_frozen:
             return
-        slot, job.slot = job.slot, NO_SLOT
-        if slot == NO_SLOT or not is_at_limit(seconds, job.limit_s):
-            self._write(RECENT_AT + next(self._ended) % MAX_RECENT * JOB.size, layout.ENDED, job, seconds)
-            if slot != NO_SLOT:
-                self.store[RUNNING_AT + slot * JOB.size] = layout.FREE
-        if slot != NO_SLOT:
-            self._free.append(slot)
-
-    def _write(self, at: int, state: int, job: Slotted, seconds: float) -> None:
-        name = self._names.get(job.name)
-        if name is None:
-            name = self._encoded(job.name)
-        kind = _KINDS.get(job.kind, len(KINDS))
-        JOB.pack_into(self.store, at, state, kind, len(name), job.limit_s, self._since_1970 + job.began, seconds, name)
-
-    def _encoded(self, name: str) -> bytes:
-        text = name.encode("utf-8", "replace")[: layout.NAME_BYTES]
-        if len(self._names) < _KEPT:
-            self._names[name] = text
-        return text
+        if job.cut_off or (job.limit_s and is_at_limit(seconds, job.limit_s)):
+            self._free.appendleft(job.slot)
+        else:
+            self._put(job, layout.ENDED, seconds)
+            self._free.append(job.slot)
+        job.slot = NO_SLOT

@@ -13,6 +13,7 @@ import errno
 import os
 import time
 from collections import deque
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from memwatch.agent.flight import kernel_log
@@ -82,7 +83,7 @@ class Watcher:
         with self._where.opened(folder.FLIGHTS) as opened:
             names = folder.names(opened)
             if not self._may_watch(opened, names, own_name):
-                self._let_go()
+                self._let_go(names[: names.index(own_name)] if own_name in names else [])
                 return now + SELDOM_S
             if not self.watches:
                 self.watches = True
@@ -111,6 +112,7 @@ class Watcher:
                 descriptor = folder.take(opened, name)
                 if descriptor is None:
                     elder += 1
+                    self._look_at_living(opened, name)  # who takes over knows how the watchers have ended
                 else:
                     folder.give_back(name, descriptor)
             if elder == WATCHERS:
@@ -125,8 +127,7 @@ class Watcher:
                 self._spoilt(opened, name)
             return  # the other watcher was faster, or nothing can be opened now
         if descriptor is None:
-            if name not in self._others and len(self._others) < MOST:
-                self._others[name] = self._meet(opened, name)
+            self._look_at_living(opened, name)
             return
         ended = _Ended(descriptor, datetime.now(UTC), now)
         try:
@@ -143,6 +144,10 @@ class Watcher:
                 self._spoilt(opened, name)
             return
         self._ended[name] = ended
+
+    def _look_at_living(self, opened: int, name: str) -> None:
+        if name not in self._others and len(self._others) < MOST:
+            self._others[name] = self._meet(opened, name)
 
     def _runs(self, recorded: layout.Recorded) -> bool:
         here = recorded.pid_space == self._space and recorded.ticks > 0
@@ -207,10 +212,13 @@ class Watcher:
         if ended is not None:
             folder.give_back(name, ended.descriptor)
 
-    def _let_go(self) -> None:
+    def _let_go(self, elders: Collection[str] = ()) -> None:
         """Others are elder. What was not reported is theirs, too."""
         self.watches = False
-        for name in [*self._others, *self._ended]:
+        for name, ended in self._ended.items():
+            folder.give_back(name, ended.descriptor)
+        self._ended.clear()
+        for name in self._others.keys() - set(elders):
             self._forget(name)
         self._waiting.clear()
 

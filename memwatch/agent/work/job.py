@@ -29,6 +29,7 @@ class Job:
     __slots__ = (
         "began",
         "blocks",
+        "cut_off",
         "dimmed",
         "ended",
         "error",
@@ -74,6 +75,8 @@ class Job:
         """Which job of the process it is, and how many of those after it ran within it."""
         self.limit_s = 0.0
         """After so long it is killed; 0: it has no limit, or none is known."""
+        self.cut_off = False
+        """Whether what ends it ends the process."""
         self.slot = -1
         """Where it stands in the flight record."""
         self.began = Clock.now()

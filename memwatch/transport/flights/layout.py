@@ -35,17 +35,18 @@ FACTS_AT, FACTS_BYTES = WHO_AT + WHO_BYTES, 1536
 SUMMARY_AT, SUMMARY_BYTES = FACTS_AT + 2 * FACTS_BYTES, 2048
 
 JOB = struct.Struct("<BBHfdd160s")
-"""State, index in ``KINDS``, bytes of the name, limit (0: none), began, seconds, the name in UTF-8."""
+"""State, index in ``KINDS``, bytes of the name before it was cut, limit (0: none), began, seconds, name in UTF-8."""
 NAME_BYTES = 160
 _MAX_PATH = 1000
 FREE, RUNS, ENDED = 0, 1, 2
-RUNNING_AT = SUMMARY_AT + SUMMARY_BYTES
-RECENT_AT = RUNNING_AT + MAX_RUNNING * JOB.size
+JOBS_AT = SUMMARY_AT + SUMMARY_BYTES
+MAX_JOBS = MAX_RUNNING + MAX_RECENT
+"""A slot may hold a job that runs or one that has ended."""
 
 SECOND = struct.Struct("<df")
 """Seconds since 1970, and MB of resident memory."""
-SECONDS_AT = RECENT_AT + MAX_RECENT * JOB.size
-assert SECONDS_AT + MAX_SECONDS * SECOND.size <= SIZE  # noqa: S101 - of constants
+RSS_AT = JOBS_AT + MAX_JOBS * JOB.size
+assert RSS_AT + MAX_SECONDS * SECOND.size <= SIZE  # noqa: S101 - of constants
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,8 +86,8 @@ def _read(data: bytes) -> Recorded:
         raise WireError("malformed", "flight record: it does not say of which process")
     facts = _facts(data)
     summary = _part(data, SUMMARY_AT, SUMMARY_BYTES) or {}
-    running = sorted(_jobs(data, RUNNING_AT, MAX_RUNNING, RUNS), key=lambda job: job[2])
-    recent = sorted(_jobs(data, RECENT_AT, MAX_RECENT, ENDED), key=lambda job: -job[2] - job[3])
+    running = sorted(_jobs(data, RUNS), key=lambda job: job[2])[:MAX_RUNNING]
+    recent = sorted(_jobs(data, ENDED), key=lambda job: -job[2] - job[3])[:MAX_RECENT]
     seconds = sorted(_seconds(data))
     state, ending = data[STATE_AT], data[ENDING_AT]
     started = schema.time("started_at", who["started_at"])
@@ -139,10 +140,10 @@ def _facts(data: bytes) -> dict[str, Any]:
     return max(copies, key=lambda facts: float(facts.get("at", 0.0)))
 
 
-def _jobs(data: bytes, at: int, many: int, wanted: int) -> list[list[Any]]:
+def _jobs(data: bytes, wanted: int) -> list[list[Any]]:
     jobs = []
-    for number in range(many):
-        state, kind, length, limit_s, began, seconds, name = JOB.unpack_from(data, at + number * JOB.size)
+    for number in range(MAX_JOBS):
+        state, kind, length, limit_s, began, seconds, name = JOB.unpack_from(data, JOBS_AT + number * JOB.size)
         if state == wanted and kind < len(KINDS):
             text = name[: min(length, NAME_BYTES)].decode(errors="ignore") or UNNAMED
             jobs.append([KINDS[kind], text, began, seconds if wanted == ENDED else None, limit_s or None])
@@ -150,7 +151,7 @@ def _jobs(data: bytes, at: int, many: int, wanted: int) -> list[list[Any]]:
 
 
 def _seconds(data: bytes) -> list[list[float]]:
-    found = (SECOND.unpack_from(data, SECONDS_AT + number * SECOND.size) for number in range(MAX_SECONDS))
+    found = (SECOND.unpack_from(data, RSS_AT + number * SECOND.size) for number in range(MAX_SECONDS))
     return [[at, round(mb, 1)] for at, mb in found if at]
 
 

@@ -109,7 +109,7 @@ def test_a_full_disk_takes_no_record_and_harms_none_that_is_there(tmp_path: Path
             slots = recorder.slots
             for number in range(100):
                 recorder.second(float(number))
-            assert slots.store[layout.SECONDS_AT :].strip(b"\0"), "writing needs no room any more"
+            assert slots.store[layout.RSS_AT :].strip(b"\0"), "writing needs no room any more"
         recorder.close(remove=True)
 
 

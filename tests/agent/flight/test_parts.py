@@ -57,19 +57,25 @@ def test_the_last_two_minutes_are_kept(recorder: Recorder) -> None:
     assert [mb for _at, mb in record.rss_seconds] == [float(number) for number in range(180, 300)]
 
 
-def test_one_job_too_many_is_kept_once_it_has_ended(recorder: Recorder) -> None:
-    jobs = [job(f"n{number}") for number in range(30)]
+def test_more_jobs_than_there_is_room_for(recorder: Recorder) -> None:
+    jobs = [job(f"n{number}", began=float(number)) for number in range(50)]
     for each in jobs:
         recorder.slots.begin(each)
     record = recorder.read()
     assert record is not None
-    assert len(record.running) == 24
+    assert [each.name for each in record.running] == [f"n{number}" for number in range(24)], "the eldest"
     for each in jobs:
         recorder.slots.end(each, 1.0)
     record = recorder.read()
     assert record is not None
     assert record.running == ()
-    assert {each.name for each in record.recent} == {f"n{number}" for number in range(10, 30)}
+    assert [each.name for each in record.recent] == [f"n{number}" for number in range(43, 23, -1)]
+    for each in jobs[44:]:
+        recorder.slots.begin(each)
+    record = recorder.read()
+    assert record is not None
+    assert [each.name for each in record.running] == [f"n{number}" for number in range(44, 50)]
+    assert len(record.recent) == 20
 
 
 def test_a_job_at_its_limit_stays_until_the_next_begins(recorder: Recorder) -> None:

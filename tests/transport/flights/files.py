@@ -43,8 +43,8 @@ def data(
     if summary is not None:
         put(summary, layout.SUMMARY_AT, layout.SUMMARY_BYTES)
     for start, state, jobs in (
-        (layout.RUNNING_AT, layout.RUNS, running),
-        (layout.RECENT_AT, layout.ENDED, recent),
+        (layout.JOBS_AT, layout.RUNS, running),
+        (layout.JOBS_AT + len(running) * layout.JOB.size, layout.ENDED, recent),
     ):
         for number, (kind, name, began, took) in enumerate(jobs):
             text = name.encode()
@@ -52,7 +52,7 @@ def data(
                 made, start + number * layout.JOB.size, state, KINDS.index(kind), len(text), 0.0, began, took, text
             )
     for number, second in enumerate(seconds):
-        layout.SECOND.pack_into(made, layout.SECONDS_AT + number * layout.SECOND.size, *second)
+        layout.SECOND.pack_into(made, layout.RSS_AT + number * layout.SECOND.size, *second)
     if note is not None:
         layout.NOTE.pack_into(made, layout.NOTE_AT, layout.NOTE_MARK, note, time.time())
     return made
