@@ -14,6 +14,7 @@ from billiard import popen_fork
 from memwatch import agent, gunicorn
 from memwatch.agent.config import AgentConfig
 from memwatch.agent.flight import ending
+from memwatch.conf import get_settings
 from memwatch.host_hooks import ends
 from memwatch.transport.flights import layout
 from tests.transport.flights.files import WHO, data, write
@@ -33,6 +34,7 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     config = AgentConfig(transport=url, command_key="k", host="h")
     monkeypatch.setattr(agent, "current", lambda: SimpleNamespace(config=config), raising=False)
     monkeypatch.setenv("MEMWATCH_TRANSPORT", url)
+    get_settings.cache_clear()
     return write(tmp_path / "mw", data(who=WHO), pid=PID)
 
 
