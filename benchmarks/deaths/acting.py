@@ -25,7 +25,7 @@ from benchmarks.deaths.serving import Jobs, Site
 from benchmarks.deaths.truth import Seen, Watch, is_helper
 from tests.waiting import until
 
-BEGIN_S, END_S = 45.0, 90.0
+BEGIN_S, END_S = 120.0, 180.0
 """The longest that a job may take to begin, and a process to end."""
 
 

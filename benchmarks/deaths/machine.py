@@ -12,6 +12,7 @@ import lzma
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -91,13 +92,18 @@ def main() -> int:
     parser.add_argument("modules", type=Path, help="of the same package: lib/modules/VERSION")
     parser.add_argument("--kvm", action="store_true", help="where /dev/kvm works; else it is emulated")
     chosen, others = parser.parse_known_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="memwatch-bench-") as folder:
         out = Path(folder) / "out"
         out.mkdir()
         disk = initial_disk(Path(folder), chosen.modules, [sys.executable, "-m", "benchmarks.deaths", *others])
         with (out / "console").open("wb") as console:
-            machine = command(chosen.kernel, disk, out, fast=chosen.kvm)
-            subprocess.run(machine, stdout=console, stderr=console, stdin=subprocess.DEVNULL, check=False)
+            words = command(chosen.kernel, disk, out, fast=chosen.kvm)
+            machine = subprocess.Popen(words, stdout=console, stderr=console, stdin=subprocess.DEVNULL)
+            try:
+                machine.wait()
+            finally:
+                machine.kill()
         said, code = out / "said", out / "code"
         print(said.read_text() if said.exists() else (out / "console").read_text(errors="replace"))
         return int(code.read_text()) if code.exists() else 1

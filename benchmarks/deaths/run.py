@@ -24,7 +24,7 @@ from benchmarks.deaths.program import Program
 from benchmarks.deaths.serving import BESIDE, Jobs, Site, servers_for
 
 TICK_S = 0.2
-READY_S, WARM_S = 150.0, 8.0
+READY_S, WARM_S = 600.0, 8.0
 """All processes are known after the first time at the latest, and have been for the second when the program begins."""
 LONG_S, CALM_S = 130.0, 8.0
 """So long an answer is waited for, and so long it must have stood."""
