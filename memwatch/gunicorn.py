@@ -1,4 +1,4 @@
-"""For ``gunicorn.conf.py``, on Linux before 6.15, whose kernel tells nobody but the parent how a process has ended.
+"""For ``gunicorn.conf.py`` on Linux before 6.15, where only the parent learns how a process has ended.
 
 ::
 

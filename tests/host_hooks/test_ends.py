@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,14 +29,15 @@ def _nothing_noted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Of the child, of a process with an agent."""
     url = f"local://{tmp_path}/mw"
     config = AgentConfig(transport=url, command_key="k", host="h")
     monkeypatch.setattr(agent, "current", lambda: SimpleNamespace(config=config), raising=False)
     monkeypatch.setenv("MEMWATCH_TRANSPORT", url)
     get_settings.cache_clear()
-    return write(tmp_path / "mw", data(who=WHO), pid=PID)
+    yield write(tmp_path / "mw", data(who=WHO), pid=PID)
+    get_settings.cache_clear()
 
 
 def noted(record: Path) -> int | None:

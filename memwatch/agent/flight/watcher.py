@@ -1,8 +1,8 @@
 """Notices the end of the other processes of this transport on this machine, and collects what they have left.
 
-The two eldest watch. Whoever gets the lock of a record knows that its process has ended; the lock also keeps the other
-one away until the end was reported. If this process dies meanwhile, the kernel gives the lock back and the other one
-does it all once more: the server counts an end once.
+The two eldest watch. A process that gets the lock of a record knows that its owner has ended, and keeps the other
+watcher away until the end was reported. If it dies before, the kernel gives the lock back and the other watcher does
+it all once more: the server counts an end once.
 """
 
 from __future__ import annotations
