@@ -42,7 +42,7 @@ def malformed(what: str) -> Iterator[None]:
         yield
     except WireError:
         raise
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError, OSError) as error:
         raise WireError("malformed", f"{what}: {type(error).__name__}: {str(error)[:200]}") from None
 
 

@@ -52,6 +52,13 @@ def test_a_process_killed_while_it_wrote_leaves_what_it_wrote_before() -> None:
     assert (flight.rss_mb, flight.growers, flight.summary) == (100.0, (("dict", 5000),), ())
 
 
+@pytest.mark.parametrize("began", [-1e18, -5.0, 1e12, 1e15, 1e17, 1e18, 1e19, 1e300, float("inf"), float("nan")])
+def test_a_time_that_no_clock_says_is_refused(began: float) -> None:
+    """Some of these make the C library fail: an error of the system is an error of the record all the same."""
+    with pytest.raises(WireError):
+        layout.read(bytes(data(running=[("view", "shop", began, 0.0)])))
+
+
 def test_a_name_cut_amid_a_character_is_read() -> None:
     flight = layout.read(bytes(data(running=[("view", "ä" * 100, AT, 0.0)]))).flight
     assert flight.running[0].name == "ä" * 80
