@@ -29,9 +29,12 @@ class SharedFigures(NamedTuple):
 
 
 def read_bytes(path: str, limit: int = 65_536) -> bytes | None:
-    """At most ``limit`` bytes of a file of /proc or /sys; ``None`` where it cannot be read. Makes no file object."""
+    """At most ``limit`` bytes of a file of /proc or /sys; ``None`` where it cannot be read. Makes no file object.
+
+    A pipe in its place has nothing to say, and is not waited for.
+    """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError):
         return None
     content = b""

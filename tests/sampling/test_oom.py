@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,10 @@ def test_finds_those_of_the_processs_own_cgroup(tmp_path: Path) -> None:
     file = oom.OomCounters(limits).file()
     assert file == str(tmp_path / "sys/fs/cgroup/app/web/memory.events")
     assert oom.counters(file) == (2, 1)
+
+
+def test_a_pipe_in_the_place_of_the_counters_hangs_nobody(tmp_path: Path) -> None:
+    """Where they are is told by a flight record, which somebody may have made up."""
+    pipe = tmp_path / "memory.events"
+    os.mkfifo(pipe)
+    assert oom.counters(str(pipe)) is None
