@@ -44,9 +44,10 @@ class FlightDesk:
         self._leaves_by_uplink = not config.transport.startswith("local:")
         self._left_stale = False
         self._is_cut_off = False
-        self._where = folder.folder_of(config.transport)
-        self._recorder = Recorder(self._where, meter.slots() or JobSlots())
-        self._watcher = Watcher(self._where, clean(config.host) or "unknown")
+        self._transport = config.transport
+        where = folder.folder_of(config.transport)
+        self._recorder = Recorder(where, meter.slots() or JobSlots())
+        self._watcher = Watcher(where, clean(config.host) or "unknown")
         self._counters = oom.OomCounters()
         self._oom_file = ""
         self._snapshot: MemorySnapshot | None = None
@@ -86,6 +87,8 @@ class FlightDesk:
         self.next_at = self._watcher.step(self._recorder.name, now)
 
     def _open(self, process: ProcessInfo) -> None:
+        # Of the user of now: a server may start as root and set another one after the fork.
+        self._recorder.where = self._watcher.where = folder.folder_of(self._transport)
         self._oom_file = self._counters.file()
         _guard(ending.watch_gunicorn)
         name = folder.file_name(int(process.started_at.timestamp() * 1e9), process.pid, process.nonce)

@@ -6,8 +6,10 @@ import contextlib
 import os
 import time
 
+from memwatch.agent.flight.other_process import own_pid_space
 from memwatch.transport.flights import folder, layout
 from memwatch.transport.private_folder import Folder
+from memwatch.transport.wire import WireError
 
 
 def write_status(where: Folder, pid: int, status: int) -> None:
@@ -17,13 +19,19 @@ def write_status(where: Folder, pid: int, status: int) -> None:
     """
     with where.opened(folder.FLIGHTS) as opened:
         names = [name for name in folder.names(opened) if folder.pid_in(name) == pid and name not in folder.held]
-        if not names:
-            return
-        with contextlib.suppress(FileNotFoundError):  # collected already
-            flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            descriptor = os.open(names[-1], flags, dir_fd=opened)  # the youngest: pids repeat
-            try:
-                note = layout.NOTE.pack(layout.NOTE_MARK, status, time.time())
-                os.pwrite(descriptor, note, layout.NOTE_AT)
-            finally:
-                os.close(descriptor)
+        for name in reversed(names):  # the youngest: pids repeat
+            with contextlib.suppress(FileNotFoundError, WireError):  # collected already, or no record
+                if _note(opened, name, status):
+                    return
+
+
+def _note(opened: int, name: str, status: int) -> bool:
+    """Whether the record is of a process whose pid is valid here: other containers may share the folder."""
+    descriptor = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=opened)
+    try:
+        if layout.read(folder.content(descriptor)).pid_space not in (0, own_pid_space()):
+            return False
+        os.pwrite(descriptor, layout.NOTE.pack(layout.NOTE_MARK, status, time.time()), layout.NOTE_AT)
+        return True
+    finally:
+        os.close(descriptor)

@@ -30,7 +30,7 @@ class Recorder:
         self.name = ""
         """Of the file, while there is one."""
         self.slots = slots
-        self._where = where
+        self.where = where
         self._descriptor = -1
         self._identity = (0, 0)
         self._map: mmap.mmap | None = None
@@ -45,13 +45,13 @@ class Recorder:
         """
         self.close()
         text = layout.part(who, layout.WHO_BYTES)
-        with self._where.opened(folder.FLIGHTS) as opened:
+        with self.where.opened(folder.FLIGHTS) as opened:
             beside = f".{name}.tmp"
             descriptor = os.open(
                 beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=opened
             )
             try:
-                os.fchmod(descriptor, self._where.file_mode)
+                os.fchmod(descriptor, self.where.file_mode)
                 os.posix_fallocate(descriptor, 0, layout.SIZE)  # else a full disk kills who writes to the map
                 fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 mapped = mmap.mmap(descriptor, layout.SIZE)
@@ -78,7 +78,7 @@ class Recorder:
         try:
             if self._map is None or _identity(self._descriptor) != self._identity:
                 return False
-            with self._where.opened(folder.FLIGHTS) as opened:
+            with self.where.opened(folder.FLIGHTS) as opened:
                 status = os.stat(self.name, dir_fd=opened, follow_symlinks=False)
             return (status.st_dev, status.st_ino) == self._identity and stat.S_ISREG(status.st_mode)
         except Exception:  # noqa: BLE001 - whatever has become of the folder
@@ -93,7 +93,7 @@ class Recorder:
             return
         folder.held.discard(name)
         if remove and os.getpid() == self._pid:
-            with contextlib.suppress(Exception), self._where.opened(folder.FLIGHTS) as opened:
+            with contextlib.suppress(Exception), self.where.opened(folder.FLIGHTS) as opened:
                 os.unlink(name, dir_fd=opened)
         with contextlib.suppress(OSError):
             if _identity(self._descriptor) == self._identity:  # else the number is another file's by now

@@ -53,7 +53,7 @@ class Watcher:
     """Used by the agent's thread alone. Times are monotonic seconds."""
 
     def __init__(self, where: Folder, host: str) -> None:
-        self._where = where
+        self.where = where
         self._host = host
         self._known: dict[str, layout.Recorded | None] = {}
         """What the files of those that live said when they were read first; ``None``: no record."""
@@ -72,15 +72,18 @@ class Watcher:
         return tuple([death for _name, death in self._waiting][:MAX_DEATHS])
 
     def sent(self, many: int) -> None:
-        """The first of them were reported: their files are not needed any more."""
-        with self._where.opened(folder.FLIGHTS) as opened:
-            for _ in range(many):
-                name, _death = self._waiting.popleft()
+        """The first of them were reported: their files are not needed any more.
+
+        They do not wait any longer, even where the folder cannot be opened: else they would be sent again and again.
+        """
+        names = [self._waiting.popleft()[0] for _ in range(min(many, len(self._waiting)))]
+        with self.where.opened(folder.FLIGHTS) as opened:
+            for name in names:
                 self._remove(opened, name)
 
     def step(self, own_name: str, now: float) -> float:
         """Look at all, where this process is one of the eldest. When to be called again."""
-        with self._where.opened(folder.FLIGHTS) as opened:
+        with self.where.opened(folder.FLIGHTS) as opened:
             names = folder.names(opened)
             if not self._may_watch(opened, names, own_name):
                 self._let_go(names[: names.index(own_name)] if own_name in names else [])
@@ -132,13 +135,14 @@ class Watcher:
         ended = _Ended(descriptor, datetime.now(UTC), now)
         try:
             recorded = layout.read(folder.content(descriptor))
-        except WireError:
+        except (OSError, WireError):
             folder.give_back(name, descriptor)
             self._spoilt(opened, name)
             return
         if recorded.flight.host != self._host or self._runs(recorded):
             # Of another machine with the same folder: the server asks for it. Or of one that has closed all its files.
-            old = time.time() - os.fstat(descriptor).st_mtime > _UNCLAIMED_S
+            # Its time is the record's: what is written to a map in tmpfs leaves the time of the file as it was.
+            old = abs(time.time() - recorded.flight.written_at.timestamp()) > _UNCLAIMED_S
             folder.give_back(name, descriptor)
             if old:
                 self._spoilt(opened, name)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,7 @@ from memwatch.agent.flight import notes
 from memwatch.agent.flight.other_process import own_pid_space
 from memwatch.agent.flight.recorder import Recorder
 from memwatch.agent.flight.slots import JobSlots
+from memwatch.agent.flight.watcher import NOTES_S, Watcher
 from memwatch.agent.work import meter
 from memwatch.transport import TransportUnavailable
 from memwatch.transport.flights import folder, layout
@@ -193,9 +196,11 @@ def test_jobs_go_on_when_the_record_is_closed_amid_them(tmp_path: Path) -> None:
 def test_what_another_machine_left_in_a_shared_folder_is_the_servers(
     make_watched: Make, guest: Start, tmp_path: Path, flights: Path
 ) -> None:
-    foreign = write(tmp_path / "transport", data(who={**WHO, "host": "elsewhere"}), age=1)
-    old = write(tmp_path / "transport", data(who={**WHO, "host": "elsewhere"}), age=2, nonce="a" * 16)
-    os.utime(old, (time.time() - 10**6,) * 2)
+    long_ago = {**WHO, "host": "elsewhere"}
+    lately = [(time.time() - 60, 100.0)]
+    foreign = write(tmp_path / "transport", data(who=long_ago, seconds=lately), age=1)
+    os.utime(foreign, (time.time() - 10**6,) * 2)  # in tmpfs, stores into a map leave the file's time as it was
+    old = write(tmp_path / "transport", data(who=long_ago), age=2, nonce="a" * 16)
     watched = make_watched()
     victim = guest(IN_A_JOB).ready()
     has_met(watched)
@@ -218,3 +223,70 @@ def test_the_eldest_of_each_machine_watch(make_watched: Make, guest: Start) -> N
     victim.kill()
     death_of(watched, victim.pid)
     assert all(one.process.poll() is None for one in (*elders, watcher))
+
+
+def test_what_was_reported_waits_no_longer_where_the_folder_cannot_be_opened(tmp_path: Path) -> None:
+    """Else the agent would send it again and again, without a pause."""
+    where = Folder(tmp_path / "mw")
+    write(where.path, data(who={**WHO, "host": "here"}))
+    own = write(where.path, data(who={**WHO, "host": "here"}), nonce="f" * 16, age=2)
+    watcher = Watcher(where, "here")
+    watcher.step(own.name, 0.0)
+    watcher.step(own.name, NOTES_S + 1)
+    assert len(watcher.waiting) == 1
+    where.path.rename(tmp_path / "away")
+    where.path.write_text("in its place")
+    with pytest.raises(TransportUnavailable):
+        watcher.sent(1)
+    assert watcher.waiting == ()
+    watcher.close()
+
+
+def test_one_record_that_cannot_be_read_keeps_no_other_from_being_reported(tmp_path: Path) -> None:
+    where = Folder(tmp_path / "mw")
+    write(where.path, data(who={**WHO, "host": "here"}, running=[("view", "shop", 1e17, 0.0)]), nonce="a" * 16, age=1)
+    write(where.path, data(who={**WHO, "host": "here"}), age=2)
+    own = write(where.path, data(who={**WHO, "host": "here"}), nonce="f" * 16, age=3)
+    watcher = Watcher(where, "here")
+    watcher.step(own.name, 0.0)
+    watcher.step(own.name, NOTES_S + 1)
+    assert (len(watcher.waiting), watcher.spoilt) == (1, 1)
+    watcher.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+def test_a_process_that_becomes_another_user_uses_the_folder_of_that_user(tmp_path: Path) -> None:
+    """As gunicorn's ``user`` and Celery's ``--uid``: after the fork, when the agent is made already."""
+    url = f"redis://localhost:1/?prefix={tmp_path.name}"
+    code = f"""
+import os
+from datetime import UTC, datetime
+from memwatch import agent
+from memwatch.agent.flight.desk import FlightDesk
+from memwatch.sampling.identity import describe_process
+said = []
+desk = FlightDesk(agent.AgentConfig(transport={url!r}, command_key=b"k" * 32, host="here"), lambda *it: said.append(it))
+process = describe_process(service="web", host="here", release="", nonce="0" * 16, cpu_budget_percent=1.0)
+os.setuid(12345)
+desk.step(process, 0.0, away=False)
+assert desk._recorder.is_open, said
+print(desk._recorder.where.path)
+"""
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    path = Path(made.stdout.strip())
+    try:
+        assert path.stat().st_uid == 12345
+    finally:
+        shutil.rmtree(path)
+
+
+def test_a_note_goes_to_the_child_and_not_to_a_process_of_another_container(tmp_path: Path) -> None:
+    """Containers that share the folder have the same pids."""
+    where = Folder(tmp_path / "mw")
+    ours = {**WHO, "pid_space": own_pid_space()}
+    child = write(where.path, data(who=ours), age=1, nonce="a" * 16)
+    other = write(where.path, data(who={**WHO, "pid_space": own_pid_space() + 1}), age=2, nonce="b" * 16)
+    notes.write_status(where, 4711, -9)
+    assert layout.read(child.read_bytes()).status == -9
+    assert layout.read(other.read_bytes()).status is None
