@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from memwatch.host_hooks.reading import read
@@ -15,10 +16,21 @@ _of_worker: dict[int, float] = {}
 
 
 def hard_limit_s(task: object, request: object) -> float:
-    """The hard limit of this run: of its message, of the task, or of the worker; 0: none."""
+    """The hard limit of this run: of its message, of the task, or of the worker; 0: none.
+
+    Celery's pool of processes alone keeps it by a kill: with threads, greenlets or one task at a time there is none.
+    """
+    if not is_pool_child():
+        return 0.0
     given = read(request, "timelimit")
     own = given[0] if type(given) in (list, tuple) and given else None
     return _seconds(own) or _seconds(read(task, "time_limit")) or _worker_limit_s(read(task, "app"))
+
+
+def is_pool_child() -> bool:
+    """Whether billiard has started this process."""
+    current = read(sys.modules.get("billiard.process"), "current_process")
+    return current is not None and read(current(), "_parent_pid") is not None
 
 
 def _worker_limit_s(app: Any) -> float:

@@ -78,7 +78,7 @@ def test_a_gunicorn_worker_killed_in_a_view(
     os.kill(victim, signal.SIGKILL)
     death, flight = wait_for_death(guest, victim)
     assert job_of(flight) == ("view", "hang", None)
-    assert flight.time_limit_s == 40
+    assert flight.time_limit_s == (40 if kind == "sync" else None), "the others may take as long as they like"
     assert flight.state == "running"
     assert flight.rss_mb
     if tells_status():

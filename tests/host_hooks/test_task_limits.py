@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from billiard import Process
 
 from memwatch.host_hooks import task_limits
+
+IS_POOL_CHILD = task_limits.is_pool_child
 
 
 @pytest.fixture(autouse=True)
 def _asked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_limits, "_of_worker", {})
     monkeypatch.setattr(task_limits, "own_arguments", lambda: ["celery", "worker"])
+    monkeypatch.setattr(task_limits, "is_pool_child", lambda: True)
 
 
 def limit(*, message: Any = None, task: Any = None, conf: Any = None) -> float:
@@ -49,3 +54,13 @@ def test_what_raises_is_no_limit() -> None:
 
     assert task_limits.hard_limit_s(Odd(), Odd()) == 0
     assert task_limits.hard_limit_s(None, None) == 0
+
+
+def test_where_celery_kills_no_process_there_is_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With threads, greenlets and one task at a time Celery knows the limits, and does not keep them by a kill."""
+    monkeypatch.setattr(task_limits, "is_pool_child", IS_POOL_CHILD)
+    assert limit(message=[5, 3], task=60, conf=300) == 0
+    child = Process(target=lambda: os._exit(int(limit(message=[5, 3]))))
+    child.start()
+    child.join()
+    assert child.exitcode == 5

@@ -190,12 +190,18 @@ def _guard(act: Callable[[], Any]) -> Any:
 
 
 def _server_limit_s() -> float | None:
-    """How long the server lets a request take."""
-    if "gunicorn" not in sys.modules and "uwsgi" not in sys.modules:
-        return None
-    from memwatch.diagnosis.pace import server_limit_s  # noqa: PLC0415 - only where there is such a server
+    """How long the server lets a request take.
 
-    return server_limit_s(own_arguments(), os.environ)
+    Of gunicorn's workers the sync one alone says nothing to its parent while it works.
+    """
+    if "gunicorn.workers.sync" not in sys.modules and "uwsgi" not in sys.modules:
+        return None
+    from memwatch.diagnosis import pace  # noqa: PLC0415 - only where there is such a server
+
+    sync = getattr(sys.modules.get("gunicorn.workers.sync"), "SyncWorker", ())
+    if "uwsgi" not in sys.modules and not issubclass(type(pace.gunicorn_worker()), sync):
+        return None
+    return pace.server_limit_s(own_arguments(), os.environ)
 
 
 def _growers(counts: Mapping[str, int], baseline: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
