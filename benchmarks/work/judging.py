@@ -107,7 +107,7 @@ def asked(program: Program, planted: Planted) -> dict[str, Any]:
     name, kind, evidence = planted.asked, Leak.Kind.OBJECTS, {}
     if program.server == "asgi":
         name = name.replace("wsgi.WSGI", "asgi.ASGI")
-    if name.isupper() or name.rpartition(".")[2].isupper():
+    if name.startswith("worksite.") and name.rpartition(".")[2].isupper():
         kind, evidence = Leak.Kind.UNTRACKED, {"container": {"name": name}}
     service, last = Service.objects.get(name=SERVICE), Snapshot.objects.latest("timestamp").timestamp
     leak = Leak(service=service, kind=kind, object_type=name, evidence=evidence)

@@ -20,6 +20,22 @@ TYPES = {
     "strings": r"untracked|(builtins\.)?str|worksite\.leaks\.STRINGS",
     "cached": r"worksite\.leaks\.(Tariff|Price)",
     "closures": r"(builtins\.)?(function|cell)|worksite\.leaks\.CLOSURES",
+    "singleton": r"worksite\.holders\.Visit",
+    "floats": r"untracked|(builtins\.)?float|worksite\.holders\..+",
+    "receiver": r"worksite\.holders\.Event",
+    "uuids": r"uuid\.UUID|worksite\.holders\.BY_UUID",
+    "bytearrays": r"untracked|(builtins\.)?bytearray|native|worksite\.holders\.UPLOADS",
+    "weak": r"worksite\.holders\.(Document|Note|NOTES)|weakref\.(ReferenceType|ref)",
+    "results": r"worksite\.holders\.Result",
+    "errors": r".+\.RefusedError|(builtins\.)?(traceback|frame)|.+\.(WSGIRequest|ContentType|ModelState)",
+    "wrapper": r"worksite\.holders\.Audit",
+    "streams": r"(builtins\.)?(generator|function)|worksite\.holders\.STREAMS",
+    "local": r"worksite\.holders\.Entry",
+    "loggers": r"logging\.Logger",
+    "forms": r"worksite\.holders\.FormMeta|(builtins\.)?(type|getset_descriptor)",
+    "futures": r".+\.Future|threading\.Condition|(.+\.)?(deque|RLock|builtin_function_or_method)",
+    "callbacks": r"functools\.partial",
+    "queued": r"worksite\.holders\.Order",
     "ticks": r"worksite\.leaks\.Tick",
 }
 """How a leak leaks, and the names of types under which it is rightly reported (all of the name)."""
@@ -32,6 +48,22 @@ ASKED = {
     "strings": "worksite.leaks.STRINGS",
     "cached": "worksite.leaks.Tariff",
     "closures": "cell",
+    "singleton": "worksite.holders.Visit",
+    "floats": "worksite.holders.METER",
+    "receiver": "worksite.holders.Event",
+    "uuids": "uuid.UUID",
+    "bytearrays": "worksite.holders.UPLOADS",
+    "weak": "worksite.holders.Note",
+    "results": "worksite.holders.Result",
+    "errors": "worksite.holders.RefusedError",
+    "wrapper": "worksite.holders.Audit",
+    "streams": "generator",
+    "local": "worksite.holders.Entry",
+    "loggers": "logging.Logger",
+    "forms": "worksite.holders.FormMeta",
+    "futures": "concurrent.futures._base.Future",
+    "callbacks": "functools.partial",
+    "queued": "worksite.holders.Order",
 }
 """The type, or the container, that the attribution is asked for where no leak was opened."""
 
@@ -48,6 +80,9 @@ class Leak:
     """It leaks at every so many calls."""
     objects: tuple[int, int] = (1, 1)
     """How many at a time: between these, at random."""
+
+    taken_by: str = ""
+    """A name whose calls take one object of a queue back each, and never all."""
 
     @property
     def types(self) -> str:
@@ -74,7 +109,7 @@ class Program:
     together: tuple[tuple[str, ...], ...] = ()
     """Names that are always called one after the other: the weight of the first counts for all of them."""
     ticking: str = ""
-    """``thread`` or ``timer``: keeps an object ten times a second, whatever is called."""
+    """``thread`` or ``timer`` keeps an object ten times a second, ``scheduler`` forty of them every four seconds."""
     harmless: tuple[str, ...] = ()
     """Of the site's ``HARMLESS``: they grow for a while, or come and go."""
     per_second: float = 30.0
@@ -83,6 +118,12 @@ class Program:
     """Visits come and go with a period of twenty seconds, so that all names rise and fall at once."""
     steady: bool = False
     """Visits come one after the other at the same pace and in the same turn: no name's calls vary."""
+    bursts: bool = False
+    """Some seconds of many visits, then some of few, by chance."""
+    in_a_row: int = 1
+    """So many visits to what is chosen, before the next is chosen."""
+    slow: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    """Seconds that calls of these names take longer than others."""
     processes: int = 2
     """Workers of a server, children of a pool."""
 
@@ -110,6 +151,7 @@ class Program:
         """What the site reads, as JSON."""
         wanted: dict[str, Any] = {
             "server": self.server, "names": list(self.names), "ticking": self.ticking, "harmless": self.harmless,
+            "slow": dict(self.slow),
             "leaks": [dataclasses.asdict(leak) for leak in self.leaks],
         }  # fmt: skip
         return json.dumps(wanted)
@@ -123,3 +165,9 @@ def zipf(names: Sequence[str], exponent: float = 1.0) -> dict[str, float]:
 def evenly(names: Sequence[str]) -> dict[str, float]:
     """All are called as often."""
     return dict.fromkeys(names, 1.0)
+
+
+def leaning(names: Sequence[str], shares: Mapping[str, float]) -> dict[str, float]:
+    """These shares of all calls for some of them, and the rest for the others, evenly."""
+    rest = (1 - sum(shares.values())) / (len(names) - len(shares))
+    return {name: shares.get(name, rest) for name in names}

@@ -23,6 +23,8 @@ SITE = Path(__file__).parent / "site"
 ROOT = Path(__file__).parents[2]
 SERVICE, COMMAND_KEY = "site", "of the benchmark of work"
 WAVE_S = 20.0
+BURST_S, LOUD = 3.0, 1 / 3
+"""How long it is loud or quiet, and the share of the loud."""
 DRAWN = 20_000
 """Visits that are drawn before a run, longer than one is."""
 
@@ -140,7 +142,8 @@ def drawn(program: Program, seed: int) -> list[str]:
     groups, weights = zip(*program.visits, strict=True)
     if program.steady:
         return list(in_turn([" ".join(group) for group in groups], weights))
-    return [" ".join(group) for group in chance.choices(groups, weights, k=DRAWN)]
+    chosen = chance.choices(groups, weights, k=DRAWN // program.in_a_row)
+    return [" ".join(group) for group in chosen for _ in range(program.in_a_row)]
 
 
 def in_turn(groups: Sequence[str], weights: Sequence[float]) -> Iterator[str]:
@@ -154,17 +157,24 @@ def in_turn(groups: Sequence[str], weights: Sequence[float]) -> Iterator[str]:
 
 
 def paced(visit: Callable[[str], int], program: Program, mean_pause_s: float, seed: int) -> Callable[[str], int]:
-    """Waits before each visit: as visitors come, by chance; from seldom to often and back; or always as long."""
+    """Waits before each visit: as visitors come, by chance; in waves; in bursts; or always as long."""
     chance, began = random.Random(seed), time.monotonic()
 
     def waited(group: str) -> int:
         tide, length = 1.0, 1.0 if program.steady else chance.expovariate(1.0)
         if program.waves:
             tide = 0.15 + 0.85 * (1 + math.sin(2 * math.pi * (time.monotonic() - began) / WAVE_S))
+        if program.bursts:
+            tide = 2.6 if _is_loud(program, time.monotonic() - began) else 0.2
         time.sleep(min(5.0, length * mean_pause_s / tide))
         return visit(group)
 
     return waited
+
+
+def _is_loud(program: Program, passed_s: float) -> bool:
+    """The same for all visitors."""
+    return random.Random(f"{program.name} {passed_s // BURST_S}").random() < LOUD
 
 
 @contextlib.contextmanager

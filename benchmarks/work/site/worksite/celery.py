@@ -20,12 +20,11 @@ WAIT_S = 0.004
 
 
 def _task(name: str) -> None:
-    run = job(name)
+    run, slow_s = job(name), PROGRAM["slow"].get(name, 0.0)
 
     @app.task(name=name, bind=True)
     def task(self: Any) -> None:
-        if PROGRAM["server"] != "prefork":
-            time.sleep(WAIT_S)  # others run meanwhile
+        time.sleep((PROGRAM["server"] != "prefork") * WAIT_S + slow_s)  # others run meanwhile
         run(self.request)
 
 

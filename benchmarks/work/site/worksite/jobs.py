@@ -12,7 +12,8 @@ from typing import Any
 from django.contrib.contenttypes.models import ContentType
 from django.template import engines
 
-from worksite.leaks import leaks_of, start_ticking
+from worksite.holders import RefusedError
+from worksite.leaks import leaks_of, start_ticking, wrapped
 from worksite.program import PROGRAM
 
 TEMPLATE = engines["django"].from_string(
@@ -25,6 +26,11 @@ SESSIONS: dict[int, tuple[float, list[str]]] = {}
 RECENT: collections.deque[Any] = collections.deque(maxlen=300)
 _FULL = 400
 POOL: list[Any] = []
+PAGES: collections.OrderedDict[int, Any] = collections.OrderedDict()
+_PAGES_AT_MOST = 900
+BATCH: list[Any] = []
+_BATCH = 250
+_FAILING = 0.03
 
 
 class Row:
@@ -70,6 +76,23 @@ def _garbage() -> None:
         row.me = row  # type: ignore[attr-defined]  # that is the cycle
 
 
+def _pages() -> None:
+    PAGES[_chance.randrange(10**9)] = Session()
+    if len(PAGES) > _PAGES_AT_MOST:
+        PAGES.popitem(last=False)
+
+
+def _batch() -> None:
+    BATCH.append(Session())
+    if len(BATCH) >= _BATCH:
+        BATCH.clear()
+
+
+def _failing() -> None:
+    if _chance.random() < _FAILING:
+        raise RefusedError
+
+
 _collected = [time.monotonic()]
 
 
@@ -80,8 +103,12 @@ def _collect() -> None:
         gc.collect()
 
 
-HARMLESS = {"cache": _cache, "sessions": _sessions, "recent": _recent, "pool": _pool, "garbage": _garbage}
-"""A cache with a bound, sessions that end, the last 300, a pool that fills, cycles."""
+HARMLESS = {
+    "cache": _cache, "sessions": _sessions, "recent": _recent, "pool": _pool, "garbage": _garbage,
+    "pages": _pages, "batch": _batch, "failing": _failing,
+}  # fmt: skip
+"""A cache with a bound, sessions that end, the last 300, a pool that fills, cycles; pages that fill for a minute, rows
+that are sent off by 250, jobs that fail."""
 
 
 def cost(name: str) -> int:
@@ -112,4 +139,5 @@ def job(name: str) -> Callable[[object], str]:
         leak(request, rows)
         return page
 
-    return run
+    found: Callable[[object], str] = wrapped(name, run)
+    return found

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from worksite import holders
 from worksite.program import PROGRAM
 
 KEPT: list[Any] = []
@@ -90,9 +91,16 @@ def _closures(_request: object, _rows: list[Any]) -> None:
 
 
 HOW = {
+    **holders.HOW,
     "objects": _objects, "lines": _lines, "requests": _requests, "rows": _rows, "strings": _strings,
     "cached": _cached, "closures": _closures,
 }  # fmt: skip
+
+
+def wrapped(name: str, run: Callable[[object], str]) -> Callable[[object], str]:
+    """The job as it is called: some are called by a wrapper that leaks."""
+    wrappers = [leak for leak in PROGRAM["leaks"] if leak["how"] == "wrapper" and name in leak["names"]]
+    return holders.audited(run) if wrappers else run
 
 
 def leaks_of(name: str) -> Callable[[object, list[Any]], None]:
@@ -100,7 +108,10 @@ def leaks_of(name: str) -> Callable[[object, list[Any]], None]:
     planted = [
         (HOW[leak["how"]], itertools.count(1), leak["every"], leak["objects"])
         for leak in PROGRAM["leaks"]
-        if name in leak["names"]
+        if name in leak["names"] and leak["how"] in HOW
+    ]
+    planted += [
+        (holders.take_one, itertools.count(1), 1, (1, 1)) for leak in PROGRAM["leaks"] if name == leak["taken_by"]
     ]
     chance = random.Random(name)
 
@@ -121,16 +132,17 @@ def start_ticking() -> None:
     if _ticking or not PROGRAM["ticking"]:
         return
     _ticking.append(PROGRAM["ticking"])
-    if PROGRAM["ticking"] == "thread":
-        threading.Thread(target=_run, daemon=True).start()
-    else:
+    if PROGRAM["ticking"] == "timer":
         _on_time()
+    else:
+        count, pause_s = (1, 0.1) if PROGRAM["ticking"] == "thread" else (40, 4.0)
+        threading.Thread(target=_run, args=(count, pause_s), daemon=True).start()
 
 
-def _run() -> None:
+def _run(count: int, pause_s: float) -> None:
     while True:
-        TICKS.append(Tick())
-        time.sleep(0.1)
+        TICKS.extend(Tick() for _ in range(count))
+        time.sleep(pause_s)
 
 
 def _on_time() -> None:

@@ -18,15 +18,14 @@ WAIT_S = 0.004
 
 
 def _view(name: str) -> Callable[..., Any]:
-    run = job(name)
+    run, slow_s = job(name), PROGRAM["slow"].get(name, 0.0)
 
     def view(request: HttpRequest) -> HttpResponse:
-        if PROGRAM["server"] == "gthread":
-            time.sleep(WAIT_S)  # other threads run meanwhile
+        time.sleep((PROGRAM["server"] == "gthread") * WAIT_S + slow_s)  # other threads run meanwhile
         return HttpResponse(run(request))
 
     async def asynchronous(request: HttpRequest) -> HttpResponse:
-        await asyncio.sleep(WAIT_S)
+        await asyncio.sleep(WAIT_S + slow_s)
         return HttpResponse(await sync_to_async(run)(request))
 
     # Of those under ASGI, some are asynchronous and some are not.

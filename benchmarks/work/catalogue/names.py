@@ -1,0 +1,52 @@
+"""Names of views and tasks."""
+
+from __future__ import annotations
+
+_PAGES = (
+    "shop:product", "shop:category", "shop.views.search", "shop:basket", "shop:home", "shop.views.suggest",
+    "shop:prices", "account:orders", "account:profile", "shop.views.compare", "shop:reviews", "shop:checkout",
+    "account:login", "account.views.wishlist", "shop:delivery", "shop:stock", "shop.views.voucher", "shop:brands",
+    "account:invoices", "shop:contact", "account.views.returns", "shop:newsletter", "shop:sitemap", "shop:terms",
+    "account:password", "shop.views.feed", "shop:stores", "shop:jobs", "account:export", "shop.views.health",
+)  # fmt: skip
+_TASKS = (
+    "shop.tasks.sync_prices", "shop.tasks.index_product", "mail.send", "shop.tasks.thumbnail", "stock.tasks.reserve",
+    "shop.tasks.recommend", "mail.digest", "stock.tasks.count", "orders.tasks.invoice", "orders.tasks.capture",
+    "shop.tasks.expire_baskets", "crm.push", "crm.pull", "orders.tasks.refund", "stock.tasks.reorder",
+    "shop.tasks.warm_cache", "mail.bounces", "reports.sales", "reports.margin", "shop.tasks.feed_google",
+    "shop.tasks.feed_idealo", "orders.tasks.track", "crm.segment", "stock.tasks.move", "shop.tasks.sitemap",
+    "mail.newsletter", "reports.returns", "orders.tasks.archive", "shop.tasks.translate", "crm.forget",
+)  # fmt: skip
+_SCREENS = (
+    "ward:patient", "ward:bed", "ward.views.search", "ward:visit", "ward.views.chart", "ward:home",
+    "lab:result", "lab:upload", "lab.views.compare", "lab:sample", "lab.views.label", "billing:home",
+    "billing:claim", "billing.views.export", "pharmacy:order", "pharmacy.views.stock", "pharmacy:recipe",
+    "staff:rota", "staff.views.absence", "staff:login", "ward:transfer", "billing:refund", "lab:device",
+    "staff.views.phone",
+)  # fmt: skip
+_CHORES = (
+    "fleet.tasks.locate", "fleet.tasks.fuel", "fleet.repair", "trip.plan", "trip.tasks.match", "trip.close",
+    "tariff.publish", "tariff.tasks.import_zone", "tariff.tasks.round", "driver.invite", "driver.tasks.check",
+    "driver.tasks.pay", "driver.rate", "report.hourly", "report.daily", "report.tasks.zones", "report.tasks.heat",
+    "mail.tasks.receipt", "mail.tasks.reminder", "mail.survey", "map.tasks.tiles", "map.roads",
+    "trip.tasks.refund", "fleet.archive",
+)  # fmt: skip
+
+
+def named(count: int, *, tasks: bool = False, begin: int = 0) -> tuple[str, ...]:
+    """So many of the shop's, from that one on."""
+    return _some(_TASKS if tasks else _PAGES, count, begin)
+
+
+def screens(count: int, *, begin: int = 0) -> tuple[str, ...]:
+    """So many views of a hospital."""
+    return _some(_SCREENS, count, begin)
+
+
+def chores(count: int, *, begin: int = 0) -> tuple[str, ...]:
+    """So many tasks of a taxi company."""
+    return _some(_CHORES, count, begin)
+
+
+def _some(names: tuple[str, ...], count: int, begin: int) -> tuple[str, ...]:
+    return tuple(names[(begin + number) % len(names)] for number in range(count))
