@@ -10,7 +10,9 @@ import pytest
 from benchmarks.work.catalogue import PROGRAMS
 from benchmarks.work.program import HALVES, SERVERS, WEB, Leak, Program, evenly, leaning
 from benchmarks.work.scoring import beside, blamed_for_nothing, is_among, is_first, score
-from benchmarks.work.serving import drawn, in_turn
+from benchmarks.work.serving import budgets, drawn, in_turn
+from memwatch.agent.config import AgentConfig
+from memwatch.sampling.budget import Budget
 
 
 def program(**values: Any) -> Program:
@@ -105,3 +107,22 @@ def test_some_names_have_the_shares_they_are_given_and_the_others_divide_the_res
     shares = leaning("abcd", {"a": 0.7})
     assert shares["a"] == 0.7
     assert [shares[name] for name in "bcd"] == pytest.approx([0.1] * 3)
+
+
+def test_a_census_without_the_compiled_walk_can_come_with_each_short_interval() -> None:
+    cpu, pause = (float(budgets(1.0)[f"MEMWATCH_{name}"]) for name in ("CPU_BUDGET_PERCENT", "PAUSE_BUDGET_MS"))
+    budget = Budget(cpu_share=cpu / 100, pause_ms=pause)
+    taken = 0
+    for second in range(240):
+        budget.earn(float(second))
+        if budget.allows():
+            taken += 1
+            budget.charge(cpu_ms=150.0, pause_ms=80.0)
+    assert taken == 240
+
+
+def test_at_the_usual_interval_the_budgets_are_the_usual_ones() -> None:
+    assert budgets(AgentConfig.snapshot_interval) == {
+        "MEMWATCH_CPU_BUDGET_PERCENT": f"{AgentConfig.cpu_budget_percent:g}",
+        "MEMWATCH_PAUSE_BUDGET_MS": f"{AgentConfig.pause_budget_ms:g}",
+    }

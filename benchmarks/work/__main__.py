@@ -16,10 +16,9 @@ from typing import Any
 
 from benchmarks.work import overhead, peaks, scoring
 from benchmarks.work.catalogue import PROGRAMS
-from benchmarks.work.program import HALVES, Program
+from benchmarks.work.program import HALVES, INTERVALS, Program
 
 AT_ONCE = 2
-INTERVALS = 110
 _started: set[subprocess.Popen[str]] = set()
 BEGAN = time.monotonic()
 
@@ -42,7 +41,8 @@ def programs(chosen: argparse.Namespace) -> bool:
             continue
         outcomes.append(outcome)
         calls = f"{outcome['visits']} visits, {outcome['failed']} failed, {outcome['calls']} calls reported"
-        say(f"{done}: {calls}; {outcome['rejected'] or 'no report refused'}")
+        counted = ", ".join(outcome["counted"])
+        say(f"{done}: {calls}, objects counted by {counted}; {outcome['rejected'] or 'no report refused'}")
     order = list(PROGRAMS)
     outcomes.sort(key=lambda outcome: order.index(outcome["program"]))
     print(scoring.report(PROGRAMS, outcomes), flush=True)

@@ -87,6 +87,7 @@ def outcome(program: Program) -> dict[str, Any]:
         "leaks": leaks,
         "answers": [_answer(program, planted, leaks) for planted in program.leaks],
         "calls": calls_counted(),
+        "counted": counted_by(),
     }
 
 
@@ -134,6 +135,14 @@ def _said(work: Any) -> dict[str, Any]:
     first = culprits[0]
     figures = f"{first['per_call']:.3g} ({first['low']:.3g} to {first['high']:.3g}), {first['source']}"
     return {"named": named, "figures": figures, "share": f"{first['share']:.0%}", "remark": work["remark"]}
+
+
+def counted_by() -> list[str]:
+    """How the agents count objects: with the compiled walk, or without."""
+    from memwatch.models import Process
+
+    methods = Process.objects.exclude(census_method="").order_by("census_method")
+    return list(methods.values_list("census_method", flat=True).distinct())
 
 
 def calls_counted() -> int:

@@ -11,6 +11,8 @@ WEB = ("sync", "gthread", "asgi")
 POOLS = ("prefork", "threads", "gevent")
 SERVERS = (*WEB, *POOLS)
 HALVES = ("tuning", "scoring")
+INTERVALS = 240
+"""Of a run: a container is judged from 1,000 entries on, which some leaks have in no process after half as many."""
 
 TYPES = {
     "objects": r"worksite\.leaks\.Kept",

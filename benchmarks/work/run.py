@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks.sites.load import Load
 from benchmarks.work import judging
 from benchmarks.work.catalogue import PROGRAMS
-from benchmarks.work.program import Program
+from benchmarks.work.program import INTERVALS, Program
 from benchmarks.work.serving import Site, broker_for, visited
 
 STORE_EVERY_S = 2.0
@@ -115,7 +115,7 @@ def main() -> int:
     """Run one."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.work.run", description=__doc__)
     parser.add_argument("program", choices=PROGRAMS)
-    parser.add_argument("--intervals", type=int, default=100)
+    parser.add_argument("--intervals", type=int, default=INTERVALS)
     parser.add_argument("--interval", type=float, default=1.0, help="seconds (default: %(default)g)")
     parser.add_argument("--save", type=Path, help="keep the reports in this file")
     parser.add_argument("--saved", type=Path, help="judge the reports of this file, and run nothing")

@@ -16,6 +16,7 @@ from celery import Celery
 from benchmarks import servers
 from benchmarks.sites.load import Load
 from benchmarks.work.program import WEB, Program
+from memwatch.agent.config import AgentConfig
 from tests.deployment.guest import Guest
 from tests.servers import RedisServer
 
@@ -48,6 +49,16 @@ def command(server: str, processes: int) -> tuple[str, ...]:
     }[server]
 
 
+def budgets(interval_s: float) -> dict[str, str]:
+    """Settings that allow as much for a census as the usual interval does: a short one would leave most of them out."""
+    usual = AgentConfig  # its defaults
+    times = max(1.0, usual.snapshot_interval / interval_s)
+    return {
+        "MEMWATCH_CPU_BUDGET_PERCENT": f"{min(100.0, times * usual.cpu_budget_percent):g}",
+        "MEMWATCH_PAUSE_BUDGET_MS": f"{min(60_000.0, times * usual.pause_budget_ms):g}",
+    }
+
+
 class Site(Guest):
     """The generated site as one program wants it, started and stopped as the deployment tests' guest is."""
 
@@ -61,6 +72,7 @@ class Site(Guest):
             "MEMWATCH_COMMAND_KEY": COMMAND_KEY,
             "MEMWATCH_SNAPSHOT_INTERVAL": f"{interval_s:g}",
             "MEMWATCH_SERVICE": SERVICE,
+            **budgets(interval_s),
             "WORK_PROGRAM": program,
             **({"WORK_BROKER": broker} if broker else {}),
         }
