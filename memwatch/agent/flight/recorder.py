@@ -63,7 +63,7 @@ class Recorder:
                     os.unlink(beside, dir_fd=opened)
                 os.close(descriptor)
                 raise
-        self._descriptor, self._identity = descriptor, _identity(descriptor)
+        self._descriptor, self._identity = descriptor, folder.identity_of(descriptor)
         self.name, self._map = name, mapped
         folder.held.add(name)
         self.slots.move_to(mapped)
@@ -76,7 +76,7 @@ class Recorder:
     def is_whole(self) -> bool:
         """Whether the lock is still ours and the file in its place: a host may close all it does not know, or tidy."""
         try:
-            if self._map is None or _identity(self._descriptor) != self._identity:
+            if self._map is None or not folder.is_still(self._descriptor, self._identity):
                 return False
             with self.where.opened(folder.FLIGHTS) as opened:
                 status = os.stat(self.name, dir_fd=opened, follow_symlinks=False)
@@ -95,8 +95,8 @@ class Recorder:
         if remove and os.getpid() == self._pid:
             with contextlib.suppress(Exception), self.where.opened(folder.FLIGHTS) as opened:
                 os.unlink(name, dir_fd=opened)
-        with contextlib.suppress(OSError):
-            if _identity(self._descriptor) == self._identity:  # else the number is another file's by now
+        if folder.is_still(self._descriptor, self._identity):  # else the number is another file's by now
+            with contextlib.suppress(OSError):
                 os.close(self._descriptor)
 
     def use(self, slots: JobSlots) -> None:
@@ -169,11 +169,6 @@ class Recorder:
     def read(self) -> Flight | None:
         """What it says now. Raises :class:`memwatch.transport.wire.WireError` only where somebody else has written."""
         return None if self._map is None else layout.read(self._map[:]).flight
-
-
-def _identity(descriptor: int) -> tuple[int, int]:
-    found = os.fstat(descriptor)
-    return found.st_dev, found.st_ino
 
 
 def _rounded(value: float | None) -> float | None:

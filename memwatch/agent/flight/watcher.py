@@ -43,6 +43,7 @@ class _Ended:
     """A process whose lock this one has taken."""
 
     descriptor: int
+    identity: folder.Identity
     noticed_at: datetime
     since: float
     """Monotonic seconds."""
@@ -132,7 +133,7 @@ class Watcher:
         if descriptor is None:
             self._look_at_living(opened, name)
             return
-        ended = _Ended(descriptor, datetime.now(UTC), now)
+        ended = _Ended(descriptor, folder.identity_of(descriptor), datetime.now(UTC), now)
         try:
             recorded = layout.read(folder.content(descriptor))
         except (OSError, WireError):
@@ -187,6 +188,9 @@ class Watcher:
     def _collect(self, opened: int, name: str, ended: _Ended, now: float) -> None:
         if ended.is_said:
             return
+        if not folder.is_still(ended.descriptor, ended.identity):
+            folder.give_back(name, self._ended.pop(name).descriptor, ended.identity)  # the lock is gone: take it again
+            return
         other = self._others.get(name)
         status = None if other is None else other.status()
         if status is None and now - ended.since < NOTES_S:
@@ -214,13 +218,13 @@ class Watcher:
             other.close()
         ended = self._ended.pop(name, None)
         if ended is not None:
-            folder.give_back(name, ended.descriptor)
+            folder.give_back(name, ended.descriptor, ended.identity)
 
     def _let_go(self, elders: Collection[str] = ()) -> None:
         """Others are elder. What was not reported is theirs, too."""
         self.watches = False
         for name, ended in self._ended.items():
-            folder.give_back(name, ended.descriptor)
+            folder.give_back(name, ended.descriptor, ended.identity)
         self._ended.clear()
         for name in self._others.keys() - set(elders):
             self._forget(name)

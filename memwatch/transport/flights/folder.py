@@ -28,6 +28,9 @@ FLIGHTS = "flights"
 _NAME = re.compile(r"\d{20}-(\d{1,10})-([0-9a-f]{16})\.flight")
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - checked to be the user's own
 
+Identity = tuple[int, int]
+"""Device and number of a file."""
+
 held: set[str] = set()
 """Names of files that this process has locked: its own, and those of the dead that it collects."""
 os.register_at_fork(after_in_child=held.clear)
@@ -79,11 +82,26 @@ def take(opened: int, name: str) -> int | None:
     return descriptor
 
 
-def give_back(name: str, descriptor: int) -> None:
-    """Close what :func:`take` has opened."""
+def give_back(name: str, descriptor: int, identity: Identity | None = None) -> None:
+    """Close what :func:`take` has opened; ``identity``: that of what was opened, where it was kept for a while."""
     held.discard(name)
-    with contextlib.suppress(OSError):
-        os.close(descriptor)
+    if identity is None or is_still(descriptor, identity):
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+
+
+def identity_of(descriptor: int) -> Identity:
+    """Which file a descriptor leads to."""
+    found = os.fstat(descriptor)
+    return found.st_dev, found.st_ino
+
+
+def is_still(descriptor: int, identity: Identity) -> bool:
+    """Whether it leads there: a host may close all descriptors that it does not know, and open others."""
+    try:
+        return identity_of(descriptor) == identity
+    except OSError:
+        return False
 
 
 def content(descriptor: int) -> bytes:

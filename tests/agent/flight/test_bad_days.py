@@ -290,3 +290,31 @@ def test_a_note_goes_to_the_child_and_not_to_a_process_of_another_container(tmp_
     notes.write_status(where, 4711, -9)
     assert layout.read(child.read_bytes()).status == -9
     assert layout.read(other.read_bytes()).status is None
+
+
+def test_a_host_that_closes_all_descriptors_keeps_its_new_ones(tmp_path: Path) -> None:
+    """While the file of one that ended is held; its end is reported all the same."""
+    code = f"""
+import os, socket
+from pathlib import Path
+from memwatch.agent.flight.watcher import NOTES_S, Watcher
+from memwatch.transport.private_folder import Folder
+from tests.transport.flights.files import WHO, data, write
+where = Folder(Path({str(tmp_path)!r}, "mw"))
+write(where.path, data(who={{**WHO, "host": "here"}}))
+own = write(where.path, data(who={{**WHO, "host": "here"}}), nonce="f" * 16, age=2)
+watcher = Watcher(where, "here")
+watcher.step(own.name, 0.0)
+(ended,) = watcher._ended.values()
+os.closerange(3, 100)
+one, other = socket.socketpair()
+assert ended.descriptor in (one.fileno(), other.fileno())
+for now in (10.0, 20.0, 30.0):
+    watcher.step(own.name, now)
+assert len(watcher.waiting) == 1
+watcher.close()
+one.send(b"whole")
+print(other.recv(5).decode())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "whole\n", done.stderr
