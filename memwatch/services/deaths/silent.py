@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
+from memwatch.conf import get_settings
 from memwatch.detection.deaths import HUB, SUCCESSOR, Facts, OomCounters, decide_all
 from memwatch.models import Process, Service, Snapshot
 from memwatch.records import KIB_PER_MB
@@ -132,7 +133,7 @@ def _facts(
         rss_mb=explained.rss_mb(flight, last.get(row.pk)),
         limit_mb=explained.limit_mb(flight, last.get(row.pk)),
         largest_mb=max(sizes, default=0) / KIB_PER_MB or None,
-        silent=1 if living else 1 + len(others),
+        silent=1 if living or row.host == get_settings().host else 1 + len(others),  # this host is not gone
     )
 
 

@@ -119,6 +119,16 @@ def test_its_leases_may_end_in_two_runs(hub: Hub, leave: Leave) -> None:
     assert set(Process.objects.values_list("end_reason", flat=True)) == {"host_gone"}
 
 
+def test_the_servers_own_host_is_not_gone(hub: Hub, leave: Leave, settings: Any) -> None:
+    settings.MEMWATCH = {"HOST": "h9"}
+    gone = [process(pid, host="h9") for pid in (100, 101)]
+    ingest(*(report(one, {0: snapshot()}) for one in gone), now_s=0)
+    for one in gone:
+        leave(one, flight(one))
+    assert processes.end_stale(at(SILENT_S), hub=hub) == 2
+    assert set(Process.objects.values_list("end_reason", flat=True)) == {"unknown"}
+
+
 def test_one_of_a_host_that_lives_on_is_not_its_host(hub: Hub, leave: Leave) -> None:
     ingest(report(process(1), {0: snapshot()}), report(process(2), {0: snapshot()}), now_s=0)
     ingest(report(process(2), {1: snapshot(170)}), now_s=170)
