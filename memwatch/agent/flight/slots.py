@@ -89,3 +89,10 @@ class JobSlots:
             self._put(job, layout.ENDED, seconds)
             self._free.append(job.slot)
         job.slot = NO_SLOT
+
+    def drop(self, job: Slotted) -> None:
+        """A job has ended, and :meth:`end` was broken off somewhere, or was not reached."""
+        slot, job.slot = job.slot, NO_SLOT
+        if slot != NO_SLOT and not self.is_frozen and slot not in self._free:
+            self.store[slot] = layout.FREE
+            self._free.append(slot)

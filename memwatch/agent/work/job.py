@@ -19,6 +19,9 @@ class Counts(Protocol):
     def count(self, job: Job) -> None:
         """It has ended."""
 
+    def drop(self, job: Job) -> None:
+        """It has ended, and counting it was broken off: it runs no longer."""
+
 
 running: ContextVar[Job | None] = ContextVar("memwatch_job", default=None)
 
@@ -57,7 +60,7 @@ class Job:
         self.name = name
         self.mark = mark
         """What the caller knows it by."""
-        self.error = self.shared = self.ended = False
+        self.error = self.shared = False
         self.main = False
         """Whether it is the command that the process was started for: all others run within it."""
         self.meter = meter
@@ -81,15 +84,17 @@ class Job:
         """Where it stands in the flight record."""
         self.began = Clock.now()
         self.spent = 0.0
+        self.ended = False  # the last: one that is not whole has nothing to end
 
     def end(self) -> None:
         """Count it. Nothing happens the second time, or in a child that was forked within the job."""
         if not self.ended:
-            self.ended = True
             try:
+                self.ended = True
                 self.meter.count(self)
-            finally:  # whatever a signal's handler raises
-                self.meter.running.discard(id(self))
+            except BaseException:  # whatever a signal's handler raises
+                self.meter.drop(self)
+                raise
 
     def leave(self) -> None:
         """What runs from now on in this context belongs neither to the job nor to those within it."""

@@ -164,6 +164,12 @@ class Meter:
             )
         )  # fmt: skip
 
+    def drop(self, job: Job) -> None:
+        """It has ended, and counting it was broken off: it runs no longer."""
+        self.running.discard(id(job))
+        if self.slots is not None:
+            self.slots.drop(job)
+
     def _tell_outer(self, job: Job, outer: Job, blocks: int | None, rss: int | None, top: int | None) -> None:
         """What the inner job kept is its own; what it took at its peak, the outer one took as well."""
         outer.shared = outer.shared or job.shared

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -12,7 +16,8 @@ from memwatch.agent.flight import kernel_log
 from memwatch.agent.flight.heap_rows import heap_rows
 from memwatch.agent.flight.recorder import Recorder
 from memwatch.agent.flight.slots import JobSlots, is_at_limit
-from memwatch.agent.work.job import Job
+from memwatch.agent.work import meter
+from memwatch.agent.work.job import Job, running
 from memwatch.agent.work.meter import Meter
 from memwatch.records import MB, BigContainer, MemorySnapshot
 from memwatch.records.flight import MAX_SUMMARY, TypeSize
@@ -168,3 +173,49 @@ def test_the_file_is_of_one_size_and_the_users_alone(recorder: Recorder, tmp_pat
     assert (status.st_size, status.st_mode & 0o777) == (layout.SIZE, 0o600)
     assert status.st_blocks * 512 >= layout.SIZE, "no hole: a full disk cannot kill who writes"
     assert status.st_uid == os.geteuid()
+
+
+class Interrupt(BaseException):
+    """What a signal's handler raises, e.g. at a soft time limit."""
+
+
+def _interrupted(place: int) -> tuple[bool, list[str], int]:
+    """A job of which one line raises: whether there are so many lines, which jobs run for ever, and lost slots."""
+    lines = 0
+
+    def trace(frame: FrameType, event: str, _value: object) -> Any:
+        nonlocal lines
+        if "memwatch" not in frame.f_globals.get("__name__", ""):
+            return None
+        lines += event == "line"
+        if event == "line" and lines == place:
+            raise Interrupt
+        return trace
+
+    meter.begin_process(recorded=True)
+    slots = meter.slots()
+    assert slots is not None
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        begun = meter.begin("task", "shop.export", limit_s=5.0)
+        assert begun is not None
+        begun.end()
+    except Interrupt:
+        pass
+    finally:
+        sys.settrace(before)
+    running.set(None)
+    begun = None
+    gc.collect()
+    return lines >= place, [row[1] for row in layout._jobs(bytes(slots.store), layout.RUNS)], len(slots._free)
+
+
+def test_wherever_a_signals_handler_raises_no_job_runs_for_ever(recwarn: pytest.WarningsRecorder) -> None:
+    place = 1
+    while (found := _interrupted(place))[0]:
+        assert found[1:] == ([], layout.MAX_JOBS), f"line {place}"
+        place += 1
+    assert place > 50
+    assert not recwarn.list, "nor is anything printed of one that was half made"
+    meter.end_process()
