@@ -59,10 +59,11 @@ def test_counts_are_exact() -> None:
     gc.unfreeze()  # CPython 3.12 itself has frozen some tuples, which the walk counts and gc.get_objects() leaves out
     gc.collect()
     before = len(gc.get_objects())
+    own = sum(str(type(item).__module__).startswith("memwatch.") for item in gc.get_objects())  # they are left out
     census = census_of(names)
     after = len(gc.get_objects())  # with the names of all types that it has met
     assert census.counts[f"{__name__}.Quote"] == 1234
-    assert before - 100 < census.total < after + 100
+    assert before - own - 30 < census.total < after + 100
     assert sum(census.counts.values()) == census.total
     assert census.counts["dict"] > 1000
     assert census.pause_ms > 0
