@@ -112,7 +112,7 @@ class Traffic:
         self._thread = threading.Thread(target=self._run)
 
     def _run(self) -> None:
-        while not self._end.wait(0.005):
+        while not self._end.wait(0.001):  # on a busy machine too, there are many of them between two looks
             self._handle(self._request(1_000 + self.handled))
             self.handled += 1
 
