@@ -53,7 +53,8 @@ def test_every_rule_is_evaluated_without_an_error(prometheus: PrometheusServer) 
 
 def test_every_recording_has_a_sample(prometheus: PrometheusServer) -> None:
     late = {rule.name for rule in recordings() if ":new_high" in rule.name}  # of what has no past everything is one
-    for name in sorted({rule.name for rule in recordings()} - late):
+    quiet = {"memwatch:process_deaths:increase15m"}  # only where processes died lately: test_rules has some
+    for name in sorted({rule.name for rule in recordings()} - late - quiet):
         assert prometheus.query(name), name
     assert all(prometheus.query(name) for name in late)
 
@@ -65,6 +66,7 @@ def test_every_expression_of_the_dashboards_gives_data(
     chosen = {"service": "web", "host": "a", "slot": "web-1"}
     filled = re.sub(r'=~"\$\w+"', '=~".*"', expression)  # as with "All"
     filled = re.sub(r"\$(\w+)", lambda match: chosen[match[1]], filled)
+    filled = re.sub(r"offset \d+[hd]\b", "offset 1s", filled).removesuffix(" > 0")  # there is no past of hours
     assert until(lambda: prometheus.query(filled)), where
 
 
