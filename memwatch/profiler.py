@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from memwatch import agent, detection
 from memwatch.profiler_alerts import AlertCallback, Announcer, LeakCallback, findings
+from memwatch.profiler_looks import HeapLooks, of_this_process
 from memwatch.records import SEVERITIES, DriftReport, Leak, MemoryMetrics, MemorySnapshot
 from memwatch.sampling import Sampler
 from memwatch.sampling.identity import extension_modules, started_at
@@ -66,6 +67,7 @@ class MemoryProfiler:
         self._baseline: MemorySnapshot | None = None
         self._leaks: dict[tuple[str, str], Leak] = {}
         self._active: frozenset[tuple[str, str]] = frozenset()
+        self._looks = HeapLooks()
         self._announcer = Announcer()
         self._task: asyncio.Task[None] | None = None
         self._executor: ThreadPoolExecutor | None = None
@@ -191,13 +193,7 @@ class MemoryProfiler:
             min_growth_percent=self.leak_min_growth_percent, min_growth_count=self.leak_min_growth_count
         )
         given = None if snapshots is None else list(snapshots)
-        leaks = await self._in_thread(
-            lambda: detection.detect_leaks(
-                self._kept.dicts() if given is None else given,
-                thresholds=thresholds,
-                extension_modules=extension_modules(),
-            )
-        )
+        leaks = await self._in_thread(lambda: self._found(given, thresholds))
         self._active = frozenset((leak.kind, leak.object_type) for leak in leaks)
         for leak in leaks:
             key = (leak.kind, leak.object_type)
@@ -205,6 +201,18 @@ class MemoryProfiler:
             if known is None or SEVERITIES.index(leak.severity) > SEVERITIES.index(known.severity):
                 await self._announcer.leak(leak, threshold=self.leak_min_growth_percent)
         return leaks
+
+    def _found(
+        self, given: list[MemorySnapshot | Mapping[str, Any]] | None, thresholds: detection.Thresholds
+    ) -> list[Leak]:
+        """In the profiler's thread. Growth of this process is called a leak after a look at its heap."""
+        kept = self._kept.dicts()
+        leaks = detection.detect_leaks(
+            kept if given is None else given, thresholds=thresholds, extension_modules=extension_modules()
+        )
+        if not leaks or not (given is None or of_this_process(given, self._latest)):
+            return leaks
+        return self._looks.confirmed(leaks, self._baseline)
 
     async def _judge_recent(self) -> None:
         since = time.time() - JUDGED_S

@@ -16,11 +16,14 @@ from memwatch.detection.explanation import findings, fitted_trend
 from memwatch.detection.history import History
 from memwatch.detection.onset import all_new, from_onset
 from memwatch.detection.rules.gates import WATCH_POINTS
+from memwatch.detection.rules.growth import JUMPS_SHARE, LARGEST_STEPS, share_of_jumps
 from memwatch.detection.rules.recycled_workers import MIN_LIVES
 from memwatch.detection.rules.registry import FRAGMENTATION, decide
 from memwatch.detection.sentence import sentence
 from memwatch.detection.series import (
+    MALLOC,
     Series,
+    between_jumps_kib,
     beyond_allocators_kib,
     committed_kib,
     container_series,
@@ -116,7 +119,19 @@ def _judge(series: Series, history: History, thresholds: Thresholds, window: str
         settled = decide(late)
         if settled.outcome == "leak" and all_new(late):
             return Judged(late, _verdict(late, settled))
+    if decision.outcome not in ("leak", "quiet") and (steady := _between_jumps(case)) is not None:
+        settled = decide(steady)
+        if settled.outcome == "leak":
+            return Judged(case, _verdict(case, settled))
     return Judged(case, _verdict(case, decision))
+
+
+def _between_jumps(case: Case) -> Case | None:
+    """What is resident between the stairs of malloc's memory in use; ``None`` where these are no stairs."""
+    if case.series.source != MALLOC or share_of_jumps(case) < JUMPS_SHARE:
+        return None
+    steady = between_jumps_kib(case.history, case.series, LARGEST_STEPS)
+    return None if steady is None else Case(steady, case.history, case.thresholds, case.window)
 
 
 def _verdict(case: Case, decision: Decision) -> Verdict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from heapq import nlargest
 from itertools import pairwise
 from statistics import median
 
@@ -25,6 +26,12 @@ JUDGED_ENTRIES = 1_000
 
 SMALL_BYTES = 512
 """Largest object of pymalloc; malloc holds larger ones, which are in no count of blocks."""
+
+MALLOC = "malloc_used_mb"
+"""The source of a series of malloc's memory in use."""
+
+TOUCHED_SHARE = (0.5, 1.5)
+"""Least and most growth of resident memory, as a share of malloc's, that is taken for the same memory."""
 
 BLOCKS_PER_OBJECT = (1.0, 4.0)
 """A tracked object has at least its own block; one with a ``__dict__`` and a few own values has about four."""
@@ -152,10 +159,10 @@ def _blocks_per_object(steps: Sequence[tuple[float, float]]) -> float:
 
 def malloc_kib(history: History) -> Series | None:
     """malloc's memory in use: large objects and what extension modules hold."""
-    times, values = history.known("malloc_used_mb")
+    times, values = history.known(MALLOC)
     if len(values) < 3:
         return None
-    return Series("native", "native", times, [value * KIB_PER_MB for value in values], "KiB", "malloc_used_mb")
+    return Series("native", "native", times, [value * KIB_PER_MB for value in values], "KiB", MALLOC)
 
 
 def beyond_allocators_kib(history: History) -> Series | None:
@@ -166,6 +173,30 @@ def beyond_allocators_kib(history: History) -> Series | None:
     ]
     times, values = known(history.times, column)
     return Series("native", "native", times, values, "KiB", "rss_mb - heap_committed_mb") if len(values) > 2 else None
+
+
+def between_jumps_kib(history: History, malloc: Series, jumps: int) -> Series | None:
+    """Resident memory without the interpreter's small objects and without its largest steps, joined where they were.
+
+    A library that takes pools of growing size makes stairs of malloc's memory in use; the kernel gives it the pages of
+    a pool one by one, so that what is resident rises all the while. ``None`` where the two did not grow alike.
+    """
+    column = [
+        None if rss is None or small is None else (rss - small) * KIB_PER_MB
+        for rss, small in zip(history.figure("rss_mb"), history.figure("pymalloc_used_mb"), strict=True)
+    ]
+    times, values = known(history.times, column)
+    if len(values) <= jumps:
+        return None
+    least, most = (share * malloc.growth for share in TOUCHED_SHARE)
+    if not least <= values[-1] - values[0] <= most:
+        return None
+    steps = [after - before for before, after in pairwise(values)]
+    largest = set(nlargest(jumps, range(len(steps)), key=steps.__getitem__))
+    joined = [values[0]]
+    for number, step in enumerate(steps):
+        joined.append(joined[-1] + (0.0 if number in largest else step))
+    return Series("native", "native", times, joined, "KiB", "rss_mb - pymalloc_used_mb")
 
 
 def committed_kib(history: History) -> Series | None:

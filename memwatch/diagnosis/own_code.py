@@ -119,8 +119,7 @@ def _attribute(owner: Any, name: str) -> Iterator[Place]:
     if type(owner) is ModuleType:
         yield from _global(str(introspection.module_dict_of(owner).get("__name__")), name)
         return
-    is_class = any(base is type for base in introspection.mro_of(type(owner)))
-    for of in introspection.mro_of(owner if is_class else type(owner)):
+    for of in introspection.mro_of(owner if introspection.is_class(owner) else type(owner)):
         namespace = introspection.namespace_of(of)
         module = namespace.get("__module__")
         functions = list(_functions(namespace))

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from memwatch.models import Command, Leak, Recording, RecordingKind
-from memwatch.queries import heap_evidence
+from memwatch.diagnosis.structure import evidence as heap_evidence
 
 ARROW = " → "
 MOST_OTHERS = 4

@@ -40,13 +40,17 @@ def _text(read: Any, of: type) -> str:
         return UNKNOWN
 
 
+def module_and_qualname(of: type) -> tuple[str, str]:
+    """As the class has them, ``?`` for what it hides."""
+    return _text(_module_of, of), _text(_qualname_of, of)
+
+
 def type_name(of: type) -> str:
     """``module.QualName``, ``dict`` for ``builtins.dict``; ``?`` for a part that the class hides.
 
     Reads through ``type``'s own descriptors, so that no metaclass is asked.
     """
-    module = _text(_module_of, of)
-    qualname = _text(_qualname_of, of)
+    module, qualname = module_and_qualname(of)
     return clean(qualname if module == "builtins" else f"{module}.{qualname}")
 
 

@@ -210,3 +210,33 @@ def test_objects_that_the_collector_stops_to_track_take_no_memory_with_them():
     assert [found.kind for found in leaks(given(130))] == ["untracked"]
     assert leaks(given(50)) == []
     assert all(verdict.outcome == "quiet" for verdict in judge(History.from_snapshots(given(50))))
+
+
+def test_pools_that_a_library_takes_in_stairs_are_a_leak_where_resident_memory_rises_between_them():
+    def rows(touched_mb):
+        given = []
+        for i in range(30):
+            stairs = 1.0 * (i >= 4) + 2.0 * (i >= 12)
+            given.append(
+                snapshot(
+                    i, {"dict": 9000 + i % 5}, malloc_used_mb=6 + stairs + i / 500, pymalloc_used_mb=10.0,
+                    heap_used_mb=16 + stairs + i / 500, rss_mb=40 + touched_mb(i) + stairs / 6,
+                )
+            )  # fmt: skip
+        return given
+
+    (found,) = leaks(rows(lambda i: 0.08 * i))
+    assert found.kind == "native" and found.growth_count > 3000
+    assert leaks(rows(lambda i: 2.5 * (i >= 12))) == []  # a table that is resized is written to at once
+    assert leaks(rows(lambda i: 0.9 * i)) == []  # what is resident grows by something else
+
+
+def test_native_stairs_that_a_bounded_cache_fills_are_no_leak():
+    given = [
+        snapshot(
+            i, {"dict": 9000 + i % 5}, malloc_used_mb=6 + 3.0 * (i >= 6), pymalloc_used_mb=10.0,
+            heap_used_mb=16 + 3.0 * (i >= 6), rss_mb=40 + min(i, 14) * 0.16,
+        )
+        for i in range(30)
+    ]  # fmt: skip
+    assert leaks(given) == []

@@ -152,14 +152,19 @@ def _jumps(case: Case) -> Decision | None:
     """Wait where memory without a type or container grew in a few jumps, as a dict or list does when it is resized."""
     if not case.is_unnamed_memory or case.sawtooth:
         return None
-    steps = sorted((b - a for a, b in pairwise(case.values)), reverse=True)
-    share = sum(steps[:LARGEST_STEPS]) / case.growth
+    share = share_of_jumps(case)
     case.statistics["jumps_share"] = share
     if share < JUMPS_SHARE:
         return None
     return Decision(
         "not enough data", f"{share * 100:.0f} % of the growth came in {LARGEST_STEPS} jumps, which is not a rate"
     )
+
+
+def share_of_jumps(case: Case) -> float:
+    """What the largest steps are of the growth, which is above 0."""
+    steps = sorted((b - a for a, b in pairwise(case.values)), reverse=True)
+    return sum(steps[:LARGEST_STEPS]) / case.growth
 
 
 def _explain_jumps(case: Case) -> str | None:

@@ -7,6 +7,7 @@ property, a ``__getattr__`` or a metaclass of the host's is never asked.
 from __future__ import annotations
 
 import gc
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -17,11 +18,13 @@ from typing import Any
 from memwatch.diagnosis import sensitive
 from memwatch.sampling.atomic import late, uninterrupted
 from memwatch.sampling.redaction import HIDDEN
-from memwatch.sampling.type_names import clean, type_name
+from memwatch.sampling.type_names import clean, module_and_qualname, type_name
 
 mro_of = type.__dict__["__mro__"].__get__
 namespace_of = type.__dict__["__dict__"].__get__
 module_dict_of = vars(ModuleType)["__dict__"].__get__
+_flags_of = type.__dict__["__flags__"].__get__
+_HEAP_TYPE = 1 << 9
 _code_of = FunctionType.__dict__["__code__"].__get__
 _function_module_of = FunctionType.__dict__["__module__"].__get__
 _function_qualname_of = FunctionType.__dict__["__qualname__"].__get__
@@ -135,6 +138,25 @@ def function_name(function: FunctionType) -> str:
 def code_of(function: FunctionType) -> Any:
     """A function's code object."""
     return _code_of(function)
+
+
+def is_class(item: Any) -> bool:
+    """Whether it is a class; its metaclass is not asked."""
+    return any(each is type for each in mro_of(type(item)))
+
+
+def found_by_name(of: type) -> bool:
+    """Whether its module leads to it under its own name. A class that a function made is held by something else."""
+    if not _flags_of(of) & _HEAP_TYPE:
+        return True
+    module_name, qualname = module_and_qualname(of)
+    module = sys.modules.get(module_name)
+    found: Any = None
+    namespace = module_dict_of(module) if type(module) is ModuleType else {}
+    for part in qualname.split("."):
+        found = namespace.get(part)
+        namespace = namespace_of(found) if is_class(found) else {}
+    return found is of
 
 
 def shown(value: Any) -> str | None:

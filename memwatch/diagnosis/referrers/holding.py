@@ -16,6 +16,8 @@ MOST_CANDIDATES = 4
 _WORTH_NAMING = 0.2
 """Least share of the examined objects that a candidate holds."""
 SURE = 0.8
+MOST_EACH = 10
+"""Objects in an entry of a bounded container, at most: with more, the entries may grow."""
 _AS_MANY = 1.5
 """Objects for each new entry, to those for each of all."""
 
@@ -110,6 +112,14 @@ def of_entries(each: Candidate, entries: int, *, new: int | None, instances: int
     if each.inside or grew <= 0 or not new or each.share < SURE:
         return False
     return each.share * new / grew <= _AS_MANY * max(1.0, instances / max(entries, 1))
+
+
+def of_bounded(each: Candidate, entries: int, *, instances: int) -> bool:
+    """Whether a container that keeps to its bound holds nearly all of them, a few in each entry.
+
+    It only fills, or replaces its entries. Where the entries themselves grow, there are soon more in each.
+    """
+    return not each.inside and each.share >= SURE and instances <= MOST_EACH * entries
 
 
 def _rank(each: Candidate, graph: Graph, new: int | None) -> tuple[bool, bool, int, float, int]:

@@ -89,9 +89,12 @@ class Examiner:
         for of, look in _LOOKS:
             if kind is of:
                 return look(self, item, name, wanted)
-        if any(base is type for base in introspection.mro_of(kind)):
+        if introspection.is_class(item):
             title = f"class {type_name(item)}"
-            return Node(id(item), name, title, None, title, tuple(Edge(child, NAMESPACE) for child in wanted))
+            root = title if introspection.found_by_name(item) else None
+            bases = frozenset(map(id, introspection.mro_of(item)))
+            ways = tuple(Edge(child, "base class" if child in bases else NAMESPACE) for child in wanted)
+            return Node(id(item), name, title, None, root, ways)
         return self._instance(item, name, wanted)
 
     def _instance(self, item: Any, name: str, wanted: frozenset[int]) -> Node:

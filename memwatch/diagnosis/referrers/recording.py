@@ -64,7 +64,7 @@ class ReferrersRecording:
 
     def _found(self, meter: Meter) -> Waits:
         try:
-            return (yield from self._in_copies(meter))
+            return (yield from self.in_copies(meter))
         except Harmed as reason:
             raise reason.refused() from None
         except NotForked as reason:
@@ -72,7 +72,8 @@ class ReferrersRecording:
             note = f"Searched within the process, which cannot tell old objects from new ones: {reason}."
             return results.with_notes(found, note)
 
-    def _in_copies(self, meter: Meter) -> Waits:
+    def in_copies(self, meter: Meter) -> Waits:
+        """The result, found in copies alone. Raises :class:`NotForked` where none can be had, and :class:`Refused`."""
         reason = impossible()
         if reason:
             raise NotForked(reason)

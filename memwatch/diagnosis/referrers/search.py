@@ -171,20 +171,19 @@ class _Search:
         if asked.before is not None and asked.container is None:
             known = frozenset(asked.before.ids)
             new = [item for item in instances if id(item) not in known]
-            alive = new if self._unreachable is None else [item for item in new if id(item) not in self._unreachable]
-            if len(alive) >= LEAST_NEW and len(alive) < len(new):
+            alive = self._alive(new)
+            if len(alive) < len(new):
                 self._notes.append(f"{len(new) - len(alive):,} of the {len(new):,} that came are garbage: left out.")
-            if len(alive) >= LEAST_NEW:
-                new = alive
+            new = alive
             if len(new) >= LEAST_NEW:
                 self._notes.append(f"Traced: {counted(asked.samples, len(new))} that came between two looks.")
                 return evenly(new, asked.samples), len(new), len(new)
         since = 0 if asked.at_baseline is None else len(instances) - asked.at_baseline
         if since >= LEAST_NEW and asked.container is None:
-            youngest = instances[-since:]
-            if since < len(instances):
+            youngest = self._alive(instances[-since:])
+            if len(youngest) < len(instances):
                 self._notes.append(
-                    f"Traced: {counted(asked.samples, since)} that came since the baseline, by their age."
+                    f"Traced: {counted(asked.samples, len(youngest))} that came since the baseline, by their age."
                 )
             return evenly(youngest, asked.samples), None if new is None else len(new), len(youngest)
         sample = evenly(instances, asked.samples)
@@ -199,6 +198,14 @@ class _Search:
     def _look_for_garbage(self) -> None:
         with contextlib.suppress(OutOfTime):
             self._unreachable = Unreachable()
+
+    def _alive(self, found: list[Any]) -> list[Any]:
+        """Without garbage, where that is known and enough is left."""
+        unreachable = self._unreachable
+        if unreachable is None:
+            return found
+        alive = [item for item in found if id(item) not in unreachable]
+        return alive if len(alive) >= LEAST_NEW else found
 
     def _garbage(self, instances: list[Any]) -> int | None:
         unreachable = self._unreachable
@@ -232,6 +239,7 @@ class _Search:
                         climbed,
                         each.id,
                         explains=holding.of_entries(each, node.length or 0, new=new, instances=alive),
+                        bounded=holding.of_bounded(each, node.length or 0, instances=alive),
                     ),
                     **self._size_and_place(climb, climbed, each.id),
                 }
@@ -256,11 +264,16 @@ class _Search:
         found["bound"] = self._bound(climb, climbed, key, explains=(grew or 0) > 0)
         return {**found, "sure": (grew or 0) > 0, **self._size_and_place(climb, climbed, key)}
 
-    def _bound(self, climb: Climb, climbed: Graph, key: int, *, explains: bool) -> dict[str, Any] | None:
+    def _bound(
+        self, climb: Climb, climbed: Graph, key: int, *, explains: bool, bounded: bool = False
+    ) -> dict[str, Any] | None:
+        """``bounded``: whether a bound that is enforced explains the growth."""
         bound, lie = bound_of(key, climbed, climb.objects)
         if lie:
             self._notes.append(lie)
-        return None if bound is None else {**bound.to_dict(), "explains": explains and bound.own}
+        if bound is None:
+            return None
+        return {**bound.to_dict(), "explains": bound.own and (explains or (bounded and bound.enforced))}
 
     def _size_and_place(self, climb: Climb, climbed: Graph, key: int) -> dict[str, Any]:
         place = own_code.locate(key, climbed, climb.objects)

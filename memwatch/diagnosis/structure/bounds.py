@@ -126,20 +126,15 @@ def _of_owner(owner: Any, entries: int) -> Bound | None:
     if _CACHETOOLS in known:
         size = _whole(introspection.attribute(owner, "_Cache__currsize"))
         limit = limit if size is None else round(limit * entries / size)  # it counts in units of its own
-    of = type_name(owner if is_class(owner) else type(owner))
+    of = type_name(owner if introspection.is_class(owner) else type(owner))
     return Bound(
         limit=min(limit, MOST), entries=entries, by=f"{name} = {values[name]} of {of}", enforced=bool(known & ENFORCED)
     )
 
 
-def is_class(item: Any) -> bool:
-    """Whether it is a class; its metaclass is not asked."""
-    return any(each is type for each in introspection.mro_of(type(item)))
-
-
 def _numbers(owner: Any) -> Iterator[tuple[str, int]]:
     """Attributes that are called like a bound and are whole numbers, the instance's own before those of its classes."""
-    of_class = is_class(owner)
+    of_class = introspection.is_class(owner)
     namespaces: list[Any] = [
         list(introspection.namespace_of(each).items())
         for each in introspection.mro_of(owner if of_class else type(owner))

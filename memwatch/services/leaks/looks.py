@@ -16,7 +16,7 @@ from typing import Any
 from memwatch.detection import Verdict
 from memwatch.diagnosis.options import UNTRACKED
 from memwatch.models import Leak, Process, Recording, RecordingKind
-from memwatch.queries import heap_evidence
+from memwatch.diagnosis.structure import evidence as heap_evidence
 from memwatch.queries.recordings import holder_of, number, rows
 from memwatch.services import ActionRefused
 from memwatch.services.leaks.judgement import Key

@@ -57,7 +57,8 @@ def _bound(bound: Mapping[str, Any], holder: Mapping[str, Any]) -> str:
     if bound.get("fits") is False:
         return f"Bounded, but its bound of {int(limit):,} does not fit: full, it would take {full} ({by})."
     if entries >= FULL * limit:
-        grows = "what its entries hold grows" if _grew(holder) else "it replaces its entries"
+        explains = bound.get("explains") is True
+        grows = "it replaces its entries" if explains or not _grew(holder) else "what its entries hold grows"
         return f"A {cache}, full ({by}): {grows}."
     return _filling(bound, cache, by, full)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from memwatch.models import Recording, RecordingKind
-from memwatch.queries.heap_evidence import finding
+from memwatch.diagnosis.structure.evidence import finding
 from memwatch.queries.recordings import conclude
 from tests.queries.test_conclusions import TRAIL, found
 
@@ -51,7 +51,9 @@ def test_garbage(garbage: dict[str, Any], holder: dict[str, Any], said: str) -> 
          ("A cache of 1,024 entries, 61 % full, if the program keeps to maxsize = 1024 of shop.Lru: expected growth. "
          "Full, it takes 3.2 MB.")),
         ({"explains": False}, "A cache of 1,024 entries, 61 % full (lru_cache(maxsize=1024) of shop.views.price)."),
-        ({"entries": 1_024, "by": "x"}, "A cache of 1,024 entries, full (x): what its entries hold grows."),
+        ({"entries": 1_024, "by": "x"}, "A cache of 1,024 entries, full (x): it replaces its entries."),
+        ({"entries": 1_024, "by": "x", "explains": False},
+         "A cache of 1,024 entries, full (x): what its entries hold grows."),
         ({"limit": 10_000_000, "fits": False, "when_full_kb": 10_276_044.8, "by": "x"},
          "Bounded, but its bound of 10,000,000 does not fit: full, it would take 9.8 GB (x)."),
         ({"own": False, "by": "x"}, ("It is held by an entry of a cache of 1,024 entries (x): "
