@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.work.program import TYPES, Program
+from benchmarks.work.program import TYPES, UNTRACKED, Program
 from benchmarks.work.program import Leak as Planted
 from benchmarks.work.serving import COMMAND_KEY, SERVICE
 
@@ -108,7 +108,9 @@ def asked(program: Program, planted: Planted) -> dict[str, Any]:
     name, kind, evidence = planted.asked, Leak.Kind.OBJECTS, {}
     if program.server == "asgi":
         name = name.replace("wsgi.WSGI", "asgi.ASGI")
-    if name.startswith("worksite.") and name.rpartition(".")[2].isupper():
+    if name == UNTRACKED:
+        kind = Leak.Kind.UNTRACKED
+    elif name.startswith("worksite.") and name.rpartition(".")[2].isupper():
         kind, evidence = Leak.Kind.UNTRACKED, {"container": {"name": name}}
     service, last = Service.objects.get(name=SERVICE), Snapshot.objects.latest("timestamp").timestamp
     leak = Leak(service=service, kind=kind, object_type=name, evidence=evidence)

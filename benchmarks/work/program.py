@@ -14,6 +14,9 @@ HALVES = ("tuning", "scoring")
 INTERVALS = 240
 """Of a run: a container is judged from 1,000 entries on, which some leaks have in no process after half as many."""
 
+UNTRACKED = "untracked"
+"""Asked for where what is kept has no type that is counted, and its container no name."""
+
 TYPES = {
     "objects": r"worksite\.leaks\.Kept",
     "lines": r"worksite\.leaks\.Line",
@@ -38,7 +41,27 @@ TYPES = {
     "futures": r".+\.Future|threading\.Condition|(.+\.)?(deque|RLock|builtin_function_or_method)",
     "callbacks": r"functools\.partial",
     "queued": r"worksite\.holders\.Order",
-    "ticks": r"worksite\.leaks\.Tick",
+    "dicts": r"(builtins\.)?(dict|list)|.*\bBoard\b.*",
+    "users": r"django\.contrib\.auth\.models\.User|django\.db\.models\.base\.ModelState|.*\bREADERS",
+    "querysets": r"django\.db\.models\..+|django\.contrib\.contenttypes\.models\.ContentType",
+    "defaults": r"worksite\.retained\.(Basket|Shelf\b.*)",
+    "tracebacks": r".+\.LostError|(builtins\.)?(traceback|frame)|.+\.(WSGIRequest|ContentType|ModelState)|.*\bLOST",
+    "lazies": r".+\.(SimpleLazyObject|WSGIRequest)|(builtins\.)?(function|cell)|(gunicorn|django)\.http\..+|.*\bLAZY",
+    "locks": r"untracked|(_thread\.)?R?[Ll]ock|worksite\.retained\.LOCKS",
+    "feeds": r"untracked|(builtins\.)?async_generator|worksite\.retained\.FEEDS",
+    "spans": r"worksite\.retained\.(Span|SPANS\b.*)",
+    "timeline": r"untracked|(builtins\.)?(tuple|str|float)|worksite\.retained\.TIMELINE",
+    "finalizers": r"worksite\.retained\.Handle|weakref\..+|(builtins\.)?weakref.*",
+    "samples": r"untracked|(builtins\.)?(float|list)|.*\bGauge\b.*",
+    "tickets": r"worksite\.retained\.(Ticket|TICKETS)|(builtins\.)?tuple",
+    "chunks": r"untracked|native|(builtins\.)?bytes|.*(_local|CHUNKS|chunks)\b.*",
+    "methods": r"worksite\.retained\.(Watcher|LISTENERS)|(builtins\.)?method",
+    "memo": r"untracked|(builtins\.)?(str|cell)|.*(known|look_up)\b.*",
+    "promises": r"celery\.result\.AsyncResult|vine\..+|(builtins\.)?method|worksite\.retained\.SENT",
+    "sets": r"untracked|(builtins\.)?set|worksite\.retained\.SEGMENTS",
+    "tees": r"worksite\.retained\.Reading|itertools\..+",
+    "letters": r"worksite\.retained\.Letter\b.*|functools\..+|untracked|(builtins\.)?(str|bytes)",
+    "ticks": r"worksite\.leaks\.(Tick|TICKS)",
 }
 """How a leak leaks, and the names of types under which it is rightly reported (all of the name)."""
 
@@ -66,6 +89,26 @@ ASKED = {
     "futures": "concurrent.futures._base.Future",
     "callbacks": "functools.partial",
     "queued": "worksite.holders.Order",
+    "dicts": "dict",
+    "users": "django.contrib.auth.models.User",
+    "querysets": "django.db.models.query.QuerySet",
+    "defaults": "worksite.retained.Basket",
+    "tracebacks": "worksite.retained.LostError",
+    "lazies": "django.utils.functional.SimpleLazyObject",
+    "locks": "worksite.retained.LOCKS",
+    "feeds": "async_generator",
+    "spans": "worksite.retained.Span",
+    "timeline": "worksite.retained.TIMELINE",
+    "finalizers": "worksite.retained.Handle",
+    "samples": UNTRACKED,
+    "tickets": "worksite.retained.Ticket",
+    "chunks": UNTRACKED,
+    "methods": "worksite.retained.Watcher",
+    "memo": UNTRACKED,
+    "promises": "celery.result.AsyncResult",
+    "sets": "set",
+    "tees": "worksite.retained.Reading",
+    "letters": "worksite.retained.Letter",
 }
 """The type, or the container, that the attribution is asked for where no leak was opened."""
 
@@ -82,7 +125,10 @@ class Leak:
     """It leaks at every so many calls."""
     objects: tuple[int, int] = (1, 1)
     """How many at a time: between these, at random."""
-
+    times: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """So many times as many at a call of these names."""
+    spell_s: float = 0.0
+    """It leaks for so many seconds, then for as many it does not, and so on."""
     taken_by: str = ""
     """A name whose calls take one object of a queue back each, and never all."""
 
@@ -111,7 +157,10 @@ class Program:
     together: tuple[tuple[str, ...], ...] = ()
     """Names that are always called one after the other: the weight of the first counts for all of them."""
     ticking: str = ""
-    """``thread`` or ``timer`` keeps an object ten times a second, ``scheduler`` forty of them every four seconds."""
+    """``thread`` or ``timer`` keeps an object ten times a second, ``scheduler`` forty of them every four seconds,
+    ``irregular`` up to nine of them by chance; ``import`` eighty a second, and after a hundred seconds no more."""
+    handler: bool = False
+    """A handler of the signal that comes with every job keeps an object: all names leak alike, none is the cause."""
     harmless: tuple[str, ...] = ()
     """Of the site's ``HARMLESS``: they grow for a while, or come and go."""
     per_second: float = 30.0
@@ -153,7 +202,7 @@ class Program:
         """What the site reads, as JSON."""
         wanted: dict[str, Any] = {
             "server": self.server, "names": list(self.names), "ticking": self.ticking, "harmless": self.harmless,
-            "slow": dict(self.slow),
+            "handler": self.handler, "slow": dict(self.slow),
             "leaks": [dataclasses.asdict(leak) for leak in self.leaks],
         }  # fmt: skip
         return json.dumps(wanted)

@@ -63,7 +63,14 @@ class Site(Guest):
     """The generated site as one program wants it, started and stopped as the deployment tests' guest is."""
 
     def __init__(
-        self, folder: Path, transport: str, *, program: str = "{}", interval_s: float = 1.0, broker: str = ""
+        self,
+        folder: Path,
+        transport: str,
+        *,
+        program: str = "{}",
+        interval_s: float = 1.0,
+        broker: str = "",
+        notes: Path | None = None,
     ) -> None:
         environment = {
             "DJANGO_SETTINGS_MODULE": "worksite.settings",
@@ -75,6 +82,7 @@ class Site(Guest):
             **budgets(interval_s),
             "WORK_PROGRAM": program,
             **({"WORK_BROKER": broker} if broker else {}),
+            **({"WORK_NOTES": str(notes)} if notes else {}),
         }
         super().__init__(folder, transport, environment=environment)
 

@@ -31,6 +31,21 @@ _CHORES = (
     "mail.tasks.receipt", "mail.tasks.reminder", "mail.survey", "map.tasks.tiles", "map.roads",
     "trip.tasks.refund", "fleet.archive",
 )  # fmt: skip
+_DESKS = (
+    "news:article", "news.views.live", "news:front", "news.views.search", "news:section", "news:author",
+    "archive:issue", "archive.views.scan", "archive:page", "comments:thread", "comments.views.vote", "comments:post",
+    "ads:slot", "ads.views.click", "reader:profile", "reader:saved", "reader.views.follow", "reader:login",
+    "pay:offer", "pay.views.card", "pay:receipt", "pay:cancel", "desk:draft", "desk.views.upload",
+    "desk:publish", "desk:picture", "news:weather", "news.views.quote", "reader:export", "desk:agenda",
+)  # fmt: skip
+_SHIFTS = (
+    "meter.tasks.read", "meter.tasks.validate", "meter.estimate", "grid.tasks.balance", "grid.tasks.forecast",
+    "grid.outage", "bill.tasks.draw", "bill.tasks.post", "bill.correct", "bill.tasks.dun", "market.bid",
+    "market.tasks.settle", "market.prices", "client.tasks.move", "client.tasks.switch", "client.letter",
+    "plant.tasks.poll", "plant.ramp", "plant.tasks.inspect", "crew.tasks.dispatch", "crew.roster", "audit.tasks.seal",
+    "audit.tasks.export", "meter.tasks.replace", "grid.tasks.map", "bill.refund", "market.tasks.report",
+    "client.tasks.forget", "plant.archive", "crew.tasks.notify",
+)  # fmt: skip
 
 
 def named(count: int, *, tasks: bool = False, begin: int = 0) -> tuple[str, ...]:
@@ -46,6 +61,16 @@ def screens(count: int, *, begin: int = 0) -> tuple[str, ...]:
 def chores(count: int, *, begin: int = 0) -> tuple[str, ...]:
     """So many tasks of a taxi company."""
     return _some(_CHORES, count, begin)
+
+
+def desks(count: int, *, begin: int = 0) -> tuple[str, ...]:
+    """So many views of a newspaper."""
+    return _some(_DESKS, count, begin)
+
+
+def shifts(count: int, *, begin: int = 0) -> tuple[str, ...]:
+    """So many tasks of an electricity supplier."""
+    return _some(_SHIFTS, count, begin)
 
 
 def _some(names: tuple[str, ...], count: int, begin: int) -> tuple[str, ...]:

@@ -2,112 +2,132 @@
 
 from __future__ import annotations
 
-from benchmarks.work.catalogue.names import chores, screens
+from benchmarks.work.catalogue.names import desks, shifts
 from benchmarks.work.program import Leak, Program, evenly, leaning, zipf
 
 PROGRAMS = (
     Program(
-        name="sync singleton of nine, another name dominant", half="scoring", server="sync",
-        names=leaning(screens(9), {"ward:patient": 0.6, "ward:bed": 0.07}),
-        leaks=(Leak(how="singleton", names=("ward:bed",), objects=(2, 2)),), harmless=("pages",),
+        name="sync dicts of eleven, each fifth call", half="scoring", server="sync", names=zipf(desks(11), 0.8),
+        leaks=(Leak(how="dicts", names=("news.views.search",), every=5, objects=(20, 20)),), harmless=("report",),
     ),
     Program(
-        name="sync loggers of sixteen, a dozen in a row", half="scoring", server="sync",
-        names=evenly(screens(16, begin=4)),
-        in_a_row=12, leaks=(Leak(how="loggers", names=("lab.views.compare",), objects=(2, 2)),), harmless=("cache",),
+        name="sync users of twenty-one, one name four times the other", half="scoring", server="sync",
+        names=evenly(desks(21, begin=5)), per_second=36,
+        leaks=(
+            Leak(how="users", names=("comments:post", "pay:offer"), objects=(1, 1), times={"comments:post": 4}),
+        ),
+        harmless=("cache", "failing"),
     ),
     Program(
-        name="sync wrapper around three of fourteen", half="scoring", server="sync",
-        names=zipf(screens(14, begin=9), 0.6),
-        leaks=(Leak(how="wrapper", names=("pharmacy:order", "pharmacy.views.stock", "billing:claim")),),
+        name="sync querysets of seven beside an irregular thread", half="scoring", server="sync",
+        names=zipf(desks(7, begin=19), 0.5), ticking="irregular",
+        leaks=(Leak(how="querysets", names=("pay.views.card",)),), harmless=("sessions",),
+    ),
+    Program(
+        name="sync defaults of thirteen, a culprit with a few calls an hour", half="scoring", server="sync",
+        names=leaning(desks(13, begin=9), {"comments.views.vote": 0.003}),
+        leaks=(Leak(how="defaults", names=("comments.views.vote",), objects=(150, 150)),),
+        harmless=("fragments", "garbage"),
+    ),
+    Program(
+        name="sync none of twenty-eight, busy", half="scoring", server="sync", names=zipf(desks(28), 0.7),
+        per_second=50, bursts=True, slow={"archive.views.scan": 0.08},
+        harmless=("cache", "sessions", "recent", "garbage", "batch", "report", "imports", "failing"),
+    ),
+    Program(
+        name="gthread tracebacks of sixteen, only where it fails", half="scoring", server="gthread",
+        names=zipf(desks(16, begin=12), 0.8),
+        leaks=(Leak(how="tracebacks", names=("ads.views.click",), objects=(0, 1)),), harmless=("failing", "recent"),
+    ),
+    Program(
+        name="gthread lazies of nine in spells", half="scoring", server="gthread", names=evenly(desks(9, begin=22)),
+        leaks=(Leak(how="lazies", names=("desk:picture",), objects=(2, 2), spell_s=15),), harmless=("pool",),
+    ),
+    Program(
+        name="gthread locks of twenty-five, some together", half="scoring", server="gthread",
+        names=zipf(desks(25, begin=2), 0.9), per_second=40,
+        together=(("news:section", "news:author", "ads:slot"), ("reader:saved", "reader.views.follow")),
+        leaks=(Leak(how="locks", names=("news:author",), objects=(4, 4)),), harmless=("cache", "imports"),
+    ),
+    Program(
+        name="gthread none of twelve, a handler keeps at every job", half="scoring", server="gthread",
+        names=zipf(desks(12, begin=14)), handler=True, harmless=("garbage", "report"),
+    ),
+    Program(
+        name="asgi feeds of eight in waves", half="scoring", server="asgi", names=evenly(desks(8, begin=1)),
+        waves=True, processes=1, leaks=(Leak(how="feeds", names=("archive:issue",), objects=(3, 3)),),
+        harmless=("fragments",),
+    ),
+    Program(
+        name="asgi spans of nineteen, one name three times the other", half="scoring", server="asgi",
+        names=zipf(desks(19, begin=7), 0.5),
+        leaks=(Leak(how="spans", names=("archive:page", "reader:profile"), times={"reader:profile": 3}),),
         harmless=("sessions", "batch"),
     ),
     Program(
-        name="sync none of twenty-four in bursts", half="scoring", server="sync", names=zipf(screens(24), 0.9),
-        bursts=True, harmless=("batch", "pages", "sessions", "failing"),
+        name="asgi timeline of thirty by Zipf", half="scoring", server="asgi", names=zipf(desks(30), 1.0),
+        per_second=36, processes=1,
+        leaks=(Leak(how="timeline", names=("news:section",), objects=(4, 8)),), harmless=("recent", "report"),
     ),
     Program(
-        name="gthread receiver of eighteen in bursts", half="scoring", server="gthread",
-        names=evenly(screens(18, begin=6)),
-        bursts=True, leaks=(Leak(how="receiver", names=("lab:sample",), objects=(2, 2)),), harmless=("garbage",),
+        name="asgi none of fifteen, a cache that fills", half="scoring", server="asgi", names=zipf(desks(15, begin=10)),
+        bursts=True, harmless=("fragments", "imports", "pages"),
     ),
     Program(
-        name="gthread errors of seven, each third call", half="scoring", server="gthread",
-        names=zipf(screens(7, begin=14)),
-        leaks=(Leak(how="errors", names=("pharmacy.views.stock",), every=3),), harmless=("failing", "cache"),
+        name="prefork finalizers of ten, a culprit with a few calls an hour", half="scoring", server="prefork",
+        names=leaning(shifts(10), {"grid.outage": 0.004, "meter.tasks.read": 0.4}),
+        leaks=(Leak(how="finalizers", names=("grid.outage",), objects=(120, 180)),), harmless=("cache", "batch"),
     ),
     Program(
-        name="gthread futures of eleven, a slow culprit", half="scoring", server="gthread",
-        names=zipf(screens(11, begin=2), 0.7), slow={"ward:visit": 0.25},
-        leaks=(Leak(how="futures", names=("ward:visit",), objects=(2, 2)),), harmless=("sessions",),
+        name="prefork samples of eighteen by Zipf", half="scoring", server="prefork", names=zipf(shifts(18, begin=3)),
+        leaks=(Leak(how="samples", names=("bill.tasks.draw",), objects=(30, 30)),), harmless=("sessions",),
     ),
     Program(
-        name="gthread none of ten, one dominant", half="scoring", server="gthread",
-        names=leaning(screens(10, begin=11), {"billing:home": 0.7}), harmless=("pages", "garbage", "batch"),
-    ),
-    Program(
-        name="asgi uuids of twenty-two", half="scoring", server="asgi", names=zipf(screens(22), 1.1), processes=1,
-        leaks=(Leak(how="uuids", names=("ward.views.search",), objects=(4, 4)),), harmless=("batch",),
-    ),
-    Program(
-        name="asgi bytearrays of ten", half="scoring", server="asgi", names=evenly(screens(10, begin=7)),
-        leaks=(Leak(how="bytearrays", names=("lab:upload",), objects=(3, 5)),), harmless=("recent", "cache"),
-    ),
-    Program(
-        name="asgi two leaks of thirteen together", half="scoring", server="asgi", names=evenly(screens(13, begin=3)),
-        together=(("ward:visit", "ward.views.chart"), ("lab:upload", "lab.views.compare", "lab:sample")), processes=1,
+        name="prefork two leaks of twenty-two, some together", half="scoring", server="prefork",
+        names=evenly(shifts(22, begin=6)), per_second=40,
+        together=(("bill.tasks.draw", "bill.tasks.post"), ("plant.tasks.poll", "plant.ramp")),
         leaks=(
-            Leak(how="weak", names=("ward.views.chart",), objects=(2, 2)),
-            Leak(how="streams", names=("billing:home",), objects=(3, 3)),
+            Leak(how="tickets", names=("crew.tasks.dispatch",), objects=(3, 3)),
+            Leak(how="chunks", names=("bill.tasks.post",), objects=(8, 8)),
         ),
-        harmless=("pool",),
-    ),
-    Program(
-        name="prefork results of twelve, each seventh call", half="scoring", server="prefork",
-        names=zipf(chores(12), 0.6),
-        leaks=(Leak(how="results", names=("fleet.tasks.locate",), every=7, objects=(9, 9)),), harmless=("pages",),
-    ),
-    Program(
-        name="prefork forms of eight, a rare culprit", half="scoring", server="prefork",
-        names=leaning(chores(8, begin=5), {"tariff.tasks.import_zone": 0.03}),
-        leaks=(Leak(how="forms", names=("tariff.tasks.import_zone",), objects=(4, 4)),), harmless=("sessions", "cache"),
-    ),
-    Program(
-        name="prefork queue of ten that another name empties", half="scoring", server="prefork",
-        names=evenly(chores(10, begin=9)),
-        leaks=(Leak(how="queued", names=("driver.invite",), objects=(3, 3), taken_by="driver.tasks.pay"),),
         harmless=("garbage",),
     ),
     Program(
-        name="prefork none of twelve, a score in a row", half="scoring", server="prefork",
-        names=zipf(chores(12, begin=12)),
-        in_a_row=20, slow={"report.daily": 0.1}, harmless=("cache", "batch", "pages", "failing"),
+        name="prefork none of nine, an import in the background", half="scoring", server="prefork",
+        names=evenly(shifts(9, begin=11)), waves=True, ticking="import", harmless=("recent", "imports"),
     ),
     Program(
-        name="threads local of fifteen, ten in a row", half="scoring", server="threads",
-        names=evenly(chores(15, begin=2)),
-        in_a_row=10, processes=1,
-        leaks=(Leak(how="local", names=("trip.close",), objects=(1, 2)),), harmless=("recent",),
+        name="prefork methods of five beside a scheduler in bursts", half="scoring", server="prefork",
+        names=evenly(shifts(5, begin=15)), bursts=True, ticking="scheduler",
+        leaks=(Leak(how="methods", names=("plant.tasks.poll",)),), harmless=("cache",),
     ),
     Program(
-        name="threads floats of six, a slow innocent name", half="scoring", server="threads", processes=1,
-        names=zipf(chores(6, begin=14), 0.5), slow={"report.daily": 0.2},
-        leaks=(Leak(how="floats", names=("report.tasks.zones",)),), harmless=("batch",),
+        name="threads memo of fourteen, eight in a row", half="scoring", server="threads",
+        names=zipf(shifts(14, begin=18), 0.6), in_a_row=8, processes=1,
+        leaks=(Leak(how="memo", names=("crew.roster",), objects=(6, 6)),), harmless=("report",),
     ),
     Program(
-        name="threads scheduler of thirteen in bursts", half="scoring", server="threads",
-        names=zipf(chores(13, begin=7)),
-        bursts=True, ticking="scheduler", harmless=("cache", "failing"), processes=1,
+        name="threads promises of six, an innocent name dominant", half="scoring", server="threads", processes=1,
+        names=leaning(shifts(6, begin=9), {"market.bid": 0.65}),
+        leaks=(Leak(how="promises", names=("bill.tasks.dun",), objects=(2, 2)),), harmless=("failing", "batch"),
     ),
     Program(
-        name="gevent weak of seventeen beside a scheduler", half="scoring", server="gevent", processes=1,
-        names=zipf(chores(17, begin=4), 0.8), ticking="scheduler",
-        leaks=(Leak(how="weak", names=("tariff.publish",)),), harmless=("pages",),
+        name="threads none of twenty, an irregular thread", half="scoring", server="threads", processes=1,
+        names=zipf(shifts(20, begin=1), 1.1), ticking="irregular", harmless=("sessions", "report"),
     ),
     Program(
-        name="gevent callbacks of five in waves, equal weights", half="scoring", server="gevent",
-        waves=True, processes=1,
-        names=evenly(chores(5, begin=16)),
-        leaks=(Leak(how="callbacks", names=("mail.tasks.receipt",), objects=(1, 3)),), harmless=("sessions", "batch"),
+        name="gevent sets of twelve in bursts, each ninth call", half="scoring", server="gevent", processes=1,
+        names=evenly(shifts(12, begin=20)), bursts=True,
+        leaks=(Leak(how="sets", names=("audit.tasks.export",), every=9, objects=(20, 20)),), harmless=("pool",),
+    ),
+    Program(
+        name="gevent tees of twenty-six by Zipf", half="scoring", server="gevent", processes=1,
+        names=zipf(shifts(26, begin=4), 0.8), leaks=(Leak(how="tees", names=("bill.tasks.post",), objects=(2, 2)),),
+        harmless=("cache", "recent"),
+    ),
+    Program(
+        name="gevent letters of seventeen beside a timer", half="scoring", server="gevent", processes=1,
+        names=zipf(shifts(17, begin=12), 0.6), ticking="timer",
+        leaks=(Leak(how="letters", names=("plant.ramp",), objects=(2, 2)),), harmless=("batch",),
     ),
 )  # fmt: skip

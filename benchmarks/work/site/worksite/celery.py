@@ -6,6 +6,7 @@ from typing import Any
 
 import django
 from celery import Celery
+from celery.signals import task_prerun
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "worksite.settings")
 app = Celery("worksite")
@@ -15,8 +16,11 @@ django.setup()
 from worksite.hog import take  # noqa: E402
 from worksite.jobs import job  # noqa: E402
 from worksite.program import PROGRAM  # noqa: E402
+from worksite.retained import handle  # noqa: E402
 
 WAIT_S = 0.004
+if PROGRAM["handler"]:
+    task_prerun.connect(handle)
 
 
 def _task(name: str) -> None:

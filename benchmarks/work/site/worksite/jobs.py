@@ -4,6 +4,8 @@ import collections
 import functools
 import gc
 import hashlib
+import importlib
+import itertools
 import random
 import time
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from django.template import engines
 
 from worksite.holders import RefusedError
 from worksite.leaks import leaks_of, start_ticking, wrapped
+from worksite.noting import noted
 from worksite.program import PROGRAM
 
 TEMPLATE = engines["django"].from_string(
@@ -31,6 +34,11 @@ _PAGES_AT_MOST = 900
 BATCH: list[Any] = []
 _BATCH = 250
 _FAILING = 0.03
+FRAGMENTS: collections.OrderedDict[str, list[str]] = collections.OrderedDict()
+_FRAGMENTS_AT_MOST = 1500
+_LATE = ["xml.dom.minidom", "plistlib", "mailbox", "imaplib", "ftplib", "smtplib", "tarfile", "pstats", "netrc"]
+_IMPORT_EVERY = 100
+_jobs = itertools.count(1)
 
 
 class Row:
@@ -88,6 +96,22 @@ def _batch() -> None:
         BATCH.clear()
 
 
+def _fragments() -> None:
+    FRAGMENTS[f"fragment {_chance.randrange(10**9)}"] = [f"<p>{_chance.random()}"]
+    if len(FRAGMENTS) > _FRAGMENTS_AT_MOST:
+        FRAGMENTS.popitem(last=False)
+
+
+def _imports() -> None:
+    if next(_jobs) % _IMPORT_EVERY == 0 and _LATE:
+        importlib.import_module(_LATE.pop())
+
+
+def _report() -> None:
+    if _chance.random() < 0.05:
+        sorted((Row(number) for number in range(2_000)), key=lambda row: row.name)
+
+
 def _failing() -> None:
     if _chance.random() < _FAILING:
         raise RefusedError
@@ -105,10 +129,11 @@ def _collect() -> None:
 
 HARMLESS = {
     "cache": _cache, "sessions": _sessions, "recent": _recent, "pool": _pool, "garbage": _garbage,
-    "pages": _pages, "batch": _batch, "failing": _failing,
+    "pages": _pages, "batch": _batch, "failing": _failing, "fragments": _fragments, "imports": _imports,
+    "report": _report,
 }  # fmt: skip
 """A cache with a bound, sessions that end, the last 300, a pool that fills, cycles; pages that fill for a minute, rows
-that are sent off by 250, jobs that fail."""
+that are sent off by 250, jobs that fail; fragments that fill for two, modules that are imported late, large reports."""
 
 
 def cost(name: str) -> int:
@@ -132,7 +157,7 @@ def ordinary(name: str) -> str:
 
 def job(name: str) -> Callable[[object], str]:
     """One job of that name."""
-    leak = leaks_of(name)
+    leak = noted(name, leaks_of(name))
 
     def run(request: object) -> str:
         page, rows = ordinary(name), rows_of(name)

@@ -2,13 +2,14 @@
 
 import functools
 import itertools
+import math
 import random
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from worksite import holders
+from worksite import holders, retained
 from worksite.program import PROGRAM
 
 KEPT: list[Any] = []
@@ -91,7 +92,7 @@ def _closures(_request: object, _rows: list[Any]) -> None:
 
 
 HOW = {
-    **holders.HOW,
+    **holders.HOW, **retained.HOW,
     "objects": _objects, "lines": _lines, "requests": _requests, "rows": _rows, "strings": _strings,
     "cached": _cached, "closures": _closures,
 }  # fmt: skip
@@ -106,22 +107,33 @@ def wrapped(name: str, run: Callable[[object], str]) -> Callable[[object], str]:
 def leaks_of(name: str) -> Callable[[object, list[Any]], None]:
     """What the job of that name does with its request and rows when it ends."""
     planted = [
-        (HOW[leak["how"]], itertools.count(1), leak["every"], leak["objects"])
+        (HOW[leak["how"]], itertools.count(1), leak["every"], leak["objects"], leak["times"].get(name, 1),
+         leak["spell_s"])
         for leak in PROGRAM["leaks"]
         if name in leak["names"] and leak["how"] in HOW
-    ]
+    ]  # fmt: skip
     planted += [
-        (holders.take_one, itertools.count(1), 1, (1, 1)) for leak in PROGRAM["leaks"] if name == leak["taken_by"]
+        (holders.take_one, itertools.count(1), 1, (1, 1), 1, 0.0)
+        for leak in PROGRAM["leaks"]
+        if name == leak["taken_by"]
     ]
     chance = random.Random(name)
 
     def leak(request: object, rows: list[Any]) -> None:
-        for how, calls, every, (least, most) in planted:
-            if next(calls) % every == 0:
-                for _ in range(chance.randint(least, most)):
+        for how, calls, every, (least, most), times, spell_s in planted:
+            if next(calls) % every == 0 and _is_spell(spell_s):
+                for _ in range(times * chance.randint(least, most)):
                     how(request, rows)
 
     return leak
+
+
+_BEGAN = time.monotonic()
+
+
+def _is_spell(seconds: float) -> bool:
+    """The first one, the third, the fifth, …"""
+    return not seconds or (time.monotonic() - _BEGAN) // seconds % 2 == 0
 
 
 _ticking: list[str] = []
@@ -135,12 +147,27 @@ def start_ticking() -> None:
     if PROGRAM["ticking"] == "timer":
         _on_time()
     else:
-        count, pause_s = (1, 0.1) if PROGRAM["ticking"] == "thread" else (40, 4.0)
-        threading.Thread(target=_run, args=(count, pause_s), daemon=True).start()
+        threading.Thread(target=_run, args=THREADS[PROGRAM["ticking"]], daemon=True).start()
 
 
-def _run(count: int, pause_s: float) -> None:
-    while True:
+def _by_chance() -> tuple[int, float]:
+    return _chance.randrange(10), _chance.expovariate(2.0)
+
+
+_chance = random.Random(2)
+THREADS: dict[str, tuple[Callable[[], tuple[int, float]], float]] = {
+    "thread": (lambda: (1, 0.1), math.inf),
+    "scheduler": (lambda: (40, 4.0), math.inf),
+    "irregular": (_by_chance, math.inf),
+    "import": (lambda: (80, 1.0), 100.0),
+}
+"""How many a thread keeps, and the seconds until it does so again; and after how many seconds it ends."""
+
+
+def _run(step: Callable[[], tuple[int, float]], lasts_s: float) -> None:
+    began = time.monotonic()
+    while time.monotonic() < began + lasts_s:
+        count, pause_s = step()
         TICKS.extend(Tick() for _ in range(count))
         time.sleep(pause_s)
 

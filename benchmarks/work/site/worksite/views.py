@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.core.signals import request_started
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 from django.urls.resolvers import URLPattern
@@ -13,8 +14,11 @@ from django.urls.resolvers import URLPattern
 from worksite.hog import take
 from worksite.jobs import cost, job
 from worksite.program import PROGRAM
+from worksite.retained import handle
 
 WAIT_S = 0.004
+if PROGRAM["handler"]:
+    request_started.connect(handle)
 
 
 def _view(name: str) -> Callable[..., Any]:

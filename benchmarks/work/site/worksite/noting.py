@@ -1,0 +1,40 @@
+"""How often each name has leaked and how much of it is there, written down for a rehearsal."""
+
+import json
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from worksite import leaks, retained
+from worksite.program import PROGRAM
+
+NOTES = os.environ.get("WORK_NOTES")
+"""A folder, in a rehearsal only."""
+CALLS: Counter[str] = Counter()
+_writing = threading.Lock()
+Leaking = Callable[[object, list[Any]], None]
+
+
+def noted(name: str, leak: Leaking) -> Leaking:
+    """It, and afterwards a note."""
+    if not NOTES:
+        return leak
+
+    def call(request: object, rows: list[Any]) -> None:
+        with _writing:
+            CALLS[name] += 1
+            try:
+                leak(request, rows)
+            finally:
+                _write(Path(NOTES or "."))
+
+    return call
+
+
+def _write(folder: Path) -> None:
+    kept = {each["how"]: retained.COUNTED[each["how"]]() for each in PROGRAM["leaks"] if each["how"] in retained.HOW}
+    note = {"calls": CALLS, "kept": kept, "ticks": len(leaks.TICKS), "handled": len(retained.HANDLED)}
+    (folder / f"{os.getpid()}.json").write_text(json.dumps(note))
