@@ -58,9 +58,9 @@ bench-fleet: .venv/.installed-dev
 bench-sites: .venv/.installed-dev
 	$(VENV)/python -m benchmarks.sites $(SITE:%=--site=%) $(LEAK:%=--leak=%) $(INTERVAL:%=--interval=%) $(RATE:%=--rate=%) $(MINUTES:%=--minutes=%)
 
-# Which view or task leaks, over real servers, e.g. make bench-work PARTS=peaks; all of it takes an hour.
+# Which view or task leaks, over real servers, e.g. make bench-work PARTS=programs HALF=scoring; all of it: over two hours.
 bench-work: .venv/.installed-dev
-	$(VENV)/python -m benchmarks.work $(PARTS)
+	$(VENV)/python -m benchmarks.work $(PARTS) $(HALF:%=--half=%)
 
 # What is said of processes that end, over real servers and memory cgroups; half an hour.
 bench-deaths: .venv/.installed-dev

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
 from benchmarks.work.catalogue import PROGRAMS
 from benchmarks.work.program import HALVES, SERVERS, WEB, Leak, Program, evenly, leaning
+from benchmarks.work.rehearse import expected, faults
 from benchmarks.work.scoring import beside, blamed_for_nothing, is_among, is_first, score
-from benchmarks.work.serving import budgets, drawn, in_turn
+from benchmarks.work.serving import ROOT, SITE, budgets, drawn, in_turn
 from memwatch.agent.config import AgentConfig
 from memwatch.sampling.budget import Budget
+
+RETAINED = sorted({leak.how for each in PROGRAMS.values() if each.half == "scoring" for leak in each.leaks})
 
 
 def program(**values: Any) -> Program:
@@ -38,14 +45,21 @@ def test_a_program_calls_what_leaks_and_what_goes_together(name: str) -> None:
     assert sorted(each for group, _weight in chosen.visits for each in group) == sorted(chosen.names)
 
 
-def test_at_least_half_of_the_programs_score_and_each_half_has_every_server_and_some_without_a_leak() -> None:
+def test_there_are_24_scoring_programs_and_each_half_has_every_server_and_some_without_a_leak() -> None:
     halves = {half: [each for each in PROGRAMS.values() if each.half == half] for half in HALVES}
-    assert len(PROGRAMS) >= 24
-    assert len(halves["scoring"]) >= len(halves["tuning"])
+    assert len(halves["scoring"]) == 24
     for programs in halves.values():
         assert {each.server for each in programs} == set(SERVERS)
         assert any(not each.leaks and each.ticking for each in programs)
         assert any(not each.leaks and not each.ticking for each in programs)
+
+
+def test_no_way_to_leak_and_no_name_of_the_scoring_half_is_one_of_the_tuning_half() -> None:
+    def used(half: str) -> set[str]:
+        programs = [each for each in PROGRAMS.values() if each.half == half]
+        return {name for each in programs for name in (*each.names, *(leak.how for leak in each.leaks))}
+
+    assert not used("scoring") & used("tuning")
 
 
 def test_a_name_that_always_comes_with_the_culprit_is_right() -> None:
@@ -72,6 +86,73 @@ def test_names_are_blamed_for_nothing_where_none_leaks_or_for_what_a_timer_keeps
     leaking = program(leaks=(Leak(how="objects", names=("a",)),), ticking="timer")
     assert blamed_for_nothing(leaking, outcome("b")) == []
     assert blamed_for_nothing(leaking, outcome("b", ticks=True)) == ["b"]
+
+
+def test_for_what_a_handler_keeps_at_every_job_all_names_are_right_together_and_some_are_blamed() -> None:
+    handled = program(handler=True)
+    assert blamed_for_nothing(handled, outcome(*handled.names)) == []
+    assert blamed_for_nothing(handled, outcome("a", "b")) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("leak", "calls", "kept"),
+    [
+        (Leak(how="sets", names=("a", "b"), every=3, objects=(2, 4)), {"a": 7, "b": 2, "c": 9}, (4, 8)),
+        (Leak(how="sets", names=("a", "b"), times={"b": 4}), {"a": 2, "b": 3}, (14, 14)),
+        (Leak(how="sets", names=("a",), spell_s=15), {"a": 5}, (0, 5)),
+    ],
+)
+def test_a_rehearsal_expects_what_the_calls_leave(leak: Leak, calls: dict[str, int], kept: tuple[int, int]) -> None:
+    assert expected(leak, calls) == kept
+
+
+def test_a_rehearsal_finds_what_is_kept_beside_the_declaration() -> None:
+    leaking = program(names=evenly("ab"), leaks=(Leak(how="sets", names=("a",)),))
+    right = {"calls": {"a": 3, "b": 2}, "kept": {"sets": 3}, "ticks": 0, "handled": 0}
+    assert list(faults(leaking, [right])) == []
+    assert len(list(faults(leaking, [{**right, "kept": {"sets": 5}}]))) == 1
+    assert len(list(faults(leaking, [{**right, "calls": {"a": 3}}]))) == 1
+    assert len(list(faults(leaking, [{**right, "ticks": 7}]))) == 1
+    assert len(list(faults(leaking, [{**right, "handled": 9}]))) == 1
+
+
+@pytest.fixture(scope="module")
+def kept_by_the_site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """Of each way to leak, how many are kept after seven calls, in a process of the benchmark's site."""
+    folder = tmp_path_factory.mktemp("site")
+    leaks = [Leak(how=how, names=("desk:draft",)) for how in RETAINED]
+    planted = program(names=evenly(["desk:draft"]), leaks=leaks).for_the_site()
+    environment = {
+        **os.environ, "GUEST_FOLDER": str(folder), "PYTHONPATH": f"{SITE}:{ROOT}", "WORK_PROGRAM": planted,
+        "DJANGO_SETTINGS_MODULE": "worksite.settings", "MEMWATCH_AGENT": "off",
+    }  # fmt: skip
+    subprocess.run(
+        [sys.executable, "-m", "django", "migrate", "auth", "-v0", "--skip-checks"], env=environment, check=True
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", CALLED_SEVEN_TIMES], env=environment, check=True, capture_output=True, text=True
+    )
+    found: dict[str, int] = json.loads(done.stdout)
+    return found
+
+
+CALLED_SEVEN_TIMES = """
+import contextlib, gc, json
+import django
+django.setup()
+from worksite import retained
+for how in retained.HOW.values():
+    for _ in range(7):
+        with contextlib.suppress(retained.LostError):
+            how(object(), [])
+gc.collect()
+print(json.dumps({how: counted() for how, counted in retained.COUNTED.items()}))
+"""
+
+
+@pytest.mark.parametrize("how", RETAINED)
+def test_each_way_to_leak_keeps_one_object_at_each_call(kept_by_the_site: dict[str, int], how: str) -> None:
+    assert kept_by_the_site[how] == 7
 
 
 def test_a_half_is_within_its_limits_with_nine_of_ten_first_and_nobody_blamed() -> None:

@@ -1,8 +1,8 @@
 """Whether programs start and leak as they declare: ``python -m benchmarks.work.rehearse [PROGRAM …]``.
 
 Each is started under its real server and visited for some seconds. The site itself writes down what it keeps; memwatch
-is not asked. Ends with 1 where a program keeps something else than it declares. The site counts the leaks of ``retained``
-alone; of others, this only says that the program runs.
+is not asked. Ends with 1 where a program keeps something else than it declares. The site counts only the leaks of
+``retained``; of others, this only says that the program runs.
 """
 
 from __future__ import annotations
