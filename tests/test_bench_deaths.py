@@ -10,7 +10,6 @@ from benchmarks.deaths.catalogue import PROGRAMS
 from benchmarks.deaths.program import (
     COMMANDS,
     EXPORT,
-    HALVES,
     IDLE,
     OOM,
     SERVERS,
@@ -22,6 +21,7 @@ from benchmarks.deaths.program import (
     Program,
 )  # fmt: skip
 from benchmarks.deaths.scoring import blamed, faults, is_job_right, is_reason_right, score
+from benchmarks.deaths.second_scoring_half import SECOND_SCORING
 from benchmarks.deaths.serving import command
 from benchmarks.deaths.truth import assigned
 from memwatch.records.flight import ENDINGS
@@ -58,7 +58,7 @@ def test_a_program_ends_what_it_says_and_with_the_means_it_has(name: str) -> Non
 
 
 def test_sixty_programs_and_more_at_least_half_of_them_score_and_each_half_has_every_server_and_kind_of_end() -> None:
-    halves = {half: [each for each in PROGRAMS.values() if each.half == half] for half in HALVES}
+    halves = {half: [each for each in PROGRAMS.values() if each.half == half] for half in ("tuning", "scoring")}
     assert len(PROGRAMS) >= 60
     assert len(halves["scoring"]) >= len(halves["tuning"])
     for programs in halves.values():
@@ -68,6 +68,15 @@ def test_sixty_programs_and_more_at_least_half_of_them_score_and_each_half_has_e
         assert {each.transport for each in programs} == {"local", "redis"}
         assert {each.interval_s for each in programs} == {5, 60}
         assert any(not each.ends for each in programs)
+
+
+def test_the_second_scoring_half_has_no_program_twice_and_of_each_kind_of_end_at_least_one() -> None:
+    second = [each for each in PROGRAMS.values() if each.half == "scoring-2"]
+    assert {each.name for each in second} == {each.name for each in SECOND_SCORING}
+    assert len(second) == len(SECOND_SCORING) >= 16
+    reasons = {end.right[0] for each in second for end in each.ends}
+    assert reasons == {*OOM, "sigkill", "crash", "time_limit", "recycled", "stopped"}
+    assert any(not each.ends for each in second)
 
 
 def test_a_process_is_matched_with_the_narrowest_end_that_names_it() -> None:

@@ -11,7 +11,7 @@ EXPORT = "export"
 """The job that does what the program wants."""
 COMMANDS = ("command", "script")
 SERVERS = (*WEB, *POOLS, *COMMANDS)
-HALVES = ("tuning", "scoring")
+HALVES = ("tuning", "scoring", "scoring-2")
 OOM = ("oom_process", "oom_container")
 STOPPED = ("stopped", "goodbye")
 """A process that said goodbye and one that did not: both were asked to end."""
@@ -129,7 +129,7 @@ class Program:
 
     name: str
     half: str
-    """``tuning``: rules are looked at with it; ``scoring``: they are not."""
+    """``tuning``: rules are looked at with it; ``scoring`` and ``scoring-2``: they are not."""
     server: str
     do: tuple[Step, ...]
     ends: tuple[End, ...] = ()

@@ -1,5 +1,6 @@
 """What a job does before it ends, or instead of ending. Each first writes down which process does it."""
 
+import contextlib
 import ctypes
 import json
 import mmap
@@ -7,6 +8,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -94,6 +96,25 @@ def _leave(code: float) -> None:
     sys.exit(int(code))
 
 
+def _exit_in_a_thread(code: float) -> None:
+    """While the job waits for something else."""
+    threading.Timer(2.0, os._exit, (int(code),)).start()
+    time.sleep(HOLD_S)
+
+
+def _abort_in_c(_amount: float) -> None:
+    """As a library does that finds its memory in disorder."""
+    ctypes.CDLL(None).abort()
+
+
+def _sleep_through(seconds: float) -> None:
+    """Whatever is raised in between."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        with contextlib.suppress(Exception):
+            time.sleep(left)
+
+
 def _fail(_amount: float) -> None:
     raise RuntimeError("the benchmark wants it so")
 
@@ -132,7 +153,8 @@ def _fork_and_fail(code: float) -> None:
 DEEDS: Mapping[str, Callable[[float], None]] = {
     "sleep": time.sleep, "spin": _spin, "blocked": _blocked, "take": _take, "grow": _grow, "lists": _lists,
     "leak": _leak, "segv": _segv, "bus": _bus, "abort": _abort, "divide": _divide, "exit": _exit, "leave": _leave,
-    "fail": _fail, "recursion": _recursion, "fork": _fork, "fork and fail": _fork_and_fail,
+    "exit in a thread": _exit_in_a_thread, "abort in C": _abort_in_c, "sleep through": _sleep_through, "fail": _fail,
+    "recursion": _recursion, "fork": _fork, "fork and fail": _fork_and_fail,
 }  # fmt: skip
 
 

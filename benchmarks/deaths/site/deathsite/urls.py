@@ -1,8 +1,12 @@
-"""The views: ``export`` does what the program wants, ``feed`` does it asynchronously, ``home`` is the ordinary load."""
+"""The views: ``export`` does what the program wants, ``feed`` does it asynchronously, ``stream`` within its answer.
+
+``home`` is the ordinary load.
+"""
 
 import asyncio
+from collections.abc import Iterator
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import include, path
 
 from deathsite.deeds import do, wanted
@@ -26,5 +30,16 @@ async def feed(request: HttpRequest) -> HttpResponse:
     return HttpResponse("done")
 
 
-_views = [path("home", home, name="home"), path("export", export, name="export"), path("feed", feed, name="feed")]
+def stream(request: HttpRequest) -> StreamingHttpResponse:
+    """The deed, once a part of the answer has been sent."""
+
+    def parts() -> Iterator[str]:
+        yield "begun, "
+        do("stream", *wanted(request.GET))
+        yield "done"
+
+    return StreamingHttpResponse(parts())
+
+
+_views = [path(view.__name__, view, name=view.__name__) for view in (home, export, feed, stream)]
 urlpatterns = [path("reports/", include((_views, "reports")))]
