@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from memwatch.models import Command, Leak, Recording, RecordingKind
 from memwatch.diagnosis.structure import evidence as heap_evidence
+from memwatch.models import Command, Leak, Recording, RecordingKind
 
 ARROW = " → "
 MOST_OTHERS = 4

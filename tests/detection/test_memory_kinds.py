@@ -226,7 +226,8 @@ def test_pools_that_a_library_takes_in_stairs_are_a_leak_where_resident_memory_r
         return given
 
     (found,) = leaks(rows(lambda i: 0.08 * i))
-    assert found.kind == "native" and found.growth_count > 3000
+    assert found.kind == "native"
+    assert found.growth_count > 3000
     assert leaks(rows(lambda i: 2.5 * (i >= 12))) == []  # a table that is resized is written to at once
     assert leaks(rows(lambda i: 0.9 * i)) == []  # what is resident grows by something else
 

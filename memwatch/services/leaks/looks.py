@@ -15,8 +15,8 @@ from typing import Any
 
 from memwatch.detection import Verdict
 from memwatch.diagnosis.options import UNTRACKED
-from memwatch.models import Leak, Process, Recording, RecordingKind
 from memwatch.diagnosis.structure import evidence as heap_evidence
+from memwatch.models import Leak, Process, Recording, RecordingKind
 from memwatch.queries.recordings import holder_of, number, rows
 from memwatch.services import ActionRefused
 from memwatch.services.leaks.judgement import Key

@@ -21,8 +21,8 @@ from memwatch.models import Recording
 from memwatch.services.recordings import requests
 from memwatch.transport.recordings import MEMRAY
 from tests.admin.conftest import EVIL, Fleet
-from tests.queries.test_conclusions import TRAIL, found
 from tests.diagnosis.structure.test_evidence import BOUND, GARBAGE
+from tests.queries.test_conclusions import TRAIL, found
 from tests.services.conftest import transport_url
 from tests.services.recorded import QUOTE, REFERRERS, RESULTS, arrive, capture, store_recording
 from tests.services.stored import store_process

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from memwatch.models import Recording, RecordingKind
 from memwatch.diagnosis.structure.evidence import finding
+from memwatch.models import Recording, RecordingKind
 from memwatch.queries.recordings import conclude
 from tests.queries.test_conclusions import TRAIL, found
 
