@@ -60,7 +60,7 @@ TYPES = {
     "promises": r"celery\.result\.AsyncResult|vine\..+|(builtins\.)?method|worksite\.retained\.SENT",
     "sets": r"untracked|(builtins\.)?set|worksite\.retained\.SEGMENTS",
     "tees": r"worksite\.retained\.Reading|itertools\..+",
-    "letters": r"worksite\.retained\.Letter\b.*|functools\..+|untracked|(builtins\.)?(str|bytes)",
+    "letters": r"worksite\.retained\.Letter\b.*|functools\..+|untracked|(builtins\.)?(str|bytes|tuple)",
     "ticks": r"worksite\.leaks\.(Tick|TICKS)",
 }
 """How a leak leaks, and the names of types under which it is rightly reported (all of the name)."""
