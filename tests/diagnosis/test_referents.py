@@ -14,6 +14,8 @@ from tests.diagnosis.test_old_pythons import affected
 
 TIME_LIMIT_S = 60
 PROGRAM = Path(__file__).with_name("referents_program.py")
+REVIVED = "_asyncio answers with a FutureIter that it does not hold"
+"""What Python 3.12.0 to 3.12.5 does. memwatch asks no module of C for what it refers to."""
 HARMFUL = """
 import ctypes, gc, mmap, os, sys
 from memwatch.diagnosis import options
@@ -59,7 +61,7 @@ def asked(python: str, folder: Path, *fakes: str) -> list[str]:
 def test_no_type_of_the_standard_library_does_more_than_answer(tmp_path: Path) -> None:
     *faults, types = asked(sys.executable, tmp_path)
     assert int(types.split()[0]) > 700
-    assert faults == []
+    assert faults == ([REVIVED] if (3, 12) <= sys.version_info < (3, 12, 6) else [])
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,7 @@ def test_one_that_does_more_is_noticed(fake: str, fault: str, tmp_path: Path) ->
 
 @pytest.mark.skipif(affected() is None, reason="no Python 3.12.0 to 3.12.5 is installed")
 def test_python_that_revives_dead_futures_is_noticed(tmp_path: Path) -> None:
-    assert "_asyncio answers with a FutureIter that it does not hold" in asked(affected() or "", tmp_path)
+    assert REVIVED in asked(affected() or "", tmp_path)
 
 
 @pytest.mark.skipif(parent.impossible() is not None, reason="no copy of a process can be had here")
