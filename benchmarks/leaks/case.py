@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 from typing import Protocol, cast
 
 HALVES = ("tuning", "scoring")
+EARLIER, REPORTS = GROUPS = ("earlier", "reports")
+"""Sets of cases that are judged apart: those in ``cases/`` itself, and those in ``cases/reports/``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +29,19 @@ class Case:
     """The release with the bug, as pip takes it; empty where the leak is the program's own."""
     fixed_release: str = ""
     """The release that fixed it, in which the same program must be silent."""
+    requires: tuple[str, ...] = ()
+    """What else its environment holds, as pip takes it; without a release, the packages it runs with."""
     source: str = ""
-    """Where upstream tells of the bug."""
+    """Where upstream tells of the bug, or of what was taken for one."""
 
     @property
     def released(self) -> bool:
         """Whether it is a leak of a package on PyPI."""
         return bool(self.leaking_release)
+
+    def installed(self, release: str) -> str:
+        """What is installed for it under ``release``, separated by spaces; empty for this very environment."""
+        return " ".join(filter(None, (release, *self.requires)))
 
 
 class Program(Protocol):
@@ -52,7 +60,14 @@ def load(name: str) -> Program:
 
 
 def names() -> list[str]:
-    """All cases."""
+    """All cases; those in folders with the folders' names before them, separated by dots."""
     from benchmarks.leaks import cases
 
-    return sorted(module.name for module in iter_modules(cases.__path__))
+    prefix = f"{cases.__name__}."
+    modules = walk_packages(cases.__path__, prefix)
+    return sorted(module.name.removeprefix(prefix) for module in modules if not module.ispkg)
+
+
+def group_of(name: str) -> str:
+    """The set that a case was written with: its first folder, or ``earlier``."""
+    return name.partition(".")[0] if "." in name else EARLIER

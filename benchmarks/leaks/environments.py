@@ -18,11 +18,11 @@ class NotInstallableError(Exception):
 
 
 def python_with(release: str, folder: Path = DEFAULT_FOLDER) -> Path:
-    """The interpreter of an environment that holds ``release``; made when it is not there yet.
+    """The interpreter of an environment that holds ``release``, or several; made when it is not there yet.
 
     Raises :class:`NotInstallableError` with pip's last lines.
     """
-    tag = f"{sys.implementation.cache_tag}-{release.replace('==', '-')}"
+    tag = f"{sys.implementation.cache_tag}-{release.replace('==', '-').replace(' ', '_')}"
     place = folder / tag
     python = place / "bin" / "python"
     if (place / ".complete").exists():
@@ -31,7 +31,9 @@ def python_with(release: str, folder: Path = DEFAULT_FOLDER) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     uv = _uv()
     _run([*uv, "venv", "--quiet", "--python", sys.executable, str(place)])
-    _run([*uv, "pip", "install", "--quiet", "--python", str(python), "--only-binary=:all:", release, _psutil()])
+    _run(
+        [*uv, "pip", "install", "--quiet", "--python", str(python), "--only-binary=:all:", *release.split(), _psutil()]
+    )
     (place / ".complete").touch()
     return python
 

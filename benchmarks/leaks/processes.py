@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from benchmarks.leaks.case import HALVES, Case
+from benchmarks.leaks.case import GROUPS, HALVES, Case
 from benchmarks.leaks.environments import DEFAULT_FOLDER
 from benchmarks.leaks.runs import Run, all_measured, planned, save, saved
 from benchmarks.leaks.score import Score, tally
@@ -167,6 +167,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run, score, print; 1 when a target is missed on the scoring half."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--half", choices=(*HALVES, "both"), default="scoring")
+    parser.add_argument("--group", choices=GROUPS, help="only the cases written with this set")
     parser.add_argument("--only", nargs="*", default=[], metavar="CASE")
     parser.add_argument("--quick", action="store_true", help="200 steps between snapshots, 20 of them; no targets")
     parser.add_argument("--steps", type=int, default=2000, help="requests between two snapshots")
@@ -176,7 +177,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     started = time.perf_counter()
     lengths = LENGTHS[:1] if options.quick else LENGTHS
-    runs = planned(None if options.half == "both" else options.half, options.only)
+    runs = planned(None if options.half == "both" else options.half, options.only, options.group)
     if options.saved is not None:
         known = {(run.name, run.release): run for run in saved(options.saved)}
         done = [known[run.name, run.release] for run in runs if (run.name, run.release) in known]
@@ -187,7 +188,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.save is not None:
         save(done, options.save)
     judged = sorted((Judged.of(run, lengths) for run in done), key=lambda item: item.run.label)
-    print(f"{options.half} half: {len(judged)} programs; {time.perf_counter() - started:.0f} s")
+    group = f", {options.group}" if options.group else ""
+    print(f"{options.half} half{group}: {len(judged)} programs; {time.perf_counter() - started:.0f} s")
     print(*table(judged, lengths), sep="\n")
     print(f"   series that another spacing of times judged otherwise: {spacings_differ(judged)}")
     wrong = list(mistakes(judged))

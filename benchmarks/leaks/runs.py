@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.leaks.case import Case, load, names
+from benchmarks.leaks.case import Case, group_of, load, names
 from benchmarks.leaks.environments import DEFAULT_FOLDER, ROOT, environment, python_with
 
 TIMEOUT_S = 1200.0
@@ -41,17 +41,19 @@ class Run:
         return f"{self.name} ({self.release})" if self.release else self.name
 
 
-def planned(half: str | None, only: Iterable[str] = ()) -> list[Run]:
-    """Every case of the half (of both when ``None``); those of a package twice, with the bug and without."""
+def planned(half: str | None, only: Iterable[str] = (), group: str | None = None) -> list[Run]:
+    """Every case of the half and group (of all when ``None``); those of a package twice, with the bug and without."""
     wanted = set(only)
     found = []
     for name in names():
         case = load(name).CASE
-        if (wanted and name not in wanted) or (half is not None and case.half != half):
+        if (wanted and name not in wanted) or (group is not None and group_of(name) != group):
             continue
-        found.append(Run(name, case.leaking_release, case.leaks is not None))
+        if half is not None and case.half != half:
+            continue
+        found.append(Run(name, case.installed(case.leaking_release), case.leaks is not None))
         if case.released:
-            found.append(Run(name, case.fixed_release, leaking=False))
+            found.append(Run(name, case.installed(case.fixed_release), leaking=False))
     return found
 
 

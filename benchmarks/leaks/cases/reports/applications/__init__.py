@@ -1,0 +1,1 @@
+"""Other libraries, and what applications do with them."""

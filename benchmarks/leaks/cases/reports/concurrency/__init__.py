@@ -1,0 +1,1 @@
+"""Tasks, threads, greenlets, context variables."""

@@ -1,0 +1,1 @@
+"""XML, HTML, templates, pictures, tables."""

@@ -1,0 +1,1 @@
+"""Validation and serialisation: pydantic, marshmallow, hiredis and their kin."""

@@ -1,0 +1,1 @@
+"""CPython and its standard library."""

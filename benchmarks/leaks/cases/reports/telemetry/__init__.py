@@ -1,0 +1,1 @@
+"""Traces, metrics, error reports, logs."""
