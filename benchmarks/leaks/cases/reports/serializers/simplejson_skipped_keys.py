@@ -12,6 +12,7 @@ CASE = Case(
     half="scoring",
     what="pairs of skipped keys in simplejson",
     leaks="untracked",
+    culprit=("tuple", "untracked"),
     leaking_release="simplejson==3.20.2",
     fixed_release="simplejson==4.0.1",
     source="https://github.com/simplejson/simplejson/issues/352",

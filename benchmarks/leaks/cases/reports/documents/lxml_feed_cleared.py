@@ -1,0 +1,36 @@
+"""No leak: the same feed; each page is cleared, and the empty ones before it are taken off the root.
+
+Reported as deborahgu/abbyy-to-epub3#19, which did so.
+"""
+
+from typing import Any
+
+from benchmarks.leaks.case import Case
+from benchmarks.leaks.traffic import Traffic
+
+CASE = Case(
+    half="scoring",
+    what="nodes of lxml that are taken off an open root",
+    requires=("lxml==5.3.0",),
+    source="https://github.com/deborahgu/abbyy-to-epub3/pull/19",
+)
+_traffic = Traffic(102)
+_parser: Any = None
+
+
+def setup() -> None:
+    global _parser
+    from lxml import etree
+
+    _parser = etree.XMLPullParser(events=("end",), tag="page")
+    _parser.feed(b"<book>")
+
+
+def step(i: int) -> None:
+    _traffic.tick(i)
+    if i % 40 == 0:
+        _parser.feed(b"<page><line>number %d</line><line>of the book</line></page>" % i)
+        for _event, page in _parser.read_events():
+            page.clear()
+            while page.getprevious() is not None:
+                del page.getparent()[0]
