@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.leaks import runs
-from benchmarks.leaks.case import HALVES, load, names
+from benchmarks.leaks.case import EARLIER, GROUPS, HALVES, REPORTS, group_of, load, names
 from benchmarks.leaks.processes import LENGTHS, Judged, names_culprit, spacings_differ, table
 
 CASES = {name: load(name).CASE for name in names()}
@@ -32,6 +32,28 @@ def test_a_leak_of_a_package_names_both_releases_and_where_upstream_tells_of_it(
     assert case.leaking_release.partition("==")[0] == case.fixed_release.partition("==")[0]
     assert case.leaking_release != case.fixed_release
     assert case.source.startswith("https://")
+
+
+def test_programs_of_reports_are_of_the_scoring_half_and_name_the_report_and_the_releases():
+    reports = {name: CASES[name] for name in names() if group_of(name) == REPORTS}
+    assert len(reports) >= 60
+    assert sum(case.leaks is None for case in reports.values()) * 3 >= len(reports)
+    for name, case in reports.items():
+        repository = "/".join(case.source.removeprefix("https://github.com/").split("/")[:2])
+        assert case.half == "scoring", name
+        assert repository in (load(name).__doc__ or ""), name
+        assert all("==" in package for package in case.requires), name
+
+
+def test_a_group_of_programs_is_run_apart_in_an_environment_with_all_that_it_names():
+    apart = {group: runs.planned(None, group=group) for group in GROUPS}
+    assert {run.name for run in apart[REPORTS]} | {run.name for run in apart[EARLIER]} == set(CASES)
+    assert all(run.name.startswith("reports.") for run in apart[REPORTS])
+    first, fixed = runs.planned(None, ["reports.documents.pillow_coordinates"])
+    assert (first.release, fixed.release) == ("pillow==12.1.1", "pillow==12.2.0")
+    (alone,) = runs.planned(None, ["reports.documents.pandas_frames"])
+    assert alone.release == "pandas==2.2.3 numpy==2.1.3"
+    assert not alone.leaking
 
 
 @pytest.fixture(scope="module")

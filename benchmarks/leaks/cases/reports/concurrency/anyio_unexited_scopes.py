@@ -18,7 +18,7 @@ CASE = Case(
     source="https://github.com/PrefectHQ/prefect/pull/12019",
 )
 _traffic = Traffic(100)
-_loop = asyncio.new_event_loop()
+_loop: Any = None
 _jobs: asyncio.Queue[int] = asyncio.Queue()
 _worker: Any = None
 
@@ -33,7 +33,8 @@ async def _work() -> None:
 
 
 def setup() -> None:
-    global _worker
+    global _loop, _worker
+    _loop = asyncio.new_event_loop()
     _worker = _loop.create_task(_work())
 
 

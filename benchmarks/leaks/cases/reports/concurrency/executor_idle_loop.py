@@ -5,6 +5,7 @@ Reported as python/cpython#85865.
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from benchmarks.leaks.case import Case
 from benchmarks.leaks.traffic import Traffic
@@ -17,12 +18,13 @@ CASE = Case(
     source="https://github.com/python/cpython/issues/85865",
 )
 _traffic = Traffic(76)
-_loop = asyncio.new_event_loop()
+_loop: Any = None
 _pool = ThreadPoolExecutor(2)
 
 
 def setup() -> None:
-    pass
+    global _loop
+    _loop = asyncio.new_event_loop()
 
 
 def _send(number: int) -> int:

@@ -6,6 +6,7 @@ Reported as python/cpython#82611, as memory that grows until all threads are the
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from benchmarks.leaks.case import Case
 from benchmarks.leaks.traffic import Traffic
@@ -16,12 +17,14 @@ CASE = Case(
     source="https://github.com/python/cpython/issues/82611",
 )
 _traffic = Traffic(47)
-_loop = asyncio.new_event_loop()
+_loop: Any = None
 _local = threading.local()
 _gate = threading.Event()
 
 
 def setup() -> None:
+    global _loop
+    _loop = asyncio.new_event_loop()
     _loop.set_default_executor(ThreadPoolExecutor(32))
 
 

@@ -5,6 +5,7 @@ Reported as permitio/fastapi_websocket_rpc#15.
 
 import asyncio
 import logging
+from typing import Any
 
 from benchmarks.leaks.case import Case
 from benchmarks.leaks.traffic import Traffic
@@ -17,11 +18,13 @@ CASE = Case(
     source="https://github.com/permitio/fastapi_websocket_rpc/issues/15",
 )
 _traffic = Traffic(75)
-_loop = asyncio.new_event_loop()
+_loop: Any = None
 _closed = asyncio.Event()
 
 
 def setup() -> None:
+    global _loop
+    _loop = asyncio.new_event_loop()
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 

@@ -16,12 +16,13 @@ CASE = Case(
     source="https://github.com/aio-libs/aiokafka/issues/444",
 )
 _traffic = Traffic(77)
-_loop = asyncio.new_event_loop()
+_loop: Any = None
 _failed: Any = None
 
 
 def setup() -> None:
-    global _failed
+    global _loop, _failed
+    _loop = asyncio.new_event_loop()
     _failed = _loop.create_future()
 
 

@@ -18,7 +18,7 @@ CASE = Case(
     source="https://github.com/geldata/gel-python/pull/140",
 )
 _traffic = Traffic(99)
-_loop = asyncio.new_event_loop()
+_loop: Any = None
 
 
 class Group:
@@ -35,7 +35,8 @@ _group = Group()
 
 
 def setup() -> None:
-    pass
+    global _loop
+    _loop = asyncio.new_event_loop()
 
 
 async def _send(number: int) -> str:

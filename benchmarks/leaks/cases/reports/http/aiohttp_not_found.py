@@ -17,7 +17,7 @@ CASE = Case(
     fixed_release="aiohttp==3.10.11",
     source="https://github.com/aio-libs/aiohttp/security/advisories/GHSA-27mf-ghqm-j3j8",
 )
-_loop = asyncio.new_event_loop()
+_loop: Any = None
 _reader: Any = None
 _writer: Any = None
 
@@ -37,6 +37,8 @@ async def _serve() -> None:
 
 
 def setup() -> None:
+    global _loop
+    _loop = asyncio.new_event_loop()
     _loop.run_until_complete(_serve())
 
 

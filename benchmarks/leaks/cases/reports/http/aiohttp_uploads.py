@@ -14,7 +14,7 @@ CASE = Case(
     requires=("aiohttp==3.11.13",),
     source="https://github.com/aio-libs/aiohttp/issues/10548",
 )
-_loop = asyncio.new_event_loop()
+_loop: Any = None
 _reader: Any = None
 _writer: Any = None
 
@@ -38,6 +38,8 @@ async def _serve() -> None:
 
 
 def setup() -> None:
+    global _loop
+    _loop = asyncio.new_event_loop()
     _loop.run_until_complete(_serve())
 
 

@@ -18,12 +18,13 @@ CASE = Case(
     source="https://github.com/django/channels/issues/933",
 )
 _traffic = Traffic(23)
-_loop = asyncio.new_event_loop()
+_loop: Any = None
 _layer: Any = None
 
 
 def setup() -> None:
-    global _layer
+    global _loop, _layer
+    _loop = asyncio.new_event_loop()
     from channels.layers import InMemoryChannelLayer
 
     _layer = InMemoryChannelLayer(expiry=86_400)

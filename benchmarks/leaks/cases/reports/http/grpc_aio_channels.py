@@ -18,12 +18,13 @@ CASE = Case(
     source="https://github.com/grpc/grpc/issues/38327",
 )
 _traffic = Traffic(42)
-_loop = asyncio.new_event_loop()
+_loop: Any = None
 _aio: Any = None
 
 
 def setup() -> None:
-    global _aio
+    global _loop, _aio
+    _loop = asyncio.new_event_loop()
     from grpc import aio
 
     _aio = aio

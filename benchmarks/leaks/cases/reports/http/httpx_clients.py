@@ -16,12 +16,13 @@ CASE = Case(
     source="https://github.com/encode/httpx/issues/978",
 )
 _traffic = Traffic(48)
-_loop = asyncio.new_event_loop()
+_loop: Any = None
 _httpx: Any = None
 
 
 def setup() -> None:
-    global _httpx
+    global _loop, _httpx
+    _loop = asyncio.new_event_loop()
     import httpx
 
     _httpx = httpx

@@ -12,7 +12,7 @@ CASE = Case(
     what="arenas of protobuf that ByteSize leaves",
     leaks="native",
     leaking_release="protobuf==4.22.1",
-    fixed_release="protobuf==4.23.0",
+    fixed_release="protobuf==4.24.4",
     source="https://github.com/protocolbuffers/upb/issues/1243",
 )
 _message: Any = None

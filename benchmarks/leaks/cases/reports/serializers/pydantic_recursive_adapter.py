@@ -12,7 +12,7 @@ from benchmarks.leaks.traffic import Traffic
 
 CASE = Case(
     half="scoring",
-    what="TypeAdapter of a list of a recursive model, built anew",
+    what="TypeAdapter of a list of a recursive model, built by request",
     leaks="native",
     leaking_release="pydantic==2.5.2",
     fixed_release="pydantic==2.5.3",

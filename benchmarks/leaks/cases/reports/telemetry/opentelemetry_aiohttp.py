@@ -18,12 +18,13 @@ CASE = Case(
     source="https://github.com/open-telemetry/opentelemetry-python-contrib/issues/4991",
 )
 _traffic = Traffic(56)
-_loop = asyncio.new_event_loop()
+_loop: Any = None
 _aiohttp: Any = None
 
 
 def setup() -> None:
-    global _aiohttp
+    global _loop, _aiohttp
+    _loop = asyncio.new_event_loop()
     import aiohttp
     from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
 
