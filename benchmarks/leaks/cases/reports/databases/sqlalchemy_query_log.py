@@ -38,9 +38,10 @@ def setup() -> None:
 
     _engine, _sql = sqlalchemy.create_engine("sqlite://"), sqlalchemy
 
-    @sqlalchemy.event.listens_for(_engine, "after_cursor_execute")
     def _note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
         QUERIES.append(Query(statement, parameters))
+
+    sqlalchemy.event.listen(_engine, "after_cursor_execute", _note)
 
 
 def step(i: int) -> None:

@@ -26,11 +26,10 @@ async def _serve() -> None:
     global _reader, _writer
     from aiohttp import web
 
-    @web.middleware
     async def timing(request: web.Request, handler: Any) -> Any:
         return await handler(request)
 
-    runner = web.AppRunner(web.Application(middlewares=[timing]), access_log=None)
+    runner = web.AppRunner(web.Application(middlewares=[web.middleware(timing)]), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     _reader, _writer = await asyncio.open_connection(*runner.addresses[0])

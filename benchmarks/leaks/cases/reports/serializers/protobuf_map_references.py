@@ -1,7 +1,7 @@
 """The map of a message is looked at again and again: each look costs room in the message's arena.
 
-Reported as protocolbuffers/protobuf#14571 of 4.24. Each block of the arena is twice as big as the last, so
-that it grows in stairs.
+Reported as protocolbuffers/protobuf#14571 of 4.24. The arena grows by blocks, and so its memory
+in stairs.
 """
 
 from typing import Any

@@ -34,4 +34,4 @@ def step(i: int) -> None:
         class Page(_pydantic.BaseModel, Generic[Item]):
             items: list[Item]
 
-        Page[row](items=[{"number": i}])
+        Page.__class_getitem__(row)(items=[{"number": i}])

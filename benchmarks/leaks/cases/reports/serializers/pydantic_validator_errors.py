@@ -21,6 +21,12 @@ _model: Any = None
 _error: Any = None
 
 
+def _two_letters(value: str) -> str:
+    if len(value) != 2:
+        raise ValueError("a country has two letters")
+    return value
+
+
 def setup() -> None:
     global _model, _error
     import pydantic
@@ -28,12 +34,7 @@ def setup() -> None:
     class Address(pydantic.BaseModel):
         country: str
 
-        @pydantic.field_validator("country")
-        @classmethod
-        def two_letters(cls, value: str) -> str:
-            if len(value) != 2:
-                raise ValueError("a country has two letters")
-            return value
+        two_letters = pydantic.field_validator("country")(_two_letters)
 
     _model, _error = Address, pydantic.ValidationError
 

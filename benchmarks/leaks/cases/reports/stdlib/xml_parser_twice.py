@@ -26,6 +26,6 @@ def step(i: int) -> None:
     _traffic.tick(i)
     if i % 50 == 0:
         parser = ElementTree.XMLParser()
-        parser.__init__()  # type: ignore[misc]
+        parser.__init__()
         parser.feed("<order/>")
         parser.close()
