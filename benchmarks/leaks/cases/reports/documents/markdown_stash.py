@@ -12,6 +12,7 @@ CASE = Case(
     half="scoring",
     what="blocks of HTML in the stash of a Markdown instance",
     leaks="untracked",
+    culprit=("untracked", "native", "list", "markdown.*"),
     requires=("markdown==3.7",),
     source="https://github.com/Python-Markdown/markdown/issues/305",
 )

@@ -13,6 +13,7 @@ CASE = Case(
     half="scoring",
     what="numpy arrays in functools.cache",
     leaks="native",
+    culprit=("untracked", "numpy.ndarray", "*._kernel"),
     requires=("numpy==2.1.3",),
     source="https://github.com/tlambert03/microsim/issues/97",
 )

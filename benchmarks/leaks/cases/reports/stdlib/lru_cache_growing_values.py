@@ -12,6 +12,7 @@ CASE = Case(
     half="scoring",
     what="ever longer integers in a full lru_cache",
     leaks="untracked",
+    culprit=("untracked", "native", "*._power"),
     source="https://github.com/python/cpython/issues/148459",
 )
 _traffic = Traffic(68)
