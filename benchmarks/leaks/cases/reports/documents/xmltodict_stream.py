@@ -45,6 +45,6 @@ def setup() -> None:
 
 def step(i: int) -> None:
     _traffic.tick(i)
-    if i % 40 == 0:
+    if i % 10 == 0:
         _chunks.put(b"<order><number>%d</number><note>by post</note></order>" % i)
         assert _items.get()
