@@ -72,6 +72,23 @@ def names_culprit(case: Case, leaks: Iterable[Leak]) -> bool:
     return False
 
 
+def looked_at(judged: Iterable[Judged]) -> Iterator[str]:
+    """The same of what the profiler itself found, which looks into the heap before it calls growth a leak."""
+    score, named, told = Score(), [], []
+    for item in judged:
+        if item.run.confirmed is None:
+            continue
+        leaks = [Leak.from_dict(each) for each in item.run.confirmed]
+        score += tally(item.run.leaking, bool(leaks))
+        if item.run.leaking:
+            named.append(names_culprit(item.run.case, leaks))
+        if bool(leaks) != item.run.leaking:
+            told.append(f"{item.run.label}: {', '.join(leak.object_type for leak in leaks) or 'nothing'}")
+    if named:
+        yield f" with looks{'':>31}{_figures(score)}   {sum(named) / len(named):5.0%}"
+        yield from (f"   wrong: {line}" for line in told)
+
+
 def time_to_detection(run: Run) -> int | None:
     """The number of snapshots from which on every longer series shows the leak."""
     first = None
@@ -190,7 +207,7 @@ def main(arguments: list[str] | None = None) -> int:
     judged = sorted((Judged.of(run, lengths) for run in done), key=lambda item: item.run.label)
     group = f", {options.group}" if options.group else ""
     print(f"{options.half} half{group}: {len(judged)} programs; {time.perf_counter() - started:.0f} s")
-    print(*table(judged, lengths), sep="\n")
+    print(*table(judged, lengths), *looked_at(judged), sep="\n")
     print(f"   series that another spacing of times judged otherwise: {spacings_differ(judged)}")
     wrong = list(mistakes(judged))
     print("mistakes:", *(f"\n   {line}" for line in wrong)) if wrong else print("   no mistakes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -31,6 +32,8 @@ class Run:
     """What was installed for it; empty for a program of its own."""
     leaking: bool
     snapshots: tuple[dict[str, Any], ...] = ()
+    confirmed: tuple[dict[str, Any], ...] | None = None
+    """What the profiler found at the end, after a look into the heap; ``None`` where that was not asked."""
 
     @property
     def case(self) -> Case:
@@ -67,8 +70,8 @@ def measured(run: Run, *, snapshots: int, steps: int, folder: Path = DEFAULT_FOL
     )
     if done.returncode:
         raise CaseFailedError(f"{run.label} ended with {done.returncode}: {done.stderr.strip()[-600:]}")
-    rows = tuple(json.loads(line) for line in done.stdout.splitlines())
-    return Run(run.name, run.release, run.leaking, rows)
+    *rows, last = (json.loads(line) for line in done.stdout.splitlines())
+    return Run(run.name, run.release, run.leaking, tuple(rows), tuple(last["confirmed"]))
 
 
 def all_measured(runs: Iterable[Run], *, snapshots: int, steps: int, folder: Path, jobs: int = 0) -> Iterator[Run]:
@@ -85,11 +88,10 @@ def all_measured(runs: Iterable[Run], *, snapshots: int, steps: int, folder: Pat
 
 def save(runs: Iterable[Run], file: Path) -> None:
     """To judge them again later."""
-    rows = [{"name": r.name, "release": r.release, "leaking": r.leaking, "snapshots": r.snapshots} for r in runs]
-    file.write_text(json.dumps(rows))
+    file.write_text(json.dumps([dataclasses.asdict(run) for run in runs]))
 
 
 def saved(file: Path) -> list[Run]:
     """What :func:`save` wrote."""
     rows = json.loads(file.read_text())
-    return [Run(row["name"], row["release"], row["leaking"], tuple(row["snapshots"])) for row in rows]
+    return [Run(**{**row, "snapshots": tuple(row["snapshots"])}) for row in rows]
