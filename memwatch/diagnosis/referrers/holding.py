@@ -16,6 +16,7 @@ MOST_CANDIDATES = 4
 _WORTH_NAMING = 0.2
 """Least share of the examined objects that a candidate holds."""
 SURE = 0.8
+MOST_WAYS = 0.5
 MOST_EACH = 10
 """Objects in an entry of a bounded container, at most: with more, the entries may grow."""
 _AS_MANY = 1.5
@@ -114,12 +115,14 @@ def of_entries(each: Candidate, entries: int, *, new: int | None, instances: int
     return each.share * new / grew <= _AS_MANY * max(1.0, instances / max(entries, 1))
 
 
-def of_bounded(each: Candidate, entries: int, *, instances: int) -> bool:
+def of_bounded(each: Candidate, entries: int, *, instances: int, complete: bool = True) -> bool:
     """Whether a container that keeps to its bound holds nearly all of them, a few in each entry.
 
-    It only fills, or replaces its entries. Where the entries themselves grow, there are soon more in each.
+    It only fills, or replaces its entries. Where the entries themselves grow, there are soon more in each. Where the
+    climb was not ``complete``, it may not have met all ways: then most of them are enough.
     """
-    return not each.inside and each.share >= SURE and instances <= MOST_EACH * entries
+    least = SURE if complete else MOST_WAYS
+    return not each.inside and each.share >= least and instances <= MOST_EACH * entries
 
 
 def _rank(each: Candidate, graph: Graph, new: int | None) -> tuple[bool, bool, int, float, int]:

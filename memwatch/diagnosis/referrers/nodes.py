@@ -192,7 +192,10 @@ _LOOKS: tuple[tuple[type, Callable[[Examiner, Any, str, frozenset[int]], Node]],
 
 
 def cache_length(cache: Any) -> int | None:
-    """The entries of an ``lru_cache``, from the dict within it; asked of the cache itself it would run Python code."""
+    """The entries of an ``lru_cache``, from the dict within it; asked of the cache itself it would run Python code.
+
+    What it has cached comes before that dict, its own attributes come after.
+    """
     own = introspection.instance_dict(cache)
     dicts: list[Any] = []
     lengths: list[int] = []
@@ -207,7 +210,7 @@ def cache_length(cache: Any) -> int | None:
             dicts.clear,
         ]
     )
-    return lengths[0] if lengths else None
+    return lengths[-1] if lengths else None
 
 
 def _dict_edges(item: Any, wanted: frozenset[int]) -> Iterator[Edge]:

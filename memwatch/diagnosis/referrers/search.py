@@ -155,7 +155,12 @@ class _Search:
         asked = self._asked
         if asked.container is not None:
             return [container_of(asked.container)]
-        return self._by_age([item for of in instances_of(asked.type) for item in of])
+        found: list[Any] = []
+        for each in instances_of(asked.type):
+            found += each
+        others = [item for item in found if item is not found]
+        found.clear()  # where lists are asked for it holds itself
+        return self._by_age(others)
 
     def _by_age(self, found: list[Any]) -> list[Any]:
         """The collector's lists come the youngest first, each with its oldest first, frozen objects last of all."""
@@ -239,7 +244,9 @@ class _Search:
                         climbed,
                         each.id,
                         explains=holding.of_entries(each, node.length or 0, new=new, instances=alive),
-                        bounded=holding.of_bounded(each, node.length or 0, instances=alive),
+                        bounded=holding.of_bounded(
+                            each, node.length or 0, instances=alive - (asked.at_baseline or 0), complete=not climb.notes
+                        ),
                     ),
                     **self._size_and_place(climb, climbed, each.id),
                 }

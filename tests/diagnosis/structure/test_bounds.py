@@ -13,7 +13,7 @@ import pytest
 from django.core.cache.backends.locmem import LocMemCache
 
 from memwatch.diagnosis.context import Host
-from memwatch.diagnosis.referrers import search
+from memwatch.diagnosis.referrers import holding, search
 from memwatch.diagnosis.results import Bound
 from memwatch.diagnosis.structure.circumstances import Memory, sized
 from tests.diagnosis.conftest import referrers
@@ -29,6 +29,11 @@ def holder_of(shop: types.ModuleType, cache: Any) -> dict[str, Any]:
     assert not any("within the process" in note for note in result["notes"]), result["notes"]
     found: dict[str, Any] = result["holder"]
     return found
+
+
+def referrers_of_shop(shop: types.ModuleType, cache: Any) -> Any:
+    shop.CACHE = cache  # type: ignore[attr-defined]
+    return referrers(QUOTE)["candidates"]
 
 
 def told(bound: dict[str, Any]) -> tuple[int, int, str, bool]:
@@ -204,3 +209,44 @@ def test_a_list_in_one_value_of_a_bounded_cache_has_the_bound_of_the_cache_above
     holder = looked_at_twice(monkeypatch, lambda: values.extend(quote() for _ in range(30)))["holder"]
     assert holder["length"] == 40
     assert (holder["bound"]["own"], holder["bound"]["explains"]) == (False, False)
+
+
+def test_a_full_cache_of_dicts_replaces_its_entries(shop: types.ModuleType, make_class: MakeClass) -> None:
+    quote = make_class("Quote")
+    cache = functools.lru_cache(maxsize=128)(lambda _number: {"quote": quote()})
+    for number in range(200):
+        cache(number)
+    holder = holder_of(shop, cache)
+    assert (holder["length"], holder["bound"]["entries"], holder["bound"]["explains"]) == (128, 128, True)
+
+
+def test_a_cache_whose_entries_hold_many_is_no_explanation(shop: types.ModuleType, make_class: MakeClass) -> None:
+    quote = make_class("Quote")
+    cache = functools.lru_cache(maxsize=128)(lambda _number: [quote() for _ in range(holding.MOST_EACH + 1)])
+    for number in range(128):
+        cache(number)
+    assert not any((each["bound"] or {}).get("explains") for each in referrers_of_shop(shop, cache))
+
+
+def test_a_bound_that_only_a_name_tells_is_no_explanation(shop: types.ModuleType, make_class: MakeClass) -> None:
+    quote = make_class("Quote")
+    cache = make_class("Cache")()
+    cache.maxsize, cache.rows = 500, [quote() for _ in range(300)]
+    bound = holder_of(shop, cache)["bound"]
+    assert (bound["enforced"], bound["explains"]) == (False, False)
+
+
+def test_classes_that_a_function_made_are_followed_to_their_holder(
+    shop: types.ModuleType, make_class: MakeClass
+) -> None:
+    quote = make_class("Quote")
+    cache = functools.lru_cache(maxsize=500)(lambda _number: type("Form", (), {"first": quote()}))
+    for number in range(300):
+        cache(number)
+    holder = holder_of(shop, cache)
+    assert (holder["length"], holder["bound"]["explains"]) == (300, True)
+
+
+def test_the_search_for_lists_leaves_its_own_out(shop: types.ModuleType) -> None:
+    shop.LINES = {number: [number] for number in range(2_000)}  # type: ignore[attr-defined]
+    assert referrers("list")["holder"]["name"] == "shop_under_test.LINES (dict, 2,000 entries)"
