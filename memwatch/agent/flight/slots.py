@@ -9,12 +9,13 @@ from typing import Protocol
 from memwatch.agent.work.clock import Clock
 from memwatch.records.work import KINDS
 from memwatch.transport.flights import layout
-from memwatch.transport.flights.layout import JOB, JOBS_AT, MAX_JOBS
+from memwatch.transport.flights.layout import ENDED, JOB, JOBS_AT, MAX_JOBS, RUNS, SECONDS, SECONDS_IN_JOB
 
 _KINDS = {kind: number for number, kind in enumerate(KINDS)}
 _OTHER = len(KINDS)
 _JOBS = slice(JOBS_AT, JOBS_AT + MAX_JOBS * JOB.size)
 _write = JOB.pack_into
+_write_seconds = SECONDS.pack_into
 NO_SLOT = -1
 
 
@@ -36,6 +37,8 @@ class Slotted(Protocol):
     """Whether what ends it ends the process."""
     slot: int
     """Where it is written; :data:`NO_SLOT`: nowhere."""
+    noted: str
+    """Its name as it is written there."""
 
 
 class JobSlots:
@@ -65,29 +68,39 @@ class JobSlots:
     def begin(self, job: Slotted) -> None:
         """A job runs. One too many is not kept."""
         try:
-            job.slot = self._free.popleft()
+            slot = job.slot = self._free.popleft()
         except IndexError:
             return
-        self._put(job, layout.RUNS, 0.0)
+        noted = job.noted = job.name
+        name = noted.encode("utf-8", "replace")
+        began = self._since_1970 + job.began
+        _write(self.store, slot, RUNS, _KINDS.get(job.kind, _OTHER), len(name), job.limit_s, began, 0.0, name)
 
     def name(self, job: Slotted) -> None:
         """Its name is known now."""
         if job.slot != NO_SLOT:
-            self._put(job, layout.RUNS, 0.0)
+            self._put(job, RUNS, 0.0)
 
     def _put(self, job: Slotted, state: int, seconds: float) -> None:
-        name, began = job.name.encode("utf-8", "replace"), self._since_1970 + job.began
+        noted = job.noted = job.name
+        name, began = noted.encode("utf-8", "replace"), self._since_1970 + job.began
         _write(self.store, job.slot, state, _KINDS.get(job.kind, _OTHER), len(name), job.limit_s, began, seconds, name)
 
     def end(self, job: Slotted, seconds: float) -> None:
         """A job has ended. One that is being killed stays until the next one takes its slot."""
-        if job.slot == NO_SLOT or self.is_frozen:
+        slot = job.slot
+        if slot == NO_SLOT or self.is_frozen:
             return
         if job.cut_off or (job.limit_s and is_at_limit(seconds, job.limit_s)):
-            self._free.appendleft(job.slot)
+            self._free.appendleft(slot)
         else:
-            self._put(job, layout.ENDED, seconds)
-            self._free.append(job.slot)
+            if job.noted is job.name:
+                store = self.store
+                _write_seconds(store, slot + SECONDS_IN_JOB, seconds)
+                store[slot] = ENDED
+            else:
+                self._put(job, ENDED, seconds)
+            self._free.append(slot)
         job.slot = NO_SLOT
 
     def drop(self, job: Slotted) -> None:

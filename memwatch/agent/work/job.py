@@ -44,6 +44,7 @@ class Job:
         "mark",
         "meter",
         "name",
+        "noted",
         "outer",
         "peak",
         "rss",
@@ -55,7 +56,9 @@ class Job:
         "young",
     )  # fmt: skip
 
-    def __init__(self, meter: Counts, kind: str, name: str, mark: object, outer: Job | None) -> None:
+    def __init__(
+        self, meter: Counts, kind: str, name: str, mark: object, outer: Job | None, limit_s: float = 0.0
+    ) -> None:
         self.kind = kind
         self.name = name
         self.mark = mark
@@ -76,12 +79,14 @@ class Job:
         """Whether a job within it has reset the peak."""
         self.serial = self.within = 0
         """Which job of the process it is, and how many of those after it ran within it."""
-        self.limit_s = 0.0
+        self.limit_s = limit_s
         """After so long it is killed; 0: it has no limit, or none is known."""
         self.cut_off = False
         """Whether what ends it ends the process."""
         self.slot = -1
         """Where it stands in the flight record."""
+        self.noted = ""
+        """Under which name it stands there."""
         self.began = Clock.now()
         self.spent = 0.0
         self.ended = False  # the last: one that is not whole has nothing to end
@@ -106,9 +111,13 @@ class Job:
 
     def __del__(self) -> None:
         """Its context is gone, its response was never closed, or a signal's handler raised while it began."""
-        if not getattr(self, "ended", True):
-            self.shared = True
-            self.end()
+        try:
+            if self.ended:
+                return
+        except AttributeError:
+            return
+        self.shared = True
+        self.end()
 
 
 def depth(job: Job | None) -> int:
@@ -121,18 +130,18 @@ def depth(job: Job | None) -> int:
 
 
 _KEPT = 1_000
-_known: dict[str, str] = {}
+known_names: dict[str, str] = {}
 """Names that were cleaned before: a process has few."""
 
 
 def cleaned(name: object) -> str:
     """A name as it may be reported: a plain text of bounded length, whatever the host calls its jobs."""
     if type(name) is str:
-        found = _known.get(name)
+        found = known_names.get(name)
         if found is None:
             found = clean(name[: MAX_NAME + 1])
-            if len(_known) < _KEPT and len(name) <= MAX_NAME:
-                _known[name] = found
+            if len(known_names) < _KEPT and len(name) <= MAX_NAME:
+                known_names[name] = found
         return found
     if not issubclass(type(name), str):  # isinstance() would ask the object for its class
         return ""

@@ -69,35 +69,28 @@ class MadeIn:
 
 
 class Search:
-    """Looks for a type while somebody asks for it, for at most a given share of the jobs' time."""
+    """Looks for the objects of a type that jobs make, for at most a given share of the jobs' time."""
 
-    def __init__(self) -> None:
-        self._made_in: MadeIn | None = None
+    def __init__(self, type_name: str) -> None:
+        self._made_in = MadeIn(type_name)
         self._credit = Credit()
 
-    def begin(self, type_name: str) -> None:
-        """From now on note in which job objects of the type are made, until :meth:`end`."""
-        self._made_in = MadeIn(type_name)
-
-    def end(self) -> list[Made]:
-        """What was found, most first. It looks no more."""
-        found, self._made_in = self._made_in, None
-        return [] if found is None else found.found()
+    def found(self) -> list[Made]:
+        """What was made, most first."""
+        return self._made_in.found()
 
     def job_begins(self, job: Job, drawn: float) -> None:
         """One may be looked into."""
-        if self._made_in is not None and self._credit.pays(drawn):
+        if self._credit.pays(drawn):
             job.young = self._made_in.ids()
 
     def job_ends(self, job: Job) -> None:
         """Look what it has made, where it is looked into."""
-        made_in = self._made_in
-        if made_in is not None and job.young is not None:
+        if job.young is not None:
             began = Clock.now()
-            made_in.ended(job.kind, job.name or UNNAMED, job.young)
+            self._made_in.ended(job.kind, job.name or UNNAMED, job.young)
             self._credit.spend(2 * (Clock.now() - began))
 
     def earn(self, seconds: float) -> None:
         """Time that it may take from now on."""
-        if self._made_in is not None:
-            self._credit.earn(seconds)
+        self._credit.earn(seconds)

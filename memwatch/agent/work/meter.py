@@ -8,6 +8,7 @@ measured now and then, long ones each time.
 from __future__ import annotations
 
 import itertools
+import math
 import random
 import sys
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from memwatch.agent.flight.slots import JobSlots
 from memwatch.agent.work.clock import Clock
 from memwatch.agent.work.credit import Credit
-from memwatch.agent.work.job import Job, cleaned, depth, running
+from memwatch.agent.work.job import Job, cleaned, depth, known_names, running
 from memwatch.agent.work.made_in import Made, Search
 from memwatch.agent.work.own_memory import OwnMemory
 from memwatch.agent.work.peaks import Peaks
@@ -32,8 +33,11 @@ MEASURED = 0.3
 used for other things, and most jobs are to take less than 50 more."""
 LATE_S = 0.025
 """A job that was not measured and took so long may have raised the peak: that figure alone is read."""
+SELDOM = MEASURED / 8
+"""Share of short jobs for which it is asked whether they may be measured: asking takes time too."""
 FIXED_S = 7e-6
-"""What counting one job takes, without any reading; it comes out of the same share."""
+"""What counting one job and writing it into the flight record takes, without any reading; it comes out of the same
+share."""
 
 
 class Meter:
@@ -50,32 +54,22 @@ class Meter:
         """For allocated blocks: that walks pymalloc's pools, 5 microseconds in 10 MB, 110 in 240 MB."""
         self._earned = 0.0
         """For each of the two, since a job was last chosen by chance."""
+        self.skipped = 0
+        """Jobs to come that are not chosen."""
         self.running: set[int] = set()
         """Ids of the jobs that run, the main one left out."""
-        self._serials = itertools.count(1)
-        self._last = 0
-        self.search = Search()
+        self.serials = itertools.count(1)
+        self.last = 0
+        """Serial of the youngest job."""
+        self.search: Search | None = None
         """While a recording asks which job the objects of a type are made in."""
         self.slots = slots
 
-    def begin(
-        self, kind: str, name: object = None, mark: object = None, *, outermost: bool = False, limit_s: float = 0.0
-    ) -> Job:
-        """A job begins in this context. ``outermost``: never within another of its kind."""
-        outer = running.get()
-        if outer is not None:
-            if outermost:
-                self._give_up(kind)
-            outer = self._outer()
-        job = Job(self, kind, "" if name is None else cleaned(name), mark, outer)
-        job.limit_s = limit_s
-        try:
-            self._start(job)
-        except BaseException:  # a handler of the host's raised: who called does not know this job
-            job.shared = True
-            job.end()
-            raise
-        return job
+    def outer(self, kind: str, *, outermost: bool) -> Job | None:
+        """The job that one of this kind begins in."""
+        if outermost:
+            self._give_up(kind)
+        return self._outer()
 
     def _outer(self) -> Job | None:
         """The job that runs in this context."""
@@ -92,66 +86,80 @@ class Meter:
             job.end()
             job = self._outer()
 
-    def _start(self, job: Job) -> None:
-        job.serial = self._last = next(self._serials)
-        job.main = job.kind == COMMAND and job.serial == 1  # it may run a server or a worker
-        if not job.main:
-            self.running.add(id(job))
-            if len(self.running) > 1:
-                job.shared = len(self.running) > 1 + depth(job.outer)
-        running.set(job)
-        if not job.shared:
-            self._read_before(job)
-        if self.slots is not None:
-            self.slots.begin(job)
-        job.began = Clock.now()
-
-    def _read_before(self, job: Job) -> None:
-        drawn, outer = self._chance.random(), job.outer
-        if drawn < MEASURED:
+    def read_before(self, job: Job) -> None:
+        """Memory, where the job that begins is to be measured."""
+        drawn, outer, search = self._chance.random(), job.outer, self.search
+        is_chosen = (outer is None and search is None) or drawn < MEASURED
+        if is_chosen:
             earned, self._earned = self._earned, 0.0
             self._light.earn(earned)
             self._heavy.earn(earned)
+            is_chosen = self._light.pays(drawn)
+            if outer is None:
+                self.skipped = self._skip(MEASURED if is_chosen else SELDOM)
         around = outer is not None and outer.rss is not None  # whose memory it was can be said of both or of neither
-        if around or self._peaks.rss is None or (drawn < MEASURED and self._light.pays(drawn)):
+        if around or self._peaks.rss is None or is_chosen:
             began = Clock.now()
             self._peaks.read_before(job)
             job.spent = Clock.now() - began
             if (around and outer is not None and outer.blocks is not None) or self._heavy.pays(drawn):
                 job.blocks = sys.getallocatedblocks()
-        self.search.job_begins(job, drawn)
+        if search is not None:
+            self.skipped = 0
+            search.job_begins(job, drawn)
+        job.began = Clock.now()
+
+    def _skip(self, share: float) -> int:
+        """How many jobs to leave out, so that each is chosen with the same chance."""
+        return int(math.log1p(-self._chance.random()) / math.log1p(-share))
 
     def count(self, job: Job) -> None:
         ended = Clock.now()
+        outer = job.outer
         self.running.discard(id(job))
-        job.leave()
+        if running.get() is job:
+            running.set(outer)
+        else:
+            job.leave()
         if _meter is not self:
             return
-        seconds = max(0.0, ended - job.began)
-        if self.slots is not None:
-            self.slots.end(job, seconds)
-        outer = job.outer
+        seconds = ended - job.began
+        slots = self.slots
+        if slots is not None:
+            slots.end(job, seconds)
+        self._earned += (seconds * SHARE - FIXED_S) / 2
+        if self.last != job.serial + job.within:
+            job.shared = True  # others began after it
+        if seconds < LATE_S and outer is None and job.rss is None and self.search is None and not job.shared:
+            self.totals.add((job.kind, job.name or UNNAMED, seconds, job.error, False, None, None, None, None, None))
+        else:
+            self._read_after(job, seconds)
+
+    def _read_after(self, job: Job, seconds: float) -> None:
+        """Count one that was measured, or may have been, or that ran beside others."""
+        outer, search = job.outer, self.search
         if outer is not None:
             outer.within += 1 + job.within
-        if self._last != job.serial + job.within or (outer is not None and outer.ended):
-            job.shared = True  # others began after it, or it goes on without the one that it began in
+            job.shared = job.shared or outer.ended  # it goes on without the one that it began in
         blocks = rss = peak = top = late = None
         if job.shared:
             self._peaks.blurred = True
         else:
             if job.blocks is not None:
+                before = Clock.now()
                 blocks = sys.getallocatedblocks() - job.blocks
-                self._heavy.spend(2 * (Clock.now() - ended))
+                self._heavy.spend(2 * (Clock.now() - before))
             if job.rss is not None:
-                began = Clock.now()
+                before = Clock.now()
                 rss, peak, top = self._peaks.read_after(job)
-                self._light.spend(job.spent + Clock.now() - began)
+                self._light.spend(job.spent + Clock.now() - before)
             elif outer is None and not job.dimmed and seconds >= LATE_S:
                 late, top = self._peaks.read_late()
-            self.search.job_ends(job)
+            if search is not None:
+                search.job_ends(job)
         job.young = None  # a context that was copied may hold the job for long
-        self._earned += (seconds * SHARE - FIXED_S) / 2
-        self.search.earn(seconds * SHARE)
+        if search is not None:
+            search.earn(seconds * SHARE)
         if outer is not None:
             self._tell_outer(job, outer, blocks, rss, top)
             job.outer = None
@@ -221,8 +229,41 @@ def slots() -> JobSlots | None:
 def begin(
     kind: str, name: object = None, mark: object = None, *, outermost: bool = False, limit_s: float = 0.0
 ) -> Job | None:
-    """:meth:`Meter.begin`; ``None`` where jobs are not measured."""
-    return None if _meter is None else _meter.begin(kind, name, mark, outermost=outermost, limit_s=limit_s)
+    """A job begins in this context; ``None`` where jobs are not measured. ``outermost``: never within another of its
+    kind.
+
+    All of it in one function: with the processor's caches cold each further one takes some microseconds.
+    """
+    own = _meter
+    if own is None:
+        return None
+    outer = running.get()
+    if outer is not None:
+        outer = own.outer(kind, outermost=outermost)
+    text = "" if name is None else (type(name) is str and known_names.get(name)) or cleaned(name)
+    job = Job(own, kind, text, mark, outer, limit_s)
+    try:
+        job.serial = serial = own.last = next(own.serials)
+        if serial == 1 and kind == COMMAND:
+            job.main = True  # it may run a server or a worker
+        else:
+            jobs = own.running
+            jobs.add(id(job))
+            if len(jobs) > 1:
+                job.shared = len(jobs) > 1 + depth(outer)
+        running.set(job)
+        if own.skipped > 0 and outer is None:
+            own.skipped -= 1
+        elif not job.shared:
+            own.read_before(job)
+        slots = own.slots
+        if slots is not None:
+            slots.begin(job)
+    except BaseException:  # a handler of the host's raised: who called does not know this job
+        job.shared = True
+        job.end()
+        raise
+    return job
 
 
 def name(kind: str, name: str) -> None:
@@ -255,12 +296,15 @@ def take() -> tuple[WorkFigures, ...] | None:
 def look_for(type_name: str) -> None:
     """From now on note in which job objects of the type are made, until :func:`made`. At most 1 % of their time."""
     if _meter is not None:
-        _meter.search.begin(type_name)
+        _meter.search, _meter.skipped = Search(type_name), 0
 
 
 def made() -> list[Made]:
     """What :func:`look_for` has found, most first; empty where jobs are not measured. It looks no more."""
-    return [] if _meter is None else _meter.search.end()
+    if _meter is None or _meter.search is None:
+        return []
+    found, _meter.search = _meter.search.found(), None
+    return found
 
 
 def waiting() -> bool:

@@ -12,6 +12,9 @@ from memwatch.transport import gevent_compat
 _WAITING = 4_096
 """Ended jobs that may wait while another thread adds up."""
 
+BATCH = 16
+"""Jobs that are added up at once: that takes several times as long for a single one, whose thread has used the
+processor's caches for other things since the last."""
 
 MISSES = 3
 """So many snapshots in a row that find the sums in use: no thread uses them."""
@@ -25,8 +28,9 @@ measured, or is of several jobs at once, is ``None``."""
 class Totals:
     """Any thread adds; the agent's thread takes. No thread of the host ever waits for another one here.
 
-    Who finds the sums in use leaves its job in a queue, which the next one empties. A signal's handler may raise in a
-    thread that has just been given the guard: it never gives it back, so the agent makes another one.
+    A job waits in a queue, which every sixteenth one empties, or the agent. Who finds the sums in use leaves that to
+    the next. A signal's handler may raise in a thread that has just been given the guard: it never gives it back, so
+    the agent makes another one.
     """
 
     def __init__(self) -> None:
@@ -37,16 +41,18 @@ class Totals:
 
     def add(self, ended: Ended) -> None:
         """Count a job."""
+        waiting = self._ended
+        waiting.append(ended)
+        if len(waiting) >= BATCH:
+            self._fold_unless_in_use()
+
+    def _fold_unless_in_use(self) -> None:
         guard = self._guard
         if guard.acquire(blocking=False):
             try:
-                self._count(ended)
-                if self._ended:
-                    self._fold()
+                self._fold()
             finally:
                 guard.release()
-        else:
-            self._ended.append(ended)
 
     @property
     def waiting(self) -> bool:

@@ -36,6 +36,8 @@ SUMMARY_AT, SUMMARY_BYTES = FACTS_AT + 2 * FACTS_BYTES, 2048
 
 JOB = struct.Struct("<BBHfdd160s")
 """State, index in ``KINDS``, bytes of the name before it was cut, limit (0: none), began, seconds, name in UTF-8."""
+SECONDS, SECONDS_IN_JOB = struct.Struct("<d"), struct.calcsize("<BBHfd")
+"""What a job has taken, and where that stands in its slot."""
 NAME_BYTES = 160
 _MAX_PATH = 1000
 FREE, RUNS, ENDED = 0, 1, 2

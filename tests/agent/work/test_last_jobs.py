@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from memwatch.agent.work import meter
 from memwatch.agent.work.meter import Meter
 from memwatch.records.work import COMMAND
 from tests.agent.conftest import Watched
@@ -14,7 +15,7 @@ def test_a_job_that_ended_since_the_last_snapshot_is_in_the_goodbye(
 ) -> None:
     watched = make_watched(snapshot_interval=60.0)
     watched.wait(bool)
-    own_meter.begin(COMMAND, "close_month").end()
+    meter.begin(COMMAND, "close_month").end()  # type: ignore[union-attr]
     watched.agent.thread.stop(5.0)
 
     (goodbye,) = [report for report in watched.collect() if report.goodbye]
