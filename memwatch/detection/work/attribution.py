@@ -64,13 +64,21 @@ class Attribution:
     """Work that runs as evenly as time passes, where the growth does too."""
 
 
-def attribute(processes: Sequence[Sequence[Step]], direct: Mapping[int, Direct] | None = None) -> Attribution:
-    """Explain the growth. Each process gives its steps in order; after a gap they continue as another process."""
+def attribute(
+    processes: Sequence[Sequence[Step]],
+    direct: Mapping[int, Direct] | None = None,
+    claimed: Mapping[int, float] | None = None,
+) -> Attribution:
+    """Explain the growth. Each process gives its steps in order; after a gap they continue as another process.
+
+    ``claimed``: blocks a call, by work, that other leaks are explained by: the same blocks explain no second leak.
+    """
     runs = [run for steps in processes if (run := [step for step in steps if step.seconds > 0])]
     if sum(map(len, runs)) < LEAST_STEPS:
         return Attribution((), FEW)
     search = Search(runs)
-    return _Telling(search, search.chosen(), Kept(direct or {}, [step for run in runs for step in run])).attribution()
+    kept = Kept(direct or {}, search.steps, claimed)
+    return _Telling(search, search.chosen(), kept).attribution()
 
 
 class _Telling:
@@ -141,7 +149,8 @@ class _Telling:
         return Culprit(works, per_call, per_call - half, per_call + half, min(1.0, self._share(fit, first)), source)
 
     def _keeps(self, name: int, growth: float) -> bool | None:
-        return self.kept.keeps(self.search.names[name], growth / self.search.totals[name])
+        keeps = self.kept.keeps(self.search.names[name], growth / self.search.totals[name])
+        return None if keeps and self.search.grows_without(name) else keeps
 
     def _unlikely(self, name: int, growth: float) -> float:
         return self.kept.unlikely(self.search.names[name], growth / self.search.totals[name])

@@ -30,6 +30,8 @@ class Direct:
     blocks_calls: int
     blocks: float
     blocks_squares: float
+    seconds: float = 0.0
+    """Of all calls together."""
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float, float] | None:
         """``(mean, low, high)`` of blocks a call."""
@@ -47,17 +49,30 @@ class Kept:
 
     Cyclic garbage that a call makes counts as kept by it. The collector takes it away in a call of other work, which
     then keeps less than nothing, or outside of calls. As much of what the names keep need not be a leak.
+
+    What a thread or a timer keeps while a call runs counts as kept by the call, too. So a name must keep more than
+    the processes grow anyway in the time of its calls.
     """
 
-    def __init__(self, direct: Mapping[int, Direct], steps: Iterable[Step] = ()) -> None:
+    def __init__(
+        self, direct: Mapping[int, Direct], steps: Iterable[Step] = (), claimed: Mapping[int, float] | None = None
+    ) -> None:
+        """``claimed``: blocks a call, by work, that other leaks are explained by."""
         self.direct = direct
         self.intervals = {work: found for work, kept in direct.items() if (found := kept.interval(SURE)) is not None}
         calls: Counter[int] = Counter()
-        grown = 0.0
+        grown = seconds = 0.0
         for step in steps:
             if step.blocks is not None:
                 grown += step.blocks
+                seconds += step.seconds
                 calls.update(step.calls)
+        pace = max(grown, 0.0) / seconds if seconds > 0 else 0.0
+        self.others = dict(claimed or {})
+        """Blocks a call that are kept for another leak, or by what else runs in the meantime."""
+        for work, each in direct.items():
+            if each.calls > 0:
+                self.others[work] = self.others.get(work, 0.0) + pace * each.seconds / each.calls
         kept = sum(mean * calls[work] for work, (mean, *_bounds) in self.intervals.items())
         self.surplus = min(1.0, max(0.0, 1 - max(grown, 0.0) / kept)) if kept > 0 and calls else 0.0
         blocks = {work: mean * direct[work].calls for work, (mean, *_bounds) in self.intervals.items()}
@@ -74,8 +89,9 @@ class Kept:
         least, most = (per_call * blocks for blocks in BLOCKS_EACH)
         if 0 <= high < least and low > -least:
             return False
-        sure = low * self.direct[work].calls > self.garbage[work] and self.surplus < MOST_SURPLUS
-        return True if low > 0 and sure and least <= mean <= most else None
+        own = low - self.others.get(work, 0.0)
+        sure = own * self.direct[work].calls > self.garbage[work] and self.surplus < MOST_SURPLUS
+        return True if own > 0 and sure and least <= mean <= most else None
 
     def unlikely(self, work: int, per_call: float) -> float:
         """How far the kept blocks are from what such growth usually takes, as twice a log-likelihood."""

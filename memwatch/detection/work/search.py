@@ -35,6 +35,10 @@ JUMP = 8.0
 MOST_JUMPS = 4
 SECONDS = 0
 """The column of elapsed seconds."""
+LEAST_IDLE = 5
+"""Steps without a call of a name from which on they say something of it."""
+GROWS_ANYWAY = 0.5
+"""Share of the usual pace from which on a figure grows as well in these steps."""
 EVEN = tuple(map(Kind, (0.0, 0.3, 10.0, 1000.0)))
 """Kinds of noise about a pace; the last two, where the pace is constant."""
 
@@ -58,6 +62,7 @@ class Search:
     def __init__(self, runs: Sequence[Sequence[Step]]) -> None:
         self.lengths = [len(run) for run in runs]
         steps = [step for run in runs for step in run]
+        self.steps = steps
         self.growth = [step.growth for step in steps]
         places = [place for length in self.lengths for place in range(length)]
         self.ages = [bisect_right(AGES, place) for place in places]
@@ -284,6 +289,23 @@ class Search:
         best = min(rests.values(), default=0.0)
         found = {name: self.better(rest, best) for name, rest in rests.items() if name in self.names}
         return dict(sorted(found.items(), key=itemgetter(1)))
+
+    def grows_without(self, name: int) -> bool:
+        """Whether the figure also grows while the name is not called: then its calls are not what makes it grow.
+
+        A step after calls still counts as theirs: a census cuts some of them in two.
+        """
+        seconds = growth = 0.0
+        idle = start = 0
+        for length in self.lengths:
+            for before, place in pairwise(range(start, start + length)):
+                if not self.columns[name][before] and not self.columns[name][place]:
+                    idle += 1
+                    seconds += self.steps[place].seconds
+                    growth += self.growth[place]
+            start += length
+        usual = sum(self.growth) / self.totals[SECONDS]
+        return idle >= LEAST_IDLE and growth / seconds >= GROWS_ANYWAY * usual > 0
 
     def is_rough(self, column: int) -> bool:
         """Whether a column describes a process's start, or a cache that fills."""

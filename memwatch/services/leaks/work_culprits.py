@@ -20,15 +20,17 @@ AT_ONCE = 10
 """Leaks of different types or services in one run; the others follow in the next."""
 UNITS = {Leak.Kind.OBJECTS: "objects", Leak.Kind.UNTRACKED: "blocks", Leak.Kind.NATIVE: "KiB"}
 
-_Cause = tuple[int, str, str]
-"""Service, kind and type: in all processes of a service it is one cause."""
+_Cause = tuple[int, str, str, str]
+"""Service, kind, type and container: in all processes of a service it is one cause."""
 
 
 def refresh(now: datetime) -> int:
     """Bring the evidence of open leaks up to date; for how many causes."""
     causes: dict[_Cause, list[Leak]] = {}
     for leak in Leak.objects.active().select_related("service").order_by("pk"):
-        causes.setdefault((leak.service_id, leak.kind, leak.object_type), []).append(leak)
+        container = work_steps.container_of(leak)
+        cause = leak.service_id, leak.kind, leak.object_type, "" if container is None else container.key
+        causes.setdefault(cause, []).append(leak)
     due = sorted((_computed_at(rows), cause) for cause, rows in causes.items() if _is_due(rows, now))
     for _at, cause in due[:AT_ONCE]:
         _keep(causes[cause], explain(causes[cause][0], now))
@@ -63,10 +65,7 @@ def _culprits(found: Attribution, names: Mapping[int, tuple[str, str]]) -> Itera
 
 
 def _unit(leak: Leak) -> str:
-    container = leak.evidence.get("container") if isinstance(leak.evidence, dict) else None
-    if leak.kind == Leak.Kind.UNTRACKED and isinstance(container, dict) and container.get("name"):
-        return "entries"
-    return UNITS.get(Leak.Kind(leak.kind), "objects")
+    return "entries" if work_steps.container_of(leak) is not None else UNITS.get(Leak.Kind(leak.kind), "objects")
 
 
 def _work(leak: Leak) -> Mapping[str, Any]:
