@@ -10,13 +10,19 @@ from memwatch.detection.statistics.nonnegative import Fit, student_quantile
 from memwatch.detection.work.direct import Direct, Kept
 from memwatch.detection.work.search import SECONDS, Search, Step
 
-__all__ = ["EXPLAINED", "FEW", "NONE", "TIME", "TOGETHER", "Attribution", "Culprit", "Direct", "Step", "attribute"]
+__all__ = [
+    "EXPLAINED", "FEW", "NONE", "REGRESSION", "TIME", "TOGETHER", "Attribution", "Culprit", "Direct", "Step",
+    "attribute",
+]  # fmt: skip
 
 EXPLAINED = ""
 TIME = "time"
 TOGETHER = "together"
 NONE = "none"
 FEW = "few"
+
+REGRESSION = "regression"
+"""The numbers of calls told it."""
 
 LEAST_STEPS = 8
 MOST_CULPRITS = 5
@@ -124,7 +130,7 @@ class _Telling:
         keeps = {other: self._keeps(other, growth) for other in likeness}
         near = [other for other, worse in likeness.items() if worse < ALIKE]
         sure = [other for other, worse in likeness.items() if keeps[other] and worse < BELIEVED]
-        group, source = near, "regression"
+        group, source = near, REGRESSION
         if sure and (len(near) > 1 or keeps[name] is False):
             group, source = sure, "direct"
         elif len(near) > 1:

@@ -17,9 +17,9 @@ SURE = 0.999
 BLOCKS_EACH = (0.5, 100.0)
 """Blocks that one leaked object, entry or block may take: with its dict, strings and lists."""
 MOST_SURPLUS = 0.5
-"""Share of what all calls kept that the processes do not have: with more, single calls show garbage, not a leak."""
+"""Share of what names kept that the processes do not have: with more, single calls show garbage, not a leak."""
 USUAL_EACH, USUAL_SPREAD = 4.0, 1.2
-"""The usual number of them, and the standard deviation of its logarithm."""
+"""The usual number of blocks of a leaked object, and the standard deviation of its logarithm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Kept:
         for work, each in direct.items():
             if each.calls > 0:
                 self.others[work] = self.others.get(work, 0.0) + pace * each.seconds / each.calls
-        kept = sum(mean * calls[work] for work, (mean, *_bounds) in self.intervals.items())
+        kept = sum(mean * calls[work] for work, (mean, low, _high) in self.intervals.items() if low > 0)
         self.surplus = min(1.0, max(0.0, 1 - max(grown, 0.0) / kept)) if kept > 0 and calls else 0.0
         blocks = {work: mean * direct[work].calls for work, (mean, *_bounds) in self.intervals.items()}
         collected = -sum(blocks[work] for work, (_mean, _low, high) in self.intervals.items() if high < 0)

@@ -161,9 +161,12 @@ def direct(service: int, since: datetime) -> dict[int, Direct]:
     )
     return {
         row["work"]: Direct(
-            row["calls__sum"], row["blocks_calls__sum"], row["blocks__sum"], row["blocks_squares__sum"],
+            row["calls__sum"],
+            row["blocks_calls__sum"],
+            row["blocks__sum"],
+            row["blocks_squares__sum"],
             row["seconds__sum"],
-        )  # fmt: skip
+        )
         for row in rows
     }
 
@@ -187,11 +190,12 @@ def made(leak: Leak, now: datetime) -> dict[int, tuple[int, int]]:
         for row in made_in(result):
             count, calls = found.get((row.kind, row.name), (0, 0))
             found[row.kind, row.name] = (count + row.count, calls + row.calls)
-    ids = {name: pk for pk, name in _named({name for _kind, name in found})}
+    ids = {name: pk for pk, name in named({name for _kind, name in found})}
     return {ids[key]: counts for key, counts in found.items() if key in ids}
 
 
-def _named(texts: Collection[str]) -> list[tuple[int, tuple[str, str]]]:
+def named(texts: Collection[str]) -> list[tuple[int, tuple[str, str]]]:
+    """Id, kind and name of all work that has one of these names."""
     rows = WorkName.objects.filter(name__in=texts).values_list("pk", "kind", "name") if texts else ()
     return [(pk, (kind, name)) for pk, kind, name in rows]
 

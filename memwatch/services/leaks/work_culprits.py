@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from memwatch.detection.work import sentence
-from memwatch.detection.work.attribution import EXPLAINED, FEW, Attribution, attribute
+from memwatch.detection.work.attribution import EXPLAINED, FEW, REGRESSION, Attribution, attribute
+from memwatch.detection.work.direct import USUAL_EACH
 from memwatch.detection.work.made import decided
 from memwatch.models import Leak
 from memwatch.queries.judging import work_steps
@@ -18,6 +20,8 @@ EVERY = timedelta(minutes=5)
 """How often what is known is computed again; what could not be said yet, with each run."""
 AT_ONCE = 10
 """Leaks of different types or services in one run; the others follow in the next."""
+BLOCKS_EACH = {"objects": USUAL_EACH, "entries": 1.0, "blocks": 1.0}
+"""What one of them usually takes."""
 UNITS = {Leak.Kind.OBJECTS: "objects", Leak.Kind.UNTRACKED: "blocks", Leak.Kind.NATIVE: "KiB"}
 
 _Cause = tuple[int, str, str, str]
@@ -28,13 +32,16 @@ def refresh(now: datetime) -> int:
     """Bring the evidence of open leaks up to date; for how many causes."""
     causes: dict[_Cause, list[Leak]] = {}
     for leak in Leak.objects.active().select_related("service").order_by("pk"):
-        container = work_steps.container_of(leak)
-        cause = leak.service_id, leak.kind, leak.object_type, "" if container is None else container.key
-        causes.setdefault(cause, []).append(leak)
+        causes.setdefault(_cause(leak), []).append(leak)
     due = sorted((_computed_at(rows), cause) for cause, rows in causes.items() if _is_due(rows, now))
     for _at, cause in due[:AT_ONCE]:
         _keep(causes[cause], explain(causes[cause][0], now))
     return min(len(due), AT_ONCE)
+
+
+def _cause(leak: Leak) -> _Cause:
+    container = work_steps.container_of(leak)
+    return leak.service_id, leak.kind, leak.object_type, "" if container is None else container.key
 
 
 def explain(leak: Leak, now: datetime) -> dict[str, Any]:
@@ -43,7 +50,8 @@ def explain(leak: Leak, now: datetime) -> dict[str, Any]:
     since = min(leak.started_at or leak.detected_at, now)
     # Memory outside Python's objects takes no blocks, so that blocks say nothing of it.
     in_blocks = leak.kind != Leak.Kind.NATIVE
-    found = attribute(runs, work_steps.direct(leak.service_id, max(since, now - work_steps.FAR)) if in_blocks else {})
+    direct = work_steps.direct(leak.service_id, max(since, now - work_steps.FAR)) if in_blocks else {}
+    found = attribute(runs, direct, claimed(leak) if direct else None)
     if found.remark != EXPLAINED:
         found = decided(found, work_steps.made(leak, now), runs)
     mentioned = [work for culprit in found.culprits for work in culprit.works] + list(found.alike)
@@ -54,6 +62,22 @@ def explain(leak: Leak, now: datetime) -> dict[str, Any]:
         "remark": found.remark,
         "sentence": " ".join(sentence.sentences(found, {pk: name for pk, (_kind, name) in names.items()}, _unit(leak))),
     }
+
+
+def claimed(leak: Leak) -> dict[int, float]:
+    """Blocks a call, by work, that other open leaks of the service are explained by: by the numbers of calls alone."""
+    blocks: Counter[tuple[str, str]] = Counter()
+    seen = {_cause(leak)}
+    for other in Leak.objects.active().filter(service=leak.service_id).exclude(pk=leak.pk).order_by("pk"):
+        cause = _cause(other)
+        if cause not in seen:
+            seen.add(cause)
+            each = BLOCKS_EACH.get(_unit(other), 0.0)
+            for culprit in _work(other).get("culprits", ()):
+                if culprit["source"] == REGRESSION and len(culprit["works"]) == 1:
+                    (work,) = culprit["works"]
+                    blocks[work["kind"], work["name"]] += each * culprit["per_call"]
+    return {pk: blocks[key] for pk, key in work_steps.named({name for _kind, name in blocks}) if key in blocks}
 
 
 def _culprits(found: Attribution, names: Mapping[int, tuple[str, str]]) -> Iterable[dict[str, Any]]:

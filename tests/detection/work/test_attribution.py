@@ -168,6 +168,65 @@ def test_blocks_that_the_process_does_not_have_are_garbage():
     assert attribute([garbage], keeping).culprits == ()
 
 
+def beside_a_thread(seed: int, *, leaks: bool, every: int = 4) -> tuple[list[Step], dict[int, Direct]]:
+    """Work at a steady pace, each with its own; 1 is the rarest, and its calls keep blocks. What grows comes from a
+    thread, 40 objects in every fourth step, or from the calls of 1.
+    """
+    chance = Random(seed)
+    paces = {1: chance.uniform(0.1, 0.3), **{work: chance.uniform(0.3, 4.0) for work in range(2, 9)}}
+    done = [{w: int((i + 1) * pace) - int(i * pace) for w, pace in paces.items()} for i in range(120)]
+    each = [40.0 * calls[1] if leaks else 10.0 * every * (i % every == 0) for i, calls in enumerate(done)]
+    total = Counter[int]()
+    for calls in done:
+        total.update(calls)
+    each_kept = {work: 3 * sum(each) / calls if work == 1 else chance.gauss(0, 0.3) for work, calls in total.items()}
+    direct = {
+        work: Direct(total[work], 100, mean * 100, (mean**2 + max(5.0, mean / 3) ** 2) * 100)
+        for work, mean in each_kept.items()
+    }
+    grown = [replace(step, blocks=3 * step.growth + chance.gauss(0, 20)) for step in steps(done, each, 1.0)]
+    return grown, direct
+
+
+@pytest.mark.parametrize("every", [1, 2, 4])
+def test_what_grows_as_well_in_steps_without_calls_is_not_the_calls(every):
+    for seed in range(20):
+        grown, direct = beside_a_thread(seed, leaks=False, every=every)
+        assert attribute([grown], direct).culprits == (), seed
+        grown, direct = beside_a_thread(seed, leaks=True)
+        assert works(attribute([grown], direct)) == {1}, seed
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_a_thread_keeps_while_calls_run_is_not_the_calls(seed):
+    chance = Random(seed)
+    pace, blocks = chance.uniform(0.1, 5.0), chance.uniform(3.0, 6.0)
+    each = {work: chance.uniform(1.5, 3.0) for work in (1, 2, 3)}
+    grown = [replace(step, blocks=blocks * step.growth) for step in steps(EVEN, [60 * pace + i % 2 for i in range(40)])]
+
+    def timed(blocks_each: dict[int, float]) -> dict[int, Direct]:
+        found = kept(blocks_each, calls=40_000)
+        return {work: replace(direct, seconds=direct.calls * each[work]) for work, direct in found.items()}
+
+    during = {work: blocks * pace * seconds * 0.99 for work, seconds in each.items()}
+    assert works(attribute([grown], kept(during, calls=40_000))), "it would be blamed if the time were not known"
+    assert attribute([grown], timed(during)).culprits == ()
+    assert works(attribute([grown], timed({1: 6 * blocks * pace, 2: 0.0, 3: 0.0}))) == {1}
+
+
+def test_the_blocks_of_one_leak_explain_no_other():
+    grown = steps(EVEN, [20.0 + i % 2 for i in range(40)])
+    keeping = kept({1: 6.0, 2: 0.0, 3: 0.0})
+    assert works(attribute([grown], keeping, {2: 8.0})) == {1}
+    assert attribute([grown], keeping, {1: 8.0}).culprits == ()
+    assert works(attribute([grown], kept({1: 14.0, 2: 0.0, 3: 0.0}), {1: 8.0})) == {1}
+
+
+def test_blocks_that_one_name_keeps_and_another_frees_are_garbage():
+    grown = [replace(step, blocks=100.0) for step in steps(EVEN, [20.0 + i % 2 for i in range(40)])]
+    assert attribute([grown], kept({1: 60.0, 2: 0.0, 3: -100.0})).culprits == ()
+
+
 def test_one_step_with_a_large_growth_hides_nobody():
     growth = [2.0 * done[1] + i % 7 for i, done in enumerate(UNEVEN)]
     growth[30] += 2000

@@ -146,6 +146,134 @@ def test_direct_figures_come_from_the_hours_of_the_leak() -> None:
     assert (direct.calls, direct.blocks_calls, direct.blocks) == (10, 5, 70)
 
 
+TOKEN = 140_000_000
+NAMELESS = {"container": {"type": "list", "holds": "float", "token": TOKEN, "length": 1}}
+
+
+def store_list(process: Process, *, token: int = TOKEN, seed: int = 1, each: str = "order", **values: Any) -> None:
+    """An hour in which a list without a name gets three entries a call, beside blocks that come and go."""
+    chance, ids, length = random.Random(seed), names(), 1_000
+    for minute in range(60):
+        calls = {ids["order"]: chance.randint(1, 20), ids["list"]: chance.randint(1, 200)}
+        length += 3 * calls[ids[each]]
+        box = {"type": "list", "holds": "float", "token": token, "length": length, **values}
+        Snapshot.objects.create(
+            process=process, seq=minute, timestamp=NOON + minute * MINUTE, received_at=NOON + minute * MINUTE,
+            allocated_blocks=200_000 + chance.randint(0, 40_000), work=calls, rss_kib=80_000,
+            extras={"big_containers": [{"type": "dict", "holds": "int", "token": 5, "length": 9_000}, box]},
+        )  # fmt: skip
+
+
+def store_untracked(process: Process, evidence: dict[str, Any]) -> Leak:
+    return store_leak(process, kind="untracked", object_type="untracked", evidence=evidence)
+
+
+def works_of(leak: Leak) -> list[str]:
+    return [work["name"] for culprit in work_of(leak)["culprits"] for work in culprit["works"]]
+
+
+def test_of_a_container_without_a_name_the_length_is_read() -> None:
+    process = store_process()
+    store_list(process)
+    leak = store_untracked(process, NAMELESS)
+    work_culprits.refresh(NOW)
+    (culprit,) = work_of(leak)["culprits"]
+    assert culprit["works"] == [{"kind": "view", "name": "order"}]
+    assert culprit["low"] <= 3 <= culprit["high"]
+    assert "entries a call" in work_of(leak)["sentence"]
+
+
+def test_its_address_means_nothing_in_another_process() -> None:
+    process, other = store_process(), store_process(slot=2)
+    store_list(process)
+    store_list(other, each="list", seed=2)
+    leak = store_untracked(process, NAMELESS)
+    work_culprits.refresh(NOW)
+    assert works_of(leak) == ["order"]
+    assert len(work_steps.steps(leak, NOW)) == 1
+
+
+def test_where_it_leaks_in_several_processes_all_of_them_are_read() -> None:
+    leaks = []
+    for slot, token in ((1, TOKEN), (2, TOKEN + 64)):
+        process = store_process(slot=slot)
+        store_list(process, token=token, seed=slot)
+        leaks.append(store_untracked(process, {"container": {**NAMELESS["container"], "token": token}}))
+    assert [len(run) for run in work_steps.steps(leaks[0], NOW)] == [59, 59]
+    assert work_culprits.refresh(NOW) == 1
+    assert works_of(leaks[0]) == works_of(leaks[1]) == ["order"]
+
+
+def test_an_address_that_another_container_had_before_counts_from_then_on() -> None:
+    process = store_process()
+    store_list(process, each="list")
+    for row in Snapshot.objects.filter(seq__gte=20).order_by("seq"):
+        box = row.extras["big_containers"][1]
+        box["length"] = 300 + 3 * sum(
+            (later.work or {})[names()["order"]] for later in Snapshot.objects.filter(seq__gte=20, seq__lte=row.seq)
+        )
+        row.save()
+    leak = store_untracked(process, NAMELESS)
+    assert [len(run) for run in work_steps.steps(leak, NOW)] == [39]
+    work_culprits.refresh(NOW)
+    assert works_of(leak) == ["order"]
+
+
+def test_containers_that_differ_are_causes_that_differ() -> None:
+    first, second = store_process(), store_process(slot=2)
+    store_list(first, name="shop.ORDERS")
+    store_list(second, name="shop.LISTS", each="list", seed=2)
+    leaks = [
+        store_untracked(process, {"container": {**NAMELESS["container"], "name": name}})
+        for process, name in ((first, "shop.ORDERS"), (second, "shop.LISTS"))
+    ]
+    assert work_culprits.refresh(NOW) == 2
+    assert [works_of(leak) for leak in leaks] == [["order"], ["list"]]
+
+
+@pytest.mark.parametrize("container", [None, "text", {"token": "7"}, {"type": "list", "token": None}])
+def test_all_blocks_are_read_where_no_container_can_be_followed(container: Any) -> None:
+    process = store_process()
+    store_load(process)
+    leak = store_untracked(process, {"container": container})
+    ((step, *_others),) = work_steps.steps(leak, NOW)
+    assert step.growth == step.blocks
+    work_culprits.refresh(NOW)
+    assert "blocks a call" in work_of(leak)["sentence"]
+
+
+def store_even_load(process: Process) -> None:
+    """Nothing but the blocks of single calls can say which of two names leaks."""
+    ids = names()
+    for minute in range(60):
+        Snapshot.objects.create(
+            process=process, seq=minute, timestamp=NOON + minute * MINUTE, received_at=NOON + minute * MINUTE,
+            counts={type_id(QUOTE): 100 + 20 * minute}, work={ids["order"]: 10, ids["list"]: 10},
+        )  # fmt: skip
+    WorkRollup.objects.create(
+        service=process.service, work=WorkName.objects.get(name="order"), period="hour", start=NOON, calls=600,
+        blocks_calls=500, blocks=4_000, blocks_squares=40_000.0, seconds=6.0,
+    )  # fmt: skip
+
+
+def explained(per_call: float, source: str = "regression") -> dict[str, Any]:
+    culprit = {"works": [{"kind": "view", "name": "order"}], "per_call": per_call, "low": 1, "high": 3, "share": 1.0}
+    return {"work": {"at": NOW.isoformat(), "remark": "", "sentence": "", "culprits": [{**culprit, "source": source}]}}
+
+
+@pytest.mark.parametrize(
+    ("evidence", "blamed"),
+    [({}, ["order"]), (explained(2.0), []), (explained(0.2), ["order"]), (explained(2.0, "direct"), ["order"])],
+)
+def test_the_blocks_of_one_leak_explain_no_other(evidence: dict[str, Any], blamed: list[str]) -> None:
+    process = store_process()
+    store_even_load(process)
+    leak = store_leak(process)
+    store_leak(process, object_type="shop.leaks.Other", evidence=evidence)
+    work_culprits.refresh(NOW)
+    assert works_of(leak) == blamed
+
+
 def test_where_the_load_is_even_a_recording_decides() -> None:
     process = store_process()
     ids = names()
