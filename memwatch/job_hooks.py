@@ -100,7 +100,7 @@ def _until_closed(job: Job, request: Any, response: Any) -> None:
         match, status, closers = (
             read(request, "resolver_match"), read(response, "status_code"), read(response, "_resource_closers"),
         )  # fmt: skip
-    job.name = _name(match)
+    job.name = job.name or _name(match)
     job.error = type(status) is int and status >= 500
     if type(closers) is list:
         closers.append(job.end)

@@ -56,9 +56,7 @@ class Job:
         "young",
     )  # fmt: skip
 
-    def __init__(
-        self, meter: Counts, kind: str, name: str, mark: object, outer: Job | None, limit_s: float = 0.0
-    ) -> None:
+    def __init__(self, meter: Counts, kind: str, name: str, mark: object, outer: Job | None) -> None:
         self.kind = kind
         self.name = name
         self.mark = mark
@@ -79,7 +77,7 @@ class Job:
         """Whether a job within it has reset the peak."""
         self.serial = self.within = 0
         """Which job of the process it is, and how many of those after it ran within it."""
-        self.limit_s = limit_s
+        self.limit_s = 0.0
         """After so long it is killed; 0: it has no limit, or none is known."""
         self.cut_off = False
         """Whether what ends it ends the process."""

@@ -20,7 +20,7 @@ from memwatch.agent.work.job import Job, cleaned, depth, known_names, running
 from memwatch.agent.work.made_in import Made, Search
 from memwatch.agent.work.own_memory import OwnMemory
 from memwatch.agent.work.peaks import Peaks
-from memwatch.agent.work.totals import Totals
+from memwatch.agent.work.totals import BATCH, Totals
 from memwatch.records.work import COMMAND, UNNAMED
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Meter:
         self.memory = OwnMemory()
         self._peaks = Peaks(self.memory)
         self.totals = Totals()
+        self._ended = self.totals.ended
         self._light = Credit()
         """For resident memory and peaks."""
         self._heavy = Credit()
@@ -117,9 +118,10 @@ class Meter:
         ended = Clock.now()
         outer = job.outer
         self.running.discard(id(job))
-        if running.get() is job:
+        inner = running.get()
+        if inner is job:
             running.set(outer)
-        else:
+        elif inner is not None:
             job.leave()
         if _meter is not self:
             return
@@ -131,7 +133,9 @@ class Meter:
         if self.last != job.serial + job.within:
             job.shared = True  # others began after it
         if seconds < LATE_S and outer is None and job.rss is None and self.search is None and not job.shared:
-            self.totals.add((job.kind, job.name or UNNAMED, seconds, job.error, False, None, None, None, None, None))
+            self._ended.append((job.kind, job.name or UNNAMED, seconds, job.error, False, None, None, None, None, None))
+            if len(self._ended) >= BATCH:
+                self.totals.add_up()
         else:
             self._read_after(job, seconds)
 
@@ -241,8 +245,10 @@ def begin(
     if outer is not None:
         outer = own.outer(kind, outermost=outermost)
     text = "" if name is None else (type(name) is str and known_names.get(name)) or cleaned(name)
-    job = Job(own, kind, text, mark, outer, limit_s)
+    job = Job(own, kind, text, mark, outer)
     try:
+        if limit_s:
+            job.limit_s = limit_s
         job.serial = serial = own.last = next(own.serials)
         if serial == 1 and kind == COMMAND:
             job.main = True  # it may run a server or a worker

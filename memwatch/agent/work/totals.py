@@ -36,17 +36,18 @@ class Totals:
     def __init__(self) -> None:
         self._guard = gevent_compat.new_lock()
         self._missed = 0
-        self._ended: deque[Ended] = deque(maxlen=_WAITING)
+        self.ended: deque[Ended] = deque(maxlen=_WAITING)
+        """Jobs that wait to be added up: from :data:`BATCH` on, who appends calls :meth:`add_up`."""
         self._rows: dict[tuple[str, str], dict[str, Any]] = {}
 
     def add(self, ended: Ended) -> None:
         """Count a job."""
-        waiting = self._ended
-        waiting.append(ended)
-        if len(waiting) >= BATCH:
-            self._fold_unless_in_use()
+        self.ended.append(ended)
+        if len(self.ended) >= BATCH:
+            self.add_up()
 
-    def _fold_unless_in_use(self) -> None:
+    def add_up(self) -> None:
+        """Empty the queue, unless another thread uses the sums."""
         guard = self._guard
         if guard.acquire(blocking=False):
             try:
@@ -57,7 +58,7 @@ class Totals:
     @property
     def waiting(self) -> bool:
         """Whether a job has ended since the last :meth:`take`."""
-        return bool(self._rows or self._ended)
+        return bool(self._rows or self.ended)
 
     def take(self) -> tuple[WorkFigures, ...] | None:
         """Everything since the last call; ``None`` where no job has ended. For the agent's thread."""
@@ -78,9 +79,9 @@ class Totals:
         return tuple([_figures(kind, name, row) for (kind, name), row in rows.items()]) or None
 
     def _fold(self) -> None:
-        while self._ended:
+        while self.ended:
             try:
-                ended = self._ended.popleft()
+                ended = self.ended.popleft()
             except IndexError:
                 return
             self._count(ended)

@@ -83,6 +83,20 @@ def test_more_jobs_than_there_is_room_for(recorder: Recorder) -> None:
     assert len(record.recent) == 20
 
 
+def test_a_job_that_has_ended_stands_with_the_name_it_had_at_its_end(recorder: Recorder) -> None:
+    named, unnamed = job("shop:index", began=5.0), job("", began=6.0)
+    for each in (named, unnamed):
+        recorder.slots.begin(each)
+    unnamed.name = "shop:basket"
+    recorder.slots.end(named, 1.5)
+    recorder.slots.end(unnamed, 2.5)
+    record = recorder.read()
+    assert record is not None
+    assert record.running == ()
+    assert [(each.name, each.seconds) for each in record.recent] == [("shop:basket", 2.5), ("shop:index", 1.5)]
+    assert record.recent[0].began - record.recent[1].began == pytest.approx(1.0)
+
+
 def test_a_job_at_its_limit_stays_until_the_next_begins(recorder: Recorder) -> None:
     killed, following = job("killed", limit_s=10.0), job("next")
     recorder.slots.begin(killed)

@@ -15,6 +15,7 @@ import pytest
 from memwatch.agent.work import meter
 from memwatch.agent.work.job import Job
 from memwatch.agent.work.meter import MEASURED, Meter
+from memwatch.agent.work.totals import BATCH
 from memwatch.records.work import COMMAND, MAX_NAMES, OTHER, TASK, UNNAMED, VIEW, WorkFigures
 
 MB = 1024 * 1024
@@ -125,6 +126,12 @@ class TestCounting:
         own_meter.totals._guard.release()
         begin().end()
         assert taken()["shop.sync"].calls == 2
+
+    def test_few_ended_jobs_wait_to_be_added_up(self, own_meter: Meter) -> None:
+        for number in range(10 * BATCH):
+            begin(TASK, f"task-{number}").end()
+            assert len(own_meter.totals.ended) < BATCH
+        assert len(taken()) == 10 * BATCH
 
     def test_a_forked_child_counts_its_own_jobs_only(self) -> None:
         job = begin()
@@ -263,6 +270,23 @@ class TestMemory:
         row = taken()["shop.sync"]
         assert row.rss_calls / 400 == pytest.approx(MEASURED, abs=0.07)
         assert row.blocks_calls == row.rss_calls
+
+    def test_reads_memory_for_jobs_that_take_turns_alike(self, own_meter: Meter) -> None:
+        own_meter._chance = random.Random(2)
+        for number in range(1_200):
+            own_meter._light._left = own_meter._heavy._left = 0.002
+            begin(TASK, f"turn-{number % 3}").end()
+        assert [row.rss_calls / 400 for row in taken().values()] == pytest.approx([MEASURED] * 3, abs=0.09)
+
+    def test_finds_out_soon_that_jobs_are_long_now(self, own_meter: Meter) -> None:
+        own_meter._chance = random.Random(3)
+        for name, left in (("short", 0.0), ("long", 0.002)):
+            for _ in range(400):
+                own_meter._light._left = own_meter._heavy._left = left
+                begin(TASK, name).end()
+        rows = taken()
+        assert rows["short"].rss_calls <= 1
+        assert rows["long"].rss_calls > 60
 
     def test_changes_no_reference_count_of_what_runs(self) -> None:
         thing = object()
