@@ -162,9 +162,11 @@ class Agent:
             self.thread.sleep(min(until, self._backoff.retry_at) - now)
             return
         with self._with_a_slow_transport():
-            incoming = self._uplink.receive(max(0.0, until - now))
+            incoming = self._uplink.receive(max(0.0, until - now), also=self._flight.descriptors)
         if incoming is not None:
             self._obey(self._uplink, incoming)
+        elif time.monotonic() < until:
+            self._flight.woken(time.monotonic())
 
     def _sample_on_time(self) -> None:
         self._outbox.report_due = True
@@ -275,17 +277,22 @@ class Agent:
         self._ending = self._flight.begin_to_leave()
         self._desk.close()
         uplink, self._uplink = self._uplink, None
-        if uplink is None:
-            return
-        with contextlib.suppress(Exception):
-            if self._reported:
-                self._tell_last_jobs()
-                payload = self._outbox.goodbye()
-                if payload is not None:
-                    uplink.send(payload)
-                    self._flight.has_left(self._ending, uplink)
-        with contextlib.suppress(Exception):
-            uplink.close()
+        if uplink is not None:
+            with contextlib.suppress(Exception):
+                if self._reported:
+                    self._say_goodbye(uplink)
+            with contextlib.suppress(Exception):
+                uplink.close()
+        self._flight.stop_watching()
+
+    def _say_goodbye(self, uplink: Uplink) -> None:
+        self._tell_last_jobs()
+        deaths = len(self._flight.deaths)
+        payload = self._outbox.goodbye()
+        if payload is not None:
+            uplink.send(payload)
+            self._flight.sent(deaths)
+            self._flight.has_left(self._ending, uplink)
 
     def _tell_last_jobs(self) -> None:
         """A command's own job ends with the process: one more snapshot takes it along, without a census."""

@@ -180,4 +180,5 @@ class Outbox:
         """The last report: as much of what waits as fits into one."""
         self.keep_fresh()
         last = tuple(self._parts)[-1:]  # of a recording that the end has cut short it says so
-        return self._write(self._buffer.batch(), tuple(self._answers), recordings=last, goodbye=True)
+        deaths = () if self._ends is None else self._ends.deaths
+        return self._write(self._buffer.batch(), tuple(self._answers), recordings=last, deaths=deaths, goodbye=True)

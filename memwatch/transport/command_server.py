@@ -14,6 +14,7 @@ import select
 import socket
 import struct
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from memwatch.transport import gevent_compat
@@ -131,16 +132,17 @@ class Listener:
         except OSError:
             return False
 
-    def wait(self, wake: int, deadline: float) -> Incoming | None:
-        """The next complete command; ``None`` at the deadline (monotonic seconds) or when ``wake`` can be read."""
+    def wait(self, wakes: Collection[int], deadline: float) -> Incoming | None:
+        """The next complete command; ``None`` at the deadline (monotonic seconds) or when one of ``wakes`` can be
+        read."""
         while True:
             now = time.monotonic()
             poll = gevent_compat.new_poll()
-            for number in (wake, self._socket.fileno(), *self._clients):
+            for number in (*wakes, self._socket.fileno(), *self._clients):
                 poll.register(number, select.POLLIN)
             until = min([deadline, *(client.expires_at for client in self._clients.values())])
             ready = {number for number, _ in poll.poll(max(0.0, until - now) * 1000)}
-            if wake in ready:
+            if not ready.isdisjoint(wakes):
                 return None
             for number in ready & set(self._clients):
                 incoming = self._feed(number)

@@ -31,7 +31,7 @@ class LocalUplink(Wakeable):
         check_report_size(payload)
         self._writer.write(payload)
 
-    def receive(self, timeout_s: float) -> Incoming | None:
+    def receive(self, timeout_s: float, *, also: Sequence[int] = ()) -> Incoming | None:
         """The next command to this process's socket; connections that stay silent or send garbage block none."""
         deadline = time.monotonic() + timeout_s
         with self._receiving:
@@ -41,7 +41,7 @@ class LocalUplink(Wakeable):
                 self._listener = None
             if self._listener is None:
                 self._listener = Listener(self._where.folder, f"{address(self._key)}.sock")
-            incoming = self._listener.wait(self._woken_end, deadline)
+            incoming = self._listener.wait((self._woken_end, *also), deadline)
             if incoming is None:
                 self._drain()
             return incoming

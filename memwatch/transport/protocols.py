@@ -62,8 +62,9 @@ class Uplink(Protocol):
     def send(self, payload: bytes) -> None:
         """Hand over a report; :class:`TransportUnavailable` when it was not taken (keep it, try later)."""
 
-    def receive(self, timeout_s: float) -> Incoming | None:
-        """The next command, or ``None`` after ``timeout_s`` seconds or a :meth:`wake`.
+    def receive(self, timeout_s: float, *, also: Sequence[int] = ()) -> Incoming | None:
+        """The next command, or ``None`` after ``timeout_s`` seconds, a :meth:`wake`, or when a descriptor of ``also``
+        can be read.
 
         :class:`TransportUnavailable` is raised at once: the caller waits before it tries again.
         """

@@ -11,6 +11,7 @@ import collections
 import contextlib
 import select
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from memwatch.transport import gevent_compat
@@ -75,7 +76,7 @@ class RedisUplink(Wakeable):
             self._sending.read_response()
             self._sent_at = time.monotonic()
 
-    def receive(self, timeout_s: float) -> Incoming | None:
+    def receive(self, timeout_s: float, *, also: Sequence[int] = ()) -> Incoming | None:
         """The next command, from the first call on; a Redis that falls silent is noticed after 12 seconds."""
         deadline = time.monotonic() + timeout_s
         with self._receiving:
@@ -84,7 +85,7 @@ class RedisUplink(Wakeable):
                 with self._where.errors_explained():
                     try:
                         asked_at = self._ask()
-                        if not self._wait(asked_at, deadline):
+                        if not self._wait(asked_at, deadline, also):
                             return None
                         if self._listening.can_read(timeout=0):
                             self._take(self._listening.read_response())
@@ -116,19 +117,22 @@ class RedisUplink(Wakeable):
         self._seen = [min(pair, key=_order) for pair in zip(known, newest, strict=True)]
         self._placed = True
 
-    def _wait(self, asked_at: float, deadline: float) -> bool:
+    def _wait(self, asked_at: float, deadline: float, also: Sequence[int]) -> bool:
         """Until there is something to read; false when it is time to return without."""
         if time.monotonic() - self._sent_at > _IDLE_S:
             self._sending.disconnect()
         silent_at = asked_at + BLOCK_S + _GRACE_S
         poll = gevent_compat.new_poll()
         poll.register(self._listening._sock, select.POLLIN)  # the library offers no other way
-        poll.register(self._woken_end, select.POLLIN)
+        for number in (self._woken_end, *also):
+            poll.register(number, select.POLLIN)
         while True:
             now = time.monotonic()
             ready = {number for number, _ in poll.poll(max(0.0, min(deadline, silent_at) - now) * 1000)}
             if self._woken_end in ready:
                 self._drain()
+                return False
+            if not ready.isdisjoint(also):
                 return False
             if ready:
                 return True

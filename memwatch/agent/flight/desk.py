@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -66,6 +67,17 @@ class FlightDesk:
         """The first of them were reported."""
         self._guarded(self._watcher.sent, many)
 
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """They can be read when another process has started or ended."""
+        return self._watcher.descriptors if self._is_on else ()
+
+    def woken(self, now: float) -> None:
+        """See whether it was one of them that ended the wait."""
+        at = _guard(lambda: self._watcher.woken(now)) if self._is_on else None
+        if at is not None:
+            self.next_at = min(self.next_at, at)
+
     def soon(self, now: float) -> None:
         """The transport works: there is no need to wait."""
         if self._is_on:
@@ -84,6 +96,7 @@ class FlightDesk:
     def _step(self, process: ProcessInfo, now: float) -> None:
         if not self._recorder.is_open:
             self._open(process)
+            self._guarded(self._watcher.announce, self._recorder.name)
         self.next_at = self._watcher.step(self._recorder.name, now)
 
     def _open(self, process: ProcessInfo) -> None:
@@ -154,7 +167,9 @@ class FlightDesk:
             uplink.leave(flight_bytes(record))
 
     def begin_to_leave(self) -> str:
-        """The process ends in an orderly way: why, where that is known."""
+        """The process ends in an orderly way: why, where that is known. It reports those that have ended before."""
+        if self._watcher.watches:
+            self._guarded(self._watcher.step, self._recorder.name, time.monotonic())
         self._is_cut_off, at_limit = _guard(self._recorder.cut_off) or (False, "")
         found = at_limit or _guard(ending.known) or ""
         self._guarded(self._recorder.leaving, found)
@@ -166,6 +181,10 @@ class FlightDesk:
             self._recorder.close(remove=True)
             if self._leaves_by_uplink and self._is_on:
                 self._guarded(uplink.leave, b"")
+
+    def stop_watching(self) -> None:
+        """The others are watched by others from now on."""
+        _guard(self._watcher.close)
 
     def close(self) -> None:
         """Give up all files, also in a forked child what it has inherited; the record stays."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import struct
 
 from memwatch.sampling.procmem import read_bytes
@@ -19,6 +20,8 @@ _STATUS_AT = 60
 _STATE, _STARTED, _EXIT_CODE = 0, 19, 49
 """Fields of ``/proc/<pid>/stat`` after the name, from 0."""
 _GONE = (b"Z", b"X", b"x")
+_ENDED = -1
+"""In the place of the pid of a process that has ended and was reaped."""
 
 
 def own_pid_space() -> int:
@@ -35,6 +38,12 @@ def started_ticks(pid: int | str = "self") -> int:
     return 0 if fields is None or fields[_STATE] in _GONE else int(fields[_STARTED])
 
 
+def _first_ticks(pid: int) -> int:
+    """As :func:`started_ticks`, also of a process that has ended and was not reaped."""
+    fields = _fields(pid)
+    return 0 if fields is None else int(fields[_STARTED])
+
+
 def _fields(pid: int | str) -> list[bytes] | None:
     fields = (read_bytes(f"/proc/{pid}/stat") or b"").rpartition(b")")[2].split()
     return fields if len(fields) > _EXIT_CODE and fields[_STARTED].isdigit() else None
@@ -43,14 +52,24 @@ def _fields(pid: int | str) -> list[bytes] | None:
 class OtherProcess:
     """Holds a pidfd, so that no process which gets the same pid is taken for it."""
 
-    def __init__(self, pid: int, ticks: int) -> None:
-        """Raises :class:`OSError` where it has ended, or the kernel has no pidfds."""
+    def __init__(self, pid: int, ticks: int, descriptor: int | None = None) -> None:
+        """``descriptor``: a pidfd that the process itself has opened; from now on it is closed here.
+
+        Raises :class:`OSError` where it is another process's or no pidfd, or the kernel has none.
+        """
         self._pid, self._ticks = pid, ticks
-        self._descriptor = _open(pid)
+        self._descriptor = _open(pid) if descriptor is None else descriptor
         self._identity = _identity(self._descriptor)
-        if started_ticks(pid) != ticks:
+        behind = _pid_behind(self._descriptor)
+        has_ended = descriptor is not None and behind == _ENDED
+        if not has_ended and (behind != pid or _first_ticks(pid) != ticks):
             self.close()
             raise ProcessLookupError(pid)
+
+    @property
+    def descriptor(self) -> int:
+        """It can be read once the process has ended."""
+        return self._descriptor
 
     def status(self) -> int | None:
         """As :attr:`subprocess.Popen.returncode`, once it has ended and the kernel tells; else ``None``."""
@@ -95,6 +114,12 @@ def _open(pid: int) -> int:
     if not hasattr(os, "pidfd_open"):
         raise OSError("no pidfds")
     return os.pidfd_open(pid)
+
+
+def _pid_behind(descriptor: int) -> int | None:
+    """Of a pidfd the pid, or :data:`_ENDED`; ``None``: it is none, or its pid is not valid here."""
+    line = re.search(rb"^Pid:\t(-?\d+)$", read_bytes(f"/proc/self/fdinfo/{descriptor}") or b"", re.MULTILINE)
+    return None if line is None else int(line[1])
 
 
 def _identity(descriptor: int) -> tuple[str, int]:

@@ -94,7 +94,7 @@ class Recorder:
         folder.held.discard(name)
         if remove and os.getpid() == self._pid:
             with contextlib.suppress(Exception), self.where.opened(folder.FLIGHTS) as opened:
-                os.unlink(name, dir_fd=opened)
+                folder.remove(opened, name)
         if folder.is_still(self._descriptor, self._identity):  # else the number is another file's by now
             with contextlib.suppress(OSError):
                 os.close(self._descriptor)

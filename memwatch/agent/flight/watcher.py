@@ -3,6 +3,8 @@
 The two eldest watch. A process that gets the lock of a record knows that its owner has ended, and keeps the other
 watcher away until the end was reported. If it dies before, the kernel gives the lock back and the other watcher does
 it all once more: the server counts an end once.
+
+The two next ones hold pidfds as well, so that they know how the others have ended when both watchers end with them.
 """
 
 from __future__ import annotations
@@ -11,26 +13,30 @@ import contextlib
 import dataclasses
 import errno
 import os
+import select
 import time
 from collections import deque
 from collections.abc import Collection
 from datetime import UTC, datetime
 
-from memwatch.agent.flight import kernel_log
+from memwatch.agent.flight import kernel_log, newcomers
 from memwatch.agent.flight.other_process import OtherProcess, own_pid_space, started_ticks
 from memwatch.records.flight import MAX_DEATHS, Death
 from memwatch.sampling import oom
+from memwatch.transport import gevent_compat
 from memwatch.transport.flights import folder, layout
 from memwatch.transport.private_folder import Folder
 from memwatch.transport.wire import WireError
 
 EVERY_S, SELDOM_S = 5.0, 20.0
-"""How often a process looks that watches, and one that may have to."""
+"""How often a process looks that watches, and one that may have to, where nothing wakes it."""
+SOONEST_S = 0.1
+"""The time between two looks, whatever wakes it."""
 NOTES_S = 2.0
 """For so long the hooks of a parent may note the status of its child."""
 WATCHERS = 2
-MOST = 256
-"""Processes that are watched by pidfd: each takes a descriptor of the host."""
+MOST, MOST_OF_HEIR = 256, 64
+"""Processes whose pidfds one holds that watches, and one that may have to: each takes a descriptor of the host."""
 _LEFT_OVER_S = 60.0
 _UNCLAIMED_S = 86_400.0
 """After so long the server does not ask for the record of another machine any more."""
@@ -61,6 +67,13 @@ class Watcher:
         self._space = own_pid_space()
         self._others: dict[str, OtherProcess | None] = {}
         """By the names of their files; ``None`` where there is no pidfd."""
+        self._most = MOST
+        self._newcomers = newcomers.Newcomers()
+        self._unmet: dict[str, float] = {}
+        """Of records whose owner ended before this process held a pidfd of it: when that was seen first."""
+        self._fired: set[int] = set()
+        """Descriptors that have woken this process since its last look."""
+        self._looked_at = 0.0
         self._ended: dict[str, _Ended] = {}
         self._waiting: deque[tuple[str, Death]] = deque()
         self.spoilt = 0
@@ -82,30 +95,55 @@ class Watcher:
             for name in names:
                 self._remove(opened, name)
 
+    def announce(self, own_name: str) -> None:
+        """This process's record is there: let those that watch know at once."""
+        with self.where.opened(folder.FLIGHTS) as opened:
+            newcomers.announce(opened, own_name)
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """They can be read when there is something to look at."""
+        found = [other.descriptor for other in self._others.values() if other is not None]
+        return tuple({number for number in (*found, self._newcomers.descriptor) if number >= 0} - self._fired)
+
+    def woken(self, now: float) -> float | None:
+        """When to be called, where one of the descriptors can be read; else ``None``."""
+        poll = gevent_compat.new_poll()
+        for number in self.descriptors:
+            poll.register(number, select.POLLIN)
+        ready = {number for number, _events in poll.poll(0)}
+        self._fired |= ready
+        return max(now, self._looked_at + SOONEST_S) if ready else None
+
     def step(self, own_name: str, now: float) -> float:
         """Look at all, where this process is one of the eldest. When to be called again."""
+        self._looked_at = now
         with self.where.opened(folder.FLIGHTS) as opened:
             names = folder.names(opened)
-            if not self._may_watch(opened, names, own_name):
+            elder = self._elder(opened, names, own_name)
+            if elder is None or elder >= newcomers.LISTENERS:
+                self._newcomers.close(opened)
                 self._let_go(names[: names.index(own_name)] if own_name in names else [])
                 return now + SELDOM_S
-            if not self.watches:
-                self.watches = True
-                _tidy(opened)
-            for name in names:
-                if name != own_name and name not in self._ended:
-                    self._look(opened, name, now)
-            for name in self._others.keys() - set(names):
-                self._forget(name)
-            for name, ended in list(self._ended.items()):
-                self._collect(opened, name, ended, now)
+            with contextlib.suppress(OSError):  # then they are seen at the next look
+                if self._newcomers.listen(opened, self.where, own_name):
+                    names = folder.names(opened)
+            self._most = MOST if elder < WATCHERS else MOST_OF_HEIR
+            self._meet_newcomers(opened, names)
+            if elder < WATCHERS:
+                self._watch(opened, names, own_name, now)
+            else:
+                self._let_go(names)
+                for name in names:
+                    if name not in folder.held:
+                        self._meet_living(opened, name)
         pending = any(not ended.is_said for ended in self._ended.values())
-        return now + (min(EVERY_S, NOTES_S / 4) if pending else EVERY_S)
+        return now + (min(EVERY_S, NOTES_S / 4) if pending else EVERY_S if self.watches else SELDOM_S)
 
-    def _may_watch(self, opened: int, names: list[str], own_name: str) -> bool:
-        """Whether fewer than two that live are elder."""
+    def _elder(self, opened: int, names: list[str], own_name: str) -> int | None:
+        """How many that live are elder, as far as it matters; ``None``: this process has no record there."""
         if own_name not in names:
-            return False
+            return None
         elder = 0
         for name in self._known.keys() - set(names):
             del self._known[name]
@@ -116,12 +154,27 @@ class Watcher:
                 descriptor = folder.take(opened, name)
                 if descriptor is None:
                     elder += 1
-                    self._look_at_living(opened, name)  # who takes over knows how the watchers have ended
+                    self._meet_living(opened, name)  # who takes over knows how the watchers have ended
                 else:
                     folder.give_back(name, descriptor)
-            if elder == WATCHERS:
-                return False
-        return True
+            if elder == newcomers.LISTENERS:
+                break
+        return elder
+
+    def _watch(self, opened: int, names: list[str], own_name: str, now: float) -> None:
+        """Take the locks of those that have ended, and read what they have left."""
+        if not self.watches:
+            self.watches = True
+            _tidy(opened)
+        for name in names:
+            if name != own_name and name not in self._ended:
+                self._look(opened, name, now)
+        for gone in self._others.keys() - set(names):
+            self._forget(gone)
+        for gone in self._unmet.keys() - set(names):
+            del self._unmet[gone]
+        for name, ended in list(self._ended.items()):
+            self._collect(opened, name, ended, now)
 
     def _look(self, opened: int, name: str, now: float) -> None:
         try:
@@ -131,7 +184,10 @@ class Watcher:
                 self._spoilt(opened, name)
             return  # the other watcher was faster, or nothing can be opened now
         if descriptor is None:
-            self._look_at_living(opened, name)
+            self._meet_living(opened, name)
+            return
+        if self._others.get(name) is None and self._others and not self._is_left(name, now):
+            folder.give_back(name, descriptor)
             return
         ended = _Ended(descriptor, folder.identity_of(descriptor), datetime.now(UTC), now)
         try:
@@ -150,20 +206,37 @@ class Watcher:
             return
         self._ended[name] = ended
 
-    def _look_at_living(self, opened: int, name: str) -> None:
-        if name not in self._others and len(self._others) < MOST:
+    def _is_left(self, name: str, now: float) -> bool:
+        """Whether nobody takes it who has held a pidfd, and knows more than this process, which started later."""
+        return now - self._unmet.setdefault(name, now) >= 2 * EVERY_S
+
+    def _meet_living(self, opened: int, name: str) -> None:
+        if name not in self._others and len(self._others) < self._most:
             self._others[name] = self._meet(opened, name)
+
+    def _meet_newcomers(self, opened: int, names: list[str]) -> None:
+        """Keep the pidfds of those that have just started, also of one that has ended since."""
+        self._fired.discard(self._newcomers.descriptor)
+        for name, descriptor in self._newcomers.arrived():
+            if descriptor < 0:
+                continue
+            if name not in names or name in folder.held or self._others.get(name) or len(self._others) >= self._most:
+                os.close(descriptor)
+            else:
+                self._others[name] = self._meet(opened, name, descriptor)
 
     def _runs(self, recorded: layout.Recorded) -> bool:
         here = recorded.pid_space == self._space and recorded.ticks > 0
         return here and started_ticks(recorded.flight.pid) == recorded.ticks
 
-    def _meet(self, opened: int, name: str) -> OtherProcess | None:
-        """A pidfd of a process that lives, if its pid means something here."""
+    def _meet(self, opened: int, name: str, descriptor: int | None = None) -> OtherProcess | None:
+        """A pidfd of another process, if its pid means something here."""
         recorded = self._of_living(opened, name)
         if recorded is not None and recorded.pid_space == self._space and recorded.ticks:
             with contextlib.suppress(OSError):
-                return OtherProcess(recorded.flight.pid, recorded.ticks)
+                return OtherProcess(recorded.flight.pid, recorded.ticks, descriptor)
+        elif descriptor is not None:
+            os.close(descriptor)
         return None
 
     def _is_here(self, opened: int, name: str) -> bool:
@@ -208,30 +281,32 @@ class Watcher:
         self._remove(opened, name)
 
     def _remove(self, opened: int, name: str) -> None:
-        with contextlib.suppress(OSError):
-            os.unlink(name, dir_fd=opened)
+        folder.remove(opened, name)
         self._forget(name)
 
     def _forget(self, name: str) -> None:
         other = self._others.pop(name, None)
         if other is not None:
+            self._fired.discard(other.descriptor)
             other.close()
         ended = self._ended.pop(name, None)
         if ended is not None:
             folder.give_back(name, ended.descriptor, ended.identity)
 
-    def _let_go(self, elders: Collection[str] = ()) -> None:
-        """Others are elder. What was not reported is theirs, too."""
+    def _let_go(self, known: Collection[str] = ()) -> None:
+        """Others are elder. What was not reported is theirs, too. The pidfds of those that are ``known`` stay."""
         self.watches = False
         for name, ended in self._ended.items():
             folder.give_back(name, ended.descriptor, ended.identity)
         self._ended.clear()
-        for name in self._others.keys() - set(elders):
+        for name in self._others.keys() - set(known):
             self._forget(name)
         self._waiting.clear()
+        self._unmet.clear()
 
     def close(self) -> None:
         """Give up all that is open, also what was inherited in a forked child."""
+        self._newcomers.close()
         self._let_go()
 
 
@@ -257,9 +332,13 @@ def _death(recorded: layout.Recorded, status: int | None, noticed_at: datetime) 
 
 
 def _tidy(opened: int) -> None:
-    """Files that a process was killed while making."""
-    for name in os.listdir(opened):
+    """What is left of processes that were killed while they made a file, or whose record somebody else has removed."""
+    found = os.listdir(opened)
+    for name in found:
         if name.endswith(".flight.tmp"):
             with contextlib.suppress(OSError):
                 if time.time() - os.stat(name, dir_fd=opened, follow_symlinks=False).st_mtime > _LEFT_OVER_S:
                     os.unlink(name, dir_fd=opened)
+    for name in folder.sockets_without_record(found):
+        with contextlib.suppress(OSError):
+            os.unlink(name, dir_fd=opened)

@@ -15,7 +15,7 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -26,6 +26,7 @@ from memwatch.transport.schema import WireError
 
 FLIGHTS = "flights"
 _NAME = re.compile(r"\d{20}-(\d{1,10})-([0-9a-f]{16})\.flight")
+_SOCKET = re.compile(r"\d{20}-\d{1,10}-[0-9a-f]{16}\.socket")
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - checked to be the user's own
 
 Identity = tuple[int, int]
@@ -59,6 +60,29 @@ def pid_in(name: str) -> int:
 def names(opened: int) -> list[str]:
     """The files of the open folder, the eldest process first."""
     return sorted([name for name in os.listdir(opened) if _NAME.fullmatch(name)])
+
+
+def socket_name(name: str) -> str:
+    """Where the process listens whose record has that name."""
+    return f"{name.removesuffix('.flight')}.socket"
+
+
+def sockets(opened: int) -> list[str]:
+    """Of the open folder, the eldest process first."""
+    return sorted([name for name in os.listdir(opened) if _SOCKET.fullmatch(name)])
+
+
+def sockets_without_record(found: Iterable[str]) -> list[str]:
+    """Sockets among the names of a folder whose owner's record is gone."""
+    found = set(found)
+    return [name for name in found if _SOCKET.fullmatch(name) and f"{name.removesuffix('.socket')}.flight" not in found]
+
+
+def remove(opened: int, name: str) -> None:
+    """The record of a process that has ended, and its socket."""
+    for each in (name, socket_name(name)):
+        with contextlib.suppress(OSError):
+            os.unlink(each, dir_fd=opened)
 
 
 def take(opened: int, name: str) -> int | None:
@@ -143,4 +167,4 @@ def forget(folder: Folder, process_key: str) -> None:
     """Remove the record of a process that has ended."""
     with _taken(folder, process_key) as found:
         if found is not None:
-            os.unlink(found[1], dir_fd=found[0])
+            remove(found[0], found[1])

@@ -28,7 +28,7 @@ ready(lambda: own_file() and running._samples.latest)
 
 
 def names(flights: Path) -> list[str]:
-    return sorted(path.name for path in flights.glob("*"))
+    return sorted(path.name for path in flights.glob("*.flight"))
 
 
 def tells_status() -> bool:
