@@ -81,6 +81,7 @@ def _connect_celery() -> None:
         (signals.worker_ready, _on_worker_ready),
         (signals.worker_process_init, _on_pool_child),
         (signals.worker_process_shutdown, _on_pool_child_end),
+        (signals.worker_shutdown, ends.worker_ends),
         (signals.beat_embedded_init, _on_embedded_beat),
         (signals.task_postrun, _on_task),
         (signals.task_prerun, job_hooks.begin_task),

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import signal
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from memwatch import agent
 from memwatch.agent.flight import ending, notes
-from memwatch.records.flight import RECYCLED, STOPPED
+from memwatch.agent.lifecycle import EXIT_WAIT_S
+from memwatch.host_hooks.reading import read
+from memwatch.records.flight import CRASH, RECYCLED, STOPPED
 from memwatch.transport.flights import folder
 
 EX_RECYCLE = 0x9B
 """With which billiard's child ends after its last task, or when it has become too large."""
 _STOPPED = (0, -signal.SIGTERM, 128 + signal.SIGTERM)
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _WRAPPED = "__memwatch__"
 
 
@@ -24,8 +29,18 @@ def pool_child_ends(exitcode: object) -> None:
         ending.note(RECYCLED if exitcode == EX_RECYCLE else STOPPED)
 
 
+def worker_ends(sender: object = None, **_kwargs: object) -> None:
+    """For Celery's ``worker_shutdown``: whether its main process ends because of an error that nothing handled.
+
+    Its exit code alone does not say so: a cold shutdown has the same one.
+    """
+    if isinstance(sys.exc_info()[1], Exception) and read(sender, "exitcode"):
+        ending.note(CRASH)
+
+
 def install() -> None:
-    """Let billiard say how the children of this process end, where it is loaded."""
+    """Let billiard say how the children of this process end, and uvicorn that it ends itself, where they are loaded."""
+    _install_uvicorn()
     popen = getattr(sys.modules.get("billiard.popen_fork"), "Popen", None)
     poll = getattr(popen, "poll", None)
     if popen is None or poll is None or hasattr(poll, _WRAPPED):
@@ -41,6 +56,28 @@ def install() -> None:
 
     setattr(noting_poll, _WRAPPED, True)
     popen.poll = noting_poll
+
+
+def _install_uvicorn() -> None:
+    """It stops in an orderly way, and then sends itself the signal again: no exit handler of Python's runs."""
+    server = getattr(sys.modules.get("uvicorn.server"), "Server", None)
+    capture = getattr(server, "capture_signals", None)
+    if server is None or capture is None or hasattr(capture, _WRAPPED):
+        return
+
+    @contextlib.contextmanager
+    @functools.wraps(capture)
+    def saying_goodbye(self: Any) -> Iterator[None]:
+        deadly = {number for number in _STOP_SIGNALS if signal.getsignal(number) is signal.SIG_DFL}
+        with capture(self):
+            yield
+            captured = read(self, "_captured_signals")
+            if type(captured) is list and not deadly.isdisjoint(captured):
+                ending.note(STOPPED)
+                agent.stop(EXIT_WAIT_S)
+
+    setattr(saying_goodbye, _WRAPPED, True)
+    server.capture_signals = saying_goodbye
 
 
 def note_status(pid: object, status: int) -> None:

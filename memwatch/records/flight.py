@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 from memwatch.records.json_record import Record
 
 RUNNING, LEAVING = STATES = ("running", "leaving")
-RECYCLED, TIME_LIMIT, STOPPED = ENDINGS = ("recycled", "time_limit", "stopped")
+RECYCLED, TIME_LIMIT, STOPPED, CRASH = ENDINGS = ("recycled", "time_limit", "stopped", "crash")
 """Why a process leaves, where it knows."""
+BECAME_ANOTHER = "exec"
+"""In :attr:`Death.status_from`: the process has not ended, but runs another program, as after ``os.execv``."""
 MAX_RECENT, MAX_RUNNING, MAX_SECONDS = 20, 24, 120
 MAX_GROWERS, MAX_SUMMARY = 10, 15
 MAX_DEATHS = 20
@@ -99,7 +101,7 @@ class Death(Record):
     status: int | None = None
     """As :attr:`subprocess.Popen.returncode`: the exit code, or the signal's number below 0; ``None``: not known."""
     status_from: str = ""
-    """``pidfd`` (the kernel said so) or ``hook`` (the process's parent did)."""
+    """``pidfd`` (the kernel said so), ``hook`` (the process's parent did) or :data:`BECAME_ANOTHER`."""
     oom_kills: int | None = None
     """As in :class:`Flight`, after the end."""
     oom_group_kills: int | None = None

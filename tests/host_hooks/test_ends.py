@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from billiard import popen_fork
 
-from memwatch import agent, gunicorn
+from memwatch import agent, conf, gunicorn
 from memwatch.agent.config import AgentConfig
 from memwatch.agent.flight import ending
 from memwatch.conf import get_settings
@@ -121,3 +122,84 @@ def test_without_gunicorn_and_billiard_nothing_is_imported(monkeypatch: pytest.M
     ends.install()
     assert "billiard.popen_fork" not in sys.modules
     assert ending.known() == ""
+
+
+def failing(code: int | None, error: BaseException | None) -> None:
+    """As Celery's main process sends its signal: while it handles what ends it."""
+    try:
+        if error is not None:
+            raise error
+    except BaseException:  # noqa: BLE001 - also an exit
+        ends.worker_ends(sender=SimpleNamespace(exitcode=code))
+        return
+    ends.worker_ends(sender=SimpleNamespace(exitcode=code))
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "said"),
+    [
+        (1, MemoryError(), "crash"),
+        (1, None, ""),
+        (1, SystemExit(1), ""),
+        (0, ValueError(), ""),
+        (None, KeyError(), ""),
+    ],
+    ids=["an error", "a cold shutdown", "an exit", "an error that was handled", "no exit code"],
+)
+def test_celerys_main_process_says_that_an_error_ends_it(code: int | None, error: Any, said: str) -> None:
+    failing(code, error)
+    assert ending.known() == said
+
+
+UVICORN = """
+import asyncio, os, signal, sys
+import uvicorn.server
+from memwatch import agent
+from memwatch.agent.flight import ending
+from memwatch.host_hooks import ends
+
+{handler}
+ends.install()
+ends.install()
+agent.stop = lambda timeout_s: print("goodbye", ending.known(), flush=True)
+
+async def app(scope, receive, send):
+    pass
+
+class Server(uvicorn.server.Server):
+    async def _serve(self, sockets=None):
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0)
+        print("served", flush=True)
+
+Server(uvicorn.Config(app)).run()
+print("lives on", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("handler", "printed", "status"),
+    [
+        ("", ["served", "goodbye stopped"], -15),
+        ("signal.signal(signal.SIGTERM, lambda *_: None)", ["served", "lives on"], 0),
+    ],
+    ids=["the signal ends it", "a host that handles it"],
+)
+def test_uvicorn_says_goodbye_before_it_sends_itself_the_signal(handler: str, printed: list[str], status: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", UVICORN.format(handler=handler)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout.splitlines(), done.returncode) == (printed, status), done.stderr
+
+
+def test_gunicorns_hook_finds_the_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MEMWATCH_TRANSPORT", "local:")
+    monkeypatch.setattr(conf, "default_folder", lambda: tmp_path / "default")
+    get_settings.cache_clear()
+    record = write(tmp_path / "default", data(who=WHO), pid=PID)
+    gunicorn._note(PID, -9)
+    assert noted(record) == -9
+    get_settings.cache_clear()

@@ -20,7 +20,7 @@ from memwatch.agent.flight.slots import JobSlots
 from memwatch.agent.flight.watcher import Watcher
 from memwatch.agent.work import meter
 from memwatch.records import MemorySnapshot
-from memwatch.records.flight import MAX_GROWERS, TIME_LIMIT, Death
+from memwatch.records.flight import CRASH, MAX_GROWERS, TIME_LIMIT, Death
 from memwatch.sampling import oom
 from memwatch.sampling.identity import ProcessInfo, own_arguments
 from memwatch.sampling.type_names import clean
@@ -177,7 +177,7 @@ class FlightDesk:
 
     def has_left(self, why: str, uplink: Uplink) -> None:
         """The goodbye was delivered: the record is news only where something was cut off, or an exception ends all."""
-        if why != TIME_LIMIT and not self._is_cut_off and not ending.is_by_exception():
+        if why not in (TIME_LIMIT, CRASH) and not self._is_cut_off and not ending.is_by_exception():
             self._recorder.close(remove=True)
             if self._leaves_by_uplink and self._is_on:
                 self._guarded(uplink.leave, b"")

@@ -1,4 +1,4 @@
-"""A process that starts hands a pidfd of itself to the eldest ones, so that its exit status is known however soon it ends.
+"""A process that starts hands a pidfd of itself to the eldest ones: its exit status is known however soon it ends.
 
 The eldest listen on a Unix socket beside their records. A pidfd that waits there is open already: the status is not
 lost where the process ends before anybody has read the message.
@@ -17,7 +17,7 @@ from memwatch.transport.flights import folder
 from memwatch.transport.private_folder import Folder
 
 LISTENERS = 4
-"""Processes that listen, and hold pidfds of the others: who takes over when the eldest end knows how they have ended."""
+"""Processes that listen and hold pidfds of the others: who takes over from the eldest knows how they have ended."""
 _MOST_TRIED = 16
 _MOST_READ = 64
 """Messages that are read at one look."""

@@ -21,7 +21,8 @@ from datetime import UTC, datetime
 
 from memwatch.agent.flight import kernel_log, newcomers
 from memwatch.agent.flight.other_process import OtherProcess, own_pid_space, started_ticks
-from memwatch.records.flight import MAX_DEATHS, Death
+from memwatch.agent.parent import has_agent
+from memwatch.records.flight import BECAME_ANOTHER, MAX_DEATHS, Death
 from memwatch.sampling import oom
 from memwatch.transport import gevent_compat
 from memwatch.transport.flights import folder, layout
@@ -54,6 +55,8 @@ class _Ended:
     since: float
     """Monotonic seconds."""
     is_said: bool = False
+    became_another: bool = False
+    """It lives, as another program that has no agent, or one of its own."""
 
 
 class Watcher:
@@ -166,8 +169,12 @@ class Watcher:
         if not self.watches:
             self.watches = True
             _tidy(opened)
+        unmet: list[str] = []
         for name in names:
-            if name != own_name and name not in self._ended:
+            if name not in folder.held:
+                self._look(opened, name, now, unmet)
+        for name in unmet:  # unless somebody takes it who knows more
+            if not self._others or now - self._unmet.setdefault(name, now) >= 2 * EVERY_S:
                 self._look(opened, name, now)
         for gone in self._others.keys() - set(names):
             self._forget(gone)
@@ -176,7 +183,8 @@ class Watcher:
         for name, ended in list(self._ended.items()):
             self._collect(opened, name, ended, now)
 
-    def _look(self, opened: int, name: str, now: float) -> None:
+    def _look(self, opened: int, name: str, now: float, unmet: list[str] | None = None) -> None:
+        """Take the record where its owner has ended; ``unmet`` gets the name where no pidfd of it was held."""
         try:
             descriptor = folder.take(opened, name)
         except OSError as error:
@@ -186,8 +194,9 @@ class Watcher:
         if descriptor is None:
             self._meet_living(opened, name)
             return
-        if self._others.get(name) is None and self._others and not self._is_left(name, now):
+        if unmet is not None and self._others.get(name) is None:
             folder.give_back(name, descriptor)
+            unmet.append(name)
             return
         ended = _Ended(descriptor, folder.identity_of(descriptor), datetime.now(UTC), now)
         try:
@@ -196,7 +205,8 @@ class Watcher:
             folder.give_back(name, descriptor)
             self._spoilt(opened, name)
             return
-        if recorded.flight.host != self._host or self._runs(recorded):
+        ended.became_another = self._runs(recorded) and self._is_another_program(recorded, name, now)
+        if recorded.flight.host != self._host or (self._runs(recorded) and not ended.became_another):
             # Of another machine with the same folder: the server asks for it. Or of one that has closed all its files.
             # Its time is the record's: what is written to a map in tmpfs leaves the time of the file as it was.
             old = abs(time.time() - recorded.flight.written_at.timestamp()) > _UNCLAIMED_S
@@ -206,9 +216,22 @@ class Watcher:
             return
         self._ended[name] = ended
 
-    def _is_left(self, name: str, now: float) -> bool:
-        """Whether nobody takes it who has held a pidfd, and knows more than this process, which started later."""
-        return now - self._unmet.setdefault(name, now) >= 2 * EVERY_S
+    def _is_another_program(self, recorded: layout.Recorded, name: str, now: float) -> bool:
+        """Whether the process that runs under its pid has been without an agent for a while, as after ``os.execv``."""
+        if has_agent(recorded.flight.pid) and not self._has_successor(recorded, name):
+            self._unmet.pop(name, None)
+            return False
+        return now - self._unmet.setdefault(name, now) >= NOTES_S
+
+    def _has_successor(self, recorded: layout.Recorded, name: str) -> bool:
+        """Whether the same process has a younger record: its agent is that of another program."""
+        return any(
+            other > name
+            and folder.pid_in(other) == recorded.flight.pid
+            and found is not None
+            and (found.ticks, found.pid_space) == (recorded.ticks, recorded.pid_space)
+            for other, found in self._known.items()
+        )
 
     def _meet_living(self, opened: int, name: str) -> None:
         if name not in self._others and len(self._others) < self._most:
@@ -222,8 +245,8 @@ class Watcher:
                 continue
             if name not in names or name in folder.held or self._others.get(name) or len(self._others) >= self._most:
                 os.close(descriptor)
-            else:
-                self._others[name] = self._meet(opened, name, descriptor)
+            elif (other := self._meet(opened, name, descriptor)) is not None:
+                self._others[name] = other
 
     def _runs(self, recorded: layout.Recorded) -> bool:
         here = recorded.pid_space == self._space and recorded.ticks > 0
@@ -266,7 +289,7 @@ class Watcher:
             return
         other = self._others.get(name)
         status = None if other is None else other.status()
-        if status is None and now - ended.since < NOTES_S:
+        if status is None and now - ended.since < NOTES_S and not ended.became_another:
             return
         try:
             recorded = layout.read(folder.content(ended.descriptor))
@@ -274,7 +297,7 @@ class Watcher:
             self._spoilt(opened, name)
             return
         ended.is_said = True
-        self._waiting.append((name, _death(recorded, status, ended.noticed_at)))
+        self._waiting.append((name, _death(recorded, status, ended)))
 
     def _spoilt(self, opened: int, name: str) -> None:
         self.spoilt += 1
@@ -310,17 +333,18 @@ class Watcher:
         self._let_go()
 
 
-def _death(recorded: layout.Recorded, status: int | None, noticed_at: datetime) -> Death:
+def _death(recorded: layout.Recorded, status: int | None, ended: _Ended) -> Death:
     flight = recorded.flight
     source = "" if status is None else "pidfd"
     if status is None and recorded.status is not None:
         status, source = recorded.status, "hook"
+    source = BECAME_ANOTHER if ended.became_another else source
     counters = oom.counters(recorded.oom_file)
-    killed = status is None or status < 0
+    killed = not ended.became_another and (status is None or status < 0)
     said = kernel_log.about(flight.pid, recorded.ticks) if killed else kernel_log.Said()
     return Death(
         key=flight.key,
-        noticed_at=noticed_at,
+        noticed_at=ended.noticed_at,
         status=status,
         status_from=source,
         oom_kills=None if counters is None else counters[0],

@@ -93,6 +93,10 @@ def says_oom(line: str) -> bool:
     return "out of memory" in line or "oom-kill" in line or "oom.group" in line
 
 
+def _by_becoming_another_program(facts: Facts) -> Found | None:
+    return Found(STOPPED) if facts.became_another else None
+
+
 def _by_the_kernels_log(facts: Facts) -> Found | None:
     if not says_oom(facts.kernel_line):
         return None
@@ -176,6 +180,7 @@ def _not_known(_facts: Facts) -> Found:
 
 
 RULES: Sequence[Callable[[Facts], Found | None]] = (
+    _by_becoming_another_program,
     _by_the_kernels_log,
     _by_sigkill,
     _by_another_signal,

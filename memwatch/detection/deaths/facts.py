@@ -7,7 +7,7 @@ import signal
 from datetime import datetime
 from typing import NamedTuple
 
-from memwatch.records.flight import Flight, JobRun
+from memwatch.records.flight import BECAME_ANOTHER, Flight, JobRun
 from memwatch.records.work import COMMAND, VIEW
 
 PROCESS, HUB, SUCCESSOR = "process", "hub", "successor"
@@ -91,6 +91,11 @@ class Facts:
             return signal.Signals(-self.status).name
         except ValueError:
             return f"signal {-self.status}"
+
+    @property
+    def became_another(self) -> bool:
+        """Whether its pid lives on with another program."""
+        return self.status_from == BECAME_ANOTHER
 
     @property
     def spared(self) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from memwatch.records import flight
 
-RECYCLED, TIME_LIMIT, STOPPED = flight.ENDINGS
-OOM_PROCESS, OOM_CONTAINER, SIGKILL, CRASH, HOST_GONE, UNKNOWN = (
-    "oom_process", "oom_container", "sigkill", "crash", "host_gone", "unknown",
+RECYCLED, TIME_LIMIT, STOPPED, CRASH = flight.ENDINGS
+OOM_PROCESS, OOM_CONTAINER, SIGKILL, HOST_GONE, UNKNOWN = (
+    "oom_process", "oom_container", "sigkill", "host_gone", "unknown",
 )  # fmt: skip
 REASONS = (OOM_PROCESS, OOM_CONTAINER, SIGKILL, CRASH, RECYCLED, TIME_LIMIT, STOPPED, HOST_GONE, UNKNOWN)
 KILLED = (OOM_PROCESS, OOM_CONTAINER, SIGKILL, CRASH, TIME_LIMIT)

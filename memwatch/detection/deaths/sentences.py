@@ -33,14 +33,24 @@ def _why(facts: Facts, reason: str, *, certain: bool) -> str:
         OOM_PROCESS: f"The kernel {likely}killed it because memory ran out.",
         OOM_CONTAINER: f"The kernel {likely}killed all processes of its container because memory ran out.",
         SIGKILL: _sigkill(facts),
-        CRASH: f"It crashed: {facts.signal or f'exit code {facts.status}'}.",
+        CRASH: f"It crashed: {_crash(facts)}.",
         RECYCLED: "It was recycled after its number of requests or tasks, or because of its memory.",
         TIME_LIMIT: _time_limit(facts, likely),
-        STOPPED: f"It was {likely}stopped{by}.",
+        STOPPED: _stopped(facts, f"It was {likely}stopped{by}."),
         HOST_GONE: f"All {facts.silent} processes of its host fell silent at the same time.",
         UNKNOWN: "It ended without a word, and nothing shows why.",
     }
     return words[reason]
+
+
+def _stopped(facts: Facts, otherwise: str) -> str:
+    return "It became another program (exec): its pid lives on." if facts.became_another else otherwise
+
+
+def _crash(facts: Facts) -> str:
+    if facts.status is None:
+        return "an error that nothing handled"
+    return facts.signal or f"exit code {facts.status}"
 
 
 def _sigkill(facts: Facts) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from memwatch.records.flight import (
+    BECAME_ANOTHER,
     ENDINGS,
     MAX_DEATHS,
     MAX_GROWERS,
@@ -28,7 +29,7 @@ from memwatch.transport.schema import WireError
 MAX_FLIGHT_BYTES = 16 * 1024
 """Of a record, as a file and as JSON."""
 MAX_KEY = 1000
-STATUS_FROM = ("", "pidfd", "hook")
+STATUS_FROM = ("", "pidfd", "hook", BECAME_ANOTHER)
 _LOWEST_STATUS, _HIGHEST_STATUS = -128, 255
 
 

@@ -262,17 +262,40 @@ def test_a_process_that_restarts_at_once_is_another_one(make_watched: Make, gues
     assert len(keys) == 2
 
 
-def test_a_process_becomes_another_program_and_is_not_taken_for_dead(make_watched: Make, guest: Start) -> None:
+def test_a_process_that_becomes_another_program_is_said_to_have_become_one(make_watched: Make, guest: Start) -> None:
     watched = make_watched()
     code = "print('ready', flush=True); import sys; sys.stdin.read()"
     victim = guest(
         f"start()\nwhile not own_file():\n    time.sleep(.02)\nos.execv(sys.executable, ['py', '-c', {code!r}])"
     )
     victim.ready()
-    time.sleep(1.5)
-    assert deaths_of(watched) == []
+    death = death_of(watched, victim.pid)
+    assert (death.status, death.status_from) == (None, "exec")
+    assert victim.process.poll() is None
     victim.kill()
-    death_of(watched, victim.pid)
+    time.sleep(1.0)
+    assert len(deaths_of(watched)) == 1
+
+
+def test_a_program_that_becomes_one_with_an_agent_of_its_own_is_another_process(
+    make_watched: Make, guest: Start
+) -> None:
+    """As servers that reload themselves; the new one's end is not that of both."""
+    watched = make_watched()
+    code = """
+        start()
+        if "again" in sys.argv:
+            ready(lambda: len(own_file()) == 2)
+        while not own_file():
+            time.sleep(.02)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:], "again"])
+    """
+    victim = guest(code).ready()
+    assert death_of(watched, victim.pid).status_from == "exec"
+    victim.kill()
+    until(lambda: len(deaths_of(watched)) == 2)
+    statuses = [(death.status_from, death.status) for death in deaths_of(watched)]
+    assert statuses[1] == ("pidfd", -signal.SIGKILL) if tells_status() else statuses[1][0] != "exec"
 
 
 def test_a_host_that_closes_all_files_it_does_not_know_gets_a_new_record(make_watched: Make, guest: Start) -> None:
