@@ -74,6 +74,7 @@ WORK: dict[str, tuple[str, Promise]] = {
     "expire_commands": ("end_stale_processes", gettext_lazy("expires commands without an answer")),
     "prune": ("prune", gettext_lazy("rolls up and deletes rows older than their retention")),
     "memwatch.lives": ("", gettext_lazy("when recycled workers were last judged together")),
+    "memwatch.transport": ("", gettext_lazy("when the transport was last reached, to end processes that vanished")),
     "memwatch.long_windows": ("", gettext_lazy("when growth over days was last judged")),
 }
 """By lease: beat's task that does it, and what it does."""

@@ -17,6 +17,7 @@ from memwatch.sampling.identity import OutsideProcess, ProcessInfo
 from memwatch.services import command_relay
 from memwatch.services.deaths.noticed import Noticed
 from memwatch.services.deaths.silent import end_silent
+from memwatch.services.ingest import contact
 from memwatch.services.locking import writing
 from memwatch.transport import Hub, TransportUnavailable
 from memwatch.transport.wire import Report
@@ -205,15 +206,16 @@ def end_stale(now: datetime | None = None, *, hub: Hub | None = None) -> int:
     """End the processes whose lease ran out; how many.
 
     A report that still waits to be ingested may be their sign of life: who was silent only since the eldest of those
-    is left alone, and so is everybody while the transport is away.
+    is left alone, and so is everybody while the transport is away, and for a moment after it came back.
     """
     now = now or timezone.now()
     own = hub is None
     hub = hub or command_relay.open_own()
     try:
         waiting = timedelta(seconds=hub.state().oldest_s or 0.0)
-        return end_silent(now, waiting, hub)
+        return end_silent(now, waiting, hub) if contact.counts(now) else 0
     except TransportUnavailable as error:
+        contact.lost(now)
         log.warning("memwatch: no process was ended: %s", error)
         return 0
     finally:

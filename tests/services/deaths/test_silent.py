@@ -10,13 +10,14 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from memwatch.models import Process
+from memwatch.models import Lease, Process
 from memwatch.queries import counters
 from memwatch.records.flight import Flight
 from memwatch.sampling.identity import ProcessInfo
 from memwatch.services.ingest import processes, reader
-from memwatch.transport import Hub, open_hub, open_uplink
+from memwatch.transport import Hub, TransportUnavailable, open_hub, open_uplink
 from memwatch.transport.flights.checks import flight_bytes
+from memwatch.transport.protocols import HubState
 from memwatch.transport.wire import Report
 from tests.reports import at, process, report, snapshot
 from tests.services.deaths.ends import flight, running
@@ -203,9 +204,43 @@ def test_many_silent_ones_take_no_more_queries_than_few(hub: Hub, leave: Leave) 
         ingest(*(report(one, {0: snapshot(start_s)}) for one in victims), now_s=start_s)
         for one in victims:
             leave(one, flight(one, written_s=start_s))
+        Lease.objects.update(last_finished_at=at(start_s + SILENT_S - 60))
         with CaptureQueriesContext(connection) as captured:
             assert processes.end_stale(at(start_s + SILENT_S), hub=hub) == many
         return len(captured)
 
     few = queries(1_000, 2, 0)
     assert queries(2_000, 150, 1_000) <= few
+
+
+class Away:
+    """A transport that cannot be reached."""
+
+    def state(self) -> HubState:
+        raise TransportUnavailable("away")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.mark.parametrize("looked", [True, False], ids=["seen by the worker", "no worker ran either"])
+def test_who_was_silent_because_the_transport_was_away_has_not_ended(hub: Hub, leave: Leave, looked: bool) -> None:
+    """It is back, and the agents have not noticed it yet: they try once a minute."""
+    for pid in (1, 2):
+        ingest(report(process(pid), {0: snapshot()}), now_s=0)
+        leave(process(pid), flight(process(pid), written_s=42))
+    assert processes.end_stale(at(60), hub=hub) == 0
+    if looked:
+        assert processes.end_stale(at(300), hub=Away()) == 0  # type: ignore[arg-type]
+    assert processes.end_stale(at(360), hub=hub) == 0
+    assert processes.end_stale(at(420), hub=hub) == 0
+    ingest(report(process(1), {1: snapshot(430)}), now_s=430)
+    assert processes.end_stale(at(480), hub=hub) == 1, "the other one is gone indeed"
+    assert (row(1).ended_at, row(2).end_reason) == (None, "unknown")
+    assert counted() == {"unknown": 1}
+
+
+def test_a_clock_that_was_set_back_keeps_nobody_alive(hub: Hub) -> None:
+    ingest(report(process(1), {0: snapshot()}), now_s=0)
+    Lease.objects.create(name="memwatch.transport", expires_at=at(100_000), last_finished_at=at(100_000))
+    assert processes.end_stale(at(SILENT_S), hub=hub) == 1
