@@ -50,4 +50,4 @@ def _note(pid: int, status: int) -> None:
     from memwatch.conf import get_settings  # noqa: PLC0415
     from memwatch.transport.flights import folder  # noqa: PLC0415
 
-    notes.write_status(folder.folder_of(get_settings().transport_url), pid, status)
+    notes.write_status(folder.folders_of(get_settings().transport_url), pid, status)

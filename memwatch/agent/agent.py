@@ -149,7 +149,7 @@ class Agent:
         if time.monotonic() >= self._samples.near_limit.next_at:
             self._take(self._samples.watch_limit())
         if time.monotonic() >= self._flight.next_at:
-            self._flight.step(self.process, time.monotonic(), away=self._away or not self._reported)
+            self._flight.step(self.process, time.monotonic(), away=self._away, known=self._reported)
         if self._uplink is not None:
             self._deliver(self._uplink)
         if not self.thread.leaving:
@@ -281,6 +281,8 @@ class Agent:
             with contextlib.suppress(Exception):
                 if self._reported:
                     self._say_goodbye(uplink)
+                else:  # nobody knows it: only an end by an error is worth a word
+                    self._flight.has_left(self._ending)
             with contextlib.suppress(Exception):
                 uplink.close()
         self._flight.stop_watching()

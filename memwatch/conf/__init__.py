@@ -146,7 +146,7 @@ class Settings:
     def transport_url(self) -> str:
         """The transport with the folder of a bare ``local:`` filled in."""
         if self.transport.rstrip("/") in ("local", "local:"):
-            return f"local://{default_folder()}"
+            return f"local://{default_folder()}?flights=memory"
         return self.transport
 
     @property

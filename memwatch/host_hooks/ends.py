@@ -85,6 +85,6 @@ def note_status(pid: object, status: int) -> None:
     running = agent.current()
     if running is not None and type(pid) is int and running.config.flight_recorder:
         try:
-            notes.write_status(folder.folder_of(running.config.transport), pid, status)
+            notes.write_status(folder.folders_of(running.config.transport), pid, status)
         except Exception:  # noqa: BLE001 - the end is then explained without it
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 
 from memwatch.batches import batched
 from memwatch.transport.command_server import SOCKETS
-from memwatch.transport.private_folder import LocalAddress
+from memwatch.transport.flights import folder
 from memwatch.transport.protocols import TransportUnavailable
 from memwatch.transport.spool import CLAIMED, SPOOL
 
@@ -21,7 +22,7 @@ _MANY = 500
 def traces(url: str) -> list[str]:
     """What a transport has left: folders, or keys. Raises :class:`TransportUnavailable` where it does not answer."""
     if urlsplit(url).scheme == "local":
-        return [str(path) for path in _folders(LocalAddress.parse(url).folder.path)]
+        return [str(path) for root in _roots(url) for path in _folders(root)]
     with _redis(url) as (where, client):
         return [key.decode(errors="replace") for key in _keys(where, client)]
 
@@ -29,14 +30,14 @@ def traces(url: str) -> list[str]:
 def erase(url: str) -> None:
     """Remove them; what else lies in the folder stays, and the folder with it. Raises as :func:`traces`."""
     if urlsplit(url).scheme == "local":
-        root = LocalAddress.parse(url).folder.path
-        try:
-            for folder in _folders(root):
-                shutil.rmtree(folder)  # which refuses a symbolic link
-            with contextlib.suppress(FileNotFoundError):
-                root.rmdir()
-        except OSError as error:
-            raise TransportUnavailable(f"{error.filename or root} cannot be removed: {error.strerror}") from None
+        for root in _roots(url):
+            try:
+                for path in _folders(root):
+                    shutil.rmtree(path)  # which refuses a symbolic link
+                with contextlib.suppress(FileNotFoundError):
+                    root.rmdir()
+            except OSError as error:
+                raise TransportUnavailable(f"{error.filename or root} cannot be removed: {error.strerror}") from None
         return
     with _redis(url) as (where, client):
         keys = _keys(where, client)
@@ -44,14 +45,18 @@ def erase(url: str) -> None:
             client.unlink(*some)
 
 
+def _roots(url: str) -> list[Path]:
+    return [each.path for each in folder.folders_of(url)]
+
+
 def _folders(root: Path) -> list[Path]:
-    return [root / name for name in (SPOOL, CLAIMED, SOCKETS) if (root / name).is_dir()]
+    return [root / name for name in (SPOOL, CLAIMED, SOCKETS, folder.FLIGHTS) if (root / name).is_dir()]
 
 
 def _keys(where: Any, client: Any) -> list[bytes]:
     known = [key for key in (where.reports, where.hub) if client.exists(key)]
-    streams = client.scan_iter(match=f"{where.prefix}:cmd:*", count=_MANY)
-    return [*(key.encode() for key in known), *streams]
+    many = [client.scan_iter(match=f"{where.prefix}:{name}:*", count=_MANY) for name in ("cmd", "flight")]
+    return [*(key.encode() for key in known), *itertools.chain(*many)]
 
 
 @contextlib.contextmanager

@@ -68,6 +68,7 @@ class LocalHub:
     """The server's end. It blocks cooperatively under gevent: it lives in the host's own threads."""
 
     def __init__(self, url: str, *, lease_s: float = LEASE_S) -> None:
+        self._url = url
         self._where = LocalAddress.parse(url)
         self._reader = SpoolReader(self._where, lease_s=lease_s)
         self._swept_at = time.monotonic()
@@ -93,11 +94,13 @@ class LocalHub:
 
     def left(self, process_key: str) -> bytes | None:
         """Read from the file of a process whose lock is free."""
-        return folder.left(self._where.folder, process_key)
+        places = folder.folders_of(self._url)
+        return next((found for each in places if (found := folder.left(each, process_key)) is not None), None)
 
     def forget(self, process_key: str) -> None:
         """Delete that file."""
-        folder.forget(self._where.folder, process_key)
+        for each in folder.folders_of(self._url):
+            folder.forget(each, process_key)
 
     def state(self) -> HubState:
         """Counted from the files; ``lost`` is 0: a full spool refuses, and the senders count what they drop."""

@@ -125,10 +125,15 @@ class LocalAddress:
     folder: Folder
     max_bytes: int = 64 * 1024 * 1024
     max_files: int = 10_000
+    flights_in_memory: bool = False
+    """Whether flight records are kept in memory, where that can be."""
 
     @classmethod
     def parse(cls, url: str) -> LocalAddress:
-        """``local:///folder?group=www&max_mb=64&max_files=10000``; :class:`ValueError` says what is wrong."""
+        """``local:///folder?group=www&max_mb=64&max_files=10000&flights=memory``.
+
+        :class:`ValueError` says what is wrong.
+        """
         parts = urlsplit(url)
         path = unquote(parts.path)
         if parts.scheme != "local" or parts.netloc or not path.startswith("/") or path.strip("/") == "" or "\0" in path:
@@ -137,10 +142,16 @@ class LocalAddress:
         group = values.pop("group", None)
         max_mb = _whole("max_mb", values.pop("max_mb", "64"))
         max_files = _whole("max_files", values.pop("max_files", "10000"))
+        flights = values.pop("flights", "")
+        if flights not in ("", "memory"):
+            raise ValueError(
+                f"flights={flights!r} in the local: URL: give memory, or leave it out for the folder itself"
+            )
         if values:
-            raise ValueError(f"{url!r} has the unknown option {min(values)!r}: known are group, max_mb, max_files")
+            known = "flights, group, max_mb, max_files"
+            raise ValueError(f"{url!r} has the unknown option {min(values)!r}: known are {known}")
         folder = Folder(Path(os.path.normpath(path)), None if group is None else _group_number(group))
-        return cls(folder, max_bytes=max_mb * 1024 * 1024, max_files=max_files)
+        return cls(folder, max_bytes=max_mb * 1024 * 1024, max_files=max_files, flights_in_memory=flights == "memory")
 
 
 def _whole(name: str, text: str) -> int:

@@ -83,15 +83,16 @@ class FlightDesk:
         if self._is_on:
             self.next_at = min(self.next_at, now)
 
-    def step(self, process: ProcessInfo, now: float, *, away: bool) -> None:
+    def step(self, process: ProcessInfo, now: float, *, away: bool, known: bool = True) -> None:
         """Open the record where there is none, and look at the others.
 
-        ``away``: the transport is, or was not tried yet. If it is a folder, its trouble is said already.
+        ``away``: the transport is; ``known``: it has been used before. If it is a folder, it says itself what is wrong.
         """
         self.next_at = now + AGAIN_S
-        if away and not self._leaves_by_uplink:
-            return
-        self._guarded(self._step, process, now)
+        if self._leaves_by_uplink or (known and not away):
+            self._guarded(self._step, process, now)
+        elif not away:
+            self._guarded(self._step, process, now, unsaid=TransportUnavailable)
 
     def _step(self, process: ProcessInfo, now: float) -> None:
         if not self._recorder.is_open:
@@ -175,11 +176,11 @@ class FlightDesk:
         self._guarded(self._recorder.leaving, found)
         return found
 
-    def has_left(self, why: str, uplink: Uplink) -> None:
+    def has_left(self, why: str, uplink: Uplink | None = None) -> None:
         """The goodbye was delivered: the record is news only where something was cut off, or an exception ends all."""
         if why not in (TIME_LIMIT, CRASH) and not self._is_cut_off and not ending.is_by_exception():
             self._recorder.close(remove=True)
-            if self._leaves_by_uplink and self._is_on:
+            if uplink is not None and self._leaves_by_uplink and self._is_on:
                 self._guarded(uplink.leave, b"")
 
     def stop_watching(self) -> None:
@@ -191,9 +192,11 @@ class FlightDesk:
         _guard(self._watcher.close)
         _guard(self._recorder.close)
 
-    def _guarded(self, act: Callable[..., Any], *values: Any) -> None:
+    def _guarded(self, act: Callable[..., Any], *values: Any, unsaid: type[Exception] | tuple[()] = ()) -> None:
         try:
             act(*values)
+        except unsaid:
+            return
         except (TransportUnavailable, OSError, ValueError) as error:
             self._complain("flight", "what a process was doing when it ended cannot be kept: %s", str(error))
         except Exception as error:  # noqa: BLE001 - the rest of the agent goes on

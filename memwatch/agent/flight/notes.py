@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Iterable
 
 from memwatch.agent.flight.other_process import own_pid_space
 from memwatch.transport.flights import folder, layout
@@ -12,11 +13,17 @@ from memwatch.transport.private_folder import Folder
 from memwatch.transport.wire import WireError
 
 
-def write_status(where: Folder, pid: int, status: int) -> None:
+def write_status(places: Iterable[Folder], pid: int, status: int) -> None:
     """The child ``pid`` has ended with ``status``, as :attr:`subprocess.Popen.returncode` says it.
 
     Nothing happens where it has left no record. Raises :class:`memwatch.transport.TransportUnavailable`.
     """
+    for where in places:
+        if (where.path / folder.FLIGHTS).exists():
+            _write_status(where, pid, status)
+
+
+def _write_status(where: Folder, pid: int, status: int) -> None:
     with where.opened(folder.FLIGHTS) as opened:
         names = [name for name in folder.names(opened) if folder.pid_in(name) == pid and name not in folder.held]
         for name in reversed(names):  # the youngest: pids repeat

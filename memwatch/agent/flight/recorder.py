@@ -16,7 +16,7 @@ from memwatch.records import MemorySnapshot
 from memwatch.records.flight import ENDINGS, LEAVING, MAX_GROWERS, MAX_SECONDS, STATES, TIME_LIMIT, Flight
 from memwatch.records.work import COMMAND
 from memwatch.sampling.oom import Counters
-from memwatch.transport.flights import folder, layout
+from memwatch.transport.flights import folder, layout, memory
 from memwatch.transport.private_folder import Folder
 
 _NAME_LENGTH = 90
@@ -95,6 +95,7 @@ class Recorder:
         if remove and os.getpid() == self._pid:
             with contextlib.suppress(Exception), self.where.opened(folder.FLIGHTS) as opened:
                 folder.remove(opened, name)
+            memory.remove_empty(self.where.path, folder.FLIGHTS)
         if folder.is_still(self._descriptor, self._identity):  # else the number is another file's by now
             with contextlib.suppress(OSError):
                 os.close(self._descriptor)

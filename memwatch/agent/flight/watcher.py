@@ -138,7 +138,7 @@ class Watcher:
             else:
                 self._let_go(names)
                 for name in names:
-                    if name not in folder.held:
+                    if name != own_name and name not in folder.held:
                         self._meet_living(opened, name)
         pending = any(not ended.is_said for ended in self._ended.values())
         return now + (min(EVERY_S, NOTES_S / 4) if pending else EVERY_S if self.watches else SELDOM_S)
@@ -171,7 +171,7 @@ class Watcher:
             _tidy(opened)
         unmet: list[str] = []
         for name in names:
-            if name not in folder.held:
+            if name != own_name and name not in folder.held:
                 self._look(opened, name, now, unmet)
         for name in unmet:  # unless somebody takes it who knows more
             if not self._others or now - self._unmet.setdefault(name, now) >= 2 * EVERY_S:

@@ -171,6 +171,11 @@ def _by_its_time(facts: Facts) -> Found | None:
     return Found(TIME_LIMIT, certain=False)
 
 
+def _by_a_stop_of_all(facts: Facts) -> Found | None:
+    """A deploy, whose last process had nobody left to see how it ended."""
+    return Found(STOPPED, certain=False) if facts.status is None and facts.stopped_with else None
+
+
 def _by_its_host(facts: Facts) -> Found | None:
     return Found(HOST_GONE, certain=False) if facts.silent >= MIN_HOST else None
 
@@ -189,6 +194,7 @@ RULES: Sequence[Callable[[Facts], Found | None]] = (
     _by_what_the_kernel_counted,
     _by_full_memory,
     _by_its_time,
+    _by_a_stop_of_all,
     _by_its_host,
     _not_known,
 )

@@ -17,6 +17,8 @@ EARLY_S, LATE_S = 2.0, 60.0
 """A job was killed at its time limit if its process ended so long before or after it. Later, nothing enforces it."""
 FULL_PERCENT = 95.0
 """With so much of the limit in use, the kernel is likely to have killed a process that vanished."""
+NEXT_FIGURE_S, LAST_FIGURES_S = 1.0, 10.0
+"""When the next figure of a process's memory was to come, and how far apart the last two may be to say how it grew."""
 NEAR_LARGEST = 0.8
 """The kernel kills the largest process. What it counts is not quite RSS, so one of this share of the largest may be
 the one."""
@@ -82,6 +84,9 @@ class Facts:
     silent: int = 1
     """Processes of its host that fell silent with it; 1 where others live on."""
 
+    stopped_with: int = 0
+    """Processes of its service and host that were stopped when it was last heard of; 0 where one of them lives on."""
+
     @property
     def signal(self) -> str | None:
         """The name of the signal that ended it."""
@@ -109,12 +114,24 @@ class Facts:
 
     @property
     def full_percent(self) -> float:
-        """How much of its limit, or of its container's, was in use at last; 0 where that is not known."""
+        """How much of its limit, or of its container's, was in use when it ended; 0 where that is not known.
+
+        Near the limit a figure is kept each second: one more has to be added to the last one where it grew fast.
+        """
         flight = self.flight
         shares = [(self.rss_mb, self.limit_mb)]
         if flight is not None:
             shares.append((flight.container_mb, flight.container_limit_mb))
-        return max((used / limit * 100 for used, limit in shares if used and limit), default=0.0)
+        since = self._grew_mb_a_second * NEXT_FIGURE_S
+        return max(((used + since) / limit * 100 for used, limit in shares if used and limit), default=0.0)
+
+    @property
+    def _grew_mb_a_second(self) -> float:
+        """At last; 0 where the last two figures are too far apart to say so."""
+        last = self.flight.rss_seconds[-2:] if self.flight is not None else ()
+        if len(last) < 2 or not 0 < last[1][0] - last[0][0] <= LAST_FIGURES_S:
+            return 0.0
+        return max(0.0, (last[1][1] - last[0][1]) / (last[1][0] - last[0][0]))
 
     @property
     def may_be_largest(self) -> bool:

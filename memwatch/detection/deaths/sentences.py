@@ -44,7 +44,11 @@ def _why(facts: Facts, reason: str, *, certain: bool) -> str:
 
 
 def _stopped(facts: Facts, otherwise: str) -> str:
-    return "It became another program (exec): its pid lives on." if facts.became_another else otherwise
+    if facts.became_another:
+        return "It became another program (exec): its pid lives on."
+    if facts.status is None and facts.stopped_with and not facts.ending:
+        return f"{otherwise} The others of its service on this host were stopped at the same time."
+    return otherwise
 
 
 def _crash(facts: Facts) -> str:

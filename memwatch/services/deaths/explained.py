@@ -6,6 +6,8 @@ from collections import Counter as Tally
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from memwatch.detection.deaths import UNKNOWN, OomCounters, Verdict, evidence
 from memwatch.detection.deaths.facts import Facts
 from memwatch.models import Process, Snapshot
@@ -20,6 +22,9 @@ MOST_KNOWN = 1_000
 Counted = Tally[tuple[str, str]]
 """By the name and the labels of a counter."""
 End = Process.End
+_STOPPED = (End.STOPPED, End.GOODBYE)
+_BEFORE = timedelta(seconds=10)
+"""So long before its last sign of life may the others have been stopped."""
 
 
 def last_snapshots(processes: Iterable[Process]) -> dict[int, Snapshot]:
@@ -50,6 +55,30 @@ def counters_before(process: Process, flight: Flight | None) -> tuple[int | None
     if flight is not None and flight.oom_kills is not None:
         return flight.oom_kills, flight.oom_group_kills
     return process.oom_kills, process.oom_group_kills
+
+
+def neighbours(hosts: Iterable[str], now: datetime) -> dict[str, list[Process]]:
+    """The processes of each host that live, or fell silent or were stopped within the last minutes. One query."""
+    ended = Q(end_reason__in=[*Process.SILENT_ENDS, *_STOPPED], ended_at__gte=now - RECENT)
+    rows = Process.objects.filter(Q(ended_at=None) | ended, host__in=list(hosts), outside=False)
+    found: dict[str, list[Process]] = {}
+    for row in rows.select_related("last_snapshot").defer("end_evidence", "last_snapshot__counts"):
+        found.setdefault(row.host, []).append(row)
+    return found
+
+
+def stopped_with(process: Process, flight: Flight | None, others: Iterable[Process]) -> int:
+    """Processes of its service and host that were stopped when it was last heard of; 0 where one of them lives on."""
+    last_word = process.last_seen_at if flight is None else max(flight.written_at, process.started_at)
+    until = last_word + (process.lease_expires_at - process.last_seen_at)
+    beside = [
+        other
+        for other in others
+        if other.pk != process.pk and other.service_id == process.service_id and other.started_at <= last_word
+    ]
+    if any(other.ended_at is None for other in beside):
+        return 0
+    return sum(other.end_reason in _STOPPED and last_word - _BEFORE <= other.ended_at <= until for other in beside)
 
 
 def kills_explained(hosts: Collection[str], now: datetime) -> dict[str, list[OomCounters]]:

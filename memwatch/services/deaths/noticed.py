@@ -76,7 +76,7 @@ def settle(
     counted: Counted,
     now: datetime,
 ) -> set[Process]:
-    """Note why these processes ended; which rows changed. Not saved. Four queries at most, however many ended.
+    """Note why these processes ended; which rows changed. Not saved. Five queries at most, however many ended.
 
     ``heard``: when the processes that have reported as well sent their last report. Who has reported since lives.
     """
@@ -90,10 +90,14 @@ def settle(
         if not _has_reported_since(one, row, heard, last):
             by_host[one.host].append((one, row))
     explained_kills = explained.kills_explained(by_host, now)
-    largest = _largest_mb(by_host, {row.pk for _one, row in known})
+    ended = {row.pk for _one, row in known}
+    largest = _largest_mb(by_host, ended)
+    silent = {host for host, ends in by_host.items() if any(one.death.status is None for one, _row in ends)}
+    neighbours = explained.neighbours(silent, now) if silent else {}
     changed = set()
     for host, ends in by_host.items():
-        facts = [_facts(one, row, last, largest.get(host)) for one, row in ends]
+        beside = [other for other in neighbours.get(host, ()) if other.pk not in ended]
+        facts = [_facts(one, row, last, largest.get(host), beside) for one, row in ends]
         verdicts = decide_all(facts, explained_kills.get(host, ()))
         for (one, row), each, verdict in zip(ends, facts, verdicts, strict=True):
             before = row.end_reason
@@ -119,7 +123,9 @@ def _largest_mb(hosts: Iterable[str], ended: set[int]) -> dict[str, float]:
     return {host: mb for host, kib in found if (mb := megabytes(kib)) is not None}
 
 
-def _facts(one: Noticed, row: Process, last: Mapping[int, Snapshot], largest_mb: float | None) -> Facts:
+def _facts(
+    one: Noticed, row: Process, last: Mapping[int, Snapshot], largest_mb: float | None, beside: Sequence[Process]
+) -> Facts:
     death, flight = one.death, one.flight
     before, group_before = explained.counters_before(row, flight)
     return Facts(
@@ -134,6 +140,7 @@ def _facts(one: Noticed, row: Process, last: Mapping[int, Snapshot], largest_mb:
         rss_mb=explained.rss_mb(flight, last.get(row.pk)),
         limit_mb=explained.limit_mb(flight, last.get(row.pk)),
         largest_mb=largest_mb,
+        stopped_with=0 if death.status is not None else explained.stopped_with(row, flight, beside),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter as Tally
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 
 from django.db.models import Q
@@ -17,7 +17,7 @@ from memwatch.records import KIB_PER_MB
 from memwatch.records.flight import Flight
 from memwatch.services import counters
 from memwatch.services.deaths import explained
-from memwatch.services.deaths.explained import RECENT, Counted
+from memwatch.services.deaths.explained import Counted
 from memwatch.services.ingest.bulk import save_columns
 from memwatch.services.locking import writing
 from memwatch.transport import Hub, TransportUnavailable
@@ -92,24 +92,18 @@ def _settle(
         return
     rows = [row for some in known.values() for row in some]
     last = explained.last_snapshots(rows)
-    neighbours = _neighbours(known, now)
+    neighbours = explained.neighbours(known, now)
     services = dict(Service.objects.filter(pk__in={row.service_id for row in rows}).values_list("pk", "name"))
     kills = explained.kills_explained(known, now)
     for host, some in known.items():
-        facts = [_facts(row, records[row.key], last, neighbours[host], now - waiting) for row in some]
+        together = {row.pk for row in some}
+        facts = [
+            _facts(row, records[row.key], last, neighbours.get(host, []), now - waiting, together=together)
+            for row in some
+        ]
         for row, each, verdict in zip(some, facts, decide_all(facts, kills.get(host, ())), strict=True):
             explained.write(row, each, verdict, now)
             explained.count(row, services, counted)
-
-
-def _neighbours(hosts: Iterable[str], now: datetime) -> dict[str, list[Process]]:
-    """The processes of each host that live, or have fallen silent within the last minutes. One query."""
-    silent = Q(end_reason__in=Process.SILENT_ENDS, ended_at__gte=now - RECENT)
-    rows = Process.objects.filter(Q(ended_at=None) | silent, host__in=list(hosts), outside=False)
-    found: dict[str, list[Process]] = defaultdict(list)
-    for row in rows.select_related("last_snapshot").defer("end_evidence", "last_snapshot__counts"):
-        found[row.host].append(row)
-    return found
 
 
 def _facts(
@@ -118,9 +112,12 @@ def _facts(
     last: Mapping[int, Snapshot],
     neighbours: Sequence[Process],
     heard_until: datetime,
+    *,
+    together: Set[int],
 ) -> Facts:
     lease = row.lease_expires_at - row.last_seen_at
-    others = [other for other in neighbours if other.pk != row.pk]
+    beside = [other for other in neighbours if other.pk != row.pk]
+    others = [other for other in beside if other.ended_at is None or other.end_reason in Process.SILENT_ENDS]
     living = [other for other in others if other.ended_at is None and heard_until - other.last_seen_at < lease / 2]
     oom, noticed_by = _counted(row, flight, living)
     sizes = [other.last_snapshot.rss_kib or 0 for other in living if other.last_snapshot is not None]
@@ -133,6 +130,7 @@ def _facts(
         rss_mb=explained.rss_mb(flight, last.get(row.pk)),
         limit_mb=explained.limit_mb(flight, last.get(row.pk)),
         largest_mb=max(sizes, default=0) / KIB_PER_MB or None,
+        stopped_with=explained.stopped_with(row, flight, [other for other in beside if other.pk not in together]),
         silent=1 if living or row.host == get_settings().host else 1 + len(others),  # this host is not gone
     )
 

@@ -1,7 +1,7 @@
 """Whether silence says anything: not while the transport is away, nor just after it came back.
 
-Kept in a row of :class:`memwatch.models.Lease`, since any worker may be the next that looks: when the transport was last
-reached, and until when nobody is ended.
+Kept in a row of :class:`memwatch.models.Lease`, since any worker may be the next that looks: when the transport was
+last reached, and until when nobody is ended.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from memwatch.transport.flights import checks, layout
+from memwatch.transport.flights import checks, layout, memory
 from memwatch.transport.private_folder import Folder, LocalAddress
 from memwatch.transport.protocols import redacted
 from memwatch.transport.schema import WireError
@@ -27,7 +27,6 @@ from memwatch.transport.schema import WireError
 FLIGHTS = "flights"
 _NAME = re.compile(r"\d{20}-(\d{1,10})-([0-9a-f]{16})\.flight")
 _SOCKET = re.compile(r"\d{20}-\d{1,10}-[0-9a-f]{16}\.socket")
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - checked to be the user's own
 
 Identity = tuple[int, int]
 """Device and number of a file."""
@@ -37,14 +36,35 @@ held: set[str] = set()
 os.register_at_fork(after_in_child=held.clear)
 
 
-def folder_of(url: str) -> Folder:
-    """The folder of a ``local:`` transport; for others one of the user's own on this machine, for each transport."""
+def folders_of(url: str) -> tuple[Folder, ...]:
+    """Where the records of a transport's processes may be, the best place first.
+
+    That is in memory, for each transport a folder of its own, or else on a disk: the folder of a ``local:`` transport,
+    or one in the temporary folder. A ``local:`` transport is in memory where its URL says ``flights=memory``.
+    """
     if url.startswith("local:"):
-        return LocalAddress.parse(url).folder
-    prefix = parse_qs(urlsplit(url).query).get("prefix", [""])[0]
-    which = hashlib.sha256(f"{redacted(url)} {prefix}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    root = _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
-    return Folder(root / f"memwatch-{os.geteuid()}-{which}")
+        address = LocalAddress.parse(url)
+        on_disk = address.folder
+        in_memory = _in_memory(str(on_disk.path), on_disk.group) if address.flights_in_memory else None
+    else:
+        prefix = parse_qs(urlsplit(url).query).get("prefix", [""])[0]
+        which = f"{redacted(url)} {prefix}"
+        on_disk = Folder(Path(tempfile.gettempdir()) / f"memwatch-{os.geteuid()}-{_short(which)}")
+        in_memory = _in_memory(which)
+    return (on_disk,) if in_memory is None else (in_memory, on_disk)
+
+
+def folder_of(url: str) -> Folder:
+    """Where a process makes its record now: in memory only as long as there is room."""
+    return next((each for each in folders_of(url)[:-1] if memory.has_room(each.path)), folders_of(url)[-1])
+
+
+def _in_memory(which: str, group: int | None = None) -> Folder | None:
+    return memory.folder(_short(which), group)
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def file_name(started_ns: int, pid: int, nonce: str) -> str:
@@ -137,6 +157,9 @@ def content(descriptor: int) -> bytes:
 def _taken(folder: Folder, process_key: str) -> Iterator[tuple[int, str, int] | None]:
     """The open folder, name and descriptor of the record of a process that has ended."""
     nonce = process_key.rpartition(":")[2]
+    if not (folder.path / FLIGHTS).exists():  # nobody has made it
+        yield None
+        return
     with folder.opened(FLIGHTS) as opened:
         name = next((name for name in names(opened) if _NAME.fullmatch(name)[2] == nonce), None)  # type: ignore[index]
         descriptor = None
@@ -168,3 +191,4 @@ def forget(folder: Folder, process_key: str) -> None:
     with _taken(folder, process_key) as found:
         if found is not None:
             remove(found[0], found[1])
+    memory.remove_empty(folder.path, FLIGHTS)

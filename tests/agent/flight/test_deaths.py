@@ -337,3 +337,28 @@ def test_another_process_with_the_pid_is_not_taken_for_it() -> None:
     with pytest.raises(ProcessLookupError):
         OtherProcess(os.getpid(), started_ticks("self") + 1)
     assert started_ticks(2**22 + 1) == 0
+
+
+@pytest.mark.parametrize(("code", "is_news"), [("pass", False), ("raise MemoryError", True)])
+def test_an_end_before_the_first_report(
+    make_watched: Make, guest: Start, flights: Path, code: str, is_news: bool
+) -> None:
+    """The record is there before; nobody has heard of the process, so an orderly end is no news."""
+    watched = make_watched()
+    leaver = guest(
+        f"""
+        from memwatch.agent.scheduling import Timetable
+        Timetable.first_within_s = 1e6
+        start(snapshot_interval=1e6)
+        ready(reported=False)
+        {code}
+        """
+    ).ready()
+    has_met(watched)
+    leaver.end()
+    if is_news:
+        death = death_of(watched, leaver.pid)
+        assert death.status == (1 if tells_status() else None)
+    until(lambda: len(names(flights)) == 1)
+    assert len(deaths_of(watched)) == is_news
+    assert not any(report.process.pid == leaver.pid for report in watched.reports)

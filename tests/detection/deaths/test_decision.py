@@ -170,3 +170,21 @@ def test_the_kill_of_a_neighbour_is_no_end_of_others() -> None:
 )
 def test_it_is_said_in_plain_sentences(known: Facts, said: str) -> None:
     assert decide(known).sentence == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "reason"),
+    [
+        (((-9.0, 52.0), (-4.0, 449.0)), "oom_process"),
+        (((-40.0, 52.0), (-4.0, 449.0)), "unknown"),
+        (((-9.0, 440.0), (-4.0, 449.0)), "unknown"),
+        (((-9.0, 460.0), (-4.0, 449.0)), "unknown"),
+    ],
+    ids=["it grew fast", "long ago", "slowly", "it shrank"],
+)
+def test_a_process_that_would_have_been_full_before_the_next_figure(
+    seconds: tuple[tuple[float, float], ...], reason: str
+) -> None:
+    figures = tuple((AT.timestamp() + at, mb) for at, mb in seconds)
+    ended = facts(noticed_by=HUB, rss_mb=449, limit_mb=480, record={"rss_seconds": figures})
+    assert (decide(ended).reason, decide(ended).certain) == (reason, False)

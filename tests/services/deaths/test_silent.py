@@ -244,3 +244,25 @@ def test_a_clock_that_was_set_back_keeps_nobody_alive(hub: Hub) -> None:
     ingest(report(process(1), {0: snapshot()}), now_s=0)
     Lease.objects.create(name="memwatch.transport", expires_at=at(100_000), last_finished_at=at(100_000))
     assert processes.end_stale(at(SILENT_S), hub=hub) == 1
+
+
+@pytest.mark.parametrize(
+    ("stopped_s", "living", "reason"),
+    [(44.0, False, "stopped"), (44.0, True, "unknown"), (5.0, False, "unknown"), (170.0, False, "stopped")],
+    ids=["all were stopped", "one lives on", "long before", "a moment later"],
+)
+def test_the_last_process_of_a_service_that_was_stopped(
+    hub: Hub, leave: Leave, stopped_s: float, living: bool, reason: str
+) -> None:
+    """Nobody was left to see how it ended."""
+    ingest(*(report(process(pid), {0: snapshot()}) for pid in (1, 2)), now_s=0)
+    if living:
+        ingest(report(process(3), {0: snapshot(170)}), now_s=170)
+    ingest(report(process(4, service="other"), {0: snapshot(170)}), now_s=170)
+    ingest(report(process(2), {}, sent_s=stopped_s, goodbye=True, ending="stopped"), now_s=stopped_s)
+    leave(process(1), flight(process(1), running(), written_s=42))
+    assert processes.end_stale(at(SILENT_S), hub=hub) == 1
+    assert row(1).end_reason == reason
+    if reason == "stopped":
+        assert row(1).end_evidence["certain"] is False
+        assert "were stopped at the same time" in row(1).end_evidence["sentence"]
