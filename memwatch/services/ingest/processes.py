@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from memwatch.batches import batched
 from memwatch.models import Process, Release, Service, connection
 from memwatch.records.flight import Flight
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
@@ -25,6 +26,7 @@ from memwatch.transport.wire import Report
 log = logging.getLogger("memwatch")
 
 _ATTEMPTS = 10
+_AT_ONCE = 500
 _SAME_START = timedelta(seconds=2)
 """Two readings of one process's start time differ by less."""
 
@@ -144,17 +146,19 @@ def _insert(
 ) -> None:
     for _attempt in range(_ATTEMPTS):
         taken = _slots_taken({services[s.service] for s in new}, {s.host for s in new})
+        lowest: dict[tuple[int, str], int] = {}
         rows = []
         for sighting in new:
             service = services[sighting.service]
-            used = taken.setdefault((service, sighting.host), set())
+            place = (service, sighting.host)
+            slot_number = _smallest_free(taken.get(place, ()), lowest.get(place, 1))
             row = Process(
                 key=sighting.key,
                 service_id=service,
                 release_id=releases.get((service, sighting.release)),
                 host=sighting.host,
                 pid=sighting.pid,
-                slot_number=_smallest_free(used),
+                slot_number=slot_number,
                 outside=sighting.outside,
                 started_at=sighting.started_at,
                 first_seen_at=now,
@@ -164,8 +168,7 @@ def _insert(
             )
             if sighting.key in ended_already:
                 row.ended_at, row.end_reason = now, Process.End.REPLACED
-            else:
-                used.add(row.slot_number)
+            lowest[place] = slot_number + (row.ended_at is None)
             rows.append(row)
         Process.objects.bulk_create(rows, ignore_conflicts=True)
         stored = set(Process.objects.filter(key__in=[s.key for s in new]).values_list("key", flat=True))
@@ -255,8 +258,8 @@ def _slots_taken(services: set[int], hosts: set[str]) -> dict[tuple[int, str], s
     return taken
 
 
-def _smallest_free(used: set[int]) -> int:
-    number = 1
+def _smallest_free(used: Collection[int], number: int = 1) -> int:
+    """From ``number`` on."""
     while number in used:
         number += 1
     return number
@@ -270,6 +273,7 @@ def _settle_pids(new: Sequence[Sighting], now: datetime) -> tuple[set[str], set[
     """
     ended: set[str] = set()
     left_out: set[str] = set()
+    replaced: list[int] = []
     by_pid: dict[tuple[str, int], list[Process]] = {}
     for row in Process.objects.alive().filter(host__in={s.host for s in new}, pid__in={s.pid for s in new}):
         by_pid.setdefault((row.host, row.pid), []).append(row)
@@ -285,9 +289,11 @@ def _settle_pids(new: Sequence[Sighting], now: datetime) -> tuple[set[str], set[
             if one.outside and same and not row.outside:
                 left_out.add(one.key)
             elif (row.outside and same) or _is_over(row.started_at, row.last_seen_at, one.started_at):
-                Process.objects.filter(pk=row.pk).update(ended_at=now, end_reason=Process.End.REPLACED)
+                replaced.append(row.pk)
             elif _is_over(one.started_at, one.sent_at, row.started_at):
                 ended.add(one.key)
+    for some in batched(replaced, _AT_ONCE):
+        Process.objects.filter(pk__in=some).update(ended_at=now, end_reason=Process.End.REPLACED)
     return ended, left_out
 
 

@@ -252,3 +252,23 @@ def test_as_many_as_one_read_may_bring_are_stored_without_rows_of_their_own() ->
     ingest(*of_many(victims, **PIDFD), now_s=32)
     assert Process.objects.filter(end_reason="sigkill").count() == len(victims)
     assert sum(value for _labels, value in counters.totals(counters.DEATHS)) == len(victims)
+
+
+def test_many_whose_pids_were_taken_over_take_no_query_each() -> None:
+    """The dead that nobody knew have the pids of as many that are thought to live."""
+
+    def queries(first: int, many: int) -> int:
+        before = [process(first + place, age_s=500) for place in range(many)]
+        for start in range(0, many, 200):
+            ingest(*(report(one, {0: snapshot()}) for one in before[start : start + 200]), now_s=1)
+        Process.objects.update(last_seen_at=at(0))
+        victims = [process(first + place, age_s=-10, nonce=f"v{place}") for place in range(many)]
+        ends = [each.encode() for each in of_many(victims, **PIDFD)]
+        with CaptureQueriesContext(connection) as captured:
+            reader.take(ends, now=at(32))
+        assert Process.objects.filter(end_reason="replaced", pid__gte=first, pid__lt=first + many).count() == many
+        return len([each for each in captured.captured_queries if each["sql"].startswith("UPDATE")])
+
+    ingest(brought(), now_s=0)
+    few = queries(10_000, MAX_DEATHS)
+    assert queries(20_000, 600) <= few + 1
