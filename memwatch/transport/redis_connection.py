@@ -23,6 +23,12 @@ ANSWER_S = 2.0
 AGENT_ACL = "+xadd +xread +xrevrange +select %W~{prefix}:up %R~{prefix}:cmd:* (+set %W~{prefix}:flight:*)"
 """What the agents' user needs (Redis 7 syntax). It cannot write commands, nor read reports and last records."""
 
+AGENT_ACL_6 = "+xadd +xread +xrevrange +select ~{prefix}:up ~{prefix}:cmd:*"
+"""The same for Redis 6.2, which has no rights for reading or writing alone: it can write commands and read reports.
+
+Without ``+set``, which could then overwrite the reports, processes leave no last record in Redis.
+"""
+
 
 class _NativeTcp(Connection):
     """A connection made of the system's sockets although gevent has replaced Python's."""
@@ -132,7 +138,7 @@ class RedisAddress:
         except redis.AuthenticationError:
             text = "user or password are wrong"
         except redis.exceptions.NoPermissionError as error:
-            text = f"{error}: agents need {AGENT_ACL.format(prefix=self.prefix)}"
+            text = f"{error}: agents need {AGENT_ACL.format(prefix=self.prefix)}; Redis 6.2: see docs/security.md"
         except (redis.RedisError, OSError) as error:
             text = f"{type(error).__name__}: {error}"
         else:

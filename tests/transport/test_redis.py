@@ -20,7 +20,7 @@ from memwatch.transport import redis as redis_transport
 from memwatch.transport.flights.checks import MAX_FLIGHT_BYTES
 from memwatch.transport.protocols import address
 from memwatch.transport.redis import RedisHub, RedisUplink
-from memwatch.transport.redis_connection import AGENT_ACL
+from memwatch.transport.redis_connection import AGENT_ACL, AGENT_ACL_6
 from tests.servers import RedisServer, free_port, redis_program
 from tests.transport.agents import answering
 from tests.waiting import until
@@ -108,6 +108,25 @@ def test_an_agents_user_suffices_and_can_do_nothing_else(
         other.send(b"x")
     assert "sec ret" not in str(caught.value)
     other.close()
+
+
+def test_an_agents_user_of_redis_6_can_do_all_but_leave_a_last_record(
+    redis_server: RedisServer, prefix: str, client: redis.Redis
+) -> None:
+    """Redis 6.2 has no selectors and no rights for one direction. What it lacks harms nothing else."""
+    assert not set("%()") & set(AGENT_ACL_6)
+    rules = AGENT_ACL_6.format(prefix=prefix).split()
+    client.execute_command("ACL", "SETUSER", f"six-{prefix}", "on", ">secret", "resetchannels", "-@all", *rules)
+    url = f"redis://six-{prefix}:secret@127.0.0.1:{redis_server.port}/3?prefix={prefix}"
+    hub = open_hub(f"redis://127.0.0.1:{redis_server.port}/3?prefix={prefix}")
+    with answering(url, "key") as uplinks:
+        with pytest.raises(TransportUnavailable, match=r"docs/security\.md"):
+            uplinks[0].leave(b"last")
+        assert hub.left("key") is None
+        uplinks[0].send(b"goes on")
+        assert hub.request({"key": b"1"}, timeout_s=5) == {"key": b"answer to 1"}
+    assert len(hub.read(limit=9)) == 2
+    hub.close()
 
 
 def test_wrong_passwords_are_not_shown(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
