@@ -70,7 +70,7 @@ class FlightDesk:
     @property
     def descriptors(self) -> tuple[int, ...]:
         """They can be read when another process has started or ended."""
-        return self._watcher.descriptors if self._is_on else ()
+        return self._watcher.others.descriptors if self._is_on else ()
 
     def woken(self, now: float) -> None:
         """See whether it was one of them that ended the wait."""

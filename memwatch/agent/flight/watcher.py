@@ -13,18 +13,16 @@ import contextlib
 import dataclasses
 import errno
 import os
-import select
 import time
 from collections import deque
 from collections.abc import Collection
 from datetime import UTC, datetime
 
 from memwatch.agent.flight import kernel_log, newcomers
-from memwatch.agent.flight.other_process import OtherProcess, own_pid_space, started_ticks
+from memwatch.agent.flight.others import MOST, Others
 from memwatch.agent.parent import has_agent
 from memwatch.records.flight import BECAME_ANOTHER, MAX_DEATHS, Death
 from memwatch.sampling import oom
-from memwatch.transport import gevent_compat
 from memwatch.transport.flights import folder, layout
 from memwatch.transport.private_folder import Folder
 from memwatch.transport.wire import WireError
@@ -36,8 +34,10 @@ SOONEST_S = 0.1
 NOTES_S = 2.0
 """For so long the hooks of a parent may note the status of its child."""
 WATCHERS = 2
-MOST, MOST_OF_HEIR = 256, 64
-"""Processes whose pidfds one holds that watches, and one that may have to: each takes a descriptor of the host."""
+SHARE = 0.05
+"""The most of a processor's time that looks may take when many processes start or end."""
+MOST_OF_HEIR = 64
+"""As :data:`MOST`, of a process that may have to watch."""
 _LEFT_OVER_S = 60.0
 _UNCLAIMED_S = 86_400.0
 """After so long the server does not ask for the record of another machine any more."""
@@ -65,18 +65,11 @@ class Watcher:
     def __init__(self, where: Folder, host: str) -> None:
         self.where = where
         self._host = host
-        self._known: dict[str, layout.Recorded | None] = {}
-        """What the files of those that live said when they were read first; ``None``: no record."""
-        self._space = own_pid_space()
-        self._others: dict[str, OtherProcess | None] = {}
-        """By the names of their files; ``None`` where there is no pidfd."""
-        self._most = MOST
-        self._newcomers = newcomers.Newcomers()
+        self.others = Others()
         self._unmet: dict[str, float] = {}
         """Of records whose owner ended before this process held a pidfd of it: when that was seen first."""
-        self._fired: set[int] = set()
-        """Descriptors that have woken this process since its last look."""
-        self._looked_at = 0.0
+        self._soonest = 0.0
+        """Before, nothing is worth another look."""
         self._ended: dict[str, _Ended] = {}
         self._waiting: deque[tuple[str, Death]] = deque()
         self.spoilt = 0
@@ -103,43 +96,37 @@ class Watcher:
         with self.where.opened(folder.FLIGHTS) as opened:
             newcomers.announce(opened, own_name)
 
-    @property
-    def descriptors(self) -> tuple[int, ...]:
-        """They can be read when there is something to look at."""
-        found = [other.descriptor for other in self._others.values() if other is not None]
-        return tuple({number for number in (*found, self._newcomers.descriptor) if number >= 0} - self._fired)
-
     def woken(self, now: float) -> float | None:
-        """When to be called, where one of the descriptors can be read; else ``None``."""
-        poll = gevent_compat.new_poll()
-        for number in self.descriptors:
-            poll.register(number, select.POLLIN)
-        ready = {number for number, _events in poll.poll(0)}
-        self._fired |= ready
-        return max(now, self._looked_at + SOONEST_S) if ready else None
+        """When to be called, where another process has started or ended; else ``None``."""
+        return max(now, self._soonest) if self.others.have_moved() else None
 
     def step(self, own_name: str, now: float) -> float:
         """Look at all, where this process is one of the eldest. When to be called again."""
-        self._looked_at = now
+        began = time.monotonic()
+        try:
+            return self._step(own_name, now)
+        finally:
+            self._soonest = now + max(SOONEST_S, (time.monotonic() - began) / SHARE)
+
+    def _step(self, own_name: str, now: float) -> float:
         with self.where.opened(folder.FLIGHTS) as opened:
             names = folder.names(opened)
             elder = self._elder(opened, names, own_name)
             if elder is None or elder >= newcomers.LISTENERS:
-                self._newcomers.close(opened)
+                self.others.listen_no_more(opened)
                 self._let_go(names[: names.index(own_name)] if own_name in names else [])
                 return now + SELDOM_S
-            with contextlib.suppress(OSError):  # then they are seen at the next look
-                if self._newcomers.listen(opened, self.where, own_name):
-                    names = folder.names(opened)
-            self._most = MOST if elder < WATCHERS else MOST_OF_HEIR
-            self._meet_newcomers(opened, names)
+            if self.others.listen(opened, self.where, own_name):
+                names = folder.names(opened)
+            self.others.most = MOST if elder < WATCHERS else MOST_OF_HEIR
+            self.others.meet_newcomers(opened, names)
             if elder < WATCHERS:
                 self._watch(opened, names, own_name, now)
             else:
                 self._let_go(names)
                 for name in names:
                     if name != own_name and name not in folder.held:
-                        self._meet_living(opened, name)
+                        self.others.meet(opened, name)
         pending = any(not ended.is_said for ended in self._ended.values())
         return now + (min(EVERY_S, NOTES_S / 4) if pending else EVERY_S if self.watches else SELDOM_S)
 
@@ -148,8 +135,7 @@ class Watcher:
         if own_name not in names:
             return None
         elder = 0
-        for name in self._known.keys() - set(names):
-            del self._known[name]
+        self.others.forget_records_but(names)
         for name in names[: names.index(own_name)]:
             if name in self._ended or not self._is_here(opened, name):
                 continue
@@ -157,7 +143,7 @@ class Watcher:
                 descriptor = folder.take(opened, name)
                 if descriptor is None:
                     elder += 1
-                    self._meet_living(opened, name)  # who takes over knows how the watchers have ended
+                    self.others.meet(opened, name)  # who takes over knows how the watchers have ended
                 else:
                     folder.give_back(name, descriptor)
             if elder == newcomers.LISTENERS:
@@ -174,9 +160,9 @@ class Watcher:
             if name != own_name and name not in folder.held:
                 self._look(opened, name, now, unmet)
         for name in unmet:  # unless somebody takes it who knows more
-            if not self._others or now - self._unmet.setdefault(name, now) >= 2 * EVERY_S:
+            if not self.others.pidfds or now - self._unmet.setdefault(name, now) >= 2 * EVERY_S:
                 self._look(opened, name, now)
-        for gone in self._others.keys() - set(names):
+        for gone in self.others.pidfds.keys() - set(names):
             self._forget(gone)
         for gone in self._unmet.keys() - set(names):
             del self._unmet[gone]
@@ -192,9 +178,9 @@ class Watcher:
                 self._spoilt(opened, name)
             return  # the other watcher was faster, or nothing can be opened now
         if descriptor is None:
-            self._meet_living(opened, name)
+            self.others.meet(opened, name)
             return
-        if unmet is not None and self._others.get(name) is None:
+        if unmet is not None and not self.others.is_met(name):
             folder.give_back(name, descriptor)
             unmet.append(name)
             return
@@ -205,8 +191,8 @@ class Watcher:
             folder.give_back(name, descriptor)
             self._spoilt(opened, name)
             return
-        ended.became_another = self._runs(recorded) and self._is_another_program(recorded, name, now)
-        if recorded.flight.host != self._host or (self._runs(recorded) and not ended.became_another):
+        ended.became_another = self.others.runs(recorded) and self._is_another_program(recorded, name, now)
+        if recorded.flight.host != self._host or (self.others.runs(recorded) and not ended.became_another):
             # Of another machine with the same folder: the server asks for it. Or of one that has closed all its files.
             # Its time is the record's: what is written to a map in tmpfs leaves the time of the file as it was.
             old = abs(time.time() - recorded.flight.written_at.timestamp()) > _UNCLAIMED_S
@@ -218,68 +204,17 @@ class Watcher:
 
     def _is_another_program(self, recorded: layout.Recorded, name: str, now: float) -> bool:
         """Whether the process that runs under its pid has been without an agent for a while, as after ``os.execv``."""
-        if has_agent(recorded.flight.pid) and not self._has_successor(recorded, name):
+        if has_agent(recorded.flight.pid) and not self.others.has_successor(recorded, name):
             self._unmet.pop(name, None)
             return False
         return now - self._unmet.setdefault(name, now) >= NOTES_S
-
-    def _has_successor(self, recorded: layout.Recorded, name: str) -> bool:
-        """Whether the same process has a younger record: its agent is that of another program."""
-        return any(
-            other > name
-            and folder.pid_in(other) == recorded.flight.pid
-            and found is not None
-            and (found.ticks, found.pid_space) == (recorded.ticks, recorded.pid_space)
-            for other, found in self._known.items()
-        )
-
-    def _meet_living(self, opened: int, name: str) -> None:
-        if name not in self._others and len(self._others) < self._most:
-            self._others[name] = self._meet(opened, name)
-
-    def _meet_newcomers(self, opened: int, names: list[str]) -> None:
-        """Keep the pidfds of those that have just started, also of one that has ended since."""
-        self._fired.discard(self._newcomers.descriptor)
-        for name, descriptor in self._newcomers.arrived():
-            if descriptor < 0:
-                continue
-            if name not in names or name in folder.held or self._others.get(name) or len(self._others) >= self._most:
-                os.close(descriptor)
-            elif (other := self._meet(opened, name, descriptor)) is not None:
-                self._others[name] = other
-
-    def _runs(self, recorded: layout.Recorded) -> bool:
-        here = recorded.pid_space == self._space and recorded.ticks > 0
-        return here and started_ticks(recorded.flight.pid) == recorded.ticks
-
-    def _meet(self, opened: int, name: str, descriptor: int | None = None) -> OtherProcess | None:
-        """A pidfd of another process, if its pid means something here."""
-        recorded = self._of_living(opened, name)
-        if recorded is not None and recorded.pid_space == self._space and recorded.ticks:
-            with contextlib.suppress(OSError):
-                return OtherProcess(recorded.flight.pid, recorded.ticks, descriptor)
-        elif descriptor is not None:
-            os.close(descriptor)
-        return None
 
     def _is_here(self, opened: int, name: str) -> bool:
         """Whether the process runs on this machine: another one may share the folder."""
         if name in folder.held:
             return True
-        recorded = self._of_living(opened, name)
+        recorded = self.others.recorded(opened, name)
         return recorded is not None and recorded.flight.host == self._host
-
-    def _of_living(self, opened: int, name: str) -> layout.Recorded | None:
-        """What a file says that this process does not hold, read once."""
-        if name not in self._known:
-            self._known[name] = None
-            with contextlib.suppress(OSError, WireError):
-                descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=opened)
-                try:
-                    self._known[name] = layout.read(folder.content(descriptor))
-                finally:
-                    os.close(descriptor)
-        return self._known[name]
 
     def _collect(self, opened: int, name: str, ended: _Ended, now: float) -> None:
         if ended.is_said:
@@ -287,8 +222,7 @@ class Watcher:
         if not folder.is_still(ended.descriptor, ended.identity):
             folder.give_back(name, self._ended.pop(name).descriptor, ended.identity)  # the lock is gone: take it again
             return
-        other = self._others.get(name)
-        status = None if other is None else other.status()
+        status = self.others.status(name)
         if status is None and now - ended.since < NOTES_S and not ended.became_another:
             return
         try:
@@ -308,10 +242,7 @@ class Watcher:
         self._forget(name)
 
     def _forget(self, name: str) -> None:
-        other = self._others.pop(name, None)
-        if other is not None:
-            self._fired.discard(other.descriptor)
-            other.close()
+        self.others.forget(name)
         ended = self._ended.pop(name, None)
         if ended is not None:
             folder.give_back(name, ended.descriptor, ended.identity)
@@ -322,14 +253,13 @@ class Watcher:
         for name, ended in self._ended.items():
             folder.give_back(name, ended.descriptor, ended.identity)
         self._ended.clear()
-        for name in self._others.keys() - set(known):
-            self._forget(name)
+        self.others.forget_all_but(known)
         self._waiting.clear()
         self._unmet.clear()
 
     def close(self) -> None:
         """Give up all that is open, also what was inherited in a forked child."""
-        self._newcomers.close()
+        self.others.listen_no_more()
         self._let_go()
 
 

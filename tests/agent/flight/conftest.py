@@ -124,5 +124,5 @@ def death_of(watched: Watched, pid: int) -> Death:
 
 def has_met(watched: Watched, many: int = 1) -> None:
     """Wait until it holds pidfds of the others."""
-    others = watched.agent._flight._watcher._others
+    others = watched.agent._flight._watcher.others.pidfds
     until(lambda: len([other for other in others.values() if other is not None]) >= many)

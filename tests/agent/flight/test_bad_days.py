@@ -309,7 +309,7 @@ watcher.step(own.name, 0.0)
 os.closerange(3, 100)
 pairs = [socket.socketpair() for _ in range(4)]
 numbers = {{each.fileno() for pair in pairs for each in pair}}
-assert {{ended.descriptor, watcher._newcomers.descriptor}} <= numbers
+assert {{ended.descriptor, watcher.others._newcomers.descriptor}} <= numbers
 for now in (10.0, 20.0, 30.0):
     watcher.step(own.name, now)
 assert len(watcher.waiting) == 1

@@ -153,7 +153,7 @@ def test_who_takes_over_knows_how_both_watchers_ended(make_watched: Make, guest:
         from memwatch.agent.flight import watcher
         watcher.EVERY_S = watcher.SELDOM_S = 0.2
         running = start()
-        ready(lambda: len([other for other in running._flight._watcher._others.values() if other]) == 2)
+        ready(lambda: len([other for other in running._flight._watcher.others.pidfds.values() if other]) == 2)
         """
     ).ready()
     watched = make_watched(host="elsewhere")
