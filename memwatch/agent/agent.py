@@ -281,7 +281,7 @@ class Agent:
             with contextlib.suppress(Exception):
                 if self._reported:
                     self._say_goodbye(uplink)
-                else:  # nobody knows it: only an end by an error is worth a word
+                else:  # the server does not know it: only an end by an error is news
                     self._flight.has_left(self._ending)
             with contextlib.suppress(Exception):
                 uplink.close()

@@ -114,6 +114,8 @@ def test_an_agents_user_of_redis_6_can_do_all_but_leave_a_last_record(
     redis_server: RedisServer, prefix: str, client: redis.Redis
 ) -> None:
     """Redis 6.2 has no selectors and no rights for one direction. What it lacks harms nothing else."""
+    page = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
+    assert f"resetchannels -@all {AGENT_ACL_6.format(prefix='mw')}\n" in page
     assert not set("%()") & set(AGENT_ACL_6)
     rules = AGENT_ACL_6.format(prefix=prefix).split()
     client.execute_command("ACL", "SETUSER", f"six-{prefix}", "on", ">secret", "resetchannels", "-@all", *rules)

@@ -47,7 +47,7 @@ class Newcomers:
 
     @property
     def descriptor(self) -> int:
-        """It can be read when a process has started; ``-1``: nobody listens."""
+        """It can be read when a process has started; ``-1``: this one does not listen."""
         return -1 if self._socket is None else self._socket.fileno()
 
     def listen(self, opened: int, where: Folder, record: str) -> bool:
@@ -106,7 +106,7 @@ class Newcomers:
 
 
 def announce(opened: int, record: str) -> int:
-    """This process has started, and its record is there: tell those that listen. How many were told."""
+    """This process has started, and its record is there: tell those that listen; how many."""
     names = [name for name in folder.sockets(opened) if name != folder.socket_name(record)]
     if not names:
         return 0

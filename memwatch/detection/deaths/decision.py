@@ -172,7 +172,7 @@ def _by_its_time(facts: Facts) -> Found | None:
 
 
 def _by_a_stop_of_all(facts: Facts) -> Found | None:
-    """A deploy, whose last process had nobody left to see how it ended."""
+    """A deploy, of whose last process no other one saw how it ended."""
     return Found(STOPPED, certain=False) if facts.status is None and facts.stopped_with else None
 
 

@@ -78,7 +78,8 @@ def stopped_with(process: Process, flight: Flight | None, others: Iterable[Proce
     ]
     if any(other.ended_at is None for other in beside):
         return 0
-    return sum(other.end_reason in _STOPPED and last_word - _BEFORE <= other.ended_at <= until for other in beside)
+    stopped = [other.ended_at for other in beside if other.end_reason in _STOPPED and other.ended_at is not None]
+    return sum(last_word - _BEFORE <= ended_at <= until for ended_at in stopped)
 
 
 def kills_explained(hosts: Collection[str], now: datetime) -> dict[str, list[OomCounters]]:

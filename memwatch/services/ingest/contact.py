@@ -1,7 +1,7 @@
 """Whether silence says anything: not while the transport is away, nor just after it came back.
 
 Kept in a row of :class:`memwatch.models.Lease`, since any worker may be the next that looks: when the transport was
-last reached, and until when nobody is ended.
+last reached, and until when no process is ended.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from memwatch.models import Lease
 from memwatch.services.locking import CLOCKS_APART
 
 FRESH = timedelta(seconds=90)
-"""The transport was away, or nobody looked, where the last look is older. Beat has one taken every minute."""
+"""The transport was away, or no worker looked, where the last look is older. Beat has one taken every minute."""
 RETURN = timedelta(seconds=90)
 """So long agents may take until they have noticed that the transport is back: they try once a minute at least."""
 _NAME = "memwatch.transport"

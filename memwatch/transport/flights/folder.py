@@ -157,7 +157,7 @@ def content(descriptor: int) -> bytes:
 def _taken(folder: Folder, process_key: str) -> Iterator[tuple[int, str, int] | None]:
     """The open folder, name and descriptor of the record of a process that has ended."""
     nonce = process_key.rpartition(":")[2]
-    if not (folder.path / FLIGHTS).exists():  # nobody has made it
+    if not (folder.path / FLIGHTS).exists():  # no process has made it
         yield None
         return
     with folder.opened(FLIGHTS) as opened:

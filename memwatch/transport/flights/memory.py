@@ -1,6 +1,6 @@
 """Flight records in memory: a folder of one user's, or of a group's, in ``/dev/shm``.
 
-A store into a file on a disk can wait for the disk. In memory it never does, and nobody else may read there.
+A store into a file on a disk can wait for the disk. In memory it never does, and no other user may read there.
 """
 
 from __future__ import annotations
