@@ -20,8 +20,11 @@ from memwatch.agent.outbox import Outbox
 from memwatch.records.flight import Death
 from memwatch.transport.flights import folder
 from memwatch.transport.private_folder import Folder
+from tests.agent.conftest import Watched
+from tests.agent.flight.conftest import Guest, death_of
 from tests.agent.flight.test_deaths import tells_status
 from tests.transport.flights.files import WHO, data, write
+from tests.waiting import until
 
 Start = Callable[[int], "Started"]
 Watch = Callable[[str], Watcher]
@@ -263,3 +266,30 @@ def test_the_last_report_brings_the_ends_of_others() -> None:
 
     outbox = Outbox(write_down, buffer_size=5, parts=deque(), deaths=Ends())  # type: ignore[arg-type]
     assert outbox.goodbye() == b"('the end',)"
+
+
+def test_an_agent_is_known_from_its_start_and_its_end_is_noticed_at_once(
+    make_watched: Callable[..., Watched], guest: Callable[[str], Guest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long before anybody looks by himself."""
+    monkeypatch.setattr(watcher, "EVERY_S", 1000.0)
+    monkeypatch.setattr(watcher, "SELDOM_S", 1000.0)
+    watched = make_watched()
+    until(lambda: watched.agent._flight._watcher.watches)
+    victim = guest("start()\nready(reported=False)\n").ready()
+    victim.kill()
+    death = death_of(watched, victim.pid)
+    assert death.status == (-signal.SIGKILL if tells_status() else None)
+
+
+def test_who_watches_looks_once_more_before_it_leaves(
+    make_watched: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = make_watched()
+    desk = watched.agent._flight
+    until(lambda: desk._watcher.watches)
+    looked: list[str] = []
+    monkeypatch.setattr(desk._watcher, "step", lambda name, _now: looked.append(name))
+    name = desk._recorder.name
+    desk.begin_to_leave()
+    assert looked == [name]
