@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from memwatch.models import Lease
 from memwatch.services.locking import CLOCKS_APART
 
-FRESH = timedelta(seconds=90)
+FRESH = timedelta(seconds=150)
 """The transport was away, or no worker looked, where the last look is older. Beat has one taken every minute."""
 RETURN = timedelta(seconds=90)
 """So long agents may take until they have noticed that the transport is back: they try once a minute at least."""
@@ -27,7 +27,7 @@ def counts(now: datetime) -> bool:
     """The transport can be reached: whether it could be all the time, so that who is silent is silent by itself."""
     row = Lease.objects.filter(name=_NAME).first() or Lease(name=_NAME, expires_at=now, last_finished_at=now)
     last = row.last_finished_at
-    if last is None or now - last > FRESH:
+    if last is None or (now - last > FRESH and row.expires_at <= last):  # where looks are rare, one has waited already
         row.expires_at = now + RETURN
     elif row.expires_at > now + RETURN + CLOCKS_APART:  # the clock was set back
         row.expires_at = now

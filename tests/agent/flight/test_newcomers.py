@@ -151,14 +151,17 @@ def test_who_takes_over_knows_how_all_have_ended(start: Start, watch: Watch, whe
     path = write(where.path, data(who={**WHO, "host": "here"}), age=0, nonce="f" * 16)
     own = path.rename(path.with_name(folder.file_name(3 * 10**18, 4711, "f" * 16))).name
     folder.held.add(own)
+    younger = start(40)
     heir = watch(own)
     assert not heir.watches
-    younger = start(40)
-    for one in (younger, second, first):
+    youngest = start(50)
+    assert heir.woken(0.5)
+    heir.step(own, 0.5)
+    for one in (youngest, younger, second, first):
         one.kill()
-    assert heir.woken(1.0) == 1.0
+    assert heir.woken(2.0) == 2.0
     if tells_status():
-        assert [death.status for death in said(heir, own, 1.0)] == [-signal.SIGKILL] * 3
+        assert [death.status for death in said(heir, own, 2.0)] == [-signal.SIGKILL] * 4
     folder.held.discard(own)
 
 

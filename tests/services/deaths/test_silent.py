@@ -240,6 +240,21 @@ def test_who_was_silent_because_the_transport_was_away_has_not_ended(hub: Hub, l
     assert counted() == {"unknown": 1}
 
 
+def test_a_short_outage_that_a_worker_has_seen(hub: Hub) -> None:
+    """Of agents with a short interval it is as long as their lease."""
+    ingest(report(process(1), {0: snapshot()}, lease_s=35.0), now_s=30)
+    assert processes.end_stale(at(60), hub=hub) == 0
+    assert processes.end_stale(at(120), hub=Away()) == 0  # type: ignore[arg-type]
+    assert processes.end_stale(at(180), hub=hub) == 0
+    assert processes.end_stale(at(275), hub=hub) == 1
+
+
+def test_a_worker_that_looks_too_seldom_ends_processes_all_the_same(hub: Hub) -> None:
+    ingest(report(process(1), {0: snapshot()}), now_s=0)
+    ended = [processes.end_stale(at(looked_s), hub=hub) for looked_s in (10, 400, 800)]
+    assert ended == [0, 0, 1]
+
+
 def test_a_clock_that_was_set_back_keeps_nobody_alive(hub: Hub) -> None:
     ingest(report(process(1), {0: snapshot()}), now_s=0)
     Lease.objects.create(name="memwatch.transport", expires_at=at(100_000), last_finished_at=at(100_000))
