@@ -130,10 +130,34 @@ class FlamegraphOptions:
     )
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class TrimOptions:
+    """Options of a trim."""
+
+    max_pause_ms: float = _declared(
+        Option(
+            kind="number",
+            default=2000,
+            most=30_000,
+            help="Refuse if the call may take longer, in milliseconds: about 0.4 for each megabyte that malloc has "
+            "free. Threads that need memory wait for it.",
+        )
+    )
+    watch_minutes: int = _declared(
+        Option(
+            kind="whole",
+            default=5,
+            most=60,
+            help="Minutes for which memwatch follows resident memory afterwards, by the snapshots of the process.",
+        )
+    )
+
+
 _CLASSES: Mapping[str, type] = {
     "referrers": ReferrersOptions,
     "allocations": AllocationsOptions,
     "flamegraph": FlamegraphOptions,
+    "trim": TrimOptions,
 }
 
 
@@ -176,3 +200,8 @@ def allocations(given: Mapping[str, Any]) -> AllocationsOptions:
 def flamegraph(given: Mapping[str, Any]) -> FlamegraphOptions:
     """As :func:`read`."""
     return FlamegraphOptions(**read("flamegraph", given))
+
+
+def trim(given: Mapping[str, Any]) -> TrimOptions:
+    """As :func:`read`."""
+    return TrimOptions(**read("trim", given))

@@ -63,6 +63,10 @@ def _made(kind: str, given: Mapping[str, Any], host: Host) -> _Recording:
         from memwatch.diagnosis.heap_summary import HeapSummaryRecording  # noqa: PLC0415
 
         return HeapSummaryRecording(host)
+    if kind == "trim":
+        from memwatch.diagnosis.trim.recording import TrimRecording  # noqa: PLC0415
+
+        return TrimRecording(options.trim(given), host)
     raise Refused(f"there is no recording of kind {kind[:40]!r}: one of {', '.join(KINDS)}")
 
 

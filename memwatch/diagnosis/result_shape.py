@@ -15,8 +15,14 @@ import typing
 from typing import Any
 
 from memwatch.diagnosis.results import Allocations, HeapSummary, Referrers
+from memwatch.diagnosis.trim.result import Trim
 
-RESULTS: dict[str, type] = {"referrers": Referrers, "allocations": Allocations, "heap_summary": HeapSummary}
+RESULTS: dict[str, type] = {
+    "referrers": Referrers,
+    "allocations": Allocations,
+    "heap_summary": HeapSummary,
+    "trim": Trim,
+}
 """By kind of recording."""
 MAX_TEXT = 2_000
 MAX_ENTRIES = 5_000
@@ -45,6 +51,8 @@ def _default(field: dataclasses.Field[Any], hint: Any) -> Any:
     """The default of a field that an older agent does not send."""
     if field.default is not dataclasses.MISSING:
         return list(field.default) if isinstance(field.default, tuple) else field.default
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         return None
     return [] if typing.get_origin(hint) is tuple else hint()

@@ -82,9 +82,10 @@ def parse_pymalloc(text: bytes) -> tuple[int, int] | None:
 class Allocators:
     """Asks both allocators. Made once; :meth:`read` never raises."""
 
-    def __init__(self, library: ctypes.PyDLL | None = None) -> None:
+    def __init__(self, library: ctypes.PyDLL | None = None, *, malloc: bool = True) -> None:
+        """``malloc``: whether malloc is asked too, which takes time where it has many free pieces."""
         self._library = _open() if library is None else library
-        self._mallinfo2 = None if self._library is None else _find_mallinfo2(self._library)
+        self._mallinfo2 = _find_mallinfo2(self._library) if malloc and self._library is not None else None
         self._has_stream = self._library is not None and _prepare_stream(self._library)
         self._told: tuple[float, int] | None = None
         """Bytes of a block on average and bytes of arenas, when pymalloc last reported them."""

@@ -9,10 +9,12 @@ import os
 import platform
 import re
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from memwatch import __version__
+from memwatch.sampling.allocator_settings import allocator_settings
 from memwatch.sampling.isolation import psutil
 from memwatch.sampling.procmem import read_bytes
 from memwatch.sampling.program import guess_program, guess_service, worker_name
@@ -51,6 +53,8 @@ class ProcessInfo:
     """How it was made: ``fork``, ``forkserver`` or ``spawn``; empty for a program that was started by itself."""
     frozen_objects: int | None = None
     """Objects that ``gc.freeze()`` has set apart, when the process was first described."""
+    allocator_settings: Mapping[str, str] | None = None
+    """Variables of its environment that the allocators read; ``None`` where its agent does not say."""
 
     @property
     def key(self) -> str:
@@ -94,6 +98,7 @@ def describe_process(
         cpu_budget_percent=cpu_budget_percent,
         start_method=start_method(),
         frozen_objects=_frozen_objects(os.getpid()),
+        allocator_settings=allocator_settings(),
     )
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from memwatch.records.json_record import parse_time
+from memwatch.sampling.allocator_settings import MOST_SETTINGS, MOST_TEXT, is_setting
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
 from memwatch.sampling.type_names import MAX_NAME, clean
 from memwatch.transport import strict_json
@@ -187,7 +188,19 @@ def process(value: object) -> ProcessInfo:
         cpu_budget_percent=None if budget is None else number("cpu_budget_percent", budget, high=100),
         start_method=text("start_method", found.get("start_method"), limit=20, default=""),
         frozen_objects=None if frozen is None else whole("frozen_objects", frozen),
+        allocator_settings=_allocator_settings(found.get("allocator_settings")),
     )
+
+
+def _allocator_settings(value: object) -> dict[str, str] | None:
+    """Those that this version knows; any other is left out."""
+    if value is None:
+        return None
+    found = mapping("allocator_settings", value)
+    if len(found) > MOST_SETTINGS:
+        raise WireError("malformed", f"allocator_settings: an object of at most {MOST_SETTINGS} is wanted")
+    texts = {name: text("allocator_settings", each, limit=MOST_TEXT + 1) for name, each in found.items()}
+    return {name: each for name, each in texts.items() if is_setting(name, each)}
 
 
 def outside(value: object) -> OutsideProcess:
