@@ -71,8 +71,8 @@ NATIVE = Pattern(
         gettext_lazy("Record a flame graph with native frames: it names the library that allocates."),
         gettext_lazy("Check the extension modules named in the evidence: does the version in use have a known leak?"),
         gettext_lazy(
-            "Does RSS fall with MALLOC_ARENA_MAX=2 or with jemalloc? Then the memory is "
-            "fragmented, and there is no leak."
+            "Check the allocator: does the process return memory when it is asked? Then malloc kept it, there is no "
+            "leak, and the check names the setting that helps."
         ),
     ),
 )

@@ -112,6 +112,12 @@ class Process(models.Model):
     frozen_objects = models.PositiveBigIntegerField(
         _("frozen objects"), null=True, blank=True, help_text=_("Set apart by gc.freeze() before it was forked.")
     )
+    allocator_settings = models.JSONField(
+        _("allocator settings"),
+        null=True,
+        blank=True,
+        help_text=_("Variables of its environment that the allocators read; null if its agent does not say."),
+    )
     outside = models.BooleanField(
         _("seen from outside"), default=False, help_text=_("It has no agent; its oldest child process reports its RSS.")
     )

@@ -22,6 +22,7 @@ class RecordingKind(models.TextChoices):
     ALLOCATIONS = "allocations", _("allocation sites")
     FLAMEGRAPH = "flamegraph", _("flame graph")
     HEAP_SUMMARY = "heap_summary", _("heap summary")
+    TRIM = "trim", _("allocator check")
 
 
 class FlameGraphMode(models.TextChoices):
@@ -196,6 +197,7 @@ class Recording(models.Model):
         permissions = (
             ("record_process", _("Can record processes and download recordings")),
             ("record_values", _("Can have values of objects recorded, and see them")),
+            ("trim_memory", _("Can make processes return free memory")),
         )
         constraints = (
             models.UniqueConstraint(

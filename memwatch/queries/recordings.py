@@ -9,7 +9,9 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from memwatch.diagnosis.structure import evidence as heap_evidence
+from memwatch.diagnosis.trim.verdict import Advice
 from memwatch.models import Command, Leak, Recording, RecordingKind
+from memwatch.queries import trims
 
 ARROW = " → "
 MOST_OTHERS = 4
@@ -39,6 +41,8 @@ class Conclusion:
     """``file:line in function``."""
     code: str = ""
     """The line."""
+    advice: tuple[Advice, ...] = ()
+    """What to set or do, where an allocator check says so."""
     called_from: str = ""
     """Where that is a library's: the nearest line of the program's own that leads there, ``file:line in function``."""
     caller_code: str = ""
@@ -49,6 +53,7 @@ def conclude(recordings: Iterable[Recording], container: str = "") -> Conclusion
     """Of recordings that belong together. ``container`` is the one that the leak's evidence names, if it does."""
     held: dict[str, Any] = {}
     allocated: dict[str, Any] = {}
+    checked: dict[str, Any] = {}
     for recording in recordings:
         result = recording.result
         if not isinstance(result, Mapping):
@@ -60,7 +65,9 @@ def conclude(recordings: Iterable[Recording], container: str = "") -> Conclusion
         elif recording.kind == RecordingKind.ALLOCATIONS and (site := site_of(result)):
             allocated = {name: str(site.get(name) or "") for name in ("code", "called_from", "caller_code")}
             allocated["allocated_at"] = place(site)
-    return Conclusion(**held, **allocated)
+        elif recording.kind == RecordingKind.TRIM and (found := trims.verdict_of(recording)):
+            checked = {"finding": found.sentence, "advice": found.advice}
+    return Conclusion(**{**checked, **held, **allocated})
 
 
 def holder_of(result: Mapping[str, Any]) -> dict[str, Any]:

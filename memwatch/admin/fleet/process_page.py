@@ -18,7 +18,7 @@ from memwatch.admin import charts, formats, panels, time_ranges
 from memwatch.admin.deaths import charts as death_charts
 from memwatch.admin.deaths import section
 from memwatch.admin.deaths.evidence import Evidence
-from memwatch.admin.fleet import container, slots
+from memwatch.admin.fleet import allocator, container, slots
 from memwatch.admin.leaks import tables
 from memwatch.admin.process_tables import process_state
 from memwatch.models import Baseline, Leak, Process, Snapshot
@@ -72,6 +72,7 @@ def context(process: Process, query: Mapping[str, str], now: datetime) -> dict[s
         "containers": panels.container_table(figures.big_containers if figures else None),
         "memory_lines": panels.memory_lines(figures) if figures else [],
         "object_lines": [*panels.object_lines(figures), _census_line(process)] if figures else [],
+        "allocator": allocator.panel(process, figures, now),
         "container": container.panel(container_of(process, now=now), now),
         "identity": _identity(process, now),
         "neighbours": slots.neighbours(process, now),

@@ -107,7 +107,8 @@ def _heap(points: Sequence[Point]) -> Step:
             Line(label=_("Small blocks (pymalloc)"), value=formats.signed_megabytes(small), hint=_("up to 512 bytes")),
             Line(label=_("The rest (malloc)"), value=formats.signed_megabytes(heap - small)),
         ]
-    return Step(key="heap", title=title, answer=answer % words, lines=lines)
+    check = ("trim",) if rss >= STILL_MB and heap / rss < MOST else ()
+    return Step(key="heap", title=title, answer=answer % words, lines=lines, by_recording=check)
 
 
 def _types(leak: Leak, figures: MemorySnapshot | None) -> Step:

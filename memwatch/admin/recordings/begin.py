@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from memwatch.admin import formats
 from memwatch.admin.guard import GuardedAdmin
 from memwatch.admin.recordings.forms import CAUSE, OFFERS, RecordForm
-from memwatch.models import Leak, Process, Recording
+from memwatch.models import Leak, Process, Recording, RecordingKind
 from memwatch.queries.leaks import leaks_by_id
 from memwatch.queries.processes.lookup import processes_by_id
 from memwatch.queries.row_ids import is_id
@@ -33,6 +34,8 @@ def page(admin: GuardedAdmin, request: HttpRequest) -> HttpResponse:
     offer = OFFERS.get(given.get("kind") or (CAUSE if leak is not None else ""))
     if offer is None or subject is None:
         return _nothing_to_record(request, given, subject)
+    if offer.kind == RecordingKind.TRIM and not requests.may_trim(request.user):
+        raise PermissionDenied
     back = subject.get_absolute_url()
     confirmed = request.method == "POST" and "confirmed" in request.POST
     form = RecordForm(

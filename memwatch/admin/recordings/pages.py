@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 
 from memwatch.admin import formats
 from memwatch.admin.panels import Cell, Line, Table, contents, figure
+from memwatch.admin.recordings import trim
 from memwatch.admin.work import page as work_page
 from memwatch.models import Recording, RecordingKind, WorkName
 from memwatch.queries.leak_work import made_in
@@ -23,6 +24,8 @@ MOST_SUSPECTS = 15
 
 def context(recording: Recording, result: Mapping[str, Any] | None) -> dict[str, Any]:
     """What the page of one recording shows of its result."""
+    if recording.kind == RecordingKind.TRIM and result is not None:
+        return {**trim.context(recording, result), "notes": []}
     reader = _READERS.get(recording.kind)
     shown = reader(result) if reader is not None and result is not None else {}
     return {"result": shown, "notes": [str(note) for note in (result or {}).get("notes") or []][:MOST_ROWS]}
@@ -31,7 +34,7 @@ def context(recording: Recording, result: Mapping[str, Any] | None) -> dict[str,
 def conclusion(group: list[Recording]) -> list[Line]:
     """The sentences that a group of recordings comes down to."""
     found = conclude(group, container_of(group[0].leak) if group else "")
-    lines = [Line(label=_("Finding"), value=found.finding)] if found.finding else []
+    lines = [Line(label=_("Finding"), value=formats.with_names(found.finding))] if found.finding else []
     if found.your_code:
         label = _("Most likely your code") if found.sure else _("Perhaps your code")
         value = f"{found.your_code}, {found.attribute}" if found.attribute else found.your_code

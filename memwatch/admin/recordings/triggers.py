@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.contrib import admin
@@ -15,7 +15,7 @@ from memwatch.admin import columns, formats
 from memwatch.admin.base import ListedAdmin
 from memwatch.models import Alert, RecordingKind, Trigger
 from memwatch.queries.processes.lookup import processes_by_id, services_by_id
-from memwatch.services.recordings import triggers
+from memwatch.services.recordings import requests, triggers
 
 if TYPE_CHECKING:
     TriggerModelForm = forms.ModelForm[Trigger]
@@ -39,6 +39,9 @@ class TriggerForm(TriggerModelForm):
         ),
     )
 
+    may_trim = False
+    """Whether the user may have processes return memory."""
+
     class Meta:
         model = Trigger
         fields = (
@@ -49,6 +52,10 @@ class TriggerForm(TriggerModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial["and_then"] = list(filter(None, self.instance.and_then.split(",")))
+        if not self.may_trim and RecordingKind.TRIM not in self.instance.kinds:
+            for name in ("kind", "and_then"):
+                field = cast("forms.ChoiceField", self.fields[name])
+                field.choices = [each for each in RecordingKind.choices if each[0] != RecordingKind.TRIM]
 
     def clean_and_then(self) -> str:
         """As the row keeps it; what is recorded first is not recorded twice."""
@@ -119,6 +126,11 @@ class TriggerAdmin(ListedAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.for_viewers(self.rehearsal_view)
         return [path("<int:pk>/rehearsal/", view, name="memwatch_trigger_rehearsal"), *super().get_urls()]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        form.may_trim = requests.may_trim(request.user)
+        return form
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("services")

@@ -60,6 +60,13 @@ class ProcessSerializer(serializers.Serializer[ProcessFigures]):
         allow_null=True,
         help_text="Objects that gc.freeze() has set apart; null if its agent does not report it",
     )
+    allocator_settings = serializers.DictField(
+        source="process.allocator_settings",
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="Variables of its environment that the allocators read, e.g. MALLOC_ARENA_MAX; LD_PRELOAD without "
+        "folders. Null if its agent does not report them",
+    )
     outside = serializers.BooleanField(source="process.outside", help_text="It has no agent; its child reports it")
     started_at = Time(source="process.started_at")
     first_seen_at = Time(source="process.first_seen_at")

@@ -46,10 +46,24 @@ class RecordingSerializer(serializers.Serializer[Recording]):
     finished_at = Time(allow_null=True)
 
 
+class AdviceSerializer(serializers.Serializer[Any]):
+    """What an allocator check advises."""
+
+    setting = serializers.CharField(
+        help_text="Variable for the environment of the process with its value, e.g. MALLOC_ARENA_MAX=2; empty if none"
+    )
+    text = serializers.CharField()
+    gain_mb = serializers.FloatField(
+        allow_null=True, help_text="How much of the returned memory it concerns at most; null if not known"
+    )
+
+
 class ConclusionSerializer(serializers.Serializer[Any]):
     """The result of recordings that belong together; a field is empty if they do not show it."""
 
-    finding = serializers.CharField(help_text="What the heap shows: garbage, or a cache with an upper limit")
+    finding = serializers.CharField(
+        help_text="What the heap shows: garbage, or a cache with an upper limit. Of kind trim: what the allocator kept"
+    )
     held_by = serializers.CharField(help_text="References from a name to the objects")
     sure = serializers.BooleanField(
         allow_null=True,
@@ -64,13 +78,18 @@ class ConclusionSerializer(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="Source of that line")
     called_from = serializers.CharField(help_text="If that line is in a library: the program's own line that called it")
     caller_code = serializers.CharField(help_text="Source of that line")
+    advice = AdviceSerializer(many=True, help_text="Of kind trim, the most useful first")
 
 
 class RecordingDetailSerializer(RecordingSerializer):
     """A recording with its result."""
 
     result = serializers.DictField(
-        allow_null=True, help_text="Null while there is none, and for captures, which you download"
+        allow_null=True,
+        help_text="Null while there is none, and for captures, which you download. Of kind trim, in MB: rss_before_mb, "
+        "rss_after_mb, uss_before_mb, uss_after_mb, malloc_system_mb, malloc_free_mb, malloc_pages_mb (free in whole "
+        "pages), pymalloc_system_mb, pymalloc_used_mb; pause_ms; arenas, each with number, system_mb, free_mb; "
+        "regrowth, each with seconds, rss_mb; watched_s, null while it is followed; trimmed and, if false, reason",
     )
     followed_by = serializers.ListField(
         child=serializers.IntegerField(), help_text="Ids of the recordings that follow this one"

@@ -24,6 +24,7 @@ from memwatch.api.serializers.recordings import RecordingDetailSerializer, Recor
 from memwatch.api.views.fleet import NUMBER
 from memwatch.models import Recording, RecordingKind
 from memwatch.queries import recordings as asked
+from memwatch.queries import trims
 from memwatch.queries.recordings import conclude
 from memwatch.queries.row_ids import is_id
 from memwatch.services.recordings import flamegraphs, requests, storage, triggers
@@ -45,7 +46,7 @@ _REFUSED = OpenApiResponse(
 
 @documented_view(list=documented(summary="Recordings, the newest first", responses=RecordingSerializer(many=True)))
 class RecordingView(ReadView):
-    """Diagnoses on demand: what refers to a type, where it is allocated, flame graphs, heap summaries."""
+    """Diagnoses on demand: what refers to a type, where it is allocated, flame graphs, heaps, allocator checks."""
 
     view_permission = "memwatch.view_recording"
     action_permissions = MappingProxyType(dict.fromkeys(("create", "cancel", "download"), ("memwatch.record_process",)))
@@ -76,6 +77,11 @@ class RecordingView(ReadView):
         parameters=[_LOCATION],
         examples=[
             OpenApiExample("The cause of a leak", value={"leak": 17}, request_only=True),
+            OpenApiExample(
+                "Is it the allocator? Needs the permission trim_memory too",
+                value={"process": 4, "kind": "trim", "options": {"watch_minutes": 5}},
+                request_only=True,
+            ),
             OpenApiExample(
                 "Where a process allocates",
                 value={"process": 4, "kind": "allocations", "options": {"duration_s": 30, "frames": 5}},
@@ -166,7 +172,7 @@ class RecordingView(ReadView):
 
     def _detail(self, recording: Recording) -> Response:
         group = asked.group_of(recording)
-        result = _result(recording)
+        result = _followed(recording, _result(recording))
         values = RecordingSerializer(recording).data
         allowed = requests.may_see_values(self.request.user)
         values["result"] = result if allowed else asked.without_values(result)
@@ -184,6 +190,10 @@ def _begin(given: dict[str, Any], user: Any) -> Recording:
     if leak is not None:
         return triggers.record(leak, kind, by=user, process=process, options=options, wait_s=wait_s)
     return requests.request(process, kind, by=user, options=options, wait_s=wait_s)
+
+
+def _followed(recording: Recording, result: dict[str, Any] | None) -> dict[str, Any] | None:
+    return trims.followed(recording, result) if result and recording.kind == RecordingKind.TRIM else result
 
 
 def _result(recording: Recording) -> dict[str, Any] | None:

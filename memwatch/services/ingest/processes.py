@@ -70,6 +70,7 @@ class Sighting:
                 "cpu_budget_percent": info.cpu_budget_percent,
                 "start_method": info.start_method,
                 "frozen_objects": info.frozen_objects,
+                "allocator_settings": None if info.allocator_settings is None else dict(info.allocator_settings),
             },
         )
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from memwatch.models import Command, Recording, RecordingKind
 from memwatch.services import ActionRefused, commands
 from memwatch.services.locking import writing
-from memwatch.services.recordings import requests, results, triggers
+from memwatch.services.recordings import regrowth, requests, results, triggers
 from memwatch.services.recordings.options import fitting
 from memwatch.services.recordings.results import close, settle
 from memwatch.transport import Hub
@@ -33,6 +33,7 @@ class UpkeepResult:
 def keep_up(now: datetime | None = None, *, hub: Hub | None = None) -> UpkeepResult:
     """Put together what has arrived, end what will never, ask for what comes next. Cheap where nothing is under way."""
     now = now or timezone.now()
+    regrowth.settle(now)
     if not Recording.objects.filter(Q(state__in=Recording.PENDING) | ~Q(and_then="")).exists():
         return UpkeepResult()
     given_up = _give_up(now, hub)  # first: nothing that arrives may keep another recording from its end

@@ -12,7 +12,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from memwatch.conf import get_settings
-from memwatch.models import Command, Leak, Process, Recording, Trigger
+from memwatch.models import Command, Leak, Process, Recording, RecordingKind, Trigger
 from memwatch.services import ActionRefused, audit, commands
 from memwatch.services.locking import writing
 from memwatch.services.recordings import options as recording_options
@@ -52,6 +52,8 @@ def request(
         raise ActionRefused("values of objects are shown to a user who asks, never to a trigger: leave `values` out")
     if wanted.get("values") and not may_see_values(by):
         raise PermissionDenied("values of objects want the permission memwatch.record_values: ask without `values`")
+    if kind == RecordingKind.TRIM and by is not None and not may_trim(by):
+        raise PermissionDenied("an allocator check wants the permission memwatch.trim_memory")
     if reason := recording_options.refusal(process, kind):
         raise ActionRefused(reason)
     duration_s = recording_options.takes_s(kind, wanted)
@@ -78,6 +80,11 @@ def request(
 def may_see_values(user: Any) -> bool:
     """Whether this user may have values of objects recorded, and see those that were."""
     return bool(user is not None and user.has_perm("memwatch.record_values"))
+
+
+def may_trim(user: Any) -> bool:
+    """Whether this user may have a process return its free memory, which holds up its threads for a moment."""
+    return bool(user is not None and user.has_perm("memwatch.trim_memory"))
 
 
 def downloaded(recording: Recording, form: str, *, by: Any) -> None:

@@ -1,0 +1,90 @@
+"""The allocators on the page of a process: what they hold, how they are set, and what a setting changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from memwatch.admin import formats
+from memwatch.detection.allocator_change import in_words
+from memwatch.models import Process
+from memwatch.queries import allocator, trims
+from memwatch.records import MemorySnapshot
+
+KEPT_MB, KEPT_PERCENT = 64.0, 25.0
+"""So much free memory, and such a share of what was taken, is worth a check."""
+
+
+def panel(process: Process, figures: MemorySnapshot | None, now: datetime) -> Mapping[str, Any] | None:
+    """What the template shows; ``None`` for a process without an agent."""
+    if process.outside:
+        return None
+    check = allocator.last_check(process)
+    verdict = trims.verdict_of(check) if check is not None else None
+    return {
+        "kept": kept(figures) if process.is_alive else "",
+        "change": change_text(process),
+        "settings": settings_text(process.allocator_settings),
+        "verdict": formats.with_names(verdict.sentence) if verdict else "",
+        "check": formats.link_to(check, _("Allocator check")) if check is not None else "",
+        "checked": formats.when(check.requested_at, now) if check is not None else "",
+        "of_other": check is not None and check.process_id != process.pk,
+    }
+
+
+def kept(figures: MemorySnapshot | None) -> str:
+    """A sentence where the allocators keep much that is free; else empty."""
+    if figures is None or figures.heap_committed_mb is None or figures.heap_used_mb is None:
+        return ""
+    free = figures.heap_committed_mb - figures.heap_used_mb
+    if free < KEPT_MB or (figures.fragmentation_percent or 0.0) < KEPT_PERCENT:
+        return ""
+    words = {"free": formats.megabytes(free), "all": formats.megabytes(figures.heap_committed_mb)}
+    return (
+        _(
+            "The allocators hold %(all)s, of which %(free)s is free. That is not a leak: they keep it for later. "
+            "An allocator check shows whether they can return it, and which setting would make them."
+        )
+        % words
+    )
+
+
+def settings_text(settings: Any) -> str:
+    """The variables with their values."""
+    if not isinstance(settings, dict):
+        return formats.NOT_MEASURED
+    return in_words(settings) or _("defaults")
+
+
+def change_text(process: Process) -> str | SafeString:
+    """What the settings of now have changed; empty where that cannot be said."""
+    found = allocator.change_of(process)
+    if found is None:
+        return ""
+    words = {
+        "with": in_words(found.settings) or _("the defaults"),
+        "before": in_words(found.before) or _("the defaults"),
+        "since": formats.exact(found.since),
+        "age": formats.duration(found.age_s),
+        "now_mb": formats.megabytes(found.with_mb),
+        "then_mb": formats.megabytes(found.without_mb),
+        "now_lives": _lives(found.with_lives),
+        "then_lives": _lives(found.without_lives),
+        "change": formats.signed_megabytes(found.with_mb - found.without_mb),
+    }
+    return (
+        _(
+            "With %(with)s since %(since)s: %(now_mb)s RSS at an age of %(age)s (%(now_lives)s). Before, with "
+            "%(before)s: %(then_mb)s (%(then_lives)s). Difference: %(change)s."
+        )
+        % words
+    )
+
+
+def _lives(number: int) -> str:
+    return ngettext("%d process", "median of %d processes", number) % number
