@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from benchmarks.guest.host import Host
+from benchmarks.guest.host import GTHREAD, Host
 from memwatch.transport import open_hub
 from memwatch.transport.wire import Command, Report
 
@@ -22,8 +23,8 @@ LONGEST_S = 120.0
 class RecordedHost(Host):
     """One gunicorn with one worker, watched."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, "on", interval_s=60)
+    def __init__(self, folder: Path, *, worker: Sequence[str] = GTHREAD) -> None:
+        super().__init__(folder, "on", interval_s=60, worker=worker)
         (self._worker,) = psutil.Process(self._process.pid).children()
         self._hub = open_hub(f"local://{folder}/transport")
         self._key = ""

@@ -91,7 +91,7 @@ def verdict(result: Mapping[str, Any]) -> TrimVerdict:
         )
     if found.is_much:
         return _peak(found) or _returned(found)
-    said = f"The process returned {size(found.returned)} of {size(found.before)}"
+    said = f"The process returned {both(found.returned, found.before)}"
     return _pinned(found, said) or _pieces(found, said) or _in_use(said)
 
 
