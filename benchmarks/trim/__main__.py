@@ -42,12 +42,10 @@ def compared(kind: str, megabytes: float, seed: int) -> bool:
     before, after, stopped_ms = by_gdb(kind, megabytes, seed)
     ours, theirs = found["rss_before_mb"] - found["rss_after_mb"], before - after
     said = verdict(found)
-    print(
-        f"   {kind:<11} returned {ours:7.1f} of {found['rss_before_mb']:7.1f} MB, "
-        f"by gdb {theirs:7.1f} of {before:7.1f}; call {found['pause_ms']:6.1f} ms, another thread held up {found['held_ms']:6.1f} ms (by gdb "
-        f"{stopped_ms:7.1f}); {found['arenas_in_all']} arenas\n      {said.sentence}",
-        flush=True,
-    )
+    size = f"{ours:7.1f} of {found['rss_before_mb']:7.1f} MB, by gdb {theirs:7.1f} of {before:7.1f}"
+    held = f"another thread held up {found['held_ms']:6.1f} ms, by gdb {stopped_ms:7.1f}"
+    print(f"   {kind:<11} returned {size}; call {found['pause_ms']:6.1f} ms, {held}; {found['arenas_in_all']} arenas")
+    print(f"      {said.sentence}", flush=True)
     agree = abs(ours - theirs) <= max(LEAST_MB, SHARE * theirs)
     return agree and said.kind == KINDS[kind] and found["held_ms"] <= found["pause_ms"] + SLACK_MS
 

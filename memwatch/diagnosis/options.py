@@ -139,8 +139,8 @@ class TrimOptions:
             kind="number",
             default=2000,
             most=30_000,
-            help="Refuse if the call may take longer, in milliseconds: about 0.4 for each megabyte that malloc has "
-            "free. Threads that need memory wait for it.",
+            help="Refuse if the call may take longer, in milliseconds: at most 0.7 for each megabyte that malloc "
+            "has free. Threads that need memory wait for it.",
         )
     )
     watch_minutes: int = _declared(

@@ -217,3 +217,17 @@ def test_what_a_copy_of_the_process_takes_is_no_growth_of_the_program() -> None:
     desk.close()
     assert desk.discount(snapshot) is snapshot
     assert copies() == []
+
+
+def test_an_allocator_check_comes_with_its_figures_and_ends_no_other(make_watched: MakeWatched) -> None:
+    watched = make_watched(snapshot_interval=60.0).listens()
+    running = start(watched, "allocations", duration_s=300)
+    watched.wait(lambda _: tracemalloc.is_tracing(), within_s=30)
+    refused = ask(watched, "record", recording=secrets.token_hex(8), kind="trim", options={})
+    assert (refused.state, refused.detail[:30]) == ("refused", "busy: already recording " + running[:6])
+    assert ask(watched, "cancel_recording", recording=running).state == "done"
+    outcome(watched, running)
+    checked = start(watched, "trim", watch_minutes=1)
+    result = json.loads(join(outcome(watched, checked)) or b"")
+    assert result["rss_before_mb"] > 10
+    assert result["trimmed"] is not bool(result["reason"])

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 from rest_framework.test import APIClient
 
 from memwatch.models import Process, Recording
+from memwatch.permissions import OPERATORS
 from memwatch.services.recordings import progress
 from memwatch.transport.recordings import MEMRAY
 from tests.api.conftest import Fleet
@@ -57,6 +58,7 @@ def test_from_a_leak_one_call_leads_to_who_holds_it_and_which_line_allocates_it(
         "code": "QUOTES[request_id] = PriceQuote(basket)",
         "called_from": "",
         "caller_code": "",
+        "advice": [],
     }
     assert operator.get(f"{URL}{second}/").json()["conclusion"] == told["conclusion"]
     assert told["measured"]["longest_pause_ms"] == 8.0
@@ -69,6 +71,7 @@ def test_from_a_leak_one_call_leads_to_who_holds_it_and_which_line_allocates_it(
         ("allocations", {"duration_s": 10, "frames": 5}),
         ("flamegraph", {"mode": "peak", "native_traces": True}),
         ("heap_summary", {}),
+        ("trim", {"watch_minutes": 3, "max_pause_ms": 500}),
     ],
 )
 def test_every_kind_can_be_asked_for(operator: APIClient, fleet: Fleet, kind: str, options: dict[str, Any]) -> None:
@@ -156,6 +159,24 @@ def test_who_may_not_record_may_look_but_sees_no_values_and_downloads_nothing(
     for path in (f"{recording.pk}/download/", f"{recording.pk}/cancel/"):
         assert (viewer.post if "cancel" in path else viewer.get)(f"{URL}{path}").status_code == 403
     assert operator.get(f"{URL}{recording.pk}/cancel/").status_code == 405
+
+
+def test_an_allocator_check_wants_a_permission_of_its_own(operator: APIClient, fleet: Fleet) -> None:
+    narrowed = Group.objects.get(name=OPERATORS)
+    narrowed.permissions.remove(Permission.objects.get(codename="trim_memory"))
+    refused = post(operator, process=fleet.web.pk, kind="trim")
+    assert (refused.status_code, Recording.objects.count()) == (403, 0)
+    assert "memwatch.trim_memory" in refused.json()["detail"]
+    narrowed.permissions.add(Permission.objects.get(codename="trim_memory"))
+    assert post(operator, process=fleet.web.pk, kind="trim").status_code == 202
+
+
+def test_a_check_says_what_was_returned_and_what_to_set(viewer: APIClient, fleet: Fleet) -> None:
+    found = viewer.get(f"{URL}{store_recording(fleet.web, 'trim').pk}/").json()
+    assert found["conclusion"]["finding"].startswith("The process returned 1.3 of 2.1 GB")
+    assert found["conclusion"]["advice"][0]["setting"] == "MALLOC_ARENA_MAX=2"
+    assert found["conclusion"]["advice"][0]["gain_mb"] == pytest.approx(1034, abs=1)
+    assert (found["result"]["watched_s"], len(found["result"]["arenas"])) == (None, 9)
 
 
 def test_values_want_a_permission_that_no_group_has(operator: APIClient, fleet: Fleet) -> None:

@@ -49,7 +49,18 @@ HEAP_SUMMARY: dict[str, Any] = {
     "garbage": 0, "threads": ["MainThread"],
     "suspects": [{"name": "handlers of logger shop", "count": 12, "advice": "add handlers once"}], "notes": [],
 }  # fmt: skip
-RESULTS = {"referrers": REFERRERS, "allocations": ALLOCATIONS, "heap_summary": HEAP_SUMMARY}
+TRIM: dict[str, Any] = {
+    "at": 1_000_000.0, "trimmed": True, "malloc": "glibc 2.36", "pause_ms": 412.5, "threads": 11,
+    "rss_before_mb": 2150.0, "rss_after_mb": 820.0, "uss_before_mb": 2100.0, "uss_after_mb": 770.0,
+    "malloc_system_mb": 1900.0, "malloc_free_mb": 1500.0, "malloc_pages_mb": 1400.0, "malloc_mapped_mb": 10.0,
+    "pymalloc_system_mb": 120.0, "pymalloc_used_mb": 100.0, "arenas_in_all": 9, "settings": {},
+    "arenas": [
+        {"number": number, "system_mb": 200.0, "free_mb": 160.0, "pages_mb": 150.0, "large_mb": 2.0, "top_mb": 1.0,
+         "pieces": 20_000}
+        for number in range(9)
+    ],
+}  # fmt: skip
+RESULTS = {"referrers": REFERRERS, "allocations": ALLOCATIONS, "heap_summary": HEAP_SUMMARY, "trim": TRIM}
 
 
 def arrive(process: Process, recording: Recording, outcome: bytes, content_type: str = JSON) -> Recording:

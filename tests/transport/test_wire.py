@@ -67,6 +67,7 @@ def full_report() -> Report:
             host="web1", pid=1, started_at=NOW, nonce="n", service="web", program="p", command_line="c", parent_pid=0,
             release="r", python="3.11", agent="0.1", extension_modules=("numpy", "lxml"),
             census_method="native walk", cpu_budget_percent=0.5,
+            allocator_settings={"MALLOC_ARENA_MAX": "2", "LD_PRELOAD": "libjemalloc.so.2"},
         ),
         snapshots=((0, figures), (7, snapshot())),
         answers=(Answer(command="c", state="done", detail="d", snapshot_seq=7), Answer(command="c", state="failed")),
@@ -173,6 +174,13 @@ def test_figures_that_json_cannot_say_are_left_out(odd: float) -> None:
     assert decoded.snapshots == ((1, snapshot(vms_mb=2.0)),)
 
 
+def test_only_known_settings_of_allocators_are_taken() -> None:
+    sent = {"MALLOC_ARENA_MAX": "2", "SECRET_KEY": "4711", "PYTHONMALLOC": "<script>", "LD_PRELOAD": "a" * 101}
+    found = Report.decode(spoilt("process", "allocator_settings", value=sent)).process
+    assert found.allocator_settings == {"MALLOC_ARENA_MAX": "2"}
+    assert Report.decode(report().encode()).process.allocator_settings is None, "of an older agent"
+
+
 def test_a_lease_is_kept_within_bounds() -> None:
     assert Report.decode(report(lease_s=1e9).encode()).lease_s == 7 * 86400
     assert Report.decode(report(lease_s=0.1).encode()).lease_s == 1
@@ -249,6 +257,8 @@ FIGURES = ("snapshots", 0, 1)
         (("process", "extension_modules"), ["numpy", {"a": 1}, [1], 1]),
         (("process", "census_method"), [1, ["native walk"], {}]),
         (("process", "cpu_budget_percent"), ["0.5", -1, 101, True]),
+        (("process", "allocator_settings"), ["x", 1, [["MALLOC_ARENA_MAX", "2"]], {"MALLOC_ARENA_MAX": 2}]),
+        (("process", "allocator_settings"), [{"a": None}, {f"n{number}": "1" for number in range(25)}]),
         (("process",), [None, [], "x", 1]),
         (("sent_at",), [None, 1e9, "2300-01-01T00:00:00+00:00", "1969-01-01T00:00:00+00:00", "\ud800"]),
         (("lease_s",), [None, 0, -1, True, 1e300, 10**400, "60"]),

@@ -90,6 +90,7 @@ def test_who_may_not_record_sees_no_button_and_is_refused(fleet: Fleet, login: L
         ("referrers", ["20,001 entries", "refers to", "keeps at least 8"]),
         ("allocations", ["/srv/shop/leaks.py:27 in quote", "QUOTES[request_id]", "this type", "views.py:40"]),
         ("heap_summary", ["shop.leaks.FRAGMENTS", "list of str", "add handlers once", "MainThread"]),
+        ("trim", ["1.3 of 2.1 GB", "MALLOC_ARENA_MAX=2", "Concerns up to", "glibc 2.36", "main", "80"]),
     ],
 )
 def test_each_kind_has_a_page_that_a_person_reads(fleet: Fleet, login: Login, kind: str, expected: list[str]) -> None:
@@ -160,7 +161,7 @@ def test_hostile_names_and_shapes_are_only_text(fleet: Fleet, login: Login) -> N
         {},
     ]
     for result in shapes:
-        for kind in ("referrers", "allocations", "heap_summary"):
+        for kind in RESULTS:
             recording = store_recording(process, kind, options={"type": EVIL}, result=result)
             shown = client.get(page(recording))
             assert shown.status_code == 200
@@ -210,7 +211,8 @@ def test_two_recordings_of_a_kind_are_compared(fleet: Fleet, login: Login) -> No
     grown["referrers"]["chains"][0]["path"][1] = EVIL
     grown["allocations"]["sites"][1]["size_kb"] = 2_500.0
     grown["heap_summary"]["containers"][0]["length"] = 60_000
-    expected = {"referrers": "+25,001", "allocations": "+2.0 MB", "heap_summary": "+10,000"}
+    grown["trim"]["arenas"][3]["free_mb"] = 190.0
+    expected = {"referrers": "+25,001", "allocations": "+2.0 MB", "heap_summary": "+10,000", "trim": "+30.0 MB"}
     for kind, text in expected.items():
         earlier, later = store_recording(process, kind), store_recording(process, kind, result=grown[kind])
         url = reverse("admin:memwatch_recording_difference", args=(later.pk,))
@@ -245,8 +247,8 @@ def test_what_is_not_there_leads_back(fleet: Fleet, login: Login) -> None:
     assert "as json only" in bad.content.decode()
 
 
-def buttons(may: bool = True, **context: Any) -> str:
-    perms = {"memwatch": {"record_process": may, "view_recording": True}}
+def buttons(may: bool = True, *, may_trim: bool = True, **context: Any) -> str:
+    perms = {"memwatch": {"record_process": may, "view_recording": True, "trim_memory": may_trim}}
     return get_template("admin/memwatch/_record_buttons.html").render({"perms": perms, **context})
 
 
@@ -260,6 +262,10 @@ def test_the_buttons_are_those_that_make_sense(fleet: Fleet) -> None:
     assert "record-cause" not in buttons(process=process)
     assert "record-heap_summary" in buttons(process=process)
     assert buttons(leak=leak, kind="allocations").count("<form") == 1
+    assert [("record-trim" in buttons(leak=each)) for each in (leak, native)] == [False, True]
+    assert "record-trim" in buttons(process=process)
+    for forbidden in ({"process": process}, {"leak": native}, {"leak": native, "kind": "trim"}):
+        assert "record-trim" not in buttons(may_trim=False, **forbidden)
     for nothing in (buttons(may=False, leak=leak), buttons(process=ended), buttons()):
         assert "<form" not in nothing
 

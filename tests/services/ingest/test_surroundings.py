@@ -106,6 +106,14 @@ def test_without_figures_the_alert_says_what_it_always_said() -> None:
     assert Alert.objects.get(type="container_critical").message.endswith("before the kernel kills one.")
 
 
+def test_the_settings_of_its_allocators_are_kept() -> None:
+    store(report(process(1, allocator_settings={"MALLOC_ARENA_MAX": "2"}), {0: full()}))
+    store(report(process(2, allocator_settings={}), {0: full()}))
+    store(report(process(3), {0: full()}))
+    rows = Process.objects.order_by("pid").values_list("allocator_settings", flat=True)
+    assert list(rows) == [{"MALLOC_ARENA_MAX": "2"}, {}, None]
+
+
 def test_how_a_process_was_started_and_what_it_froze_is_kept() -> None:
     store(report(process(1, start_method="fork", frozen_objects=312_000), {0: full()}))
     store(report(process(2), {0: full()}))
