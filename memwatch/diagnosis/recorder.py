@@ -24,7 +24,7 @@ class _Result(Protocol):
 class _Recording(Protocol):
     @property
     def needs_mb(self) -> float:
-        """Memory that it may take."""
+        """Memory that it may take; 0 for one that is right near a limit too."""
 
     def run(self, meter: Meter) -> Generator[float, None, _Result | bytes]:
         """Yields seconds to wait; returns the outcome. Closed before its end it leaves nothing behind."""
@@ -78,9 +78,10 @@ class Recorder:
         if not possible():
             raise Refused("recordings need CPython with its global lock: this interpreter has none")
         recording = _made(kind, given, host)
-        refusal = memory_headroom.refusal(recording.needs_mb, heap_limit_mb=host.heap_limit_mb)
-        if refusal:
-            raise Refused(refusal)
+        if recording.needs_mb:
+            refusal = memory_headroom.refusal(recording.needs_mb, heap_limit_mb=host.heap_limit_mb)
+            if refusal:
+                raise Refused(refusal)
         self._meter = Meter(host.requests_handled)
         self._run = recording.run(self._meter)
         self.next_at = time.monotonic()

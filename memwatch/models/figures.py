@@ -23,6 +23,7 @@ class FiguresColumns(models.Model):
     # Those that are read as attributes; the columns of numbers are added below.
     heap_limit_kib: int | None
     heap_used_kib: int | None
+    heap_committed_kib: int | None
     rss_kib: int | None
     total_objects: int | None
     census_pause_us: int | None

@@ -231,3 +231,34 @@ def test_an_allocator_check_comes_with_its_figures_and_ends_no_other(make_watche
     result = json.loads(join(outcome(watched, checked)) or b"")
     assert result["rss_before_mb"] > 10
     assert result["trimmed"] is not bool(result["reason"])
+
+
+def test_a_process_may_end_during_the_call_of_an_allocator_check(run_script: Callable[..., str]) -> None:
+    printed = run_script(
+        """
+        import ctypes, threading, time
+        from memwatch import agent
+        from memwatch.diagnosis.trim import c_library
+        from memwatch.transport import open_hub
+        from memwatch.transport.wire import Command, Report
+
+        called = threading.Event()
+
+        def trim(self):
+            called.set()
+            ctypes.CDLL(None).sleep(60)
+
+        c_library.CLibrary.why_not, c_library.CLibrary._problem = "", lambda self: ""
+        c_library.CLibrary.trim = trim
+        hub = open_hub(URL)
+        running = agent.start(agent.AgentConfig(transport=URL, command_key=KEY, host="h", snapshot_interval=0.2))
+        key = running.process.key
+        order = Command.make("record", key, recording="0" * 16, kind="trim").encode(KEY)
+        until = time.monotonic() + 40
+        while not hub.request({key: order}, timeout_s=1) and time.monotonic() < until:
+            pass
+        print(called.wait(20))
+        """,
+        timeout_s=55,
+    )
+    assert printed.strip() == "True"

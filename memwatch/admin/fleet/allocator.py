@@ -12,9 +12,10 @@ from django.utils.translation import ngettext
 
 from memwatch.admin import formats
 from memwatch.detection.allocator_change import in_words
+from memwatch.diagnosis.trim.recording import MS_PER_MB
 from memwatch.models import Process
 from memwatch.queries import allocator, trims
-from memwatch.records import MemorySnapshot
+from memwatch.records import KIB_PER_MB, MemorySnapshot
 
 KEPT_MB, KEPT_PERCENT = 64.0, 25.0
 """So much free memory, and such a share of what was taken, is worth a check."""
@@ -52,6 +53,16 @@ def kept(figures: MemorySnapshot | None) -> str:
         )
         % words
     )
+
+
+def expected_call(process: Process) -> str:
+    """How long a check of this process can take, from its last snapshot; empty where that does not tell."""
+    last = process.last_snapshot
+    if last is None or last.heap_committed_kib is None or last.heap_used_kib is None:
+        return ""
+    free_mb = max(0, last.heap_committed_kib - last.heap_used_kib) / KIB_PER_MB
+    words = {"free": formats.megabytes(free_mb), "time": formats.milliseconds(free_mb * MS_PER_MB)}
+    return _("At its last snapshot its allocators had %(free)s free: the call takes at most about %(time)s.") % words
 
 
 def settings_text(settings: Any) -> str:

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from memwatch.admin import formats
+from memwatch.admin.fleet.allocator import expected_call
 from memwatch.admin.guard import GuardedAdmin
 from memwatch.admin.recordings.forms import CAUSE, OFFERS, RecordForm
 from memwatch.models import Leak, Process, Recording, RecordingKind
@@ -55,6 +56,7 @@ def page(admin: GuardedAdmin, request: HttpRequest) -> HttpResponse:
         "subject": subject,
         "leak": leak,
         "process": process,
+        "expected": expected_call(process) if process is not None and offer.kind == RecordingKind.TRIM else "",
         "form": form,
         "back": back,
         "media": admin.media + form.media,

@@ -157,7 +157,7 @@ def _since(found: _Figures) -> str:
     if not found.levels:
         return ""
     watched = found.levels[-1][0] if found.watched_s is None else found.watched_s
-    return f" {share:.0%} of it came back within {minutes(watched)}."
+    return f" {share * 100:.0f} % of it came back within {minutes(watched)}."
 
 
 def _settings_for(found: _Figures) -> tuple[Advice, ...]:

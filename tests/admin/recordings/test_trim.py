@@ -51,8 +51,10 @@ def check(fleet: Fleet, process: Process, **values: Any) -> Recording:
 
 def test_the_button_asks_first_and_says_what_the_call_costs(fleet: Fleet, login: Login) -> None:
     client, process = login("operator"), fleet.process()
+    fleet.snapshot(process, heap_used_mb=300.0, heap_committed_mb=900.0)
     asked = client.post(reverse(RECORD), {"process": process.pk, "kind": "trim"}).content.decode()
     assert "up to 1.4 s for 2 GB" in asked
+    assert "its allocators had 600.0 MB free: the call takes at most about 420.0 ms" in asked
     assert not Recording.objects.exists()
     form = {"process": process.pk, "kind": "trim", "confirmed": "yes", "watch_minutes": "10", "max_pause_ms": "700"}
     client.post(reverse(RECORD), form)
@@ -94,7 +96,7 @@ def test_while_it_is_followed_the_page_says_so_and_shows_what_there_is(fleet: Fl
     fleet.snapshot(process, minutes_ago=2, rss_mb=980.0)
     page = shown(login("viewer"), check(fleet, process))
     assert "follows resident memory for 5 min after the call" in page
-    assert "12% of it came back within 2 minutes" in page
+    assert "12 % of it came back within 2 minutes" in page
     assert "980.0 MB" in page
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from memwatch.diagnosis.context import Host
+from memwatch.diagnosis.context import Host, Refused
 from memwatch.diagnosis.recorder import Recorder
 from memwatch.diagnosis.trim.c_library import CLibrary
 
@@ -207,6 +207,16 @@ def _other_malloc(folder: Path) -> Path:
     return library
 
 
+def test_near_the_memory_limit_it_is_not_refused_for_it_frees_memory() -> None:
+    near = Host(heap_limit_mb=1.0)
+    with pytest.raises(Refused, match="near its memory limit"):
+        Recorder("heap_summary", {}, near)
+    recorder = Recorder("trim", {}, near)
+    while (outcome := recorder.step()) is None:
+        pass
+    assert outcome.state == "done"
+
+
 def test_an_unknown_option_value_is_refused_before_anything_happens() -> None:
-    with pytest.raises(Exception, match="watch_minutes is 'x'"):
+    with pytest.raises(Refused, match="watch_minutes is 'x'"):
         Recorder("trim", {"watch_minutes": "x"}, Host())

@@ -49,7 +49,7 @@ def test_what_came_back_is_the_programs_peak() -> None:
 def test_what_stays_away_is_not_the_peak() -> None:
     found = verdict(of(**regrown((60, 850.0), (290, 953.0))))
     assert found.kind == "returned"
-    assert found.sentence.endswith(" 10% of it came back within 5 minutes.")
+    assert found.sentence.endswith(" 10 % of it came back within 5 minutes.")
     watched = verdict(of(**regrown((60, 850.0), (110, 860.0), watched_s=None)))
     assert watched.sentence.endswith("came back within 2 minutes."), "so far"
 
