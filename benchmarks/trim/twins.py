@@ -34,7 +34,8 @@ class Program:
 
     def _line(self) -> str:
         assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
+        line: str = self._process.stdout.readline()
+        return line.strip()
 
     def rss_mb(self) -> float:
         """Resident memory."""

@@ -61,6 +61,7 @@ def followed(recording: Recording, result: Mapping[str, Any], now: datetime | No
     levels = [
         {"seconds": round((at - begin).total_seconds(), 1), "rss_mb": round(kib / KIB_PER_MB, 3)}
         for at, kib in rows.order_by("timestamp").values_list("timestamp", "rss_kib")
+        if kib is not None
     ]
     step = -(-len(levels) // MOST_LEVELS) or 1
     kept = levels[::step]

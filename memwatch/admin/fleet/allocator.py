@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from memwatch.admin import formats
 from memwatch.detection.allocator_change import in_words
-from memwatch.diagnosis.trim.recording import MS_PER_MB
+from memwatch.diagnosis.trim.arenas import MS_PER_MB
 from memwatch.models import Process
 from memwatch.queries import allocator, trims
 from memwatch.records import KIB_PER_MB, MemorySnapshot

@@ -128,7 +128,7 @@ class TriggerAdmin(ListedAdmin):
         return [path("<int:pk>/rehearsal/", view, name="memwatch_trigger_rehearsal"), *super().get_urls()]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change, **kwargs)
+        form: Any = super().get_form(request, obj, change, **kwargs)
         form.may_trim = requests.may_trim(request.user)
         return form
 

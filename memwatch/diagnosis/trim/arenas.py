@@ -14,6 +14,10 @@ LARGE = 128 * 1024
 """glibc's own ``MALLOC_MMAP_THRESHOLD_`` before it adapts it: larger blocks are mapped one by one."""
 MOST_ARENAS = 64
 """Arenas in a result, the largest first."""
+MS_PER_MB = 0.7
+"""Of a call, for each MB in free whole pages, at most. Measured: 0.14 ms on an idle machine, 0.67 on a busy one."""
+MS_PER_PIECE = 0.0002
+"""For each free piece that it passes."""
 
 _HEAP = re.compile(rb'<heap nr="(\d{1,6})">(.*?)</heap>', re.DOTALL)
 _FREE = re.compile(rb'<(?:size|unsorted) from="(\d+)" to="\d+" total="(\d+)" count="(\d+)"/>')
@@ -103,3 +107,8 @@ def _arena(number: int, body: bytes) -> Arena:
 def largest(arenas: Sequence[Arena]) -> tuple[Arena, ...]:
     """Those that a result shows."""
     return tuple(sorted(arenas, key=lambda arena: -arena.system_mb)[:MOST_ARENAS])
+
+
+def expected_ms(malloc: Malloc) -> float:
+    """How long the call takes at most, about."""
+    return malloc.pages_mb * MS_PER_MB + malloc.pieces * MS_PER_PIECE

@@ -15,16 +15,6 @@ from memwatch.sampling.allocator import Allocators
 from memwatch.sampling.allocator_settings import allocator_settings
 from memwatch.sampling.procmem import ProcessMemory
 
-MS_PER_MB = 0.7
-"""Of a call, for each MB in free whole pages, at most. Measured: 0.14 ms on an idle machine, 0.67 on a busy one."""
-MS_PER_PIECE = 0.0002
-"""For each free piece that it passes."""
-
-
-def expected_ms(malloc: arenas.Malloc) -> float:
-    """How long the call takes at most, about."""
-    return malloc.pages_mb * MS_PER_MB + malloc.pieces * MS_PER_PIECE
-
 
 class TrimRecording:
     """Never runs the garbage collector: that would run finalizers of the program."""
@@ -61,10 +51,10 @@ class TrimRecording:
             rss_after_mb=round(after.rss_mb or 0.0, 3),
             uss_before_mb=shared.uss_mb,
             uss_after_mb=self._memory.shared().uss_mb if shared.uss_mb is not None else None,
-            malloc_system_mb=malloc and malloc.system_mb,
-            malloc_free_mb=malloc and malloc.free_mb,
-            malloc_pages_mb=malloc and malloc.pages_mb,
-            malloc_mapped_mb=malloc and malloc.mapped_mb,
+            malloc_system_mb=malloc.system_mb if malloc else None,
+            malloc_free_mb=malloc.free_mb if malloc else None,
+            malloc_pages_mb=malloc.pages_mb if malloc else None,
+            malloc_mapped_mb=malloc.mapped_mb if malloc else None,
             pymalloc_system_mb=pymalloc.pymalloc_committed_mb,
             pymalloc_used_mb=pymalloc.pymalloc_used_mb,
             threads=before.threads,
@@ -75,10 +65,10 @@ class TrimRecording:
 
     def _refuse_long(self, malloc: arenas.Malloc | None) -> None:
         most_ms = self._asked.max_pause_ms
-        if malloc is None or self._library.why_not or expected_ms(malloc) <= most_ms:
+        if malloc is None or self._library.why_not or arenas.expected_ms(malloc) <= most_ms:
             return
         raise Refused(
             f"malloc has {malloc.pages_mb:,.0f} MB free in {malloc.pieces:,} pieces: giving them back can take "
-            f"{expected_ms(malloc):,.0f} ms, and threads that need memory wait. That is more than max_pause_ms "
+            f"{arenas.expected_ms(malloc):,.0f} ms, and threads that need memory wait. That is more than max_pause_ms "
             f"({most_ms:,.0f}): allow more, or trim at a quiet time"
         )

@@ -20,7 +20,8 @@ def settle(now: datetime) -> int:
     )
     settled = 0
     for row in recent.select_related("process"):
-        if row.result.get("watched_s") is None and row.result.get("trimmed") and trims.is_over(row, now):
+        result = row.result if isinstance(row.result, dict) else {}
+        if result.get("watched_s") is None and result.get("trimmed") and trims.is_over(row, now):
             settled += _settle(row.pk, now)
     return settled
 

@@ -113,7 +113,8 @@ def test_rows_of_before_that_hold_anything_do_not_stop_the_others(process: Proce
     other = store_process(slot=2)
     broken: dict[str, Any] = {"trimmed": True, "watched_s": None, "arenas": 7}
     recording = bring(other, requests.request(other, "trim", options={"watch_minutes": 1}))
-    Recording.objects.create(process=process, kind="trim", wire_id="0" * 16, state="done", result=broken)
+    for number, result in enumerate((broken, [1], "x")):
+        Recording.objects.create(process=process, kind="trim", wire_id=f"{number:016}", state="done", result=result)
     progress.keep_up(timezone.now() + timedelta(minutes=5))
     recording.refresh_from_db()
     assert recording.result["watched_s"] == 60
