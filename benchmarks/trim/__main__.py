@@ -1,7 +1,8 @@
 """What an allocator check returns, against ``malloc_trim`` called by gdb in a twin of the program.
 
-Ends with 1 when memwatch returns over 5 % (and 2 MB) more or less than gdb, when the verdict is wrong, or when another
-thread was held up for longer than the call and :data:`SLACK_MS`. Skipped where there is no gdb or no glibc.
+Ends with 1 when memwatch returns over 5 % (and 2 MB) more or less than gdb, when the verdict is wrong, when another
+thread was held up for longer than the call and :data:`SLACK_MS`, or when the advice does not halve the memory of a
+program that it fits. Skipped where there is no gdb or no glibc.
 
 Then a gunicorn with free memory is asked without a break before, during and after a check.
 """
@@ -20,12 +21,14 @@ from pathlib import Path
 
 from benchmarks.diagnosis.recorded import RecordedHost
 from benchmarks.guest.host import GTHREAD
-from benchmarks.trim.twins import by_gdb, by_memwatch
+from benchmarks.trim.twins import by_gdb, by_memwatch, rss_with
 from memwatch.diagnosis.trim.c_library import CLibrary
 from memwatch.diagnosis.trim.verdict import verdict
 
+ADVISED = {"turns": "MALLOC_ARENA_MAX=2", "large": "MALLOC_MMAP_THRESHOLD_=131072"}
 KINDS = {"fragmented": "returned", "leaking": "in_use", "arenas": "returned"}
 SHARE, LEAST_MB = 0.05, 2.0
+HALF = 0.5
 SLACK_MS = 50.0
 """On a busy machine with two cores a thread waits as long for its turn."""
 CONFIG = """\
@@ -48,6 +51,15 @@ def compared(kind: str, megabytes: float, seed: int) -> bool:
     print(f"      {said.sentence}", flush=True)
     agree = abs(ours - theirs) <= max(LEAST_MB, SHARE * theirs)
     return agree and said.kind == KINDS[kind] and found["held_ms"] <= found["pause_ms"] + SLACK_MS
+
+
+def advised(kind: str, megabytes: float, setting: str) -> bool:
+    """Print what the first piece of advice gains after a restart; whether it is the right one, and halves RSS."""
+    found = by_memwatch(kind, megabytes, seed=11)
+    before, after = (rss_with(kind, megabytes, 11, each) for each in ("", setting))
+    first = verdict(found).advice[0].setting
+    print(f"   {kind:<11} advice {first}: {before:6.1f} MB without, {after:6.1f} MB with {setting}", flush=True)
+    return first == setting and after <= HALF * before
 
 
 class Server(RecordedHost):
@@ -124,6 +136,7 @@ def main() -> int:
         print("   skipped against gdb: it is not installed")
     else:
         within = min([compared(kind, chosen.megabytes, seed=11) for kind in KINDS])
+    within = min([within, *(advised(kind, chosen.megabytes, setting) for kind, setting in ADVISED.items())])
     served(chosen.megabytes, chosen.seconds)
     return 0 if within else 1
 

@@ -59,6 +59,40 @@ class Threads:
         time.sleep(3600)
 
 
+def large(megabytes: float, _seed: int) -> list[bytearray]:
+    """Blocks of 5 MB, with a small one behind each that lives on, after a larger one was freed: malloc adapts to it."""
+    first = bytearray(31 * 2**20)
+    del first
+    made = []
+    for _ in range(int(megabytes / 5)):
+        made += [bytearray(b"x") * (5 * 2**20), bytearray(3_000)]
+    return made[1::2]
+
+
+class Turns:
+    """Threads that have their peaks one after the other, and keep little."""
+
+    def __init__(self, megabytes: float, seed: int) -> None:
+        self._turn = threading.Lock()
+        self._ready = threading.Barrier(THREADS + 1)
+        for number in range(THREADS):
+            of = (megabytes / THREADS, seed + number)
+            threading.Thread(target=self._work, args=of, daemon=True).start()
+        self._ready.wait()
+
+    def _work(self, megabytes: float, seed: int) -> None:
+        chance = random.Random(seed)
+        for _ in range(20):
+            with self._turn:
+                made = blocks(megabytes, chance)
+                kept = made[::25]
+                del made
+            time.sleep(0.001)
+        self._ready.wait()
+        time.sleep(3600)
+        del kept
+
+
 class Held:
     """A thread that allocates a thousand times a second, and how long it was held up."""
 
@@ -77,7 +111,9 @@ class Held:
 def main() -> None:
     """``program.py KIND MEGABYTES SEED TRANSPORT KEY``."""
     kind, megabytes, seed, transport, key = sys.argv[1:6]
-    kept = {"fragmented": fragmented, "leaking": leaking, "arenas": Threads}[kind](float(megabytes), int(seed))
+    kept = {"fragmented": fragmented, "leaking": leaking, "arenas": Threads, "turns": Turns, "large": large}[kind](
+        float(megabytes), int(seed)
+    )
     held = Held()
     if transport:
         from memwatch import agent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -26,9 +27,13 @@ LONGEST_S = 60.0
 class Program:
     """A child of this process."""
 
-    def __init__(self, kind: str, megabytes: float, seed: int, transport: str) -> None:
+    def __init__(self, kind: str, megabytes: float, seed: int, transport: str, setting: str) -> None:
         command = [sys.executable, "-m", "benchmarks.trim.program", kind, str(megabytes), str(seed), transport, KEY]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        name, _, value = setting.partition("=")
+        environment = {**os.environ, **({name: value} if name else {})}
+        self._process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         self.pid = self._process.pid
         self._line()
 
@@ -56,11 +61,11 @@ class Program:
 
 
 @contextmanager
-def program(kind: str, megabytes: float, seed: int) -> Iterator[tuple[Program, Hub]]:
+def program(kind: str, megabytes: float, seed: int, setting: str = "") -> Iterator[tuple[Program, Hub]]:
     """The watched program, and the server's end of its transport."""
     with tempfile.TemporaryDirectory(prefix="memwatch-bench-") as folder:
         hub = open_hub(f"local://{folder}")
-        running = Program(kind, megabytes, seed, f"local://{folder}")
+        running = Program(kind, megabytes, seed, f"local://{folder}", setting)
         try:
             yield running, hub
         finally:
@@ -112,3 +117,9 @@ def by_gdb(kind: str, megabytes: float, seed: int) -> tuple[float, float, float]
         if "$1 = " not in done.stdout:
             raise RuntimeError(f"gdb called nothing: {Path(command[0]).name}: {done.stderr.strip()[-300:]}")
         return before, running.rss_mb(), running.held_ms()
+
+
+def rss_with(kind: str, megabytes: float, seed: int, setting: str) -> float:
+    """Resident memory of the program with a variable in its environment."""
+    with program(kind, megabytes, seed, setting) as (running, _hub):
+        return running.rss_mb()

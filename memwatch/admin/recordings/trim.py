@@ -62,7 +62,7 @@ def _lines(result: Mapping[str, Any]) -> list[Line]:
     for label, name, hint in (
         (_("malloc, taken"), "malloc_system_mb", _("from the system")),
         (_("malloc, free"), "malloc_free_mb", _("not in use; what was returned before is still counted")),
-        (_("malloc, free in whole pages"), "malloc_pages_mb", _("the most that can be returned")),
+        (_("malloc, free in whole pages"), "malloc_pages_mb", _("about what can be returned")),
         (_("malloc, mapped"), "malloc_mapped_mb", _("large blocks, returned as soon as they are freed")),
         (_("pymalloc, taken"), "pymalloc_system_mb", _("for Python's objects of up to 512 bytes; not trimmed")),
         (_("pymalloc, in use"), "pymalloc_used_mb", ""),

@@ -35,7 +35,7 @@ class Arena(_Result):
     free_mb: float
     """Not in use. Pages of it that were given back before are still counted."""
     pages_mb: float
-    """The part of that in whole pages: so much ``malloc_trim`` can give back at most."""
+    """The part of that in whole pages, about: so much ``malloc_trim`` can give back."""
     large_mb: float
     """The part of ``free_mb`` in pieces of 128 KB and more."""
     top_mb: float
@@ -91,8 +91,8 @@ def _arena(number: int, body: bytes) -> Arena:
     listed = sum(total for _least, total, _count in pieces)
     free = sum(size for _count, size in totals.values())
     top = max(0, free - listed)  # the end of the arena is counted, and not listed
-    # A piece has two ends that may lie within a page.
-    pages = sum(max(0, total - 2 * count * PAGE) for _least, total, count in pieces)
+    # The ends of a piece lie within pages: on average that takes one page from it.
+    pages = sum(max(0, total - count * PAGE) for _least, total, count in pieces)
     return Arena(
         number=number,
         system_mb=(int(system[1]) if system else 0) / MB,

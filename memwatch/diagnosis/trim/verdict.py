@@ -18,9 +18,12 @@ CAME_BACK = 0.8
 PINNED_USED = 0.6
 """Share in use below which pymalloc's arenas count as held by few objects."""
 KEPT_ARENAS = 2
+FIXED = (
+    "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_MMAP_MAX_",
+    "glibc.malloc.mmap_threshold", "glibc.malloc.trim_threshold", "glibc.malloc.top_pad", "glibc.malloc.mmap_max",
+)  # fmt: skip
+"""With any of them set, malloc adapts its thresholds no longer."""
 FOREIGN, PEAK, RETURNED, PINNED, PIECES, IN_USE = "not_trimmed", "peak", "returned", "pymalloc", "pieces", "in_use"
-ALLOCATOR_KEEPS = frozenset({RETURNED, PINNED, PIECES})
-"""The kinds that say: no leak, the allocator keeps it."""
 
 ARENA_MAX, TRIM_THRESHOLD, MMAP_THRESHOLD = (
     "MALLOC_ARENA_MAX=2",
@@ -142,9 +145,11 @@ def _peak(found: _Figures) -> TrimVerdict | None:
 
 def _returned(found: _Figures) -> TrimVerdict:
     advice = _settings_for(found)
-    returned = f"The process returned {both(found.returned, found.before)}: it is no leak, the allocator kept it"
+    returned = f"The process returned {both(found.returned, found.before)}: that is no leak, the allocator kept it"
     setting = advice[0].setting
-    if setting in (ARENA_MAX, TRIM_THRESHOLD):
+    if setting == ARENA_MAX:
+        returned += f"; `{setting}` would hold it there, unless all threads have their peak at once"
+    elif setting == TRIM_THRESHOLD:
         returned += f"; `{setting}` would hold it there"
     elif setting == MMAP_THRESHOLD:
         returned += f"; try `{setting}`"
@@ -171,7 +176,8 @@ def _settings_for(found: _Figures) -> tuple[Advice, ...]:
     if len(by_size) > KEPT_ARENAS and not _is_set(found, "MALLOC_ARENA_MAX", "glibc.malloc.arena_max"):
         text = (
             f"malloc has {len(by_size)} arenas: it makes one for a thread that finds the others busy. What is free in "
-            "one does not serve another. With two, threads share what is free, and wait for each other a little more."
+            "one does not serve another. With two, threads share what is free, and wait for each other a little more. "
+            "Measured with eight threads: 128 MB in place of 417 with their peaks in turn, 345 of 421 all at once."
         )
         advice.append(Advice(setting=ARENA_MAX, text=text, gain_mb=spread * found.returned))
     if not _is_set(found, "MALLOC_TRIM_THRESHOLD_", "glibc.malloc.trim_threshold"):
@@ -180,7 +186,7 @@ def _settings_for(found: _Figures) -> tuple[Advice, ...]:
             "grows to 64 MB with the largest block that was freed. Set, it stays."
         )
         advice.append(Advice(setting=TRIM_THRESHOLD, text=text, gain_mb=top * found.returned))
-    if not _is_set(found, "MALLOC_MMAP_THRESHOLD_", "glibc.malloc.mmap_threshold"):
+    if not _is_set(found, *FIXED):
         text = (
             "Blocks of this size and more are mapped one by one, and returned as soon as they are freed. Unset, the "
             "bound grows to 32 MB with the largest block that was freed, and large blocks leave holes. It helps if the "
