@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
-from django.db.models import Avg, F
+from django.db.models import Avg, Case, F, When
 
 from memwatch.detection.allocator_change import HOUR, Kinds, Life, kinds_of
 from memwatch.models import Process, Recording, RecordingKind, Snapshot, SnapshotRollup
@@ -111,4 +111,5 @@ def last_check(process: Process) -> Recording | None:
         kind=RecordingKind.TRIM, state=Recording.State.DONE, process__service=process.service_id,
         process__program=process.program,
     ).select_related("process__service")  # fmt: skip
-    return done.filter(process=process).order_by("-pk").first() or done.order_by("-pk").first()
+    own_first = Case(When(process=process, then=0), default=1)
+    return done.order_by(own_first, "-pk").first()

@@ -53,7 +53,7 @@ class TriggerForm(TriggerModelForm):
         super().__init__(*args, **kwargs)
         self.initial["and_then"] = list(filter(None, self.instance.and_then.split(",")))
         if not self.may_trim and RecordingKind.TRIM not in self.instance.kinds:
-            for name in ("kind", "and_then"):
+            for name in self.fields.keys() & {"kind", "and_then"}:  # who may only look has a form without fields
                 field = cast("forms.ChoiceField", self.fields[name])
                 field.choices = [each for each in RecordingKind.choices if each[0] != RecordingKind.TRIM]
 
