@@ -79,6 +79,18 @@ def test_a_button_leads_to_a_flame_graph_that_reaches_nothing(tmp_path: Path, br
         # The process takes a moment to stop, and refuses meanwhile.
         summary = stack.wait_for(lambda: ask(kind="heap_summary"), 60)
         assert over(stack, summary["id"])["result"]["types"]
+        check = stack.wait_for(lambda: ask(kind="trim", options={"watch_minutes": 1}), 60)
+        checked = over(stack, check["id"])
+        assert checked["result"]["rss_before_mb"] > 10
+        assert checked["conclusion"]["finding"]
+        rows = stack.rows("/api/v1/processes/")
+        assert {row["allocator_settings"] is not None for row in rows if not row["outside"]} == {True}
+
+        def watched() -> bool:
+            return stack.call("GET", f"{URL}{check['id']}/")["result"]["watched_s"] == 60
+
+        if checked["result"]["trimmed"]:
+            stack.wait_for(watched, 150)
         assert stack.errors() == []
 
 
