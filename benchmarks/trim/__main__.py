@@ -26,7 +26,7 @@ from memwatch.diagnosis.trim.c_library import CLibrary
 from memwatch.diagnosis.trim.verdict import verdict
 
 ADVISED = {"turns": "MALLOC_ARENA_MAX=2", "large": "MALLOC_MMAP_THRESHOLD_=131072"}
-KINDS = {"fragmented": "returned", "leaking": "in_use", "arenas": "returned"}
+KINDS = {"fragmented": "returned", "leaking": "in_use", "arenas": "returned", "pinned": "pymalloc", "pieces": "pieces"}
 SHARE, LEAST_MB = 0.05, 2.0
 HALF = 0.5
 SLACK_MS = 50.0

@@ -59,6 +59,16 @@ class Threads:
         time.sleep(3600)
 
 
+def pinned(megabytes: float, _seed: int) -> list[bytes]:
+    """Small objects, of which one in a thousand lives on and keeps an arena of pymalloc."""
+    return [bytes(200 + number % 200) for number in range(int(megabytes * 2**20 / 340))][::1000]
+
+
+def pieces(megabytes: float, _seed: int) -> list[bytearray]:
+    """Every second block lives on: the holes are smaller than a page."""
+    return [bytearray(1_000) for _ in range(int(megabytes * 2**20 / 1_100))][::2]
+
+
 def large(megabytes: float, _seed: int) -> list[bytearray]:
     """Blocks of 5 MB, with a small one behind each that lives on, after a larger one was freed: malloc adapts to it."""
     first = bytearray(31 * 2**20)
@@ -111,9 +121,16 @@ class Held:
 def main() -> None:
     """``program.py KIND MEGABYTES SEED TRANSPORT KEY``."""
     kind, megabytes, seed, transport, key = sys.argv[1:6]
-    kept = {"fragmented": fragmented, "leaking": leaking, "arenas": Threads, "turns": Turns, "large": large}[kind](
-        float(megabytes), int(seed)
-    )
+    kinds = {
+        "fragmented": fragmented,
+        "leaking": leaking,
+        "arenas": Threads,
+        "turns": Turns,
+        "large": large,
+        "pinned": pinned,
+        "pieces": pieces,
+    }
+    kept = kinds[kind](float(megabytes), int(seed))
     held = Held()
     if transport:
         from memwatch import agent
