@@ -175,6 +175,14 @@ class Process(models.Model):
         _("container"), null=True, blank=True, help_text=_("What its container's memory is made of, if it reports it.")
     )
 
+    server_settings = models.JSONField(
+        _("server's settings"),
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        blank=True,
+        help_text=_("How its server runs and recycles processes, and variables of the allocator, as far as it says."),
+    )
+
     objects = ProcessQuerySet.as_manager()
 
     class Meta:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from memwatch import __version__
+from memwatch.records.server_settings import Values
 from memwatch.sampling.isolation import psutil
 from memwatch.sampling.procmem import read_bytes
 from memwatch.sampling.program import guess_program, guess_service, worker_name
@@ -51,6 +52,8 @@ class ProcessInfo:
     """How it was made: ``fork``, ``forkserver`` or ``spawn``; empty for a program that was started by itself."""
     frozen_objects: int | None = None
     """Objects that ``gc.freeze()`` has set apart, when the process was first described."""
+    server_settings: Values = dataclasses.field(default_factory=dict)
+    """What its server says of itself: :data:`memwatch.records.server_settings.DECLARED`."""
 
     @property
     def key(self) -> str:
@@ -72,7 +75,13 @@ class OutsideProcess:
 
 
 def describe_process(
-    *, service: str | None, host: str, release: str, nonce: str, cpu_budget_percent: float | None = None
+    *,
+    service: str | None,
+    host: str,
+    release: str,
+    nonce: str,
+    cpu_budget_percent: float | None = None,
+    server_settings: Values | None = None,
 ) -> ProcessInfo:
     """This process. ``service``: ``None`` to guess it from the program. ``nonce``: drawn again after each fork."""
     arguments = own_arguments()
@@ -94,6 +103,7 @@ def describe_process(
         cpu_budget_percent=cpu_budget_percent,
         start_method=start_method(),
         frozen_objects=_frozen_objects(os.getpid()),
+        server_settings=dict(server_settings or {}),
     )
 
 

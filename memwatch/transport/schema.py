@@ -10,6 +10,9 @@ from functools import partial
 from typing import Any
 
 from memwatch.records.json_record import parse_time
+from memwatch.records.server_settings import DECLARED, Value
+from memwatch.records.server_settings import MAX_TEXT as MAX_SETTING
+from memwatch.records.server_settings import MAX_WHOLE as MAX_SETTING_WHOLE
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
 from memwatch.sampling.type_names import MAX_NAME, clean
 from memwatch.transport import strict_json
@@ -187,7 +190,27 @@ def process(value: object) -> ProcessInfo:
         cpu_budget_percent=None if budget is None else number("cpu_budget_percent", budget, high=100),
         start_method=text("start_method", found.get("start_method"), limit=20, default=""),
         frozen_objects=None if frozen is None else whole("frozen_objects", frozen),
+        server_settings=_server_settings(found.get("server_settings")),
     )
+
+
+def _server_settings(value: object) -> dict[str, Value]:
+    """Those that are declared; what a newer agent says beyond them is ignored."""
+    given = {} if value is None else mapping("server_settings", value)
+    found: dict[str, Value] = {}
+    for name, declared in DECLARED.items():
+        item = given.get(name)
+        if item is None:
+            continue
+        if declared.type is str:
+            found[name] = text(name, item, limit=MAX_SETTING)
+        elif declared.type is int:
+            found[name] = whole(name, item, high=MAX_SETTING_WHOLE)
+        elif type(item) is bool:
+            found[name] = item
+        else:
+            raise WireError("malformed", f"{name} is {shown(item)}, true or false is wanted")
+    return found
 
 
 def outside(value: object) -> OutsideProcess:

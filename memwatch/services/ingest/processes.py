@@ -67,6 +67,7 @@ class Sighting:
                 "cpu_budget_percent": info.cpu_budget_percent,
                 "start_method": info.start_method,
                 "frozen_objects": info.frozen_objects,
+                "server_settings": dict(info.server_settings),
             },
         )
 
