@@ -254,6 +254,18 @@ class Overview(Service):
         verbose_name_plural = _(" Overview")
 
 
+class Recommendation(Service):
+    """The services as the page of settings that fit lists them. Who may view services may view it."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        permissions = ()
+        ordering = ("name",)
+        verbose_name = _("settings that fit")
+        verbose_name_plural = _("settings that fit")
+
+
 class Death(Process):
     """Processes that have ended, as the page of deaths lists them. Who may view processes may view it."""
 

@@ -25,6 +25,7 @@ EVERY_100 = 100
 
 REQUESTS, JITTER_SETTING = "max_requests", "max_requests_jitter"
 TASKS, MEMORY = "worker_max_tasks_per_child", "worker_max_memory_per_child"
+NO_RECYCLING = "no recycling needed: memory does not grow, or so slowly that a deploy comes before"
 WORKERS, CONCURRENCY = "workers", "worker_concurrency"
 REQUEST, LIMIT = "container_request_mb", "container_limit_mb"
 CURRENT: Mapping[str, str] = {
@@ -116,7 +117,7 @@ def _jobs(plan: Plan) -> tuple[int | None, int | None, int | None, str]:
     if plan.state == plans.UNKNOWN:
         return None, None, None, f"not known yet: {plan.missing}"
     if plan.state == plans.NOT_NEEDED:
-        return 0, None, None, "no recycling needed: memory does not grow, or so slowly that a deploy comes before"
+        return 0, None, None, NO_RECYCLING
     if plan.state == plans.IMPOSSIBLE:
         return None, None, None, "nothing fits: the limit is below what the workers need"
     if plan.jobs is None:
@@ -140,9 +141,12 @@ def _memory(service: Service, plan: Plan) -> Setting:
     if plan.state in (plans.UNKNOWN, plans.IMPOSSIBLE):
         return _row(service, MEMORY, None, None, None, _jobs(plan)[3])
     fresh = fresh_peak_mb(plan)
+    if plan.state == plans.NOT_NEEDED:
+        reason = f"{NO_RECYCLING}. If you set one: KiB, above the {fresh:,.0f} MB of a fresh child in its largest job"
+        return _row(service, MEMORY, 0, _kib(fresh), None, reason)
     if plan.target_mb is None:
         return _row(service, MEMORY, None, _kib(fresh), None, "not known yet: no limit of the container or the process")
-    room = (plan.target_mb - plan.need_mb(plan.counted)) / plan.counted
+    room = plans.room_mb(plan)
     grown = rss_base_mb(plan) + room
     reason = (
         f"KiB; above the {fresh:,.0f} MB that a fresh child reaches in its largest job, and what {plan.counted} "
@@ -191,8 +195,10 @@ def _container(service: Service, plan: Plan, target_share: float) -> Iterator[Se
     mean = sum(plan.bases_mb()) / len(plan.fits)
     usual = _stepped(plan.fixed_mb - own + n * (mean + growth + plan.usual_mb))
     yield Setting(name=REQUEST, current=None, recommended=min(usual, sure), reason="what the workers usually take")
+    if current is not None and plan.state == plans.RECYCLE and not plan.capped:
+        sure = current  # the life of a worker was made to fit it
     yield Setting(
-        name=LIMIT, current=current, recommended=sure, low=needed(EVEN), high=max(sure, needed(CAREFUL)),
+        name=LIMIT, current=current, recommended=sure, low=min(sure, needed(EVEN)), high=max(sure, needed(CAREFUL)),
         reason=f"so that the expected peak is {target_share:.0%} of it",
     )  # fmt: skip
 

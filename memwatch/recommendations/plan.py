@@ -248,6 +248,13 @@ def rounded_down(value: float) -> int:
     return whole // step * step
 
 
+def room_mb(found: Plan) -> float:
+    """What each worker may grow by; infinite without a target."""
+    if found.target_mb is None:
+        return math.inf
+    return max(0.0, found.target_mb - found.need_mb(found.counted)) / found.counted
+
+
 def rss_base_mb(found: Plan, confidence: float = CONFIDENCE) -> float:
     """Resident memory of a warm worker without its growth, as the kernel counts it: shared pages included."""
     return upper([each.base(by_time=found.by_time) + each.shared_mb for each in found.fits], confidence)

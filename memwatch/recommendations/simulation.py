@@ -11,7 +11,7 @@ from memwatch.recommendations.fitting import HOUR_S, Fit
 from memwatch.recommendations.plan import Plan
 
 WEEK_H = 7 * 24.0
-MOST_LIVES = 3000
+MOST_LIVES = 1000
 """Of all workers together; where lives are short, less than a week is simulated."""
 
 
