@@ -91,12 +91,13 @@ def advise(service: Service, target_share: float) -> Advice:
 
 def _rows(service: Service, plan: Plan, target_share: float) -> Iterator[Setting]:
     jobs, low, high, reason = _jobs(plan)
-    if service.server in WEB:
-        jitter = _jitter(jobs) if service.server in JITTERED else 0
-        yield _row(service, REQUESTS, _less(jobs, jitter), _less(low, jitter and _jitter(low)), high, reason)
-        if service.server in JITTERED:
-            text = f"{JITTER:.0%} of {REQUESTS}: workers are then not replaced all at once" if jobs else reason
-            yield _row(service, JITTER_SETTING, None if jobs is None else jitter, None, None, text)
+    if service.server in JITTERED:
+        requests, jitter = with_jitter(jobs)
+        yield _row(service, REQUESTS, requests, with_jitter(low)[0], high, reason)
+        text = f"{JITTER:.0%} of {REQUESTS}: workers are then not replaced all at once" if requests else reason
+        yield _row(service, JITTER_SETTING, jitter, None, None, text)
+    elif service.server in WEB:
+        yield _row(service, REQUESTS, jobs, low, high, reason)
     if service.server == "celery" and service.current.get("pool", "prefork") in ("prefork", "processes"):
         yield _row(service, TASKS, jobs, low, high, reason)
         yield _memory(service, plan)
@@ -128,13 +129,12 @@ def _jobs(plan: Plan) -> tuple[int | None, int | None, int | None, str]:
     return plan.jobs, plan.jobs_low, plan.jobs_high, text
 
 
-def _jitter(jobs: int | None) -> int:
-    return int(JITTER * rounded_down(jobs / (1 + JITTER))) if jobs else 0
-
-
-def _less(jobs: int | None, jitter: int) -> int | None:
-    """So that the longest life, jitter included, has so many jobs."""
-    return rounded_down(jobs - jitter) if jobs else jobs
+def with_jitter(jobs: int | None) -> tuple[int | None, int | None]:
+    """``max_requests`` and its jitter, so that the longest life has so many jobs."""
+    if not jobs:
+        return jobs, jobs
+    requests = rounded_down(jobs / (1 + JITTER))
+    return requests, int(requests * JITTER)
 
 
 def _memory(service: Service, plan: Plan) -> Setting:

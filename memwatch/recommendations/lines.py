@@ -61,8 +61,7 @@ def _web(advice: Advice) -> Iterator[Snippet]:
     jobs, workers = _jobs(advice), _value(advice, names.WORKERS)
     if jobs is None:
         return
-    jitter = int(names.JITTER * plans.rounded_down(jobs / (1 + names.JITTER)))
-    requests = plans.rounded_down(jobs - jitter)
+    requests, jitter = names.with_jitter(jobs)
     grown = _grown_mb(advice) if jobs else None
     count = workers or advice.plan.workers
     yield Snippet(
@@ -72,7 +71,7 @@ def _web(advice: Advice) -> Iterator[Snippet]:
     )
     lines = ["[uwsgi]", f"workers = {count}"]
     if jobs:
-        lines += [f"max-requests = {requests}", f"max-requests-delta = {jitter // count}"]
+        lines += [f"max-requests = {requests}", f"max-requests-delta = {(jitter or 0) // count}"]
     if grown is not None:
         lines.append(f"reload-on-rss = {grown}")
     yield Snippet("uwsgi", "uWSGI: its ini file", "\n".join(lines))

@@ -25,6 +25,8 @@ EXTRAPOLATION = 10
 PEAK_MARGIN = 1.1
 """The highest peak of a week may be surpassed in the next."""
 
+NO_LIMIT = "a limit of the container or of the process. Memory grows: give the container a limit, or set HEAP_LIMIT_MB"
+
 RECYCLE, NOT_NEEDED, UNKNOWN, IMPOSSIBLE = "recycle", "not_needed", "unknown", "impossible"
 
 
@@ -60,7 +62,6 @@ class Plan:
     """Longer lives are possible; none as long has been seen."""
     most_workers: int | None = None
     """So many fit."""
-    steps: tuple[str, ...] = ()
 
     @property
     def counted(self) -> int:
@@ -144,12 +145,12 @@ def _judged(draft: Plan, *, grows: bool) -> Plan:
         return dataclasses.replace(draft, state=IMPOSSIBLE, most_workers=_most_workers(draft))
     if not grows:
         return _still(draft)
+    if draft.target_mb is None or not draft.usual_rate:
+        return _without_jobs(draft)
     jobs = draft.jobs_for(n)
     most = _most_workers(draft)
-    if math.isinf(jobs) or (draft.usual_rate and jobs / draft.usual_rate > LONG_LIFE_H):
+    if jobs / draft.usual_rate > LONG_LIFE_H:
         return dataclasses.replace(draft, state=NOT_NEEDED, most_workers=most)
-    if not draft.usual_rate:
-        return dataclasses.replace(draft, most_workers=most)
     if not draft.lives_long_enough(jobs):
         return dataclasses.replace(draft, state=IMPOSSIBLE, most_workers=most)
     cap = EXTRAPOLATION * max(each.life.jobs for each in draft.fits)
@@ -161,6 +162,14 @@ def _judged(draft: Plan, *, grows: bool) -> Plan:
         capped=jobs > cap,
         most_workers=most,
     )
+
+
+def _without_jobs(draft: Plan) -> Plan:
+    """No limit is known; or nothing counts its jobs, and its age alone can end a life."""
+    if draft.target_mb is None:
+        return dataclasses.replace(draft, state=UNKNOWN, missing=NO_LIMIT)
+    long = _lasts_h(draft) > LONG_LIFE_H
+    return dataclasses.replace(draft, state=NOT_NEEDED if long else RECYCLE, most_workers=_most_workers(draft))
 
 
 def _still(draft: Plan) -> Plan:

@@ -109,7 +109,9 @@ def value_text(name: str, value: int | None) -> str:
         return formats.NOT_MEASURED
     if name in (names.REQUEST, names.LIMIT):
         return formats.megabytes(value)
-    return _("none") if not value else formats.count(value)
+    if not value:
+        return _("none")
+    return _("%s KiB") % formats.count(value) if name == names.MEMORY else formats.count(value)
 
 
 def _jobs_row(advice: Advice) -> Setting | None:
