@@ -227,8 +227,8 @@ def _lasts_h(draft: Plan) -> float:
 def _noise(draft: Plan, lasts_h: float) -> str:
     longest_h = max(each.life.points[-1].age_s for each in draft.fits) / fitting.HOUR_S
     return (
-        f"longer lives: the longest one seen lasted {longest_h:.1f} h. Growth cannot be told from noise in it, and the "
-        f"fastest that is possible would fill the memory in {lasts_h:.1f} h"
+        f"longer lives: the longest one lasted {longest_h:.1f} h. Its growth cannot be distinguished from noise, and "
+        f"the fastest that is possible would fill the memory in {lasts_h:.1f} h"
     )
 
 

@@ -57,7 +57,7 @@ def test_lives_together_say_whether_memory_grows() -> None:
     assert not fitting.grows([fit(life(number, kib_per_job=0.0, noise_mb=3.0)) for number in range(10)])
 
 
-def test_growth_by_the_hour_is_told_from_growth_by_the_job() -> None:
+def test_growth_by_the_hour_is_distinguished_from_growth_by_the_job() -> None:
     by_time = [fit(life(n, kib_per_job=0, mb_per_hour=20, jobs=200 + 300 * (n % 4))) for n in range(8)]
     by_jobs = [fit(life(n, kib_per_job=50, jobs=200 + 300 * (n % 4))) for n in range(8)]
     assert fitting.grows_with_time(by_time)

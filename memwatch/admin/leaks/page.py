@@ -17,13 +17,13 @@ from memwatch.admin.leaks import charts as leak_charts
 from memwatch.admin.leaks import evidence, recorded, steps
 from memwatch.admin.leaks.pooled_chart import pooled_chart
 from memwatch.admin.leaks.rules import rule_rows
-from memwatch.admin.recommendations import page as fit
 from memwatch.models import Leak, LeakEvent, Recording
 from memwatch.queries.leaks import leaks_beside, newest_events
 from memwatch.queries.processes.releases import releases_of
 from memwatch.queries.processes.slots import lives_of_service
 from memwatch.queries.recommendations import advice_of
 from memwatch.queries.recordings import recordings_of
+from memwatch.recommendations.sentence import sentence
 
 MOST_ENTRIES = 400
 """Snapshots read for the length of a container: whole rows."""
@@ -214,7 +214,7 @@ def _until_fixed(leak: Leak, now: datetime) -> dict[str, str] | None:
     if leak.state == Leak.State.RESOLVED:
         return None
     advice = advice_of(leak.service, now)
-    return {"sentence": fit.sentence(advice), "url": formats.page_url("recommendation", leak.service_id)}
+    return {"sentence": sentence(advice), "url": formats.page_url("recommendation", leak.service_id)}
 
 
 def _severity_badge(leak: Leak) -> SafeString:

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from memwatch.admin import formats
 from memwatch.admin.panels import Cell, Line, Table, figure
@@ -18,6 +18,7 @@ from memwatch.recommendations import advice as names
 from memwatch.recommendations import plan as plans
 from memwatch.recommendations.advice import Advice, Setting
 from memwatch.recommendations.lines import snippets
+from memwatch.recommendations.sentence import jobs_row, sentence
 from memwatch.recommendations.simulation import Outcome
 
 STATES: Mapping[str, tuple[Promise, str]] = {
@@ -32,7 +33,6 @@ _OUTCOMES: Mapping[str, Promise] = {
     "current": gettext_lazy("As it is now"),
     "every_100": gettext_lazy("A new worker every 100 jobs"),
 }
-_JOBS = (names.REQUESTS, names.TASKS)
 
 
 def page(service: Service, advice: Advice) -> RowPage:
@@ -59,37 +59,17 @@ def page(service: Service, advice: Advice) -> RowPage:
     )
 
 
-def sentence(advice: Advice) -> str:
-    """The result in one sentence."""
-    plan, n = advice.plan, advice.plan.workers
-    if advice.state == plans.UNKNOWN:
-        return _("Not known yet. Missing: %s.") % plan.missing
-    if advice.state == plans.NOT_NEEDED:
-        return _("No recycling is needed: memory does not grow, or so slowly that a deploy comes before.")
-    if advice.state == plans.IMPOSSIBLE:
-        return _("The workers do not fit below the target: no recycling mends that.")
-    row = _jobs_row(advice)
-    if row is None or row.recommended is None:
-        return _("Memory grows, and this server has no setting that replaces a worker after a number of jobs.")
-    text = ngettext(
-        "Replace a worker after %(jobs)s jobs: so %(n)s worker stays below %(target)s with a confidence of 95 %%.",
-        "Replace each worker after %(jobs)s jobs: so %(n)s workers stay below %(target)s with a confidence of 95 %%.",
-        n,
-    )
-    return text % {"jobs": formats.count(row.recommended), "n": n, "target": formats.megabytes(plan.target_mb)}
-
-
 def state_badge(advice: Advice) -> SafeString:
     return formats.state_badge("", STATES[advice.state][0])
 
 
 def jobs_text(advice: Advice) -> str:
-    row = _jobs_row(advice)
+    row = jobs_row(advice)
     return formats.NOT_MEASURED if row is None else value_text(row.name, row.recommended)
 
 
 def current_jobs_text(advice: Advice) -> str:
-    row = _jobs_row(advice)
+    row = jobs_row(advice)
     return formats.NOT_MEASURED if row is None else value_text(row.name, row.current)
 
 
@@ -112,10 +92,6 @@ def value_text(name: str, value: int | None) -> str:
     if not value:
         return _("none")
     return _("%s KiB") % formats.count(value) if name == names.MEMORY else formats.count(value)
-
-
-def _jobs_row(advice: Advice) -> Setting | None:
-    return next((row for row in advice.settings if row.name in _JOBS), None)
 
 
 def _tiles(advice: Advice) -> list[Line]:
