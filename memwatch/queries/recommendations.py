@@ -67,7 +67,7 @@ def advice_of(service: Service, now: datetime) -> Advice:
     return advise(facts_of([service], now)[0], target_share())
 
 
-def advices(services: Sequence[Service], now: datetime) -> list[Advice]:
+def advice_of_all(services: Sequence[Service], now: datetime) -> list[Advice]:
     """For each service, in this order."""
     share = target_share()
     return [advise(each, share) for each in facts_of(services, now)]
@@ -208,6 +208,9 @@ def _service(  # noqa: PLR0917 - each the result of one query
     current: dict[str, Any] = {}
     for each in (*workers, *(each for each in inside if not each.is_worker)):
         current |= each.settings
+    asked = current.get("concurrency" if current.get("server") == "celery" else "workers")
+    if isinstance(asked, int) and count:
+        count = max(count, asked)  # one may be on the way from its end to the first report of its successor
     days = max(1.0, min(WEEK, now - service.created_at) / timedelta(days=1))
     return facts.Service(
         name=service.name,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from memwatch.models import Service
-from memwatch.queries.recommendations import advices
+from memwatch.queries.recommendations import advice_of_all
 from memwatch.recommendations import Advice
 from memwatch.recommendations import plan as plans
 from memwatch.recommendations.sentence import sentence
@@ -32,7 +32,7 @@ def lines(now: datetime, service: str | None = None) -> list[SettingsLine]:
     rows = Service.objects.order_by("name")
     if service is not None:
         rows = rows.filter(name=service)
-    found = advices(list(rows[:MOST_SERVICES]), now)
+    found = advice_of_all(list(rows[:MOST_SERVICES]), now)
     return list(map(_line, _worth_a_word(found)))
 
 

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from memwatch.models import Process, Service
-from memwatch.queries.recommendations import MOST_LIVES, advice_of, advices, facts_of
+from memwatch.queries.recommendations import MOST_LIVES, advice_of, advice_of_all, facts_of
 from memwatch.recommendations import plan
 from memwatch.recommendations.facts import CONTAINER, HOST, PROCESS
 from tests.services.stored import MINUTE, store_process
@@ -51,6 +51,23 @@ def test_lives_are_those_of_workers_and_the_parent_counts_once() -> None:
     assert found.lives[-1].points[0].rss_mb - found.lives[-1].points[0].private_mb == pytest.approx(100, abs=0.1)
     assert found.lives[-1].jobs == 59 * 20
     assert parent.service.name == "worker"
+
+
+@pytest.mark.parametrize(
+    ("settings", "workers"),
+    [
+        ({"server": "gunicorn", "workers": 3}, 3),
+        ({"server": "gunicorn", "workers": 1}, 2),
+        ({"server": "celery", "concurrency": 5, "workers": 9}, 5),
+        ({"server": "gunicorn", "workers": "many"}, 2),
+        ({}, 2),
+    ],
+)
+def test_a_worker_that_is_just_being_replaced_counts(settings: dict[str, Any], workers: int) -> None:
+    """The server says how many there are to be; more than that may run."""
+    store_lives(timezone.now())
+    Process.objects.update(server_settings=settings)
+    assert facts().workers == workers
 
 
 def test_what_others_of_the_host_take_is_known() -> None:
@@ -104,7 +121,7 @@ def test_rows_without_figures_are_no_obstacle() -> None:
     bare.save()
     Service.objects.create(name="gone")
     names = ["empty", "bare", "gone"]
-    found = advices([Service.objects.get(name=name) for name in names], timezone.now())
+    found = advice_of_all([Service.objects.get(name=name) for name in names], timezone.now())
     assert [each.state for each in found] == [plan.UNKNOWN] * 3
     assert [len(each.service.lives) for each in found] == [1, 1, 0]
 

@@ -17,7 +17,7 @@ from memwatch.admin.base import Listed
 from memwatch.admin.recommendations import page
 from memwatch.admin.row_page import RowAdmin, RowPage
 from memwatch.models import Recommendation
-from memwatch.queries.recommendations import advice_of, advices
+from memwatch.queries.recommendations import advice_of, advice_of_all
 
 
 class AdviceList(Listed):
@@ -26,7 +26,7 @@ class AdviceList(Listed):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         rows = list(self.result_list)
-        for row, advice in zip(rows, advices(rows, timezone.now()), strict=True):
+        for row, advice in zip(rows, advice_of_all(rows, timezone.now()), strict=True):
             row.advice = advice
         self.result_list = rows
 

@@ -13,7 +13,7 @@ from memwatch.api.filters import ServiceFilter
 from memwatch.api.pagination import ByName
 from memwatch.api.serializers.recommendations import RecommendationSerializer, rows_of
 from memwatch.models import Service
-from memwatch.queries.recommendations import advices
+from memwatch.queries.recommendations import advice_of_all
 
 
 class FewByName(ByName):
@@ -39,5 +39,5 @@ class RecommendationView(ApiView):
     def list(self, request: Request, **_kwargs: Any) -> Response:
         """Calculated from the last week. A row for each setting; `page_size` counts services, by name."""
         services = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
-        found = [row for advice in advices(services, timezone.now()) for row in rows_of(advice)]
+        found = [row for advice in advice_of_all(services, timezone.now()) for row in rows_of(advice)]
         return self.get_paginated_response(self.get_serializer(found, many=True).data)
