@@ -140,7 +140,7 @@ def _phase(real: Real, site: Site, jobs: Jobs, desk: Desk, *, seconds: float, lo
 def measure(name: str, folder: Path) -> dict[str, Any]:
     """Run one service; what came of it."""
     real = SERVICES[name]
-    plan.MIN_LIFE_S /= FASTER  # type: ignore[misc]
+    plan.MIN_LIFE_S /= FASTER
     with contextlib.ExitStack() as stack:
         program = Program(name="", half="", server=real.server, do=(), processes=real.workers)
         broker = stack.enter_context(servers_for(program))
@@ -194,20 +194,16 @@ def _proof(real: Real, folder: Path, group: cgroup.Group, options: tuple[str, ..
         site.close()
     mine = Process.objects.filter(service__name=SERVICE, started_at__gte=began, outside=False)
     workers = mine.exclude(program="celery main")
-    ended = [row for row in workers.select_related("last_snapshot") if row.end_reason == Process.End.RECYCLED]
-    lives = [
-        (row.last_snapshot.requests_handled or 0) + (row.last_snapshot.tasks_handled or 0)
-        for row in ended
-        if row.last_snapshot
-    ]
+    counted = "last_snapshot__tasks_handled" if real.server == "prefork" else "last_snapshot__requests_handled"
+    lives = list(workers.filter(end_reason=Process.End.RECYCLED).values_list(counted, flat=True))
     return {
         "peak_mb": round(highest),
         "target_mb": round(0.8 * real.limit_mb),
         "under_target": highest <= 0.8 * real.limit_mb,
         "kills": group.kills - kills,
         "lives": workers.count(),
-        "recycled": len(ended),
-        "shortest_life_jobs": min(lives, default=None),
+        "recycled": len(lives),
+        "shortest_life_jobs": min((jobs for jobs in lives if jobs), default=None),
     }
 
 

@@ -8,7 +8,8 @@ from statistics import fmean
 
 from benchmarks.recommendations.world import LifeSeen, Limits, Truth, history, run
 from memwatch.recommendations import advice, plan
-from memwatch.recommendations.advice import KIB_PER_MB, Advice
+from memwatch.recommendations.advice import Advice
+from memwatch.records import KIB_PER_MB
 
 TARGET_SHARE = 0.8
 MOST_WAITED_JOBS = 10

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 
 from memwatch.recommendations import plan as plans
 from memwatch.recommendations.facts import PROCESS, Service
-from memwatch.recommendations.findings import KIB_PER_MB, Finding, findings, fresh_peak_mb
+from memwatch.recommendations.findings import Finding, findings, fresh_peak_mb
 from memwatch.recommendations.plan import Plan, rounded_down, rss_base_mb
 from memwatch.recommendations.simulation import Numbers, Outcome, simulate
-from memwatch.recommendations.spread import CAREFUL, EVEN, upper_sum
+from memwatch.recommendations.spread import CAREFUL, CONFIDENCE, EVEN, upper_sum
 from memwatch.recommendations.steps import steps
+from memwatch.records import KIB_PER_MB
 
 JITTER = 0.1
 """Share of max_requests that is added at random, so that not all workers are replaced at once."""
@@ -190,7 +191,7 @@ def _container(service: Service, plan: Plan, target_share: float) -> Iterator[Se
         growth = upper_sum(plan.growths_mb(), n, confidence) * jobs if plan.state != plans.NOT_NEEDED else 0.0
         return _stepped((plan.need_mb(n, confidence) - own + growth) / target_share)
 
-    sure = needed(plans.CONFIDENCE)
+    sure = needed(CONFIDENCE)
     growth = sum(plan.growths_mb()) / len(plan.fits) * jobs / 2 if plan.state != plans.NOT_NEEDED else 0.0
     mean = sum(plan.bases_mb()) / len(plan.fits)
     usual = _stepped(plan.fixed_mb - own + n * (mean + growth + plan.usual_mb))

@@ -10,12 +10,12 @@ from memwatch.recommendations import plan as plans
 from memwatch.recommendations.facts import Service
 from memwatch.recommendations.fitting import Fit
 from memwatch.recommendations.plan import Plan, rss_base_mb
+from memwatch.records import KIB_PER_MB
 
 MIN_BIRTHS = 6
 PARENT_GROWS = 0.05
 """By which share workers are born larger from the first to the last of the lives."""
 MOSTLY_SHARED = 0.5
-KIB_PER_MB = 1024
 
 
 class Finding(NamedTuple):

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
+from memwatch.detection.statistics.estimators import Slope
 from memwatch.recommendations import fitting
 from memwatch.recommendations.facts import PROCESS, Life, Peaks, Service
 from memwatch.recommendations.fitting import Fit
@@ -233,7 +234,7 @@ def _noise(draft: Plan, lasts_h: float) -> str:
 
 
 def _without_growth(each: Fit) -> Fit:
-    flat = fitting.Slope(0.0, 0.0, 0.0)
+    flat = Slope(0.0, 0.0, 0.0)
     base = max(each.base_mb, each.base_at_hour_0_mb)
     return dataclasses.replace(each, per_job=flat, per_hour=flat, base_mb=base, base_at_hour_0_mb=base)
 
@@ -253,7 +254,7 @@ def _most_workers(draft: Plan) -> int | None:
 def rounded_down(value: float) -> int:
     """To two significant digits."""
     whole = int(value)
-    step = 10 ** max(0, len(str(whole)) - 2)
+    step = int(10 ** max(0, len(str(whole)) - 2))
     return whole // step * step
 
 

@@ -20,6 +20,7 @@ from memwatch.recommendations.advice import Advice, Setting
 from memwatch.recommendations.lines import snippets
 from memwatch.recommendations.sentence import jobs_row, sentence
 from memwatch.recommendations.simulation import Outcome
+from memwatch.records import KIB_PER_MB
 
 STATES: Mapping[str, tuple[Promise, str]] = {
     plans.RECYCLE: (gettext_lazy("recycle"), "medium"),
@@ -99,7 +100,7 @@ def _tiles(advice: Advice) -> list[Line]:
     if advice.state == plans.UNKNOWN:
         return []
     shared = max((each.shared_mb for each in plan.fits), default=0.0)
-    growth = max(plan.growths_mb(), default=0.0) * names.KIB_PER_MB
+    growth = max(plan.growths_mb(), default=0.0) * KIB_PER_MB
     return [
         Line(
             label=_("Target"),
