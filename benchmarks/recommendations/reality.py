@@ -1,4 +1,4 @@
-"""Real servers in real memory cgroups: a minute of history, the numbers, and a minute and a half with them.
+"""Real servers in real memory cgroups: a minute of history, the numbers, and two minutes with them.
 
 A second stands for a minute: leaks are large, lives are short. ``python -m benchmarks.recommendations.reality NAME``
 runs one service and prints a line of JSON.
@@ -26,7 +26,7 @@ from benchmarks.deaths.serving import SERVICE, Jobs, Site, servers_for
 from memwatch.recommendations import plan
 from memwatch.sampling.surroundings.cgroup import parse_fields
 
-HISTORY_S, PROOF_S, READY_S = 60.0, 90.0, 120.0
+HISTORY_S, PROOF_S, READY_S = 60.0, 120.0, 120.0
 TICK_S = 0.1
 FASTER = 60.0
 """By which this world is faster than the one that the rules are for."""

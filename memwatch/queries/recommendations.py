@@ -73,6 +73,12 @@ def advice_of_all(services: Sequence[Service], now: datetime) -> list[Advice]:
     return [advise(each, share) for each in facts_of(services, now)]
 
 
+def advice_by_name(now: datetime, name: str | None, most: int) -> list[Advice]:
+    """For the service of that name, or for the first ``most`` of all."""
+    rows = Service.objects.order_by("name")
+    return advice_of_all(list((rows if name is None else rows.filter(name=name))[:most]), now)
+
+
 def facts_of(services: Sequence[Service], now: datetime) -> list[facts.Service]:
     """What is known of each, in this order."""
     ids = [service.pk for service in services]

@@ -6,8 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 from datetime import datetime
 
-from memwatch.models import Service
-from memwatch.queries.recommendations import advice_of_all
+from memwatch.queries.recommendations import advice_by_name
 from memwatch.recommendations import Advice
 from memwatch.recommendations import plan as plans
 from memwatch.recommendations.sentence import sentence
@@ -29,11 +28,7 @@ class SettingsLine:
 
 def lines(now: datetime, service: str | None = None) -> list[SettingsLine]:
     """Services that should be recycled, or do not fit below their limit; by name."""
-    rows = Service.objects.order_by("name")
-    if service is not None:
-        rows = rows.filter(name=service)
-    found = advice_of_all(list(rows[:MOST_SERVICES]), now)
-    return list(map(_line, _worth_a_word(found)))
+    return list(map(_line, _worth_a_word(advice_by_name(now, service, MOST_SERVICES))))
 
 
 def _worth_a_word(found: Iterable[Advice]) -> Iterable[Advice]:
