@@ -227,6 +227,7 @@ def _service(  # noqa: PLR0917 - each the result of one query
         limit_of=limit_of,
         parent_mb=sum(parents) / KIB_PER_MB,
         others_mb=0.0 if limit_of == PROCESS else others / KIB_PER_MB + unwatched.get(host, 0.0),
+        sharers=len({each.service for each in here if each.is_worker} | {service.pk}),
         peaks=peaks,
         current=current,
         recycled_per_day=ends.get(Process.End.RECYCLED, 0) / days,

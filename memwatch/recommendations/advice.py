@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from memwatch.recommendations import plan as plans
 from memwatch.recommendations.facts import PROCESS, Service
 from memwatch.recommendations.findings import Finding, findings, fresh_peak_mb
-from memwatch.recommendations.plan import Plan, rounded_down, rss_base_mb
+from memwatch.recommendations.plan import Plan, rounded_down
 from memwatch.recommendations.simulation import Numbers, Outcome, simulate
 from memwatch.recommendations.spread import CAREFUL, CONFIDENCE, EVEN, upper_sum
 from memwatch.recommendations.steps import steps
@@ -147,15 +147,14 @@ def _memory(service: Service, plan: Plan) -> Setting:
         return _row(service, MEMORY, 0, _kib(fresh), None, reason)
     if plan.target_mb is None:
         return _row(service, MEMORY, None, _kib(fresh), None, "not known yet: no limit of the container or the process")
-    room = plans.room_mb(plan)
-    grown = rss_base_mb(plan) + room
+    grown = plans.grown_mb(plan)
     reason = (
         f"KiB; above the {fresh:,.0f} MB that a fresh child reaches in its largest job, and what {plan.counted} "
         "children may grow to"
     )
     if grown < fresh:
         reason = f"KiB; the {fresh:,.0f} MB of a fresh child in its largest job: less would replace each child after it"
-    return _row(service, MEMORY, _kib(max(grown, fresh)), _kib(fresh), _kib(fresh + room), reason)
+    return _row(service, MEMORY, _kib(max(grown, fresh)), _kib(fresh), _kib(fresh + plans.room_mb(plan)), reason)
 
 
 def _kib(mb: float) -> int:

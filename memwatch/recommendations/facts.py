@@ -77,6 +77,8 @@ class Service:
     """Resident memory of the process that starts the workers; 0 where it is not watched."""
     others_mb: float = 0.0
     """Memory of other programs below the same limit."""
+    sharers: int = 1
+    """Services below the same limit, this one included: what is left is divided among them."""
     peaks: Peaks | None = None
     current: Values = dataclasses.field(default_factory=dict)
     """What the server says of its settings: :data:`memwatch.records.server_settings.DECLARED`."""

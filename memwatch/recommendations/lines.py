@@ -88,8 +88,8 @@ def _web(advice: Advice) -> Iterator[Snippet]:
 
 def _grown_mb(advice: Advice) -> int | None:
     """Resident memory in MB that a worker may reach between two jobs."""
-    room = plans.room_mb(advice.plan)
-    return None if math.isinf(room) else int(plans.rss_base_mb(advice.plan) + room)
+    grown = plans.grown_mb(advice.plan)
+    return None if math.isinf(grown) else int(grown)
 
 
 def _container(advice: Advice) -> Iterator[Snippet]:

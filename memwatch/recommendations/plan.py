@@ -136,8 +136,16 @@ def plan(service: Service, target_share: float) -> Plan:
         usual_mb=usual,
         per_process=per_process,
     )
-    draft = dataclasses.replace(draft, peak_mb=highest + (draft.counted - 1) * usual)
+    draft = dataclasses.replace(draft, peak_mb=highest + (draft.counted - 1) * usual, target_mb=_share(draft, service))
     return _judged(draft, grows=fitting.grows(fits))
+
+
+def _share(draft: Plan, service: Service) -> float | None:
+    """Every service below the limit may grow: each gets an even part of what is left."""
+    need = draft.need_mb(draft.counted)
+    if draft.target_mb is None or service.sharers < 2 or draft.per_process or need >= draft.target_mb:
+        return draft.target_mb
+    return need + (draft.target_mb - need) / service.sharers
 
 
 def _judged(draft: Plan, *, grows: bool) -> Plan:
@@ -202,6 +210,12 @@ def _missing(service: Service, fits: Sequence[Fit]) -> str:
             f"{len(fits)} of {MIN_LIVES} lives with at least {fitting.MIN_POINTS} figures each; or one worker with "
             f"{ENOUGH_POINTS} figures is enough"
         )
+    oldest_s = max(each.life.points[-1].age_s for each in fits)
+    if oldest_s < MIN_LIFE_S and sum(bool(each.life.end_reason) for each in fits) < MIN_LIVES:
+        return (
+            f"a worker that has run for {MIN_LIFE_S / 60:.0f} minutes, or {MIN_LIVES} that have ended; the oldest has "
+            f"run for {oldest_s / 60:.0f} minutes"
+        )
     return ""
 
 
@@ -263,6 +277,14 @@ def room_mb(found: Plan) -> float:
     if found.target_mb is None:
         return math.inf
     return max(0.0, found.target_mb - found.need_mb(found.counted)) / found.counted
+
+
+def grown_mb(found: Plan) -> float:
+    """Resident memory that a worker may reach between two jobs; infinite without a target."""
+    room = room_mb(found)
+    if found.capped and found.jobs:
+        room = min(room, upper(found.growths_mb()) * found.jobs)
+    return rss_base_mb(found) + room
 
 
 def rss_base_mb(found: Plan, confidence: float = CONFIDENCE) -> float:

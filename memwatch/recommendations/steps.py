@@ -16,9 +16,8 @@ def steps(service: Service, plan: Plan, target_share: float) -> tuple[str, ...]:
     whose = {PROCESS: "of each process", HOST: "of the machine"}.get(service.limit_of, "of the container")
     lines = [f"{len(plan.fits)} lives, {min(_jobs(plan)):,.0f} to {max(_jobs(plan)):,.0f} jobs each"]
     if plan.target_mb is not None and plan.limit_mb is not None:
-        lines.append(
-            f"Target: {target_share:.0%} of the limit {whose}, {plan.limit_mb:,.0f} MB: {plan.target_mb:,.0f} MB"
-        )
+        whole = target_share * plan.limit_mb
+        lines.append(f"Target: {target_share:.0%} of the limit {whose}, {plan.limit_mb:,.0f} MB: {whole:,.0f} MB")
     else:
         lines.append("Target: none, because no limit is known")
     if plan.fixed_mb:
@@ -39,7 +38,8 @@ def steps(service: Service, plan: Plan, target_share: float) -> tuple[str, ...]:
     need = plan.need_mb(n)
     lines.append(f"Needed without growth: {need:,.0f} MB")
     if plan.target_mb is not None:
-        lines.append(f"Left for growth: {plan.target_mb - need:,.0f} MB")
+        part = f", one of {service.sharers} equal parts" if service.sharers > 1 and not plan.per_process else ""
+        lines.append(f"Left for growth: {plan.target_mb - need:,.0f} MB{part}")
     return (*lines, *_growth(plan, n))
 
 

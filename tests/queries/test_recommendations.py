@@ -76,6 +76,7 @@ def test_what_others_of_the_host_take_is_known() -> None:
     store_lives(now, "worker", 1, program="celery child", kib_per_job=0, base_mb=200.0, alive=1)
     store_lives(now, "far", 1, kib_per_job=0, base_mb=500.0, alive=1, host="b")
     assert facts().others_mb == pytest.approx(200, abs=1)
+    assert (facts().sharers, facts("far").sharers) == (2, 1)
 
 
 @pytest.mark.parametrize(

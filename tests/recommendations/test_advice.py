@@ -68,6 +68,15 @@ def test_a_memory_limit_leaves_room_for_a_fresh_child_with_its_largest_job(peak_
     assert kib / 1024 >= fresh_peak_mb(found.plan) >= 100 + peak_mb
 
 
+def test_beyond_the_known_lives_memory_is_not_given_away() -> None:
+    """A machine has room for gigabytes; ten times the longest life needs some hundred MB."""
+    found = advice(celery(limit_mb=24_000.0), jobs=200, hours=0.3)
+    kib = recommended(found)[names.MEMORY]
+    assert found.plan.capped
+    assert kib is not None
+    assert kib / 1024 == pytest.approx(200, abs=15)
+
+
 def test_a_limit_in_force_below_that_is_a_kill_loop() -> None:
     peaks = Peaks(calls=1000, typical_mb=5.0, highest_mb=110.0)
     assert "kill_loop" in codes(advice(celery(peaks=peaks, current={"max_memory_per_child": 200_000})))

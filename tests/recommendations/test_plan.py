@@ -48,6 +48,12 @@ def test_memory_of_others_leaves_less() -> None:
     assert few.jobs < 0.4 * (plan().jobs or 0)
 
 
+def test_services_below_one_limit_get_equal_parts_of_what_is_left() -> None:
+    alone, shared = plan(), plan(service(parts={"sharers": 2}))
+    assert alone.jobs is not None
+    assert shared.jobs == pytest.approx(alone.jobs / 2, rel=0.05)
+
+
 def test_a_limit_of_each_process_is_not_shared() -> None:
     found = plan(service(parts={"limit_of": PROCESS, "limit_mb": 500.0, "workers": 30}))
     assert (found.counted, found.most_workers) == (1, None)
@@ -78,6 +84,8 @@ def test_noise_that_may_hide_fast_growth_is_not_known_yet() -> None:
         ((life(1), life(2, points=30)), ""),
         ((life(1, points=30), life(2, points=30)), "2 of 3 lives"),
         ((life(1, points=60),), ""),
+        ((life(1, points=60, hours=0.1),), "the oldest has run for 6 minutes"),
+        (tuple(life(number, hours=0.1, end_reason="recycled") for number in range(3)), ""),
     ],
 )
 def test_what_is_missing_is_said(lives: tuple[Life, ...], missing: str) -> None:

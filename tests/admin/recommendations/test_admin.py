@@ -47,7 +47,7 @@ def test_a_service_has_its_numbers_the_week_the_lines_and_the_calculation(client
     leaking()
     Process.objects.update(server_settings={"server": "gunicorn", "max_requests": 100})
     shown = text(client, url("web"))
-    assert re.search(r"Replace each worker after [\d,]+ jobs: so 2 workers stay below 819 MB", shown)
+    assert re.search(r"Replace each worker after [\d,]+ jobs: 2 workers stay below 819 MB", shown)
     assert re.search(r"max_requests 100 [\d,]+ ", shown)
     week = re.search(r"As it is now ([\d.]+) MB [\d.]+ % ([\d.]+) 100 A new", shown)
     assert week is not None, shown
