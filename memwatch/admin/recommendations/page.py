@@ -51,7 +51,7 @@ def page(service: Service, advice: Advice) -> RowPage:
             *([advice.service.server] if advice.service.server else []),
         ],
         tiles=_tiles(advice),
-        advice=[each.text for each in advice.findings],
+        advice=[each.text for each in advice.findings if each.is_problem],
         tables=[_settings(advice), *([_week(advice)] if advice.outcomes else [])],
         texts=[
             *(Text(title=each.title, text=each.text, copied=True) for each in snippets(advice)),
@@ -143,7 +143,12 @@ def _settings(advice: Advice) -> Table:
         names=[_("Setting"), _("Now"), _("Recommended"), _("Low to high"), _("Why")],
         cells=cells,
         empty=_("Its server is not known: no setting can be recommended."),
-        note=_("Low is calculated with a confidence of 99 %, high with 50 %."),
+        note=" ".join(
+            [
+                _("Low is calculated with a confidence of 99 %, high with 50 %."),
+                *(each.text for each in advice.findings if not each.is_problem),
+            ]
+        ),
     )
 
 
