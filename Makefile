@@ -3,7 +3,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14
 VENV = .venv/bin
 export DJANGO_SETTINGS_MODULE ?= project.settings
 
-.PHONY: run demo test test-sites matrix soak bench bench-leaks bench-fleet bench-sites bench-work bench-deaths lint docs reference changelog wheel lock screenshots clean
+.PHONY: run demo test test-sites matrix soak bench bench-leaks bench-fleet bench-sites bench-work bench-deaths bench-recommendations lint docs reference changelog wheel lock screenshots clean
 
 run: .venv/.installed
 	@exec $(VENV)/python manage.py run_stack
@@ -65,6 +65,10 @@ bench-work: .venv/.installed-dev
 # What is said of processes that end, over real servers and memory cgroups; half an hour.
 bench-deaths: .venv/.installed-dev
 	$(VENV)/python -m benchmarks.deaths $(HALF:%=--half=%)
+
+# Recycling numbers for simulated services and for four real ones, e.g. make bench-recommendations HALF=scoring; 10 minutes.
+bench-recommendations: .venv/.installed-dev
+	$(VENV)/python -m benchmarks.recommendations $(HALF:%=--half=%)
 
 # The documentation as a site, in docs/_build.
 docs: .venv/.installed-dev

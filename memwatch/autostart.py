@@ -17,7 +17,7 @@ from memwatch.agent.config import AgentConfig
 from memwatch.agent.lifecycle import EXIT_WAIT_S, START_DELAY_S
 from memwatch.agent.watch_policy import occasion
 from memwatch.conf import SettingError, get_settings
-from memwatch.host_hooks import ends
+from memwatch.host_hooks import ends, server_settings
 from memwatch.sampling.identity import own_arguments
 from memwatch.sampling.isolation import ISOLATED
 from memwatch.transport import redacted
@@ -66,6 +66,7 @@ def _install(config: AgentConfig, *, delay_s: float, serves_requests: bool) -> N
     if config.work:
         job_hooks.install(recorded=config.flight_recorder)
     ends.install()
+    server_settings.guarded(server_settings.note_application_loaded)
     if serves_requests:
         work_counters.expect_requests()
     request_started.connect(_on_request, dispatch_uid="memwatch.autostart")
@@ -111,6 +112,7 @@ def _on_task(**_kwargs: Any) -> None:
 def _on_worker_ready(sender: Any = None, **_kwargs: Any) -> None:
     """A pool of threads, greenlets or none executes tasks in this process; a prefork pool in its children."""
     ends.install()
+    server_settings.guarded(server_settings.note_celery_worker, sender)
     pool = getattr(sender, "pool", None)
     if pool is not None and not type(pool).__module__.endswith(".prefork"):
         work_counters.expect_tasks()
@@ -118,6 +120,7 @@ def _on_worker_ready(sender: Any = None, **_kwargs: Any) -> None:
 
 def _on_pool_child(**_kwargs: Any) -> None:
     work_counters.expect_tasks()
+    server_settings.guarded(server_settings.note_pool_child)
     ensure()
 
 

@@ -12,6 +12,7 @@ from memwatch.admin.leaks import expected_growth
 from memwatch.admin.operations import admin as operations_admin
 from memwatch.admin.operations import index as operations_index
 from memwatch.admin.overview import admin as overview_admin
+from memwatch.admin.recommendations import admin as recommendations_admin
 from memwatch.admin.recordings import admin as recordings_admin
 from memwatch.admin.recordings import triggers
 from memwatch.admin.work import admin as work_admin
@@ -27,6 +28,7 @@ __all__ = [
     "operations_index",
     "overview_admin",
     "processes",
+    "recommendations_admin",
     "recordings_admin",
     "register",
     "rollups",

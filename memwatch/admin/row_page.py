@@ -22,6 +22,8 @@ class Text:
     title: str
     text: str
     hint: str = ""
+    copied: bool = False
+    """Whether it is there to be pasted elsewhere."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

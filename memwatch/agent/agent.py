@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from memwatch.agent import server_settings
 from memwatch.agent.circumstances import circumstances
 from memwatch.agent.commands import Gate, Spokesman
 from memwatch.agent.config import AgentConfig
@@ -87,7 +88,9 @@ class Agent:
         """Who this process is, as its reports say."""
         with self._making:
             now = time.monotonic()
-            if self._process is None or now - self._described_at > DESCRIBE_EVERY_S:
+            noted = server_settings.noted()
+            known = self._process is not None and self._process.server_settings == noted
+            if self._process is None or not known or now - self._described_at > DESCRIBE_EVERY_S:
                 config = self.config
                 self._described_at = now
                 self._process = describe_process(
@@ -96,6 +99,7 @@ class Agent:
                     release=config.release,
                     nonce=self._nonce,
                     cpu_budget_percent=config.cpu_budget_percent,
+                    server_settings=noted,
                 )
             return self._process
 

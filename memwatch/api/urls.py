@@ -9,6 +9,7 @@ from memwatch.api.views.figures import BaselineView, SnapshotView
 from memwatch.api.views.findings import AlertView, LeakView
 from memwatch.api.views.fleet import CommandView, ProcessView, ServiceView, StatsView
 from memwatch.api.views.notifications import NotificationView
+from memwatch.api.views.recommendations import RecommendationView
 from memwatch.api.views.recordings import RecordingView
 from memwatch.api.views.token import TokenView
 from memwatch.api.views.work import WorkView
@@ -26,6 +27,7 @@ router.register("notifications", NotificationView, basename="notification")
 router.register("commands", CommandView, basename="command")
 router.register("recordings", RecordingView, basename="recording")
 router.register("deaths", DeathView, basename="death")
+router.register("recommendations", RecommendationView, basename="recommendation")
 router.register("work", WorkView, basename="work")
 
 urlpatterns = [

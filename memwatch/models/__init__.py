@@ -2,7 +2,7 @@
 
 from memwatch.models.figures import Baseline, FiguresColumns, Snapshot, SnapshotRollup
 from memwatch.models.findings import Alert, ExpectedGrowth, Leak, LeakEvent, Severity
-from memwatch.models.fleet import Death, ObjectType, Overview, Process, Release, Service
+from memwatch.models.fleet import Death, ObjectType, Overview, Process, Recommendation, Release, Service
 from memwatch.models.notifications import Notification
 from memwatch.models.operations import Command, Counter, Lease, Operations, RejectedReport
 from memwatch.models.recordings import FlameGraphMode, Recording, RecordingKind, RecordingPart, Trigger
@@ -27,6 +27,7 @@ __all__ = [
     "Operations",
     "Overview",
     "Process",
+    "Recommendation",
     "Recording",
     "RecordingKind",
     "RecordingPart",

@@ -181,6 +181,14 @@ class Process(models.Model):
         _("container"), null=True, blank=True, help_text=_("What its container's memory is made of, if it reports it.")
     )
 
+    server_settings = models.JSONField(
+        _("server's settings"),
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        blank=True,
+        help_text=_("How its server runs and recycles processes, as far as it says."),
+    )
+
     objects = ProcessQuerySet.as_manager()
 
     class Meta:
@@ -250,6 +258,18 @@ class Overview(Service):
         verbose_name = _("overview")
         # The admin's index goes by the alphabet; a leading space, which HTML does not show, makes it the first entry.
         verbose_name_plural = _(" Overview")
+
+
+class Recommendation(Service):
+    """The services as the page of settings that fit lists them. Who may view services may view it."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        permissions = ()
+        ordering = ("name",)
+        verbose_name = _("settings that fit")
+        verbose_name_plural = _("settings that fit")
 
 
 class Death(Process):

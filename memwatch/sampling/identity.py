@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from memwatch import __version__
+from memwatch.records.server_settings import Values
 from memwatch.sampling.allocator_settings import allocator_settings
 from memwatch.sampling.isolation import psutil
 from memwatch.sampling.procmem import read_bytes
@@ -55,6 +56,8 @@ class ProcessInfo:
     """Objects that ``gc.freeze()`` has set apart, when the process was first described."""
     allocator_settings: Mapping[str, str] | None = None
     """Variables of its environment that the allocators read; ``None`` where its agent does not say."""
+    server_settings: Values = dataclasses.field(default_factory=dict)
+    """What its server says of itself: :data:`memwatch.records.server_settings.DECLARED`."""
 
     @property
     def key(self) -> str:
@@ -76,7 +79,13 @@ class OutsideProcess:
 
 
 def describe_process(
-    *, service: str | None, host: str, release: str, nonce: str, cpu_budget_percent: float | None = None
+    *,
+    service: str | None,
+    host: str,
+    release: str,
+    nonce: str,
+    cpu_budget_percent: float | None = None,
+    server_settings: Values | None = None,
 ) -> ProcessInfo:
     """This process. ``service``: ``None`` to guess it from the program. ``nonce``: drawn again after each fork."""
     arguments = own_arguments()
@@ -99,6 +108,7 @@ def describe_process(
         start_method=start_method(),
         frozen_objects=_frozen_objects(os.getpid()),
         allocator_settings=allocator_settings(),
+        server_settings=dict(server_settings or {}),
     )
 
 

@@ -16,8 +16,9 @@ from memwatch.models import Leak
 from memwatch.queries.leak_work import explanation_of
 from memwatch.queries.processes.lookup import services_of_alive
 from memwatch.records import SEVERITIES
-from memwatch.terminal import death_table, work_table
+from memwatch.terminal import death_table, settings_table, work_table
 from memwatch.terminal.death_table import DeathLine, Deaths
+from memwatch.terminal.settings_table import SettingsLine
 from memwatch.terminal.work_table import WorkLine
 
 MOST_NAMED = 8
@@ -66,6 +67,8 @@ class Report:
     """The views, tasks and commands that kept most in a call of the last day, and those with the highest peaks."""
     deaths: Deaths = NO_DEATHS
     """The last processes that were killed, crashed or vanished within the last week, and how many there were."""
+    settings: tuple[SettingsLine, ...] = ()
+    """Services whose settings should change."""
 
     @property
     def title(self) -> str:
@@ -74,7 +77,13 @@ class Report:
         return f"{found} in {self.processes} processes of {len(self.services)} services"
 
 
-def report(leaks: Iterable[Leak], now: datetime, work: Sequence[WorkLine] = (), deaths: Deaths = NO_DEATHS) -> Report:
+def report(
+    leaks: Iterable[Leak],
+    now: datetime,
+    work: Sequence[WorkLine] = (),
+    deaths: Deaths = NO_DEATHS,
+    settings: Sequence[SettingsLine] = (),
+) -> Report:
     """The leaks of the report; load the rows with ``service`` and ``process__service``."""
     worst_first = sorted(leaks, key=lambda leak: (-SEVERITIES.index(leak.severity), leak.service.name, leak.pk))
     services = services_of_alive()
@@ -85,6 +94,7 @@ def report(leaks: Iterable[Leak], now: datetime, work: Sequence[WorkLine] = (), 
         leaks=tuple(_facts(leak, now) for leak in worst_first),
         work=_work(work),
         deaths=deaths,
+        settings=tuple(settings),
     )
 
 
@@ -96,6 +106,11 @@ def work_of(now: datetime, service: str | None = None) -> list[WorkLine]:
 def deaths_of(now: datetime, service: str | None = None) -> Deaths:
     """Those of the last week, of one service or of all."""
     return death_table.rows(now, service or "", MOST_DEATHS)
+
+
+def settings_of(now: datetime, service: str | None = None) -> list[SettingsLine]:
+    """Settings that fit, of one service or of all."""
+    return settings_table.lines(now, service)
 
 
 def _work(lines: Sequence[WorkLine]) -> dict[str, tuple[WorkLine, ...]]:
@@ -163,6 +178,8 @@ def as_text(made: Report) -> str:
         lines.append("")
     for name, found in made.work.items():
         lines += [WORK_TITLES[name], *(f"  {work_head(line)}: {work_said(name, line)}" for line in found), ""]
+    if made.settings:
+        lines += [SETTINGS_TITLE, *(f"  {line.service}: {settings_table.said(line)}" for line in made.settings), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -183,6 +200,7 @@ def death_said(line: DeathLine) -> str:
     return f"{said} {line.earlier}." if line.earlier else said
 
 
+SETTINGS_TITLE = "Settings that fit"
 WORK_TITLES = {
     "kept": "Work: keeps most memory in a call (mean of the last day)",
     "peak": "Work: highest peaks of a call (last day)",
@@ -221,6 +239,10 @@ def as_markdown(made: Report) -> str:
         lines += [f"## {_markdown(WORK_TITLES[name])}", ""]
         lines += [f"- **{_markdown(work_head(line))}**: {_markdown(work_said(name, line))}" for line in found]
         lines.append("")
+    if made.settings:
+        lines += [f"## {SETTINGS_TITLE}", ""]
+        lines += [f"- **{_markdown(each.service)}**: {_markdown(settings_table.said(each))}" for each in made.settings]
+        lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -243,6 +265,8 @@ def as_html(made: Report) -> str:
             "heads": list(zip(made.leaks, map(_head, made.leaks), strict=True)),
             "deaths_title": deaths_title(made.deaths) if made.deaths.total else "",
             "deaths": [(death_head(line), death_said(line)) for line in made.deaths.lines],
+            "settings_title": SETTINGS_TITLE,
+            "settings": [(line.service, settings_table.said(line)) for line in made.settings],
             "work": [
                 (WORK_TITLES[name], [(work_head(line), work_said(name, line)) for line in found])
                 for name, found in made.work.items()

@@ -10,6 +10,9 @@ from functools import partial
 from typing import Any
 
 from memwatch.records.json_record import parse_time
+from memwatch.records.server_settings import DECLARED, Value
+from memwatch.records.server_settings import MAX_TEXT as MAX_SETTING
+from memwatch.records.server_settings import MAX_WHOLE as MAX_SETTING_WHOLE
 from memwatch.sampling.allocator_settings import MOST_SETTINGS, MOST_TEXT, is_setting
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
 from memwatch.sampling.type_names import MAX_NAME, clean
@@ -189,6 +192,7 @@ def process(value: object) -> ProcessInfo:
         start_method=text("start_method", found.get("start_method"), limit=20, default=""),
         frozen_objects=None if frozen is None else whole("frozen_objects", frozen),
         allocator_settings=_allocator_settings(found.get("allocator_settings")),
+        server_settings=_server_settings(found.get("server_settings")),
     )
 
 
@@ -201,6 +205,25 @@ def _allocator_settings(value: object) -> dict[str, str] | None:
         raise WireError("malformed", f"allocator_settings: an object of at most {MOST_SETTINGS} is wanted")
     texts = {name: text("allocator_settings", each, limit=MOST_TEXT + 1) for name, each in found.items()}
     return {name: each for name, each in texts.items() if is_setting(name, each)}
+
+
+def _server_settings(value: object) -> dict[str, Value]:
+    """Those that are declared; what a newer agent says beyond them is ignored."""
+    given = {} if value is None else mapping("server_settings", value)
+    found: dict[str, Value] = {}
+    for name, declared in DECLARED.items():
+        item = given.get(name)
+        if item is None:
+            continue
+        if declared.type is str:
+            found[name] = text(name, item, limit=MAX_SETTING)
+        elif declared.type is int:
+            found[name] = whole(name, item, high=MAX_SETTING_WHOLE)
+        elif type(item) is bool:
+            found[name] = item
+        else:
+            raise WireError("malformed", f"{name} is {shown(item)}, true or false is wanted")
+    return found
 
 
 def outside(value: object) -> OutsideProcess:

@@ -20,9 +20,9 @@ from tests.services.stored_work import figures, store_work
 Login = Callable[..., Client]
 
 MOST = {
-    "overview": 26, "service": 18, "process": 22, "slot": 14, "leak": 20, "pooled leak": 17, "snapshot": 12,
+    "overview": 26, "service": 18, "process": 22, "slot": 14, "leak": 26, "pooled leak": 23, "snapshot": 12,
     "baseline": 12, "alert": 7, "compare": 11, "expected growth": 8, "confirmation": 5,
-    "work": 10, "name of work": 7, "death": 23, "deaths": 8,
+    "work": 10, "name of work": 7, "death": 23, "deaths": 8, "settings that fit": 12, "fit of a service": 11,
 }  # fmt: skip
 """With two of them for session and user."""
 
@@ -87,6 +87,8 @@ class Pages:
             "process": _url(process),
             "death": _url(self.dead),
             "deaths": reverse("admin:memwatch_death_changelist"),
+            "settings that fit": reverse("admin:memwatch_recommendation_changelist"),
+            "fit of a service": reverse("admin:memwatch_recommendation_change", args=(process.service_id,)),
             "slot": reverse("admin:memwatch_process_slot", args=(process.service_id, process.host, 1)),
             "leak": _url(self.leak),
             "pooled leak": _url(self.pooled),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from memwatch.agent import server_settings
 from memwatch.sampling import Sampler
 from memwatch.transport.wire import Command, Report
 from tests.agent.conftest import Watched
@@ -190,3 +191,15 @@ def test_the_same_over_redis(make_watched: MakeWatched, redis_url: str) -> None:
     assert watched.ask(watched.command("ping")) is not None
     watched.agent.thread.stop(2.0)
     assert any(report.goodbye for report in watched.collect())
+
+
+def test_what_its_server_says_later_is_in_the_next_reports(
+    make_watched: MakeWatched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_settings, "_noted", {"server": "celery"})
+    watched = make_watched()
+    watched.wait(lambda found: any(report.process.server_settings == {"server": "celery"} for report in found))
+    server_settings.note({"concurrency": 4})
+    known = {"server": "celery", "concurrency": 4}
+    reports = watched.wait(lambda found: any(report.process.server_settings == known for report in found))
+    assert len({report.process.key for report in reports}) == 1

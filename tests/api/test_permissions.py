@@ -14,7 +14,18 @@ from memwatch.api.access import ActionThrottle
 from memwatch.models import Leak
 from tests.api.conftest import Fleet
 
-LISTS = ("services", "processes", "snapshots", "leaks", "baselines", "alerts", "notifications", "work", "deaths")
+LISTS = (
+    "services",
+    "processes",
+    "snapshots",
+    "leaks",
+    "baselines",
+    "alerts",
+    "notifications",
+    "work",
+    "deaths",
+    "recommendations",
+)
 WHO = ("anonymous", "plain", "viewer", "operator", "superuser")
 READS = {"anonymous": 401, "plain": 403, "viewer": 200, "operator": 200, "superuser": 200}
 ACTS = {"anonymous": 401, "plain": 403, "viewer": 403, "operator": 200, "superuser": 200}

@@ -13,6 +13,7 @@ from memwatch.models import Leak
 from tests.api.rows import store_leak
 from tests.services.stored import store_process
 from tests.services.stored_deaths import store_death
+from tests.services.stored_lives import store_lives
 from tests.services.stored_work import figures, store_work
 from tests.terminal.conftest import Ran
 
@@ -159,3 +160,27 @@ def test_without_deaths_nothing_is_said_of_them(run: Callable[..., Ran], leaks: 
     assert "Deaths" not in run("memwatch_report", "--service", "worker").out
     assert "Deaths" not in run("memwatch_report", str(leaks[0].pk)).out
     assert "Deaths: 1 in the last week\n" in run("memwatch_report").out
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html", "json"])
+def test_settings_that_fit_are_told_of_services_that_leak(run: Callable[..., Ran], db: None, form: str) -> None:
+    now = timezone.now()
+    store_lives(now, "web")
+    store_lives(now, "quiet", kib_per_job=0.0)
+    said = run("memwatch_report", "--format", form).out
+    if form == "json":
+        (line,) = json.loads(said)["settings"]
+        assert (line["service"], line["state"]) == ("web", "recycle")
+        current, recommended = line["settings"]["max_requests"]
+        assert current is None
+        assert recommended >= 500
+        return
+    assert "Settings that fit" in said
+    assert "Replace each worker after" in said
+    assert "quiet:" not in said
+
+
+def test_without_anything_to_set_there_is_no_such_section(run: Callable[..., Ran], leaks: list[Leak]) -> None:
+    store_lives(timezone.now(), "calm", kib_per_job=0.0)
+    assert "Settings that fit" not in run("memwatch_report").out
+    assert "Settings that fit" not in run("memwatch_report", str(leaks[0].pk)).out

@@ -23,6 +23,7 @@ from memwatch.admin.leaks import tables
 from memwatch.admin.overview import tables as overview_tables
 from memwatch.admin.panels import Table, figure
 from memwatch.admin.process_tables import process_table
+from memwatch.admin.recommendations import admin as recommendations_admin
 from memwatch.admin.row_page import RowAdmin, RowPage
 from memwatch.models import Leak, ObjectType, Process, Release, Service
 from memwatch.queries import LeakGlance, ProcessFigures
@@ -100,6 +101,7 @@ class ServiceAdmin(PageAdmin):
             "leaks": tables.cause_rows(causes[:SHOWN_LEAKS], whole, now),
             "more_leaks": max(0, len(causes) - SHOWN_LEAKS),
             "all_leaks_url": formats.changelist("leak", service__id__exact=obj.pk, state="all"),
+            "fit_url": recommendations_admin.url(obj.pk),
             "sharing": sharing.panel(sharing_of(obj, now=now)),
             "baselines": self._baselines(obj, now),
             "releases": [

@@ -25,6 +25,7 @@ from memwatch.models import Baseline, Leak, Process, Snapshot
 from memwatch.queries.leaks import unresolved_of
 from memwatch.queries.surroundings import container_of
 from memwatch.records import KIB_PER_MB, MemorySnapshot
+from memwatch.records.server_settings import DECLARED
 
 
 def context(process: Process, query: Mapping[str, str], now: datetime) -> dict[str, Any]:
@@ -75,6 +76,7 @@ def context(process: Process, query: Mapping[str, str], now: datetime) -> dict[s
         "allocator": allocator.panel(process, figures, now),
         "container": container.panel(container_of(process, now=now), now),
         "identity": _identity(process, now),
+        "server_settings": settings_lines(process.server_settings),
         "neighbours": slots.neighbours(process, now),
         "slot_url": slots.url(process),
         "compare_url": compare_url(process, baseline, counted or last),
@@ -172,6 +174,23 @@ def _facts(process: Process, now: datetime) -> list[str | SafeString]:
     if process.ended_at:
         facts.append(format_html("{} {}", process.get_end_reason_display(), formats.when(process.ended_at, now)))
     return facts
+
+
+def settings_lines(stored: Mapping[str, Any]) -> list[panels.Line]:
+    """What its server says of itself; a limit of 0 is none."""
+    return [
+        panels.Line(label=_(declared.label), value=_setting(name, stored[name]))
+        for name, declared in DECLARED.items()
+        if name in stored
+    ]
+
+
+def _setting(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, int):
+        return _("none") if name.startswith("max_") and not value else formats.count(value)
+    return str(value)
 
 
 def _identity(process: Process, now: datetime) -> list[panels.Line]:

@@ -21,7 +21,9 @@ from memwatch.models import Leak, LeakEvent, Recording
 from memwatch.queries.leaks import leaks_beside, newest_events
 from memwatch.queries.processes.releases import releases_of
 from memwatch.queries.processes.slots import lives_of_service
+from memwatch.queries.recommendations import advice_of
 from memwatch.queries.recordings import recordings_of
+from memwatch.recommendations.sentence import sentence
 
 MOST_ENTRIES = 400
 """Snapshots read for the length of a container: whole rows."""
@@ -69,6 +71,7 @@ def context(leak: Leak, query: Mapping[str, str], now: datetime) -> dict[str, An
         "rules": rule_rows(raw),
         "why_not": _why_not(leak, raw, now),
         "todo": runbooks.what_to_do(leak),
+        "until_fixed": _until_fixed(leak, now),
         "statistics": evidence.statistics_lines(raw),
         "evidence_raw": panels.raw_json(raw),
         "events": [_event(event, now) for event in events],
@@ -204,6 +207,14 @@ def _standing(leak: Leak, events: Sequence[LeakEvent], now: datetime) -> dict[st
     if leak.state != Leak.State.RESOLVED:
         return {"verdict": verdict, "before": "", "tone": leak.severity}
     return {"verdict": _closed(leak, events, now), "before": verdict, "tone": "resolved"}
+
+
+def _until_fixed(leak: Leak, now: datetime) -> dict[str, str] | None:
+    """After how many jobs to replace its workers; nothing for a leak that is over."""
+    if leak.state == Leak.State.RESOLVED:
+        return None
+    advice = advice_of(leak.service, now)
+    return {"sentence": sentence(advice), "url": formats.page_url("recommendation", leak.service_id)}
 
 
 def _severity_badge(leak: Leak) -> SafeString:

@@ -22,6 +22,7 @@ SECTIONS: tuple[tuple[Promise, dict[str, Promise]], ...] = (
         {
             "memwatch.expectedgrowth": gettext_lazy("Types that may grow: they open no leak and raise no alert."),
             "memwatch.trigger": gettext_lazy("Rules that start a recording when memory grows or an alert is raised."),
+            "memwatch.recommendation": gettext_lazy("Numbers for recycling, workers and memory limits, by service."),
             "authtoken.tokenproxy": gettext_lazy("Tokens of the REST API that do not expire."),
         },
     ),

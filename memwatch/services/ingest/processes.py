@@ -71,6 +71,7 @@ class Sighting:
                 "start_method": info.start_method,
                 "frozen_objects": info.frozen_objects,
                 "allocator_settings": None if info.allocator_settings is None else dict(info.allocator_settings),
+                "server_settings": dict(info.server_settings),
             },
         )
 

@@ -1,0 +1,1 @@
+"""The page *Settings that fit*: the numbers for each service, and how they were calculated."""
