@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 from memwatch.records.json_record import Record
 
 RUNNING, LEAVING = STATES = ("running", "leaving")
-RECYCLED, TIME_LIMIT, STOPPED = ENDINGS = ("recycled", "time_limit", "stopped")
+RECYCLED, TIME_LIMIT, STOPPED, RECYCLED_BY_MEMWATCH = ENDINGS = (
+    "recycled", "time_limit", "stopped", "recycled_by_memwatch",
+)  # fmt: skip
 """Why a process leaves, where it knows."""
 MAX_RECENT, MAX_RUNNING, MAX_SECONDS = 20, 24, 120
 MAX_GROWERS, MAX_SUMMARY = 10, 15
