@@ -14,6 +14,8 @@ from memwatch.admin.operations import index as operations_index
 from memwatch.admin.overview import admin as overview_admin
 from memwatch.admin.recordings import admin as recordings_admin
 from memwatch.admin.recordings import triggers
+from memwatch.admin.recycling import admin as recycling_admin
+from memwatch.admin.recycling import policies as recycling_policies
 from memwatch.admin.work import admin as work_admin
 
 __all__ = [
@@ -28,6 +30,8 @@ __all__ = [
     "overview_admin",
     "processes",
     "recordings_admin",
+    "recycling_admin",
+    "recycling_policies",
     "register",
     "rollups",
     "snapshots",
