@@ -1,7 +1,7 @@
 """Whether to recycle a worker of a service now, and which: pure functions of values."""
 
 from memwatch.detection.recycling.decision import decide
-from memwatch.detection.recycling.gain import NOT_POSSIBLE, REASONS, Judgement, judge, settle_s
+from memwatch.detection.recycling.gain import IN_A_ROW, NOT_POSSIBLE, REASONS, Judgement, judge, settle_s
 from memwatch.detection.recycling.situation import (
     ACT,
     BOTH,
@@ -23,6 +23,7 @@ __all__ = [
     "BOTH",
     "EITHER",
     "GUARDS",
+    "IN_A_ROW",
     "LEAK",
     "LIMIT",
     "NOT_POSSIBLE",

@@ -32,9 +32,12 @@ def check(now: datetime | None = None, *, hub: Hub | None = None) -> int:
     """
     now = now or timezone.now()
     _date_anew(now)
+    policies = list(read.policies().exclude(mode=OFF))
+    for policy in policies:
+        _follow_release(policy, now)
     following.follow(now, hub)
     chosen = 0
-    for policy in read.policies().exclude(mode=OFF):
+    for policy in policies:
         try:
             chosen += _check(policy, now, hub)
         except IntegrityError:
@@ -51,7 +54,6 @@ def _date_anew(now: datetime) -> None:
 
 
 def _check(policy: RecyclingPolicy, now: datetime, hub: Hub | None) -> int:
-    _follow_release(policy, now)
     acts = policy.mode == ACT
     _stop_where_useless(policy, now)
     workers = read.workers_of(policy.service_id, now)
