@@ -33,9 +33,9 @@ def mode(policy: RecyclingPolicy) -> str:
 def condition(policy: RecyclingPolicy) -> str:
     """When a worker is due."""
     if policy.limit_mb is not None:
-        limit = _("%s MB of private memory") % formats.decimal(policy.limit_mb)
+        limit = _("%s MB of private memory") % f"{policy.limit_mb:,g}"
     else:
-        limit = _("%s %% of its limit in private memory") % formats.decimal(policy.limit_percent or 0)
+        limit = _("%s %% of its limit in private memory") % f"{policy.limit_percent or 0:g}"
     texts = {
         RecyclingPolicy.When.LIMIT: limit,
         RecyclingPolicy.When.LEAK: _("its leak is open"),
@@ -48,7 +48,7 @@ def condition(policy: RecyclingPolicy) -> str:
 def pace(policy: RecyclingPolicy) -> str:
     """How often at most."""
     return _("one in %(minutes)s min, after %(checks)s checks") % {
-        "minutes": formats.decimal(policy.minutes),
+        "minutes": f"{policy.minutes:g}",
         "checks": policy.checks,
     }
 
