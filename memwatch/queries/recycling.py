@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery
 
 from memwatch.conf import get_settings
 from memwatch.detection.recycling import ACT, Past, Worker
@@ -159,9 +159,10 @@ def acting() -> list[tuple[str, bool]]:
     return [(service, at is not None) for service, at in rows.values_list("service__name", "stopped_at")]
 
 
-def totals_since(since: datetime) -> Mapping[str, int]:
-    """How many recycles came to which end since then."""
-    found: dict[str, int] = {}
-    for state in Recycle.objects.filter(at__gte=since).values_list("state", flat=True):
-        found[state] = found.get(state, 0) + 1
+def totals_since(since: datetime) -> Mapping[int, Mapping[str, int]]:
+    """How many recycles of each service came to which state since then. One query."""
+    found: dict[int, dict[str, int]] = {}
+    rows = Recycle.objects.filter(at__gte=since).order_by().values_list("service", "state").annotate(Count("pk"))
+    for service, state, number in rows:
+        found.setdefault(service, {})[state] = number
     return found

@@ -16,7 +16,7 @@ from memwatch.models import Leak
 from memwatch.queries.leak_work import explanation_of
 from memwatch.queries.processes.lookup import services_of_alive
 from memwatch.records import SEVERITIES
-from memwatch.terminal import death_table, work_table
+from memwatch.terminal import death_table, recycling_lines, work_table
 from memwatch.terminal.death_table import DeathLine, Deaths
 from memwatch.terminal.work_table import WorkLine
 
@@ -67,6 +67,9 @@ class Report:
     deaths: Deaths = NO_DEATHS
     """The last processes that were killed, crashed or vanished within the last week, and how many there were."""
 
+    recycling: tuple[str, ...] = ()
+    """How each policy of recycling stands that is not off."""
+
     @property
     def title(self) -> str:
         """One line."""
@@ -74,7 +77,13 @@ class Report:
         return f"{found} in {self.processes} processes of {len(self.services)} services"
 
 
-def report(leaks: Iterable[Leak], now: datetime, work: Sequence[WorkLine] = (), deaths: Deaths = NO_DEATHS) -> Report:
+def report(
+    leaks: Iterable[Leak],
+    now: datetime,
+    work: Sequence[WorkLine] = (),
+    deaths: Deaths = NO_DEATHS,
+    recycling: tuple[str, ...] = (),
+) -> Report:
     """The leaks of the report; load the rows with ``service`` and ``process__service``."""
     worst_first = sorted(leaks, key=lambda leak: (-SEVERITIES.index(leak.severity), leak.service.name, leak.pk))
     services = services_of_alive()
@@ -85,6 +94,7 @@ def report(leaks: Iterable[Leak], now: datetime, work: Sequence[WorkLine] = (), 
         leaks=tuple(_facts(leak, now) for leak in worst_first),
         work=_work(work),
         deaths=deaths,
+        recycling=recycling,
     )
 
 
@@ -96,6 +106,11 @@ def work_of(now: datetime, service: str | None = None) -> list[WorkLine]:
 def deaths_of(now: datetime, service: str | None = None) -> Deaths:
     """Those of the last week, of one service or of all."""
     return death_table.rows(now, service or "", MOST_DEATHS)
+
+
+def recycling_of(now: datetime, service: str | None = None) -> tuple[str, ...]:
+    """How recycling stands, of one service or of all."""
+    return recycling_lines.lines(now, service)
 
 
 def _work(lines: Sequence[WorkLine]) -> dict[str, tuple[WorkLine, ...]]:
@@ -161,6 +176,8 @@ def as_text(made: Report) -> str:
             *(f"  {death_head(line)}: {death_said(line)}" for line in made.deaths.lines),
         ]
         lines.append("")
+    if made.recycling:
+        lines += [RECYCLING_TITLE, *(f"  {line}" for line in made.recycling), ""]
     for name, found in made.work.items():
         lines += [WORK_TITLES[name], *(f"  {work_head(line)}: {work_said(name, line)}" for line in found), ""]
     return "\n".join(lines).rstrip() + "\n"
@@ -183,6 +200,7 @@ def death_said(line: DeathLine) -> str:
     return f"{said} {line.earlier}." if line.earlier else said
 
 
+RECYCLING_TITLE = "Recycling"
 WORK_TITLES = {
     "kept": "Work: keeps most memory in a call (mean of the last day)",
     "peak": "Work: highest peaks of a call (last day)",
@@ -217,6 +235,8 @@ def as_markdown(made: Report) -> str:
         lines += [f"## {deaths_title(made.deaths)}", ""]
         lines += [f"- **{_markdown(death_head(line))}**: {_markdown(death_said(line))}" for line in made.deaths.lines]
         lines.append("")
+    if made.recycling:
+        lines += [f"## {RECYCLING_TITLE}", "", *(f"- {_markdown(line)}" for line in made.recycling), ""]
     for name, found in made.work.items():
         lines += [f"## {_markdown(WORK_TITLES[name])}", ""]
         lines += [f"- **{_markdown(work_head(line))}**: {_markdown(work_said(name, line))}" for line in found]
@@ -243,6 +263,7 @@ def as_html(made: Report) -> str:
             "heads": list(zip(made.leaks, map(_head, made.leaks), strict=True)),
             "deaths_title": deaths_title(made.deaths) if made.deaths.total else "",
             "deaths": [(death_head(line), death_said(line)) for line in made.deaths.lines],
+            "recycling_title": RECYCLING_TITLE,
             "work": [
                 (WORK_TITLES[name], [(work_head(line), work_said(name, line)) for line in found])
                 for name, found in made.work.items()

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from memwatch.models import Leak
 from memwatch.records import SEVERITIES
-from memwatch.terminal.report import FORMATS, deaths_of, report, work_of, worst
+from memwatch.terminal.report import FORMATS, deaths_of, recycling_of, report, work_of, worst
 from memwatch.terminal.selection import TablesCommand
 
 FOUND = 2
@@ -20,7 +20,7 @@ FOUND = 2
 class Command(TablesCommand):
     help = (
         "Reports the open and acknowledged leaks, the most severe first, the processes that were killed, crashed or "
-        "vanished within the last week, and the views, tasks and commands of the last day that keep most memory or "
+        "vanished within the last week, how recycling stands, and the views, tasks and commands of the last day that keep most memory or "
         "have the highest peaks. "
         "Examples: memwatch_report; memwatch_report --format markdown --service web; "
         "memwatch_report --format html --output leaks.html; memwatch_report --fail-on high (for a pipeline). "
@@ -43,7 +43,8 @@ class Command(TablesCommand):
         if options["leaks"]:
             made = report(leaks, now)
         else:
-            made = report(leaks, now, work_of(now, options["service"]), deaths_of(now, options["service"]))
+            one = options["service"]
+            made = report(leaks, now, work_of(now, one), deaths_of(now, one), recycling_of(now, one))
         text = FORMATS[options["format"]](made)
         if options["output"] is None:
             self.stdout.write(text, ending="")
