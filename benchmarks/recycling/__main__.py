@@ -24,7 +24,8 @@ from benchmarks.servers import redis
 WEB = ("--workers", str(WORKERS), "--bind", "127.0.0.1:{port}", "--log-level", "warning", "--graceful-timeout", "30")
 GUNICORN = ("gunicorn", "leaky:application", *WEB)
 CELERY = (
-    "celery", "-A", "leaky", "worker", "--concurrency", str(WORKERS), "--prefetch-multiplier", "4", "--loglevel", "WARNING",
+    "celery", "-A", "leaky", "worker", "--concurrency", str(WORKERS), "--prefetch-multiplier", "4",
+    "--loglevel", "WARNING",
 )  # fmt: skip
 SERVICES = ("web-sync", "web-gthread", "worker")
 CLIENTS = 4

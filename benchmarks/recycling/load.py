@@ -54,7 +54,7 @@ class Clients:
                 self.asked_again += was_kept
                 if not was_kept:
                     self.failures.append(type(error).__name__)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is counted
                 connection.close()
                 self.failures.append(f"{type(error).__name__}: {error}")
         connection.close()

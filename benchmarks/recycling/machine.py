@@ -48,7 +48,9 @@ class Server:
 
     def children(self) -> list[psutil.Process]:
         with contextlib.suppress(psutil.Error):
-            return [each for each in psutil.Process(self._process.pid).children() if "resource_tracker" not in _line(each)]
+            return [
+                each for each in psutil.Process(self._process.pid).children() if "resource_tracker" not in _line(each)
+            ]
         return []
 
     def wait(self, *, answers: bool) -> None:
@@ -149,6 +151,6 @@ class Hub:
             for step in steps:
                 try:
                     step()
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - the next turn tries again
                     self.failures.append(f"{step.__name__}: {type(error).__name__}: {error}")
         connection.close()

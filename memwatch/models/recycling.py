@@ -37,15 +37,13 @@ class RecyclingPolicy(models.Model):
         COMPOSE = "compose", _("Docker Compose")
         OTHER = "other", _("another one")
 
-    service = models.OneToOneField(
-        Service, models.CASCADE, related_name="recycling_policy", verbose_name=_("service")
-    )
+    service = models.OneToOneField(Service, models.CASCADE, related_name="recycling_policy", verbose_name=_("service"))
     mode = models.CharField(
         _("mode"),
         max_length=8,
         choices=Mode,
         default=Mode.OFF,
-        help_text=_("Rehearse: write down which worker would be recycled, and leave it alone. Rehearse before you act."),
+        help_text=_("Rehearse: only write down which worker would be recycled. Rehearse before you act."),
     )
     when = models.CharField(_("a worker is due when"), max_length=6, choices=When, default=When.LIMIT)
     limit_mb = models.FloatField(

@@ -83,7 +83,13 @@ def test_a_policy_acts_once_it_has_rehearsed(recycler: APIClient, web: Service) 
 
 @pytest.mark.parametrize(
     ("who", "reads", "acts"),
-    [("anonymous", 401, 401), ("plain", 403, 403), ("viewer", 200, 403), ("operator", 200, 403), ("superuser", 200, 200)],
+    [
+        ("anonymous", 401, 401),
+        ("plain", 403, 403),
+        ("viewer", 200, 403),
+        ("operator", 200, 403),
+        ("superuser", 200, 200),
+    ],
 )
 def test_recycling_takes_a_permission_of_its_own_that_operators_do_not_have_by_themselves(
     who: str, reads: int, acts: int, api: Callable[..., APIClient], web: Service

@@ -56,7 +56,7 @@ class Clients:
                 self.asked_again += was_kept
                 if not was_kept:
                     self.failures.append(f"{type(error).__name__}: {error}")
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is a failure
                 self.failures.append(f"{type(error).__name__}: {error}")
                 connection.close()
             time.sleep(0.005)
@@ -108,8 +108,8 @@ def test_no_request_fails_while_gunicorn_workers_are_recycled(
     guest.get("pid")
     with Clients(guest.port) as clients:
         for pid, report in sorted(first.items()):
-            before = clients.answered
-            until(lambda: clients.answered > before + 50, within_s=30, seen=lambda: (clients.failures, guest.log))
+            enough = clients.answered + 50
+            until(lambda enough=enough: clients.answered > enough, within_s=30, seen=lambda: guest.log)
             state, detail = order(guest, report)
             assert (state, detail) == ("done", "gunicorn worker, SIGTERM")
             wait_for_successor(guest, guest.children, pid, 3)
@@ -124,7 +124,7 @@ def test_no_request_fails_while_gunicorn_workers_are_recycled(
 
 @pytest.mark.parametrize("late", ["", "1"], ids=["acks early", "acks late"])
 @pytest.mark.parametrize("broker", ["filesystem", pytest.param("redis", marks=pytest.mark.redis)])
-def test_every_task_runs_once_while_celery_children_are_recycled(
+def test_every_task_runs_once_while_celery_children_are_recycled(  # noqa: PLR0917 - fixtures
     broker: str, late: str, local_url: str, make_guest: MakeGuest, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     environment = {"GUEST_ACKS_LATE": late}
@@ -185,13 +185,13 @@ def test_a_whole_celery_worker_finishes_its_task_first(
     assert (state, "name the supervisor" in detail) == ("refused", True)
     guest.run("celery", "-A", "guest.celery", "call", "guest.hang", "--args", "[3]")
     guest.run("celery", "-A", "guest.celery", "call", "guest.note", "--args", "[1]")
-    until(lambda: (tmp_path / "hanging").exists(), within_s=20, seen=lambda: guest.log)
+    until((tmp_path / "hanging").exists, within_s=20, seen=lambda: guest.log)
     assert order(guest, report, whole=True) == ("done", "whole worker, SIGTERM")
     assert guest.process is not None
     assert guest.process.wait(30) == 0
     assert ends(guest) == {guest.pid: "recycled_by_memwatch"}
     guest.start(*CELERY, "--pool", pool, "--concurrency", "1")  # as its supervisor would
-    until(lambda: (tmp_path / "noted").exists(), within_s=30, seen=lambda: guest.log)
+    until((tmp_path / "noted").exists, within_s=30, seen=lambda: guest.log)
     assert [line.split()[0] for line in (tmp_path / "noted").read_text().splitlines()] == ["1"]
 
 

@@ -40,12 +40,18 @@ class RecycleAdmin(RowAdmin):
         "Workers that memwatch had recycled, or, while a policy rehearses, would have had recycled. They finish their "
         "job and end, and their server starts a successor."
     )
-    empty = gettext_lazy("No worker was recycled. Add a policy for a service whose workers grow, and rehearse it first.")
+    empty = gettext_lazy(
+        "No worker was recycled. Add a policy for a service whose workers grow, and rehearse it first."
+    )
     related: ClassVar = {"recyclingpolicy": "", "service": ""}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Recycle]:
-        return super().get_queryset(request).select_related(
-            "service", "process__service", "successor__service", "release", "recording__process__service", "leak"
+        return (
+            super()
+            .get_queryset(request)
+            .select_related(
+                "service", "process__service", "successor__service", "release", "recording__process__service", "leak"
+            )
         )
 
     def get_urls(self) -> list[URLPattern]:

@@ -141,5 +141,3 @@ def _state(policy: RecyclingPolicy) -> SafeString | str:
     if policy.mode == RecyclingPolicy.Mode.REHEARSE and policy.rehearsed_at is not None:
         return f"{found} {_('It may act now: choose “act” when you agree with what it would have done.')}"
     return found
-
-

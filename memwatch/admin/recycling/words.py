@@ -69,4 +69,5 @@ def in_short(policy: RecyclingPolicy | None) -> SafeString | str:
     if policy is None:
         return _("The workers of this service are not recycled by memwatch: it has no recycling policy.")
     text = _("Recycling of its workers is set to “{}”: {}")
-    return format_html("{} {}", formats.link_to(policy, _("Recycling policy.")), format_html(text, mode(policy), said(policy)))
+    sentence = format_html(text, mode(policy), said(policy))
+    return format_html("{} {}", sentence, formats.link_to(policy, _("Recycling policy")))

@@ -24,7 +24,7 @@ _WARM = "_shutdown_handler.<locals>._handle_request"
 _POOL_WORKERS = ("celery.concurrency.asynpool.Worker", "billiard.pool.Worker")
 
 
-class CannotRecycle(Exception):
+class CannotRecycle(Exception):  # noqa: N818 - it is an answer, not an error
     """This process is left alone; the text says why."""
 
 

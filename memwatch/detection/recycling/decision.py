@@ -1,4 +1,4 @@
-"""Decides whether a worker is recycled now, and which. The guards are asked in order; the first that objects decides."""
+"""Whether a worker is recycled now, and which. The guards are asked in order; the first that objects decides."""
 
 from __future__ import annotations
 
@@ -138,7 +138,8 @@ def _wait_s(situation: Situation) -> float:
 def _nothing_due(situation: Situation, over: dict[int, int]) -> str:
     if over:
         most = max(over.values())
-        return f"{len(over)} of {len(situation.workers)} workers are over, for {most} of {situation.rules.checks} checks."
+        many = f"{len(over)} of {len(situation.workers)} workers are over"
+        return f"{many}, for {most} of {situation.rules.checks} checks."
     if situation.workers and not any(worker.private_mb is not None for worker in situation.workers):
         return "The private memory of its workers is not measured: nothing can be judged."
     return "No worker is over."

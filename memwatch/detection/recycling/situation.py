@@ -10,11 +10,19 @@ OFF, REHEARSE, ACT = "off", "rehearse", "act"
 LIMIT, LEAK, EITHER, BOTH = "limit", "leak", "either", "both"
 """What has to be met: the soft limit, an open leak, one of the two, or both."""
 
-OFF_BY_SETTING, MODE_OFF, STOPPED, PENDING, DEPLOYING, NOTHING_DUE, NOTHING_TO_GAIN, TOO_YOUNG, LAST_WORKER, TOO_SOON = (
-    GUARDS
-) = (
-    "off_by_setting", "mode_off", "stopped", "pending", "deploying", "nothing_due", "nothing_to_gain", "too_young",
-    "last_worker", "too_soon",
+OFF_BY_SETTING, MODE_OFF, STOPPED, PENDING, DEPLOYING = (
+    "off_by_setting",
+    "mode_off",
+    "stopped",
+    "pending",
+    "deploying",
+)
+NOTHING_DUE, NOTHING_TO_GAIN, TOO_YOUNG, LAST_WORKER, TOO_SOON = (
+    "nothing_due", "nothing_to_gain", "too_young", "last_worker", "too_soon",
+)  # fmt: skip
+GUARDS = (
+    OFF_BY_SETTING, MODE_OFF, STOPPED, PENDING, DEPLOYING, NOTHING_DUE, NOTHING_TO_GAIN, TOO_YOUNG, LAST_WORKER,
+    TOO_SOON,
 )  # fmt: skip
 """Why nothing is recycled."""
 

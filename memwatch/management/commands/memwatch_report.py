@@ -20,8 +20,8 @@ FOUND = 2
 class Command(TablesCommand):
     help = (
         "Reports the open and acknowledged leaks, the most severe first, the processes that were killed, crashed or "
-        "vanished within the last week, how recycling stands, and the views, tasks and commands of the last day that keep most memory or "
-        "have the highest peaks. "
+        "vanished within the last week, how recycling stands, and the views, tasks and commands of the last day that "
+        "keep most memory or have the highest peaks. "
         "Examples: memwatch_report; memwatch_report --format markdown --service web; "
         "memwatch_report --format html --output leaks.html; memwatch_report --fail-on high (for a pipeline). "
         f"Exit code: 0; {FOUND} with --fail-on if a leak is that severe."

@@ -43,7 +43,7 @@ def follow(now: datetime, hub: Hub | None) -> None:
 
 
 def record_evidence(row: Recycle, now: datetime, hub: Hub | None) -> None:
-    """Ask for what is to be known of the worker before it ends: the cause of its leak, else what its heap is made of."""
+    """Ask for what is to be known of the worker before it ends: the cause of its leak, else a heap summary."""
     process = row.process
     if process is None:
         return
@@ -146,5 +146,3 @@ def _close(row: Recycle, state: Recycle.State, now: datetime, result: str) -> No
 def _moved(row: Recycle, state: Recycle.State, **values: Any) -> bool:
     """Whether this hub took the step."""
     return bool(Recycle.objects.filter(pk=row.pk, state=row.state).update(state=state, **values))
-
-

@@ -19,7 +19,8 @@ FORM: dict[str, Any] = {
     "mode": "rehearse", "when": "limit", "limit_mb": "300", "checks": "3", "minutes": "15", "drain_minutes": "10",
     "supervisor": "",
 }  # fmt: skip
-LIST, ADD, STOP = "admin:memwatch_recycle_changelist", "admin:memwatch_recyclingpolicy_add", "admin:memwatch_recycle_stop_all"
+LIST, STOP = "admin:memwatch_recycle_changelist", "admin:memwatch_recycle_stop_all"
+ADD = "admin:memwatch_recyclingpolicy_add"
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_a_policy_is_written_rehearsed_and_only_then_acts(fleet: Fleet, recycler
     answer = recycler.post(reverse(ADD), {**FORM, "service": service.pk})
     assert answer.status_code == 302
     policy = RecyclingPolicy.objects.get()
-    assert (policy.mode, policy.limit_mb, policy.changed_by) == ("rehearse", 300.0, User.objects.get(username="operator"))
+    assert (policy.mode, policy.limit_mb, str(policy.changed_by)) == ("rehearse", 300.0, "operator")
     RecyclingPolicy.objects.update(rehearsed_at=fleet.now, said="No worker is over.", checked_at=fleet.now)
     page = text(recycler, "admin:memwatch_recyclingpolicy_change", policy.pk)
     assert "No worker is over. It may act now" in page
@@ -57,8 +58,10 @@ def test_a_policy_is_written_rehearsed_and_only_then_acts(fleet: Fleet, recycler
     policy.refresh_from_db()
     assert policy.mode == "act"
     assert [entry.change_message for entry in LogEntry.objects.filter(object_id=str(policy.pk)).order_by("pk")] == [
-        "Created: mode rehearse, when limit, limit_mb 300, limit_percent none, checks 3, minutes 15, drain_minutes 10, "
-        "supervisor none.",
+        (
+            "Created: mode rehearse, when limit, limit_mb 300, limit_percent none, checks 3, minutes 15, "
+            "drain_minutes 10, supervisor none."
+        ),
         "Changed: mode from rehearse to act.",
     ]
 
@@ -89,7 +92,14 @@ def test_the_page_shows_the_policies_and_what_became_of_each_worker(fleet: Fleet
         result="It finished its job and ended.", private_before_kib=400 * 1024, gained_kib=340 * 1024,
     )  # fmt: skip
     page = text(recycler, LIST)
-    for words in ("300 MB of private memory", "No worker is over.", "web-2 on node-a", "340.0 MB", "Stop all recycling"):
+    words_of_it = (
+        "300 MB of private memory",
+        "No worker is over.",
+        "web-2 on node-a",
+        "340.0 MB",
+        "Stop all recycling",
+    )
+    for words in words_of_it:
         assert words in page
     own = text(recycler, "admin:memwatch_recycle_change", row.pk)
     assert "the soft limit is 300 MB, for 3 checks." in own
@@ -97,7 +107,8 @@ def test_the_page_shows_the_policies_and_what_became_of_each_worker(fleet: Fleet
 
 
 def test_a_policy_that_has_stopped_itself_says_why(fleet: Fleet, recycler: Client) -> None:
-    policy = policy_of(fleet, mode="act", stopped_at=fleet.now, stopped_reason="no_gain", stopped_why="It gains nothing.")
+    why = {"stopped_at": fleet.now, "stopped_reason": "no_gain", "stopped_why": "It gains nothing."}
+    policy = policy_of(fleet, mode="act", **why)
     assert "stopped itself" in text(recycler, LIST)
     assert "It gains nothing." in text(recycler, "admin:memwatch_recyclingpolicy_change", policy.pk)
 
@@ -153,8 +164,9 @@ def test_hostile_names_are_escaped(fleet: Fleet, recycler: Client) -> None:
     process = fleet.process(EVIL, host=EVIL)
     RecyclingPolicy.objects.create(service=process.service, mode="act", limit_mb=1, said=EVIL)
     row = Recycle.objects.create(
-        service=process.service, process=process, name=str(process), state="left", because="limit", why=EVIL, result=EVIL
-    )
+        service=process.service, process=process, name=str(process), state="left", because="limit", why=EVIL,
+        result=EVIL,
+    )  # fmt: skip
     for page in (text(recycler, LIST), text(recycler, "admin:memwatch_recycle_change", row.pk)):
         assert "<script>alert" not in page
 

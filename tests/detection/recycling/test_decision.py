@@ -102,7 +102,8 @@ def test_a_young_worker_is_spared_and_said_to_have_grown_back() -> None:
 
 
 def test_private_memory_that_is_not_measured_recycles_nobody() -> None:
-    found = decide(situation(worker(1, None, leaks=True), worker(2, None), rules=dataclasses.replace(RULES, when="either")))
+    rules = dataclasses.replace(RULES, when="either")
+    found = decide(situation(worker(1, None, leaks=True), worker(2, None), rules=rules))
     assert (found.guard, "not measured" in found.why) == ("nothing_due", True)
 
 
@@ -143,7 +144,7 @@ def test_a_clock_that_was_set_back_waits_one_interval_and_not_for_hours() -> Non
 
 
 class Fleet(RuleBasedStateMachine):
-    """Workers that leak, die, are deployed and recycled by chance; the clock jumps. Whatever happens, the guards hold."""
+    """Workers that leak, end and are recycled by chance; the clock jumps. Whatever happens, the guards hold."""
 
     def __init__(self) -> None:
         super().__init__()

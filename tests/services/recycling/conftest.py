@@ -41,7 +41,9 @@ class Deployment:
         self.now = NOON
         self.workers: list[Process] = []
 
-    def worker(self, private_mb: float = 100.0, *, first_mb: float = 50.0, age: timedelta = timedelta(hours=6)) -> Process:
+    def worker(
+        self, private_mb: float = 100.0, *, first_mb: float = 50.0, age: timedelta = timedelta(hours=6)
+    ) -> Process:
         made = store_process("web", slot=len(self.workers) + 1, started=self.now - age)
         made.lease_expires_at = self.now + timedelta(days=300)
         made.save()
@@ -93,5 +95,3 @@ def web(transport_url: str, db: None) -> Deployment:
 
 def answer(command: wire.Command, state: str, detail: str = "") -> None:
     Command.objects.filter(wire_id=command.id).update(state=state, detail=detail, answered_at=timezone.now())
-
-

@@ -82,7 +82,9 @@ def test_any_change_starts_a_policy_again_that_has_stopped_itself(service: Servi
     assert messages()[-1] == "Changed: started again."
 
 
-def test_stopping_all_switches_every_policy_off_and_calls_off_what_has_no_order(web: Deployment, admin_user: Any) -> None:
+def test_stopping_all_switches_every_policy_off_and_calls_off_what_has_no_order(
+    web: Deployment, admin_user: Any
+) -> None:
     web.worker(400)
     web.worker()
     web.policy()
