@@ -12,12 +12,16 @@ from memwatch.queries.snapshot_mapping import megabytes
 from memwatch.services.recycling import policies
 
 
+MODES = ", ".join(RecyclingPolicy.Mode.values)
+
+
 class RecyclingPolicySerializer(serializers.ModelSerializer[RecyclingPolicy]):
     """When workers of a service are recycled."""
 
     service = serializers.SlugRelatedField(
         slug_field="name", queryset=Service.objects.all(), help_text="Name of the service; it has one policy"
     )
+    mode = serializers.CharField(required=False, help_text=f"{MODES}; off if you do not give it")
     rehearsed_at = Time(read_only=True, allow_null=True, help_text="When it first rehearsed; before that it cannot act")
     stopped_at = Time(read_only=True, allow_null=True, help_text="When it stopped itself; any change starts it again")
     stopped_why = serializers.CharField(read_only=True)
@@ -38,6 +42,11 @@ class RecyclingPolicySerializer(serializers.ModelSerializer[RecyclingPolicy]):
         if self.instance is not None and service.pk != self.instance.service_id:
             raise serializers.ValidationError("a policy stays with its service: make another one")
         return service
+
+    def validate_mode(self, mode: str) -> str:
+        if mode not in RecyclingPolicy.Mode.values:
+            raise serializers.ValidationError(f"{mode[:40]} is none of: {MODES}")
+        return mode
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         known = self.instance or RecyclingPolicy()
