@@ -171,7 +171,7 @@ class Recycle(models.Model):
         Release, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("release")
     )
     state = models.CharField(_("state"), max_length=10, choices=State)
-    because = models.CharField(_("because of"), max_length=5, choices=Because)
+    because = models.CharField(_("cause"), max_length=5, choices=Because)
     why = models.CharField(_("reason"), max_length=300)
     result = models.CharField(_("result"), max_length=300, blank=True, default="")
     at = models.DateTimeField(_("chosen"), default=timezone.now)
@@ -195,7 +195,7 @@ class Recycle(models.Model):
 
     class Meta:
         verbose_name = _("recycled worker")
-        verbose_name_plural = _("recycling")
+        verbose_name_plural = _("recycled workers")
         ordering = ("-at", "-id")
         constraints = (
             models.UniqueConstraint(

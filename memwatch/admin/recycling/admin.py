@@ -21,11 +21,13 @@ from memwatch.admin.base import BoundedPaginator
 from memwatch.admin.panels import Line, Table
 from memwatch.admin.recycling import words
 from memwatch.admin.recycling.policies import PERMISSION
-from memwatch.admin.row_page import RowAdmin, RowPage
+from memwatch.admin.row_page import RowAdmin, RowPage, Text
 from memwatch.conf import get_settings
 from memwatch.models import Recycle
 from memwatch.queries import recycling
 from memwatch.services.recycling import policies
+
+_GREW_BACK = gettext_lazy("The successor was due again within the interval.")
 
 
 @admin.register(Recycle)
@@ -63,6 +65,9 @@ class RecycleAdmin(RowAdmin):
         may = shown and request.user.has_perm(PERMISSION)
         rows = list(recycling.policies()) if shown else []
         own: dict[str, Any] = {
+            "title": _("Recycling"),
+            "about": "",
+            "said": self.about,
             "policies": _policies(rows) if shown else None,
             "add_url": reverse("admin:memwatch_recyclingpolicy_add") if may else "",
             "stop_url": reverse("admin:memwatch_recycle_stop_all") if may and any(_is_on(row) for row in rows) else "",
@@ -92,7 +97,7 @@ class RecycleAdmin(RowAdmin):
     worker = columns.text(gettext_lazy("worker"), lambda row: row.name, "name")
     chosen = columns.when(gettext_lazy("chosen"), "at")
     state_shown = columns.text(gettext_lazy("state"), words.state, "state")
-    because_shown = columns.text(gettext_lazy("because of"), lambda row: str(row.get_because_display()), "because")
+    because_shown = columns.text(gettext_lazy("cause"), lambda row: str(row.get_because_display()), "because")
     before = columns.figure(
         gettext_lazy("private before"), lambda row: formats.kib(row.private_before_kib), "private_before_kib"
     )
@@ -101,7 +106,7 @@ class RecycleAdmin(RowAdmin):
     def row_page(self, obj: Recycle, now: datetime) -> RowPage:
         return RowPage(
             title=obj.name,
-            subtitle=_("recycled") if obj.state == Recycle.State.RECYCLED else _("recycling"),
+            subtitle=_("worker of %s") % obj.service,
             state=words.state(obj),
             sentence=obj.result or _would(obj),
             tone=words.TONES.get(obj.state, ""),
@@ -114,7 +119,7 @@ class RecycleAdmin(RowAdmin):
                 *([format_html(_("over {}"), formats.when(obj.ended_at, now))] if obj.ended_at else []),
             ],
             tiles=_tiles(obj),
-            advice=[obj.why, *([_("The successor was due again within the interval.")] if obj.grew_back else [])],
+            texts=[Text(title=_("Why it was chosen"), text=obj.why, hint=str(_GREW_BACK) if obj.grew_back else "")],
         )
 
 

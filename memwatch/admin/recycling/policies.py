@@ -55,6 +55,7 @@ class RecyclingPolicyAdmin(ListedAdmin):
     search_fields = ("service__name",)
     search_help_text = gettext_lazy("Service")
     actions = None
+    view_on_site = False
     about = gettext_lazy("When workers of a service are recycled. A service without a policy is left alone.")
     empty = gettext_lazy("No policy yet. Add one for a service whose workers grow, and rehearse it first.")
     related: ClassVar = {"recycle": "service=service_id", "service": ""}

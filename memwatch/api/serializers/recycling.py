@@ -11,7 +11,6 @@ from memwatch.models import Recycle, RecyclingPolicy, Service
 from memwatch.queries.snapshot_mapping import megabytes
 from memwatch.services.recycling import policies
 
-
 MODES = ", ".join(RecyclingPolicy.Mode.values)
 
 
