@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import os
 import sys
 import tempfile
 import time
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 from benchmarks.recycling.load import Clients, Jobs, percentile_99
 from benchmarks.recycling.machine import SITE, WORKERS, Hub, Server, Watch
@@ -72,17 +74,14 @@ def _set_up(folder: Path, broker: str, given: argparse.Namespace) -> None:
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)
     sys.path.insert(0, str(SITE))
     import django
-    import leaky  # configures the settings
     from django.core.management import call_command
 
-    assert leaky.application
+    importlib.import_module("leaky")  # configures the settings
     django.setup()
     call_command("migrate", verbosity=0)
 
 
 def _half(folder: Path, half: str, given: argparse.Namespace) -> dict[str, dict[str, float]]:
-    import leaky
-
     from memwatch.models import Recycle, RecyclingPolicy, Service
 
     (folder / "jobs").unlink(missing_ok=True)
@@ -107,19 +106,20 @@ def _half(folder: Path, half: str, given: argparse.Namespace) -> dict[str, dict[
     ]
     hub, watch = Hub(CHECKED_EVERY_S), Watch(servers)
     clients = {each.service: Clients(each.port, CLIENTS, CLIENTS * given.call_every) for each in servers[:2]}
-    jobs = Jobs(leaky.app, folder, given.call_every)
+    jobs = Jobs(importlib.import_module("leaky").app, folder, given.call_every)
     load: list[float] = []
     try:
         for each in servers:
             each.wait(answers=each.service != "worker")
         time.sleep(5)
-        for part in (watch, hub, jobs, *clients.values()):
+        everything: list[Any] = [watch, hub, jobs, *clients.values()]
+        for part in everything:
             part.start()
         until = time.monotonic() + 60 * given.minutes
         while time.monotonic() < until:
             load.append(os.getloadavg()[0])
             time.sleep(5)
-        for part in (*clients.values(), jobs):
+        for part in everything[2:]:
             part.stop()
         jobs.wait_until_done(60)
         watch.stop()

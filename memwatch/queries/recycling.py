@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 
 from memwatch.conf import get_settings
 from memwatch.detection.recycling import ACT, Past, Worker
@@ -18,29 +18,30 @@ MOST = 500
 _MEASURED_S = 300.0
 _INTERVALS = 12
 """Private memory is read with every fifth snapshot, and more seldom where that takes long."""
+_YOUNG = timedelta(minutes=15)
 HISTORY = 20
 _SUCCESSOR = timedelta(minutes=5)
 """So long the next one waits for it."""
 
 
 def workers_of(service_id: int, now: datetime) -> list[Worker]:
-    """The processes of a service that do its work. Five queries."""
+    """The processes of a service that do its work. Nine queries."""
     rows = list(
         Process.objects.alive()
         .filter(service=service_id, outside=False)
         .select_related("service")
-        .annotate(being_recorded=Exists(Recording.objects.pending().filter(process=OuterRef("pk"))))
         .order_by("pk")[:MOST]
     )
     rows = [row for row in rows if not forks(row.program, row.command_line.split())]
+    ids = [row.pk for row in rows]
+    busy = set(Recording.objects.pending().filter(process__in=ids).values_list("process", flat=True))
     measured_s = max(_MEASURED_S, _INTERVALS * get_settings().snapshot_interval)
     last = private_of(rows, newest=True, since=now - timedelta(seconds=measured_s))
     first = private_of(rows, newest=False)
-    leaking = set(Leak.objects.active().filter(process__in=[row.pk for row in rows]).values_list("process", flat=True))
+    leaking = set(Leak.objects.active().filter(process__in=ids).values_list("process", flat=True))
     whole = Leak.objects.active().filter(service=service_id, process=None).exists()
-    ordered = set(
-        Recycle.objects.filter(service=service_id, state__in=Recycle.PENDING).values_list("process", flat=True)
-    )
+    ordered = Recycle.objects.filter(process__in=ids, state__in=Recycle.PENDING)
+    busy.update(pk for pk in ordered.values_list("process_id", flat=True) if pk is not None)
     return [
         Worker(
             id=row.pk,
@@ -50,7 +51,7 @@ def workers_of(service_id: int, now: datetime) -> list[Worker]:
             limit_mb=megabytes(last.get(row.pk, (None, None))[1]),
             first_private_mb=megabytes(first.get(row.pk, (None, None))[0]),
             leaks=whole or row.pk in leaking,
-            healthy=row.lease_expires_at > now and not row.being_recorded and row.pk not in ordered,
+            healthy=row.lease_expires_at > now and row.pk not in busy,
         )
         for row in rows
     ]
@@ -59,15 +60,20 @@ def workers_of(service_id: int, now: datetime) -> list[Worker]:
 def private_of(
     processes: Collection[Process], *, newest: bool, since: datetime | None = None
 ) -> dict[int, tuple[int, int | None]]:
-    """KiB of private memory and of the limit in each process's newest or first snapshot that has it. Two queries."""
+    """KiB of private memory and of the limit in the newest snapshot of each that has it, or in one when it was young.
+
+    Two queries.
+    """
     own = Snapshot.objects.filter(process=OuterRef("pk"), uss_kib__isnull=False)
     if since is not None:
         own = own.filter(timestamp__gte=since)
+    if not newest:  # of one that is older than the snapshots that are kept, it is not known
+        own = own.filter(timestamp__lte=F("process__started_at") + _YOUNG)
     chosen = own.order_by("-timestamp" if newest else "timestamp").values("pk")[:1]
     rows = Process.objects.filter(pk__in=[process.pk for process in processes]).order_by()
     ids = [pk for pk in rows.annotate(chosen=Subquery(chosen)).values_list("chosen", flat=True) if pk]
     found = Snapshot.objects.filter(pk__in=ids).order_by().values_list("process_id", "uss_kib", "heap_limit_kib")
-    return {pk: (uss, limit) for pk, uss, limit in found}
+    return {pk: (uss, limit) for pk, uss, limit in found if uss is not None}
 
 
 def newest_release(service_id: int) -> Release | None:

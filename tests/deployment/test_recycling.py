@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,7 @@ class Clients:
         self.answered += 1
 
 
-def order(guest: Guest, report: Report, **arguments: object) -> tuple[str, str]:
+def order(guest: Guest, report: Report, **arguments: Any) -> tuple[str, str]:
     """The state and the detail of the process's answer."""
     key = report.process.key
     (answer,) = guest.ask("recycle", key, drain_s=DRAIN_S, **arguments)[key].answers

@@ -32,7 +32,7 @@ class RecyclingDesk:
         Takes ``drain_s``: seconds after which a process that still works stays, where the order can be taken back; and
         ``whole``: whether a whole worker may be ended, because something starts it again.
         """
-        drain_s = arguments.get("drain_s")
+        drain_s: Any = arguments.get("drain_s")
         if type(drain_s) not in (int, float) or not 0 < drain_s <= MAX_DRAIN_S:
             return "refused", f"recycle wants `drain_s`, seconds from 1 to {MAX_DRAIN_S:.0f}"
         if self._way is not None:

@@ -163,7 +163,7 @@ def _question(target: Any) -> CellType:
     code = introspection.code_of(receive) if type(receive) is FunctionType else None
     if code is None or code.co_qualname != _RECEIVE or "should_shutdown" not in code.co_freevars:
         raise CannotRecycle("this release of billiard is not known to memwatch: its children are left alone")
-    cell = (receive.__closure__ or ())[code.co_freevars.index("should_shutdown")]
+    cell: CellType = (receive.__closure__ or ())[code.co_freevars.index("should_shutdown")]
     content = cell.cell_contents
     if content is not None and type(content) not in (_Answer, MethodType):
         raise CannotRecycle("this release of billiard is not known to memwatch: its children are left alone")

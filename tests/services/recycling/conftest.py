@@ -47,7 +47,7 @@ class Deployment:
         made = store_process("web", slot=len(self.workers) + 1, started=self.now - age)
         made.lease_expires_at = self.now + timedelta(days=300)
         made.save()
-        begin = max(made.started_at, self.now - timedelta(hours=1))
+        begin = made.started_at + MINUTE
         store_snapshots(made, begin, begin, lambda _m: {"uss_kib": int(first_mb * 1024)})
         self.workers.append(made)
         self.grow(made, private_mb)

@@ -363,3 +363,20 @@ def test_a_whole_worker_is_ordered_as_such_where_the_policy_names_a_supervisor(w
     web.policy(supervisor="systemd")
     ordered(web)
     assert web.hub.orders[0].arguments["whole"] is True
+
+
+def test_a_leak_in_the_main_process_is_inherited_and_nobody_is_recycled_for_it(web: Deployment) -> None:
+    web.worker(400, first_mb=390)
+    web.worker(400, first_mb=390)
+    policy = web.policy()
+    assert web.check() == 0
+    policy.refresh_from_db()
+    assert "a new worker starts with about as much" in policy.said
+
+
+def test_what_a_worker_began_with_is_not_known_once_its_first_snapshots_are_pruned(web: Deployment) -> None:
+    old = web.worker(400, first_mb=390, age=timedelta(days=9))
+    web.worker(100)
+    old.snapshots.filter(timestamp__lt=web.now).update(timestamp=web.now - timedelta(days=2))
+    web.policy()
+    assert web.check() == 1
