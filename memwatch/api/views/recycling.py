@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -55,6 +55,11 @@ class RecyclingPolicyView(ReadView):
         summary="Create the policy of a service",
         request=RecyclingPolicySerializer,
         responses={201: RecyclingPolicySerializer, 400: _WRONG},
+        examples=[
+            OpenApiExample(
+                "Rehearse first", value={"service": "web", "mode": "rehearse", "limit_mb": 300}, request_only=True
+            )
+        ],
     )
     def create(self, request: Request, **_kwargs: Any) -> Response:
         """It cannot act before it has rehearsed: create it with the mode `rehearse`, or `off`."""
