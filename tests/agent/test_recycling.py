@@ -81,6 +81,20 @@ def test_a_program_that_is_no_server_is_left_alone() -> None:
         way_of(lambda: None, whole=True)
 
 
+class DatabaseWorker:
+    """Stands in for django-tasks' worker, whose handler of SIGTERM is a method."""
+
+    def shutdown(self, signum: int, frame: object) -> None: ...
+
+
+def test_a_worker_of_django_tasks_is_a_whole_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DatabaseWorker.shutdown, "__module__", "django_tasks_db.management.commands.db_worker")
+    monkeypatch.setattr(ways.signal, "getsignal", lambda _number: DatabaseWorker().shutdown)
+    with pytest.raises(CannotRecycle, match="name the supervisor"):
+        way_of(lambda: None, whole=False)
+    assert way_of(lambda: None, whole=True).name == "whole worker, SIGTERM"
+
+
 def test_the_order_cannot_be_given_to_every_process_at_once(make_watched: Any) -> None:
     watched = make_watched().listens()
     for target in ("*", "another"):

@@ -21,6 +21,7 @@ EX_RECYCLE = 0x9B
 """With which a child of billiard's ends that has run as many tasks as it may."""
 _RECEIVE = "Worker._make_protected_receive.<locals>.receive"
 _WARM = "_shutdown_handler.<locals>._handle_request"
+_DJANGO_TASKS = ("django_tasks.", "django_tasks_db.")
 _POOL_WORKERS = ("celery.concurrency.asynpool.Worker", "billiard.pool.Worker")
 
 
@@ -182,7 +183,7 @@ def _stops_a_whole_worker(handler: Any) -> bool:
     if function is None:
         return False
     module, code = introspection.function_name(function), introspection.code_of(function)
-    if module.startswith("django_tasks."):
+    if module.startswith(_DJANGO_TASKS):
         return True
     if not module.startswith("celery.apps.worker.") or code.co_qualname != _WARM:
         return False
