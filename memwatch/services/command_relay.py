@@ -26,7 +26,7 @@ MOST_DELIVERED = 500
 WITHOUT_ROW = frozenset({"reset_baseline", "cancel_recording"})
 """Commands that cost a process nothing, and are sent without a row of their own."""
 NEVER_RELAYED = frozenset({"recycle"})
-"""memwatch's own worker orders these, for nobody else: a watched process may know the key and have been taken over."""
+"""memwatch's own worker orders these for itself alone: a watched process may know the key and have been taken over."""
 CLOCKS_APART_S = 30.0
 """What the clock of the web's machine may be ahead of the worker's."""
 _LOOK_EVERY_S = 0.1

@@ -73,7 +73,7 @@ class GunicornWorker:
 
     def __init__(self, worker: Any) -> None:
         if introspection.attribute(worker, "ppid") != os.getppid():
-            raise CannotRecycle("gunicorn's main process has gone: nobody would start a successor")
+            raise CannotRecycle("gunicorn's main process has gone: nothing would start a successor")
         if introspection.attribute(worker, "alive") is False:
             raise CannotRecycle("this worker is about to end already")
         _want_handler()
