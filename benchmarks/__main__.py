@@ -21,6 +21,7 @@ BENCHMARKS = {
     "guest": "a Django view in gunicorn with the agent and without",
     "work.overhead": "jobs measured and not: a view in gunicorn, and microseconds a job by size of the heap",
     "work.peaks": "300 MB for 50 ms, in every pool where one job runs at a time",
+    "recycling": "leaky workers of gunicorn and Celery under load, recycled, against left alone",
     "pages": "the admin's pages over a million snapshots in PostgreSQL, against Django's default change list",
     "leaks.lives": "fleets of recycled workers, against life by life",
     "leaks.shapes": "verdicts on generated series, against the reference's rule",

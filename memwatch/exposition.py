@@ -114,6 +114,10 @@ def families(
     _add_work(made, observation.work)
     ended = made.own("process_deaths_total", "Ends of processes that memwatch could explain, by reason.")
     _add_all(ended, observation.deaths)
+    recycled = made.own("recycles_total", "Workers that a policy chose to recycle, by reason and result.")
+    _add_all(recycled, observation.recycles)
+    stopped = made.own("recycling_stopped", "1 if the policy of the service has stopped itself, 0 while it acts.")
+    _add_all(stopped, ((labels, int(has_stopped)) for labels, has_stopped in observation.recycling))
     _add_operations(made, observation)
     source = made.own(
         "exporter_source", "Source of the figures: the fleet, a transport, or the exporter's own process."

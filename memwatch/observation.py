@@ -94,6 +94,10 @@ class Observation:
     """Leaks ever detected by severity; never falls. ``None`` if leaks are not judged."""
     deaths: Sequence[tuple[Mapping[str, str], int]] = ()
     """Labels (service and reason) and how many processes ever ended so; never falls."""
+    recycles: Sequence[tuple[Mapping[str, str], int]] = ()
+    """Labels (service, reason and result) and how many workers were recycled so; never falls."""
+    recycling: Sequence[tuple[Mapping[str, str], bool]] = ()
+    """Services whose policy acts, and whether it has stopped itself."""
     rejected_reports: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """Reports ever refused by reason; never falls."""
     notifications: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)

@@ -21,6 +21,7 @@ from memwatch.services import alerts, commands, locking, notifications, retentio
 from memwatch.services.ingest import processes, reader
 from memwatch.services.leaks import judging
 from memwatch.services.recordings import progress, triggers
+from memwatch.services.recycling import checking as recycling
 
 log = logging.getLogger("memwatch")
 
@@ -110,6 +111,12 @@ def check_alerts() -> None:
     """Raise and clear alerts; notifications go into the outbox."""
     _alone("check_alerts", _JUDGING_TTL_S, alerts.check)
     _alone("fire_triggers", _JUDGING_TTL_S, triggers.fire)
+
+
+@shared_task(name="memwatch.recycle_workers", base=ExpiringTask, ignore_result=True)
+def recycle_workers() -> None:
+    """Recycle workers as the policies say, one of a service at a time; cheap while all are off."""
+    _alone("recycle_workers", _JUDGING_TTL_S, recycling.check)
 
 
 @shared_task(name="memwatch.send_notifications", base=ExpiringTask, ignore_result=True)

@@ -25,6 +25,7 @@ NAMES = {
         "ingest_reports",
         "detect_leaks",
         "check_alerts",
+        "recycle_workers",
         "send_notifications",
         "end_stale_processes",
         "prune",

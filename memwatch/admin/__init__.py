@@ -15,6 +15,8 @@ from memwatch.admin.overview import admin as overview_admin
 from memwatch.admin.recommendations import admin as recommendations_admin
 from memwatch.admin.recordings import admin as recordings_admin
 from memwatch.admin.recordings import triggers
+from memwatch.admin.recycling import admin as recycling_admin
+from memwatch.admin.recycling import policies as recycling_policies
 from memwatch.admin.work import admin as work_admin
 
 __all__ = [
@@ -30,6 +32,8 @@ __all__ = [
     "processes",
     "recommendations_admin",
     "recordings_admin",
+    "recycling_admin",
+    "recycling_policies",
     "register",
     "rollups",
     "snapshots",

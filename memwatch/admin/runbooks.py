@@ -97,6 +97,7 @@ OF_ALERTS = {
     Alert.Type.BASELINE_DRIFT: "MemoryBaselineDriftHigh",
     Alert.Type.JOB_PEAK: "MemwatchJobPeak",
     Alert.Type.PROCESS_KILLED: "MemwatchProcessKilled",
+    Alert.Type.RECYCLING_USELESS: "MemwatchRecyclingUseless",
 }
 """The runbook of each alert."""
 

@@ -21,6 +21,7 @@ from memwatch.agent.orders import Orders
 from memwatch.agent.outbox import Batch, Numbered, Outbox
 from memwatch.agent.parent import ParentWatch
 from memwatch.agent.recordings import RecordingDesk
+from memwatch.agent.recycling.desk import RecyclingDesk
 from memwatch.agent.samples import Samples, make_sampler
 from memwatch.agent.scheduling import Backoff, Timetable
 from memwatch.agent.surroundings import SurroundingsWatch
@@ -65,7 +66,8 @@ class Agent:
         )
         self._outbox = Outbox(self._encode, buffer_size=config.buffer_size, parts=self._desk.parts, deaths=self._flight)
         self._gate = Gate(config.command_key)
-        self._orders = Orders(self._desk, self._samples, lambda: self.sampler)
+        self._recycling = RecyclingDesk(self._flight.note_order)
+        self._orders = Orders(self._desk, self._recycling, self._samples, lambda: self.sampler)
         self._spokesman = Spokesman()
         self._parent = ParentWatch(agent_in=forked_from)
         self._surroundings = SurroundingsWatch()
@@ -152,6 +154,8 @@ class Agent:
             self._desk.step()
         if time.monotonic() >= self._samples.near_limit.next_at:
             self._take(self._samples.watch_limit())
+        if time.monotonic() >= self._recycling.next_at:
+            self._recycling.step()
         if time.monotonic() >= self._flight.next_at:
             self._flight.step(self.process, time.monotonic(), away=self._away, known=self._reported)
         if self._uplink is not None:
@@ -161,7 +165,8 @@ class Agent:
 
     def _wait(self, timetable: Timetable) -> None:
         now = time.monotonic()
-        until = min(timetable.next_at, self._desk.next_at, self._samples.near_limit.next_at, self._flight.next_at)
+        watched = (self._desk, self._recycling, self._samples.near_limit, self._flight)
+        until = min(timetable.next_at, *(desk.next_at for desk in watched))
         if self._uplink is None:
             self.thread.sleep(min(until, self._backoff.retry_at) - now)
             return

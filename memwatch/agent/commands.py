@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from memwatch.transport.wire import Command, WireError
+from memwatch.transport.wire import FOR_ONE, Command, WireError
 
 MAX_NONCES = 1_000
 """Remembered until they expire; when so many are alive at once, more commands are refused."""
@@ -35,7 +35,7 @@ class Gate:
         return command
 
     def _check(self, command: Command, *, target: str, now: datetime) -> None:
-        if command.target not in (target, "*"):
+        if command.target not in ((target,) if command.name in FOR_ONE else (target, "*")):
             raise WireError("misdirected", f"command {command.name} is for {command.target[:100]}, this is {target}")
         if command.expires_at > now + MAX_LIFETIME:
             raise WireError("lifetime", f"command {command.name} is valid until {command.expires_at.isoformat()}")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from memwatch.agent.commands import CensusLimit
 from memwatch.agent.outbox import Numbered
 from memwatch.agent.recordings import RecordingDesk
+from memwatch.agent.recycling.desk import RecyclingDesk
 from memwatch.agent.samples import Samples
 from memwatch.sampling import Sampler
 from memwatch.transport.wire import Answer, Command
@@ -16,8 +17,11 @@ from memwatch.transport.wire import Answer, Command
 class Orders:
     """Used by the agent's thread alone, for commands that were admitted."""
 
-    def __init__(self, desk: RecordingDesk, samples: Samples, sampler: Callable[[], Sampler]) -> None:
+    def __init__(
+        self, desk: RecordingDesk, recycling: RecyclingDesk, samples: Samples, sampler: Callable[[], Sampler]
+    ) -> None:
         self._desk = desk
+        self._recycling = recycling
         self._samples = samples
         self._sampler = sampler
         self._limit = CensusLimit()
@@ -29,6 +33,9 @@ class Orders:
         if command.name in ("record", "cancel_recording"):
             act = self._desk.record if command.name == "record" else self._desk.cancel
             state, detail = act(command.arguments)
+            return Answer(command=command.id, state=state, detail=detail), None
+        if command.name == "recycle":
+            state, detail = self._recycling.order(command.arguments)
             return Answer(command=command.id, state=state, detail=detail), None
         now = time.monotonic()
         wait_s = self._limit.wait_s(now)

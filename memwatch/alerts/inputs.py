@@ -149,6 +149,21 @@ class DeathsView:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class RecyclingView:
+    """A policy that has stopped recycling the workers of its service."""
+
+    service_id: int
+    service: str
+    reason: str
+    """One of ``memwatch.detection.recycling.REASONS``."""
+    why: str
+
+    @property
+    def subject(self) -> str:
+        return f"recycling:{self.service_id}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Fleet:
     """All that is judged in one run."""
 
@@ -156,6 +171,7 @@ class Fleet:
     leaks: tuple[LeakView, ...] = ()
     jobs: tuple[JobView, ...] = ()
     deaths: tuple[DeathsView, ...] = ()
+    recycling: tuple[RecyclingView, ...] = ()
     raised: Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
     """Severity of each alert that is raised now, by (type, subject)."""
 

@@ -11,6 +11,7 @@ from memwatch import thresholds
 from memwatch.alerts.inputs import LIMIT_WORDS, Finding, Fleet, LeakView, ProcessView, leak_subject
 from memwatch.alerts.job_peaks import JobPeakRule
 from memwatch.alerts.process_deaths import ProcessKilledRule
+from memwatch.alerts.recycling import RecyclingUselessRule
 from memwatch.conf import Settings
 from memwatch.detection.surroundings import container_subject
 from memwatch.records import SEVERITIES
@@ -186,6 +187,7 @@ RULES: tuple[Rule, ...] = (
     DriftRule(),
     JobPeakRule(),
     ProcessKilledRule(),
+    RecyclingUselessRule(),
 )
 """Every rule, in the order in which their alerts are raised."""
 

@@ -19,6 +19,8 @@ from memwatch.models import (
     Process,
     Recording,
     RecordingKind,
+    Recycle,
+    RecyclingPolicy,
     Service,
     Severity,
     Snapshot,
@@ -246,6 +248,28 @@ class RecordingFilter(filters.FilterSet):
 
     class Meta:
         model = Recording
+        fields: tuple[str, ...] = ()
+
+
+class RecyclingPolicyFilter(filters.FilterSet):
+    service = _service()
+    mode = AnyOf(choices=RecyclingPolicy.Mode.choices, label="Mode")
+
+    class Meta:
+        model = RecyclingPolicy
+        fields: tuple[str, ...] = ()
+
+
+class RecycleFilter(filters.FilterSet):
+    service = _service()
+    process = _process()
+    state = AnyOf(choices=Recycle.State.choices, label="State")
+    because = AnyOf(choices=Recycle.Because.choices, label="What made it due")
+    since = _since("at")
+    until = _until("at")
+
+    class Meta:
+        model = Recycle
         fields: tuple[str, ...] = ()
 
 

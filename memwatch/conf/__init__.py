@@ -94,12 +94,14 @@ class Settings:
     retention_daily_days: float = 400.0
     """How long daily roll-ups are kept."""
     retention_findings_days: float = 400.0
-    """How long closed leaks, cleared alerts, ended processes, old baselines, answered commands and rejected reports are
-    kept."""
+    """How long closed leaks, cleared alerts, ended processes, old baselines, answered commands, recycled workers and
+    rejected reports are kept."""
     retention_recordings_days: float = 30.0
     """How long recordings and their results are kept."""
     recordings_per_service_hour: int = 20
     """The most recordings of one service within an hour, from all callers together."""
+    recycling: bool = True
+    """``off``: no worker is recycled, whatever the policies say."""
     record_values: bool = False
     """Whether recordings of this process may show values of its objects, to users with the permission for it. Types
     that hold sessions, passwords, keys or connections, and memwatch's own worker and exporter, never show values."""
@@ -224,6 +226,7 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "retention_findings_days": values.between(1, 1e5, "400"),
     "retention_recordings_days": values.between(1, 1e5, "30"),
     "recordings_per_service_hour": values.whole(0, 10_000, "20"),
+    "recycling": values.flag,
     "record_values": values.flag,
     "recordings_database_kb": values.whole(0, 102_400, "512"),
     "recordings_storage": values.text,

@@ -1,4 +1,4 @@
-"""The fleet as an exposition wants it: ten queries at most, and a look at the transport."""
+"""The fleet as an exposition wants it: eleven queries at most, and a look at the transport."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from memwatch.models.functions import Moment
 from memwatch.observation import FLEET, Backlog, Observation, Observed, ObservedWork, OpenLeak
 from memwatch.queries import counters, work_totals
 from memwatch.queries.processes.fleet import alive_with_last, heap_drifts, latest_censuses
+from memwatch.queries.recycling import acting
 from memwatch.queries.snapshot_mapping import NUMBERS, figures_of_many
 from memwatch.queries.stats import transport_state
 from memwatch.queries.surroundings import CURRENT, read
@@ -116,6 +117,8 @@ def observe() -> Observation:
         leaking_types=frozenset(leak.object_type for leak in leaks),
         work=_work(now),
         deaths=_deaths(totals, services.values()),
+        recycles=_recycles(totals),
+        recycling=[({"service": service}, stopped) for service, stopped in acting()],
         leak_detections=_by_label(totals, counters.LEAK_DETECTIONS, "severity"),
         rejected_reports=_by_label(totals, counters.REJECTED, "reason"),
         notifications={
@@ -253,6 +256,11 @@ def _deaths(totals: Totals, services: Iterable[str]) -> list[tuple[Mapping[str, 
     for labels, value in totals.get(counters.DEATHS, ()):
         found[labels.get("service", ""), labels.get("reason", "")] += value
     return [({"service": service, "reason": reason}, value) for (service, reason), value in sorted(found.items())]
+
+
+def _recycles(totals: Totals) -> list[tuple[Mapping[str, str], int]]:
+    rows = totals.get(counters.RECYCLES, ())
+    return sorted(rows, key=lambda row: sorted(row[0].items()))
 
 
 def _by_label(totals: Totals, name: str, label: str) -> dict[str, int]:

@@ -4,35 +4,54 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('memwatch', '0002_notifications_sent_again_triggers_with_several_kinds'),
+        ("memwatch", "0002_notifications_sent_again_triggers_with_several_kinds"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='process',
-            name='census_cpu_ms',
-            field=models.FloatField(blank=True, help_text='What the dearest count of the last hour cost.', null=True, verbose_name='CPU of a census'),
+            model_name="process",
+            name="census_cpu_ms",
+            field=models.FloatField(
+                blank=True,
+                help_text="What the dearest count of the last hour cost.",
+                null=True,
+                verbose_name="CPU of a census",
+            ),
         ),
         migrations.AddField(
-            model_name='process',
-            name='census_interval_s',
-            field=models.FloatField(blank=True, help_text='Mean seconds between two counts of its objects.', null=True, verbose_name='census interval'),
+            model_name="process",
+            name="census_interval_s",
+            field=models.FloatField(
+                blank=True,
+                help_text="Mean seconds between two counts of its objects.",
+                null=True,
+                verbose_name="census interval",
+            ),
         ),
         migrations.AddField(
-            model_name='process',
-            name='growing_since',
-            field=models.DateTimeField(blank=True, help_text='Its resident memory grows steadily, for whatever cause.', null=True, verbose_name='grows since'),
+            model_name="process",
+            name="growing_since",
+            field=models.DateTimeField(
+                blank=True,
+                help_text="Its resident memory grows steadily, for whatever cause.",
+                null=True,
+                verbose_name="grows since",
+            ),
         ),
         migrations.AddField(
-            model_name='process',
-            name='growth_kib_per_hour',
-            field=models.BigIntegerField(blank=True, null=True, verbose_name='growth in KiB an hour'),
+            model_name="process",
+            name="growth_kib_per_hour",
+            field=models.BigIntegerField(blank=True, null=True, verbose_name="growth in KiB an hour"),
         ),
         migrations.AddField(
-            model_name='process',
-            name='leaks_known',
-            field=models.BooleanField(db_default=False, default=False, help_text='Its objects were counted often enough to say whether it leaks.', verbose_name='leaks known'),
+            model_name="process",
+            name="leaks_known",
+            field=models.BooleanField(
+                db_default=False,
+                default=False,
+                help_text="Its objects were counted often enough to say whether it leaks.",
+                verbose_name="leaks known",
+            ),
         ),
     ]

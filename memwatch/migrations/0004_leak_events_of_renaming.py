@@ -4,15 +4,29 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('memwatch', '0003_growth_and_censuses_of_processes'),
+        ("memwatch", "0003_growth_and_censuses_of_processes"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='leakevent',
-            name='kind',
-            field=models.CharField(choices=[('detected', 'detected'), ('worsened', 'severity rose'), ('eased', 'severity fell'), ('acknowledged', 'acknowledged'), ('snoozed', 'snoozed'), ('resolved', 'resolved'), ('reopened', 'reopened'), ('suppressed', 'suppressed'), ('renamed', 'renamed'), ('comment', 'comment')], max_length=12, verbose_name='what'),
+            model_name="leakevent",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("detected", "detected"),
+                    ("worsened", "severity rose"),
+                    ("eased", "severity fell"),
+                    ("acknowledged", "acknowledged"),
+                    ("snoozed", "snoozed"),
+                    ("resolved", "resolved"),
+                    ("reopened", "reopened"),
+                    ("suppressed", "suppressed"),
+                    ("renamed", "renamed"),
+                    ("comment", "comment"),
+                ],
+                max_length=12,
+                verbose_name="what",
+            ),
         ),
     ]

@@ -4,20 +4,31 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('memwatch', '0004_leak_events_of_renaming'),
+        ("memwatch", "0004_leak_events_of_renaming"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='process',
-            name='census_method',
-            field=models.CharField(blank=True, db_default='', default='', help_text='By the native walk, or by the fallback and why; empty where the agent does not say.', max_length=300, verbose_name='how objects are counted'),
+            model_name="process",
+            name="census_method",
+            field=models.CharField(
+                blank=True,
+                db_default="",
+                default="",
+                help_text="By the native walk, or by the fallback and why; empty where the agent does not say.",
+                max_length=300,
+                verbose_name="how objects are counted",
+            ),
         ),
         migrations.AddField(
-            model_name='process',
-            name='cpu_budget_percent',
-            field=models.FloatField(blank=True, help_text='Percent of one CPU for looking at the heap, on average.', null=True, verbose_name='CPU budget'),
+            model_name="process",
+            name="cpu_budget_percent",
+            field=models.FloatField(
+                blank=True,
+                help_text="Percent of one CPU for looking at the heap, on average.",
+                null=True,
+                verbose_name="CPU budget",
+            ),
         ),
     ]

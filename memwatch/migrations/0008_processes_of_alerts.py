@@ -5,20 +5,32 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('memwatch', '0007_tokens_of_the_api'),
+        ("memwatch", "0007_tokens_of_the_api"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='alert',
-            name='processes',
-            field=models.PositiveIntegerField(blank=True, help_text='How many have the leak; of what cleared: at last.', null=True, verbose_name='processes'),
+            model_name="alert",
+            name="processes",
+            field=models.PositiveIntegerField(
+                blank=True,
+                help_text="How many have the leak; of what cleared: at last.",
+                null=True,
+                verbose_name="processes",
+            ),
         ),
         migrations.AlterField(
-            model_name='alert',
-            name='leak',
-            field=models.ForeignKey(blank=True, help_text='In one of the processes, where it is in several.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='alerts', to='memwatch.leak', verbose_name='leak'),
+            model_name="alert",
+            name="leak",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="In one of the processes, where it is in several.",
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="alerts",
+                to="memwatch.leak",
+                verbose_name="leak",
+            ),
         ),
     ]

@@ -4,15 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('memwatch', '0008_processes_of_alerts'),
+        ("memwatch", "0008_processes_of_alerts"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='leak',
-            name='kind',
-            field=models.CharField(choices=[('objects', 'objects'), ('untracked', 'untracked objects'), ('native', 'native memory')], default='objects', max_length=13, verbose_name='kind'),
+            model_name="leak",
+            name="kind",
+            field=models.CharField(
+                choices=[("objects", "objects"), ("untracked", "untracked objects"), ("native", "native memory")],
+                default="objects",
+                max_length=13,
+                verbose_name="kind",
+            ),
         ),
     ]

@@ -4,20 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('memwatch', '0009_leaks_without_fragmentation'),
+        ("memwatch", "0009_leaks_without_fragmentation"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='baseline',
-            name='page_faults',
+            model_name="baseline",
+            name="page_faults",
             field=models.BigIntegerField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='snapshot',
-            name='page_faults',
+            model_name="snapshot",
+            name="page_faults",
             field=models.BigIntegerField(blank=True, null=True),
         ),
     ]

@@ -4,25 +4,23 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('memwatch', '0010_page_faults'),
+        ("memwatch", "0010_page_faults"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Operations',
-            fields=[
-            ],
+            name="Operations",
+            fields=[],
             options={
-                'verbose_name': 'settings & operations',
-                'verbose_name_plural': 'settings & operations',
-                'permissions': (),
-                'proxy': True,
-                'default_permissions': (),
-                'indexes': [],
-                'constraints': [],
+                "verbose_name": "settings & operations",
+                "verbose_name_plural": "settings & operations",
+                "permissions": (),
+                "proxy": True,
+                "default_permissions": (),
+                "indexes": [],
+                "constraints": [],
             },
-            bases=('memwatch.lease',),
+            bases=("memwatch.lease",),
         ),
     ]

@@ -5,55 +5,79 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('memwatch', '0011_operations'),
+        ("memwatch", "0011_operations"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='expectedgrowth',
-            name='last_matched_at',
-            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name='last match'),
+            model_name="expectedgrowth",
+            name="last_matched_at",
+            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name="last match"),
         ),
         migrations.AlterField(
-            model_name='expectedgrowth',
-            name='matches',
-            field=models.PositiveBigIntegerField(default=0, editable=False, verbose_name='leaks suppressed'),
+            model_name="expectedgrowth",
+            name="matches",
+            field=models.PositiveBigIntegerField(default=0, editable=False, verbose_name="leaks suppressed"),
         ),
         migrations.AlterField(
-            model_name='notification',
-            name='again_at',
-            field=models.DateTimeField(blank=True, help_text='When a user last sent it again.', null=True, verbose_name='sent again'),
+            model_name="notification",
+            name="again_at",
+            field=models.DateTimeField(
+                blank=True, help_text="When a user last sent it again.", null=True, verbose_name="sent again"
+            ),
         ),
         migrations.AlterField(
-            model_name='notification',
-            name='episode',
-            field=models.CharField(editable=False, help_text='Its messages are delivered in order.', max_length=500),
+            model_name="notification",
+            name="episode",
+            field=models.CharField(editable=False, help_text="Its messages are delivered in order.", max_length=500),
         ),
         migrations.AlterField(
-            model_name='notification',
-            name='event',
-            field=models.CharField(choices=[('raised', 'raised'), ('worse', 'got worse'), ('cleared', 'cleared')], max_length=7, verbose_name='event'),
+            model_name="notification",
+            name="event",
+            field=models.CharField(
+                choices=[("raised", "raised"), ("worse", "got worse"), ("cleared", "cleared")],
+                max_length=7,
+                verbose_name="event",
+            ),
         ),
         migrations.AlterField(
-            model_name='notification',
-            name='key',
-            field=models.UUIDField(default=uuid.uuid4, editable=False, help_text='Stays the same in every attempt, so receivers can drop duplicates.', unique=True),
+            model_name="notification",
+            name="key",
+            field=models.UUIDField(
+                default=uuid.uuid4,
+                editable=False,
+                help_text="Stays the same in every attempt, so receivers can drop duplicates.",
+                unique=True,
+            ),
         ),
         migrations.AlterField(
-            model_name='process',
-            name='census_cpu_ms',
-            field=models.FloatField(blank=True, help_text='Highest CPU cost of a census in the last hour.', null=True, verbose_name='CPU of a census'),
+            model_name="process",
+            name="census_cpu_ms",
+            field=models.FloatField(
+                blank=True,
+                help_text="Highest CPU cost of a census in the last hour.",
+                null=True,
+                verbose_name="CPU of a census",
+            ),
         ),
         migrations.AlterField(
-            model_name='process',
-            name='growing_since',
-            field=models.DateTimeField(blank=True, help_text='Since when resident memory grows steadily.', null=True, verbose_name='grows since'),
+            model_name="process",
+            name="growing_since",
+            field=models.DateTimeField(
+                blank=True,
+                help_text="Since when resident memory grows steadily.",
+                null=True,
+                verbose_name="grows since",
+            ),
         ),
         migrations.AlterField(
-            model_name='process',
-            name='outside',
-            field=models.BooleanField(default=False, help_text='It has no agent; its oldest child process reports its RSS.', verbose_name='seen from outside'),
+            model_name="process",
+            name="outside",
+            field=models.BooleanField(
+                default=False,
+                help_text="It has no agent; its oldest child process reports its RSS.",
+                verbose_name="seen from outside",
+            ),
         ),
     ]

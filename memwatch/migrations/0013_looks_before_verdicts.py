@@ -4,15 +4,20 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('memwatch', '0012_plain_labels'),
+        ("memwatch", "0012_plain_labels"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='recording',
-            name='look',
-            field=models.BooleanField(db_default=False, default=False, editable=False, help_text='Made by leak detection itself, before it calls something a leak or raises its severity.', verbose_name='look before a verdict'),
+            model_name="recording",
+            name="look",
+            field=models.BooleanField(
+                db_default=False,
+                default=False,
+                editable=False,
+                help_text="Made by leak detection itself, before it calls something a leak or raises its severity.",
+                verbose_name="look before a verdict",
+            ),
         ),
     ]

@@ -4,44 +4,109 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('memwatch', '0014_work_by_name'),
+        ("memwatch", "0014_work_by_name"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='process',
-            name='end_evidence',
-            field=models.JSONField(blank=True, db_default=models.Value({}, models.JSONField()), default=dict, editable=False, help_text='What it was doing and how much memory it had; empty where that is not known.', verbose_name='evidence of its end'),
+            model_name="process",
+            name="end_evidence",
+            field=models.JSONField(
+                blank=True,
+                db_default=models.Value({}, models.JSONField()),
+                default=dict,
+                editable=False,
+                help_text="What it was doing and how much memory it had; empty where that is not known.",
+                verbose_name="evidence of its end",
+            ),
         ),
         migrations.AddField(
-            model_name='process',
-            name='oom_group_kills',
-            field=models.BigIntegerField(blank=True, help_text='As above, the whole container at once.', null=True, verbose_name='containers killed for memory'),
+            model_name="process",
+            name="oom_group_kills",
+            field=models.BigIntegerField(
+                blank=True,
+                help_text="As above, the whole container at once.",
+                null=True,
+                verbose_name="containers killed for memory",
+            ),
         ),
         migrations.AddField(
-            model_name='process',
-            name='oom_kills',
-            field=models.BigIntegerField(blank=True, help_text='In its container, by the kernel, when it last reported.', null=True, verbose_name='processes killed for memory'),
+            model_name="process",
+            name="oom_kills",
+            field=models.BigIntegerField(
+                blank=True,
+                help_text="In its container, by the kernel, when it last reported.",
+                null=True,
+                verbose_name="processes killed for memory",
+            ),
         ),
         migrations.AlterField(
-            model_name='alert',
-            name='type',
-            field=models.CharField(choices=[('heap_warning', 'heap over the warning threshold'), ('heap_critical', 'heap over the critical threshold'), ('container_warning', 'container over the warning threshold'), ('container_critical', 'container over the critical threshold'), ('growth_rate', 'memory grows fast'), ('gc_spike', 'garbage collection spike'), ('leak', 'memory leak'), ('baseline_drift', 'drift from the baseline'), ('job_peak', "a job's peak comes near the limit"), ('process_killed', 'a process was killed or crashed')], max_length=20, verbose_name='type'),
+            model_name="alert",
+            name="type",
+            field=models.CharField(
+                choices=[
+                    ("heap_warning", "heap over the warning threshold"),
+                    ("heap_critical", "heap over the critical threshold"),
+                    ("container_warning", "container over the warning threshold"),
+                    ("container_critical", "container over the critical threshold"),
+                    ("growth_rate", "memory grows fast"),
+                    ("gc_spike", "garbage collection spike"),
+                    ("leak", "memory leak"),
+                    ("baseline_drift", "drift from the baseline"),
+                    ("job_peak", "a job's peak comes near the limit"),
+                    ("process_killed", "a process was killed or crashed"),
+                ],
+                max_length=20,
+                verbose_name="type",
+            ),
         ),
         migrations.AlterField(
-            model_name='process',
-            name='end_reason',
-            field=models.CharField(blank=True, choices=[('goodbye', 'said goodbye'), ('stale', 'lease ran out'), ('replaced', 'its pid was taken by another process'), ('oom_process', 'out of memory, killed by the kernel'), ('oom_container', 'out of memory, killed by the kernel with its container'), ('sigkill', 'killed with SIGKILL'), ('crash', 'crashed'), ('recycled', 'recycled'), ('time_limit', 'killed at a time limit'), ('stopped', 'stopped'), ('host_gone', 'vanished with its host'), ('unknown', 'vanished, cause unknown')], max_length=20, verbose_name='how it ended'),
+            model_name="process",
+            name="end_reason",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("goodbye", "said goodbye"),
+                    ("stale", "lease ran out"),
+                    ("replaced", "its pid was taken by another process"),
+                    ("oom_process", "out of memory, killed by the kernel"),
+                    ("oom_container", "out of memory, killed by the kernel with its container"),
+                    ("sigkill", "killed with SIGKILL"),
+                    ("crash", "crashed"),
+                    ("recycled", "recycled"),
+                    ("time_limit", "killed at a time limit"),
+                    ("stopped", "stopped"),
+                    ("host_gone", "vanished with its host"),
+                    ("unknown", "vanished, cause unknown"),
+                ],
+                max_length=20,
+                verbose_name="how it ended",
+            ),
         ),
         migrations.AlterField(
-            model_name='trigger',
-            name='alert_type',
-            field=models.CharField(blank=True, choices=[('heap_warning', 'heap over the warning threshold'), ('heap_critical', 'heap over the critical threshold'), ('container_warning', 'container over the warning threshold'), ('container_critical', 'container over the critical threshold'), ('growth_rate', 'memory grows fast'), ('gc_spike', 'garbage collection spike'), ('leak', 'memory leak'), ('baseline_drift', 'drift from the baseline'), ('job_peak', "a job's peak comes near the limit"), ('process_killed', 'a process was killed or crashed')], max_length=20, verbose_name='alert'),
+            model_name="trigger",
+            name="alert_type",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("heap_warning", "heap over the warning threshold"),
+                    ("heap_critical", "heap over the critical threshold"),
+                    ("container_warning", "container over the warning threshold"),
+                    ("container_critical", "container over the critical threshold"),
+                    ("growth_rate", "memory grows fast"),
+                    ("gc_spike", "garbage collection spike"),
+                    ("leak", "memory leak"),
+                    ("baseline_drift", "drift from the baseline"),
+                    ("job_peak", "a job's peak comes near the limit"),
+                    ("process_killed", "a process was killed or crashed"),
+                ],
+                max_length=20,
+                verbose_name="alert",
+            ),
         ),
         migrations.AddIndex(
-            model_name='process',
-            index=models.Index(fields=['end_reason', 'ended_at'], name='memwatch_process_end_reason'),
+            model_name="process",
+            index=models.Index(fields=["end_reason", "ended_at"], name="memwatch_process_end_reason"),
         ),
     ]

@@ -4,25 +4,41 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('memwatch', '0015_why_processes_ended'),
+        ("memwatch", "0015_why_processes_ended"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='process',
-            name='frozen_objects',
-            field=models.PositiveBigIntegerField(blank=True, help_text='Set apart by gc.freeze() before it was forked.', null=True, verbose_name='frozen objects'),
+            model_name="process",
+            name="frozen_objects",
+            field=models.PositiveBigIntegerField(
+                blank=True,
+                help_text="Set apart by gc.freeze() before it was forked.",
+                null=True,
+                verbose_name="frozen objects",
+            ),
         ),
         migrations.AddField(
-            model_name='process',
-            name='start_method',
-            field=models.CharField(blank=True, db_default='', default='', help_text='fork, forkserver or spawn; empty for a program that was started by itself.', max_length=20, verbose_name='start method'),
+            model_name="process",
+            name="start_method",
+            field=models.CharField(
+                blank=True,
+                db_default="",
+                default="",
+                help_text="fork, forkserver or spawn; empty for a program that was started by itself.",
+                max_length=20,
+                verbose_name="start method",
+            ),
         ),
         migrations.AddField(
-            model_name='process',
-            name='surroundings',
-            field=models.JSONField(blank=True, help_text="What its container's memory is made of, if it reports it.", null=True, verbose_name='container'),
+            model_name="process",
+            name="surroundings",
+            field=models.JSONField(
+                blank=True,
+                help_text="What its container's memory is made of, if it reports it.",
+                null=True,
+                verbose_name="container",
+            ),
         ),
     ]

@@ -4,26 +4,24 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('memwatch', '0016_containers_and_sharing'),
+        ("memwatch", "0016_containers_and_sharing"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Death',
-            fields=[
-            ],
+            name="Death",
+            fields=[],
             options={
-                'verbose_name': 'death',
-                'verbose_name_plural': 'deaths',
-                'ordering': ('-ended_at', '-pk'),
-                'permissions': (),
-                'proxy': True,
-                'default_permissions': (),
-                'indexes': [],
-                'constraints': [],
+                "verbose_name": "death",
+                "verbose_name_plural": "deaths",
+                "ordering": ("-ended_at", "-pk"),
+                "permissions": (),
+                "proxy": True,
+                "default_permissions": (),
+                "indexes": [],
+                "constraints": [],
             },
-            bases=('memwatch.process',),
+            bases=("memwatch.process",),
         ),
     ]

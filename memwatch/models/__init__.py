@@ -6,6 +6,7 @@ from memwatch.models.fleet import Death, ObjectType, Overview, Process, Recommen
 from memwatch.models.notifications import Notification
 from memwatch.models.operations import Command, Counter, Lease, Operations, RejectedReport
 from memwatch.models.recordings import FlameGraphMode, Recording, RecordingKind, RecordingPart, Trigger
+from memwatch.models.recycling import Recycle, RecyclingPolicy
 from memwatch.models.tokens import ApiToken
 from memwatch.models.work import WorkName, WorkRollup, WorkTotal
 
@@ -31,6 +32,8 @@ __all__ = [
     "Recording",
     "RecordingKind",
     "RecordingPart",
+    "Recycle",
+    "RecyclingPolicy",
     "RejectedReport",
     "Release",
     "Service",

@@ -66,6 +66,7 @@ class Process(models.Model):
         SIGKILL = deaths.SIGKILL, _("killed with SIGKILL")
         CRASH = deaths.CRASH, _("crashed")
         RECYCLED = deaths.RECYCLED, _("recycled")
+        RECYCLED_BY_MEMWATCH = deaths.RECYCLED_BY_MEMWATCH, _("recycled by memwatch")
         TIME_LIMIT = deaths.TIME_LIMIT, _("killed at a time limit")
         STOPPED = deaths.STOPPED, _("stopped")
         HOST_GONE = deaths.HOST_GONE, _("vanished with its host")

@@ -21,6 +21,9 @@ REFUSED = "memwatch_commands_refused"
 DEATHS = "memwatch_process_deaths"
 """Ends of processes that were explained, by ``service`` and ``reason``."""
 
+RECYCLES = "memwatch_recycles"
+"""Workers that a policy chose to recycle, by ``service``, ``reason`` and ``result``."""
+
 NOTIFICATIONS_SENT = "memwatch_notifications_sent"
 """Messages of alerts that arrived, by ``channel``."""
 NOTIFICATIONS_FAILED = "memwatch_notifications_failed"

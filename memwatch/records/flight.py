@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 from memwatch.records.json_record import Record
 
 RUNNING, LEAVING = STATES = ("running", "leaving")
-RECYCLED, TIME_LIMIT, STOPPED, CRASH = ENDINGS = ("recycled", "time_limit", "stopped", "crash")
+RECYCLED, TIME_LIMIT, STOPPED, CRASH, RECYCLED_BY_MEMWATCH = ENDINGS = (
+    "recycled", "time_limit", "stopped", "crash", "recycled_by_memwatch",
+)  # fmt: skip
 """Why a process leaves, where it knows."""
 BECAME_ANOTHER = "exec"
 """In :attr:`Death.status_from`: the process has not ended, but runs another program, as after ``os.execv``."""

@@ -18,6 +18,7 @@ from memwatch.queries.snapshot_mapping import megabytes
 from memwatch.queries.surroundings import by_process, containers
 from memwatch.services.alert_deaths import process_deaths
 from memwatch.services.alert_jobs import job_peaks
+from memwatch.services.alert_recycling import stopped_recycling
 
 STRETCHES = 4
 """Floors looked at: an hour in quarters."""
@@ -82,7 +83,14 @@ def look(settings: Settings, now: datetime) -> Fleet:
         (alert_type, subject): severity
         for alert_type, subject, severity in Alert.objects.raised().values_list("type", "subject", "severity")
     }
-    return Fleet(processes=tuple(views), leaks=_leaks(), jobs=job_peaks(now), deaths=process_deaths(now), raised=raised)
+    return Fleet(
+        processes=tuple(views),
+        leaks=_leaks(),
+        jobs=job_peaks(now),
+        deaths=process_deaths(now),
+        recycling=stopped_recycling(),
+        raised=raised,
+    )
 
 
 def _leaks() -> tuple[LeakView, ...]:

@@ -25,6 +25,8 @@ MOST_DELIVERED = 500
 """Commands in one task."""
 WITHOUT_ROW = frozenset({"reset_baseline", "cancel_recording"})
 """Commands that cost a process nothing, and are sent without a row of their own."""
+NEVER_RELAYED = frozenset({"recycle"})
+"""memwatch's own worker orders these for itself alone: a watched process may know the key and have been taken over."""
 CLOCKS_APART_S = 30.0
 """What the clock of the web's machine may be ahead of the worker's."""
 _LOOK_EVERY_S = 0.1
@@ -98,6 +100,8 @@ def checked(payloads: Mapping[str, str], *, longest_s: float, most_a_minute: int
 
 
 def _may_be_sent(command: wire.Command, known: Collection[tuple[str, str, str]], asked: int, most: int) -> bool:
+    if command.name in NEVER_RELAYED:
+        return False
     if command.name in WITHOUT_ROW or connections[Command.objects.db].settings_dict.get("ATOMIC_REQUESTS"):
         return True  # a row of a request that is atomic is not to be seen before the request is over
     return asked <= most and (command.target, command.name, command.id) in known

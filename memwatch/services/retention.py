@@ -18,6 +18,7 @@ from memwatch.models import (
     Leak,
     Process,
     Recording,
+    Recycle,
     RejectedReport,
     Snapshot,
     SnapshotRollup,
@@ -56,6 +57,7 @@ class PruneResult:
     commands: int = 0
     rejected_reports: int = 0
     recordings: int = 0
+    recycles: int = 0
     freed_bytes: int | None = dataclasses.field(default=None, compare=False)
     """Room for new rows, about; ``None`` where the database does not say."""
 
@@ -145,6 +147,10 @@ def _steps(settings: Settings, now: datetime) -> list[_Step]:
             "recordings", "recordings",
             Recording.objects.filter(requested_at__lt=now - timedelta(days=settings.retention_recordings_days)),
             _delete_recordings, 100,
+        ),
+        _Step(
+            "recycles", "recycled workers",
+            Recycle.objects.filter(at__lt=findings).exclude(state__in=Recycle.PENDING), _deleter(Recycle), 500,
         ),
         _Step("processes", "ended processes", Process.objects.filter(ended_at__lt=findings), _delete_processes, 20),
     ]  # fmt: skip

@@ -16,7 +16,7 @@ from memwatch.models import Leak
 from memwatch.queries.leak_work import explanation_of
 from memwatch.queries.processes.lookup import services_of_alive
 from memwatch.records import SEVERITIES
-from memwatch.terminal import death_table, settings_table, work_table
+from memwatch.terminal import death_table, recycling_lines, settings_table, work_table
 from memwatch.terminal.death_table import DeathLine, Deaths
 from memwatch.terminal.settings_table import SettingsLine
 from memwatch.terminal.work_table import WorkLine
@@ -70,6 +70,9 @@ class Report:
     settings: tuple[SettingsLine, ...] = ()
     """Services whose settings should change."""
 
+    recycling: tuple[str, ...] = ()
+    """How each policy of recycling stands that is not off."""
+
     @property
     def title(self) -> str:
         """One line."""
@@ -80,9 +83,11 @@ class Report:
 def report(
     leaks: Iterable[Leak],
     now: datetime,
+    *,
     work: Sequence[WorkLine] = (),
     deaths: Deaths = NO_DEATHS,
     settings: Sequence[SettingsLine] = (),
+    recycling: tuple[str, ...] = (),
 ) -> Report:
     """The leaks of the report; load the rows with ``service`` and ``process__service``."""
     worst_first = sorted(leaks, key=lambda leak: (-SEVERITIES.index(leak.severity), leak.service.name, leak.pk))
@@ -95,6 +100,7 @@ def report(
         work=_work(work),
         deaths=deaths,
         settings=tuple(settings),
+        recycling=recycling,
     )
 
 
@@ -111,6 +117,11 @@ def deaths_of(now: datetime, service: str | None = None) -> Deaths:
 def settings_of(now: datetime, service: str | None = None) -> list[SettingsLine]:
     """Settings that fit, of one service or of all."""
     return settings_table.lines(now, service)
+
+
+def recycling_of(now: datetime, service: str | None = None) -> tuple[str, ...]:
+    """How recycling stands, of one service or of all."""
+    return recycling_lines.lines(now, service)
 
 
 def _work(lines: Sequence[WorkLine]) -> dict[str, tuple[WorkLine, ...]]:
@@ -176,6 +187,8 @@ def as_text(made: Report) -> str:
             *(f"  {death_head(line)}: {death_said(line)}" for line in made.deaths.lines),
         ]
         lines.append("")
+    if made.recycling:
+        lines += [RECYCLING_TITLE, *(f"  {line}" for line in made.recycling), ""]
     for name, found in made.work.items():
         lines += [WORK_TITLES[name], *(f"  {work_head(line)}: {work_said(name, line)}" for line in found), ""]
     if made.settings:
@@ -201,6 +214,7 @@ def death_said(line: DeathLine) -> str:
 
 
 SETTINGS_TITLE = "Settings that fit"
+RECYCLING_TITLE = "Recycling"
 WORK_TITLES = {
     "kept": "Work: keeps most memory in a call (mean of the last day)",
     "peak": "Work: highest peaks of a call (last day)",
@@ -235,6 +249,8 @@ def as_markdown(made: Report) -> str:
         lines += [f"## {deaths_title(made.deaths)}", ""]
         lines += [f"- **{_markdown(death_head(line))}**: {_markdown(death_said(line))}" for line in made.deaths.lines]
         lines.append("")
+    if made.recycling:
+        lines += [f"## {RECYCLING_TITLE}", "", *(f"- {_markdown(line)}" for line in made.recycling), ""]
     for name, found in made.work.items():
         lines += [f"## {_markdown(WORK_TITLES[name])}", ""]
         lines += [f"- **{_markdown(work_head(line))}**: {_markdown(work_said(name, line))}" for line in found]
@@ -267,6 +283,7 @@ def as_html(made: Report) -> str:
             "deaths": [(death_head(line), death_said(line)) for line in made.deaths.lines],
             "settings_title": SETTINGS_TITLE,
             "settings": [(line.service, settings_table.said(line)) for line in made.settings],
+            "recycling_title": RECYCLING_TITLE,
             "work": [
                 (WORK_TITLES[name], [(work_head(line), work_said(name, line)) for line in found])
                 for name, found in made.work.items()

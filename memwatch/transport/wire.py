@@ -37,6 +37,7 @@ from memwatch.transport.snapshots import numbered_snapshot
 
 __all__ = [
     "COMMANDS",
+    "FOR_ONE",
     "MAX_COMMAND_BYTES",
     "MAX_REPORT_BYTES",
     "MAX_SNAPSHOTS_PER_REPORT",
@@ -50,12 +51,15 @@ __all__ = [
     "WireError",
 ]
 
-COMMANDS = ("ping", "snapshot", "reset_baseline", "record", "cancel_recording")
+COMMANDS = ("ping", "snapshot", "reset_baseline", "record", "cancel_recording", "recycle")
 """What an agent may be asked to do; anything else is refused.
 
 ``record`` takes ``recording`` (the id to report it under, 16 hexadecimal digits), ``kind`` (of
-``memwatch.diagnosis.KINDS``) and ``options`` (of that kind, all optional); ``cancel_recording`` takes ``recording``.
+``memwatch.diagnosis.KINDS``) and ``options`` (of that kind, all optional); ``cancel_recording`` takes ``recording``;
+``recycle`` takes ``drain_s`` (seconds) and ``whole`` (whether a whole worker may be ended).
 """
+FOR_ONE = ("recycle",)
+"""Commands that never go to every process at once."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

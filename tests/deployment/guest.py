@@ -11,6 +11,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -136,9 +137,9 @@ class Guest:
         """The first report with a snapshot of each process, by pid."""
         return {report.process.pid: report for report in reversed(self.reports) if report.snapshots}
 
-    def ask(self, name: str, *keys: str, timeout_s: float = 10.0) -> dict[str, Report]:
+    def ask(self, name: str, *keys: str, timeout_s: float = 10.0, **arguments: Any) -> dict[str, Report]:
         """The answers of the processes with these keys."""
-        commands = {key: Command.make(name, key).encode(KEY) for key in keys}
+        commands = {key: Command.make(name, key, **arguments).encode(KEY) for key in keys}
         return {key: Report.decode(payload) for key, payload in self.hub.request(commands, timeout_s=timeout_s).items()}
 
     def _must_run(self) -> None:

@@ -34,6 +34,7 @@ OWN = {
     "MemwatchNoSnapshots",
     "MemwatchNotificationsFailing",
     "MemwatchProcessKilled",
+    "MemwatchRecyclingUseless",
     "MemwatchReportsDropped",
     "MemwatchSpoolNearlyFull",
 }

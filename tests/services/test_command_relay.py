@@ -97,6 +97,15 @@ def test_a_worker_sends_nothing_that_no_operator_may_ask_for(
     assert agent.obeyed == ["reset_baseline"]
 
 
+def test_a_worker_passes_on_no_order_to_recycle_even_with_a_row_and_a_right_signature(
+    watched: Process, lent: None, broker: Broker, transport_url: str
+) -> None:
+    with TestAgent(transport_url, get_settings().command_key, process(1), snapshot) as agent:
+        commands.ask("recycle", [watched], wait_s=0.3, arguments={"drain_s": 60})
+        assert commands.request_snapshot(watched, wait_s=5).state == "done"
+    assert agent.obeyed == ["snapshot"]
+
+
 def test_clocks_that_are_seconds_apart_stop_no_command(
     watched: Process, hub: Hub, transport_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

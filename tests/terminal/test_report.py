@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError
 from django.utils import timezone
 
-from memwatch.models import Leak
+from memwatch.models import Leak, Recycle, RecyclingPolicy
 from tests.api.rows import store_leak
 from tests.services.stored import store_process
 from tests.services.stored_deaths import store_death
@@ -184,3 +184,17 @@ def test_without_anything_to_set_there_is_no_such_section(run: Callable[..., Ran
     store_lives(timezone.now(), "calm", kib_per_job=0.0)
     assert "Settings that fit" not in run("memwatch_report").out
     assert "Settings that fit" not in run("memwatch_report", str(leaks[0].pk)).out
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "json", "html"])
+def test_how_recycling_stands_is_told_in_a_line(run: Callable[..., Ran], db: None, form: str) -> None:
+    process = store_process("web")
+    RecyclingPolicy.objects.create(service=process.service, mode="act", limit_mb=300)
+    RecyclingPolicy.objects.create(service=store_process("idle").service, mode="off", limit_mb=300)
+    for state in ("recycled", "recycled", "left"):
+        Recycle.objects.create(
+            service=process.service, process=process, name="web-1 on a", state=state, because="limit", why="large"
+        )
+    out = run("memwatch_report", "--format", form)
+    assert "web: act; 2 recycled, 1 left alone in the last week" in out.out
+    assert "idle: off" not in out.out

@@ -25,6 +25,7 @@ REASONS: Mapping[str, tuple[str | Promise, str]] = {
     End.UNKNOWN: (gettext_lazy("unknown"), "medium"),
     End.STALE: (gettext_lazy("no more reports"), "medium"),
     End.RECYCLED: (gettext_lazy("recycled"), "low"),
+    End.RECYCLED_BY_MEMWATCH: (gettext_lazy("recycled by memwatch"), "low"),
     End.STOPPED: (gettext_lazy("stopped"), "low"),
     End.GOODBYE: (gettext_lazy("goodbye"), "low"),
     End.REPLACED: (gettext_lazy("replaced"), "low"),

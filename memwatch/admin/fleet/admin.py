@@ -57,7 +57,8 @@ class ServiceAdmin(PageAdmin):
     acts = (actions.SNAPSHOT_SERVICE, actions.RESET_SERVICE)
     related: ClassVar = {
         "release": "service", "baseline": "service", "alert": "service", "expectedgrowth": "service",
-        "trigger": "services", "workrollup": "service", "death": "service",
+        "trigger": "services", "workrollup": "service", "death": "service", "recycle": "service",
+        "recyclingpolicy": "service",
     }  # fmt: skip
     page_template = "admin/memwatch/service/page.html"
 

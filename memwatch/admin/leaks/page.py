@@ -17,12 +17,14 @@ from memwatch.admin.leaks import charts as leak_charts
 from memwatch.admin.leaks import evidence, recorded, steps
 from memwatch.admin.leaks.pooled_chart import pooled_chart
 from memwatch.admin.leaks.rules import rule_rows
+from memwatch.admin.recycling import words as recycling_words
 from memwatch.models import Leak, LeakEvent, Recording
 from memwatch.queries.leaks import leaks_beside, newest_events
 from memwatch.queries.processes.releases import releases_of
 from memwatch.queries.processes.slots import lives_of_service
 from memwatch.queries.recommendations import advice_of
 from memwatch.queries.recordings import recordings_of
+from memwatch.queries.recycling import policy_of
 from memwatch.recommendations.sentence import sentence
 
 MOST_ENTRIES = 400
@@ -72,6 +74,7 @@ def context(leak: Leak, query: Mapping[str, str], now: datetime) -> dict[str, An
         "why_not": _why_not(leak, raw, now),
         "todo": runbooks.what_to_do(leak),
         "until_fixed": _until_fixed(leak, now),
+        "recycling": recycling_words.in_short(policy_of(leak.service_id)),
         "statistics": evidence.statistics_lines(raw),
         "evidence_raw": panels.raw_json(raw),
         "events": [_event(event, now) for event in events],

@@ -25,6 +25,7 @@ NAMES: dict[str, Promise] = {
     "reset_baseline": gettext_lazy("reset the baseline"),
     "record": gettext_lazy("record"),
     "cancel_recording": gettext_lazy("stop recording"),
+    "recycle": gettext_lazy("end after the current job"),
 }
 MOST_OTHERS = 10
 _TONES = {

@@ -23,6 +23,7 @@ SECTIONS: tuple[tuple[Promise, dict[str, Promise]], ...] = (
             "memwatch.expectedgrowth": gettext_lazy("Types that may grow: they open no leak and raise no alert."),
             "memwatch.trigger": gettext_lazy("Rules that start a recording when memory grows or an alert is raised."),
             "memwatch.recommendation": gettext_lazy("Numbers for recycling, workers and memory limits, by service."),
+            "memwatch.recyclingpolicy": gettext_lazy("When workers of a service are recycled because of their memory."),
             "authtoken.tokenproxy": gettext_lazy("Tokens of the REST API that do not expire."),
         },
     ),
@@ -31,6 +32,7 @@ SECTIONS: tuple[tuple[Promise, dict[str, Promise]], ...] = (
         {
             "memwatch.service": gettext_lazy("Groups of processes that run the same program."),
             "memwatch.death": gettext_lazy("Ends of processes: out of memory, killed, crashed, silent."),
+            "memwatch.recycle": gettext_lazy("Workers that a policy had recycled, and what it gained."),
             "memwatch.release": gettext_lazy("Versions of the services, and the leaks found in each."),
             "memwatch.baseline": gettext_lazy("Reference figures that later snapshots are compared with."),
             "memwatch.objecttype": gettext_lazy("Python types that any process has reported."),

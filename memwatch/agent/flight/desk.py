@@ -167,6 +167,11 @@ class FlightDesk:
         if record is not None:
             uplink.leave(flight_bytes(record))
 
+    def note_order(self, why: str) -> None:
+        """It was ordered to end after its job, for this reason; empty: it stays after all."""
+        self._guarded(self._recorder.ordered, why)
+        self._left_stale = True
+
     def begin_to_leave(self) -> str:
         """The process ends in an orderly way: why, where that is known. It reports those that have ended before."""
         if self._watcher.watches:

@@ -23,12 +23,14 @@ def note(ending: str) -> None:
             slots.is_frozen = True
 
 
-def _forget() -> None:
+def forget(ending: str = "") -> None:
+    """It goes on after all: what was noted is not the reason; whatever was, where none is given."""
     global _noted  # noqa: PLW0603 - one per process
-    _noted = ""
+    if not ending or _noted == ending:
+        _noted = ""
 
 
-os.register_at_fork(after_in_child=_forget)
+os.register_at_fork(after_in_child=forget)
 
 
 def known() -> str:
@@ -43,7 +45,7 @@ def is_by_exception() -> bool:
 
 def _of_gunicorn() -> str:
     """A worker that has handled as many requests as it may is replaced."""
-    worker = _gunicorn_worker()
+    worker = gunicorn_worker()
     if worker is None:
         return ""
     from memwatch.diagnosis.heap import introspection  # noqa: PLC0415 - only where gunicorn runs
@@ -52,7 +54,8 @@ def _of_gunicorn() -> str:
     return RECYCLED if type(handled) is int and type(most) is int and handled >= most else STOPPED
 
 
-def _gunicorn_worker() -> Any:
+def gunicorn_worker() -> Any:
+    """Gunicorn's worker object of this process; ``None``: there is none."""
     if "gunicorn.workers.base" not in sys.modules:
         return None
     from memwatch.diagnosis import pace  # noqa: PLC0415 - only where gunicorn runs
@@ -62,7 +65,7 @@ def _gunicorn_worker() -> Any:
 
 def watch_gunicorn() -> None:
     """Note it when gunicorn's time limit aborts this worker: it calls the site's hook of that name, in the worker."""
-    worker = _gunicorn_worker()
+    worker = gunicorn_worker()
     setting = None if worker is None else getattr(getattr(worker, "cfg", None), "settings", {}).get("worker_abort")
     hook = getattr(setting, "value", None)
     if setting is None or not callable(hook) or hasattr(hook, _WATCHED):

@@ -153,6 +153,11 @@ class Recorder:
             layout.SECOND.pack_into(self._map, layout.RSS_AT + place * layout.SECOND.size, time.time(), rss_mb)
             self._seconds_written += 1
 
+    def ordered(self, ending: str) -> None:
+        """The process is to end after its job, for this reason; empty: no longer."""
+        if self._map is not None and os.getpid() == self._pid:
+            self._map[layout.ENDING_AT] = 1 + ENDINGS.index(ending) if ending in ENDINGS else 0
+
     def leaving(self, ending: str) -> None:
         """The process ends in an orderly way."""
         if self._map is not None and os.getpid() == self._pid:

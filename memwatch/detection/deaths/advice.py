@@ -8,6 +8,7 @@ from memwatch.detection.deaths.reasons import (
     OOM_CONTAINER,
     OOM_PROCESS,
     RECYCLED,
+    RECYCLED_BY_MEMWATCH,
     SIGKILL,
     STOPPED,
     TIME_LIMIT,
@@ -51,6 +52,7 @@ ADVICE = {
         "On kernels before 6.15, use the hooks of memwatch.gunicorn, or run the Celery worker with memwatch loaded.",
     ),
     RECYCLED: ("Nothing, unless it happens so often that starting takes more time than working.",),
+    RECYCLED_BY_MEMWATCH: ("Fix the leak: recycling only keeps it from filling the memory.",),
     STOPPED: ("Nothing: it was stopped on purpose.",),
 }
 """By reason: sentences, the first thing to do first."""

@@ -13,6 +13,7 @@ from memwatch.detection.deaths.reasons import (
     OOM_CONTAINER,
     OOM_PROCESS,
     RECYCLED,
+    RECYCLED_BY_MEMWATCH,
     SIGKILL,
     STOPPED,
     TIME_LIMIT,
@@ -133,9 +134,10 @@ def _by_another_signal(facts: Facts) -> Found | None:
 def _by_exit_code(facts: Facts) -> Found | None:
     if facts.status is None:
         return None
+    ordered = facts.ending == RECYCLED_BY_MEMWATCH
     if facts.status == EXIT_RECYCLE:
-        return Found(RECYCLED)
-    if facts.ending in (RECYCLED, TIME_LIMIT):
+        return Found(RECYCLED_BY_MEMWATCH if ordered else RECYCLED)
+    if facts.ending in (RECYCLED, TIME_LIMIT) or (ordered and facts.status in {0, *_STOP_CODES}):
         return Found(facts.ending)
     if facts.status == 0 or facts.status in _STOP_CODES:
         return Found(STOPPED)

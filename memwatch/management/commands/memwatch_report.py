@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from memwatch.models import Leak
 from memwatch.records import SEVERITIES
-from memwatch.terminal.report import FORMATS, deaths_of, report, settings_of, work_of, worst
+from memwatch.terminal.report import FORMATS, deaths_of, recycling_of, report, settings_of, work_of, worst
 from memwatch.terminal.selection import TablesCommand
 
 FOUND = 2
@@ -20,8 +20,8 @@ FOUND = 2
 class Command(TablesCommand):
     help = (
         "Reports the open and acknowledged leaks, the most severe first, the processes that were killed, crashed or "
-        "vanished within the last week, and the views, tasks and commands of the last day that keep most memory or "
-        "have the highest peaks, and the services whose recycling, workers or limit should change. "
+        "vanished within the last week, how recycling stands, and the views, tasks and commands of the last day that "
+        "keep most memory or have the highest peaks, and the services whose recycling, workers or limit should change. "
         "Examples: memwatch_report; memwatch_report --format markdown --service web; "
         "memwatch_report --format html --output leaks.html; memwatch_report --fail-on high (for a pipeline). "
         f"Exit code: 0; {FOUND} with --fail-on if a leak is that severe."
@@ -43,8 +43,15 @@ class Command(TablesCommand):
         if options["leaks"]:
             made = report(leaks, now)
         else:
-            service = options["service"]
-            made = report(leaks, now, work_of(now, service), deaths_of(now, service), settings_of(now, service))
+            one = options["service"]
+            made = report(
+                leaks,
+                now,
+                work=work_of(now, one),
+                deaths=deaths_of(now, one),
+                settings=settings_of(now, one),
+                recycling=recycling_of(now, one),
+            )
         text = FORMATS[options["format"]](made)
         if options["output"] is None:
             self.stdout.write(text, ending="")

@@ -26,6 +26,21 @@ def hang(seconds: float) -> None:
     time.sleep(seconds)
 
 
+@app.task(name="guest.note")
+def note(number: int) -> None:
+    """Take a moment, and write down which run this was, and where."""
+    time.sleep(0.04)
+    with Path(os.environ["GUEST_FOLDER"], "noted").open("a") as noted:
+        noted.write(f"{number} {os.getpid()}\n")
+
+
+@app.task(name="guest.send_notes")
+def send_notes(first: int, many: int) -> None:
+    """Send many of them."""
+    for number in range(first, first + many):
+        note.delay(number)
+
+
 class Kept:
     """What a task leaves behind."""
 

@@ -20,14 +20,16 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MEMWATCH = {"COMMAND_KEY": "guest-key"}
 
-CELERY_BROKER_URL = "filesystem://"
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "data_folder_in": str(FOLDER / "queue"),
-    "data_folder_out": str(FOLDER / "queue"),
-    "control_folder": str(FOLDER / "control"),
-}
-for _folder in CELERY_BROKER_TRANSPORT_OPTIONS.values():
-    Path(_folder).mkdir(parents=True, exist_ok=True)
+CELERY_BROKER_URL = os.environ.get("GUEST_BROKER", "filesystem://")
+CELERY_TASK_ACKS_LATE = os.environ.get("GUEST_ACKS_LATE") == "1"
+if CELERY_BROKER_URL == "filesystem://":
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(FOLDER / "queue"),
+        "data_folder_out": str(FOLDER / "queue"),
+        "control_folder": str(FOLDER / "control"),
+    }
+    for _folder in CELERY_BROKER_TRANSPORT_OPTIONS.values():
+        Path(_folder).mkdir(parents=True, exist_ok=True)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_BEAT_SCHEDULE_FILENAME = str(FOLDER / "beat-schedule")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

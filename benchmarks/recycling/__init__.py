@@ -1,0 +1,1 @@
+"""Workers that leak, recycled under load, against the same workers left alone."""

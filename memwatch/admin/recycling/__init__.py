@@ -1,0 +1,1 @@
+"""Pages of recycling: the policies, and the workers that were recycled."""

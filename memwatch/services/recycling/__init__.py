@@ -1,0 +1,1 @@
+"""Recycling workers: policies, checks, and what becomes of each recycle."""
