@@ -226,8 +226,8 @@ def _pinned(found: _Figures, said: str) -> TrimVerdict | None:
         ),
         Advice(
             setting="PYTHONMALLOC=malloc",
-            text="Small objects then come from malloc, which can return their memory: in a test 328 of 350 MB, instead "
-            "of 1. Together with jemalloc it returns them by itself. Allocating costs more time: measure it.",
+            text="Small objects then come from malloc, which can return their memory: in a test 328 of 350 MB, not "
+            "1 MB. jemalloc returns it without being asked. Allocating costs more time: measure it.",
         ),
     )
     return TrimVerdict(kind=PINNED, sentence=sentence, advice=advice)
