@@ -74,6 +74,7 @@ def _one_of_each(fleet: Fleet) -> dict[str, object]:
             service=process.service, work=name, period="hour", start=fleet.now, calls=3
         ),
         "service": process.service,
+        "recommendation": process.service,
         "process": process,
         "snapshot": last,
         "baseline": fleet.baseline(first),
