@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from memwatch.admin import columns
 from memwatch.admin.base import ListedAdmin
 from memwatch.admin.recycling import words
-from memwatch.models import RecyclingPolicy, Service
+from memwatch.models import RecyclingPolicy
 from memwatch.queries import recycling
 from memwatch.services.recycling import policies
 
@@ -110,8 +110,8 @@ class RecyclingPolicyAdmin(ListedAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """A new one is to be rehearsed first."""
         found: dict[str, Any] = super().get_changeform_initial_data(request)
-        known = Service.objects.filter(pk=found["service"]).first() if str(found.get("service", "")).isdigit() else None
-        return {"mode": RecyclingPolicy.Mode.REHEARSE, **({"service": known} if known is not None else {})}
+        service = str(found.get("service", ""))
+        return {"mode": RecyclingPolicy.Mode.REHEARSE, **({"service": service} if service.isdigit() else {})}
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         policies.save(obj, by=request.user)
