@@ -82,6 +82,8 @@ class Flight(Record):
     summary_at: datetime | None = None
     time_limit_s: float | None = None
     """How long the server lets a request take before it kills the worker."""
+    heartbeat_s: float | None = None
+    """How long a worker that serves several requests at a time may give no sign of life before the server aborts it."""
 
     @classmethod
     def _field_from(cls, name: str, value: Any) -> Any:

@@ -119,6 +119,7 @@ class FlightDesk:
                 "pid_space": own_pid_space(),
                 "oom_file": self._oom_file,
                 "time_limit_s": _guard(_server_limit_s),
+                "heartbeat_s": _guard(_heartbeat_s),
             },
         )
         if self._snapshot is not None:
@@ -221,14 +222,27 @@ def _server_limit_s() -> float | None:
 
     Of gunicorn's workers the sync one alone says nothing to its parent while it works.
     """
-    if "gunicorn.workers.sync" not in sys.modules and "uwsgi" not in sys.modules:
+    if "uwsgi" not in sys.modules and not _is_sync():
         return None
     from memwatch.diagnosis import pace  # noqa: PLC0415 - only where there is such a server
 
-    sync = getattr(sys.modules.get("gunicorn.workers.sync"), "SyncWorker", ())
-    if "uwsgi" not in sys.modules and not issubclass(type(pace.gunicorn_worker()), sync):
+    return pace.server_limit_s(own_arguments(), os.environ)
+
+
+def _heartbeat_s() -> float | None:
+    """After how long without a sign of life gunicorn aborts a worker that serves several requests at a time."""
+    from memwatch.diagnosis import pace  # noqa: PLC0415 - see above
+
+    if "gunicorn.workers.base" not in sys.modules or _is_sync() or pace.gunicorn_worker() is None:
         return None
     return pace.server_limit_s(own_arguments(), os.environ)
+
+
+def _is_sync() -> bool:
+    from memwatch.diagnosis import pace  # noqa: PLC0415 - see above
+
+    sync = getattr(sys.modules.get("gunicorn.workers.sync"), "SyncWorker", None)
+    return sync is not None and issubclass(type(pace.gunicorn_worker()), sync)
 
 
 def _growers(counts: Mapping[str, int], baseline: Mapping[str, int]) -> tuple[tuple[str, int], ...]:

@@ -126,6 +126,8 @@ def _by_another_signal(facts: Facts) -> Found | None:
         return Found(TIME_LIMIT)
     if facts.over_limit is not None and facts.signal in {*_STOPS, "SIGABRT"}:
         return Found(TIME_LIMIT)
+    if facts.signal == "SIGABRT" and facts.may_have_hung:
+        return Found(TIME_LIMIT, certain=False)
     if facts.signal in _STOPS:
         return Found(facts.ending or STOPPED)
     return Found(CRASH)

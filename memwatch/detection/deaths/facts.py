@@ -159,6 +159,15 @@ class Facts:
         return None
 
     @property
+    def may_have_hung(self) -> bool:
+        """Whether a view may have kept the worker from giving a sign of life: it gives one in each half of its time."""
+        flight = self.flight
+        if flight is None or flight.heartbeat_s is None:
+            return False
+        views = [job for job in flight.running if job.kind == VIEW]
+        return any(self.seconds(job) >= flight.heartbeat_s / 2 for job in views)
+
+    @property
     def job(self) -> JobRun | None:
         """The job at its time limit, else the eldest that was running. A command may be what runs the others."""
         running = self.flight.running if self.flight is not None else ()

@@ -123,6 +123,7 @@ def flight(value: object) -> Flight:
         summary=tuple(map(_type_size, _items("summary", found, MAX_SUMMARY))),
         summary_at=_optional(schema.time, "summary_at", found),
         time_limit_s=_optional(schema.number, "time_limit_s", found),
+        heartbeat_s=_optional(schema.number, "heartbeat_s", found),
     )
 
 

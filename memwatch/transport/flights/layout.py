@@ -109,6 +109,7 @@ def _read(data: bytes) -> Recorded:
             "pid": who["pid"],
             "started_at": who["started_at"],
             "time_limit_s": who.get("time_limit_s"),
+            "heartbeat_s": who.get("heartbeat_s"),
             "written_at": datetime.fromtimestamp(max(times), UTC).isoformat(),
             "state": STATES[state] if state < len(STATES) else "",
             "ending": ENDINGS[ending - 1] if 0 < ending <= len(ENDINGS) else "",

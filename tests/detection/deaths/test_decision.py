@@ -188,3 +188,12 @@ def test_a_process_that_would_have_been_full_before_the_next_figure(
     figures = tuple((AT.timestamp() + at, mb) for at, mb in seconds)
     ended = facts(noticed_by=HUB, rss_mb=449, limit_mb=480, record={"rss_seconds": figures})
     assert (decide(ended).reason, decide(ended).certain) == (reason, False)
+
+
+@pytest.mark.parametrize(
+    ("status", "for_s", "reason"), [(ABRT, 16, "time_limit"), (ABRT, 14, "crash"), (KILL, 31, "sigkill")]
+)
+def test_a_worker_of_many_requests_is_aborted_when_it_hangs(status: int, for_s: float, reason: str) -> None:
+    """A longer request is no offence there: any other signal was sent for another reason."""
+    ended = facts(running(kind="view", for_s=for_s), status=status, oom=NO_KILLS, record={"heartbeat_s": 30.0})
+    assert decide(ended).reason == reason
