@@ -17,6 +17,8 @@ SHARED = Path("/dev/shm")  # noqa: S108 - a folder below it is checked to be the
 ROOM_BYTES = 4 * 1024 * 1024
 """So much has to be free: the host's own use of it must not fail because of memwatch."""
 _MOUNTS = "/proc/self/mounts"
+_AS_NOW = os.access in os.supports_effective_ids
+"""Whether a process that has become another user can ask for that user."""
 
 
 def folder(name: str, group: int | None = None) -> Folder | None:
@@ -24,7 +26,7 @@ def folder(name: str, group: int | None = None) -> Folder | None:
 
     All processes of a user on a machine, or in a container, get the same answer.
     """
-    if not _is_in_memory() or not os.access(SHARED, os.W_OK | os.X_OK, effective_ids=True):
+    if not _is_in_memory() or not os.access(SHARED, os.W_OK | os.X_OK, effective_ids=_AS_NOW):
         return None
     found = Folder(SHARED / f"{_prefix(group)}{name}", group)
     return found if _is_trusted(found) else None
