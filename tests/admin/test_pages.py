@@ -42,7 +42,7 @@ from tests.admin.conftest import EVIL, Fleet
 Login = Callable[..., Client]
 
 MODELS = [model for model in apps.get_app_config("memwatch").get_models() if admin.site.is_registered(model)]
-EDITABLE = {"expectedgrowth", "trigger"}
+EDITABLE = {"expectedgrowth", "recyclingpolicy", "trigger"}
 
 
 def _list(model: str, **query: object) -> str:
