@@ -27,6 +27,8 @@ from memwatch.models import (
     ObjectType,
     Process,
     Recording,
+    Recycle,
+    RecyclingPolicy,
     RejectedReport,
     Release,
     Snapshot,
@@ -40,7 +42,7 @@ from tests.admin.conftest import EVIL, Fleet
 Login = Callable[..., Client]
 
 MODELS = [model for model in apps.get_app_config("memwatch").get_models() if admin.site.is_registered(model)]
-EDITABLE = {"expectedgrowth", "trigger"}
+EDITABLE = {"expectedgrowth", "recyclingpolicy", "trigger"}
 
 
 def _list(model: str, **query: object) -> str:
@@ -99,6 +101,10 @@ def _one_of_each(fleet: Fleet) -> dict[str, object]:
             process=process, kind="referrers", result={"type": EVIL}, wire_id="0" * 16, deadline=fleet.now
         ),
         "trigger": Trigger.objects.create(name="big leaks"),
+        "recyclingpolicy": RecyclingPolicy.objects.create(service=process.service, limit_mb=300),
+        "recycle": Recycle.objects.create(
+            service=process.service, process=process, name=str(process), state="left", because="limit", why=EVIL
+        ),
         "rejectedreport": RejectedReport.objects.create(reason="malformed", size=3, excerpt="<script>"),
         "counter": Counter.objects.create(name="memwatch_reports", value=1234),
         "lease": Lease.objects.create(name="detect", expires_at=fleet.now),
