@@ -140,6 +140,10 @@ def _half(folder: Path, half: str, given: argparse.Namespace) -> dict[str, dict[
             "load": mean(load),
             **(_web(clients[each.service]) if each.service in clients else _jobs(jobs)),
         }
+        if half == "recycled":
+            policy = RecyclingPolicy.objects.get(service__name=each.service)
+            pending = [f"{row.name} {row.state}" for row in rows.filter(state__in=Recycle.PENDING)]
+            print(f"{each.service}: {policy.stopped_why or policy.said} {'; '.join(pending)}")
         for state, result in rows.exclude(state__in=("recycled", "evidence", "ordered")).values_list("state", "result"):
             print(f"{each.service}: {state}: {result}")
         for failure in sorted(set(clients[each.service].failures)) if each.service in clients else ():

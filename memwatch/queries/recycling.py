@@ -18,6 +18,8 @@ MOST = 500
 _MEASURED_S = 300.0
 _INTERVALS = 12
 """Private memory is read with every fifth snapshot, and more seldom where that takes long."""
+_CLOCKS_APART = timedelta(seconds=30)
+"""Of the server and of a host, whose kernel counts from its start on."""
 _YOUNG = timedelta(minutes=15)
 HISTORY = 20
 _SUCCESSOR = timedelta(minutes=5)
@@ -123,8 +125,8 @@ def successor_of(row: Recycle) -> Process | None:
     same_slot = rows.filter(slot_number=before.slot_number, pk__gt=before.pk).order_by("pk").first()
     if same_slot is not None:
         return same_slot
-    begun = rows.filter(started_at__gte=row.ordered_at or row.at, ended_at=None).order_by("started_at", "pk")
-    return begun.first()
+    since = (row.ordered_at or row.at) - _CLOCKS_APART
+    return rows.filter(pk__gt=before.pk, started_at__gte=since, ended_at=None).order_by("pk").first()
 
 
 def listed() -> QuerySet[Recycle]:
