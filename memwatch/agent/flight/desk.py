@@ -231,18 +231,20 @@ def _server_limit_s() -> float | None:
 
 def _heartbeat_s() -> float | None:
     """After how long without a sign of life gunicorn aborts a worker that serves several requests at a time."""
+    if "gunicorn.workers.base" not in sys.modules or _is_sync():
+        return None
     from memwatch.diagnosis import pace  # noqa: PLC0415 - see above
 
-    if "gunicorn.workers.base" not in sys.modules or _is_sync() or pace.gunicorn_worker() is None:
-        return None
-    return pace.server_limit_s(own_arguments(), os.environ)
+    return None if pace.gunicorn_worker() is None else pace.server_limit_s(own_arguments(), os.environ)
 
 
 def _is_sync() -> bool:
+    sync = getattr(sys.modules.get("gunicorn.workers.sync"), "SyncWorker", None)
+    if sync is None:
+        return False
     from memwatch.diagnosis import pace  # noqa: PLC0415 - see above
 
-    sync = getattr(sys.modules.get("gunicorn.workers.sync"), "SyncWorker", None)
-    return sync is not None and issubclass(type(pace.gunicorn_worker()), sync)
+    return issubclass(type(pace.gunicorn_worker()), sync)
 
 
 def _growers(counts: Mapping[str, int], baseline: Mapping[str, int]) -> tuple[tuple[str, int], ...]:

@@ -248,5 +248,7 @@ def test_classes_that_a_function_made_are_followed_to_their_holder(
 
 
 def test_the_search_for_lists_leaves_its_own_out(shop: types.ModuleType) -> None:
-    shop.LINES = {number: [number] for number in range(2_000)}  # type: ignore[attr-defined]
-    assert referrers("list")["holder"]["name"] == "shop_under_test.LINES (dict, 2,000 entries)"
+    shop.LINES = {number: [number] for number in range(40_000)}  # type: ignore[attr-defined]
+    found = referrers("list")
+    assert found["holder"]["name"] == "shop_under_test.LINES (dict, 40,000 entries)"
+    assert found["instances"] not in [each["length"] for each in found["candidates"]]
