@@ -179,7 +179,7 @@ def _processes(fleet: list[Simulated], snapshots: int) -> dict[str, int]:
 
 def _rows(fleet: list[Simulated], snapshots: int, ids: dict[str, int], types: dict[str, int]) -> Iterator[Any]:
     from memwatch.models import Snapshot
-    from memwatch.queries.snapshot_mapping import columns_of
+    from memwatch.queries.series.snapshot_mapping import columns_of
 
     for seq in range(snapshots):
         for process in fleet:

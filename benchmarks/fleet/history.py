@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> None:
 
     django.setup()
     from memwatch.models import Process, Snapshot
-    from memwatch.queries.snapshot_mapping import columns_of, type_names
+    from memwatch.queries.series.snapshot_mapping import columns_of, type_names
     from memwatch.services.ingest.writer import intern
 
     begin, interval_s, *numbers = arguments

@@ -8,7 +8,7 @@ from django.db.models import Field, Model, Q, UniqueConstraint
 
 from docs.make_reference.tables import code, plain, table
 from memwatch.models import FiguresColumns, Overview
-from memwatch.queries.snapshot_mapping import NUMBERS
+from memwatch.queries.series.snapshot_mapping import NUMBERS
 from memwatch.records import FIGURES
 from memwatch.records.figure import Unit
 

@@ -23,7 +23,7 @@ from memwatch.admin.leaks.tables import each_process_url
 from memwatch.admin.notifications import notifications_table
 from memwatch.models import Alert
 from memwatch.queries.alerts import WORST_FIRST, earlier_alerts
-from memwatch.queries.surroundings import Container, of_alert
+from memwatch.queries.processes.surroundings import Container, of_alert
 
 MOST_EARLIER = 10
 

@@ -20,7 +20,7 @@ from memwatch.models import Baseline, Process, Snapshot
 from memwatch.queries import Comparison, Row
 from memwatch.queries.processes.lookup import process_with_last
 from memwatch.queries.row_ids import is_id
-from memwatch.queries.snapshots import snapshot_with_process
+from memwatch.queries.series.snapshots import snapshot_with_process
 from memwatch.records import FIGURES
 
 BASELINE = "baseline-"

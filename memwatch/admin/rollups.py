@@ -19,8 +19,8 @@ from memwatch.admin.filters import ChoiceFilter
 from memwatch.admin.panels import Cell, Line, Table, figure
 from memwatch.admin.row_page import RowAdmin, RowPage
 from memwatch.models import SnapshotRollup
-from memwatch.queries.object_types import names_of
-from memwatch.queries.snapshot_mapping import NUMBERS
+from memwatch.queries.diagnosis.object_types import names_of
+from memwatch.queries.series.snapshot_mapping import NUMBERS
 
 LENGTHS = {SnapshotRollup.Period.HOUR: timedelta(hours=1), SnapshotRollup.Period.DAY: timedelta(days=1)}
 MOST_TYPES = 60

@@ -23,7 +23,7 @@ from memwatch.models import Baseline, Process, Snapshot
 from memwatch.queries import Cursor
 from memwatch.queries.processes.lookup import found_by_words
 from memwatch.queries.row_ids import is_id
-from memwatch.queries.snapshots import id_of_the_one_before
+from memwatch.queries.series.snapshots import id_of_the_one_before
 
 OLDER, NEWER = "before", "after"
 """In the URL: the page with the snapshots before one, or after one."""

@@ -27,7 +27,8 @@ from memwatch.models import (
     WorkName,
     WorkRollup,
 )
-from memwatch.queries import deaths, work
+from memwatch.queries import work
+from memwatch.queries.processes import deaths
 
 
 def _named(choices: Iterable[tuple[str, Any]]) -> dict[str, str]:

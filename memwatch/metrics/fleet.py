@@ -19,12 +19,13 @@ from memwatch.exposition import CONTAINER_PARTS
 from memwatch.models import Leak
 from memwatch.models.functions import Moment
 from memwatch.observation import FLEET, Backlog, Observation, Observed, ObservedWork, OpenLeak
-from memwatch.queries import counters, work_totals
+from memwatch.queries import work_totals
+from memwatch.queries.deployment import counters
+from memwatch.queries.deployment.stats import transport_state
 from memwatch.queries.processes.fleet import alive_with_last, heap_drifts, latest_censuses
+from memwatch.queries.processes.surroundings import CURRENT, read
 from memwatch.queries.recycling import acting
-from memwatch.queries.snapshot_mapping import NUMBERS, figures_of_many
-from memwatch.queries.stats import transport_state
-from memwatch.queries.surroundings import CURRENT, read
+from memwatch.queries.series.snapshot_mapping import NUMBERS, figures_of_many
 from memwatch.records import MB
 from memwatch.transport import TransportUnavailable
 

@@ -8,9 +8,9 @@ from memwatch.queries.baselines import (
     drift_of,
     last_snapshot_of,
 )
-from memwatch.queries.events import Event, events, events_of_service
+from memwatch.queries.deployment.events import Event, events, events_of_service
+from memwatch.queries.deployment.stats import stats, transport_state
 from memwatch.queries.judging.detection_input import judged_histories, judged_history
-from memwatch.queries.pagination import Cursor, SnapshotPage, newest_snapshots
 from memwatch.queries.processes.fleet import (
     Glance,
     LeakGlance,
@@ -24,8 +24,9 @@ from memwatch.queries.processes.fleet import (
     metrics_of,
     open_leaks,
 )
-from memwatch.queries.snapshot_mapping import figures_of, figures_of_many
-from memwatch.queries.snapshots import (
+from memwatch.queries.series.pagination import Cursor, SnapshotPage, newest_snapshots
+from memwatch.queries.series.snapshot_mapping import figures_of, figures_of_many
+from memwatch.queries.series.snapshots import (
     Comparison,
     Row,
     baselines_known,
@@ -35,9 +36,8 @@ from memwatch.queries.snapshots import (
     notable_snapshots,
     snapshot_at,
 )
-from memwatch.queries.stats import stats, transport_state
-from memwatch.queries.timeseries import DAILY, HOURLY, Point, charted
-from memwatch.queries.trends import Candidate, Recent, recent, recent_of
+from memwatch.queries.series.timeseries import DAILY, HOURLY, Point, charted
+from memwatch.queries.series.trends import Candidate, Recent, recent, recent_of
 
 __all__ = [
     "DAILY",

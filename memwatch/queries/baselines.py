@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from memwatch.detection import compare
 from memwatch.models import Baseline, Process, Service, Snapshot
-from memwatch.queries.snapshot_mapping import figures_of_many
+from memwatch.queries.series.snapshot_mapping import figures_of_many
 from memwatch.records import DriftReport
 
 

@@ -13,7 +13,7 @@ from django.db.models.functions import Mod, RowNumber
 from memwatch.conf import get_settings
 from memwatch.models import Process, Service, Snapshot, SnapshotRollup, WorkName, WorkRollup
 from memwatch.queries import work
-from memwatch.queries.surroundings import containers
+from memwatch.queries.processes.surroundings import containers
 from memwatch.recommendations import facts
 from memwatch.recommendations.advice import Advice, advise
 from memwatch.recommendations.facts import CONTAINER, HOST, PROCESS, Life, Peaks, Point

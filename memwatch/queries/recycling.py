@@ -11,7 +11,7 @@ from memwatch.conf import get_settings
 from memwatch.detection.recycling import ACT, Past, Worker
 from memwatch.diagnosis.context import forks
 from memwatch.models import Leak, Process, Recording, Recycle, RecyclingPolicy, Release, Service, Snapshot
-from memwatch.queries.snapshot_mapping import megabytes
+from memwatch.queries.series.snapshot_mapping import megabytes
 
 MOST = 500
 """Workers of a service that are looked at."""

@@ -10,7 +10,7 @@ from typing import Any
 from memwatch.alerts.inputs import JobView, Place
 from memwatch.alerts.job_peaks import MIN_RISE_MB, UNUSUAL_MB
 from memwatch.models import Process, WorkRollup
-from memwatch.queries.snapshot_mapping import megabytes
+from memwatch.queries.series.snapshot_mapping import megabytes
 from memwatch.records import KIB_PER_MB, histogram
 from memwatch.services.rollups import DAY, HOUR, start_of_hour
 

@@ -14,8 +14,8 @@ from memwatch.conf import Settings
 from memwatch.detection.surroundings import headline
 from memwatch.models import Alert, Leak, Process, Snapshot
 from memwatch.queries.baselines import baselines_of, heap_drift_percent
-from memwatch.queries.snapshot_mapping import megabytes
-from memwatch.queries.surroundings import by_process, containers
+from memwatch.queries.processes.surroundings import by_process, containers
+from memwatch.queries.series.snapshot_mapping import megabytes
 from memwatch.services.alert_deaths import process_deaths
 from memwatch.services.alert_jobs import job_peaks
 from memwatch.services.alert_recycling import stopped_recycling

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from memwatch.models import Baseline, Command, Process, Service, Snapshot
 from memwatch.queries import last_snapshot_of
-from memwatch.queries.snapshot_mapping import NUMBERS
+from memwatch.queries.series.snapshot_mapping import NUMBERS
 from memwatch.services import ActionRefused, audit, commands
 from memwatch.services.ingest.automatic_baselines import copy_figures
 from memwatch.services.locking import writing

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from django.db.models import F
 
 from memwatch.models import Counter
-from memwatch.queries.counters import label_text
+from memwatch.queries.deployment.counters import label_text
 
 
 def add(name: str, n: int, **labels: str) -> None:

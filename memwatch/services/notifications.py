@@ -26,7 +26,7 @@ from memwatch.alerts.messages import UNITS
 from memwatch.alerts.process_deaths import FRESH_S
 from memwatch.conf import Settings, get_settings
 from memwatch.models import Alert, Leak, Notification
-from memwatch.queries.counters import ATTEMPTS_FAILED, NOTIFICATIONS_FAILED, NOTIFICATIONS_SENT
+from memwatch.queries.deployment.counters import ATTEMPTS_FAILED, NOTIFICATIONS_FAILED, NOTIFICATIONS_SENT
 from memwatch.services import ActionRefused, audit, counters
 from memwatch.services.locking import writing
 

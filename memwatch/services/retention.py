@@ -25,7 +25,7 @@ from memwatch.models import (
     WorkName,
     WorkRollup,
 )
-from memwatch.queries.disk_usage import Room
+from memwatch.queries.deployment.disk_usage import Room
 from memwatch.records.work import OTHER
 from memwatch.services.ingest.work_totals import choose_names
 from memwatch.services.locking import writing

@@ -11,7 +11,7 @@ from django.db.models import Avg, Count, Max, Min, Sum
 from memwatch.batches import batched
 from memwatch.conf import get_settings
 from memwatch.models import Snapshot, SnapshotRollup
-from memwatch.queries.snapshot_mapping import NUMBERS
+from memwatch.queries.series.snapshot_mapping import NUMBERS
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LATE = timedelta(hours=12)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from memwatch import formatting
 from memwatch.models import Process
-from memwatch.queries import deaths
+from memwatch.queries.processes import deaths
 
 SINCE = deaths.WEEK
 MOST = 200

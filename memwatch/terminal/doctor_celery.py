@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from memwatch import formatting
 from memwatch.conf import get_settings
+from memwatch.queries.deployment.site import last_runs, stored_beat_tasks
 from memwatch.queries.processes.lookup import first_seen
-from memwatch.queries.site import last_runs, stored_beat_tasks
 from memwatch.schedule import beat_schedule
 from memwatch.terminal.finding import Finding
 from memwatch.transport import redacted

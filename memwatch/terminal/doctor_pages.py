@@ -27,7 +27,7 @@ from django.urls import NoReverseMatch, reverse, set_urlconf
 
 from memwatch import conf
 from memwatch.models import connection
-from memwatch.queries.site import superuser
+from memwatch.queries.deployment.site import superuser
 from memwatch.terminal.finding import Finding
 
 PEOPLE, MACHINES = "people", "machines"

@@ -23,8 +23,8 @@ from memwatch.checks import check_database
 from memwatch.models import Command, Process
 from memwatch.models import connection as tables
 from memwatch.queries import transport_state
+from memwatch.queries.deployment.site import missing_groups
 from memwatch.queries.processes.lookup import alive_agents, any_ended
-from memwatch.queries.site import missing_groups
 from memwatch.services import commands
 from memwatch.terminal.finding import Finding
 from memwatch.transport import TransportUnavailable, redacted

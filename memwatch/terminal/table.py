@@ -9,7 +9,7 @@ from datetime import datetime
 from memwatch import formatting, queries
 from memwatch.models import Leak
 from memwatch.queries.leaks import active_leaks_of_processes
-from memwatch.queries.trends import growth_mb_per_hour
+from memwatch.queries.series.trends import growth_mb_per_hour
 from memwatch.records import SEVERITIES
 
 

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from memwatch.agent.watch_policy import occasion
 from memwatch.conf import get_settings
+from memwatch.queries.deployment.site import finished_since
 from memwatch.queries.processes.lookup import alive_pids
-from memwatch.queries.site import finished_since
 from memwatch.sampling.identity import arguments_of
 from memwatch.sampling.program import guess_program
 from memwatch.terminal.finding import Finding

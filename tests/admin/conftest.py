@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from memwatch.models import Baseline, Leak, ObjectType, Process, Service, Snapshot
 from memwatch.permissions import OPERATORS, VIEWERS
-from memwatch.queries.snapshot_mapping import COLUMNS, columns_of
+from memwatch.queries.series.snapshot_mapping import COLUMNS, columns_of
 from memwatch.records import BigContainer, MemorySnapshot
 
 EVIL = "<script>alert('type')</script>.Evil"

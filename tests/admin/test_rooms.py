@@ -119,7 +119,7 @@ def test_the_overview_opens_when_the_transport_is_away(
 
     fleet.process()
     # memwatch.queries has a function of the module's name.
-    monkeypatch.setattr(importlib.import_module("memwatch.queries.stats"), "transport_state", away)
+    monkeypatch.setattr(importlib.import_module("memwatch.queries.deployment.stats"), "transport_state", away)
     text = login("viewer").get(reverse(OVERVIEW)).content.decode()
     assert "The transport cannot be reached: nobody answers at redis://there" in text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from memwatch.models import Recording, RecordingKind
-from memwatch.queries.recordings import conclude
+from memwatch.queries.diagnosis.recordings import conclude
 
 TRAIL: dict[str, Any] = {
     "name": "shopaudit.AUDIT (shopaudit.AuditTrail) → attribute 'trail' (list, 300 entries)", "type": "list",

@@ -29,7 +29,7 @@ def _counts() -> dict[str, Any]:
     from django.db.models import F
 
     from memwatch.models import Baseline, Process, RejectedReport, Snapshot
-    from memwatch.queries import counters
+    from memwatch.queries.deployment import counters
 
     slots = Process.objects.order_by("slot_number").values_list("slot_number", flat=True)
     return {

@@ -15,7 +15,7 @@ from django.db import transaction
 
 from memwatch.alerts.webhook import verify
 from memwatch.models import Alert, Leak, LeakEvent, Notification, Process
-from memwatch.queries import counters
+from memwatch.queries.deployment import counters
 from memwatch.services import alerts, notifications
 from memwatch.services.notifications import SendResult
 from tests.alerts.receiver import Receiver

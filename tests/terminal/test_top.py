@@ -14,7 +14,7 @@ import pytest
 from django.utils import timezone
 
 from memwatch.models import Process
-from memwatch.queries.trends import growth_mb_per_hour
+from memwatch.queries.series.trends import growth_mb_per_hour
 from memwatch.terminal import death_table, work_table
 from memwatch.terminal.live import View
 from memwatch.terminal.table import arranged, rows

@@ -20,7 +20,7 @@ from memwatch.admin.deaths.evidence import Evidence
 from memwatch.admin.filters import ChoiceFilter
 from memwatch.admin.process_tables import slot_name
 from memwatch.models import Death
-from memwatch.queries import deaths
+from memwatch.queries.processes import deaths
 
 DAY, DAY_LENGTH = "24h", timedelta(hours=24)
 

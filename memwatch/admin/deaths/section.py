@@ -19,8 +19,8 @@ from memwatch.admin.deaths.admin import url
 from memwatch.admin.deaths.evidence import Evidence
 from memwatch.admin.panels import LIMIT_SOURCES, Cell, Line, Table, figure
 from memwatch.models import Leak, Process
-from memwatch.queries import deaths
 from memwatch.queries.leaks import active_by_type
+from memwatch.queries.processes import deaths
 
 End = Process.End
 NO_RECORD = gettext_lazy(

@@ -31,7 +31,7 @@ from memwatch.queries.baselines import newest_baselines
 from memwatch.queries.leaks import leaks_by_id
 from memwatch.queries.processes.fleet import alive_of_service
 from memwatch.queries.processes.releases import newest_releases
-from memwatch.queries.sharing import sharing_of
+from memwatch.queries.processes.sharing import sharing_of
 
 SHOWN_RELEASES = 5
 SHOWN_BASELINES = 5

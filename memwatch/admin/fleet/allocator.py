@@ -14,7 +14,8 @@ from memwatch.admin import formats
 from memwatch.detection.allocator_change import in_words
 from memwatch.diagnosis.trim.arenas import MS_PER_MB
 from memwatch.models import Process
-from memwatch.queries import allocator, trims
+from memwatch.queries.diagnosis import trims
+from memwatch.queries.processes import allocator
 from memwatch.records import KIB_PER_MB, MemorySnapshot
 
 KEPT_MB, KEPT_PERCENT = 64.0, 25.0

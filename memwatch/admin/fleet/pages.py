@@ -16,7 +16,7 @@ from memwatch.admin.row_page import RowPage
 from memwatch.models import Leak, ObjectType, Release
 from memwatch.queries.leaks import expected_growth_of, leaks_of_type
 from memwatch.queries.processes.releases import release_state, releases_with_leaks
-from memwatch.queries.snapshots import newest_counts_of
+from memwatch.queries.series.snapshots import newest_counts_of
 
 MOST_ROWS = 20
 MOST_LOOKED_AT = 300

@@ -23,7 +23,7 @@ from memwatch.admin.leaks import tables
 from memwatch.admin.process_tables import process_state
 from memwatch.models import Baseline, Leak, Process, Snapshot
 from memwatch.queries.leaks import unresolved_of
-from memwatch.queries.surroundings import container_of
+from memwatch.queries.processes.surroundings import container_of
 from memwatch.records import KIB_PER_MB, MemorySnapshot
 from memwatch.records.server_settings import DECLARED
 

@@ -19,11 +19,11 @@ from memwatch.admin.leaks.pooled_chart import pooled_chart
 from memwatch.admin.leaks.rules import rule_rows
 from memwatch.admin.recycling import words as recycling_words
 from memwatch.models import Leak, LeakEvent, Recording
+from memwatch.queries.diagnosis.recordings import recordings_of
 from memwatch.queries.leaks import leaks_beside, newest_events
 from memwatch.queries.processes.releases import releases_of
 from memwatch.queries.processes.slots import lives_of_service
 from memwatch.queries.recommendations import advice_of
-from memwatch.queries.recordings import recordings_of
 from memwatch.queries.recycling import policy_of
 from memwatch.recommendations.sentence import sentence
 

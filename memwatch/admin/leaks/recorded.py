@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from memwatch.admin import formats
 from memwatch.models import Recording
-from memwatch.queries.recordings import Conclusion, conclude
+from memwatch.queries.diagnosis.recordings import Conclusion, conclude
 
 LONGEST = 200
 

@@ -15,9 +15,9 @@ from memwatch.admin import formats
 from memwatch.admin.panels import Line, Table, figure
 from memwatch.admin.row_page import RowPage
 from memwatch.models import Command
-from memwatch.queries.operations import other_commands
-from memwatch.queries.recordings import recording_of
-from memwatch.queries.snapshots import snapshot_with_process
+from memwatch.queries.deployment.operations import other_commands
+from memwatch.queries.diagnosis.recordings import recording_of
+from memwatch.queries.series.snapshots import snapshot_with_process
 
 NAMES: dict[str, Promise] = {
     "ping": gettext_lazy("answer a ping"),

@@ -15,8 +15,8 @@ from memwatch.admin import formats
 from memwatch.admin.panels import Line, Table, figure
 from memwatch.admin.row_page import RowPage, Text
 from memwatch.models import Counter, Lease, RejectedReport
-from memwatch.queries import counters
-from memwatch.queries.operations import rejected_alike
+from memwatch.queries.deployment import counters
+from memwatch.queries.deployment.operations import rejected_alike
 from memwatch.schedule import beat_schedule
 
 REASONS: dict[str, Promise] = {

@@ -24,10 +24,11 @@ from memwatch.admin.overview import state as overview_state
 from memwatch.admin.overview import tables as overview_tables
 from memwatch.conf import get_settings
 from memwatch.models import Alert, Leak, Overview
-from memwatch.queries import Glance, LeakGlance, deaths
+from memwatch.queries import Glance, LeakGlance
 from memwatch.queries.alerts import worst_raised
 from memwatch.queries.leaks import leaks_by_id
-from memwatch.queries.surroundings import containers
+from memwatch.queries.processes import deaths
+from memwatch.queries.processes.surroundings import containers
 from memwatch.records import SEVERITIES
 
 SHOWN_LEAKS = 20

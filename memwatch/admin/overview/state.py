@@ -15,7 +15,7 @@ from memwatch.conf import get_settings
 from memwatch.detection.rules.gates import WATCH_POINTS
 from memwatch.detection.surroundings import filled_percent, headline
 from memwatch.queries import Glance, LeakGlance
-from memwatch.queries.surroundings import Container
+from memwatch.queries.processes.surroundings import Container
 from memwatch.records import KIB_PER_MB
 
 SHOWN_CONTAINERS = 3

@@ -23,8 +23,8 @@ from memwatch.admin.base import PageAdmin
 from memwatch.admin.formats import name_of
 from memwatch.admin.recordings import begin, difference, downloads, pages
 from memwatch.models import Recording, RecordingKind
-from memwatch.queries import recordings as asked
-from memwatch.queries.known_causes import all_causes
+from memwatch.queries.diagnosis import recordings as asked
+from memwatch.queries.diagnosis.known_causes import all_causes
 from memwatch.queries.row_ids import is_id
 from memwatch.services import ActionRefused
 from memwatch.services.recordings import requests

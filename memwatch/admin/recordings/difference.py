@@ -11,11 +11,11 @@ from django.utils.translation import gettext_lazy
 from memwatch.admin import formats
 from memwatch.admin.panels import Line
 from memwatch.admin.recordings.pages import MOST_ROWS, size
-from memwatch.queries.recordings import ARROW, number
+from memwatch.queries.diagnosis.recordings import ARROW, number
 
 
 def tables_of(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What :func:`memwatch.queries.recordings.difference_of` gives, as lines and tables."""
+    """What :func:`memwatch.queries.diagnosis.recordings.difference_of` gives, as lines and tables."""
     figures = found.get("figures") or {}
     return {
         "figures": [

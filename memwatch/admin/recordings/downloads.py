@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.template.loader import render_to_string
 
 from memwatch.models import Recording, RecordingKind
-from memwatch.queries.recordings import without_values
+from memwatch.queries.diagnosis.recordings import without_values
 from memwatch.services import ActionRefused
 from memwatch.services.recordings import flamegraphs, storage
 

@@ -14,8 +14,8 @@ from memwatch.admin.panels import Cell, Line, Table, contents, figure
 from memwatch.admin.recordings import trim
 from memwatch.admin.work import page as work_page
 from memwatch.models import Recording, RecordingKind, WorkName
+from memwatch.queries.diagnosis.recordings import conclude, container_of, number, place, rows
 from memwatch.queries.leak_work import made_in
-from memwatch.queries.recordings import conclude, container_of, number, place, rows
 
 MOST_ROWS = 40
 MOST_SUSPECTS = 15

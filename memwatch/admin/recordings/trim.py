@@ -14,8 +14,8 @@ from memwatch.admin.fleet import allocator
 from memwatch.admin.panels import Cell, Line, Table, figure
 from memwatch.diagnosis.trim.verdict import Advice, came_back, verdict
 from memwatch.models import Recording
-from memwatch.queries import trims
-from memwatch.queries.recordings import number, rows
+from memwatch.queries.diagnosis import trims
+from memwatch.queries.diagnosis.recordings import number, rows
 
 MOST_ROWS = 40
 

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from memwatch.api.serializers.figures import Megabytes, Time
 from memwatch.detection.surroundings import sentences
-from memwatch.queries.surroundings import Container
+from memwatch.queries.processes.surroundings import Container
 from memwatch.records.surroundings import PARTS, Neighbour, Pressure
 
 

@@ -13,7 +13,7 @@ from memwatch.api.serializers.container import ContainerSerializer, container_va
 from memwatch.api.serializers.figures import CENSUS_FIGURES, LastSnapshotSerializer, Time, figures_values
 from memwatch.models import Command
 from memwatch.queries import ProcessFigures
-from memwatch.queries.surroundings import reported_by
+from memwatch.queries.processes.surroundings import reported_by
 from memwatch.records import KIB_PER_MB
 
 

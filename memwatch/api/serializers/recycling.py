@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from memwatch.api.serializers.figures import Time
 from memwatch.models import Recycle, RecyclingPolicy, Service
-from memwatch.queries.snapshot_mapping import megabytes
+from memwatch.queries.series.snapshot_mapping import megabytes
 from memwatch.services.recycling import policies
 
 MODES = ", ".join(RecyclingPolicy.Mode.values)

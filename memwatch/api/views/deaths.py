@@ -12,7 +12,7 @@ from memwatch.api.base import ApiView, documented
 from memwatch.api.filters import DeathFilter
 from memwatch.api.pagination import NewestEnd
 from memwatch.api.serializers.deaths import DeathSerializer
-from memwatch.queries import deaths
+from memwatch.queries.processes import deaths
 
 
 class DeathView(ApiView):

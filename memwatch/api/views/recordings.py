@@ -23,9 +23,9 @@ from memwatch.api.serializers.errors import ErrorSerializer
 from memwatch.api.serializers.recordings import RecordingDetailSerializer, RecordingSerializer, RecordSerializer
 from memwatch.api.views.fleet import NUMBER
 from memwatch.models import Recording, RecordingKind
-from memwatch.queries import recordings as asked
-from memwatch.queries import trims
-from memwatch.queries.recordings import conclude
+from memwatch.queries.diagnosis import recordings as asked
+from memwatch.queries.diagnosis import trims
+from memwatch.queries.diagnosis.recordings import conclude
 from memwatch.queries.row_ids import is_id
 from memwatch.services.recordings import flamegraphs, requests, storage, triggers
 

@@ -14,8 +14,8 @@ from memwatch.batches import batched
 from memwatch.detection import History
 from memwatch.models import Baseline, Process, Recording, Snapshot, SnapshotRollup
 from memwatch.models.functions import Moment
-from memwatch.queries.object_types import UNKNOWN, ids_of, names_of
-from memwatch.queries.snapshot_mapping import JUDGED, KIB_COLUMNS, NUMBERS, containers_of, megabytes
+from memwatch.queries.diagnosis.object_types import UNKNOWN, ids_of, names_of
+from memwatch.queries.series.snapshot_mapping import JUDGED, KIB_COLUMNS, NUMBERS, containers_of, megabytes
 from memwatch.records.figure import Unit
 
 POINTS = 96

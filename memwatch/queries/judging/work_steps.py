@@ -14,8 +14,8 @@ from django.db.models import Sum
 
 from memwatch.detection.work.attribution import Direct, Step
 from memwatch.models import Leak, Recording, RecordingKind, Snapshot, WorkName, WorkRollup
+from memwatch.queries.diagnosis.object_types import ids_of
 from memwatch.queries.leak_work import made_in
-from memwatch.queries.object_types import ids_of
 
 FAR = timedelta(hours=6)
 """How far back steps are looked for."""

@@ -10,8 +10,8 @@ from django.db.models import Count, F, Q
 
 from memwatch.conf import get_settings
 from memwatch.models import Alert, Leak, Process
-from memwatch.queries.deaths import counted_since
 from memwatch.queries.leaks import SEVERITY_RANK, leaks_by_id
+from memwatch.queries.processes.deaths import counted_since
 
 SHOWN_LEAKS = 3
 MOST_READ = 200

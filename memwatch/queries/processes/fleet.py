@@ -13,8 +13,8 @@ from memwatch.detection.outlook import exhausted_at, time_left_s
 from memwatch.models import Baseline, Leak, Process, Service, Snapshot
 from memwatch.models.functions import Moment
 from memwatch.queries.baselines import choose, heap_baselines_of, heap_drift_percent, last_snapshot_of
-from memwatch.queries.snapshot_mapping import figures_of_many
-from memwatch.queries.snapshots import CENSUS_AGE
+from memwatch.queries.series.snapshot_mapping import figures_of_many
+from memwatch.queries.series.snapshots import CENSUS_AGE
 from memwatch.records import KIB_PER_MB, MemoryMetrics, MemorySnapshot
 
 _COLUMNS = (

@@ -11,8 +11,8 @@ from django.db.models import Q
 from memwatch.detection.deaths import UNKNOWN, OomCounters, Verdict, evidence
 from memwatch.detection.deaths.facts import Facts
 from memwatch.models import Process, Snapshot
-from memwatch.queries.counters import DEATHS, label_text
-from memwatch.queries.snapshot_mapping import megabytes
+from memwatch.queries.deployment.counters import DEATHS, label_text
+from memwatch.queries.series.snapshot_mapping import megabytes
 from memwatch.records.flight import Flight
 
 RECENT = timedelta(minutes=15)

@@ -11,7 +11,7 @@ from django.db.models import Max
 
 from memwatch.detection.deaths import PROCESS, Facts, OomCounters, decide_all
 from memwatch.models import Process, Snapshot
-from memwatch.queries.snapshot_mapping import megabytes
+from memwatch.queries.series.snapshot_mapping import megabytes
 from memwatch.records.flight import Death, Flight
 from memwatch.records.json_record import parse_time
 from memwatch.services.deaths import explained

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from memwatch.models import Baseline, Process, Snapshot
-from memwatch.queries.snapshot_mapping import COLUMNS
+from memwatch.queries.series.snapshot_mapping import COLUMNS
 from memwatch.services.ingest.bulk import insert, save_columns
 
 WARM_UP_INTERVALS = 5

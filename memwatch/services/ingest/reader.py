@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from memwatch.conf import get_settings
 from memwatch.models import RejectedReport, connection
-from memwatch.queries.counters import REJECTED, label_text
+from memwatch.queries.deployment.counters import REJECTED, label_text
 from memwatch.services import command_relay, counters
 from memwatch.services.ingest.writer import store
 from memwatch.services.locking import writing

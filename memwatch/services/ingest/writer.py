@@ -12,9 +12,9 @@ from functools import reduce
 from django.db.models import Q
 
 from memwatch.models import Command, ObjectType, Process, Service, Snapshot
-from memwatch.queries.counters import DROPPED, DUPLICATES, FAILURES, REFUSED, REPORTS, SNAPSHOTS, label_text
-from memwatch.queries.object_types import ids_of
-from memwatch.queries.snapshot_mapping import columns_of, type_names
+from memwatch.queries.deployment.counters import DROPPED, DUPLICATES, FAILURES, REFUSED, REPORTS, SNAPSHOTS, label_text
+from memwatch.queries.diagnosis.object_types import ids_of
+from memwatch.queries.series.snapshot_mapping import columns_of, type_names
 from memwatch.records import MemorySnapshot
 from memwatch.services import counters
 from memwatch.services.deaths import explained, successors

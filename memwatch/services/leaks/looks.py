@@ -17,7 +17,7 @@ from memwatch.detection import Verdict
 from memwatch.diagnosis.options import UNTRACKED
 from memwatch.diagnosis.structure import evidence as heap_evidence
 from memwatch.models import Leak, Process, Recording, RecordingKind
-from memwatch.queries.recordings import holder_of, number, rows
+from memwatch.queries.diagnosis.recordings import holder_of, number, rows
 from memwatch.services import ActionRefused
 from memwatch.services.leaks.judgement import Key
 from memwatch.services.recordings import requests

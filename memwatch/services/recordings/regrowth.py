@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from memwatch.diagnosis import result_shape
 from memwatch.models import Recording, RecordingKind
-from memwatch.queries import trims
+from memwatch.queries.diagnosis import trims
 from memwatch.services.locking import writing
 
 LOOK_BACK = timedelta(hours=6)

@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from memwatch.diagnosis.options import UNTRACKED
 from memwatch.models import Leak, Process, Recording, RecordingKind, Trigger
-from memwatch.queries.recordings import container_of
-from memwatch.queries.trigger_matches import HOUR, Occasion, healthy_workers, occasions, workers_at
+from memwatch.queries.diagnosis.recordings import container_of
+from memwatch.queries.diagnosis.trigger_matches import HOUR, Occasion, healthy_workers, occasions, workers_at
 from memwatch.services import ActionRefused
 from memwatch.services.recordings import options as recording_options
 from memwatch.services.recordings import requests

@@ -10,9 +10,9 @@ from memwatch.conf import get_settings
 from memwatch.detection.recycling import ACT, settle_s
 from memwatch.formatting import megabytes as said_mb
 from memwatch.models import Command, Process, Recording, RecordingKind, Recycle, RecyclingPolicy
-from memwatch.queries import counters as totals
 from memwatch.queries import recycling as read
-from memwatch.queries.snapshot_mapping import megabytes
+from memwatch.queries.deployment import counters as totals
+from memwatch.queries.series.snapshot_mapping import megabytes
 from memwatch.services import ActionRefused, commands, counters
 from memwatch.services.recordings import options as recording_options
 from memwatch.services.recordings import requests, triggers

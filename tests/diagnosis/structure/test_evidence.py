@@ -8,7 +8,7 @@ import pytest
 
 from memwatch.diagnosis.structure.evidence import finding
 from memwatch.models import Recording, RecordingKind
-from memwatch.queries.recordings import conclude
+from memwatch.queries.diagnosis.recordings import conclude
 from tests.queries.test_conclusions import TRAIL, found
 
 GARBAGE: dict[str, Any] = {

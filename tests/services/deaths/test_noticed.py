@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from memwatch.models import Process
-from memwatch.queries import counters
+from memwatch.queries.deployment import counters
 from memwatch.records.flight import MAX_DEATHS
 from memwatch.services.ingest import processes, reader
 from memwatch.services.ingest.reader import IngestResult, ingest_reports

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from memwatch.models import Lease, Process
-from memwatch.queries import counters
+from memwatch.queries.deployment import counters
 from memwatch.records.flight import Flight
 from memwatch.sampling.identity import ProcessInfo
 from memwatch.services.ingest import processes, reader

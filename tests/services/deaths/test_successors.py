@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from memwatch.models import Process
-from memwatch.queries import counters
+from memwatch.queries.deployment import counters
 from memwatch.services.ingest import reader
 from memwatch.transport.wire import Report
 from tests.reports import at, process, report, snapshot

@@ -11,8 +11,9 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import InternalError
 
 from memwatch.models import Baseline, ObjectType, Process, RejectedReport, Service, Snapshot, WorkName, WorkRollup
-from memwatch.queries import counters, figures_of, fleet
-from memwatch.queries.snapshot_mapping import columns_of
+from memwatch.queries import figures_of, fleet
+from memwatch.queries.deployment import counters
+from memwatch.queries.series.snapshot_mapping import columns_of
 from memwatch.records import MemorySnapshot
 from memwatch.records.work import TASK, WorkFigures
 from memwatch.sampling.identity import OutsideProcess

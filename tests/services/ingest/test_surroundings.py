@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from memwatch.models import Alert, Process
-from memwatch.queries.surroundings import CURRENT, container_of, containers, of_alert, reported_by
+from memwatch.queries.processes.surroundings import CURRENT, container_of, containers, of_alert, reported_by
 from memwatch.records.surroundings import Neighbour, Surroundings
 from memwatch.services import alerts
 from memwatch.services.ingest import reader

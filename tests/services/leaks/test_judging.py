@@ -9,8 +9,8 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from memwatch.models import Counter, ExpectedGrowth, Leak, LeakEvent, SnapshotRollup
+from memwatch.queries.deployment.stats import stats
 from memwatch.queries.judging.detection_input import POINTS, EarlierCounts
-from memwatch.queries.stats import stats
 from memwatch.services.leaks import actions, judging, lifecycle
 from memwatch.services.leaks.expected_growth import ExpectedRules
 from memwatch.signals import leak_detected

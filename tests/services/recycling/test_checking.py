@@ -9,7 +9,7 @@ import pytest
 
 from memwatch.detection.recycling import IN_A_ROW
 from memwatch.models import Alert, Leak, Process, Recording, Recycle, RecyclingPolicy, Release
-from memwatch.queries import counters
+from memwatch.queries.deployment import counters
 from memwatch.services import alerts
 from memwatch.services.recycling import checking, following, policies
 from tests.services.recycling.conftest import Deployment, KeepingHub, answer

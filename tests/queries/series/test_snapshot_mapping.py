@@ -6,8 +6,8 @@ import pytest
 from django.db import transaction
 
 from memwatch.models import Snapshot
-from memwatch.queries.object_types import names_of
-from memwatch.queries.snapshot_mapping import columns_of, figures_of, type_names
+from memwatch.queries.diagnosis.object_types import names_of
+from memwatch.queries.series.snapshot_mapping import columns_of, figures_of, type_names
 from memwatch.records import FIGURES, BigContainer, MemorySnapshot
 from memwatch.services.ingest.writer import intern
 from memwatch.transport.wire import Report

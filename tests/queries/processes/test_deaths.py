@@ -8,7 +8,7 @@ import pytest
 
 from memwatch.detection.deaths import REASONS
 from memwatch.models import Process
-from memwatch.queries import deaths
+from memwatch.queries.processes import deaths
 from tests.services.stored import MINUTE, NOON, end_process, store_process
 from tests.services.stored_deaths import store_death
 

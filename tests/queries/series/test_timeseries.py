@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from memwatch.models import Baseline, Leak, ObjectType, Process, Recording, Release, Service, Snapshot, SnapshotRollup
 from memwatch.queries import DAILY, HOURLY, charted, events
-from memwatch.queries.timeseries import MOST_READ, POINTS, Point, bucketed
+from memwatch.queries.series.timeseries import MOST_READ, POINTS, Point, bucketed
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from memwatch.diagnosis.structure import evidence as heap_evidence
 from memwatch.diagnosis.trim.verdict import Advice
 from memwatch.models import Command, Leak, Recording, RecordingKind
-from memwatch.queries import trims
+from memwatch.queries.diagnosis import trims
 
 ARROW = " → "
 MOST_OTHERS = 4

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from memwatch.models import Process, Service
-from memwatch.queries.sharing import sharing_of
+from memwatch.queries.processes.sharing import sharing_of
 from tests.services.stored import MINUTE, NOON, end_process, store_process, store_snapshots
 
 pytestmark = pytest.mark.django_db

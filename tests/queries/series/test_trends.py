@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from memwatch import queries
 from memwatch.models import Process, Service, Snapshot
-from memwatch.queries.trends import MOST_PROCESSES, TIMES
+from memwatch.queries.series.trends import MOST_PROCESSES, TIMES
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

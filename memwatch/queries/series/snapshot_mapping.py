@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from memwatch.detection.snapshot_parsing import FIGURES as JUDGED_FIGURES
 from memwatch.models import Baseline, FiguresColumns, Snapshot
-from memwatch.queries.object_types import UNKNOWN, names_of
+from memwatch.queries.diagnosis.object_types import UNKNOWN, names_of
 from memwatch.records import FIGURES, KIB_PER_MB, BigContainer, MemorySnapshot
 from memwatch.records.figure import Unit
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from memwatch.conf import HUB_BY_WORKER, get_settings
 from memwatch.models import Alert, ExpectedGrowth, Leak, Process, Service, Severity
-from memwatch.queries import counters
+from memwatch.queries.deployment import counters
 from memwatch.queries.processes.fleet import Glance, glance
 from memwatch.transport import HubState, TransportUnavailable, open_hub
 

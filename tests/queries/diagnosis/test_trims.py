@@ -9,7 +9,7 @@ import pytest
 
 from memwatch.diagnosis.result_shape import checked
 from memwatch.models import Process, Recording
-from memwatch.queries import trims
+from memwatch.queries.diagnosis import trims
 from tests.services.recorded import TRIM, store_recording
 from tests.services.stored import MINUTE, NOON, end_process, store_process, store_snapshots
 

@@ -15,8 +15,8 @@ from django.db.models import OuterRef, Q, Subquery
 
 from memwatch.conf import get_settings
 from memwatch.models import Process, Snapshot, SnapshotRollup
-from memwatch.queries.object_types import ids_of
-from memwatch.queries.snapshot_mapping import JUDGED, KIB_COLUMNS, NUMBERS
+from memwatch.queries.diagnosis.object_types import ids_of
+from memwatch.queries.series.snapshot_mapping import JUDGED, KIB_COLUMNS, NUMBERS
 from memwatch.records import KIB_PER_MB
 
 MOST_READ = 1_500

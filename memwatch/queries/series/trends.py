@@ -20,7 +20,7 @@ from memwatch.detection.statistics.estimators import theil_sen
 from memwatch.models import Snapshot
 from memwatch.models.functions import Moment
 from memwatch.queries.processes.fleet import ProcessFigures
-from memwatch.queries.snapshot_mapping import megabytes
+from memwatch.queries.series.snapshot_mapping import megabytes
 from memwatch.records import KIB_PER_MB
 
 WINDOW = timedelta(hours=1)

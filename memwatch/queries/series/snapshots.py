@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import OuterRef, Q, Subquery
 
 from memwatch.models import Baseline, ObjectType, Process, Snapshot
-from memwatch.queries.snapshot_mapping import figures_of_many
+from memwatch.queries.series.snapshot_mapping import figures_of_many
 from memwatch.records import FIGURES, MemorySnapshot
 from memwatch.records.figure import Unit
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from memwatch.models import Process, Snapshot, SnapshotRollup
-from memwatch.queries.allocator import change_of, last_check
+from memwatch.queries.processes.allocator import change_of, last_check
 from tests.services.recorded import store_recording
 from tests.services.stored import NOON, store_process, store_snapshots
 

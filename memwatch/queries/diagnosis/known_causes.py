@@ -10,7 +10,7 @@ from django.conf import settings
 from memwatch import known_causes
 from memwatch.known_causes import Cause
 from memwatch.models import Process, Recording
-from memwatch.queries.recordings import number, rows
+from memwatch.queries.diagnosis.recordings import number, rows
 
 MOST = 500
 MOST_SUMMARIES = 200

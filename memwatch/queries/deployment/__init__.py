@@ -1,0 +1,1 @@
+"""memwatch itself: its counters, its tables, what happened, how it is set up."""

@@ -1,0 +1,1 @@
+"""Recordings, what they found, and what is known of causes."""

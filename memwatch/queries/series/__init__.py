@@ -1,0 +1,1 @@
+"""Snapshots, roll-ups and their changes, as pages, charts and detection read them."""
