@@ -27,8 +27,11 @@ DETAILED = timedelta(hours=6)
 """Shorter lives are read from their snapshots, longer ones from the hourly roll-ups."""
 MOST_SNAPSHOTS = 200
 """Of each life."""
+MOST_ASKED = 256
+"""Workers that a server may say it has, beyond those that are seen: a report may name any number."""
 SHARED_EVERY = 5
 """Shared memory is read with each fifth snapshot: steps of one more than its multiples meet some of them."""
+_REPLACED = (Process.End.RECYCLED, Process.End.RECYCLED_BY_MEMWATCH)
 _IS_WORKER = Q(program__endswith=" worker") | Q(program__endswith=" child")
 
 
@@ -216,7 +219,7 @@ def _service(  # noqa: PLR0917 - each the result of one query
         current |= each.settings
     asked = current.get("concurrency" if current.get("server") == "celery" else "workers")
     if isinstance(asked, int) and count:
-        count = max(count, asked)  # one may be on the way from its end to the first report of its successor
+        count = max(count, min(asked, MOST_ASKED))  # one may be on the way from its end to the first report of its successor
     days = max(1.0, min(WEEK, now - service.created_at) / timedelta(days=1))
     return facts.Service(
         name=service.name,
@@ -230,7 +233,7 @@ def _service(  # noqa: PLR0917 - each the result of one query
         sharers=len({each.service for each in here if each.is_worker} | {service.pk}),
         peaks=peaks,
         current=current,
-        recycled_per_day=ends.get(Process.End.RECYCLED, 0) / days,
+        recycled_per_day=sum(ends.get(reason, 0) for reason in _REPLACED) / days,
         ends=ends,
     )
 

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from memwatch.models import Process, Service
-from memwatch.queries.recommendations import MOST_LIVES, advice_of, advice_of_all, facts_of
+from memwatch.queries.recommendations import MOST_ASKED, MOST_LIVES, advice_of, advice_of_all, facts_of
 from memwatch.recommendations import plan
 from memwatch.recommendations.facts import CONTAINER, HOST, PROCESS
 from tests.services.stored import MINUTE, store_process
@@ -60,6 +60,7 @@ def test_lives_are_those_of_workers_and_the_parent_counts_once() -> None:
         ({"server": "gunicorn", "workers": 1}, 2),
         ({"server": "celery", "concurrency": 5, "workers": 9}, 5),
         ({"server": "gunicorn", "workers": "many"}, 2),
+        ({"server": "gunicorn", "workers": 2**53}, MOST_ASKED),
         ({}, 2),
     ],
 )
@@ -68,6 +69,16 @@ def test_a_worker_that_is_just_being_replaced_counts(settings: dict[str, Any], w
     store_lives(timezone.now())
     Process.objects.update(server_settings=settings)
     assert facts().workers == workers
+
+
+def test_workers_that_memwatch_recycled_count_as_replaced() -> None:
+    store_lives(timezone.now())
+    over = Process.objects.exclude(ended_at=None)
+    over.update(end_reason=Process.End.RECYCLED)
+    before = facts().recycled_per_day
+    assert before > 0
+    over.update(end_reason=Process.End.RECYCLED_BY_MEMWATCH)
+    assert facts().recycled_per_day == before
 
 
 def test_what_others_of_the_host_take_is_known() -> None:
