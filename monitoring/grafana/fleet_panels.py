@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from panels import FLEET, SLOT, Panel, container_percent, stat
 
-_UNWANTED = 'service=~"$service",reason!~"recycled|stopped"'
+_UNWANTED = 'service=~"$service",reason!~"recycled|recycled_by_memwatch|stopped"'
 _DEATHS = f"memwatch_process_deaths_total{{{_UNWANTED}}}"
-_NONE_YET = f"0 * {_DEATHS} and on (job, instance) memwatch_up offset 1h"
+_RECYCLES = 'memwatch_recycles_total{service=~"$service"}'
+
+
+def _in_an_hour(counter: str) -> str:
+    """Not increase(): a service's series begins with its first death, of which increase() knows nothing."""
+    none_yet = f"0 * {counter} and on (job, instance) memwatch_up offset 1h"
+    return f"{counter} - ({counter} offset 1h or {none_yet})"
+
 
 PANELS = (
     stat("Processes", f"count(memwatch_process_start_time_seconds{{{FLEET}}})"),
@@ -40,13 +47,17 @@ PANELS = (
     Panel(
         title="Deaths by service and reason, of an hour",
         queries=[
-            # Not increase(): a service's series begins with its first death, of which increase() knows nothing.
-            (
-                f"sum by (service, reason) ({_DEATHS} - ({_DEATHS} offset 1h or {_NONE_YET})) > 0",
-                "{{service}}: {{reason}}",
-            ),
+            (f"sum by (service, reason) ({_in_an_hour(_DEATHS)}) > 0", "{{service}}: {{reason}}"),
         ],
         text="Killed, crashed or fallen silent. The page Deaths of the admin says what each process was doing.",
+    ),
+    Panel(
+        title="Workers that policies chose to recycle, of an hour",
+        queries=[
+            (f"sum by (service, result) ({_in_an_hour(_RECYCLES)}) > 0", "{{service}}: {{result}}"),
+            ('sum by (service) (memwatch_recycling_stopped{service=~"$service"}) > 0', "{{service}}: has stopped itself"),
+        ],
+        text="What became of each. The page Recycling of the admin says why it was chosen and what it gained.",
     ),
     Panel(
         title="Fullest heaps",
