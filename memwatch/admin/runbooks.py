@@ -80,10 +80,6 @@ RECYCLED = gettext_lazy(
     "Its workers are recycled before they run out of memory (--max-requests of gunicorn, "
     "worker_max_tasks_per_child of Celery). Recycling hides this leak and does not fix it."
 )
-RECYCLE = gettext_lazy(
-    "Until it is fixed, recycle the workers well within the time to exhaustion (gunicorn --max-requests, Celery "
-    "worker_max_tasks_per_child)."
-)
 _PATTERNS = {Leak.Kind.OBJECTS: OBJECTS, Leak.Kind.UNTRACKED: UNTRACKED, Leak.Kind.NATIVE: NATIVE}
 
 OF_ALERTS = {
@@ -114,7 +110,7 @@ def what_to_do(leak: Leak) -> Mapping[str, Any]:
     pattern = pattern_of(leak)
     return {
         "title": pattern.title,
-        "advice": [*pattern.advice, RECYCLE if leak.process_id else RECYCLED],
+        "advice": pattern.advice if leak.process_id else [*pattern.advice, RECYCLED],
         "runbook": runbook_url(LEAK, pattern.anchor),
         "runbook_name": LEAK,
     }

@@ -74,7 +74,6 @@ def context(leak: Leak, query: Mapping[str, str], now: datetime) -> dict[str, An
         "why_not": _why_not(leak, raw, now),
         "todo": runbooks.what_to_do(leak),
         "until_fixed": _until_fixed(leak, now),
-        "recycling": recycling_words.in_short(policy_of(leak.service_id)),
         "statistics": evidence.statistics_lines(raw),
         "evidence_raw": panels.raw_json(raw),
         "events": [_event(event, now) for event in events],
@@ -212,12 +211,16 @@ def _standing(leak: Leak, events: Sequence[LeakEvent], now: datetime) -> dict[st
     return {"verdict": _closed(leak, events, now), "before": verdict, "tone": "resolved"}
 
 
-def _until_fixed(leak: Leak, now: datetime) -> dict[str, str] | None:
-    """After how many jobs to replace its workers; nothing for a leak that is over."""
+def _until_fixed(leak: Leak, now: datetime) -> dict[str, str | SafeString] | None:
+    """After how many jobs to replace its workers, and whether memwatch does; nothing for a leak that is over."""
     if leak.state == Leak.State.RESOLVED:
         return None
     advice = advice_of(leak.service, now)
-    return {"sentence": sentence(advice), "url": formats.page_url("recommendation", leak.service_id)}
+    return {
+        "sentence": sentence(advice),
+        "url": formats.page_url("recommendation", leak.service_id),
+        "policy": recycling_words.in_short(policy_of(leak.service_id)),
+    }
 
 
 def _severity_badge(leak: Leak) -> SafeString:

@@ -111,7 +111,9 @@ def test_a_leak_and_a_service_lead_there(client: Client, fleet: Fleet) -> None:
     leak = fleet.leak(leaking())
     address = url("web")
     page = reverse("admin:memwatch_leak_change", args=(leak.pk,))
-    assert "Until it is fixed Replace each worker after" in text(client, page)
+    shown = text(client, page)
+    assert "Until it is fixed Replace each worker after" in shown
+    assert shown.lower().count("until it is fixed") == 1
     for each in (page, reverse("admin:memwatch_service_change", args=(leak.service_id,))):
         assert f'href="{address}"' in client.get(each).content.decode()
     for each in ("/admin/memwatch/operations/", "/admin/memwatch/overview/"):
