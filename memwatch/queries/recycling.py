@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 
 from memwatch.conf import get_settings
 from memwatch.detection.recycling import ACT, Past, Worker
 from memwatch.diagnosis.context import forks
-from memwatch.models import Leak, Process, Recording, Recycle, RecyclingPolicy, Release, Service, Snapshot
+from memwatch.models import Command, Leak, Process, Recording, Recycle, RecyclingPolicy, Release, Service, Snapshot
 from memwatch.queries.series.snapshot_mapping import megabytes
+from memwatch.records.recycling import POOL_CHILD
 
 MOST = 500
 """Workers of a service that are looked at."""
@@ -24,6 +25,8 @@ _YOUNG = timedelta(minutes=15)
 HISTORY = 20
 _SUCCESSOR = timedelta(minutes=5)
 """So long the next one waits for it."""
+ORDER_STANDS = Q(state=Recycle.State.LEFT, command__state=Command.State.DONE) & ~Q(command__detail=POOL_CHILD)
+"""The drain time-out is over, and the worker still ends: it takes no new request, whatever it says of itself."""
 
 
 def workers_of(service_id: int, now: datetime) -> list[Worker]:
@@ -42,12 +45,13 @@ def workers_of(service_id: int, now: datetime) -> list[Worker]:
     first = private_of(rows, newest=False)
     leaking = set(Leak.objects.active().filter(process__in=ids).values_list("process", flat=True))
     whole = Leak.objects.active().filter(service=service_id, process=None).exists()
-    ordered = Recycle.objects.filter(process__in=ids, state__in=Recycle.PENDING)
-    busy.update(pk for pk in ordered.values_list("process_id", flat=True) if pk is not None)
+    about_to_end = Recycle.objects.filter(process__in=ids).filter(Q(state__in=Recycle.PENDING) | ORDER_STANDS)
+    busy.update(pk for pk in about_to_end.values_list("process_id", flat=True) if pk is not None)
     return [
         Worker(
             id=row.pk,
             name=str(row),
+            program=row.program,
             age_s=(now - row.started_at).total_seconds(),
             private_mb=megabytes(last.get(row.pk, (None, None))[0]),
             limit_mb=megabytes(last.get(row.pk, (None, None))[1]),
@@ -78,11 +82,20 @@ def private_of(
     return {pk: (uss, limit) for pk, uss, limit in found if uss is not None}
 
 
-def newest_release(service_id: int) -> Release | None:
-    """The one that the youngest living process runs."""
-    row = Process.objects.alive().filter(service=service_id, outside=False).select_related("release")
-    youngest = row.order_by("-started_at", "-pk").first()
-    return None if youngest is None else youngest.release
+def deployed_release(policy: RecyclingPolicy) -> Release | None:
+    """The release that has taken the place of the policy's; ``None`` while its own is the one that counts.
+
+    It is the one that the youngest living process runs. Where several releases run side by side, the youngest changes
+    with every worker that is replaced: an older release counts only when no process runs the policy's own any more.
+    """
+    alive = Process.objects.alive().filter(service=policy.service_id, outside=False)
+    youngest = alive.select_related("release").order_by("-started_at", "-pk").first()
+    release = None if youngest is None else youngest.release
+    known = policy.release
+    if release is None or known is None or release.pk == known.pk:
+        return None if release == known else release
+    is_newer = (release.first_seen_at, release.pk) > (known.first_seen_at, known.pk)
+    return release if is_newer or not alive.filter(release=known).exists() else None
 
 
 def history_of(policy: RecyclingPolicy, *, acted: bool, of_release: bool = False) -> list[Past]:
@@ -102,6 +115,7 @@ def history_of(policy: RecyclingPolicy, *, acted: bool, of_release: bool = False
             before_mb=megabytes(row.private_before_kib),
             gained_mb=megabytes(row.gained_kib),
             grew_back=row.grew_back,
+            replaced=row.state != Recycle.State.RECYCLED or row.process_id is None or row.successor_id is not None,
         )
         for row in rows.order_by("-at", "-pk")[:HISTORY]
     ]

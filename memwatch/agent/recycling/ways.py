@@ -15,6 +15,7 @@ from types import CellType, FunctionType, MethodType
 from typing import Any, Protocol
 
 from memwatch.diagnosis.heap import introspection
+from memwatch.records.recycling import POOL_CHILD
 from memwatch.sampling.type_names import type_name
 
 EX_RECYCLE = 0x9B
@@ -108,7 +109,7 @@ class PoolChild:
     A child that waits for a task notices after its next one.
     """
 
-    name = "Celery child, after its task"
+    name = POOL_CHILD
     withdrawable = True
 
     def __init__(self, target: Any) -> None:

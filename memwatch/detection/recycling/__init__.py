@@ -1,6 +1,6 @@
 """Whether to recycle a worker of a service now, and which: pure functions of values."""
 
-from memwatch.detection.recycling.decision import decide
+from memwatch.detection.recycling.decision import decide, has_stand_in
 from memwatch.detection.recycling.gain import IN_A_ROW, NOT_POSSIBLE, REASONS, Judgement, judge, settle_s
 from memwatch.detection.recycling.situation import (
     ACT,
@@ -37,6 +37,7 @@ __all__ = [
     "Situation",
     "Worker",
     "decide",
+    "has_stand_in",
     "judge",
     "settle_s",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from memwatch.detection.recycling.situation import (
@@ -67,16 +68,22 @@ def _choose(situation: Situation, over: dict[int, int]) -> Decision:
     if not old:
         why = f"{_largest(worth).name} is over, but younger than {duration(rules.interval_s)}."
         return Decision(guard=TOO_YOUNG, why=why, over=over, grew_back=young)
-    chosen = _largest(old)
-    if not any(worker.healthy for worker in situation.workers if worker.id != chosen.id):
-        why = f"{chosen.name} is over, but it is the last healthy worker of the service."
+    replaceable = [worker for worker in old if has_stand_in(worker.id, worker.program, situation.workers)]
+    if not replaceable:
+        why = f"{_largest(old).name} is over, but it is the last healthy worker of the service."
         return Decision(guard=LAST_WORKER, why=why, over=over, grew_back=young)
+    chosen = _largest(replaceable)
     wait_s = _wait_s(situation)
     if wait_s > 0:
         why = f"{chosen.name} is over; the next worker may be recycled in {duration(wait_s)}."
         return Decision(guard=TOO_SOON, why=why, over=over, grew_back=young)
     why, because = _why(chosen, rules)
     return Decision(worker=chosen.id, why=f"{chosen.name}: {why}", because=because, over=over, grew_back=young)
+
+
+def has_stand_in(worker: int, program: str, workers: Sequence[Worker]) -> bool:
+    """Whether another healthy worker does the same work."""
+    return any(each.healthy and each.program == program for each in workers if each.id != worker)
 
 
 def _counted(situation: Situation) -> dict[int, int]:

@@ -12,7 +12,7 @@ IN_A_ROW = 2
 """So many recycles that did not help stop the policy."""
 FAILED_IN_A_ROW = 3
 """So many orders after which no worker ended."""
-NO_GAIN, GROWS_BACK, NOT_POSSIBLE = REASONS = ("no_gain", "grows_back", "not_possible")
+NO_GAIN, GROWS_BACK, NOT_POSSIBLE, NO_SUCCESSOR = REASONS = ("no_gain", "grows_back", "not_possible", "no_successor")
 _SETTLE_S = 120.0
 
 
@@ -35,6 +35,13 @@ def judge(history: Sequence[Past]) -> Judgement:
     if len(failed) == FAILED_IN_A_ROW and not any(past.done for past in failed):
         why = f"The last {FAILED_IN_A_ROW} orders ended no worker. See what each answered, then start the policy again."
         return Judgement(NOT_POSSIBLE, why)
+    ended = [past for past in history if past.done][:IN_A_ROW]
+    if len(ended) == IN_A_ROW and not any(past.replaced for past in ended):
+        why = (
+            f"No process took the place of the last {IN_A_ROW} workers that were recycled. See whether their server "
+            "still starts workers, then start the policy again."
+        )
+        return Judgement(NO_SUCCESSOR, why)
     measured = [past for past in history if past.done and (past.gained_mb is not None or past.grew_back)][:IN_A_ROW]
     if len(measured) < IN_A_ROW:
         return Judgement()

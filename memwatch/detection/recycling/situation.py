@@ -51,6 +51,8 @@ class Worker:
 
     id: int
     name: str
+    program: str = ""
+    """What it runs: a beat does not stand in for a web worker."""
     age_s: float
     private_mb: float | None = None
     """Memory that it shares with no other process, which is what its end gives back; ``None``: not measured."""
@@ -79,6 +81,8 @@ class Past:
     """Private memory of the worker less that of its successor; ``None``: not measured yet."""
     grew_back: bool = False
     """Whether the successor was due again before it was as old as the interval."""
+    replaced: bool = True
+    """Whether a process has taken its place."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

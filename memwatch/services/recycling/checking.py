@@ -31,7 +31,7 @@ def check(now: datetime | None = None, *, hub: Hub | None = None) -> int:
     of it is taken by who changes the state first.
     """
     now = now or timezone.now()
-    _date_anew(now)
+    _correct_dates(now)
     policies = list(read.policies().exclude(mode=OFF))
     for policy in policies:
         _follow_release(policy, now)
@@ -45,11 +45,12 @@ def check(now: datetime | None = None, *, hub: Hub | None = None) -> int:
     return chosen
 
 
-def _date_anew(now: datetime) -> None:
+def _correct_dates(now: datetime) -> None:
     """The clock was set back: what is dated in the future counts as made now, and not for hours."""
     ahead = now + CLOCKS_APART
     Recycle.objects.filter(at__gt=ahead).update(at=now)
     Recycle.objects.filter(ordered_at__gt=ahead).update(ordered_at=now)
+    Recycle.objects.filter(ended_at__gt=ahead).update(ended_at=now)
     RecyclingPolicy.objects.filter(release_since__gt=ahead).update(release_since=now)
 
 
@@ -101,26 +102,26 @@ def _is_pending(service_id: int, now: datetime) -> bool:
 
 
 def _deployed_s(policy: RecyclingPolicy, now: datetime) -> float | None:
-    if policy.release is None:
+    if policy.release is None or policy.release.first_seen_at > now + CLOCKS_APART:
         return None
     return (now - policy.release.first_seen_at).total_seconds()
 
 
 def _follow_release(policy: RecyclingPolicy, now: datetime) -> None:
     """A deploy: what was counted and learnt is of the release before."""
-    release = read.newest_release(policy.service_id)
-    if release is None or release.pk == policy.release_id:
+    release = read.deployed_release(policy)
+    if release is None:
         return
     began = policy.release_id is None
     policy.release, policy.release_since, policy.over = release, policy.release_since if began else now, {}
     policy.stopped_at, policy.stopped_reason, policy.stopped_why = None, "", ""
     _keep(policy, "release", "release_since", "over", "stopped_at", "stopped_reason", "stopped_why")
     if not began:
-        following.call_off(policy.service_id, now, f"The release {release.name} is being deployed.")
+        following.call_off(now, f"The release {release.name} is being deployed.", service_id=policy.service_id)
 
 
 def _stop_where_useless(policy: RecyclingPolicy, now: datetime) -> None:
-    if policy.mode != ACT or policy.stopped_at is not None:
+    if policy.mode != ACT or policy.stopped_at is not None or read.awaits_successor(policy.service_id, now):
         return
     judged = judge(read.history_of(policy, acted=True, of_release=True))
     if judged.reason:

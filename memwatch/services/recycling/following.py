@@ -6,13 +6,16 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
+
 from memwatch.conf import get_settings
-from memwatch.detection.recycling import ACT, settle_s
+from memwatch.detection.recycling import ACT, has_stand_in, settle_s
 from memwatch.formatting import megabytes as said_mb
 from memwatch.models import Command, Process, Recording, RecordingKind, Recycle, RecyclingPolicy
 from memwatch.queries import recycling as read
 from memwatch.queries.deployment import counters as totals
 from memwatch.queries.series.snapshot_mapping import megabytes
+from memwatch.records.recycling import POOL_CHILD
 from memwatch.services import ActionRefused, commands, counters
 from memwatch.services.recordings import options as recording_options
 from memwatch.services.recordings import requests, triggers
@@ -27,6 +30,8 @@ SLACK = timedelta(minutes=2)
 SETTLED_BY = timedelta(hours=2)
 """A successor without a figure by then is not compared."""
 _State = Recycle.State
+_SILENT = Process.SILENT_ENDS
+"""Nothing proves such an end: a worker whose reports do not arrive may still be there."""
 
 
 def follow(now: datetime, hub: Hub | None) -> None:
@@ -51,8 +56,9 @@ def record_evidence(row: Recycle, now: datetime, hub: Hub | None) -> None:
         if row.leak is None:
             recording = requests.request(process, RecordingKind.HEAP_SUMMARY, hub=hub, now=now)
         else:
-            first, *rest = triggers.plan(row.leak).kinds
-            options = recording_options.fitting(first, triggers.asked_for(row.leak))
+            plan = triggers.plan(row.leak)
+            first, *rest = plan.kinds
+            options = recording_options.fitting(first, plan.options)
             recording = requests.request(
                 process, first, leak=row.leak, options=options, and_then=rest, hub=hub, now=now
             )
@@ -63,9 +69,11 @@ def record_evidence(row: Recycle, now: datetime, hub: Hub | None) -> None:
     Recycle.objects.filter(pk=row.pk).update(recording=recording)
 
 
-def call_off(service_id: int, now: datetime, why: str) -> None:
-    """What has no order yet gets none."""
-    for row in Recycle.objects.filter(service=service_id, state=_State.EVIDENCE).select_related("service"):
+def call_off(now: datetime, why: str, *, service_id: int | None = None) -> None:
+    """What has no order yet gets none; in one service, or in all."""
+    rows = Recycle.objects.filter(state=_State.EVIDENCE)
+    rows = rows if service_id is None else rows.filter(service=service_id)
+    for row in rows.select_related("service"):
         _close(row, _State.CALLED_OFF, now, why)
 
 
@@ -78,13 +86,22 @@ def _after_evidence(row: Recycle, now: datetime, hub: Hub | None) -> None:
     if policy is None or policy.mode != ACT or not get_settings().recycling:
         _close(row, _State.CALLED_OFF, now, "Recycling was switched off.")
         return
-    if Recording.objects.pending().filter(process=process).exists() and now - row.at < EVIDENCE:
+    if policy.stopped_at is not None:
+        _close(row, _State.CALLED_OFF, now, "The policy has stopped itself.")
         return
-    if not any(each.healthy for each in read.workers_of(row.service_id, now) if each.id != process.pk):
+    if now - row.at < EVIDENCE and _is_recorded(process):
+        return
+    if not has_stand_in(process.pk, process.program, read.workers_of(row.service_id, now)):
         _close(row, _State.CALLED_OFF, now, "It has become the last healthy worker of the service.")
         return
     if _moved(row, _State.ORDERED, ordered_at=now):
         _order(row, process, policy, now, hub)
+
+
+def _is_recorded(process: Process) -> bool:
+    """Whether a recording of it is under way, or follows in a moment."""
+    under_way = Q(state__in=Recording.PENDING) | ~Q(and_then="")
+    return Recording.objects.filter(under_way, process=process).exists()
 
 
 def _order(row: Recycle, process: Process, policy: RecyclingPolicy, now: datetime, hub: Hub | None) -> None:
@@ -99,13 +116,21 @@ def _order(row: Recycle, process: Process, policy: RecyclingPolicy, now: datetim
 
 def _after_order(row: Recycle, now: datetime) -> None:
     process, command = row.process, row.command
-    if process is None or process.ended_at is not None:
+    is_over = now > (row.ordered_at or row.at) + _drain(row) + SLACK
+    if process is None or (process.ended_at is not None and (is_over or process.end_reason not in _SILENT)):
         _close(row, _State.RECYCLED, now, _how_it_ended(process))
     elif command is not None and command.state in (Command.State.REFUSED, Command.State.FAILED):
         _close(row, _State.REFUSED, now, command.detail or "It was refused.")
-    elif now > (row.ordered_at or row.at) + _drain(row) + SLACK:
-        answer = "" if command is None or command.state == Command.State.DONE else " It did not answer the order."
-        _close(row, _State.LEFT, now, f"It had not ended when the drain time-out was over, and works on.{answer}")
+    elif is_over:
+        _close(row, _State.LEFT, now, f"It had not ended when the drain time-out was over{_what_it_does(command)}.")
+
+
+def _what_it_does(command: Command | None) -> str:
+    if command is None:
+        return ", and works on. Its order may not have been sent"
+    if command.state != Command.State.DONE:
+        return ", and works on. It did not answer the order"
+    return ", and works on" if command.detail == POOL_CHILD else ". It cannot be called back, and ends after its job"
 
 
 def _how_it_ended(process: Process | None) -> str:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
 
-from memwatch.models import Recycle, RecyclingPolicy
+from memwatch.models import RecyclingPolicy
 from memwatch.services import ActionRefused, audit
 from memwatch.services.locking import writing
+from memwatch.services.recycling import following
 
 FIELDS = (
     "mode", "when", "limit_mb", "limit_percent", "checks", "minutes", "drain_minutes", "supervisor",
 )  # fmt: skip
 """What a user sets."""
+_NUMBERS = ("limit_mb", "limit_percent", "minutes", "drain_minutes")
 _LIMITED = (RecyclingPolicy.When.LIMIT, RecyclingPolicy.When.EITHER, RecyclingPolicy.When.BOTH)
 
 
 def problems(values: Mapping[str, Any], *, rehearsed: bool) -> dict[str, str]:
     """What is wrong with a policy, by field; ``rehearsed``: whether it has been checked while it rehearsed."""
-    found: dict[str, str] = {}
+    found = {name: "Give a number." for name in _NUMBERS if not _is_finite(values.get(name))}
     megabytes, percent = values.get("limit_mb"), values.get("limit_percent")
     if megabytes is not None and percent is not None:
         found["limit_percent"] = "Give the soft limit in MB or in percent, not both."
@@ -31,10 +34,14 @@ def problems(values: Mapping[str, Any], *, rehearsed: bool) -> dict[str, str]:
         found["mode"] = (
             "Choose “rehearse” first. When it has been checked once, see what it would have done, then choose “act”."
         )
-    minutes, drain = values.get("minutes"), values.get("drain_minutes")
-    if minutes is not None and drain is not None and drain > 24 * 60:
+    drain = values.get("drain_minutes")
+    if drain is not None and drain > 24 * 60:
         found["drain_minutes"] = "Give at most 1,440 minutes: a worker is not to be about to end for longer."
     return found
+
+
+def _is_finite(value: Any) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def save(policy: RecyclingPolicy, *, by: Any, now: datetime | None = None) -> RecyclingPolicy:
@@ -71,9 +78,7 @@ def stop_all(*, by: Any, now: datetime | None = None) -> int:
             mode=RecyclingPolicy.Mode.OFF, over={}, changed_at=now, changed_by=by
         )
         audit.record(by, policy, "Stopped all recycling: the policy is off.")
-    Recycle.objects.filter(state=Recycle.State.EVIDENCE).update(
-        state=Recycle.State.CALLED_OFF, ended_at=now, result="All recycling was stopped."
-    )
+    following.call_off(now, "All recycling was stopped.")
     return len(rows)
 
 

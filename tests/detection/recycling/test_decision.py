@@ -77,6 +77,14 @@ def test_the_last_healthy_worker_is_never_recycled(others: tuple[Worker, ...]) -
     assert decide(situation(worker(1, 400), *others)).guard == "last_worker"
 
 
+def test_another_program_of_the_service_does_not_stand_in_for_the_last_worker() -> None:
+    web = worker(1, 400, program="gunicorn worker")
+    beat = worker(2, program="celery beat")
+    assert decide(situation(web, beat)).guard == "last_worker"
+    children = [worker(number, 350, program="celery child") for number in (3, 4)]
+    assert decide(situation(web, beat, *children)).worker == 3  # the largest of those that have a stand-in
+
+
 def test_a_parent_counts_as_no_worker_to_recycle_and_its_children_share_what_it_loaded() -> None:
     """A preloaded application: resident memory is all shared, and private memory is what counts."""
     parent = worker(1, 900, recyclable=False, healthy=False)

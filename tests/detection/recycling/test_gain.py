@@ -33,6 +33,9 @@ def past(gained_mb: float | None = 300.0, **given: object) -> Past:
         ((past(None, done=False),) * 2, ""),
         ((past(None, done=False),) * 3, "not_possible"),
         ((past(None, done=False), past(None, done=False), past()), ""),
+        ((past(None, replaced=False),) * 2, "no_successor"),
+        ((past(None, replaced=False), past(None, done=False), past(None, replaced=False)), "no_successor"),
+        ((past(None, replaced=False), past()), ""),
     ],
 )
 def test_a_policy_stops_itself_when_it_does_not_help(history: tuple[Past, ...], reason: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from memwatch.detection.recycling import IN_A_ROW
-from memwatch.models import Alert, Leak, Process, Recording, Recycle, RecyclingPolicy, Release
+from memwatch.models import Alert, Command, Leak, Process, Recording, Recycle, RecyclingPolicy, Release
 from memwatch.queries.deployment import counters
 from memwatch.services import alerts
 from memwatch.services.recycling import checking, following, policies
@@ -163,7 +163,88 @@ def test_a_worker_that_ignores_the_order_is_left_alone(web: Deployment) -> None:
     web.check(minutes=6)
     assert only().state == "ordered"
     web.check(minutes=2)
-    assert (only().state, "works on" in only().result) == ("left", True)
+    assert (only().state, "cannot be called back" in only().result) == ("left", True)
+
+
+def test_a_worker_that_still_ends_after_the_drain_time_out_does_not_count_as_healthy(web: Deployment) -> None:
+    web.worker(400)
+    other = web.worker(350)
+    policy = web.policy(drain_minutes=5)
+    ordered(web)
+    answer(web.hub.orders[0], "done", "gunicorn worker, SIGTERM")
+    web.check(minutes=8)
+    assert only().state == "left"
+    assert web.check(minutes=30) == 0  # the other one is the last that takes requests
+    policy.refresh_from_db()
+    assert f"{other} is over, but it is the last healthy worker" in policy.said
+    Command.objects.update(detail="Celery child, after its task")  # such a one is called back
+    assert web.check() == 1
+
+
+def test_a_worker_that_only_fell_silent_is_not_taken_for_recycled_before_its_time_is_over(web: Deployment) -> None:
+    worker = web.worker(400)
+    web.worker()
+    web.policy(drain_minutes=5)
+    ordered(web)
+    answer(web.hub.orders[0], "done", "gunicorn worker, SIGTERM")
+    web.end(worker, Process.End.STALE)
+    web.check()
+    assert only().state == "ordered"
+    web.check(minutes=8)
+    assert (only().state, only().result) == ("recycled", "It ended: lease ran out.")
+
+
+def test_a_policy_that_stopped_itself_while_evidence_was_recorded_orders_nothing(web: Deployment) -> None:
+    web.worker(400)
+    web.worker()
+    web.policy()
+    web.check()
+    RecyclingPolicy.objects.update(stopped_at=web.now, stopped_reason="no_gain", stopped_why="It gained nothing.")
+    web.recorded()
+    web.check()
+    assert (only().state, only().result, web.hub.orders) == ("called_off", "The policy has stopped itself.", [])
+
+
+def test_the_order_waits_for_the_recording_that_follows(web: Deployment) -> None:
+    web.worker(400)
+    web.worker()
+    web.policy()
+    web.check()
+    Recording.objects.update(state="done", and_then="allocations")
+    web.check(minutes=0.5)
+    assert only().state == "evidence"
+    web.check(minutes=3)
+    assert only().state == "ordered"
+
+
+def test_native_growth_is_recorded_with_native_frames(web: Deployment) -> None:
+    worker = web.worker(200)
+    web.worker()
+    web.policy(when="leak", limit_mb=None)
+    Leak.objects.create(
+        service=worker.service, process=worker, object_type="native", kind="native", severity="high", initial_count=1,
+        current_count=9, growth_count=8, growth_percent=800.0,
+    )  # fmt: skip
+    web.check()
+    row = only()
+    assert row.recording is not None
+    assert (row.recording.kind, row.recording.options) == ("flamegraph", {"native_traces": True})
+
+
+def test_a_service_whose_workers_are_not_replaced_is_left_alone_after_two(web: Deployment) -> None:
+    for _ in range(5):
+        web.worker(400)
+    policy = web.policy(minutes=10)
+    for _ in range(IN_A_ROW):
+        row = ordered(web)
+        assert row.process is not None
+        web.end(row.process)
+        web.check()
+        web.check(minutes=13)
+    policy.refresh_from_db()
+    assert policy.stopped_reason == "no_successor"
+    assert web.check(minutes=60) == 0
+    assert len(web.hub.orders) == IN_A_ROW
 
 
 def test_a_worker_whose_agent_refuses_is_left_alone_and_after_three_the_policy_stops(web: Deployment) -> None:
@@ -283,6 +364,61 @@ def test_a_deploy_in_the_middle_calls_off_and_starts_again(web: Deployment) -> N
     assert "new release" in policy.said
 
 
+def with_release(web: Deployment, name: str, first_seen: timedelta, *numbers: int) -> Release:
+    service = web.workers[0].service
+    release, _made = Release.objects.get_or_create(
+        service=service, name=name, defaults={"first_seen_at": web.now - first_seen}
+    )
+    for number in numbers:
+        web.workers[number].release = release
+        web.workers[number].save()
+    return release
+
+
+def test_a_new_worker_of_an_older_release_beside_the_new_one_does_not_start_a_policy_again(web: Deployment) -> None:
+    for _ in range(4):
+        web.worker(400)
+    old, new = (
+        with_release(web, "1", timedelta(days=9), 0, 1),
+        with_release(web, "2", timedelta(days=1), 2, 3),
+    )
+    policy = web.policy()
+    web.check()
+    RecyclingPolicy.objects.update(stopped_at=web.now, stopped_reason="no_gain", stopped_why="It gained nothing.")
+    web.worker(100, age=timedelta(0))
+    with_release(web, "1", timedelta(0), 4)
+    web.check()
+    policy.refresh_from_db()
+    assert (policy.release, policy.stopped_why) == (new, "It gained nothing.")
+    for worker in (web.workers[2], web.workers[3]):
+        web.end(worker, Process.End.STOPPED)  # rolled back
+    web.check()
+    policy.refresh_from_db()
+    assert (policy.release, policy.stopped_at) == (old, None)
+
+
+def test_a_release_that_is_dated_in_the_future_holds_nothing_up(web: Deployment) -> None:
+    web.worker(400)
+    web.worker()
+    with_release(web, "1", timedelta(hours=-5), 0, 1)
+    web.policy()
+    assert web.check() == 1
+
+
+def test_an_end_that_is_dated_in_the_future_is_not_waited_for(web: Deployment) -> None:
+    web.worker(400)
+    web.worker()
+    policy = web.policy()
+    gone = web.worker(400)
+    Recycle.objects.create(
+        service=policy.service, process=gone, name=str(gone), state="recycled", because="limit", why="large",
+        at=web.now - timedelta(hours=1), ended_at=web.now + timedelta(hours=5),
+    )  # fmt: skip
+    web.end(gone)
+    web.check()
+    assert web.check(minutes=6) == 1
+
+
 def test_a_clock_that_is_set_back_does_not_hold_it_up_for_hours(web: Deployment) -> None:
     for _ in range(3):
         web.worker(400)
@@ -336,6 +472,7 @@ def test_a_hub_that_dies_between_the_order_and_its_result_leaves_a_row_that_ends
     Recycle.objects.update(state="ordered", ordered_at=web.now)  # and then it was killed: no command was sent
     web.check(minutes=30)
     assert only().state == "left"
+    assert "may not have been sent" in only().result
     assert web.hub.orders == []
 
 

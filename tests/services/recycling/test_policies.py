@@ -9,6 +9,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 
 from memwatch.models import Recycle, RecyclingPolicy, Service
+from memwatch.queries.deployment import counters
 from memwatch.services import ActionRefused
 from memwatch.services.recycling import policies
 from tests.services.recycling.conftest import Deployment
@@ -56,6 +57,12 @@ def test_limits_that_contradict_each_other_are_refused(values: dict[str, Any], f
     assert list(found) == ([field] if field else [])
 
 
+@pytest.mark.parametrize("field", ["limit_mb", "limit_percent", "minutes", "drain_minutes"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_limit_has_to_be_a_number(field: str, value: float) -> None:
+    assert field in policies.problems({"when": "leak", "mode": "rehearse", field: value}, rehearsed=False)
+
+
 def test_every_change_is_audited(service: Service, admin_user: Any) -> None:
     policy = policies.save(RecyclingPolicy(service=service, mode="rehearse", limit_mb=300.0), by=admin_user)
     policy.limit_mb, policy.minutes = 250.0, 30.0
@@ -93,6 +100,8 @@ def test_stopping_all_switches_every_policy_off_and_calls_off_what_has_no_order(
     assert policies.stop_all(by=admin_user, now=web.now) == 1
     assert RecyclingPolicy.objects.get().mode == "off"
     assert Recycle.objects.get().state == "called_off"
+    labels = {"service": "web", "reason": "limit", "result": "called_off"}
+    assert counters.totals(counters.RECYCLES) == [(labels, 1)]
     assert messages() == ["Stopped all recycling: the policy is off."]
     assert policies.stop_all(by=admin_user, now=web.now + timedelta(minutes=1)) == 0
     assert web.check() == 0
