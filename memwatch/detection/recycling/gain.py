@@ -48,7 +48,7 @@ def judge(history: Sequence[Past]) -> Judgement:
     if all(map(_gained_nothing, measured)):
         why = (
             f"The last {IN_A_ROW} recycles gained nothing: the successors have as much private memory as the workers "
-            "before them. What leaks was there before they were forked, or they need that much."
+            "before them. It was there before they were forked, or they need that much."
         )
         return Judgement(NO_GAIN, why)
     if all(past.grew_back or _gained_nothing(past) for past in measured):

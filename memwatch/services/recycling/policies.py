@@ -36,7 +36,7 @@ def problems(values: Mapping[str, Any], *, rehearsed: bool) -> dict[str, str]:
         )
     drain = values.get("drain_minutes")
     if drain is not None and drain > 24 * 60:
-        found["drain_minutes"] = "Give at most 1,440 minutes: a worker is not to be about to end for longer."
+        found["drain_minutes"] = "Give at most 1,440 minutes: an order lasts a day at most."
     return found
 
 
