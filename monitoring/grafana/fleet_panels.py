@@ -55,7 +55,10 @@ PANELS = (
         title="Workers that policies chose to recycle, of an hour",
         queries=[
             (f"sum by (service, result) ({_in_an_hour(_RECYCLES)}) > 0", "{{service}}: {{result}}"),
-            ('sum by (service) (memwatch_recycling_stopped{service=~"$service"}) > 0', "{{service}}: has stopped itself"),
+            (
+                'sum by (service) (memwatch_recycling_stopped{service=~"$service"}) > 0',
+                "{{service}}: has stopped itself",
+            ),
         ],
         text="What became of each. The page Recycling of the admin says why it was chosen and what it gained.",
     ),

@@ -78,7 +78,8 @@ def addresses(rows: bool) -> Iterator[str]:
     }
     for pattern, name in _patterns(get_resolver().url_patterns):
         longest = sorted(keys, key=len, reverse=True)
-        model = next((key for key in longest if f"/{key}" in pattern or name.startswith(f"{key}-")), "process")
+        plain = name.replace("-", "")
+        model = next((key for key in longest if f"/{key}" in pattern or plain.startswith(key)), "process")
         values = {**dict.fromkeys(("object_id", "pk", "id"), keys[model]), **own}
         text = re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)|<(?:\w+:)?(\w+)>", _Fill(values), pattern)
         text = "/" + re.sub(r"\\.|[\^$?]", "", text)

@@ -30,6 +30,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "allocations": {"type": "guest.leak.Leaked", "duration_s": 2},
     "flamegraph": {"duration_s": 2},
     "heap_summary": {},
+    "trim": {},
 }
 WITHIN_S = 90.0
 MODES = {
@@ -109,6 +110,9 @@ def check(kind: str, parts: Collection[RecordingPart]) -> None:
     elif kind == "allocations":
         marked = [site for site in result["sites"] if site["of_type"]]
         assert any(site["file"].endswith("guest/leak.py") and "Leaked(" in site["code"] for site in marked), result
+    elif kind == "trim":
+        assert result["trimmed"]
+        assert result["rss_before_mb"] > 0
     else:
         assert any(each["type"] == "guest.leak.Leaked" for each in result["types"])
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from memwatch.admin.recordings import pages
+from memwatch.admin.recordings import pages, trim
 from memwatch.admin.recordings.difference import tables_of
 from memwatch.diagnosis.result_diff import difference
 from memwatch.diagnosis.result_shape import checked
@@ -42,6 +42,16 @@ def mutated(value: Any, random: Random) -> Any:
     return value
 
 
+def _shown(kind: str, result: dict[str, Any]) -> None:
+    if kind != "trim":
+        pages._READERS[kind](result)
+        return
+    for part in (trim._sizes, trim._lines, trim._arenas):
+        part(result)
+    for each in trim.verdict(result).advice:
+        trim._advice(each)
+
+
 def feed(seeds: range) -> tuple[int, int]:
     """How many were taken and how many refused."""
     taken = refused = 0
@@ -60,7 +70,7 @@ def feed(seeds: range) -> tuple[int, int]:
         taken += 1
         assert sendable(checked(kind, result)) == result, seed
         json.dumps(result, allow_nan=False).encode()
-        pages._READERS[kind](result)
+        _shown(kind, checked(kind, result))
         tables_of(difference(kind, RESULTS[kind], result))
     return taken, refused
 
