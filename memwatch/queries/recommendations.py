@@ -219,9 +219,8 @@ def _service(  # noqa: PLR0917 - each the result of one query
         current |= each.settings
     asked = current.get("concurrency" if current.get("server") == "celery" else "workers")
     if isinstance(asked, int) and count:
-        count = max(
-            count, min(asked, MOST_ASKED)
-        )  # one may be on the way from its end to the first report of its successor
+        # One may be on the way from its end to the first report of its successor.
+        count = max(count, min(asked, MOST_ASKED))
     days = max(1.0, min(WEEK, now - service.created_at) / timedelta(days=1))
     return facts.Service(
         name=service.name,

@@ -39,8 +39,8 @@ class RecycleAdmin(RowAdmin):
     search_help_text = gettext_lazy("Service, worker, host, release, or words of the result")
     paginator = BoundedPaginator
     about = gettext_lazy(
-        "Workers that memwatch recycled, or would have recycled while a policy rehearses. A worker finishes its job and "
-        "ends, and its server starts a successor."
+        "Workers that memwatch recycled, or would have recycled while a policy rehearses. A worker finishes its job "
+        "and ends, and its server starts a successor."
     )
     empty = gettext_lazy(
         "No worker was recycled. Add a policy for a service whose workers grow, and rehearse it first."
