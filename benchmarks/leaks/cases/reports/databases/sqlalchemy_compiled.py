@@ -9,7 +9,7 @@ from benchmarks.leaks.case import Case
 from benchmarks.leaks.traffic import Traffic
 
 CASE = Case(
-    half="scoring",
+    half="tuning",
     what="SQLAlchemy's compiled statements, 500 to 750",
     requires=("sqlalchemy==2.0.36",),
     source="https://github.com/polarsource/polar/pull/10359",

@@ -9,7 +9,7 @@ from benchmarks.leaks.case import Case
 from benchmarks.leaks.traffic import Traffic
 
 CASE = Case(
-    half="scoring",
+    half="tuning",
     what="resolvers of jsonschema, with their lru_caches",
     requires=("jsonschema==4.6.0",),
     source="https://github.com/python-jsonschema/jsonschema/issues/966",

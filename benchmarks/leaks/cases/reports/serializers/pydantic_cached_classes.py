@@ -10,7 +10,7 @@ from benchmarks.leaks.case import Case
 from benchmarks.leaks.traffic import Traffic
 
 CASE = Case(
-    half="scoring",
+    half="tuning",
     what="the last 128 dynamic models in an lru_cache",
     requires=("pydantic==2.9.2",),
     source="https://github.com/NVIDIA/NeMo-Agent-Toolkit/issues/2117",

@@ -9,7 +9,7 @@ from benchmarks.leaks.case import Case
 from benchmarks.leaks.traffic import Traffic
 
 CASE = Case(
-    half="scoring",
+    half="tuning",
     what="parametrised generic models, made and dropped",
     requires=("pydantic==2.9.2",),
     source="https://github.com/pydantic/pydantic/issues/6672",
