@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from memwatch.detection.deaths.reasons import HARMLESS
 from memwatch.exposition import families
 from tests.monitoring.files import DASHBOARDS, MONITORING, ROOT, alerts, load, whole_observation
 
@@ -101,6 +102,15 @@ def test_the_dashboards_are_those_the_script_makes(tmp_path: Path) -> None:
     subprocess.run([sys.executable, tmp_path / "grafana" / "make_dashboards.py"], check=True, timeout=60)
     for path in DASHBOARDS.glob("*.json"):
         assert (tmp_path / "grafana" / "dashboards" / path.name).read_text() == path.read_text()
+
+
+def test_ends_that_were_meant_are_no_deaths_in_the_dashboard() -> None:
+    (panel,) = (
+        each for each in json.loads((DASHBOARDS / "fleet.json").read_text())["panels"] if "Deaths" in each["title"]
+    )
+    left_out = re.search(r'reason!~"([^"]+)"', panel["targets"][0]["expr"])
+    assert left_out is not None
+    assert set(left_out[1].split("|")) == set(HARMLESS)
 
 
 @pytest.mark.parametrize("path", sorted(DASHBOARDS.glob("*.json")), ids=lambda path: path.stem)
