@@ -72,7 +72,12 @@ def _explained(object_type: str, at_baseline: int) -> str:
             except StopIteration as end:
                 found = end.value.to_dict()
                 break
-    except (NotForked, Refused) as reason:
+    except (
+        NotForked,
+        Refused,
+        OSError,
+        ValueError,
+    ) as reason:  # of the last two: a copy that fails, or answers nonsense
         logger.debug("memwatch: %s was not looked at in the heap: %s", object_type, reason)
         return ""
     likeliest = found["candidates"][0] if found["candidates"] else {}

@@ -112,6 +112,16 @@ def test_a_type_is_looked_at_once_an_hour(monkeypatch: pytest.MonkeyPatch) -> No
     assert asked == ["shop.Row", "shop.Row"]
 
 
+@pytest.mark.parametrize("error", [OSError("no descriptor is left"), ValueError("no JSON")])
+def test_where_the_look_fails_the_curve_decides(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr("memwatch.diagnosis.referrers.recording.ReferrersRecording.in_copies", fails)
+    leak = leak_of("shop.Row")
+    assert HeapLooks().confirmed([leak], None) == [leak]
+
+
 def test_only_snapshots_with_the_latest_of_this_process_are_of_this_process() -> None:
     ours, other = (MemorySnapshot(timestamp=datetime(2026, 1, day, tzinfo=UTC)) for day in (1, 2))
     assert of_this_process([other, ours.to_dict()], ours)
