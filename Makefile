@@ -22,7 +22,7 @@ test: .venv/.installed-dev
 
 # memwatch in sites of others (Wagtail, Oscar, ...), from the package index into MEMWATCH_SITES_CACHE; SITE=wagtail for one.
 test-sites: .venv/.installed-dev
-	@DJANGO_SETTINGS_MODULE=tests.settings MEMWATCH_SITES=1 $(VENV)/python -m pytest -m sites tests/sites $(if $(SITE),-k $(SITE))
+	@DJANGO_SETTINGS_MODULE=tests.settings MEMWATCH_SITES=1 $(VENV)/python -m pytest -o faulthandler_timeout=0 -m sites tests/sites $(if $(SITE),-k $(SITE))
 
 # The core's tests with every Python of this machine (pyenv's, those of the path, or PYTHONS="...") and each Django that
 # fits. ONLY=3.13 for one Python, DJANGO=6.1 for one Django, ARGS go to pytest; RESULTS=docs/support.json for the docs.
@@ -31,7 +31,7 @@ matrix:
 
 # A million hostile inputs, long recordings, and every outage: about 40 minutes. Writes the table of docs/reliability.md.
 soak: .venv/.installed-dev
-	@DJANGO_SETTINGS_MODULE=tests.settings MEMWATCH_SOAK=1 $(VENV)/python -m pytest -m soak
+	@DJANGO_SETTINGS_MODULE=tests.settings MEMWATCH_SOAK=1 $(VENV)/python -m pytest -o faulthandler_timeout=0 -m soak
 	@$(VENV)/python -m benchmarks.outages $(OUTAGES)
 
 lint: .venv/.installed-dev

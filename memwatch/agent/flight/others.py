@@ -114,10 +114,13 @@ class Others:
         return here and started_ticks(recorded.flight.pid) == recorded.ticks
 
     def has_successor(self, recorded: layout.Recorded, name: str) -> bool:
-        """Whether the same process has a younger record: its agent is that of another program."""
+        """Whether the same process has another record: its agent is that of another program.
+
+        Which is younger the names do not say: they begin with the start of the process, which is the same.
+        """
         same = (recorded.flight.pid, recorded.ticks, recorded.pid_space)
         return any(
-            other > name and found is not None and (found.flight.pid, found.ticks, found.pid_space) == same
+            other != name and found is not None and (found.flight.pid, found.ticks, found.pid_space) == same
             for other, found in self._recorded.items()
         )
 

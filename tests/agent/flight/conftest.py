@@ -37,7 +37,9 @@ def own_file():
     return [name for name in os.listdir(where.path / "flights") if f"-{os.getpid()}-" in name and name[0] != "."]
 
 def ready(condition=own_file, *, reported=True):
+    deadline = time.monotonic() + 60
     while not condition() or (reported and not agent.current()._reported):
+        assert time.monotonic() < deadline, "not ready within 60 s"
         time.sleep(0.02)
     print("ready", flush=True)
     sys.stdin.read()

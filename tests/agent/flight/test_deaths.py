@@ -283,9 +283,9 @@ def test_a_program_that_becomes_one_with_an_agent_of_its_own_is_another_process(
     """As servers that reload themselves; the new one's end is not that of both."""
     watched = make_watched()
     code = """
-        start()
-        if "again" in sys.argv:
-            ready(lambda: len(own_file()) == 2)
+        running = start()
+        if "again" in sys.argv:  # the first record may be gone by now: the watcher has read it
+            ready(lambda: running._flight._recorder.is_open)
         while not own_file():
             time.sleep(.02)
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:], "again"])
