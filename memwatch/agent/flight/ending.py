@@ -51,7 +51,19 @@ def _of_gunicorn() -> str:
     from memwatch.diagnosis.heap import introspection  # noqa: PLC0415 - only where gunicorn runs
 
     handled, most = (introspection.attribute(worker, name) for name in ("nr", "max_requests"))
-    return RECYCLED if type(handled) is int and type(most) is int and handled >= most else STOPPED
+    if type(handled) is not int or type(most) is not int:
+        return STOPPED
+    return RECYCLED if handled >= most or (most < sys.maxsize and _is_of_uvicorn(worker)) else STOPPED
+
+
+def _is_of_uvicorn(worker: Any) -> bool:
+    """Whether it counts its requests elsewhere, and only gets as far as this when they are as many as it may handle.
+
+    What stops uvicorn is a signal, by which it ends itself in the end (from 0.29 on).
+    """
+    server = getattr(sys.modules.get("uvicorn.server"), "Server", None)
+    modules = {kind.__module__.partition(".")[0] for kind in type(worker).__mro__}
+    return bool(modules & {"uvicorn", "uvicorn_worker"}) and "capture_signals" in vars(server or object)
 
 
 def gunicorn_worker() -> Any:
