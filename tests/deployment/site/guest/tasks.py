@@ -1,0 +1,17 @@
+"""Tasks for a worker of ``django.tasks``."""
+
+import os
+import time
+from pathlib import Path
+
+from django_tasks_db.compat import task
+
+
+@task()
+def note(number: int, seconds: float = 0.02) -> None:
+    """Take a while, and write down which run this was, and where."""
+    folder = Path(os.environ["GUEST_FOLDER"])
+    (folder / "began").write_text(str(number))
+    time.sleep(seconds)
+    with (folder / "noted").open("a") as noted:
+        noted.write(f"{number} {os.getpid()}\n")
