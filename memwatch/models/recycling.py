@@ -176,6 +176,9 @@ class Recycle(models.Model):
     result = models.CharField(_("result"), max_length=300, blank=True, default="")
     at = models.DateTimeField(_("chosen"), default=timezone.now)
     ordered_at = models.DateTimeField(_("ordered"), null=True, blank=True)
+    drain_minutes = models.FloatField(
+        _("drain time-out in minutes"), null=True, blank=True, help_text=_("Of the policy when it was ordered.")
+    )
     ended_at = models.DateTimeField(_("over"), null=True, blank=True)
     private_before_kib = models.BigIntegerField(_("private memory before"), null=True, blank=True)
     successor = models.ForeignKey(
@@ -194,8 +197,8 @@ class Recycle(models.Model):
     )
 
     class Meta:
-        verbose_name = _("recycled worker")
-        verbose_name_plural = _("recycled workers")
+        verbose_name = _("recycle")
+        verbose_name_plural = _("recycles")
         ordering = ("-at", "-id")
         constraints = (
             models.UniqueConstraint(

@@ -94,7 +94,7 @@ def _after_evidence(row: Recycle, now: datetime, hub: Hub | None) -> None:
     if not has_stand_in(process.pk, process.program, read.workers_of(row.service_id, now)):
         _close(row, _State.CALLED_OFF, now, "It has become the last healthy worker of the service.")
         return
-    if _moved(row, _State.ORDERED, ordered_at=now):
+    if _moved(row, _State.ORDERED, ordered_at=now, drain_minutes=policy.drain_minutes):
         _order(row, process, policy, now, hub)
 
 
@@ -110,7 +110,7 @@ def _order(row: Recycle, process: Process, policy: RecyclingPolicy, now: datetim
     (command,) = commands.ask("recycle", [process], hub=hub, arguments=arguments)
     Recycle.objects.filter(pk=row.pk).update(command=command)
     command.refresh_from_db(fields=["state", "detail"])
-    row.state, row.ordered_at, row.command = _State.ORDERED, now, command
+    row.state, row.ordered_at, row.command, row.drain_minutes = _State.ORDERED, now, command, policy.drain_minutes
     _after_order(row, now)
 
 
@@ -140,7 +140,11 @@ def _how_it_ended(process: Process | None) -> str:
 
 
 def _drain(row: Recycle) -> timedelta:
-    minutes = RecyclingPolicy.objects.filter(service=row.service_id).values_list("drain_minutes", flat=True).first()
+    """What the worker was ordered with. Rows of an older release do not know it: the policy's counts for them."""
+    minutes = row.drain_minutes
+    if minutes is None:
+        known = RecyclingPolicy.objects.filter(service=row.service_id).values_list("drain_minutes", flat=True)
+        minutes = known.first()
     return timedelta(minutes=10 if minutes is None else minutes)
 
 

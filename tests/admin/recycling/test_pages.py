@@ -160,6 +160,32 @@ def test_the_pages_of_a_service_and_of_a_leak_lead_to_it(fleet: Fleet, recycler:
     assert reverse(LIST) in text(recycler, "admin:memwatch_operations_changelist")
 
 
+def test_the_page_of_a_leak_shows_a_policy_only_to_those_who_may_view_it(fleet: Fleet, login: Login) -> None:
+    process = fleet.process()
+    leak = fleet.leak(process)
+    policy_of(fleet, mode="act", said="web-1 is over.")
+    address = "admin:memwatch_leak_change"
+    neither = text(login("neither", "view_leak"), address, leak.pk)
+    assert "web-1 is over." not in neither
+    assert "recycling policy" not in neither.lower()
+    assert "Until it is fixed" not in neither
+    policies = text(login("policies", "view_leak", "view_recyclingpolicy"), address, leak.pk)
+    assert "set to “act”: web-1 is over." in policies
+    assert "Settings that fit" not in policies
+    services = text(login("services", "view_leak", "view_service"), address, leak.pk)
+    assert "web-1 is over." not in services
+    assert "Settings that fit" in services
+
+
+def test_the_list_counts_recycles(fleet: Fleet, recycler: Client) -> None:
+    process = fleet.process()
+    for state in ("left", "rehearsed"):
+        Recycle.objects.create(service=process.service, name="web-1", state=state, because="limit", why="large")
+    page = " ".join(text(recycler, LIST).split())
+    assert "2 recycles" in page
+    assert "Recycles" in text(recycler, "admin:memwatch_operations_changelist")
+
+
 def test_hostile_names_are_escaped(fleet: Fleet, recycler: Client) -> None:
     process = fleet.process(EVIL, host=EVIL)
     RecyclingPolicy.objects.create(service=process.service, mode="act", limit_mb=1, said=EVIL)

@@ -166,6 +166,32 @@ def test_a_worker_that_ignores_the_order_is_left_alone(web: Deployment) -> None:
     assert (only().state, "cannot be called back" in only().result) == ("left", True)
 
 
+@pytest.mark.parametrize("later", [0.1, 1_000.0])
+def test_an_order_keeps_the_drain_time_out_it_was_given_with(later: float, web: Deployment) -> None:
+    web.worker(400)
+    web.worker()
+    web.policy(drain_minutes=5)
+    ordered(web)
+    answer(web.hub.orders[0], "done", "Celery child, after its task")
+    RecyclingPolicy.objects.update(drain_minutes=later)
+    web.check(minutes=6)
+    assert only().state == "ordered"
+    web.check(minutes=2)
+    assert only().state == "left"
+
+
+def test_an_order_of_a_release_that_did_not_keep_its_drain_time_out_is_closed_by_the_policys(web: Deployment) -> None:
+    web.worker(400)
+    web.worker()
+    web.policy(drain_minutes=5)
+    ordered(web)
+    Recycle.objects.update(drain_minutes=None)
+    web.check(minutes=6)
+    assert only().state == "ordered"
+    web.check(minutes=2)
+    assert only().state == "left"
+
+
 def test_a_worker_that_still_ends_after_the_drain_time_out_does_not_count_as_healthy(web: Deployment) -> None:
     web.worker(400)
     other = web.worker(350)
