@@ -4,7 +4,10 @@ import os
 import time
 from pathlib import Path
 
-from django_tasks_db.compat import task
+try:
+    from django.tasks import task
+except ImportError:  # before Django 6.0
+    from django_tasks import task
 
 
 @task()
