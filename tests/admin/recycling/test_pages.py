@@ -11,13 +11,13 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from memwatch.models import Process, Recycle, RecyclingPolicy
+from memwatch.models import Notification, Process, Recycle, RecyclingPolicy
 from tests.admin.conftest import EVIL, Fleet
 
 Login = Callable[..., Client]
 FORM: dict[str, Any] = {
     "mode": "rehearse", "when": "limit", "limit_mb": "300", "checks": "3", "minutes": "15", "drain_minutes": "10",
-    "supervisor": "",
+    "supervisor": "", "notify": "recycled",
 }  # fmt: skip
 LIST, STOP = "admin:memwatch_recycle_changelist", "admin:memwatch_recycle_stop_all"
 ADD = "admin:memwatch_recyclingpolicy_add"
@@ -60,7 +60,7 @@ def test_a_policy_is_written_rehearsed_and_only_then_acts(fleet: Fleet, recycler
     assert [entry.change_message for entry in LogEntry.objects.filter(object_id=str(policy.pk)).order_by("pk")] == [
         (
             "Created: mode rehearse, when limit, limit_mb 300, limit_percent none, checks 3, minutes 15, "
-            "drain_minutes 10, supervisor none."
+            "drain_minutes 10, supervisor none, notify recycled."
         ),
         "Changed: mode from rehearse to act.",
     ]
@@ -75,6 +75,7 @@ def test_a_policy_is_written_rehearsed_and_only_then_acts(fleet: Fleet, recycler
         ({"checks": "0"}, "greater than or equal to 1"),
         ({"minutes": "0"}, "greater than or equal to 0.1"),
         ({"supervisor": "cron"}, "Select a valid choice"),
+        ({"notify": "often"}, "Select a valid choice"),
     ],
 )
 def test_what_does_not_fit_together_is_named(fleet: Fleet, recycler: Client, values: dict[str, Any], says: str) -> None:
@@ -184,6 +185,26 @@ def test_the_list_counts_recycles(fleet: Fleet, recycler: Client) -> None:
     page = " ".join(text(recycler, LIST).split())
     assert "2 recycles" in page
     assert "Recycles" in text(recycler, "admin:memwatch_operations_changelist")
+
+
+def test_its_notifications_are_listed_and_lead_back_to_it(fleet: Fleet, recycler: Client) -> None:
+    process = fleet.process()
+    row = Recycle.objects.create(
+        service=process.service, process=process, name="web-1", state="recycled", because="limit", why="large"
+    )
+    about = f"web: recycled {EVIL}. It gave back 290.0 MB."
+    notification = Notification.objects.create(
+        recycle=row, event="info", channel="mailto:ops@example.org", episode="recycle:1", payload={"message": about},
+        error="refused", attempts=1,
+    )  # fmt: skip
+    outbox = "admin:memwatch_notification_changelist"
+    assert f"{reverse(outbox)}?recycle__id__exact={row.pk}" in text(recycler, "admin:memwatch_recycle_change", row.pk)
+    listed = recycler.get(reverse(outbox), {"recycle__id__exact": row.pk}).content.decode()
+    page = text(recycler, "admin:memwatch_notification_change", notification.pk)
+    assert "It gave back 290.0 MB." in listed
+    assert "It gave back 290.0 MB." in page
+    assert "information" in page
+    assert EVIL not in listed + page
 
 
 def test_hostile_names_are_escaped(fleet: Fleet, recycler: Client) -> None:
