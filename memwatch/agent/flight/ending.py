@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from types import FunctionType
 from typing import Any
 
 from memwatch.agent.work import meter
 from memwatch.records.flight import ENDINGS, RECYCLED, STOPPED, TIME_LIMIT
 
 _noted = ""
-_WATCHED = "__memwatch__"
 
 
 def note(ending: str) -> None:
@@ -78,14 +78,18 @@ def gunicorn_worker() -> Any:
 def watch_gunicorn() -> None:
     """Note it when gunicorn's time limit aborts this worker: it calls the site's hook of that name, in the worker."""
     worker = gunicorn_worker()
-    setting = None if worker is None else getattr(getattr(worker, "cfg", None), "settings", {}).get("worker_abort")
-    hook = getattr(setting, "value", None)
-    if setting is None or not callable(hook) or hasattr(hook, _WATCHED):
+    if worker is None:
         return
+    from memwatch.diagnosis.heap.introspection import attribute, code_of  # noqa: PLC0415 - only where gunicorn runs
+
+    settings = attribute(attribute(worker, "cfg"), "settings")
+    setting: Any = settings.get("worker_abort") if type(settings) is dict else None
+    hook: Any = attribute(setting, "value")
 
     def worker_abort(worker: Any) -> Any:
         note(TIME_LIMIT)
         return hook(worker)
 
-    setattr(worker_abort, _WATCHED, True)
-    setting.value = worker_abort
+    is_watched = type(hook) is FunctionType and code_of(hook) is worker_abort.__code__
+    if callable(hook) and not is_watched:
+        setting.value = worker_abort
