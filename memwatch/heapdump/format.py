@@ -13,8 +13,8 @@ takes in the file, the bytes it has unpacked, and the CRC-32 of these. It is pac
 ``T``  Types, numbered in the same way. U32 count; columns: qualified name (U32, string), module (U32, string), address
        of the class (D64), family (U8, ``Family``), flags (U8, ``TypeFlag``).
 ``O``  Objects. U32 count; columns: address (D64), type (U32), size in bytes with the collector's header (U64),
-       flags (U8, ``Flag``), length (U32: entries of a container, characters of a text; ``NONE`` without one), hash (U64, of
-       the contents of an exact str or bytes object: equal for equal contents in this dump; 0 for all others),
+       flags (U8, ``Flag``), length (U32: entries of a container, characters of a text; ``NONE`` without one), hash
+       (U64, of the contents of an exact str or bytes object: equal for equal contents in this dump; 0 for all others),
        references (U32: its reference count, without what the dump itself added; ``NONE``: not known or immortal),
        edges (U32: how many edges begin here). Should an address come twice, the first counts.
 ``E``  Edges of all objects, in the order of the objects, independent of where ``O`` sections end. U32 count; columns:
@@ -24,9 +24,9 @@ takes in the file, the bytes it has unpacked, and the CRC-32 of these. It is pac
        and coroutines, and ``lru_cache`` wrappers (that of the wrapped function).
 ``R``  Roots. U32 count; columns: address (D64), kind (U8, ``Root``), name (U32, string), place (U32, string: the
        file of a frame), line (U32), thread (U32, string). ``NONE`` in what a kind does not have.
-``Z``  End, the last section, once. A JSON object: ``strings``, ``types``, ``objects``, ``edges``, ``names``, ``roots`` (counts),
-       ``checksum`` (CRC-32 of the frames of all sections before), ``seconds``, ``complete`` (false: the limit of
-       objects was reached, and edges lead to objects that are not in the file), ``note`` (text).
+``Z``  End, the last section, once. A JSON object: counts of ``strings``, ``types``, ``objects``, ``edges``,
+       ``names`` and ``roots``; ``checksum`` (CRC-32 of the frames of all sections before), ``seconds``, ``complete``
+       (false: the limit of objects was reached, and edges lead to objects that are not in the file), ``note`` (text).
 =====  ============================================================================================================
 
 A column has one number per row, stored by significance: the lowest byte of each row, then the next. ``D64`` stores the
@@ -48,8 +48,8 @@ Edges:
 - An edge may lead to an address that is no object of the file: a static class, or where the dump is not complete.
 
 Roots are where reading begins: the namespaces (dicts) of the loaded modules, the frames of all threads, the
-interpreter's own dicts and the static classes. A frame is an object, whose locals are its edges. An object that no root leads to is held by C code if it has more references than edges lead to it; else
-it is garbage.
+interpreter's own dicts and the static classes. A frame is an object, whose locals are its edges. An object that no root
+leads to is held by C code if it has more references than edges lead to it; else it is garbage.
 
 No contents are stored: names of attributes, variables, modules, classes, functions and files are.
 """
