@@ -9,6 +9,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.safestring import SafeString
@@ -130,7 +131,7 @@ class RecordingAdmin(PageAdmin):
                 for member in group
             ],
             "costs": pages.costs(recording),
-            "files": pages.files(recording) if self.has_record_permission(request) else [],
+            "files": pages.files(recording) if self._may_download(request, recording) else [],
             "flamegraph_url": reverse("admin:memwatch_recording_flamegraph", args=(recording.pk,)),
             "others": self._others(recording),
             **pages.context(recording, shown),
@@ -153,11 +154,13 @@ class RecordingAdmin(PageAdmin):
         recording = self._allowed(request, pk)
         return self.gone(request, str(pk)) if recording is None else downloads.flamegraph(recording)
 
-    def download_view(self, request: HttpRequest, pk: int, form: str) -> HttpResponse:
+    def download_view(self, request: HttpRequest, pk: int, form: str) -> HttpResponseBase:
         """The outcome as a file."""
         recording = self._allowed(request, pk)
         if recording is None:
             return self.gone(request, str(pk))
+        if recording.kind == RecordingKind.HEAP_DUMP and not requests.may_dump(request.user):
+            raise PermissionDenied
         try:
             answer = downloads.download(recording, form, values=requests.may_see_values(request.user))
         except (ActionRefused, outcomes.OutcomeMissing) as error:
@@ -186,6 +189,11 @@ class RecordingAdmin(PageAdmin):
         }
         return self.rendered(request, "admin/memwatch/recording/difference.html", context)
 
+    def _may_download(self, request: HttpRequest, recording: Recording) -> bool:
+        return self.has_record_permission(request) and (
+            recording.kind != RecordingKind.HEAP_DUMP or requests.may_dump(request.user)
+        )
+
     def _allowed(self, request: HttpRequest, pk: int) -> Recording | None:
         """Outcomes may hold values and file names: they are for those who may record. ``None``: it is not there."""
         if not self.has_record_permission(request):
@@ -205,13 +213,30 @@ class RecordingAdmin(PageAdmin):
         if recording.kind in (RecordingKind.ALLOCATIONS, RecordingKind.FLAMEGRAPH):
             length = formats.duration(float(seconds) if isinstance(seconds, int | float) else 30.0)
             return _("The process records for %s. The result arrives a few seconds later.") % length
+        if recording.kind == RecordingKind.HEAP_DUMP:
+            return _dump_progress(recording)
         return _("The result arrives within seconds.")
 
     def _others(self, recording: Recording) -> list[dict[str, Any]]:
-        if recording.state != Recording.State.DONE or recording.kind == RecordingKind.FLAMEGRAPH:
+        if recording.state != Recording.State.DONE or recording.kind in _NOT_COMPARED:
             return []
         here = reverse("admin:memwatch_recording_difference", args=(recording.pk,))
         return [
             {"url": f"{here}?other={other.pk}", "name": str(other), "at": formats.when(other.requested_at)}
             for other in asked.comparable_with(recording)
         ]
+
+
+_NOT_COMPARED = (RecordingKind.FLAMEGRAPH, RecordingKind.HEAP_DUMP)
+
+
+def _dump_progress(recording: Recording) -> str:
+    """How far it is: written by the process, then sent in parts."""
+    received, parts = asked.parts_received(recording)
+    if parts:
+        words = {"received": formats.count(received), "parts": formats.count(parts)}
+        return _("The dump is being sent: %(received)s of %(parts)s parts have arrived.") % words
+    objects = recording.measured.get("objects") if isinstance(recording.measured, Mapping) else None
+    if isinstance(objects, int | float):
+        return _("A copy of the process writes the dump: %s objects so far.") % formats.count(int(objects))
+    return _("A copy of the process writes the dump. This takes some seconds for a million objects.")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from typing import TypeVar
 
-from django.http import HttpResponse
+from django.http import FileResponse, HttpResponse
+from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 
 from memwatch.models import Recording, RecordingKind
 from memwatch.queries.diagnosis.recordings import without_values
 from memwatch.services import ActionRefused
-from memwatch.services.recordings import flamegraphs, storage
+from memwatch.services.recordings import flamegraphs, heap_dumps, storage
+from memwatch.transport.recordings import HEAP_DUMP
 
+_Answer = TypeVar("_Answer", bound=HttpResponseBase)
 SANDBOX = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "img-src data:; font-src data:; connect-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
@@ -33,11 +37,17 @@ def flamegraph(recording: Recording) -> HttpResponse:
     return _private(answer)
 
 
-def download(recording: Recording, form: str, *, values: bool) -> HttpResponse:
+def download(recording: Recording, form: str, *, values: bool) -> HttpResponseBase:
     """The outcome as an attachment. Raises :class:`ActionRefused` and :class:`recording_files.OutcomeMissing`."""
     stem = f"memwatch-{recording.kind}-{recording.pk}"
     if recording.state != Recording.State.DONE:
         raise ActionRefused(f"{recording} is {recording.get_state_display()}: there is nothing to download")
+    if recording.kind == RecordingKind.HEAP_DUMP:
+        if form != "heap":
+            raise ActionRefused(f"{recording} can be downloaded as heap only")
+        dump = FileResponse(heap_dumps.opened(recording), as_attachment=True, filename=f"{stem}.heap")
+        dump["Content-Type"] = HEAP_DUMP
+        return _private(dump)
     if recording.kind != RecordingKind.FLAMEGRAPH:
         if form != "json":
             raise ActionRefused(f"{recording} can be downloaded as json only")
@@ -62,7 +72,7 @@ def _attachment(content: bytes, content_type: str, name: str) -> HttpResponse:
     return _private(answer)
 
 
-def _private(answer: HttpResponse) -> HttpResponse:
+def _private(answer: _Answer) -> _Answer:
     answer["X-Content-Type-Options"] = "nosniff"
     answer["Referrer-Policy"] = "no-referrer"
     answer["Cache-Control"] = "private, no-store"

@@ -76,6 +76,8 @@ def costs(recording: Recording) -> list[Line]:
     ):
         if name in measured:
             lines.append(Line(label=label, value=str(shown(number(measured[name])))))
+    if recording.kind == RecordingKind.HEAP_DUMP and "objects" in measured:
+        lines.append(Line(label=_("Objects written"), value=formats.count(int(number(measured["objects"])))))
     if recording.size:
         lines.append(Line(label=_("Size"), value=size(recording.size / 1024)))
     return lines
@@ -86,6 +88,8 @@ def files(recording: Recording) -> list[dict[str, str]]:
     if recording.state != Recording.State.DONE:
         return []
     forms = {"json": _("JSON")}
+    if recording.kind == RecordingKind.HEAP_DUMP:
+        forms = {"heap": _("Heap dump (binary, for memwatch heap)")}
     if recording.kind == RecordingKind.FLAMEGRAPH:
         forms = {
             "html": _("Flame graph (HTML page)"),

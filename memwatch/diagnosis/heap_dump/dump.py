@@ -87,9 +87,10 @@ class Dump:
         return self.written
 
     def _begin(self) -> Send:
+        if self.written.attempts:
+            self._file.seek(0)
+            self._file.truncate()
         self.written.objects, self.written.attempts = 0, self.written.attempts + 1
-        self._file.seek(0)
-        self._file.truncate()
         packer = Packer(self._file.write)
 
         def take(part: bytes) -> None:
