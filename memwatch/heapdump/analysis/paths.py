@@ -72,7 +72,7 @@ class PathGroup:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "steps": [step.to_dict() for step in self.steps]}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
