@@ -23,7 +23,7 @@ takes in the file, the bytes it has unpacked, and the CRC-32 of these. It is pac
        file of its code; ``NONE``: not known), line (U32; ``NONE``). Of modules, classes, functions, code, generators
        and coroutines, and ``lru_cache`` wrappers (that of the wrapped function).
 ``R``  Roots. U32 count; columns: address (D64), kind (U8, ``Root``), name (U32, string), place (U32, string: the
-       file of a frame), line (U32), thread (U32, string). ``NONE`` in what a kind does not have.
+       file of a frame or module), line (U32), thread (U32, string). ``NONE`` in what a kind does not have.
 ``Z``  End, the last section, once. A JSON object: counts of ``strings``, ``types``, ``objects``, ``edges``,
        ``names`` and ``roots``; ``checksum`` (CRC-32 of the frames of all sections before), ``seconds``, ``complete``
        (false: the limit of objects was reached, and edges lead to objects that are not in the file), ``note`` (text).

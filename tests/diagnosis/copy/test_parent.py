@@ -22,7 +22,7 @@ import pytest
 
 from memwatch.diagnosis import options
 from memwatch.diagnosis.context import Host, Refused
-from memwatch.diagnosis.copy import fork_pause, parent
+from memwatch.diagnosis.copy import cloning, fork_pause, parent
 from memwatch.diagnosis.copy.parent import NotForked, in_child
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.referrers.recording import ReferrersRecording
@@ -272,7 +272,7 @@ def test_a_process_that_a_fork_would_pause_for_long_is_not_forked(monkeypatch: p
 
 
 def test_a_system_that_refuses_to_fork_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(parent._CLONE, os.uname().machine, 100_000)  # no such system call
+    monkeypatch.setitem(cloning.NUMBERS, os.uname().machine, 100_000)  # no such system call
     descriptors = psutil.Process().num_fds()
     with pytest.raises(NotForked, match="refuses to fork"):
         next(in_child(busy, Host(), Meter(), needs_mb=1))

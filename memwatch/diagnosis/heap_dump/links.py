@@ -1,0 +1,306 @@
+"""What an object refers to, and how: which attribute, key, index, cell or local variable leads to what."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from inspect import CO_OPTIMIZED
+from itertools import filterfalse
+from types import AsyncGeneratorType, CellType, CodeType, CoroutineType, FrameType, FunctionType, GeneratorType
+from typing import TYPE_CHECKING, Any
+
+from memwatch.diagnosis import sensitive
+from memwatch.diagnosis.heap import introspection
+from memwatch.diagnosis.heap_dump.kinds import LENGTHS, Kind
+from memwatch.diagnosis.heap_dump.shapes import Shapes
+from memwatch.heapdump.format import NONE, Edge, Family, TypeFlag
+from memwatch.sampling.type_names import clean, type_name
+
+if TYPE_CHECKING:
+    from memwatch.diagnosis.heap_dump.walk import Walk
+
+Link = tuple[Any, Edge, int]
+"""A target, how it is referred to, and the number of its name."""
+_LONGEST_KEY = 40
+_CODE_PARTS = tuple(
+    vars(CodeType)[name].__get__
+    for name in ("co_consts", "co_names", "co_filename", "co_name", "co_qualname", "co_linetable", "co_exceptiontable")
+)
+_closure_of = FunctionType.__dict__["__closure__"].__get__
+_content_of = CellType.__dict__["cell_contents"].__get__
+_frame_of = {
+    GeneratorType: vars(GeneratorType)["gi_frame"].__get__,
+    CoroutineType: vars(CoroutineType)["cr_frame"].__get__,
+    AsyncGeneratorType: vars(AsyncGeneratorType)["ag_frame"].__get__,
+}
+_code_of_deferred = {
+    GeneratorType: vars(GeneratorType)["gi_code"].__get__,
+    CoroutineType: vars(CoroutineType)["cr_code"].__get__,
+    AsyncGeneratorType: vars(AsyncGeneratorType)["ag_code"].__get__,
+}
+_PATTERNS = [bytes([Edge.KEY]) * length + bytes([Edge.VALUE]) * length for length in range(65)]
+
+
+class Links:
+    """Adds the edges of objects, and tells :class:`Walk` which objects it has met."""
+
+    def __init__(self, walk: Walk, *, keys: bool) -> None:
+        self._walk = walk
+        self._rows = walk.rows
+        self._keys = keys
+        self._shapes: dict[int, Shapes] = {}
+        self.namespaces: dict[int, Edge] = {}
+        """Dicts whose keys are names, by their id."""
+        self._of_family: dict[Family, Callable[[Any], list[Link]]] = {
+            Family.CLASS: self._class,
+            Family.MODULE: self._module,
+            Family.FUNCTION: self._function,
+            Family.FRAME: self._frame,
+            Family.GENERATOR: self._deferred,
+            Family.CODE: self._code,
+            Family.WEAK_REFERENCE: self._weak_reference,
+            Family.LRU_CACHE: self._lru_cache,
+            Family.DICT: self._dict_like,
+            **dict.fromkeys((Family.LIST, Family.TUPLE, Family.DEQUE), self._sequence_like),
+            **dict.fromkeys((Family.SET, Family.FROZENSET), self._sequence_like),
+        }
+
+    def of_group(self, kind: Kind, group: list[Any]) -> list[int]:
+        """Add the edges of objects of one type; how many each has."""
+        each = self._of_family.get(kind.family)
+        if each is None and kind.flags & TypeFlag.HEAP:
+            shapes = self._shapes.get(kind.number)
+            if shapes is None:
+                shapes = self._shapes[kind.number] = Shapes(kind.of, self._rows.string, self.namespaces)
+            return self._instances(shapes, group)
+        if each is None:
+            return self._plain(group)
+        counts: list[int] = []
+        for item in group:
+            links = each(item)
+            counts.append(len(links))
+            self._add(links)
+        return counts
+
+    def _add(self, links: list[Link]) -> None:
+        targets, kinds, names = self._rows.edges.columns
+        met = [link[0] for link in links]
+        targets.extend(map(id, met))
+        kinds.extend([link[1] for link in links])
+        names.extend([link[2] for link in links])
+        self._rows.edges.full()
+        self._walk.discover(list(filterfalse(gc.is_tracked, met)))
+
+    def _instances(self, shapes: Shapes, group: list[Any]) -> list[int]:
+        targets, kinds, names = self._rows.edges.columns
+        counts: list[int] = []
+        met: list[Any] = []
+        for item in group:
+            found = gc.get_referents(item)
+            how = shapes.of(item, found)  # takes the class out
+            counts.append(len(found))
+            targets.extend(map(id, found))
+            kinds.frombytes(how.kinds)
+            names.extend(how.names)
+            met += filterfalse(gc.is_tracked, found)
+        found = []
+        self._rows.edges.full()
+        self._walk.discover(met, once=True)
+        return counts
+
+    def _plain(self, group: list[Any]) -> list[int]:
+        """Objects of C code: nothing is known of how they refer to others."""
+        found = list(map(gc.get_referents, group))
+        counts = list(map(len, found))
+        if any(counts):
+            self._add([(target, Edge.OTHER, NONE) for each in found for target in each])
+        return counts
+
+    def _named(self, text: object) -> int:
+        return self._rows.string(clean(text)) if type(text) is str else NONE
+
+    def _others(self, item: Any) -> Iterator[Any]:
+        """What it refers to but for its class."""
+        found = gc.get_referents(item)
+        of = type(item)
+        for place, each in enumerate(found):
+            if each is of:
+                del found[place]
+                break
+        return iter(found)
+
+    def _class(self, item: Any) -> list[Link]:
+        found = gc.get_referents(item)
+        for each in found:
+            if type(each) is dict:
+                self.namespaces[id(each)] = Edge.CLASS_ATTRIBUTE
+        self._rows.name(id(item), type_name(item))
+        kept = [each for each in found if each is not item and each is not type(item)]
+        return [(each, Edge.DICT if type(each) is dict else Edge.OTHER, NONE) for each in kept]
+
+    def _module(self, item: Any) -> list[Link]:
+        """What C code keeps beside the namespace is not asked for: see ``objects_but_modules``."""
+        namespace = introspection.module_dict_of(item)
+        if type(namespace) is not dict:
+            return []
+        self.namespaces[id(namespace)] = Edge.GLOBAL
+        name, file = namespace.get("__name__"), namespace.get("__file__")
+        if type(name) is str:
+            self._rows.name(id(item), clean(name), place=clean(file) if type(file) is str else "")
+        return [(namespace, Edge.DICT, NONE)]
+
+    def _function(self, item: Any) -> list[Link]:
+        links: list[Link] = [(each, Edge.OTHER, NONE) for each in gc.get_referents(item)]
+        code, closure = introspection.code_of(item), _closure_of(item)
+        if type(closure) is tuple:
+            names = code.co_freevars
+            links += [(cell, Edge.CELL, self._named(name)) for cell, name in zip(closure, names, strict=False)]
+        file = clean(code.co_filename)
+        self._rows.name(id(item), introspection.function_name(item), place=file, line=code.co_firstlineno)
+        return links
+
+    def _code(self, item: Any) -> list[Link]:
+        self._rows.name(id(item), clean(item.co_qualname), place=clean(item.co_filename), line=item.co_firstlineno)
+        return [(part(item), Edge.OTHER, NONE) for part in _CODE_PARTS]
+
+    def _frame(self, item: FrameType) -> list[Link]:
+        found = gc.get_referents(item)
+        return self._locals(found, item, Edge.LOCAL) if item.f_code.co_flags & CO_OPTIMIZED else self._stack(found)
+
+    def _stack(self, found: Iterable[Any]) -> list[Link]:
+        return [(each, Edge.STACK, NONE) for each in found]
+
+    def _locals(self, found: list[Any], frame: FrameType, kind: Edge) -> list[Link]:
+        """Local variables by name; a frame that runs does not say what else it refers to."""
+        named = {id(value): (value, name) for name, value in dict(frame.f_locals).items()}
+        links: list[Link] = []
+        for each in found:
+            _, name = named.pop(id(each), (None, None))
+            if name is None and type(each) is CellType:
+                try:
+                    _, name = named.pop(id(_content_of(each)), (None, None))
+                except ValueError:  # an empty cell
+                    name = None
+                links.append((each, Edge.CELL, self._named(name)))
+            else:
+                links.append((each, kind if name is not None else Edge.STACK, self._named(name)))
+        links += [(value, kind, self._named(name)) for value, name in named.values()]
+        return links
+
+    def _deferred(self, item: Any) -> list[Link]:
+        found = list(self._others(item))
+        code = _code_of_deferred[type(item)](item) if type(item) in _code_of_deferred else None
+        if code is not None:
+            file = clean(code.co_filename)
+            self._rows.name(id(item), clean(code.co_qualname), place=file, line=code.co_firstlineno)
+        frame = _frame_of[type(item)](item) if type(item) in _frame_of else None
+        if type(frame) is not FrameType:
+            return [(each, Edge.OTHER, NONE) for each in found]
+        return self._locals(found, frame, Edge.LOCAL)
+
+    def _weak_reference(self, item: Any) -> list[Link]:
+        links: list[Link] = [(each, Edge.OTHER, NONE) for each in self._others(item)]
+        target = weakref.ref.__call__(item)
+        return links if target is None else [*links, (target, Edge.WEAK, NONE)]
+
+    def _lru_cache(self, item: Any) -> list[Link]:
+        found = list(self._others(item))
+        for each in found:
+            if type(each) is FunctionType:
+                code = introspection.code_of(each)
+                file = clean(code.co_filename)
+                self._rows.name(id(item), introspection.function_name(each), place=file, line=code.co_firstlineno)
+                break
+        namespace = introspection.instance_dict(item)
+        if namespace is not None:
+            self.namespaces[id(namespace)] = Edge.ATTRIBUTE
+        return [(each, Edge.DICT if each is namespace else Edge.OTHER, NONE) for each in found]
+
+    def _dict_like(self, item: Any) -> list[Link]:
+        keys, values = list(dict.keys(item)), list(dict.values(item))
+        links: list[Link] = [(key, Edge.KEY, NONE) for key in keys]
+        links += zip(values, [Edge.VALUE] * len(values), self._key_names(keys), strict=True)
+        return links + self._beside(item, [*keys, *values])
+
+    def _sequence_like(self, item: Any) -> list[Link]:
+        base = introspection.base_of(type(item))
+        entries = list(introspection.entries_of(item, base))
+        kind = Edge.MEMBER if base in (set, frozenset) else Edge.INDEX
+        return [(each, kind, NONE) for each in entries] + self._beside(item, entries)
+
+    def _beside(self, item: Any, entries: list[Any]) -> list[Link]:
+        """What an object of a class derived from a container refers to beside its entries."""
+        left = Counter(map(id, entries))
+        named = {id(value): name for name, value in introspection.slots(item)}
+        rest = list(self._others(item))
+        namespace = introspection.instance_dict(item)
+        if namespace:
+            self.namespaces.setdefault(id(namespace), Edge.ATTRIBUTE)
+            named.update((id(value), name) for name, value in namespace.items())
+        links: list[Link] = []
+        for each in rest:
+            if each is namespace:
+                links.append((each, Edge.DICT, NONE))
+            elif left[id(each)] > 0:
+                left[id(each)] -= 1
+            elif id(each) in named:
+                links.append((each, Edge.ATTRIBUTE, self._named(named[id(each)])))
+            else:
+                links.append((each, Edge.OTHER, NONE))
+        return links
+
+    def _key_names(self, keys: list[Any]) -> list[int]:
+        if not self._keys:
+            return [NONE] * len(keys)
+        return [self._rows.string(key) if is_short_identifier(key) else NONE for key in keys]
+
+    def of_namespaces(self, group: list[dict[Any, Any]]) -> list[int]:
+        """Add the edges of dicts of which the keys are names."""
+        counts: list[int] = []
+        for item in group:
+            kind = self.namespaces[id(item)]
+            keys = [key for key in item if type(key) is not str]
+            links: list[Link] = [(key, Edge.KEY, NONE) for key in keys]
+            links += [(value, kind, self._named(key)) for key, value in item.items()]
+            counts.append(len(links))
+            self._add(links)
+            # The names themselves are objects too; they are interned in most cases.
+            self._walk.discover([key for key in item if type(key) is str])
+        return counts
+
+    def of_dicts(self, group: list[dict[Any, Any]]) -> list[int]:
+        """Add the edges of ordinary dicts: their keys, then their values."""
+        targets, kinds, names = self._rows.edges.columns
+        nothing = array("I", [NONE])
+        met: list[Any] = []
+        lengths = list(map(LENGTHS[Family.DICT], group))
+        for item, length in zip(group, lengths, strict=True):
+            targets.extend(map(id, item))
+            targets.extend(map(id, item.values()))
+            kinds.frombytes(
+                _PATTERNS[length]
+                if length < len(_PATTERNS)
+                else bytes([Edge.KEY]) * length + bytes([Edge.VALUE]) * length
+            )
+            if self._keys:
+                names.extend([NONE] * length)
+                names.extend(self._key_names(list(item)))
+            else:
+                names.extend(nothing * (2 * length))
+            met += filterfalse(gc.is_tracked, item)
+            met += filterfalse(gc.is_tracked, item.values())
+            if len(met) > 50_000:
+                self._rows.edges.full()
+                self._walk.discover(met, once=True)
+                met = []
+        self._rows.edges.full()
+        self._walk.discover(met, once=True)
+        return [2 * length for length in lengths]
+
+
+def is_short_identifier(key: object) -> bool:
+    """Whether the key of a dict may be shown, where keys are asked for."""
+    return type(key) is str and len(key) <= _LONGEST_KEY and key.isidentifier() and not sensitive.is_secret(key)
