@@ -273,3 +273,14 @@ def bound_methods(heap: Planted) -> None:
         method = heap.add("method", 64, name="container", family=Family.METHOD)
         heap.refer(container, method, Edge.INDEX)
         heap.refer(method, quote, Edge.ATTRIBUTE, "__self__")
+
+
+@planted(Truth("shop.leaks.CHAIN", dominator=""))
+def objects_of_a_linked_list(heap: Planted) -> None:
+    """Each element of the list holds one; no element is their holder."""
+    before, kind, name = heap.own, Edge.GLOBAL, "CHAIN"
+    for quote in heap.quotes():
+        link = heap.add("shop.leaks.Link", 0)
+        heap.refer(before, link, kind, name)
+        heap.refer(link, quote, Edge.ATTRIBUTE, "quote")
+        before, kind, name = link, Edge.ATTRIBUTE, "next"

@@ -118,7 +118,7 @@ def test_diff_says_what_is_new(dump, tmp_path, capsys):
     after = planted.write(tmp_path / "after.heap", pid=4711, host="node-2", service="web")
     assert main(["heap", "diff", str(dump), str(after)]) == 0
     text = capsys.readouterr().out
-    assert f"+{COUNT} shop.leaks.Quote objects, +3.9 KB, +5.9 KB retained: shop.leaks.UNIQUE" in text
+    assert f"+{COUNT} objects of shop.leaks.Quote, +3.9 KB, +5.9 KB retained: shop.leaks.UNIQUE" in text
     assert main(["heap", "diff", str(dump), str(after), "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["same_process"] is True
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from memwatch.diagnosis.own_code import is_own
 from memwatch.heapdump.analysis.graph import C_CODE, CLASS_EDGE, HeapGraph
 from memwatch.heapdump.format import Edge, Family
 
+_OUR_FOLDER = f"{Path(__file__).parents[2]}{os.sep}"
 _WORDS = {
     Edge.OTHER: "reference",
     Edge.KEY: "key",
@@ -59,12 +63,12 @@ class Origins:
 
     def own_module(self, module: str) -> bool:
         """Whether the module's file is no library's; a module without a known file is none of the program's."""
-        file = self._files.get(module, "")
+        file = self._files.get(module, "") if module.partition(".")[0] != "memwatch" else ""
         return bool(file) and is_own(file, self._package)
 
     def own(self, node: int) -> bool:
         """Whether the object is an instance of an own class, or an own module, class, function or frame."""
         label = self._graph.labelled(node)
         if label is not None and label.file:
-            return is_own(label.file, self._package)
+            return is_own(label.file, self._package) and not label.file.startswith(_OUR_FOLDER)
         return self._own_types[int(self._graph.types[node])]

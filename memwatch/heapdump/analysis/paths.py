@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -93,16 +94,28 @@ class Paths:
 
     def groups(self, nodes: Int32, most: int = MOST_GROUPS) -> list[PathGroup]:
         """The ways in which these objects are kept, those that retain most first."""
+        nodes = nodes[self._shortest.parents[nodes] != NOT_REACHED]
         by_shape: dict[int, list[int]] = {}
-        for node in nodes[self._shortest.parents[nodes] != NOT_REACHED].tolist():
+        for node in nodes.tolist():
             by_shape.setdefault(self._shapes.of(node), []).append(node)
         self._put_together(by_shape)
-        retained = {
-            shape: int(self._tree.retained[outermost(self._tree, np.array(found, np.int32))].sum())
-            for shape, found in by_shape.items()
-        }
-        chosen = sorted(by_shape, key=lambda shape: (-retained[shape], -len(by_shape[shape]), shape))[:most]
-        return [self._group(shape, by_shape[shape], retained[shape]) for shape in chosen]
+        members = list(by_shape.values())
+        retained = self._retained(members)
+        order = sorted(range(len(members)), key=lambda at: (-retained[at], -len(members[at]), members[at][0]))
+        shapes = list(by_shape)
+        return [self._group(shapes[at], members[at], retained[at]) for at in order[:most]]
+
+    def _retained(self, groups: Sequence[Sequence[int]]) -> list[int]:
+        """What dies with single objects of each group, each byte counted once."""
+        group_of = np.zeros(self._graph.nodes, np.int32)
+        for number, nodes in enumerate(groups):
+            group_of[nodes] = number
+        everything = np.fromiter(chain.from_iterable(groups), np.int32)
+        outer = outermost(self._tree, everything, group_of[everything])
+        found = np.zeros(len(groups), np.int64)
+        np.add.at(found, group_of[outer], self._tree.retained[outer])
+        retained: list[int] = found.tolist()
+        return retained
 
     def _put_together(self, by_shape: dict[int, list[int]]) -> None:
         """A linked list is one group: objects that are held by others of their type belong to these.
@@ -151,7 +164,7 @@ class Paths:
         holder = next(
             (place for place in reversed(places) if place.own), places[-1] if places else self._root_place(way[0])
         )
-        steps = tuple(self.path(example))
+        steps = tuple(self.path(way[first]))
         return PathGroup(
             count=len(nodes),
             size=int(self._graph.sizes[nodes].sum()),
@@ -183,9 +196,17 @@ class Paths:
         return sample[chosen], shared[chosen][-1] if shared[chosen] else max(0, len(ways[chosen]) - 2)
 
     def _places(self, way: Sequence[int], last: int) -> list[_Place]:
-        """Up to the ``last`` object of the way."""
-        found = [self._place(way, at) for at in range(1, last + 1)]
-        return [place for place in found if place is not None]
+        """Up to the ``last`` object of the way, without those inside a linked structure: there each is as good."""
+        found = []
+        seen: set[int] = set()
+        for at in range(1, last + 1):
+            type_ = int(self._graph.types[way[at]])
+            place = self._place(way, at) if type_ not in seen else None
+            if self._graph.type_list[type_].module != "builtins":
+                seen.add(type_)
+            if place is not None:
+                found.append(place)
+        return found
 
     def _root_place(self, node: int) -> _Place:
         root = self._graph.roots[node]

@@ -13,6 +13,8 @@ MOST_TYPES = 1_000
 MOST_NODES = 5_000
 LEAST_SHARE = 2_000
 """Objects are listed that retain at least one part in so many of the heap."""
+LEAST_OF_TYPE = 0.001
+"""A type is worth a look that retains this share of the heap."""
 MOST_PATH_TYPES, MOST_PATH_GROUPS = 20, 10
 _PLUMBING = frozenset({"builtins", "types", "abc", "enum", "functools", "typing", "collections"})
 
@@ -42,9 +44,10 @@ def analysis_of(heap: Heap) -> dict[str, Any]:
 
 def telling_types(heap: Heap, most: int = MOST_PATH_TYPES) -> list[str]:
     """Types whose paths are worth a look: those of the program's own first, then libraries', then built-in ones."""
+    least = int(heap.tree.retained[heap.graph.top]) * LEAST_OF_TYPE
     modules = {each.name: each.module for each in heap.graph.type_list}
     own = {each.name for each in heap.graph.type_list if heap.paths.origins.own_module(each.module)}
-    names = [total.name for total in heap.type_totals]
+    names = [total.name for total in heap.type_totals if total.retained >= least]
     plumbing = [name for name in names if modules[name] in _PLUMBING]
     libraries = [name for name in names if modules[name] not in _PLUMBING and name not in own]
     chosen = [name for name in names if name in own][: most // 2]

@@ -8,7 +8,7 @@ from typing import Any
 
 from memwatch.heapdump import results
 from memwatch.heapdump.report import sections
-from memwatch.heapdump.sizes import size_text
+from memwatch.heapdump.sizes import count_text, size_text
 
 DEPTH, WIDTH = 12, 20
 MOST_LINES = 2_000
@@ -76,7 +76,7 @@ class _Tree:
 
 
 def _paths(name: str, paths: Mapping[str, Any]) -> Iterator[str]:
-    yield f"<h3>{escape(name)}</h3><p>{paths['count']:,} objects, {size_text(paths['size'])}; without them "
+    yield f"<h3>{escape(name)}</h3><p>{count_text(paths['count'], 'object')}, {size_text(paths['size'])}; without them "
     yield f"{size_text(paths['freed'])} are free.</p>"
     for group in paths["groups"][: sections.MOST_GROUPS]:
         yield f"<details><summary>{escape(sections.group_line(group))}</summary><ol>"

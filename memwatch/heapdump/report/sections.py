@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from memwatch.heapdump.sizes import change_text, size_text
+from memwatch.heapdump.sizes import change_text, count_text, size_text
 
 MOST_ROWS = 25
 MOST_GROUPS = 5
@@ -175,7 +175,7 @@ def change_tables(difference: Mapping[str, Any]) -> Iterator[Table]:
 def group_line(group: Mapping[str, Any]) -> str:
     """One line for a way in which objects are kept."""
     origin = "" if group["own"] else " (library)"
-    return f"{group['count']:,} objects, {size_text(group['retained'])} retained: {group['holder']}{origin}"
+    return f"{count_text(group['count'], 'object')}, {size_text(group['retained'])} retained: {group['holder']}{origin}"
 
 
 def step_line(step: Mapping[str, Any]) -> str:

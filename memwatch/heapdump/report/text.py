@@ -7,7 +7,7 @@ from typing import Any
 
 from memwatch.heapdump import results
 from memwatch.heapdump.report import sections
-from memwatch.heapdump.sizes import change_text, size_text
+from memwatch.heapdump.sizes import change_text, count_text, size_text
 
 MOST_NAME = 80
 DEPTH, WIDTH = 4, 6
@@ -39,7 +39,7 @@ def difference(changed: Mapping[str, Any]) -> str:
         f"Objects: {after['objects'] - before['objects']:+,}, {change_text(change)}",
     ]
     for row in changed["paths"]:
-        words = f"{row['count']:+,} {row['type']} objects, {change_text(row['size'])}"
+        words = f"{row['count']:+,} objects of {row['type']}, {change_text(row['size'])}"
         words += f", {change_text(row['retained'])} retained"
         lines += ["", f"{words}: {row['holder']}" + (" (a new way)" if row["is_new"] else "")]
         lines += [f"  {sections.step_line(step)}" for step in row["steps"]]
@@ -70,7 +70,7 @@ def _tree(result: Mapping[str, Any], node: int | None, depth: int) -> Iterator[s
 def _paths(name: str, found: Mapping[str, Any]) -> list[str]:
     lines = _heading(f"What keeps {name}")
     sizes = f"{size_text(found['size'])}; without them {size_text(found['freed'])} are free"
-    lines.append(f"{found['count']:,} objects, {sizes}")
+    lines.append(f"{count_text(found['count'], 'object')}, {sizes}")
     for group in found["groups"][: sections.MOST_GROUPS]:
         lines += ["", sections.group_line(group)]
         lines += [f"  {sections.step_line(step)}" for step in group["steps"]]
