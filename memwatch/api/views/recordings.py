@@ -19,17 +19,19 @@ from rest_framework.exceptions import NotFound, PermissionDenied, ValidationErro
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from memwatch.api.base import ReadView, documented, documented_view
+from memwatch.api.base import documented, documented_view
 from memwatch.api.filters import RecordingFilter
 from memwatch.api.serializers.errors import ErrorSerializer
 from memwatch.api.serializers.recordings import RecordingDetailSerializer, RecordingSerializer, RecordSerializer
+from memwatch.api.views import heaps
 from memwatch.api.views.fleet import NUMBER
+from memwatch.api.views.heaps import HeapViews
 from memwatch.models import Recording, RecordingKind
 from memwatch.queries.diagnosis import recordings as asked
 from memwatch.queries.diagnosis import trims
 from memwatch.queries.diagnosis.recordings import conclude
 from memwatch.queries.row_ids import is_id
-from memwatch.services.recordings import flamegraphs, heap_dumps, requests, storage, triggers
+from memwatch.services.recordings import flamegraphs, heap_analyses, heap_dumps, requests, storage, triggers
 from memwatch.transport.recordings import HEAP_DUMP
 
 FORMS = {
@@ -38,8 +40,13 @@ FORMS = {
     "txt": "text/plain; charset=utf-8",
     "bin": "application/octet-stream",
     "heap": HEAP_DUMP,
+    "heapsnapshot": "application/json",
+    "csv": "text/csv; charset=utf-8",
 }
-_FORMS_OF = {RecordingKind.FLAMEGRAPH: ("html", "txt", "bin"), RecordingKind.HEAP_DUMP: ("heap",)}
+_FORMS_OF = {
+    RecordingKind.FLAMEGRAPH: ("html", "txt", "bin"),
+    RecordingKind.HEAP_DUMP: ("heap", "heapsnapshot", "html", "csv"),
+}
 _LOCATION = OpenApiParameter(
     "Location", OpenApiTypes.URI_REF, OpenApiParameter.HEADER, description="Of the recording", response=[202]
 )
@@ -50,11 +57,13 @@ _REFUSED = OpenApiResponse(
 
 
 @documented_view(list=documented(summary="Recordings, the newest first", responses=RecordingSerializer(many=True)))
-class RecordingView(ReadView):
+class RecordingView(HeapViews):
     """Diagnoses on demand: what refers to a type, where it is allocated, flame graphs, heaps, allocator checks."""
 
     view_permission = "memwatch.view_recording"
-    action_permissions = MappingProxyType(dict.fromkeys(("create", "cancel", "download"), ("memwatch.record_process",)))
+    action_permissions = MappingProxyType(
+        {**dict.fromkeys(("create", "cancel", "download"), ("memwatch.record_process",)), **heaps.PERMISSIONS}
+    )
     without_body = ("cancel",)
     serializer_class = RecordingSerializer
     filterset_class = RecordingFilter
@@ -130,7 +139,8 @@ class RecordingView(ReadView):
                 OpenApiTypes.STR,
                 enum=list(FORMS),
                 description="Of a flame graph: html (the default), txt (collapsed stacks), bin (memray's capture). "
-                "Of a heap dump: heap (for `memwatch heap`; needs the permission dump_heap). Of all others: json",
+                "Of a heap dump (needs the permission dump_heap): heap (for `memwatch heap`), heapsnapshot (for Chrome "
+                "DevTools), html (a report), csv (types). Of all others: json",
             )
         ],
         responses={
@@ -147,7 +157,7 @@ class RecordingView(ReadView):
         form = request.query_params.get("as", own[0])
         if form not in own:
             raise ValidationError({"as": f"{form[:20]} is none of: {', '.join(own)}"})
-        if form == "heap" and not requests.may_dump(request.user):
+        if recording.kind == RecordingKind.HEAP_DUMP and not requests.may_dump(request.user):
             raise PermissionDenied("a heap dump wants the permission memwatch.dump_heap")
         content = _content(recording, form, values=requests.may_see_values(request.user))
         requests.downloaded(recording, form, by=request.user)
@@ -228,6 +238,8 @@ def _content(recording: Recording, form: str, *, values: bool) -> bytes | File: 
             raise storage.OutcomeMissing(f"{recording} is {recording.get_state_display()}")
         if form == "heap":
             return heap_dumps.opened(recording)
+        if recording.kind == RecordingKind.HEAP_DUMP:
+            return heap_analyses.made(recording, form)
         if form == "json":
             result = storage.result_of(recording)
             return json.dumps(result if values else asked.without_values(result), ensure_ascii=False).encode()

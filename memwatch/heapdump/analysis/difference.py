@@ -6,7 +6,6 @@ shape. Of one process, an object is new if there was none of its type at its add
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,12 @@ import numpy as np
 from memwatch.heapdump.analysis.graph import HeapGraph, Int32
 from memwatch.heapdump.analysis.heap import Heap
 from memwatch.heapdump.analysis.result import MOST_PATH_GROUPS
+from memwatch.heapdump.results import changes, same_process
 
 MOST_ROWS = 200
 MOST_PATH_TYPES = 10
-FIELDS = ("count", "size", "retained")
+LEAST_SHARE = 0.01
+"""Of the bytes of the way that grew most: ways that grew less are left out."""
 
 
 def difference(before: Heap, after: Heap) -> dict[str, Any]:
@@ -33,23 +34,6 @@ def difference(before: Heap, after: Heap) -> dict[str, Any]:
         "roots": changes(before.roots(most=100_000), after.roots(most=100_000))[:MOST_ROWS],
         "paths": [row for name in grown for row in _paths(before, after, name, same=same)],
     }
-
-
-def changes(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of both tables by name, with what has changed; those that grew most first, what is equal left out."""
-    old = {row["name"]: row for row in before}
-    new = {row["name"]: row for row in after}
-    found = []
-    for name in {**new, **old}:
-        row = {field: new.get(name, {}).get(field, 0) - old.get(name, {}).get(field, 0) for field in FIELDS}
-        if any(row.values()):
-            found.append({"name": name, **row, "is_new": name not in old, "is_gone": name not in new})
-    return sorted(found, key=lambda row: (-row["retained"], -row["size"], row["name"]))
-
-
-def same_process(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Whether addresses can be compared: one host and process, which the dumps name."""
-    return all(before.get(field) is not None and before.get(field) == after.get(field) for field in ("host", "pid"))
 
 
 def _telling(heap: Heap, names: list[str]) -> list[str]:
@@ -76,7 +60,9 @@ def _paths(before: Heap, after: Heap, name: str, *, same: bool) -> list[dict[str
             row = {"type": name, **group.to_dict(), "count": count, "size": size}
             row["retained"] = group.retained - (earlier.retained if earlier else 0)
             found.append({**row, "is_new": earlier is None and not same})
-    return sorted(found, key=lambda row: (-row["retained"], -row["size"]))[:MOST_PATH_GROUPS]
+    largest = max((row["size"] for row in found), default=0)
+    told = [row for row in found if row["size"] >= LEAST_SHARE * largest]
+    return sorted(told, key=lambda row: (-row["retained"], -row["size"]))[:MOST_PATH_GROUPS]
 
 
 def is_new(before: HeapGraph, after: HeapGraph, name: str, nodes: Int32) -> np.ndarray[Any, np.dtype[np.bool_]]:
