@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from memwatch.models import Recording, RecordingKind
 from memwatch.queries.diagnosis.recordings import without_values
 from memwatch.services import ActionRefused
-from memwatch.services.recordings import flamegraphs, heap_dumps, storage
+from memwatch.services.recordings import flamegraphs, heap_analyses, heap_dumps, storage
 from memwatch.transport.recordings import HEAP_DUMP
 
 _Answer = TypeVar("_Answer", bound=HttpResponseBase)
@@ -22,6 +22,12 @@ SANDBOX = (
 )
 """memray's page draws with scripts of its own, all inside it. Without ``allow-same-origin`` it has no origin: no
 cookie, no storage, no admin; without sources, no network."""
+HEAP_FORMS = {
+    "heap": HEAP_DUMP,
+    "heapsnapshot": "application/json",
+    "html": "text/html; charset=utf-8",
+    "csv": "text/csv; charset=utf-8",
+}
 
 
 def flamegraph(recording: Recording) -> HttpResponse:
@@ -43,11 +49,7 @@ def download(recording: Recording, form: str, *, values: bool) -> HttpResponseBa
     if recording.state != Recording.State.DONE:
         raise ActionRefused(f"{recording} is {recording.get_state_display()}: there is nothing to download")
     if recording.kind == RecordingKind.HEAP_DUMP:
-        if form != "heap":
-            raise ActionRefused(f"{recording} can be downloaded as heap only")
-        dump = FileResponse(heap_dumps.opened(recording), as_attachment=True, filename=f"{stem}.heap")
-        dump["Content-Type"] = HEAP_DUMP
-        return _private(dump)
+        return _heap_dump(recording, form, stem)
     if recording.kind != RecordingKind.FLAMEGRAPH:
         if form != "json":
             raise ActionRefused(f"{recording} can be downloaded as json only")
@@ -64,6 +66,16 @@ def download(recording: Recording, form: str, *, values: bool) -> HttpResponseBa
         answer["Content-Security-Policy"] = SANDBOX
         return answer
     raise ActionRefused(f"{recording} can be downloaded as html, txt or bin")
+
+
+def _heap_dump(recording: Recording, form: str, stem: str) -> FileResponse:
+    if form not in HEAP_FORMS:
+        raise ActionRefused(f"{recording} can be downloaded as {', '.join(HEAP_FORMS)}")
+    content = heap_dumps.opened(recording) if form == "heap" else heap_analyses.made(recording, form)
+    answer = FileResponse(content, as_attachment=True, filename=f"{stem}.{form}")
+    answer["Content-Type"] = HEAP_FORMS[form]
+    answer["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+    return _private(answer)
 
 
 def _attachment(content: bytes, content_type: str, name: str) -> HttpResponse:
