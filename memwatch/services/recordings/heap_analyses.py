@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.core.files.base import File
+from django.utils import timezone
 
 from memwatch.heapdump import results
 from memwatch.models import Recording, RecordingKind
@@ -20,9 +24,20 @@ from memwatch.services.recordings import heap_dumps, storage
 
 TIMEOUT_S = 25.0
 """Below the patience of common web servers: 30 seconds."""
+ANALYSED = "analysis_s"
+"""Among what a recording has measured: seconds; there once the analysis was tried."""
 MAX_ANALYSIS_BYTES = 64 * 1024 * 1024
 _CHILD = Path(__file__).with_name("analyse_heap.py")
+IN_WORKER_S = 240.0
+"""In the worker nobody waits for it."""
+WAITING_FOR = timedelta(days=1)
+"""Dumps that are older are analysed when somebody asks."""
+log = logging.getLogger("memwatch")
 _ELSEWHERE = "download the dump, and run memwatch heap report FILE"
+
+
+class BeingAnalysed(ActionRefused):
+    """Somebody else analyses the dump at this moment."""
 
 
 def analysis(recording: Recording, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
@@ -59,7 +74,7 @@ def made(recording: Recording, form: str, timeout_s: float = TIMEOUT_S) -> File:
         raise ActionRefused('numpy is not installed here: install "memwatch[heapdump]" beside the admin')
     with locking.single_flight(f"analyse {recording.wire_id} {form}", timeout_s + 5) as ours:
         if not ours:
-            raise ActionRefused("the heap dump is being analysed just now: try again in a few seconds")
+            raise BeingAnalysed("the heap dump is being analysed just now: try again in a few seconds")
         with tempfile.TemporaryDirectory(prefix="memwatch-heap-") as folder:
             target = _run(recording, form, Path(folder), timeout_s)
             with target.open("rb") as file:
@@ -68,6 +83,25 @@ def made(recording: Recording, form: str, timeout_s: float = TIMEOUT_S) -> File:
                 except OSError as error:
                     raise ActionRefused(f"the analysis cannot be stored: {error}") from None
     return storage.storage().open(name)
+
+
+def analyse_next(now: datetime | None = None) -> bool:
+    """Analyse the oldest new dump, so that nobody has to wait for it; whether there was one. Each is tried once."""
+    since = (now or timezone.now()) - WAITING_FOR
+    done = Recording.objects.filter(kind=RecordingKind.HEAP_DUMP, state=Recording.State.DONE, finished_at__gte=since)
+    recording = done.exclude(measured__has_key=ANALYSED).order_by("pk").first()
+    if recording is None or importlib.util.find_spec("numpy") is None:
+        return False
+    began = time.monotonic()
+    try:
+        made(recording, "analysis", IN_WORKER_S).close()
+    except BeingAnalysed:
+        return False
+    except (ActionRefused, storage.OutcomeMissing) as error:
+        log.warning("memwatch: %s was not analysed: %s", recording, error)
+    recording.measured = {**recording.measured, ANALYSED: round(time.monotonic() - began, 2)}
+    recording.save(update_fields=["measured"])
+    return True
 
 
 def _known(name: str) -> File | None:  # type: ignore[type-arg]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from memwatch.heapdump import results
 from memwatch.models import Process, Recording
@@ -77,6 +78,9 @@ def test_a_dump_that_is_gone_is_a_sentence(dump: Recording) -> None:
 def test_two_do_not_analyse_at_once(dump: Recording) -> None:
     with locking.single_flight(f"analyse {dump.wire_id} analysis", 60), pytest.raises(ActionRefused, match="just now"):
         heap_analyses.analysis(dump)
+    with locking.single_flight(f"analyse {dump.wire_id} analysis", 60):
+        assert not heap_analyses.analyse_next()
+    assert heap_analyses.analyse_next()  # later it is tried again
 
 
 def test_it_is_ended_after_its_time(dump: Recording) -> None:
@@ -94,3 +98,29 @@ def test_an_analysis_of_another_version_is_made_once_more(dump: Recording) -> No
         with pytest.raises(ActionRefused, match="another version"):
             heap_analyses.analysis(dump)
         assert heap_analyses.analysis(dump) == found
+
+
+def test_the_worker_analyses_each_new_dump_once(process: Process, dump: Recording, tmp_path: Path) -> None:
+    other = store_dump(process, tmp_path, "list_of_a_module")
+    assert [heap_analyses.analyse_next() for _ in range(3)] == [True, True, False]
+    for recording in (dump, other):
+        recording.refresh_from_db()
+        assert recording.measured["analysis_s"] > 0
+        assert storage.storage().exists(storage.rendered_name(recording, "analysis"))
+
+
+def test_a_dump_that_cannot_be_analysed_keeps_no_other_from_it(
+    process: Process, dump: Recording, tmp_path: Path
+) -> None:
+    with storage.storage().open(dump.artifact) as file:
+        content = file.read()
+    dump.delete()
+    cut = store_content(process, content[: len(content) // 2])
+    whole = store_dump(process, tmp_path, "list_of_a_module")
+    assert [heap_analyses.analyse_next() for _ in range(3)] == [True, True, False]
+    assert not storage.storage().exists(storage.rendered_name(cut, "analysis"))
+    assert storage.storage().exists(storage.rendered_name(whole, "analysis"))
+
+
+def test_old_dumps_are_left_until_somebody_asks(dump: Recording) -> None:
+    assert not heap_analyses.analyse_next(timezone.now() + 2 * heap_analyses.WAITING_FOR)
