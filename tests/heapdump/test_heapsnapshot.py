@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from memwatch.heapdump.export.heapsnapshot import EDGE_TYPES, NODE_TYPES, write_
 from memwatch.heapdump.format import Edge, Family
 from tests.heapdump.graphs import Heap, plain_graph
 from tests.heapdump.planted import PLANTED, Planted
-from tests.servers import require
+from tests.servers import node_with_memlab
 
 
 def written(graph):
@@ -95,17 +93,14 @@ def test_a_heap_without_objects_is_a_snapshot():
 
 @pytest.mark.parametrize("name", sorted(PLANTED))
 def test_memlab_reads_it_and_finds_the_same_retained_sizes(name, tmp_path):
-    """``npm install @memlab/core``, and the folder of its ``node_modules`` in ``MEMWATCH_NODE_MODULES``."""
-    folder = os.environ.get("MEMWATCH_NODE_MODULES", "")
-    present = shutil.which("node") if (Path(folder or "/nowhere") / "@memlab" / "core").is_dir() else None
-    node = require("memlab", present, "npm install @memlab/core, name its node_modules in MEMWATCH_NODE_MODULES")
+    program = node_with_memlab()
     planted = Planted()
     PLANTED[name][0](planted)
     graph = planted.graph()
     path = tmp_path / "test.heapsnapshot"
     path.write_text(written(graph))
     script = Path(__file__).with_name("retained_by_memlab.cjs")
-    done = subprocess.run([node, script, path], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([program, script, path], capture_output=True, text=True, check=True, timeout=120)
     found = json.loads(done.stdout.strip().splitlines()[-1])
     tree = dominator_tree(graph)
     reached = [node for node in range(graph.objects) if tree.reached()[node]]

@@ -29,7 +29,7 @@ ANALYSED = "analysis_s"
 MAX_ANALYSIS_BYTES = 64 * 1024 * 1024
 _CHILD = Path(__file__).with_name("analyse_heap.py")
 IN_WORKER_S = 240.0
-"""In the worker nobody waits for it."""
+"""No request waits for it in the worker."""
 WAITING_FOR = timedelta(days=1)
 """Dumps that are older are analysed when somebody asks."""
 log = logging.getLogger("memwatch")
@@ -86,7 +86,7 @@ def made(recording: Recording, form: str, timeout_s: float = TIMEOUT_S) -> File:
 
 
 def analyse_next(now: datetime | None = None) -> bool:
-    """Analyse the oldest new dump, so that nobody has to wait for it; whether there was one. Each is tried once."""
+    """Analyse the oldest new dump before anybody asks; whether there was one. Each is tried once."""
     since = (now or timezone.now()) - WAITING_FOR
     done = Recording.objects.filter(kind=RecordingKind.HEAP_DUMP, state=Recording.State.DONE, finished_at__gte=since)
     recording = done.exclude(measured__has_key=ANALYSED).order_by("pk").first()
