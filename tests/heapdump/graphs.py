@@ -109,7 +109,7 @@ class Heap:
 
 def address(node):
     """Where the object is in memory."""
-    return 4096 + 16 * node
+    return 0x7F12_3456_0000 + 16 * node
 
 
 def plain_graph(

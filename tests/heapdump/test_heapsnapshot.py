@@ -86,6 +86,22 @@ def test_hostile_names_are_texts():
     assert '"\\' in snapshot["strings"]
 
 
+def test_every_number_fits_into_32_bits_and_an_address_keeps_its_id():
+    heap = Heap()
+    namespace = heap.module("shop.leaks", "/srv/shop/leaks.py")
+    for _ in range(50_000):
+        heap.refer(namespace, heap.add("shop.leaks.Huge", 2**40), Edge.ATTRIBUTE, "x")
+    snapshots = []
+    for _ in range(2):
+        snapshots.append(json.loads(written(heap.graph())))
+        heap.refer(namespace, heap.add("shop.leaks.New"), Edge.ATTRIBUTE, "x")
+    before, after = ([row[2] for row in rows(snapshot, "nodes")] for snapshot in snapshots)
+    assert max(map(max, rows(snapshots[0], "nodes"))) < 2**32
+    assert len(set(before)) == len(before)
+    assert len(set(before) - set(after)) < 5  # those that met another one's number
+    assert all(id_ % 2 for id_ in before)
+
+
 def test_a_heap_without_objects_is_a_snapshot():
     snapshot = json.loads(written(plain_graph(2, [(0, 1)], [])))
     assert (snapshot["snapshot"]["node_count"], snapshot["snapshot"]["edge_count"]) == (1, 0)
@@ -104,7 +120,7 @@ def test_memlab_reads_it_and_finds_the_same_retained_sizes(name, tmp_path):
     found = json.loads(done.stdout.strip().splitlines()[-1])
     tree = dominator_tree(graph)
     reached = [node for node in range(graph.objects) if tree.reached()[node]]
+    ids = [row[2] for row in rows(json.loads(path.read_text()), "nodes")][1:]
     assert len(found["nodes"]) == len(reached) + 1
-    for node in reached:
-        of = found["nodes"][str(int(graph.addresses[node]) // 8 * 2 + 1)]
-        assert of[2:] == [graph.sizes[node], tree.retained[node]], node
+    for node, id_ in zip(reached, ids, strict=True):
+        assert found["nodes"][str(id_)][2:] == [graph.sizes[node], tree.retained[node]], node

@@ -33,6 +33,11 @@ _OF_EDGE = {Edge.INDEX: "element", Edge.CELL: "context", Edge.LOCAL: "context", 
 _INTERNAL = frozenset({Edge.OTHER, Edge.DICT, Edge.STACK, CLASS_EDGE})
 ROWS = 20_000
 """Written at once."""
+MOST = 2**32 - 1
+"""DevTools and MemLab keep every number in 32 bits."""
+ID_BITS = 30
+SPREAD = 0x9E37_79B9_7F4A_7C15
+"""Odd: of 64 bits, it spreads neighbours over all upper bits."""
 
 
 class _Texts:
@@ -52,7 +57,7 @@ class _Texts:
 
 
 def write_heapsnapshot(graph: HeapGraph, file: TextIO) -> None:
-    """Write all that a root reaches. Sizes are Python's, ids odd numbers that stay for an address."""
+    """Write all that a root reaches. Sizes are Python's; an address has the same id in each snapshot."""
     reached = reached_from(graph, [graph.top])
     objects = np.flatnonzero(reached[: graph.objects]).astype(np.int32)
     order = np.concatenate([[graph.top], objects]).astype(np.int32)
@@ -102,16 +107,26 @@ def _nodes(graph: HeapGraph, order: Int32, sources: Ints, texts: _Texts) -> Int6
         labels[node] = texts.number(node_label(graph, node))
     labels[graph.top] = texts.number("(all roots)")
     own = labels[order]
-    ids = graph.addresses[order].astype(np.int64)
-    ids = ids // 8 * 2 + 1 if ids[1:].all() else np.arange(len(order), dtype=np.int64) * 2 + 1
-    ids[0] = 1
     rows = np.zeros((len(order), len(NODE_FIELDS)), np.int64)
     rows[:, 0] = np.array(type_words)[types]
     rows[:, 1] = np.where(own >= 0, own, names)
-    rows[:, 2] = ids
-    rows[:, 3] = graph.sizes[order]
+    rows[:, 2] = np.append([1], _ids(graph.addresses[order[1:]]))
+    rows[:, 3] = np.minimum(graph.sizes[order], MOST)
     rows[:, 4] = np.bincount(sources, minlength=graph.nodes)[order]
     return rows
+
+
+def _ids(addresses: Ints) -> Int64:
+    """Odd numbers above 1, each once; with few exceptions those of the same addresses in another snapshot."""
+    spread = addresses.astype(np.uint64) * np.uint64(SPREAD) >> np.uint64(64 - ID_BITS)
+    found: Int64 = spread.astype(np.int64)
+    while True:
+        _values, first = np.unique(found, return_index=True)
+        again = np.ones(len(found), np.bool_)
+        again[first] = False
+        if not again.any():
+            return found * 2 + 3
+        found[again] = (found[again] + 1) % (1 << ID_BITS)
 
 
 def _edges(graph: HeapGraph, references: Int64, sources: Ints, place: Int64, texts: _Texts) -> Int64:
