@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from memwatch.diagnosis import sensitive
 from memwatch.diagnosis.heap import introspection
-from memwatch.diagnosis.heap_dump.kinds import LENGTHS, Kind
+from memwatch.diagnosis.heap_dump.kinds import LENGTHS, Kind, values_bytes
 from memwatch.diagnosis.heap_dump.shapes import Shapes
 from memwatch.heapdump.format import NONE, Edge, Family, TypeFlag
 from memwatch.sampling.type_names import clean, type_name
@@ -52,6 +52,8 @@ class Links:
         self._rows = walk.rows
         self._keys = keys
         self._shapes: dict[int, Shapes] = {}
+        self.beside: list[int] = []
+        """What the instances of the last group take beside their own size."""
         self.namespaces: dict[int, Edge] = {}
         """Dicts whose keys are names, by their id."""
         self._of_family: dict[Family, Callable[[Any], list[Link]]] = {
@@ -70,12 +72,13 @@ class Links:
 
     def of_group(self, kind: Kind, group: list[Any]) -> list[int]:
         """Add the edges of objects of one type; how many each has."""
+        self.beside = []
         each = self._of_family.get(kind.family)
         if each is None and kind.flags & TypeFlag.HEAP:
             shapes = self._shapes.get(kind.number)
             if shapes is None:
                 shapes = self._shapes[kind.number] = Shapes(kind.of, self._rows.string, self.namespaces)
-            return self._instances(shapes, group)
+            return self._instances(shapes, group, kind)
         if each is None:
             return self._plain(group)
         counts: list[int] = []
@@ -94,7 +97,7 @@ class Links:
         self._rows.edges.full()
         self._walk.discover(list(filterfalse(gc.is_tracked, met)))
 
-    def _instances(self, shapes: Shapes, group: list[Any]) -> list[int]:
+    def _instances(self, shapes: Shapes, group: list[Any], kind: Kind) -> list[int]:
         targets, kinds, names = self._rows.edges.columns
         counts: list[int] = []
         met: list[Any] = []
@@ -106,6 +109,8 @@ class Links:
             kinds.frombytes(how.kinds)
             names.extend(how.names)
             met += filterfalse(gc.is_tracked, found)
+            if kind.keeps_values:
+                self.beside.append(0 if Edge.DICT in how.kinds else values_bytes(len(found) - shapes.slots))
         found = []
         self._rows.edges.full()
         self._walk.discover(met, once=True)
