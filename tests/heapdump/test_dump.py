@@ -169,11 +169,11 @@ def test_without_room_it_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 def test_a_full_disk_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "full.heap.part").touch()
     opened = os.open
     monkeypatch.setattr(
         os, "open", lambda path, *rest: opened("/dev/full" if "full.heap" in str(path) else path, *rest)
     )
-    (tmp_path / "full.heap.part").touch()
     with pytest.raises(HeapDumpError, match=os.strerror(errno.ENOSPC)):
         dump_heap(tmp_path / "full.heap")
     assert no_file(tmp_path)
