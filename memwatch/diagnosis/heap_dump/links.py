@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
 from array import array
 from collections import Counter
@@ -41,6 +42,8 @@ _code_of_deferred = {
     CoroutineType: vars(CoroutineType)["cr_code"].__get__,
     AsyncGeneratorType: vars(AsyncGeneratorType)["ag_code"].__get__,
 }
+_INSTANCES_KEEP_VALUES = sys.version_info >= (3, 13)
+"""From Python 3.13 on an instance keeps its values when its ``__dict__`` is made: that then refers to nothing."""
 _PATTERNS = [bytes([Edge.KEY]) * length + bytes([Edge.VALUE]) * length for length in range(65)]
 
 
@@ -282,7 +285,11 @@ class Links:
         nothing = array("I", [NONE])
         met: list[Any] = []
         lengths = list(map(LENGTHS[Family.DICT], group))
+        if _INSTANCES_KEEP_VALUES:
+            lengths = [length if gc.get_referents(item) else 0 for item, length in zip(group, lengths, strict=True)]
         for item, length in zip(group, lengths, strict=True):
+            if not length:
+                continue
             targets.extend(map(id, item))
             targets.extend(map(id, item.values()))
             kinds.frombytes(
