@@ -57,7 +57,7 @@ def _process(pid: int, host: str) -> Process:
 
 
 def _wait(recording: Recording, say: Callable[[str], None]) -> None:
-    """Until it is done. Whoever reads the reports of the deployment, its worker, stores the parts."""
+    """Until it is done. The worker of the deployment reads the reports and stores the parts."""
     said = ""
     while recording.is_pending:
         time.sleep(POLL_S)

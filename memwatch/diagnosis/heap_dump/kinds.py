@@ -76,7 +76,7 @@ class Kind:
         module, name = module_and_qualname(of)
         self.module, self.name = clean(module), clean(name)
         self.keeps_values = bool(flags & _MANAGED_DICT)
-        """Whether instances keep their attributes without a dict, as long as nobody asks for one."""
+        """Whether instances keep their attributes without a dict, as long as none is asked for."""
         self.header = (_COLLECTOR_HEADER if flags & _COLLECTED else 0) + (_DICT_HEADER if flags & _MANAGED else 0)
         self.size_of = _size_of(order)
         self.flags = (
