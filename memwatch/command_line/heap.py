@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from memwatch.command_line.heap_dump import add_dump
 from memwatch.heapdump.format import HeapDumpError
 from memwatch.heapdump.report import html, text
 
@@ -24,6 +25,7 @@ def add_to(commands: Any) -> None:
     """The commands of ``memwatch heap``."""
     heap = commands.add_parser("heap", help="read dumps of whole heaps")
     kinds = heap.add_subparsers(dest="heap_command", required=True, metavar="COMMAND")
+    add_dump(kinds)
     report = kinds.add_parser(
         "report",
         help="say what is in a heap dump",

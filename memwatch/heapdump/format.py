@@ -41,7 +41,8 @@ Edges:
   ``ATTRIBUTE`` (of an instance), ``CLASS_ATTRIBUTE`` or ``GLOBAL`` (of a module) edges with names instead of the
   ``VALUE`` edges, and no ``KEY`` edges but where a key is no text.
 - A list, tuple or deque has an ``INDEX`` edge for each entry, in order; a set has ``MEMBER`` edges.
-- An instance has a ``DICT`` edge to its ``__dict__`` if Python has made that; else ``ATTRIBUTE`` edges with names.
+- An instance has a ``DICT`` edge to its ``__dict__`` if Python has made that; else ``ATTRIBUTE`` edges with names. From
+  Python 3.13 on it always has the latter, and such a ``__dict__`` has no edges.
 - A function's ``CELL`` edges have the names of its free variables. A cell has an ``OTHER`` edge to its content.
 - A frame has ``LOCAL`` edges with names, ``STACK`` edges for what it is working on.
 - A weak reference has a ``WEAK`` edge to what it refers to, which it does not keep alive.

@@ -63,8 +63,13 @@ def test_instances_name_their_attributes(dumped: Dumped) -> None:
 
 
 def test_a_dict_that_python_has_made_lies_between(dumped: Dumped) -> None:
+    lines = [dumped.ids["with_dict.lines"]]
+    if sys.version_info >= (3, 13):
+        assert dumped.to("with_dict", Edge.ATTRIBUTE, "lines") == lines
+        assert dumped.loaded.objects[dumped.ids["of_dict"]].edges == []
+        return
     assert dumped.to("with_dict", Edge.DICT) == [dumped.ids["of_dict"]]
-    assert dumped.to("of_dict", Edge.ATTRIBUTE, "lines") == [dumped.ids["with_dict.lines"]]
+    assert dumped.to("of_dict", Edge.ATTRIBUTE, "lines") == lines
 
 
 def test_containers_say_how_they_hold_their_entries(dumped: Dumped) -> None:
@@ -169,11 +174,11 @@ def test_without_room_it_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 def test_a_full_disk_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "full.heap.part").touch()
     opened = os.open
     monkeypatch.setattr(
         os, "open", lambda path, *rest: opened("/dev/full" if "full.heap" in str(path) else path, *rest)
     )
-    (tmp_path / "full.heap.part").touch()
     with pytest.raises(HeapDumpError, match=os.strerror(errno.ENOSPC)):
         dump_heap(tmp_path / "full.heap")
     assert no_file(tmp_path)

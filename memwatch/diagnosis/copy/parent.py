@@ -103,7 +103,7 @@ def in_child(work: Work, host: Host, meter: Meter, *, needs_mb: float | None = N
 
 
 def _no_part(_part: bytes) -> None:
-    raise NotForked("the copy of the process sent what nobody asked for")
+    raise NotForked("the copy of the process sent what it was not asked for")
 
 
 def streamed(

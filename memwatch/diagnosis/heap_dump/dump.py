@@ -166,7 +166,7 @@ def dump_heap(
                 written = _to_the_end(steps)
             Path(part).replace(target)
         except BaseException:
-            Path(part).unlink()
+            Path(part).unlink(missing_ok=True)
             raise
     except Refused as refused:
         raise HeapDumpError(str(refused)) from None

@@ -51,16 +51,21 @@ LENGTHS: dict[Family, Callable[[Any], int]] = {
 """Called on the object itself: an overriding ``__len__`` is not."""
 
 _flags_of = type.__dict__["__flags__"].__get__
-_HEAP_TYPE, _COLLECTED, _MANAGED_DICT = 1 << 9, 1 << 14, 1 << 4
+_HEAP_TYPE, _COLLECTED, _MANAGED_DICT, _MANAGED = 1 << 9, 1 << 14, 1 << 4, 3 << 3
 _MEASURED = frozenset(sys.stdlib_module_names) | {"numpy"}
 """Packages whose C code is trusted to say the size of an object of theirs."""
 _COLLECTOR_HEADER, _DICT_HEADER = 16, 16
 
 
+def values_bytes(attributes: int) -> int:
+    """What an instance takes for so many attributes that it keeps without a dict: values, and their order."""
+    return 8 * (attributes + 1) + ((attributes + 10) & ~7) if attributes else 0
+
+
 class Kind:
     """What is known of a type."""
 
-    __slots__ = ("exact", "family", "flags", "header", "keeps_dict", "module", "name", "number", "of", "size_of")
+    __slots__ = ("exact", "family", "flags", "header", "keeps_values", "module", "name", "number", "of", "size_of")
 
     def __init__(self, of: type, number: Callable[[str, str, int, int, int], int]) -> None:
         self.of = of
@@ -70,8 +75,9 @@ class Kind:
         flags = _flags_of(of)
         module, name = module_and_qualname(of)
         self.module, self.name = clean(module), clean(name)
-        self.keeps_dict = bool(flags & _MANAGED_DICT)
-        self.header = (_COLLECTOR_HEADER if flags & _COLLECTED else 0) + (_DICT_HEADER if self.keeps_dict else 0)
+        self.keeps_values = bool(flags & _MANAGED_DICT)
+        """Whether instances keep their attributes without a dict, as long as none is asked for."""
+        self.header = (_COLLECTOR_HEADER if flags & _COLLECTED else 0) + (_DICT_HEADER if flags & _MANAGED else 0)
         self.size_of = _size_of(order)
         self.flags = (
             (TypeFlag.HEAP if flags & _HEAP_TYPE else 0)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from inspect import CO_OPTIMIZED
+from collections.abc import Callable
 from itertools import filterfalse
-from types import AsyncGeneratorType, CellType, CodeType, CoroutineType, FrameType, FunctionType, GeneratorType
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from memwatch.diagnosis import sensitive
 from memwatch.diagnosis.heap import introspection
-from memwatch.diagnosis.heap_dump.kinds import LENGTHS, Kind
+from memwatch.diagnosis.heap_dump.code_links import Link, OfCode, others
+from memwatch.diagnosis.heap_dump.kinds import LENGTHS, Kind, values_bytes
 from memwatch.diagnosis.heap_dump.shapes import Shapes
 from memwatch.heapdump.format import NONE, Edge, Family, TypeFlag
 from memwatch.sampling.type_names import clean, type_name
@@ -22,25 +23,9 @@ from memwatch.sampling.type_names import clean, type_name
 if TYPE_CHECKING:
     from memwatch.diagnosis.heap_dump.walk import Walk
 
-Link = tuple[Any, Edge, int]
-"""A target, how it is referred to, and the number of its name."""
 _LONGEST_KEY = 40
-_CODE_PARTS = tuple(
-    vars(CodeType)[name].__get__
-    for name in ("co_consts", "co_names", "co_filename", "co_name", "co_qualname", "co_linetable", "co_exceptiontable")
-)
-_closure_of = FunctionType.__dict__["__closure__"].__get__
-_content_of = CellType.__dict__["cell_contents"].__get__
-_frame_of = {
-    GeneratorType: vars(GeneratorType)["gi_frame"].__get__,
-    CoroutineType: vars(CoroutineType)["cr_frame"].__get__,
-    AsyncGeneratorType: vars(AsyncGeneratorType)["ag_frame"].__get__,
-}
-_code_of_deferred = {
-    GeneratorType: vars(GeneratorType)["gi_code"].__get__,
-    CoroutineType: vars(CoroutineType)["cr_code"].__get__,
-    AsyncGeneratorType: vars(AsyncGeneratorType)["ag_code"].__get__,
-}
+_INSTANCES_KEEP_VALUES = sys.version_info >= (3, 13)
+"""From Python 3.13 on an instance keeps its values when its ``__dict__`` is made: that then refers to nothing."""
 _PATTERNS = [bytes([Edge.KEY]) * length + bytes([Edge.VALUE]) * length for length in range(65)]
 
 
@@ -51,16 +36,19 @@ class Links:
         self._walk = walk
         self._rows = walk.rows
         self._keys = keys
+        self._code = OfCode(walk.rows)
         self._shapes: dict[int, Shapes] = {}
+        self.beside: list[int] = []
+        """What the instances of the last group take beside their own size."""
         self.namespaces: dict[int, Edge] = {}
         """Dicts whose keys are names, by their id."""
         self._of_family: dict[Family, Callable[[Any], list[Link]]] = {
             Family.CLASS: self._class,
             Family.MODULE: self._module,
-            Family.FUNCTION: self._function,
-            Family.FRAME: self._frame,
-            Family.GENERATOR: self._deferred,
-            Family.CODE: self._code,
+            Family.FUNCTION: self._code.function,
+            Family.FRAME: self._code.frame,
+            Family.GENERATOR: self._code.deferred,
+            Family.CODE: self._code.code,
             Family.WEAK_REFERENCE: self._weak_reference,
             Family.LRU_CACHE: self._lru_cache,
             Family.DICT: self._dict_like,
@@ -70,12 +58,13 @@ class Links:
 
     def of_group(self, kind: Kind, group: list[Any]) -> list[int]:
         """Add the edges of objects of one type; how many each has."""
+        self.beside = []
         each = self._of_family.get(kind.family)
         if each is None and kind.flags & TypeFlag.HEAP:
             shapes = self._shapes.get(kind.number)
             if shapes is None:
                 shapes = self._shapes[kind.number] = Shapes(kind.of, self._rows.string, self.namespaces)
-            return self._instances(shapes, group)
+            return self._instances(shapes, group, kind)
         if each is None:
             return self._plain(group)
         counts: list[int] = []
@@ -94,7 +83,7 @@ class Links:
         self._rows.edges.full()
         self._walk.discover(list(filterfalse(gc.is_tracked, met)))
 
-    def _instances(self, shapes: Shapes, group: list[Any]) -> list[int]:
+    def _instances(self, shapes: Shapes, group: list[Any], kind: Kind) -> list[int]:
         targets, kinds, names = self._rows.edges.columns
         counts: list[int] = []
         met: list[Any] = []
@@ -106,6 +95,8 @@ class Links:
             kinds.frombytes(how.kinds)
             names.extend(how.names)
             met += filterfalse(gc.is_tracked, found)
+            if kind.keeps_values:
+                self.beside.append(0 if Edge.DICT in how.kinds else values_bytes(len(found) - shapes.slots))
         found = []
         self._rows.edges.full()
         self._walk.discover(met, once=True)
@@ -118,19 +109,6 @@ class Links:
         if any(counts):
             self._add([(target, Edge.OTHER, NONE) for each in found for target in each])
         return counts
-
-    def _named(self, text: object) -> int:
-        return self._rows.string(clean(text)) if type(text) is str else NONE
-
-    def _others(self, item: Any) -> Iterator[Any]:
-        """What it refers to but for its class."""
-        found = gc.get_referents(item)
-        of = type(item)
-        for place, each in enumerate(found):
-            if each is of:
-                del found[place]
-                break
-        return iter(found)
 
     def _class(self, item: Any) -> list[Link]:
         found = gc.get_referents(item)
@@ -152,62 +130,13 @@ class Links:
             self._rows.name(id(item), clean(name), place=clean(file) if type(file) is str else "")
         return [(namespace, Edge.DICT, NONE)]
 
-    def _function(self, item: Any) -> list[Link]:
-        links: list[Link] = [(each, Edge.OTHER, NONE) for each in gc.get_referents(item)]
-        code, closure = introspection.code_of(item), _closure_of(item)
-        if type(closure) is tuple:
-            names = code.co_freevars
-            links += [(cell, Edge.CELL, self._named(name)) for cell, name in zip(closure, names, strict=False)]
-        file = clean(code.co_filename)
-        self._rows.name(id(item), introspection.function_name(item), place=file, line=code.co_firstlineno)
-        return links
-
-    def _code(self, item: Any) -> list[Link]:
-        self._rows.name(id(item), clean(item.co_qualname), place=clean(item.co_filename), line=item.co_firstlineno)
-        return [(part(item), Edge.OTHER, NONE) for part in _CODE_PARTS]
-
-    def _frame(self, item: FrameType) -> list[Link]:
-        found = gc.get_referents(item)
-        return self._locals(found, item, Edge.LOCAL) if item.f_code.co_flags & CO_OPTIMIZED else self._stack(found)
-
-    def _stack(self, found: Iterable[Any]) -> list[Link]:
-        return [(each, Edge.STACK, NONE) for each in found]
-
-    def _locals(self, found: list[Any], frame: FrameType, kind: Edge) -> list[Link]:
-        """Local variables by name; a frame that runs does not say what else it refers to."""
-        named = {id(value): (value, name) for name, value in dict(frame.f_locals).items()}
-        links: list[Link] = []
-        for each in found:
-            _, name = named.pop(id(each), (None, None))
-            if name is None and type(each) is CellType:
-                try:
-                    _, name = named.pop(id(_content_of(each)), (None, None))
-                except ValueError:  # an empty cell
-                    name = None
-                links.append((each, Edge.CELL, self._named(name)))
-            else:
-                links.append((each, kind if name is not None else Edge.STACK, self._named(name)))
-        links += [(value, kind, self._named(name)) for value, name in named.values()]
-        return links
-
-    def _deferred(self, item: Any) -> list[Link]:
-        found = list(self._others(item))
-        code = _code_of_deferred[type(item)](item) if type(item) in _code_of_deferred else None
-        if code is not None:
-            file = clean(code.co_filename)
-            self._rows.name(id(item), clean(code.co_qualname), place=file, line=code.co_firstlineno)
-        frame = _frame_of[type(item)](item) if type(item) in _frame_of else None
-        if type(frame) is not FrameType:
-            return [(each, Edge.OTHER, NONE) for each in found]
-        return self._locals(found, frame, Edge.LOCAL)
-
     def _weak_reference(self, item: Any) -> list[Link]:
-        links: list[Link] = [(each, Edge.OTHER, NONE) for each in self._others(item)]
+        links: list[Link] = [(each, Edge.OTHER, NONE) for each in others(item)]
         target = weakref.ref.__call__(item)
         return links if target is None else [*links, (target, Edge.WEAK, NONE)]
 
     def _lru_cache(self, item: Any) -> list[Link]:
-        found = list(self._others(item))
+        found = others(item)
         for each in found:
             if type(each) is FunctionType:
                 code = introspection.code_of(each)
@@ -235,7 +164,7 @@ class Links:
         """What an object of a class derived from a container refers to beside its entries."""
         left = Counter(map(id, entries))
         named = {id(value): name for name, value in introspection.slots(item)}
-        rest = list(self._others(item))
+        rest = others(item)
         namespace = introspection.instance_dict(item)
         if namespace:
             self.namespaces.setdefault(id(namespace), Edge.ATTRIBUTE)
@@ -247,7 +176,7 @@ class Links:
             elif left[id(each)] > 0:
                 left[id(each)] -= 1
             elif id(each) in named:
-                links.append((each, Edge.ATTRIBUTE, self._named(named[id(each)])))
+                links.append((each, Edge.ATTRIBUTE, self._code.named(named[id(each)])))
             else:
                 links.append((each, Edge.OTHER, NONE))
         return links
@@ -264,7 +193,7 @@ class Links:
             kind = self.namespaces[id(item)]
             keys = [key for key in item if type(key) is not str]
             links: list[Link] = [(key, Edge.KEY, NONE) for key in keys]
-            links += [(value, kind, self._named(key)) for key, value in item.items()]
+            links += [(value, kind, self._code.named(key)) for key, value in item.items()]
             counts.append(len(links))
             self._add(links)
             # The names themselves are objects too; they are interned in most cases.
@@ -277,7 +206,11 @@ class Links:
         nothing = array("I", [NONE])
         met: list[Any] = []
         lengths = list(map(LENGTHS[Family.DICT], group))
+        if _INSTANCES_KEEP_VALUES:
+            lengths = [length if gc.get_referents(item) else 0 for item, length in zip(group, lengths, strict=True)]
         for item, length in zip(group, lengths, strict=True):
+            if not length:
+                continue
             targets.extend(map(id, item))
             targets.extend(map(id, item.values()))
             kinds.frombytes(

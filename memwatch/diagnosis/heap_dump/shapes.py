@@ -55,6 +55,7 @@ class Shapes:
                     self._slots.append((name, found.__get__))
                 elif name == "__dict__" and type(found) is GetSetDescriptorType and self._dict_of is None:
                     self._dict_of = found.__get__
+        self.slots = len(self._slots)
 
     def of(self, item: Any, found: list[Any]) -> How:
         """How ``item`` refers to what was ``found``, from which its class is taken."""

@@ -135,7 +135,8 @@ class Walk:
         else:
             counts = self._references(group)
             edges = self.links.of_group(kind, group)
-            self._objects(kind, group, tracked=tracked, edges=edges, references=counts)
+            beside = self.links.beside
+            self._objects(kind, group, tracked=tracked, edges=edges, references=counts, beside=beside)
 
     def _references(self, group: list[Any], ours: int = _OURS) -> array[int]:
         counts = map(int.__sub__, map(sys.getrefcount, group), repeat(ours))
@@ -149,6 +150,7 @@ class Walk:
         tracked: bool,
         edges: Iterable[int] | None,
         references: array[int] | None = None,
+        beside: list[int] | None = None,
     ) -> None:
         """The rows of a group."""
         number = len(group)
@@ -156,7 +158,8 @@ class Walk:
         reference_column.extend(self._references(group) if references is None else references)
         addresses.extend(map(id, group))
         types.extend(repeat(kind.number, number))
-        size_column.extend(map(kind.header.__add__, map(kind.size_of, group)))
+        sizes = map(kind.header.__add__, map(kind.size_of, group))
+        size_column.extend(map(int.__add__, sizes, beside) if beside else sizes)
         flag = (Flag.TRACKED if tracked else 0) | (Flag.EXACT if kind.exact else 0)
         flags.extend(repeat(int(flag), number))
         length_of = LENGTHS.get(kind.family)
