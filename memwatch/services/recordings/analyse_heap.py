@@ -6,6 +6,7 @@ environment.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -38,7 +39,10 @@ def make(form: str, dump: str, output: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[3]))  # isolated, an interpreter does not look beside itself
+    package = Path(__file__).parents[2]
+    spec = importlib.util.find_spec("memwatch")
+    if spec is None or spec.origin is None or Path(spec.origin).parent != package:
+        sys.path.insert(0, str(package.parent))  # not installed: isolated, an interpreter does not look around
     from memwatch.services.recordings.render_flamegraph import confine
 
     confine(cpu_s=CPU_S, file_bytes=FILE_BYTES, advice=ADVICE)
