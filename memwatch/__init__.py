@@ -6,6 +6,7 @@ Each is loaded when it is first used, so that ``import memwatch`` costs nothing;
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from memwatch.diagnosis.heap_dump.dump import dump_heap
     from memwatch.profiler import MemoryProfiler, get_memory_profiler
     from memwatch.records import DriftReport, Leak, MemoryMetrics, MemorySnapshot
 
@@ -17,6 +18,7 @@ __all__ = [
     "MemoryProfiler",
     "MemorySnapshot",
     "__version__",
+    "dump_heap",
     "get_memory_profiler",
 ]
 
@@ -28,6 +30,8 @@ if not TYPE_CHECKING:  # a type checker sees the imports above, and refuses any 
         from importlib import import_module  # noqa: PLC0415 - on first use
 
         home = "memwatch.profiler" if name in ("MemoryProfiler", "get_memory_profiler") else "memwatch.records"
+        if name == "dump_heap":
+            home = "memwatch.diagnosis.heap_dump.dump"
         value = globals()[name] = getattr(import_module(home), name)
         return value
 

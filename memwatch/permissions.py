@@ -10,7 +10,9 @@ from django.db import router
 VIEWERS = "memwatch viewers"
 OPERATORS = "memwatch operators"
 
-ACTIONS = ("reset_baseline", "take_snapshot", "act_on_leak", "record_process", "trim_memory", "send_again")
+ACTIONS = (
+    *("reset_baseline", "take_snapshot", "act_on_leak", "record_process", "trim_memory", "dump_heap", "send_again"),
+)
 """Permissions to act, beside Django's own ``view_``, ``add_`` and ``change_``."""
 
 OPERATORS_EDIT = ("expectedgrowth", "trigger")

@@ -20,7 +20,7 @@ from memwatch.schedule import beat_schedule
 from memwatch.services import alerts, commands, locking, notifications, retention
 from memwatch.services.ingest import processes, reader
 from memwatch.services.leaks import judging
-from memwatch.services.recordings import progress, triggers
+from memwatch.services.recordings import heap_analyses, progress, triggers
 from memwatch.services.recycling import checking as recycling
 
 log = logging.getLogger("memwatch")
@@ -34,6 +34,7 @@ _JUDGING_TTL_S = 300.0
 _SENDING_TTL_S = 60.0
 """And the time limit of a channel."""
 _PRUNE_TTL_S = 1800.0
+_ANALYSIS_TTL_S = heap_analyses.IN_WORKER_S + 30
 
 _DELIVERY_S = 30.0
 """A command that was not sent by then is of no use."""
@@ -111,6 +112,12 @@ def check_alerts() -> None:
     """Raise and clear alerts; notifications go into the outbox."""
     _alone("check_alerts", _JUDGING_TTL_S, alerts.check)
     _alone("fire_triggers", _JUDGING_TTL_S, triggers.fire)
+
+
+@shared_task(name="memwatch.analyse_heap_dumps", base=ExpiringTask, ignore_result=True)
+def analyse_heap_dumps() -> None:
+    """Analyse a heap dump that has arrived, in a process of its own; cheap when there is none."""
+    _alone("analyse_heap_dumps", _ANALYSIS_TTL_S, heap_analyses.analyse_next)
 
 
 @shared_task(name="memwatch.recycle_workers", base=ExpiringTask, ignore_result=True)

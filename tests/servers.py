@@ -46,6 +46,14 @@ def require(component: str, program: str | None, remedy: str) -> str:
     pytest.skip(f"{component} is not installed: {remedy}")
 
 
+def node_with_memlab() -> str:
+    """Node, where the folder that ``MEMWATCH_NODE_MODULES`` names has MemLab."""
+    folder = os.environ.get("MEMWATCH_NODE_MODULES")
+    there = folder is not None and Path(folder, "@memlab", "core").is_dir()
+    remedy = "npm install @memlab/core, and name its folder node_modules in MEMWATCH_NODE_MODULES"
+    return require("memlab", shutil.which("node") if there else None, remedy)
+
+
 def free_port() -> int:
     """A port of the loopback that is free, below those that the kernel gives to outgoing connections.
 

@@ -20,6 +20,7 @@ def test_operators_may_act_and_viewers_may_look() -> None:
         "act_on_leak",
         "record_process",
         "trim_memory",
+        "dump_heap",
         "send_again",
     }
     assert not operators & {"delete_snapshot", "change_snapshot", "delete_leak", "delete_process"}

@@ -26,6 +26,7 @@ NAMES = {
         "detect_leaks",
         "check_alerts",
         "recycle_workers",
+        "analyse_heap_dumps",
         "send_notifications",
         "end_stale_processes",
         "prune",

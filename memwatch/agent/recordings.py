@@ -6,10 +6,12 @@ import dataclasses
 import math
 import os
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from memwatch.agent.upload import Upload
 from memwatch.transport.recordings import RecordingPart, is_recording_id, split
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from memwatch.diagnosis.recorder import Outcome, Recorder
     from memwatch.records import MemorySnapshot
 
+_PROGRESS_S = 2.0
+"""Between two words of how far a recording is."""
 _loading_in = 0
 """The process that is importing what recordings need, while it does."""
 _spoilt_in = 0
@@ -32,10 +36,14 @@ class RecordingDesk:
         self._id = ""
         self.parts: deque[RecordingPart] = deque()
         """What is to be sent, in order."""
+        self._upload: Upload | None = None
+        self._progress_at = 0.0
 
     @property
     def next_at(self) -> float:
         """When :meth:`step` wants to be called (monotonic seconds); infinity while nothing is recorded."""
+        if self._upload is not None:
+            return self._upload.next_at
         return math.inf if self._recorder is None else self._recorder.next_at
 
     def discount(self, snapshot: MemorySnapshot) -> MemorySnapshot:
@@ -59,15 +67,16 @@ class RecordingDesk:
             return "refused", "record wants `recording` (16 hexadecimal digits), `kind` and `options` (an object)"
         if self._recorder is not None:
             return "refused", f"busy: already recording {self._id}, cancel it or wait for its end"
-        if self.parts:
-            return "refused", f"busy: the outcome of recording {self.parts[0].recording} is still being sent"
+        if self.parts or self._upload is not None:
+            recording = self._id if self._upload is not None else self.parts[0].recording
+            return "refused", f"busy: the outcome of recording {recording} is still being sent"
         if _spoilt_in == os.getpid():
             return "refused", "this process was forked while its parent was loading a recorder: record another one"
         try:
             self._recorder = self._made(kind, given)
         except Exception as refusal:  # noqa: BLE001 - Refused among them, whose class is not to be imported for this
             return "refused", str(refusal) or type(refusal).__name__
-        self._id = str(wanted)
+        self._id, self._progress_at = str(wanted), time.monotonic() + _PROGRESS_S
         self.parts.append(RecordingPart(recording=self._id, state="running"))
         return "done", "started"
 
@@ -84,25 +93,55 @@ class RecordingDesk:
     def cancel(self, arguments: Mapping[str, Any]) -> tuple[str, str]:
         """``(state, detail)`` of the answer."""
         wanted = arguments.get("recording")
+        if self._upload is not None and wanted == self._id:
+            self._drop_upload("cancelled on command")
+            return "done", "cancelled"
         if self._recorder is None or wanted != self._id:
             return "refused", "that recording does not run here: it is over, or this is another process"
         self._end(self._recorder.cancel("cancelled on command"))
         return "done", "cancelled"
 
     def step(self) -> None:
-        """Go on with what is being recorded."""
+        """Go on with what is being recorded, or with sending what was."""
+        if self._upload is not None:
+            self._send_more(self._upload)
+            return
         outcome = None if self._recorder is None else self._recorder.step()
         if outcome is not None:
             self._end(outcome)
+        elif self._recorder is not None and not self.parts and time.monotonic() >= self._progress_at:
+            self._progress_at = time.monotonic() + _PROGRESS_S
+            if progress := self._recorder.progress:
+                self.parts.append(RecordingPart(recording=self._id, state="running", measured=progress))
+
+    def _send_more(self, upload: Upload) -> None:
+        try:
+            self.parts += upload.take(waiting=len(self.parts))
+        except (OSError, ValueError) as error:
+            self._drop_upload(str(error), "failed")
+            return
+        if upload.done:
+            upload.close()
+            self._upload = None
+
+    def _drop_upload(self, reason: str, state: str = "cancelled") -> None:
+        upload, self._upload = self._upload, None
+        if upload is not None:
+            upload.close()
+            self.parts.clear()
+            self._fail(state, reason, {})
 
     def close(self) -> None:
         """The process ends: so does the recording."""
+        self._drop_upload("the process ended before its outcome was sent: record its successor", "failed")
         if self._recorder is not None:
             self._end(self._recorder.cancel("the process ended during the recording: record its successor"))
 
     def _end(self, outcome: Outcome) -> None:
         self._recorder = None
-        if outcome.state == "done":
+        if outcome.file is not None:
+            self._upload = Upload(self._id, outcome.file, outcome.measured)
+        elif outcome.state == "done":
             try:
                 self.parts += split(
                     self._id, outcome.content, content_type=outcome.content_type, measured=outcome.measured

@@ -4,4 +4,4 @@ memory that the allocator keeps.
 Nothing of it is imported before it is asked for, and only :data:`KINDS` is needed to ask.
 """
 
-KINDS = ("referrers", "allocations", "flamegraph", "heap_summary", "trim")
+KINDS = ("referrers", "allocations", "flamegraph", "heap_summary", "trim", "heap_dump")

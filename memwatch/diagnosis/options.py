@@ -153,11 +153,36 @@ class TrimOptions:
     )
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class HeapDumpOptions:
+    """Options of a heap dump."""
+
+    keys: bool = _declared(
+        Option(
+            kind="flag",
+            default=False,
+            help="Also name keys of dicts that are short identifiers. They may be personal data. No other contents "
+            "are ever in a dump.",
+        )
+    )
+    max_mb: float = _declared(
+        Option(kind="number", default=64, most=128, help="The dump ends when its file has this many megabytes.")
+    )
+    any_driver: bool = _declared(
+        Option(
+            kind="flag",
+            default=False,
+            help="Also where CUDA or gRPC is loaded, which may make a copy of the process crash.",
+        )
+    )
+
+
 _CLASSES: Mapping[str, type] = {
     "referrers": ReferrersOptions,
     "allocations": AllocationsOptions,
     "flamegraph": FlamegraphOptions,
     "trim": TrimOptions,
+    "heap_dump": HeapDumpOptions,
 }
 
 
@@ -205,3 +230,8 @@ def flamegraph(given: Mapping[str, Any]) -> FlamegraphOptions:
 def trim(given: Mapping[str, Any]) -> TrimOptions:
     """As :func:`read`."""
     return TrimOptions(**read("trim", given))
+
+
+def heap_dump(given: Mapping[str, Any]) -> HeapDumpOptions:
+    """As :func:`read`."""
+    return HeapDumpOptions(**read("heap_dump", given))

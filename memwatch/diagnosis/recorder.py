@@ -6,7 +6,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Generator, Mapping
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol, cast
 
 from memwatch.diagnosis import KINDS, options, sensitive
 from memwatch.diagnosis.context import Host, Refused
@@ -14,7 +14,7 @@ from memwatch.diagnosis.copy import memory_headroom
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.sampling.atomic import possible
 
-JSON, MEMRAY = "application/json", "application/x-memray"
+JSON, MEMRAY, HEAP_DUMP = "application/json", "application/x-memray", "application/x-memwatch-heap"
 
 
 class _Result(Protocol):
@@ -26,7 +26,7 @@ class _Recording(Protocol):
     def needs_mb(self) -> float:
         """Memory that it may take; 0 for one that is right near a limit too."""
 
-    def run(self, meter: Meter) -> Generator[float, None, _Result | bytes]:
+    def run(self, meter: Meter) -> Generator[float, None, _Result | bytes | BinaryIO]:
         """Yields seconds to wait; returns the outcome. Closed before its end it leaves nothing behind."""
 
 
@@ -40,6 +40,8 @@ class Outcome:
     content: bytes = b""
     content_type: str = ""
     error: str = ""
+    file: BinaryIO | None = None
+    """The content where it is too large for memory; who takes the outcome closes it."""
 
 
 def _made(kind: str, given: Mapping[str, Any], host: Host) -> _Recording:
@@ -67,6 +69,10 @@ def _made(kind: str, given: Mapping[str, Any], host: Host) -> _Recording:
         from memwatch.diagnosis.trim.recording import TrimRecording  # noqa: PLC0415
 
         return TrimRecording(options.trim(given), host)
+    if kind == "heap_dump":
+        from memwatch.diagnosis.heap_dump.recording import HeapDumpRecording  # noqa: PLC0415
+
+        return HeapDumpRecording(options.heap_dump(given), host)
     raise Refused(f"there is no recording of kind {kind[:40]!r}: one of {', '.join(KINDS)}")
 
 
@@ -83,6 +89,7 @@ class Recorder:
             if refusal:
                 raise Refused(refusal)
         self._meter = Meter(host.requests_handled)
+        self._recording = recording
         self._run = recording.run(self._meter)
         self.next_at = time.monotonic()
         """When :meth:`step` wants to be called next (monotonic seconds)."""
@@ -91,6 +98,12 @@ class Recorder:
     def copy_mb(self) -> float | None:
         """What only a copy of the process owns; ``None`` while there is none."""
         return self._meter.copy_mb
+
+    @property
+    def progress(self) -> Mapping[str, float]:
+        """How far it is, for a kind that says so."""
+        found: Mapping[str, float] = getattr(self._recording, "progress", {})
+        return found
 
     def step(self) -> Outcome | None:
         """Go on for some milliseconds; the outcome when it is over. Raises nothing."""
@@ -107,7 +120,10 @@ class Recorder:
         self.next_at = time.monotonic() + wait_s
         return None
 
-    def _done(self, result: _Result | bytes) -> Outcome:
+    def _done(self, result: _Result | bytes | BinaryIO) -> Outcome:
+        if hasattr(result, "seek"):
+            figures = {**self._meter.figures(), **self.progress}
+            return Outcome("done", figures, content_type=HEAP_DUMP, file=cast("BinaryIO", result))
         if isinstance(result, bytes):
             return Outcome("done", self._meter.figures(), result, MEMRAY)
         content = json.dumps(result.to_dict(), ensure_ascii=False, separators=(",", ":"))

@@ -23,6 +23,7 @@ class RecordingKind(models.TextChoices):
     FLAMEGRAPH = "flamegraph", _("flame graph")
     HEAP_SUMMARY = "heap_summary", _("heap summary")
     TRIM = "trim", _("allocator check")
+    HEAP_DUMP = "heap_dump", _("heap dump")
 
 
 class FlameGraphMode(models.TextChoices):
@@ -198,6 +199,8 @@ class Recording(models.Model):
             ("record_process", _("Can record processes and download recordings")),
             ("record_values", _("Can have values of objects recorded, and see them")),
             ("trim_memory", _("Can make processes return free memory")),
+            ("dump_heap", _("Can have heap dumps of processes made, and download them")),
+            ("dump_keys", _("Can have keys of dicts named in heap dumps")),
         )
         constraints = (
             models.UniqueConstraint(

@@ -6,21 +6,27 @@ from typing import Any
 
 from django import template
 
-from memwatch.models import Leak, Process
+from memwatch.models import Leak, Process, RecordingKind
 
 register = template.Library()
 
 
 @register.simple_tag
 def record_offers(
-    leak: Leak | str | None = None, process: Process | str | None = None, kind: str = "", may_trim: bool = True
+    leak: Leak | str | None = None,
+    process: Process | str | None = None,
+    kind: str = "",
+    may_trim: bool = True,
+    may_dump: bool = True,
 ) -> list[Any]:
     """What can be recorded; nothing for a process that is over, or has no agent."""
     # Django loads the tags of every installed application, also in a site that has no admin.
     from memwatch.admin.recordings.forms import offered  # noqa: PLC0415
 
+    allowed = {RecordingKind.TRIM: may_trim, RecordingKind.HEAP_DUMP: may_dump}
+    forbidden = {str(kind) for kind, may in allowed.items() if not may}
     if isinstance(leak, Leak):
-        return offered(leak=leak, kind=kind, may_trim=may_trim) if leak.state != Leak.State.RESOLVED else []
+        return offered(leak=leak, kind=kind, forbidden=forbidden) if leak.state != Leak.State.RESOLVED else []
     if isinstance(process, Process) and process.is_alive and not process.outside:
-        return offered(leak=None, kind=kind, may_trim=may_trim)
+        return offered(leak=None, kind=kind, forbidden=forbidden)
     return []

@@ -8,10 +8,11 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
+import os
 import re
 import zlib
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, BinaryIO
 
 from memwatch.transport import schema
 from memwatch.transport.schema import WireError
@@ -25,7 +26,10 @@ MAX_JSON_BYTES = 4 * 1024 * 1024
 """Most bytes of unpacked JSON: Python's objects take up to fifty times as much as their text."""
 
 STATES = ("running", "done", "failed", "cancelled")
-JSON, MEMRAY = "application/json", "application/x-memray"
+JSON, MEMRAY, HEAP_DUMP = "application/json", "application/x-memray", "application/x-memwatch-heap"
+MAX_DUMP_BYTES = 128 * 1024 * 1024
+"""Of a heap dump, which is packed in itself."""
+MAX_DUMP_PARTS = -(-MAX_DUMP_BYTES // MAX_PART_BYTES)
 
 _MAX_CONTENT = (MAX_PART_BYTES + 2) // 3 * 4
 _MAX_MEASURED = 50
@@ -47,7 +51,7 @@ class RecordingPart:
     content: str = ""
     """Base64 of this part of the compressed artifact; empty unless ``done``."""
     content_type: str = ""
-    """``application/json`` or ``application/x-memray``."""
+    """``application/json``, ``application/x-memray`` or ``application/x-memwatch-heap``."""
     error: str = ""
     """What went wrong and what to do, for ``failed`` and ``cancelled``."""
     measured: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -80,8 +84,10 @@ def decode_part(value: Any) -> RecordingPart:
     state = schema.text("state", found["state"])
     if state not in STATES:
         raise WireError("malformed", f"recording: the state is {state!r}, one of {', '.join(STATES)} is wanted")
-    parts = schema.whole("parts", found.get("parts", 1), high=MAX_PARTS)
-    part = schema.whole("part", found.get("part", 0), high=MAX_PARTS)
+    content_type = schema.text("content_type", found.get("content_type"), limit=100, default="")
+    most = MAX_DUMP_PARTS if content_type == HEAP_DUMP else MAX_PARTS
+    parts = schema.whole("parts", found.get("parts", 1), high=most)
+    part = schema.whole("part", found.get("part", 0), high=most)
     if part >= parts:
         raise WireError("malformed", f"recording: part {part} of {parts}, they are counted from 0")
     return RecordingPart(
@@ -90,7 +96,7 @@ def decode_part(value: Any) -> RecordingPart:
         part=part,
         parts=parts,
         content=_content(found.get("content", "")),
-        content_type=schema.text("content_type", found.get("content_type"), limit=100, default=""),
+        content_type=content_type,
         error=schema.text("error", found.get("error"), default=""),
         measured=_measured(found.get("measured") or {}),
     )
@@ -137,6 +143,28 @@ def split(
         )
         for part in range(parts)
     )
+
+
+def split_dump(recording: str, file: BinaryIO, *, measured: Mapping[str, float]) -> Iterator[RecordingPart]:
+    """The parts of a heap dump, read from its file as they are wanted, and sent as they are: the file is packed.
+
+    Raises :class:`ValueError` for one that is empty or larger than may be sent.
+    """
+    size = file.seek(0, os.SEEK_END)
+    if not 0 < size <= MAX_DUMP_BYTES:
+        raise ValueError(f"the heap dump has {size:,} bytes: from 1 to {MAX_DUMP_BYTES:,} can be sent")
+    parts = -(-size // MAX_PART_BYTES)
+    for part in range(parts):
+        file.seek(part * MAX_PART_BYTES)
+        yield RecordingPart(
+            recording=recording,
+            state="done",
+            part=part,
+            parts=parts,
+            content=base64.b64encode(file.read(MAX_PART_BYTES)).decode(),
+            content_type=HEAP_DUMP,
+            measured={**measured, "bytes": float(size)} if part == parts - 1 else {},
+        )
 
 
 def join(parts: Collection[RecordingPart]) -> bytes | None:

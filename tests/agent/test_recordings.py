@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import math
 import secrets
+import tempfile
 import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,10 +16,14 @@ from typing import Any
 import psutil
 import pytest
 
-from memwatch.agent import own, recordings
+from memwatch.agent import own, recordings, upload
 from memwatch.agent.recordings import RecordingDesk
 from memwatch.diagnosis.context import Host
+from memwatch.diagnosis.copy.parent import impossible
+from memwatch.diagnosis.recorder import Outcome
+from memwatch.heapdump import reader
 from memwatch.records import MemorySnapshot
+from memwatch.transport import recordings as transport
 from memwatch.transport.recordings import join
 from memwatch.transport.wire import Answer, Command, RecordingPart
 from tests.agent.conftest import Watched
@@ -262,3 +270,54 @@ def test_a_process_may_end_during_the_call_of_an_allocator_check(run_script: Cal
         timeout_s=55,
     )
     assert printed.strip() == "True"
+
+
+@pytest.mark.skipif(impossible() is not None, reason="no copy of a process can be had here")
+def test_a_heap_dump_is_sent_from_a_file_in_parts(make_watched: MakeWatched) -> None:
+    watched = make_watched(snapshot_interval=60.0).listens()
+    recording = start(watched, "heap_dump")
+    parts = outcome(watched, recording)
+    assert {part.content_type for part in parts} == {"application/x-memwatch-heap"}
+    assert [part.part for part in parts] == list(range(parts[0].parts))
+    file = io.BytesIO(b"".join(base64.b64decode(part.content) for part in parts))
+    *_, end = reader.read(file)
+    assert isinstance(end, reader.End)
+    assert end.counts["objects"] == parts[-1].measured["objects"] > 10_000
+    assert parts[-1].measured["bytes"] == len(file.getvalue())
+    assert parts[-1].measured["forks"] >= 1
+
+
+@pytest.mark.skipif(impossible() is not None, reason="no copy of a process can be had here")
+def test_a_heap_dump_is_cancelled_while_it_is_written_and_while_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, first, second = RecordingDesk(Host), "1" * 16, "2" * 16
+    assert desk.record({"recording": first, "kind": "heap_dump"})[0] == "done"
+    desk.step()
+    assert desk.cancel({"recording": first}) == ("done", "cancelled")
+    assert [part.state for part in desk.parts] == ["running", "cancelled"]
+    assert not psutil.Process().children()
+    desk.parts.clear()
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the desk closes it
+    file.write(bytes(5_000_000))
+    monkeypatch.setattr(desk, "_id", second)
+    desk._end(Outcome("done", {}, content_type="application/x-memwatch-heap", file=file))
+    desk.step()
+    assert len(desk.parts) == upload.AT_ONCE
+    desk.step()
+    assert len(desk.parts) == upload.AT_ONCE, "no more while these wait"
+    assert desk.record({"recording": first, "kind": "trim"})[0] == "refused"
+    assert desk.cancel({"recording": second}) == ("done", "cancelled")
+    assert [part.state for part in desk.parts] == ["cancelled"]
+    assert file.closed
+    assert desk.next_at == math.inf
+
+
+def test_a_heap_dump_that_is_too_large_to_send_fails_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "MAX_DUMP_BYTES", 1_000)
+    desk = RecordingDesk(Host)
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the desk closes it
+    file.write(bytes(5_000))
+    desk._end(Outcome("done", {}, content_type="application/x-memwatch-heap", file=file))
+    desk.step()
+    assert [part.state for part in desk.parts] == ["failed"]
+    assert "5,000 bytes" in desk.parts[0].error
+    assert file.closed

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission, User
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from memwatch.models import Process, Recording
 from memwatch.permissions import OPERATORS
-from memwatch.services.recordings import progress
-from memwatch.transport.recordings import MEMRAY
+from memwatch.services.recordings import progress, results
+from memwatch.transport.recordings import MEMRAY, split_dump
 from tests.api.conftest import Fleet
+from tests.heapdump.test_format import small_dump
 from tests.services.recorded import arrive, bring, capture, store_recording
 from tests.services.stored import QUOTE, end_process
 
@@ -238,3 +242,26 @@ def test_the_difference_of_two_recordings(viewer: APIClient, fleet: Fleet) -> No
         assert answer.status_code == 400, answer.json()
     for nonsense in ("", "?other=", "?other=x", "?other=99999999999999999999"):
         assert viewer.get(f"{URL}{later.pk}/difference/{nonsense}").status_code == 400
+
+
+def test_a_heap_dump_is_downloaded_by_those_who_may(
+    operator: APIClient, fleet: Fleet, settings: Any, tmp_path: Path
+) -> None:
+    settings.MEMWATCH = {**settings.MEMWATCH, "RECORDINGS_FOLDER": str(tmp_path / "recordings")}
+    answer = post(operator, process=fleet.web.pk, kind="heap_dump", options={"max_mb": 32})
+    assert answer.status_code == 202
+    assert answer.json()["options"] == {"max_mb": 32}
+    recording, content = Recording.objects.get(), small_dump()
+    parts = split_dump(recording.wire_id, io.BytesIO(content), measured={"objects": 4.0})
+    results.take([(fleet.web, part) for part in parts], timezone.now())
+    progress.keep_up()
+    told = operator.get(answer["Location"]).json()
+    assert (told["state"], told["result"]) == ("done", None)
+    address = f"{answer['Location']}download/"
+    taken = operator.get(address)
+    assert b"".join(taken.streaming_content) == content
+    assert taken["Content-Disposition"].endswith('.heap"')
+    assert operator.get(f"{address}?as=json").status_code == 400
+    Group.objects.get(name=OPERATORS).permissions.remove(Permission.objects.get(codename="dump_heap"))
+    assert operator.get(address).status_code == 403
+    assert post(operator, process=fleet.web.pk, kind="heap_dump").status_code == 403

@@ -70,6 +70,7 @@ WORK: dict[str, tuple[str, Promise]] = {
     "detect_leaks": ("detect_leaks", gettext_lazy("opens, updates and resolves leaks")),
     "check_alerts": ("check_alerts", gettext_lazy("raises and clears alerts")),
     "fire_triggers": ("check_alerts", gettext_lazy("starts the recordings of triggers")),
+    "analyse_heap_dumps": ("analyse_heap_dumps", gettext_lazy("analyses heap dumps that have arrived")),
     "recycle_workers": ("recycle_workers", gettext_lazy("recycles workers as the policies say")),
     "send_notifications": ("send_notifications", gettext_lazy("sends alert notifications")),
     "end_stale_processes": ("end_stale_processes", gettext_lazy("ends processes that vanished")),

@@ -9,6 +9,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.safestring import SafeString
@@ -21,13 +22,13 @@ from memwatch.admin import columns, formats
 from memwatch.admin.actions import Act, one_by_one
 from memwatch.admin.base import PageAdmin
 from memwatch.admin.formats import name_of
-from memwatch.admin.recordings import begin, difference, downloads, pages
+from memwatch.admin.recordings import begin, difference, downloads, heap, pages
 from memwatch.models import Recording, RecordingKind
 from memwatch.queries.diagnosis import recordings as asked
 from memwatch.queries.diagnosis.known_causes import all_causes
 from memwatch.queries.row_ids import is_id
 from memwatch.services import ActionRefused
-from memwatch.services.recordings import requests
+from memwatch.services.recordings import heap_analyses, requests
 from memwatch.services.recordings import storage as outcomes
 
 CANCEL = Act(
@@ -75,6 +76,7 @@ class RecordingAdmin(PageAdmin):
             ("known-causes/", self.for_viewers(self.known_causes_view), "known_causes"),
             ("<int:pk>/flamegraph/", self.admin_site.admin_view(self.flamegraph_view), "recording_flamegraph"),
             ("<int:pk>/download/<slug:form>/", self.admin_site.admin_view(self.download_view), "recording_download"),
+            ("<int:pk>/heap/", self.for_viewers(self.heap_view), "recording_heap"),
             ("<int:pk>/difference/", self.for_viewers(self.difference_view), "recording_difference"),
         ]
         return [*(path(route, view, name=f"memwatch_{name}") for route, view, name in views), *super().get_urls()]
@@ -130,10 +132,10 @@ class RecordingAdmin(PageAdmin):
                 for member in group
             ],
             "costs": pages.costs(recording),
-            "files": pages.files(recording) if self.has_record_permission(request) else [],
+            "files": pages.files(recording) if self._may_download(request, recording) else [],
             "flamegraph_url": reverse("admin:memwatch_recording_flamegraph", args=(recording.pk,)),
-            "others": self._others(recording),
-            **pages.context(recording, shown),
+            "others": self._others(recording) if self._may_open(request, recording) else [],
+            **pages.context(recording, shown, may_open=self._may_open(request, recording)),
         }
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
@@ -153,11 +155,13 @@ class RecordingAdmin(PageAdmin):
         recording = self._allowed(request, pk)
         return self.gone(request, str(pk)) if recording is None else downloads.flamegraph(recording)
 
-    def download_view(self, request: HttpRequest, pk: int, form: str) -> HttpResponse:
+    def download_view(self, request: HttpRequest, pk: int, form: str) -> HttpResponseBase:
         """The outcome as a file."""
         recording = self._allowed(request, pk)
         if recording is None:
             return self.gone(request, str(pk))
+        if recording.kind == RecordingKind.HEAP_DUMP and not requests.may_dump(request.user):
+            raise PermissionDenied
         try:
             answer = downloads.download(recording, form, values=requests.may_see_values(request.user))
         except (ActionRefused, outcomes.OutcomeMissing) as error:
@@ -186,6 +190,38 @@ class RecordingAdmin(PageAdmin):
         }
         return self.rendered(request, "admin/memwatch/recording/difference.html", context)
 
+    def heap_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What a heap dump contains, or what is new in it since another one."""
+        if not requests.may_dump(request.user):
+            raise PermissionDenied
+        recording = self.page_object(request, str(pk))
+        if recording is None:
+            return self.gone(request, str(pk))
+        given = request.GET
+        earlier = self.page_object(request, given["against"]) if "against" in given else None
+        node = int(given["node"]) if is_id(given.get("node", "")) else None
+        try:
+            found = heap_analyses.analysis(recording)
+            if earlier is not None:
+                shown = {"compared": True, **heap.difference(heap_analyses.analysis(earlier), found)}
+                shown["facts"] = [
+                    formats.link_to(row, f"{row}, {formats.exact(row.requested_at)}") for row in (earlier, recording)
+                ]
+            else:
+                shown = heap.context(found, node, given.get("type", "")[:300], given.get("q", "")[:300])
+        except (ActionRefused, outcomes.OutcomeMissing) as error:
+            messages.error(request, str(error))
+            return HttpResponseRedirect(formats.page_url("recording", pk))
+        title = _("Difference of two heap dumps") if earlier is not None else _("What the heap contains")
+        page = {"title": title, "original": recording, "object_id": str(pk), **shown}
+        return self.rendered(request, "admin/memwatch/recording/heap.html", page)
+
+    def _may_download(self, request: HttpRequest, recording: Recording) -> bool:
+        return self.has_record_permission(request) and self._may_open(request, recording)
+
+    def _may_open(self, request: HttpRequest, recording: Recording) -> bool:
+        return recording.kind != RecordingKind.HEAP_DUMP or requests.may_dump(request.user)
+
     def _allowed(self, request: HttpRequest, pk: int) -> Recording | None:
         """Outcomes may hold values and file names: they are for those who may record. ``None``: it is not there."""
         if not self.has_record_permission(request):
@@ -205,13 +241,31 @@ class RecordingAdmin(PageAdmin):
         if recording.kind in (RecordingKind.ALLOCATIONS, RecordingKind.FLAMEGRAPH):
             length = formats.duration(float(seconds) if isinstance(seconds, int | float) else 30.0)
             return _("The process records for %s. The result arrives a few seconds later.") % length
+        if recording.kind == RecordingKind.HEAP_DUMP:
+            return _dump_progress(recording)
         return _("The result arrives within seconds.")
 
     def _others(self, recording: Recording) -> list[dict[str, Any]]:
-        if recording.state != Recording.State.DONE or recording.kind == RecordingKind.FLAMEGRAPH:
+        if recording.state != Recording.State.DONE or recording.kind in _NOT_COMPARED:
             return []
-        here = reverse("admin:memwatch_recording_difference", args=(recording.pk,))
+        view, name = ("heap", "against") if recording.kind == RecordingKind.HEAP_DUMP else ("difference", "other")
+        here = reverse(f"admin:memwatch_recording_{view}", args=(recording.pk,))
         return [
-            {"url": f"{here}?other={other.pk}", "name": str(other), "at": formats.when(other.requested_at)}
+            {"url": f"{here}?{name}={other.pk}", "name": str(other), "at": formats.when(other.requested_at)}
             for other in asked.comparable_with(recording)
         ]
+
+
+_NOT_COMPARED = (RecordingKind.FLAMEGRAPH,)
+
+
+def _dump_progress(recording: Recording) -> str:
+    """How far it is: written by the process, then sent in parts."""
+    received, parts = asked.parts_received(recording)
+    if parts:
+        words = {"received": formats.count(received), "parts": formats.count(parts)}
+        return _("The dump is being sent: %(received)s of %(parts)s parts have arrived.") % words
+    objects = recording.measured.get("objects") if isinstance(recording.measured, Mapping) else None
+    if isinstance(objects, int | float):
+        return _("A copy of the process writes the dump: %s objects so far.") % formats.count(int(objects))
+    return _("A copy of the process writes the dump. This takes some seconds for a million objects.")

@@ -35,13 +35,14 @@ def page(admin: GuardedAdmin, request: HttpRequest) -> HttpResponse:
     offer = OFFERS.get(given.get("kind") or (CAUSE if leak is not None else ""))
     if offer is None or subject is None:
         return _nothing_to_record(request, given, subject)
-    if offer.kind == RecordingKind.TRIM and not requests.may_trim(request.user):
+    if offer.kind in requests.forbidden_kinds(request.user):
         raise PermissionDenied
     back = subject.get_absolute_url()
     confirmed = request.method == "POST" and "confirmed" in request.POST
     form = RecordForm(
         request.POST if confirmed else None,
         kind=offer.kind, leak=leak, process=process, values=requests.may_see_values(request.user),
+        keys=requests.may_name_keys(request.user),
     )  # fmt: skip
     if confirmed and form.is_valid():
         try:

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import json
+from typing import TypeVar
 
-from django.http import HttpResponse
+from django.http import FileResponse, HttpResponse
+from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 
 from memwatch.models import Recording, RecordingKind
 from memwatch.queries.diagnosis.recordings import without_values
 from memwatch.services import ActionRefused
-from memwatch.services.recordings import flamegraphs, storage
+from memwatch.services.recordings import flamegraphs, heap_analyses, heap_dumps, storage
+from memwatch.transport.recordings import HEAP_DUMP
 
+_Answer = TypeVar("_Answer", bound=HttpResponseBase)
 SANDBOX = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "img-src data:; font-src data:; connect-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
 """memray's page draws with scripts of its own, all inside it. Without ``allow-same-origin`` it has no origin: no
 cookie, no storage, no admin; without sources, no network."""
+HEAP_FORMS = {
+    "heap": HEAP_DUMP,
+    "heapsnapshot": "application/json",
+    "html": "text/html; charset=utf-8",
+    "csv": "text/csv; charset=utf-8",
+}
 
 
 def flamegraph(recording: Recording) -> HttpResponse:
@@ -33,11 +43,13 @@ def flamegraph(recording: Recording) -> HttpResponse:
     return _private(answer)
 
 
-def download(recording: Recording, form: str, *, values: bool) -> HttpResponse:
+def download(recording: Recording, form: str, *, values: bool) -> HttpResponseBase:
     """The outcome as an attachment. Raises :class:`ActionRefused` and :class:`recording_files.OutcomeMissing`."""
     stem = f"memwatch-{recording.kind}-{recording.pk}"
     if recording.state != Recording.State.DONE:
         raise ActionRefused(f"{recording} is {recording.get_state_display()}: there is nothing to download")
+    if recording.kind == RecordingKind.HEAP_DUMP:
+        return _heap_dump(recording, form, stem)
     if recording.kind != RecordingKind.FLAMEGRAPH:
         if form != "json":
             raise ActionRefused(f"{recording} can be downloaded as json only")
@@ -56,13 +68,23 @@ def download(recording: Recording, form: str, *, values: bool) -> HttpResponse:
     raise ActionRefused(f"{recording} can be downloaded as html, txt or bin")
 
 
+def _heap_dump(recording: Recording, form: str, stem: str) -> FileResponse:
+    if form not in HEAP_FORMS:
+        raise ActionRefused(f"{recording} can be downloaded as {', '.join(HEAP_FORMS)}")
+    content = heap_dumps.opened(recording) if form == "heap" else heap_analyses.made(recording, form)
+    answer = FileResponse(content, as_attachment=True, filename=f"{stem}.{form}")
+    answer["Content-Type"] = HEAP_FORMS[form]
+    answer["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+    return _private(answer)
+
+
 def _attachment(content: bytes, content_type: str, name: str) -> HttpResponse:
     answer = HttpResponse(content, content_type=content_type)
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return _private(answer)
 
 
-def _private(answer: HttpResponse) -> HttpResponse:
+def _private(answer: _Answer) -> _Answer:
     answer["X-Content-Type-Options"] = "nosniff"
     answer["Referrer-Policy"] = "no-referrer"
     answer["Cache-Control"] = "private, no-store"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -89,6 +90,16 @@ OFFERS = {
             ),
         ),
         Offer(
+            kind=RecordingKind.HEAP_DUMP,
+            label=gettext_lazy("Dump the heap"),
+            cost=gettext_lazy(
+                "A copy of the process writes down every object: its type, its size and what it refers to, no "
+                "contents. The process pauses for milliseconds at the fork. The copy takes seconds of CPU at low "
+                "priority and about as much memory as the process; without room for that, no copy is made. The file "
+                "is written to the temporary folder of the process, then sent."
+            ),
+        ),
+        Offer(
             kind=RecordingKind.TRIM,
             label=gettext_lazy("Check the allocator"),
             cost=gettext_lazy(
@@ -103,17 +114,18 @@ OFFERS = {
 }
 
 
-def offered(*, leak: Leak | None, kind: str = "", may_trim: bool = True) -> list[Offer]:
+def offered(*, leak: Leak | None, kind: str = "", forbidden: Collection[str] = ()) -> list[Offer]:
     """The buttons of a leak, or of a process; of one kind where that is named."""
     if kind in OFFERS:
-        return [OFFERS[kind]] if may_trim or kind != RecordingKind.TRIM else []
+        return [OFFERS[kind]] if kind not in forbidden else []
     with_type = leak is not None and bool(triggers.asked_for(leak))
     return [
         offer
         for offer in OFFERS.values()
         if (leak is not None or offer.kind != CAUSE)
         and (with_type or leak is None or offer.kind != RecordingKind.REFERRERS)
-        and (offer.kind != RecordingKind.TRIM or (may_trim and (leak is None or leak.kind == Leak.Kind.NATIVE)))
+        and (offer.kind != RecordingKind.TRIM or leak is None or leak.kind == Leak.Kind.NATIVE)
+        and offer.kind not in forbidden
     ]
 
 
@@ -126,6 +138,9 @@ _LABELS = {
     "native_traces": gettext_lazy("Native frames"),
     "max_pause_ms": gettext_lazy("Longest call, in milliseconds"),
     "watch_minutes": gettext_lazy("Follow it for, in minutes"),
+    "keys": gettext_lazy("Name keys of dicts"),
+    "max_mb": gettext_lazy("Largest file, in megabytes"),
+    "any_driver": gettext_lazy("Also with CUDA or gRPC"),
 }
 """The options that the form offers."""
 
@@ -146,13 +161,21 @@ class RecordForm(forms.Form):
     """The options of one kind."""
 
     def __init__(
-        self, *args: Any, kind: str, leak: Leak | None, process: Process | None, values: bool, **kwargs: Any
+        self,
+        *args: Any,
+        kind: str,
+        leak: Leak | None,
+        process: Process | None,
+        values: bool,
+        keys: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         asked = triggers.asked_for(leak) if leak is not None else {}
         options = OF_KIND.get(kind, {})
+        hidden = {name for name, may in (("values", values), ("keys", keys)) if not may}
         for name in _LABELS:
-            if name in options and not (name == "type" and asked) and (name != "values" or values):
+            if name in options and not (name == "type" and asked) and (name not in hidden):
                 self.fields[name] = _field(name, options[name])
         if "type" in self.fields and kind == RecordingKind.ALLOCATIONS:
             self.fields["type"].required = False

@@ -22,8 +22,11 @@ MOST_SUSPECTS = 15
 """Agents name the suspicious first."""
 
 
-def context(recording: Recording, result: Mapping[str, Any] | None) -> dict[str, Any]:
+def context(recording: Recording, result: Mapping[str, Any] | None, *, may_open: bool = True) -> dict[str, Any]:
     """What the page of one recording shows of its result."""
+    if recording.kind == RecordingKind.HEAP_DUMP:
+        url = reverse("admin:memwatch_recording_heap", args=(recording.pk,)) if may_open else ""
+        return {"result": {"url": url}, "notes": []}
     if recording.kind == RecordingKind.TRIM and result is not None:
         return {**trim.context(recording, result), "notes": []}
     reader = _READERS.get(recording.kind)
@@ -76,6 +79,8 @@ def costs(recording: Recording) -> list[Line]:
     ):
         if name in measured:
             lines.append(Line(label=label, value=str(shown(number(measured[name])))))
+    if recording.kind == RecordingKind.HEAP_DUMP and "objects" in measured:
+        lines.append(Line(label=_("Objects written"), value=formats.count(int(number(measured["objects"])))))
     if recording.size:
         lines.append(Line(label=_("Size"), value=size(recording.size / 1024)))
     return lines
@@ -86,6 +91,13 @@ def files(recording: Recording) -> list[dict[str, str]]:
     if recording.state != Recording.State.DONE:
         return []
     forms = {"json": _("JSON")}
+    if recording.kind == RecordingKind.HEAP_DUMP:
+        forms = {
+            "heap": _("Heap dump (binary, for memwatch heap)"),
+            "heapsnapshot": _("Heap snapshot (for Chrome DevTools and MemLab)"),
+            "html": _("Report (HTML page)"),
+            "csv": _("Types (CSV)"),
+        }
     if recording.kind == RecordingKind.FLAMEGRAPH:
         forms = {
             "html": _("Flame graph (HTML page)"),

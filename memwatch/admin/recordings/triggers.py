@@ -39,8 +39,8 @@ class TriggerForm(TriggerModelForm):
         ),
     )
 
-    may_trim = False
-    """Whether the user may have processes return memory."""
+    forbidden: frozenset[str] = frozenset()
+    """Kinds that the user may not have recorded."""
 
     class Meta:
         model = Trigger
@@ -52,10 +52,10 @@ class TriggerForm(TriggerModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial["and_then"] = list(filter(None, self.instance.and_then.split(",")))
-        if not self.may_trim and RecordingKind.TRIM not in self.instance.kinds:
+        if forbidden := self.forbidden - set(self.instance.kinds):
             for name in self.fields.keys() & {"kind", "and_then"}:  # who may only look has a form without fields
                 field = cast("forms.ChoiceField", self.fields[name])
-                field.choices = [each for each in RecordingKind.choices if each[0] != RecordingKind.TRIM]
+                field.choices = [each for each in RecordingKind.choices if each[0] not in forbidden]
 
     def clean_and_then(self) -> str:
         """As the row keeps it; what is recorded first is not recorded twice."""
@@ -129,7 +129,7 @@ class TriggerAdmin(ListedAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form: Any = super().get_form(request, obj, change, **kwargs)
-        form.may_trim = requests.may_trim(request.user)
+        form.forbidden = frozenset(requests.forbidden_kinds(request.user))
         return form
 
     def get_queryset(self, request: HttpRequest) -> Any:

@@ -7,33 +7,45 @@ import json
 from types import MappingProxyType
 from typing import Any
 
+from django.core.files.base import File
 from django.db.models import QuerySet
-from django.http import HttpResponse
+from django.http import FileResponse, HttpResponse
+from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import status
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from memwatch.api.base import ReadView, documented, documented_view
+from memwatch.api.base import documented, documented_view
 from memwatch.api.filters import RecordingFilter
 from memwatch.api.serializers.errors import ErrorSerializer
 from memwatch.api.serializers.recordings import RecordingDetailSerializer, RecordingSerializer, RecordSerializer
+from memwatch.api.views import heaps
 from memwatch.api.views.fleet import NUMBER
+from memwatch.api.views.heaps import HeapViews
 from memwatch.models import Recording, RecordingKind
 from memwatch.queries.diagnosis import recordings as asked
 from memwatch.queries.diagnosis import trims
 from memwatch.queries.diagnosis.recordings import conclude
 from memwatch.queries.row_ids import is_id
-from memwatch.services.recordings import flamegraphs, requests, storage, triggers
+from memwatch.services.recordings import flamegraphs, heap_analyses, heap_dumps, requests, storage, triggers
+from memwatch.transport.recordings import HEAP_DUMP
 
 FORMS = {
     "json": "application/json",
     "html": "text/html; charset=utf-8",
     "txt": "text/plain; charset=utf-8",
     "bin": "application/octet-stream",
+    "heap": HEAP_DUMP,
+    "heapsnapshot": "application/json",
+    "csv": "text/csv; charset=utf-8",
+}
+_FORMS_OF = {
+    RecordingKind.FLAMEGRAPH: ("html", "txt", "bin"),
+    RecordingKind.HEAP_DUMP: ("heap", "heapsnapshot", "html", "csv"),
 }
 _LOCATION = OpenApiParameter(
     "Location", OpenApiTypes.URI_REF, OpenApiParameter.HEADER, description="Of the recording", response=[202]
@@ -45,11 +57,13 @@ _REFUSED = OpenApiResponse(
 
 
 @documented_view(list=documented(summary="Recordings, the newest first", responses=RecordingSerializer(many=True)))
-class RecordingView(ReadView):
+class RecordingView(HeapViews):
     """Diagnoses on demand: what refers to a type, where it is allocated, flame graphs, heaps, allocator checks."""
 
     view_permission = "memwatch.view_recording"
-    action_permissions = MappingProxyType(dict.fromkeys(("create", "cancel", "download"), ("memwatch.record_process",)))
+    action_permissions = MappingProxyType(
+        {**dict.fromkeys(("create", "cancel", "download"), ("memwatch.record_process",)), **heaps.PERMISSIONS}
+    )
     without_body = ("cancel",)
     serializer_class = RecordingSerializer
     filterset_class = RecordingFilter
@@ -80,6 +94,11 @@ class RecordingView(ReadView):
             OpenApiExample(
                 "Is it the allocator? Needs the permission trim_memory too",
                 value={"process": 4, "kind": "trim", "options": {"watch_minutes": 5}},
+                request_only=True,
+            ),
+            OpenApiExample(
+                "Every object, to be read with `memwatch heap`. Needs the permission dump_heap too",
+                value={"process": 4, "kind": "heap_dump", "options": {"max_mb": 64}},
                 request_only=True,
             ),
             OpenApiExample(
@@ -120,7 +139,8 @@ class RecordingView(ReadView):
                 OpenApiTypes.STR,
                 enum=list(FORMS),
                 description="Of a flame graph: html (the default), txt (collapsed stacks), bin (memray's capture). "
-                "Of all others: json",
+                "Of a heap dump (needs the permission dump_heap): heap (for `memwatch heap`), heapsnapshot (for Chrome "
+                "DevTools), html (a report), csv (types). Of all others: json",
             )
         ],
         responses={
@@ -130,16 +150,18 @@ class RecordingView(ReadView):
         },
     )
     @action(detail=True, methods=["get"])
-    def download(self, request: Request, **_kwargs: Any) -> HttpResponse:
+    def download(self, request: Request, **_kwargs: Any) -> HttpResponseBase:
         """Answers with an attachment."""
         recording = self.get_object()
-        own = ("html", "txt", "bin") if recording.kind == RecordingKind.FLAMEGRAPH else ("json",)
+        own = _FORMS_OF.get(recording.kind, ("json",))
         form = request.query_params.get("as", own[0])
         if form not in own:
             raise ValidationError({"as": f"{form[:20]} is none of: {', '.join(own)}"})
+        if recording.kind == RecordingKind.HEAP_DUMP and not requests.may_dump(request.user):
+            raise PermissionDenied("a heap dump wants the permission memwatch.dump_heap")
         content = _content(recording, form, values=requests.may_see_values(request.user))
         requests.downloaded(recording, form, by=request.user)
-        answer = HttpResponse(content, content_type=FORMS[form])
+        answer = _answer(content, FORMS[form])
         answer["Content-Disposition"] = f'attachment; filename="memwatch-{recording.kind}-{recording.pk}.{form}"'
         answer["Content-Security-Policy"] = "sandbox; default-src 'none'"
         answer["X-Content-Type-Options"] = "nosniff"
@@ -203,11 +225,21 @@ def _result(recording: Recording) -> dict[str, Any] | None:
         return None
 
 
-def _content(recording: Recording, form: str, *, values: bool) -> bytes:
+def _answer(content: bytes | File, content_type: str) -> HttpResponseBase:  # type: ignore[type-arg]
+    if isinstance(content, bytes):
+        return HttpResponse(content, content_type=content_type)
+    return FileResponse(content, content_type=content_type)
+
+
+def _content(recording: Recording, form: str, *, values: bool) -> bytes | File:  # type: ignore[type-arg]
     """Raises :class:`NotFound` where there is none, and :class:`ActionRefused` for one that cannot be rendered."""
     try:
         if recording.state != Recording.State.DONE:
             raise storage.OutcomeMissing(f"{recording} is {recording.get_state_display()}")
+        if form == "heap":
+            return heap_dumps.opened(recording)
+        if recording.kind == RecordingKind.HEAP_DUMP:
+            return heap_analyses.made(recording, form)
         if form == "json":
             result = storage.result_of(recording)
             return json.dumps(result if values else asked.without_values(result), ensure_ascii=False).encode()

@@ -19,13 +19,16 @@ from memwatch.sampling.atomic import be_alone
 
 HEAD, OWNED = struct.Struct("<cQ"), struct.Struct("<d")
 """A message has its kind and its length; an answer has the MB that only the child owned."""
-ALIVE, DONE, REFUSED, FAILED = b"!", b"+", b"r", b"-"
+ALIVE, PART, DONE, REFUSED, FAILED = b"!", b"#", b"+", b"r", b"-"
 MOST_FILES = 65_536
 """Looked for where the kernel cannot close all at once."""
 _CLOSE_RANGE = 436
 _PR_SET_PDEATHSIG = 1
 
 Work = Callable[[], bytes]
+Send = Callable[[bytes], None]
+"""Sends a part of an answer that is too large to be kept."""
+Streaming = Callable[[Send], bytes]
 
 
 class System:
@@ -87,12 +90,12 @@ def to_the_end(work: Generator[float, None, Any]) -> Any:
         return end.value
 
 
-def live(work: Work, pipe: int, parent: int, system: System, cpu_s: int) -> None:
+def live(work: Streaming, pipe: int, parent: int, system: System, cpu_s: int) -> None:
     """All that the child does. Nothing here lets go of the interpreter, and it never returns."""
     try:
         _settle(pipe, parent, system, cpu_s)
         _send(system, pipe, ALIVE, b"")
-        content = work()
+        content = work(lambda part: _send(system, pipe, PART, part))
         _send(system, pipe, DONE, OWNED.pack(private_mb(_read(system, b"/proc/self/smaps_rollup"))) + content)
     except Refused as refused:
         _send(system, pipe, REFUSED, str(refused).encode("utf-8", "backslashreplace"))

@@ -17,20 +17,31 @@ which it never does else; it is killed, and the next one tried.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import gc
+import fcntl
 import os
 import signal
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator
 
 from memwatch.diagnosis.allocations.tracers import memray_tracks
 from memwatch.diagnosis.context import Host, Refused
-from memwatch.diagnosis.copy import fork_pause, memory_headroom
-from memwatch.diagnosis.copy.child import ALIVE, DONE, HEAD, OWNED, REFUSED, System, Work, live, private_mb
+from memwatch.diagnosis.copy import cloning, fork_pause, memory_headroom
+from memwatch.diagnosis.copy.child import (
+    ALIVE,
+    DONE,
+    HEAD,
+    OWNED,
+    PART,
+    REFUSED,
+    Send,
+    Streaming,
+    System,
+    Work,
+    private_mb,
+)
 from memwatch.diagnosis.cost_meter import Meter
-from memwatch.sampling.atomic import native_lock, possible
+from memwatch.sampling.atomic import possible
 from memwatch.sampling.procmem import ProcessMemory, read_bytes
 
 OWN_MB, OF_HEAP, MOST_OF_HEAP = 64.0, 0.5, 1.25
@@ -44,8 +55,8 @@ ATTEMPTS = 4
 ASLEEP_S = 0.4
 """A child that sleeps for so long waits for somebody who does not exist."""
 _POLLS_S = (0.002, 0.1)
+_PIPE_BYTES = 1 << 20
 _SIZED_EACH_S = 2.0
-_CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220}
 _WAIT_FOR_CLONES = 0x40000000
 _FAULTS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP, signal.SIGSYS)
 """What the kernel or the C library ends a program with that has done what it must not."""
@@ -66,15 +77,13 @@ class Harmed(NotForked):
         )
 
 
-_never = native_lock()
-_never.acquire()
 _system: System | None = None
 
 
 def impossible() -> str | None:
     """Why no child can be had here and now, as a part of a sentence; ``None`` where one can."""
     global _system  # noqa: PLW0603 - loaded once, before the first fork
-    if sys.platform != "linux" or sys.maxsize < 2**32 or os.uname().machine not in _CLONE:
+    if sys.platform != "linux" or sys.maxsize < 2**32 or os.uname().machine not in cloning.NUMBERS:
         return "only Linux on 64 bits is known to fork safely"
     if not possible():
         return "this interpreter has no global lock"
@@ -89,7 +98,26 @@ def impossible() -> str | None:
 
 
 def in_child(work: Work, host: Host, meter: Meter, *, needs_mb: float | None = None) -> Generator[float, None, bytes]:
+    """What ``work`` returns in a child; see :func:`streamed`."""
+    return streamed(lambda _send: work(), host, meter, lambda: _no_part, needs_mb=needs_mb)
+
+
+def _no_part(_part: bytes) -> None:
+    raise NotForked("the copy of the process sent what it was not asked for")
+
+
+def streamed(
+    work: Streaming,
+    host: Host,
+    meter: Meter,
+    begin: Callable[[], Send],
+    *,
+    needs_mb: float | None = None,
+    longest_s: float | None = None,
+) -> Generator[float, None, bytes]:
     """What ``work`` returns in a child. Yields seconds to wait; however it ends, the child is gone afterwards.
+
+    ``begin`` is called for each attempt, and gives what takes the parts that ``work`` sends, in order.
 
     ``needs_mb``: what the child may come to own. Raises :class:`Refused` where there is no room for that, or ``work``
     has; :class:`NotForked` where the child came to nothing, :class:`Harmed` where the process must not try it itself.
@@ -104,9 +132,10 @@ def in_child(work: Work, host: Host, meter: Meter, *, needs_mb: float | None = N
     refusal = memory_headroom.refusal(needs_mb, heap_limit_mb=host.heap_limit_mb)
     if refusal:
         raise Refused(refusal)
-    deadline = time.monotonic() + LONGEST_S
+    longest_s = LONGEST_S if longest_s is None else longest_s
+    deadline = time.monotonic() + longest_s
     for _ in range(ATTEMPTS):
-        child = _Child(work, meter)
+        child = _Child(work, meter, begin(), longest_s)
         try:
             answer = yield from child.wait(deadline, most_mb, host)
         finally:
@@ -119,15 +148,20 @@ def in_child(work: Work, host: Host, meter: Meter, *, needs_mb: float | None = N
 class _Child:
     """One copy of the process, from its fork to its end."""
 
-    def __init__(self, work: Work, meter: Meter) -> None:
+    def __init__(self, work: Streaming, meter: Meter, take: Send, longest_s: float) -> None:
         self._owner = os.getpid()
+        self._take = take
+        self._longest_s = longest_s
         self._meter = meter
         self._pid = self._pidfd = -1
         self._got = bytearray()
+        self._received = 0
         self._pipe, theirs = os.pipe()
         try:
             os.set_blocking(self._pipe, False)
-            self._pid = _fork(work, theirs, meter)
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            self._pid = _cloned(work, theirs, meter, longest_s)
             meter.copy_mb = 0.0
             with contextlib.suppress(OSError):
                 self._pidfd = os.pidfd_open(self._pid)
@@ -144,8 +178,11 @@ class _Child:
         sized_at = time.monotonic()
         while True:
             ended = self._how_ended()  # first: what it sent before its end is then read below
+            before = self._received
             if self._read():
                 return self._answer()
+            if self._received - before >= _PIPE_BYTES // 4:
+                poll_s = _POLLS_S[0]
             now = time.monotonic()
             if ended in _FAULTS:
                 raise Harmed(f"the copy of the process crashed ({signal.Signals(ended).name}) as its objects were read")
@@ -153,12 +190,13 @@ class _Child:
                 raise NotForked(
                     "the copy of the process ended before it had an answer: it was killed, by the kernel say"
                 )
-            asleep_since = (asleep_since or now) if self._state() == "S" and not self._got else None
+            asleep_since = (asleep_since or now) if self._is_stuck(before) else None
             if asleep_since is not None and now - asleep_since > ASLEEP_S:
                 return None
             if now > deadline:
                 raise Harmed(
-                    f"the copy of the process was ended after {LONGEST_S:.0f} s: the heap is large or the machine busy"
+                    f"the copy of the process was ended after {self._longest_s:.0f} s: "
+                    "the heap is large or the machine busy"
                 )
             if now - sized_at > _SIZED_EACH_S:
                 sized_at = now
@@ -180,11 +218,24 @@ class _Child:
             if not part:
                 break
             self._got += part
+            self._received += len(part)
             if len(self._got) > MOST_BYTES:
                 raise NotForked("the copy of the process sent too much")
-        while self._got[:1] == ALIVE:
-            del self._got[: HEAD.size]
-        return len(self._got) >= HEAD.size and len(self._got) - HEAD.size >= HEAD.unpack_from(self._got)[1]
+        while len(self._got) >= HEAD.size:
+            kind, length = HEAD.unpack_from(self._got)
+            if kind not in (ALIVE, PART):
+                return len(self._got) >= HEAD.size + int(length)
+            if len(self._got) - HEAD.size < length:
+                return False
+            content = bytes(self._got[HEAD.size : HEAD.size + length])
+            del self._got[: HEAD.size + length]
+            if kind == PART:
+                self._take(content)
+        return False
+
+    def _is_stuck(self, received: int) -> bool:
+        """Whether it sleeps, though nothing came since ``received`` bytes had."""
+        return self._received == received and not self._got and self._state() == "S"
 
     def _answer(self) -> bytes:
         kind, length = HEAD.unpack_from(self._got)
@@ -235,47 +286,10 @@ class _Child:
             os.close(self._pidfd)
 
 
-def _fork(work: Work, pipe: int, meter: Meter) -> int:
-    """The child's id. In the child it does not return."""
+def _cloned(work: Streaming, pipe: int, meter: Meter, longest_s: float) -> int:
     if _system is None:
         raise NotForked("the C library was not asked for")
-    parent = os.getpid()
-    pages, pause_ms = fork_pause.pages_copied(), 0.0
-    collects, number = gc.isenabled(), _CLONE[os.uname().machine]
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
-        gc.disable()
-        with _undisturbed(fork_pause.expected_ms(pages)):
-            began, cpu = time.perf_counter(), time.thread_time()
-            pid = int(_system.syscall(number, 0, 0, 0, 0, 0))
-            if pid == 0:
-                live(work, pipe, parent, _system, int(LONGEST_S) + 1)
-            error = ctypes.get_errno()
-            pause_ms = (time.thread_time() - cpu) * 1e3
-            meter.forked((time.perf_counter() - began) * 1e3, cpu_ms=pause_ms)
-    finally:
-        if collects:
-            gc.enable()
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    if pid < 0:
-        raise NotForked(f"the system refuses to fork ({os.strerror(error)})")
-    fork_pause.measured(pause_ms, pages)
-    return pid
-
-
-@contextlib.contextmanager
-def _undisturbed(expected_ms: float) -> Iterator[None]:
-    """No thread that waits for the interpreter asks for it within the time that a fork takes.
-
-    A request that is pending at the fork would make the child wait for the thread that asked. Those that wait ask
-    after the switch interval: it is made longer, and each starts to wait again when we take the interpreter.
-    """
-    before = sys.getswitchinterval()
-    longer = max(before, min(0.2, 0.02 + 2e-3 * expected_ms))
-    sys.setswitchinterval(longer)
-    try:
-        _never.acquire(timeout=min(0.02, before))
-        yield
-    finally:
-        if abs(sys.getswitchinterval() - longer) < 2e-6:  # not the host's by now
-            sys.setswitchinterval(before)
+        return cloning.clone(_system, work, pipe, meter, longest_s)
+    except OSError as error:
+        raise NotForked(f"the system refuses to fork ({error.strerror})") from None

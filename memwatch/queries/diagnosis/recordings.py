@@ -229,3 +229,8 @@ def difference_of(
 def without_values(result: dict[str, Any] | None) -> dict[str, Any] | None:
     """The result for those without the permission ``record_values``: values of objects may be personal data."""
     return None if result is None else {name: value for name, value in result.items() if name != "samples"}
+
+
+def parts_received(recording: Recording) -> tuple[int, int]:
+    """How many parts of its outcome have arrived, and of how many; 0 while that is not known."""
+    return (recording.pieces.count(), recording.parts) if recording.parts else (0, 0)

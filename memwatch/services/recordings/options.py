@@ -14,6 +14,10 @@ SLACK_S = 150
 """For starting, for what takes no set time, and for the way of the outcome."""
 
 
+HEAP_DUMP_S = 300
+"""For the copy that writes it, and for sending it in parts."""
+
+
 def checked(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The options that were given, cut to their bounds.
 
@@ -38,7 +42,9 @@ def fitting(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def takes_s(kind: str, options: Mapping[str, Any]) -> int:
-    """Seconds that the recording traces; 0 for a kind that ends by itself."""
+    """Seconds that the recording traces, or that its outcome may be under way; 0 for a kind that ends by itself."""
+    if kind == RecordingKind.HEAP_DUMP:
+        return HEAP_DUMP_S
     return int(options.get("duration_s", DURATION_S)) if "duration_s" in OF_KIND[kind] else 0
 
 

@@ -23,6 +23,8 @@ LEAST_BYTES = 96 * 1024**2
 CPU_S = 60
 FILE_BYTES = 64 * 1024**2
 MAX_FRAMES = 500
+ADVICE = "render the capture where there is more"
+"""What to do where there is too little memory."""
 
 
 def room(files: Path = Path("/sys/fs/cgroup")) -> int:
@@ -39,7 +41,7 @@ def room(files: Path = Path("/sys/fs/cgroup")) -> int:
     return left
 
 
-def watch(most: int) -> None:
+def watch(most: int, advice: str = ADVICE) -> None:
     """End the process when its own memory, resident, is over ``most``: addresses say little of what is used.
 
     Looked at a hundred times a second, by a thread: what the reader allocates in C is seen as well.
@@ -50,7 +52,7 @@ def watch(most: int) -> None:
         while True:
             resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * page
             if resident > most:
-                os.write(2, b"it takes more memory than there is here: render the capture where there is more\n")
+                os.write(2, f"it takes more memory than there is here: {advice}\n".encode())
                 os._exit(1)
             time.sleep(0.01)
 
@@ -58,18 +60,18 @@ def watch(most: int) -> None:
         threading.Thread(target=look, daemon=True).start()
 
 
-def confine() -> None:
-    """Give up what rendering does not need."""
+def confine(*, cpu_s: int = CPU_S, file_bytes: int = FILE_BYTES, advice: str = ADVICE) -> None:
+    """Give up what the work does not need."""
     left = room()
     if left < LEAST_BYTES:
-        sys.exit("there is too little memory left here: render the capture where there is more")
-    watch(left)
+        sys.exit(f"there is too little memory left here: {advice}")
+    watch(left, advice)
     with contextlib.suppress(OSError):  # the kernel's choice, should the container run out of memory all the same
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     for name, limit in (
         (resource.RLIMIT_AS, MEMORY_BYTES),
-        (resource.RLIMIT_CPU, CPU_S),
-        (resource.RLIMIT_FSIZE, FILE_BYTES),
+        (resource.RLIMIT_CPU, cpu_s),
+        (resource.RLIMIT_FSIZE, file_bytes),
         (resource.RLIMIT_CORE, 0),
     ):
         _soft, hard = resource.getrlimit(name)

@@ -54,6 +54,12 @@ def request(
         raise PermissionDenied("values of objects want the permission memwatch.record_values: ask without `values`")
     if kind == RecordingKind.TRIM and by is not None and not may_trim(by):
         raise PermissionDenied("an allocator check wants the permission memwatch.trim_memory")
+    if kind == RecordingKind.HEAP_DUMP and by is not None and not may_dump(by):
+        raise PermissionDenied("a heap dump wants the permission memwatch.dump_heap")
+    if wanted.get("keys") and by is None:
+        raise ActionRefused("keys are named for a user who asks, never for a trigger: leave `keys` out")
+    if wanted.get("keys") and not may_name_keys(by):
+        raise PermissionDenied("keys of dicts want the permission memwatch.dump_keys: ask without `keys`")
     if reason := recording_options.refusal(process, kind):
         raise ActionRefused(reason)
     duration_s = recording_options.takes_s(kind, wanted)
@@ -85,6 +91,22 @@ def may_see_values(user: Any) -> bool:
 def may_trim(user: Any) -> bool:
     """Whether this user may have a process return its free memory, which holds up its threads for a moment."""
     return bool(user is not None and user.has_perm("memwatch.trim_memory"))
+
+
+def may_dump(user: Any) -> bool:
+    """Whether this user may have heap dumps made, and take them away."""
+    return bool(user is not None and user.has_perm("memwatch.dump_heap"))
+
+
+def may_name_keys(user: Any) -> bool:
+    """Whether this user may have keys of dicts named in a heap dump."""
+    return bool(user is not None and user.has_perm("memwatch.dump_keys"))
+
+
+def forbidden_kinds(user: Any) -> set[str]:
+    """The kinds that want a permission of their own, which this user does not have."""
+    allowed = {RecordingKind.TRIM: may_trim(user), RecordingKind.HEAP_DUMP: may_dump(user)}
+    return {str(kind) for kind, may in allowed.items() if not may}
 
 
 def downloaded(recording: Recording, form: str, *, by: Any) -> None:

@@ -14,9 +14,9 @@ from django.db import OperationalError
 from memwatch.diagnosis import result_shape
 from memwatch.models import Command, Process, Recording, RecordingKind, RecordingPart
 from memwatch.services.locking import writing
-from memwatch.services.recordings import storage
+from memwatch.services.recordings import heap_dumps, storage
 from memwatch.transport import schema, strict_json, wire
-from memwatch.transport.recordings import JSON, MAX_ARTIFACT_BYTES, MAX_JSON_BYTES, MEMRAY
+from memwatch.transport.recordings import HEAP_DUMP, JSON, MAX_ARTIFACT_BYTES, MAX_JSON_BYTES, MEMRAY
 
 
 def close(recording: Recording, state: str, now: datetime, error: str = "") -> None:
@@ -65,6 +65,7 @@ def take(arrivals: Sequence[tuple[Process, wire.RecordingPart]], now: datetime) 
             continue
         if part.state == "running":
             _begin(recording, now)
+            _progress(recording, part.measured)
         elif part.state == "done":
             _keep(recording, part, now)
         else:
@@ -78,6 +79,13 @@ def _begin(recording: Recording, now: datetime) -> None:
     if recording.state == Recording.State.REQUESTED:
         recording.state, recording.started_at = Recording.State.RUNNING, now
         recording.save(update_fields=["state", "started_at"])
+
+
+def _progress(recording: Recording, measured: Any) -> None:
+    """How far it is, for its page."""
+    if figures := _figures(measured):
+        recording.measured = figures
+        recording.save(update_fields=["measured"])
 
 
 def _keep(recording: Recording, part: wire.RecordingPart, now: datetime) -> None:
@@ -130,7 +138,10 @@ def _complete(pk: int, now: datetime) -> bool:
     pieces = RecordingPart.objects.filter(recording=pk).order_by("number").values_list("content", flat=True)
     if not recording.is_pending or pieces.count() < recording.parts:
         return False
-    _finish(recording, b"".join(map(bytes, pieces)), now)
+    if recording.kind == RecordingKind.HEAP_DUMP:
+        heap_dumps.finish(recording, now)
+    else:
+        _finish(recording, b"".join(map(bytes, pieces)), now)
     return True
 
 
@@ -172,7 +183,9 @@ def _result(kind: str, plain: bytes) -> dict[str, Any]:
 
 
 def _content_type(recording: Recording) -> str:
-    return MEMRAY if recording.kind == RecordingKind.FLAMEGRAPH else JSON
+    return {RecordingKind.FLAMEGRAPH: MEMRAY, RecordingKind.HEAP_DUMP: HEAP_DUMP}.get(
+        RecordingKind(recording.kind), JSON
+    )
 
 
 def _figures(measured: Any) -> dict[str, float]:

@@ -17,8 +17,8 @@ from memwatch.models import Recording, RecordingPart
 from memwatch.transport import strict_json
 from memwatch.transport.recordings import JSON, MAX_ARTIFACT_BYTES, MEMRAY
 
-FORMS = ("html", "txt")
-"""What a capture is rendered as: a page, collapsed stacks."""
+FORMS = ("html", "txt", "analysis", "heapsnapshot", "csv")
+"""What is made of a capture (a page, collapsed stacks) and of a heap dump."""
 
 
 class OutcomeMissing(LookupError):  # noqa: N818 - it is an answer, not an error

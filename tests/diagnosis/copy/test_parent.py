@@ -22,7 +22,7 @@ import pytest
 
 from memwatch.diagnosis import options
 from memwatch.diagnosis.context import Host, Refused
-from memwatch.diagnosis.copy import fork_pause, parent
+from memwatch.diagnosis.copy import cloning, fork_pause, parent
 from memwatch.diagnosis.copy.parent import NotForked, in_child
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.referrers.recording import ReferrersRecording
@@ -272,7 +272,7 @@ def test_a_process_that_a_fork_would_pause_for_long_is_not_forked(monkeypatch: p
 
 
 def test_a_system_that_refuses_to_fork_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(parent._CLONE, os.uname().machine, 100_000)  # no such system call
+    monkeypatch.setitem(cloning.NUMBERS, os.uname().machine, 100_000)  # no such system call
     descriptors = psutil.Process().num_fds()
     with pytest.raises(NotForked, match="refuses to fork"):
         next(in_child(busy, Host(), Meter(), needs_mb=1))
@@ -309,3 +309,59 @@ def test_a_copy_ends_with_its_host() -> None:
     host.wait()
     host.stdout.close()
     copy.wait(30)
+
+
+def test_parts_of_any_length_arrive_in_order_while_it_works() -> None:
+    taken: list[bytes] = []
+
+    def work(send: Callable[[bytes], None]) -> bytes:
+        for number in range(40):
+            send(bytes([number]) * (number * 100_000))
+        return b"over"
+
+    running = parent.streamed(work, Host(), Meter(), lambda: taken.append, needs_mb=NEEDS_MB)
+    assert ended(running) == b"over"
+    assert [len(part) for part in taken] == [number * 100_000 for number in range(40)]
+    assert all(part == part[:1] * len(part) for part in taken)
+    assert sum(map(len, taken)) > parent.MOST_BYTES
+
+
+def test_the_parts_begin_again_with_the_next_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parent, "ASLEEP_S", 0.05)
+    tries: list[list[bytes]] = []
+    flag = mmap.mmap(-1, 1)  # shared with the copies
+
+    def begin() -> Callable[[bytes], None]:
+        tries.append([])
+        return tries[-1].append
+
+    def work(send: Callable[[bytes], None]) -> bytes:
+        send(b"first")
+        if not flag[0]:
+            flag[0] = 1
+            lock = threading.Lock()
+            lock.acquire()
+            lock.acquire()
+        send(b"second")
+        return b"over"
+
+    running = parent.streamed(work, Host(), Meter(), begin, needs_mb=NEEDS_MB)
+    assert ended(running) == b"over"
+    assert tries == [[b"first"], [b"first", b"second"]]
+
+
+def test_a_reader_that_is_slow_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parent, "ASLEEP_S", 0.05)
+    taken: list[int] = []
+
+    def take(part: bytes) -> None:
+        time.sleep(0.1)  # the copy sleeps too, in front of a full pipe
+        taken.append(len(part))
+
+    def work(send: Callable[[bytes], None]) -> bytes:
+        for _ in range(6):
+            send(bytes(3_000_000))
+        return b"over"
+
+    assert ended(parent.streamed(work, Host(), Meter(), lambda: take, needs_mb=NEEDS_MB)) == b"over"
+    assert taken == [3_000_000] * 6

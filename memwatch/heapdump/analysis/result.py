@@ -1,0 +1,75 @@
+"""The whole analysis of a dump as plain JSON, to be kept beside the dump: pages and API read it without numpy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from memwatch.heapdump.analysis.findings import findings
+from memwatch.heapdump.analysis.heap import MOST_CHILDREN, Heap
+from memwatch.heapdump.results import VERSION
+
+MOST_TYPES = 1_000
+MOST_NODES = 5_000
+LEAST_SHARE = 2_000
+"""Objects are listed that retain at least one part in so many of the heap."""
+LEAST_OF_TYPE = 0.001
+"""A type is worth a look that retains this share of the heap."""
+MOST_PATH_TYPES, MOST_PATH_GROUPS = 20, 10
+_PLUMBING = frozenset({"builtins", "types", "abc", "enum", "functools", "typing", "collections"})
+
+
+def analyse(path: Path | str) -> dict[str, Any]:
+    """Read a dump and say what is in it. Raises ``HeapDumpError`` if it is none, ``OSError`` if it cannot be read."""
+    return analysis_of(Heap.open(path))
+
+
+def analysis_of(heap: Heap) -> dict[str, Any]:
+    """See :mod:`memwatch.heapdump.results` for how to ask it."""
+    result: dict[str, Any] = {
+        "version": VERSION,
+        "about": heap.about(),
+        "types": heap.types(most=MOST_TYPES),
+        "modules": heap.modules(),
+        "packages": heap.packages(),
+        "roots": heap.roots(),
+        "dominators": _dominators(heap),
+        "paths": {name: heap.paths_of(name, MOST_PATH_GROUPS) for name in telling_types(heap)},
+        "duplicates": heap.duplicates(),
+        "containers": heap.containers(),
+        "held": heap.held(),
+    }
+    return {**result, "findings": findings(result)}
+
+
+def telling_types(heap: Heap, most: int = MOST_PATH_TYPES) -> list[str]:
+    """Types whose paths are worth a look: those of the program's own first, then libraries', then built-in ones."""
+    least = int(heap.tree.retained[heap.graph.top]) * LEAST_OF_TYPE
+    modules = {each.name: each.module for each in heap.graph.type_list}
+    own = {each.name for each in heap.graph.type_list if heap.paths.origins.own_module(each.module)}
+    names = [total.name for total in heap.type_totals if total.retained >= least]
+    plumbing = [name for name in names if modules[name] in _PLUMBING]
+    libraries = [name for name in names if modules[name] not in _PLUMBING and name not in own]
+    chosen = [name for name in names if name in own][: most // 2]
+    chosen += libraries[: most // 4]
+    by_size = sorted((total for total in heap.type_totals if total.name in set(plumbing)), key=lambda row: -row.size)
+    return chosen + [total.name for total in by_size[: most - len(chosen)]]
+
+
+def _dominators(heap: Heap) -> dict[str, Any]:
+    """Nodes by their number as text, from all roots down to those that retain little."""
+    least = int(heap.tree.retained[heap.graph.top]) // LEAST_SHARE + 1
+    listed = set(heap.largest_nodes(MOST_NODES, least))
+    nodes: dict[str, Any] = {}
+    waiting = [heap.graph.top]
+    while waiting:
+        found = heap.dominators(waiting.pop(), MOST_CHILDREN)
+        children = [child["node"] for child in found["children"]]
+        shown = [child for child in children if child in listed]
+        below = {child["node"]: child for child in found.pop("children")}
+        hidden = [child for child in children if child not in listed]
+        found["more"]["count"] += len(hidden)
+        found["more"]["retained"] += sum(below[child]["retained"] for child in hidden)
+        nodes[str(found["node"])] = {**found, "children": shown}
+        waiting += shown
+    return {"top": heap.graph.top, "nodes": nodes}
