@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('memwatch', '0020_recycling'),
+        ('memwatch', '0022_notifications_of_recycles'),
     ]
 
     operations = [
