@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,25 @@ def test_only_those_who_may_dump_heaps_see_it(
 @pytest.mark.parametrize("form", ["heap", "heapsnapshot", "html", "csv"])
 def test_only_those_who_may_dump_heaps_download_it(recorder: APIClient, dump: Recording, form: str) -> None:
     assert recorder.get(f"/api/v1/recordings/{dump.pk}/download/", {"as": form}).status_code == 403
+
+
+@pytest.mark.parametrize("address", [*(f"heap/{route}" for route in ROUTES), "download/?as=heap", "download/?as=csv"])
+def test_names_of_keys_are_for_those_who_may_have_them_named(
+    recorder: APIClient, dump: Recording, address: str
+) -> None:
+    user = User.objects.get(username="viewer")
+    user.user_permissions.add(Permission.objects.get(codename="dump_heap"))
+    address = f"/api/v1/recordings/{dump.pk}/{address.replace('against=1', f'against={dump.pk}')}"
+
+    def status() -> int:
+        with contextlib.closing(recorder.get(address)) as answer:
+            return answer.status_code
+
+    assert status() == 200
+    Recording.objects.update(options={**dump.options, "keys": True})
+    assert status() == 403
+    user.user_permissions.add(Permission.objects.get(codename="dump_keys"))
+    assert status() == 200
 
 
 def test_who_may_record_alone_does_not_see_heaps(recorder: APIClient, dump: Recording) -> None:

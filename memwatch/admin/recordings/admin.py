@@ -134,8 +134,8 @@ class RecordingAdmin(PageAdmin):
             "costs": pages.costs(recording),
             "files": pages.files(recording) if self._may_download(request, recording) else [],
             "flamegraph_url": reverse("admin:memwatch_recording_flamegraph", args=(recording.pk,)),
-            "others": self._others(recording) if self._may_open(request, recording) else [],
-            **pages.context(recording, shown, may_open=self._may_open(request, recording)),
+            "others": self._others(recording) if requests.may_read(request.user, recording) else [],
+            **pages.context(recording, shown, may_open=requests.may_read(request.user, recording)),
         }
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
@@ -160,7 +160,7 @@ class RecordingAdmin(PageAdmin):
         recording = self._allowed(request, pk)
         if recording is None:
             return self.gone(request, str(pk))
-        if recording.kind == RecordingKind.HEAP_DUMP and not requests.may_dump(request.user):
+        if not requests.may_read(request.user, recording):
             raise PermissionDenied
         try:
             answer = downloads.download(recording, form, values=requests.may_see_values(request.user))
@@ -199,6 +199,8 @@ class RecordingAdmin(PageAdmin):
             return self.gone(request, str(pk))
         given = request.GET
         earlier = self.page_object(request, given["against"]) if "against" in given else None
+        if not all(requests.may_read(request.user, each) for each in (recording, earlier) if each is not None):
+            raise PermissionDenied
         node = int(given["node"]) if is_id(given.get("node", "")) else None
         try:
             found = heap_analyses.analysis(recording)
@@ -217,10 +219,7 @@ class RecordingAdmin(PageAdmin):
         return self.rendered(request, "admin/memwatch/recording/heap.html", page)
 
     def _may_download(self, request: HttpRequest, recording: Recording) -> bool:
-        return self.has_record_permission(request) and self._may_open(request, recording)
-
-    def _may_open(self, request: HttpRequest, recording: Recording) -> bool:
-        return recording.kind != RecordingKind.HEAP_DUMP or requests.may_dump(request.user)
+        return self.has_record_permission(request) and requests.may_read(request.user, recording)
 
     def _allowed(self, request: HttpRequest, pk: int) -> Recording | None:
         """Outcomes may hold values and file names: they are for those who may record. ``None``: it is not there."""

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,7 +16,7 @@ from memwatch.api.serializers.errors import ErrorSerializer
 from memwatch.heapdump import results
 from memwatch.models import Recording, RecordingKind
 from memwatch.queries.row_ids import is_id
-from memwatch.services.recordings import heap_analyses, storage
+from memwatch.services.recordings import heap_analyses, requests, storage
 
 PERMISSIONS = dict.fromkeys(
     ("heap", "heap_types", "heap_dominators", "heap_paths", "heap_diff"), ("memwatch.dump_heap",)
@@ -39,7 +39,7 @@ class HeapViews(ReadView):
 
         The first question analyses the dump, which takes some seconds.
         """
-        found = _analysis(self.get_object())
+        found = _analysis(request, self.get_object())
         return Response({name: value for name, value in found.items() if name not in ("dominators", "paths", "types")})
 
     @documented(
@@ -50,7 +50,7 @@ class HeapViews(ReadView):
     @action(detail=True, methods=["get"], url_path="heap/types")
     def heap_types(self, request: Request, **_kwargs: Any) -> Response:
         """Those whose objects retain most first; `has_paths` says whether `heap/paths/` knows the type."""
-        found = _analysis(self.get_object())
+        found = _analysis(request, self.get_object())
         rows = results.types(found, request.query_params.get("search", "")[:300])
         return Response({"types": [{**row, "has_paths": row["name"] in found["paths"]} for row in rows]})
 
@@ -65,7 +65,7 @@ class HeapViews(ReadView):
         key = request.query_params.get("node", "")
         if key and not is_id(key):
             raise ValidationError({"node": "give the number of an object"})
-        found = results.dominators(_analysis(self.get_object()), int(key) if key else None)
+        found = results.dominators(_analysis(request, self.get_object()), int(key) if key else None)
         if found is None:
             raise NotFound(f"Object {key} is not listed: it retains little, or is not in the dump")
         return Response(found)
@@ -81,7 +81,7 @@ class HeapViews(ReadView):
         name = request.query_params.get("type", "")
         if not name:
             raise ValidationError({"type": "give the name of a type"})
-        found = results.paths(_analysis(self.get_object()), name)
+        found = results.paths(_analysis(request, self.get_object()), name)
         if found is None:
             raise NotFound("The paths of this type were not kept: ask memwatch heap report FILE --type for them")
         return Response(found)
@@ -100,10 +100,12 @@ class HeapViews(ReadView):
         earlier = dumps.filter(pk=int(key)).first() if is_id(key) else None
         if earlier is None:
             raise ValidationError({"against": "give the id of another heap dump"})
-        return Response(results.difference(_analysis(earlier), _analysis(later)))
+        return Response(results.difference(_analysis(request, earlier), _analysis(request, later)))
 
 
-def _analysis(recording: Recording) -> dict[str, Any]:
+def _analysis(request: Request, recording: Recording) -> dict[str, Any]:
+    if not requests.may_read(request.user, recording):
+        raise PermissionDenied(requests.WHO_READS)
     try:
         return heap_analyses.analysis(recording)
     except storage.OutcomeMissing as error:

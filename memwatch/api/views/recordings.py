@@ -157,8 +157,8 @@ class RecordingView(HeapViews):
         form = request.query_params.get("as", own[0])
         if form not in own:
             raise ValidationError({"as": f"{form[:20]} is none of: {', '.join(own)}"})
-        if recording.kind == RecordingKind.HEAP_DUMP and not requests.may_dump(request.user):
-            raise PermissionDenied("a heap dump wants the permission memwatch.dump_heap")
+        if not requests.may_read(request.user, recording):
+            raise PermissionDenied(requests.WHO_READS)
         content = _content(recording, form, values=requests.may_see_values(request.user))
         requests.downloaded(recording, form, by=request.user)
         answer = _answer(content, FORMS[form])

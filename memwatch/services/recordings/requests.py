@@ -103,6 +103,16 @@ def may_name_keys(user: Any) -> bool:
     return bool(user is not None and user.has_perm("memwatch.dump_keys"))
 
 
+WHO_READS = "a heap dump wants the permission memwatch.dump_heap, and with names of keys memwatch.dump_keys"
+
+
+def may_read(user: Any, recording: Recording) -> bool:
+    """Whether this user may see what it found and take it away: heap dumps want permissions of their own."""
+    if recording.kind != RecordingKind.HEAP_DUMP:
+        return True
+    return may_dump(user) and (not recording.options.get("keys") or may_name_keys(user))
+
+
 def forbidden_kinds(user: Any) -> set[str]:
     """The kinds that want a permission of their own, which this user does not have."""
     allowed = {RecordingKind.TRIM: may_trim(user), RecordingKind.HEAP_DUMP: may_dump(user)}
