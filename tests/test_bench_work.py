@@ -91,7 +91,10 @@ def test_names_are_blamed_for_nothing_where_none_leaks_or_for_what_a_timer_keeps
 def test_for_what_a_handler_keeps_at_every_job_all_names_are_right_together_and_some_are_blamed() -> None:
     handled = program(handler=True)
     assert blamed_for_nothing(handled, outcome(*handled.names)) == []
+    assert blamed_for_nothing(handled, outcome("(every)")) == []
     assert blamed_for_nothing(handled, outcome("a", "b")) == ["a", "b"]
+    assert blamed_for_nothing(handled, outcome("(every)", "b")) == ["(every)", "b"]
+    assert blamed_for_nothing(program(), outcome("(every)")) == ["(every)"]
 
 
 @pytest.mark.parametrize(
