@@ -94,10 +94,8 @@ def test_what_is_kept_at_every_job_is_blamed_on_no_name(shape):
     right = 0
     for made, told_of_it in told(shape):
         every = [culprit for culprit in told_of_it.culprits if culprit.every]
-        named = works(told_of_it)
-        if every and set(every[0].but) == made.left_out and named <= set(made.truth):
-            right += 1
-            assert every[0].low <= EVERY[shape].every <= every[0].high
+        if every and set(every[0].but) <= made.left_out and works(told_of_it) <= set(made.truth):
+            right += abs(every[0].per_call - EVERY[shape].every) < 0.05 * EVERY[shape].every
             assert told_of_it.remark in (EVERY_JOB, EXPLAINED)
     assert right >= 4
 
