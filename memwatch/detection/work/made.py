@@ -20,6 +20,8 @@ LEAST_MADE = 5
 FITS = (0.6, 1.7)
 """What the names make by their calls, as a share of the growth. Beyond, the objects seen are mostly let go again, or
 most of those that stay were not seen."""
+NEWEST, LEAST_NEWEST = 0.3, 8
+"""Share of a process's steps, and how many of them at least, in which it must still grow."""
 NEARLY_ALL = 0.9
 """Share of the calls that must be of names whose calls make as many objects, for every job to do so."""
 CHANCE = 3.0
@@ -29,7 +31,7 @@ CHANCE = 3.0
 def decided(
     found: Attribution,
     made: Mapping[int, tuple[int, int]],
-    processes: Iterable[Sequence[Step]],
+    processes: Sequence[Sequence[Step]],
     kinds: Mapping[int, str] | None = None,
 ) -> Attribution:
     """The attribution, where it names no work or cannot distinguish some, by the objects that were seen being made.
@@ -46,7 +48,7 @@ def decided(
         grown += step.growth
     each = {work: count / looked for work, (count, looked) in made.items() if count >= LEAST_MADE and looked > 0}
     explained = sum(per_call * calls[work] for work, per_call in each.items())
-    if grown <= 0 or not FITS[0] <= explained / grown <= FITS[1]:
+    if grown <= 0 or not FITS[0] <= explained / grown <= FITS[1] or not _stays(each, processes):
         return found
     alike = {work: made[work] for work in each}
     if sum(calls[work] for work in alike) >= NEARLY_ALL * calls.total() and _are_alike(alike):
@@ -58,6 +60,13 @@ def decided(
         if share >= LEAST_SHARE
     ]
     return Attribution(tuple(culprits[:MOST_CULPRITS]), EXPLAINED) if culprits else found
+
+
+def _stays(each: Mapping[int, float], processes: Iterable[Sequence[Step]]) -> bool:
+    """Whether it still grows by what is made: growth that is over shows nothing of what a recording saw since."""
+    newest = [step for steps in processes for step in steps[-max(LEAST_NEWEST, round(NEWEST * len(steps))) :]]
+    made = sum(each.get(work, 0.0) * n for step in newest for work, n in step.calls.items())
+    return made - CHANCE * math.sqrt(made) <= FITS[1] * max(0.0, sum(step.growth for step in newest))
 
 
 def _are_alike(made: Mapping[int, tuple[int, int]]) -> bool:

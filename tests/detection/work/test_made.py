@@ -34,6 +34,12 @@ def test_a_growth_that_calls_do_not_explain_stays_with_the_timer() -> None:
     assert decided(found, {ORDER: (6, 60)}, STEPS) is found
 
 
+def test_objects_that_are_made_after_the_growth_has_ended_prove_nothing() -> None:
+    over = [[*STEPS[0], *(Step(60.0, 0.0, {ORDER: 10, LIST: 100}) for _ in range(12))]]
+    assert decided(TWO, {ORDER: (40, 20)}, over) is TWO
+    assert decided(TWO, {ORDER: (40, 20)}, STEPS).remark == EXPLAINED
+
+
 def test_few_objects_are_no_evidence() -> None:
     assert decided(TWO, {ORDER: (4, 2)}, STEPS) is TWO
     assert decided(TWO, {}, STEPS) is TWO
