@@ -236,7 +236,8 @@ class Regression:
     def _slope(self, base: Fit, column: int) -> float:
         """The product of a column and what the base leaves of the target."""
         products = (self.product(column, other) for other in base.columns)
-        return self.with_target(column) - sum(map(mul, products, base.coefficients))
+        made_up: float = sum(map(mul, products, base.coefficients))
+        return self.with_target(column) - made_up
 
     def residuals(self, fit: Fit) -> list[float]:
         """Target less fit, row by row."""

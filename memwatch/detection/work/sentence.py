@@ -14,7 +14,7 @@ REMARKS = {
     FEW: "There are too few snapshots yet to tell which view, task or command makes it grow.",
     TOGETHER: "The load is too even to tell which view, task or command makes it grow.",
 }
-AROUND = {
+AROUND: Mapping[tuple[str, ...], tuple[str, str]] = {
     (VIEW,): ("request, whatever its view", "middleware, the handler of a signal, a decorator"),
     (TASK,): ("task, whatever its name", "the handler of a signal, a base class of the tasks, a decorator"),
 }

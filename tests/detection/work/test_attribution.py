@@ -311,7 +311,7 @@ def test_what_runs_as_evenly_as_time_is_named_but_not_blamed():
 @pytest.mark.parametrize(
     ("kinds", "said"),
     [
-        (("view",), "Every request, whatever its view: 1.00 objects a call (0.99 to 1.01), explains 97 % of the growth."),
+        (("view",), "Every request, whatever its view: 1.00 objects a call (0.99 to 1.01), explains 97 %"),
         (("task",), "Every task, whatever its name: "),
         (("task", "view"), "Every job, whatever its name: "),
         (("",), "Every job, whatever its name: "),

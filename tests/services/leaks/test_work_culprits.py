@@ -99,7 +99,8 @@ def test_the_blocks_that_every_task_keeps_explain_no_other_leak() -> None:
     store_handler_load(process)
     leak, other = store_leak(process), store_leak(process, object_type="shop.leaks.Other")
     work_culprits.refresh(NOW)
-    claimed = work_culprits.claimed(other, {pk: ("task", name) for pk, name in WorkName.objects.values_list("pk", "name")})
+    works = {pk: ("task", name) for pk, name in WorkName.objects.values_list("pk", "name")}
+    claimed = work_culprits.claimed(other, works)
     assert set(claimed) == set(WorkName.objects.values_list("pk", flat=True))
     assert work_of(leak)["remark"] == "every"
 
