@@ -18,8 +18,10 @@ from memwatch.agent.lifecycle import EXIT_WAIT_S, START_DELAY_S
 from memwatch.agent.watch_policy import occasion
 from memwatch.conf import SettingError, get_settings
 from memwatch.host_hooks import ends, server_settings
+from memwatch.host_hooks.reading import read
 from memwatch.sampling.identity import own_arguments
 from memwatch.sampling.isolation import ISOLATED
+from memwatch.sampling.type_names import module_and_qualname
 from memwatch.transport import redacted
 
 logger = logging.getLogger("memwatch.agent")
@@ -113,8 +115,8 @@ def _on_worker_ready(sender: Any = None, **_kwargs: Any) -> None:
     """A pool of threads, greenlets or none executes tasks in this process; a prefork pool in its children."""
     ends.install()
     server_settings.guarded(server_settings.note_celery_worker, sender)
-    pool = getattr(sender, "pool", None)
-    if pool is not None and not type(pool).__module__.endswith(".prefork"):
+    pool = read(sender, "pool")
+    if pool is not None and not module_and_qualname(type(pool))[0].endswith(".prefork"):
         work_counters.expect_tasks()
 
 

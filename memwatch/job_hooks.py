@@ -17,7 +17,7 @@ from django.core.management.base import BaseCommand
 from memwatch.agent.work import meter
 from memwatch.agent.work.job import Job, cleaned, current
 from memwatch.host_hooks import task_limits
-from memwatch.host_hooks.reading import read
+from memwatch.host_hooks.reading import is_exactly, read
 from memwatch.records.work import COMMAND, NO_VIEW, TASK, VIEW
 
 _WRAPPED = "__memwatch__"
@@ -87,7 +87,7 @@ def _resolve_request(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any]
 def _fail(job: Job, request: Any, raised: BaseException) -> None:
     job.name = _view(request)
     job.error = True
-    job.cut_off = isinstance(raised, SystemExit | KeyboardInterrupt)
+    job.cut_off = issubclass(type(raised), SystemExit | KeyboardInterrupt)
     job.end()
 
 
@@ -135,7 +135,7 @@ def _execute(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _leaves_well(raised: BaseException) -> bool:
     code = read(raised, "code")
-    return isinstance(raised, SystemExit) and (code is None or (type(code) in (int, bool) and not code))
+    return issubclass(type(raised), SystemExit) and (code is None or (is_exactly(code, int, bool) and not code))
 
 
 def begin_task(task_id: Any = None, task: Any = None, **_kwargs: Any) -> None:
@@ -148,7 +148,7 @@ def begin_task(task_id: Any = None, task: Any = None, **_kwargs: Any) -> None:
 
 def end_task(task_id: Any = None, state: Any = None, **_kwargs: Any) -> None:
     """For Celery's ``task_postrun``. There is no state where the exception goes on to who called the task."""
-    _end(task_id, failed=state is None or state == "FAILURE", cut_off=state is None)
+    _end(task_id, failed=state is None or cleaned(state) == "FAILURE", cut_off=state is None)
 
 
 def _end(mark: object, *, failed: bool, cut_off: bool = False) -> None:
@@ -173,4 +173,4 @@ def _begin_django_task(task_result: Any = None, **_kwargs: Any) -> None:
 
 
 def _end_django_task(task_result: Any = None, **_kwargs: Any) -> None:
-    _end(read(task_result, "id"), failed=read(task_result, "status") == "FAILED")
+    _end(read(task_result, "id"), failed=cleaned(read(task_result, "status")) == "FAILED")

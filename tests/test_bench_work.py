@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,15 +21,17 @@ from benchmarks.work.serving import ROOT, SITE, budgets, drawn, in_turn
 from memwatch.agent.config import AgentConfig
 from memwatch.sampling.budget import Budget
 
-RETAINED = sorted({leak.how for each in PROGRAMS.values() if each.half == "scoring" for leak in each.leaks})
+RETAINED = sorted({leak.how for each in PROGRAMS.values() if each.half != "tuning" for leak in each.leaks})
 
 
 def program(**values: Any) -> Program:
     return Program(**{"name": "p", "half": "tuning", "server": "sync", "names": evenly("abcdef"), **values})
 
 
-def outcome(*named: str, ticks: bool = False, answer: tuple[str, ...] = (), leak: str | None = None) -> dict[str, Any]:
-    leaks = [{"type": "app.Row", "ticks": ticks, "named": list(named)}] if named else []
+def outcome(
+    *named: str, of_no_name: bool = False, answer: tuple[str, ...] = (), leak: str | None = None
+) -> dict[str, Any]:
+    leaks = [{"type": "app.Row", "of_no_name": of_no_name, "named": list(named)}] if named else []
     return {"program": "p", "leaks": leaks, "answers": [{"named": list(answer), "leak": leak}] if answer else []}
 
 
@@ -45,21 +49,33 @@ def test_a_program_calls_what_leaks_and_what_goes_together(name: str) -> None:
     assert sorted(each for group, _weight in chosen.visits for each in group) == sorted(chosen.names)
 
 
-def test_there_are_24_scoring_programs_and_each_half_has_every_server_and_some_without_a_leak() -> None:
+def test_there_are_24_and_16_scoring_programs_and_each_half_has_every_server_and_some_without_a_leak() -> None:
     halves = {half: [each for each in PROGRAMS.values() if each.half == half] for half in HALVES}
     assert len(halves["scoring"]) == 24
+    assert len(halves["scoring-2"]) == 16
+    assert sum(not each.leaks for each in halves["scoring-2"]) == 10
     for programs in halves.values():
         assert {each.server for each in programs} == set(SERVERS)
         assert any(not each.leaks and each.ticking for each in programs)
         assert any(not each.leaks and not each.ticking for each in programs)
 
 
-def test_no_way_to_leak_and_no_name_of_the_scoring_half_is_one_of_the_tuning_half() -> None:
+def test_no_way_to_leak_and_no_name_is_in_two_halves() -> None:
     def used(half: str) -> set[str]:
         programs = [each for each in PROGRAMS.values() if each.half == half]
         return {name for each in programs for name in (*each.names, *(leak.how for leak in each.leaks))}
 
-    assert not used("scoring") & used("tuning")
+    for one, other in itertools.combinations(HALVES, 2):
+        assert not used(one) & used(other)
+
+
+def test_nothing_that_is_kept_without_a_leak_is_both_in_the_second_scoring_half_and_in_another() -> None:
+    def used(*, second: bool) -> set[str]:
+        programs = [each for each in PROGRAMS.values() if (each.half == "scoring-2") == second]
+        kept = {name for each in programs for name in (*each.harmless, each.ticking, each.every_job)}
+        return kept - {""}
+
+    assert not used(second=True) & used(second=False)
 
 
 def test_a_name_that_always_comes_with_the_culprit_is_right() -> None:
@@ -85,16 +101,41 @@ def test_names_are_blamed_for_nothing_where_none_leaks_or_for_what_a_timer_keeps
     assert blamed_for_nothing(program(), outcome("a", "b")) == ["a", "b"]
     leaking = program(leaks=(Leak(how="objects", names=("a",)),), ticking="timer")
     assert blamed_for_nothing(leaking, outcome("b")) == []
-    assert blamed_for_nothing(leaking, outcome("b", ticks=True)) == ["b"]
+    assert blamed_for_nothing(leaking, outcome("b", of_no_name=True)) == ["b"]
 
 
-def test_for_what_a_handler_keeps_at_every_job_all_names_are_right_together_and_some_are_blamed() -> None:
-    handled = program(handler=True)
-    assert blamed_for_nothing(handled, outcome(*handled.names)) == []
-    assert blamed_for_nothing(handled, outcome("(every)")) == []
-    assert blamed_for_nothing(handled, outcome("a", "b")) == ["a", "b"]
-    assert blamed_for_nothing(handled, outcome("(every)", "b")) == ["(every)", "b"]
+@pytest.mark.parametrize("every_job", ["handler", "middleware", "postrun", "base"])
+def test_for_what_is_kept_at_every_job_all_names_are_right_together_and_some_are_blamed(every_job: str) -> None:
+    kept = program(every_job=every_job)
+    assert blamed_for_nothing(kept, outcome(*kept.names)) == []
+    assert blamed_for_nothing(kept, outcome("(every)")) == []
+    assert blamed_for_nothing(kept, outcome("(every)", "b")) == ["(every)", "b"]
     assert blamed_for_nothing(program(), outcome("(every)")) == ["(every)"]
+    assert blamed_for_nothing(kept, outcome("a", "b")) == ["a", "b"]
+    assert blamed_for_nothing(kept, outcome("a")) == ["a"]
+    leaking = program(every_job=every_job, leaks=(Leak(how="objects", names=("a",)),))
+    assert blamed_for_nothing(leaking, outcome("a")) == []
+    assert blamed_for_nothing(leaking, outcome("a", of_no_name=True)) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "named", "is_of_no_name"),
+    [
+        ({"ticking": "timer"}, "worksite.leaks.Tick", True),
+        ({"ticking": "loop"}, "worksite.background.Message", True),
+        ({"ticking": "loop"}, "worksite.leaks.Tick", False),
+        ({"every_job": "middleware"}, "worksite.everyjob.TRACES", True),
+        ({"every_job": "base", "ticking": "cron"}, "worksite.background.Run", True),
+        ({"every_job": "base", "ticking": "cron"}, "worksite.everyjob.Outcome", True),
+        ({"every_job": "base"}, "", False),
+        ({}, "worksite.leaks.Tick", False),
+        ({}, "", False),
+    ],
+)
+def test_a_type_belongs_to_no_name_where_the_program_keeps_it_so(
+    kept: dict[str, str], named: str, is_of_no_name: bool
+) -> None:
+    assert bool(re.fullmatch(program(**kept).of_no_name, named)) == is_of_no_name
 
 
 @pytest.mark.parametrize(
@@ -119,43 +160,72 @@ def test_a_rehearsal_finds_what_is_kept_beside_the_declaration() -> None:
     assert len(list(faults(leaking, [{**right, "handled": 9}]))) == 1
 
 
-@pytest.fixture(scope="module")
-def kept_by_the_site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
-    """Of each way to leak, how many are kept after seven calls, in a process of the benchmark's site."""
-    folder = tmp_path_factory.mktemp("site")
-    leaks = [Leak(how=how, names=("desk:draft",)) for how in RETAINED]
-    planted = program(names=evenly(["desk:draft"]), leaks=leaks).for_the_site()
+@pytest.mark.parametrize(("kept", "wrong"), [(50, 0), (40, 0), (0, 1), (29, 1)])
+def test_a_rehearsal_finds_jobs_for_which_nothing_is_kept(kept: int, wrong: int) -> None:
+    handled = program(names=evenly("ab"), every_job="postrun")
+    note = {"calls": {"a": 30, "b": 20}, "kept": {}, "ticks": 0, "handled": kept}
+    assert len(list(faults(handled, [note]))) == wrong
+
+
+def printed_by_the_site(folder: Path, code: str, planted: Program) -> Any:
+    """What the code says in a process of the benchmark's site, from JSON."""
     environment = {
-        **os.environ, "GUEST_FOLDER": str(folder), "PYTHONPATH": f"{SITE}:{ROOT}", "WORK_PROGRAM": planted,
-        "DJANGO_SETTINGS_MODULE": "worksite.settings", "MEMWATCH_AGENT": "off",
+        **os.environ, "GUEST_FOLDER": str(folder), "PYTHONPATH": f"{SITE}:{ROOT}",
+        "WORK_PROGRAM": planted.for_the_site(), "DJANGO_SETTINGS_MODULE": "worksite.settings", "MEMWATCH_AGENT": "off",
     }  # fmt: skip
     subprocess.run(
         [sys.executable, "-m", "django", "migrate", "auth", "-v0", "--skip-checks"], env=environment, check=True
     )
-    done = subprocess.run(
-        [sys.executable, "-c", CALLED_SEVEN_TIMES], env=environment, check=True, capture_output=True, text=True
-    )
-    found: dict[str, int] = json.loads(done.stdout)
-    return found
+    done = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def kept_by_the_site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """Of each way to leak, how many are kept after seven calls."""
+    leaks = [Leak(how=how, names=("desk:draft",)) for how in RETAINED]
+    planted = program(names=evenly(["desk:draft"]), leaks=leaks)
+    kept: dict[str, int] = printed_by_the_site(tmp_path_factory.mktemp("site"), CALLED_SEVEN_TIMES, planted)
+    return kept
 
 
 CALLED_SEVEN_TIMES = """
 import contextlib, gc, json
 import django
 django.setup()
-from worksite import retained
-for how in retained.HOW.values():
+from worksite import references, retained
+for how in [*retained.HOW.values(), *references.HOW.values()]:
     for _ in range(7):
         with contextlib.suppress(retained.LostError):
             how(object(), [])
 gc.collect()
-print(json.dumps({how: counted() for how, counted in retained.COUNTED.items()}))
+counts = {**retained.COUNTED, **references.COUNTED}
+print(json.dumps({how: counted() for how, counted in counts.items()}))
 """
 
 
 @pytest.mark.parametrize("how", RETAINED)
 def test_each_way_to_leak_keeps_one_object_at_each_call(kept_by_the_site: dict[str, int], how: str) -> None:
     assert kept_by_the_site[how] == 7
+
+
+CALLED_VERY_OFTEN = """
+import json
+import django
+django.setup()
+from worksite.bounded import BOUNDED, SIZES
+for call in range(6_000):
+    for kept in SIZES:
+        BOUNDED[kept]("ab"[call % 2])
+print(json.dumps({kept: [size(), most] for kept, (size, most) in SIZES.items()}))
+"""
+
+
+def test_what_is_kept_within_bounds_gets_there_and_stays(tmp_path: Path) -> None:
+    sizes = printed_by_the_site(tmp_path, CALLED_VERY_OFTEN, program(names=evenly("ab")))
+    assert len(sizes) == 8
+    for kept, (size, most) in sizes.items():
+        assert most / 2 < size <= most, kept
 
 
 def test_a_half_is_within_its_limits_with_nine_of_ten_first_and_nobody_blamed() -> None:

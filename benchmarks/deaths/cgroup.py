@@ -66,6 +66,13 @@ class Group:
         (self.folder / "memory.oom.group").write_text("1")
 
     @property
+    def held_mb(self) -> float:
+        """What it holds that the kernel cannot simply drop: all but pages of files."""
+        fields = dict(line.split() for line in (self.folder / "memory.stat").read_text().splitlines())
+        names = ("total_rss", "total_shmem") if "total_rss" in fields else ("anon", "shmem")
+        return sum(int(fields.get(name, 0)) for name in names) / 2**20
+
+    @property
     def kills(self) -> int:
         """Processes that the kernel has killed for lack of memory."""
         fields = dict(line.split() for line in self._events.read_text().splitlines())

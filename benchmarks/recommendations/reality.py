@@ -1,4 +1,7 @@
-"""Real servers in real memory cgroups: a minute of history, the numbers, and two minutes with them.
+"""Real servers in real memory cgroups: a minute of history, the numbers, two minutes with them, and two without.
+
+The control recycles nothing and has the same load and limit. It has to pass the target and be killed: else the numbers
+were not needed, and staying below the target shows nothing.
 
 A second stands for a minute: leaks are large, lives are short. ``python -m benchmarks.recommendations.reality NAME``
 runs one service and prints a line of JSON.
@@ -67,11 +70,14 @@ _GUNICORN = {"max_requests": "--max-requests", "max_requests_jitter": "--max-req
 
 
 def run() -> bool:
-    """All of them, two at once. Whether each stayed below its target."""
+    """All of them, two at once. Whether each stayed below its target, and its control did not."""
     if cgroup.place() is None:
         print("\nreality: left out, because no memory cgroup can be made here (it needs root or a delegated one)")
         return True
-    print(f"\nreality: {HISTORY_S:.0f} s of history, {PROOF_S:.0f} s with the numbers, in a memory cgroup")
+    print(
+        f"\nreality: {HISTORY_S:.0f} s of history, {PROOF_S:.0f} s with the numbers and {PROOF_S:.0f} s without "
+        "recycling, in a memory cgroup"
+    )
     names, passed = list(SERVICES), True
     for pair in (names[:2], names[2:]):
         started = [
@@ -79,15 +85,22 @@ def run() -> bool:
             for name in pair
         ]
         for name, process in zip(pair, started, strict=True):
-            output, _errors = process.communicate(timeout=600)
+            output, _errors = process.communicate(timeout=1200)
             if process.returncode:
                 print(f"{name:18} failed")
                 passed = False
                 continue
             found = json.loads(output.splitlines()[-1])
+            control = found["control"]
             passed &= found["under_target"] and not found["kills"]
-            print(f"{name:18} " + ", ".join(f"{key} {value}" for key, value in found.items()))
+            passed &= not control["under_target"] and control["kills"] > 0
+            print(f"{name:18} {_said({key: value for key, value in found.items() if key != 'control'})}")
+            print(f"{'  not recycled':18} {_said(control)}")
     return passed
+
+
+def _said(found: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in found.items())
 
 
 def _serve(real: Real, folder: Path, group: cgroup.Group, options: tuple[str, ...], broker: str) -> Site:
@@ -122,9 +135,25 @@ def _load(real: Real, jobs: Jobs) -> Iterator[None]:
         thread.join(10)
 
 
-def _phase(real: Real, site: Site, jobs: Jobs, desk: Desk, *, seconds: float, look: Callable[[], None]) -> None:
+def _newest() -> int:
+    """The id of the newest process. What starts later has a higher one; clocks may be some seconds apart."""
+    from memwatch.models import Process
+
+    newest = Process.objects.order_by("-pk").first()
+    return 0 if newest is None else newest.pk
+
+
+def _alive(after: int) -> int:
+    from memwatch.models import Process
+
+    return Process.objects.alive().filter(service__name=SERVICE, outside=False, pk__gt=after).count()
+
+
+def _phase(
+    real: Real, site: Site, jobs: Jobs, desk: Desk, *, seconds: float, look: Callable[[], None], after: int
+) -> None:
     until = time.monotonic() + READY_S
-    while desk.alive() < real.workers:
+    while _alive(after) < real.workers:
         desk.work()
         if time.monotonic() > until:
             raise AssertionError(f"not all workers are known: {site.log[-2000:]}")
@@ -151,10 +180,20 @@ def measure(name: str, folder: Path) -> dict[str, Any]:
         site = _serve(real, folder, group, real.history, broker)
         stack.callback(site.close)
         desk = Desk(site.hub)
-        _phase(real, site, Jobs(site, broker), desk, seconds=HISTORY_S, look=lambda: None)
+        _phase(real, site, Jobs(site, broker), desk, seconds=HISTORY_S, look=lambda: None, after=0)
         advice, options = _advised(real)
         site.close()
-        return {"state": advice, "options": " ".join(options), **_proof(real, folder, group, options, broker)}
+        proof = _run(real, folder, group, options, broker)
+        control = _run(real, folder, group, _preload(real), broker)
+        asked = ("peak_mb", "target_mb", "limit_mb", "under_target", "kills", "lives")
+        return {
+            "state": advice, "options": " ".join(options), **proof, "control": {key: control[key] for key in asked},
+        }  # fmt: skip
+
+
+def _preload(real: Real) -> tuple[str, ...]:
+    """The one option that stays when nothing is recycled."""
+    return ("--preload",) if "--preload" in real.history else ()
 
 
 def _advised(real: Real) -> tuple[str, tuple[str, ...]]:
@@ -171,16 +210,13 @@ def _advised(real: Real) -> tuple[str, tuple[str, ...]]:
         if (option := words.get(row.name)) and row.recommended
     ]  # fmt: skip
     print("\n".join(advice.steps), file=sys.stderr)
-    preload = ("--preload",) if "--preload" in real.history else ()
-    return advice.state, (*preload, *(word for pair in options for word in pair))
+    return advice.state, (*_preload(real), *(word for pair in options for word in pair))
 
 
-def _proof(real: Real, folder: Path, group: cgroup.Group, options: tuple[str, ...], broker: str) -> dict[str, Any]:
-    from datetime import UTC, datetime
-
+def _run(real: Real, folder: Path, group: cgroup.Group, options: tuple[str, ...], broker: str) -> dict[str, Any]:
     from memwatch.models import Process
 
-    began, highest, kills = datetime.now(UTC), 0.0, group.kills
+    before, highest, kills = _newest(), 0.0, group.kills
     site = _serve(real, folder, group, options, broker)
 
     def look() -> None:
@@ -189,16 +225,17 @@ def _proof(real: Real, folder: Path, group: cgroup.Group, options: tuple[str, ..
         highest = max(highest, (fields.get("total_rss") or fields.get("anon") or 0) / 2**20)
 
     try:
-        _phase(real, site, Jobs(site, broker), Desk(site.hub), seconds=PROOF_S, look=look)
+        _phase(real, site, Jobs(site, broker), Desk(site.hub), seconds=PROOF_S, look=look, after=before)
     finally:
         site.close()
-    mine = Process.objects.filter(service__name=SERVICE, started_at__gte=began, outside=False)
+    mine = Process.objects.filter(service__name=SERVICE, pk__gt=before, outside=False)
     workers = mine.exclude(program="celery main")
     counted = "last_snapshot__tasks_handled" if real.server == "prefork" else "last_snapshot__requests_handled"
     lives = list(workers.filter(end_reason=Process.End.RECYCLED).values_list(counted, flat=True))
     return {
         "peak_mb": round(highest),
         "target_mb": round(0.8 * real.limit_mb),
+        "limit_mb": round(real.limit_mb),
         "under_target": highest <= 0.8 * real.limit_mb,
         "kills": group.kills - kills,
         "lives": workers.count(),

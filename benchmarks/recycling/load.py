@@ -22,7 +22,8 @@ class Clients:
     def __init__(self, port: int, many: int, every_s: float) -> None:
         self._port, self._every_s = port, every_s
         self._leaving = threading.Event()
-        self.took: list[float] = []
+        self.took: list[tuple[float, float]] = []
+        """Of each call that was answered: when it began, by ``time.monotonic``, and its seconds."""
         self.failures: list[str] = []
         self.asked_again = 0
         self._threads = [threading.Thread(target=self._run, args=(number,), daemon=True) for number in range(many)]
@@ -41,14 +42,14 @@ class Clients:
         due = time.monotonic() + number * self._every_s / len(self._threads)
         while not self._leaving.wait(max(0.0, due - time.monotonic())):
             due = max(due + self._every_s, time.monotonic() - self._every_s)
-            began, was_kept = time.perf_counter(), connection.sock is not None
+            began, was_kept = time.monotonic(), connection.sock is not None
             try:
                 connection.request("GET", "/page")
                 answer = connection.getresponse()
                 answer.read()
                 if answer.status != 200:
                     self.failures.append(f"status {answer.status}")
-                self.took.append(time.perf_counter() - began)
+                self.took.append((began, time.monotonic() - began))
             except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError) as error:
                 connection.close()
                 self.asked_again += was_kept
@@ -63,8 +64,8 @@ class Clients:
 class Jobs:
     """Sends numbered tasks, and reads what they have written down."""
 
-    def __init__(self, app: Any, folder: Path, every_s: float) -> None:
-        self._app, self._file, self._every_s = app, folder / "jobs", every_s
+    def __init__(self, app: Any, folder: Path, queue: str, every_s: float) -> None:
+        self._app, self._file, self._queue, self._every_s = app, folder / f"jobs-{queue}", queue, every_s
         self._leaving = threading.Event()
         self.sent = 0
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -80,7 +81,7 @@ class Jobs:
         due = time.monotonic()
         while not self._leaving.wait(max(0.0, due - time.monotonic())):
             due = max(due + self._every_s, time.monotonic() - self._every_s)
-            self._app.send_task("leaky.job", args=(self.sent, time.time()))
+            self._app.send_task("leaky.job", args=(self.sent, time.time()), queue=self._queue)
             self.sent += 1
 
     def wait_until_done(self, within_s: float) -> None:
@@ -93,9 +94,10 @@ class Jobs:
         """How often each number ran."""
         return Counter(int(line.split()[0]) for line in self._lines())
 
-    def waited(self) -> list[float]:
-        """Seconds from sending to starting."""
-        return [float(line.split()[2]) for line in self._lines()]
+    def waited(self, until: float) -> list[float]:
+        """Seconds from sending to starting, of those that started before ``until``, seconds since the epoch."""
+        started = (line.split() for line in self._lines())
+        return [float(waited) for _number, _pid, waited, at in started if float(at) <= until]
 
     def _lines(self) -> list[str]:
         return self._file.read_text().splitlines() if self._file.exists() else []

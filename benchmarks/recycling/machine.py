@@ -16,6 +16,8 @@ from typing import Any
 
 import psutil
 
+from benchmarks.deaths.cgroup import Group
+
 SITE = Path(__file__).parent / "site"
 WORKERS = 3
 
@@ -29,15 +31,25 @@ def free_port() -> int:
 class Server:
     """A program whose children do the work."""
 
-    def __init__(self, service: str, folder: Path, environment: Mapping[str, str], *command: str) -> None:
-        self.service = service
+    def __init__(
+        self, service: str, folder: Path, environment: Mapping[str, str], *command: str, group: Group | None = None
+    ) -> None:
+        self.service, self.group = service, group
+        self.killed_at: float | None = None
+        """Seconds of ``time.monotonic`` at which the kernel had first killed one of its processes."""
+        self.room_mb = 0.0
         self.port = free_port()
         self.peak_mb = 0.0
         self.fewest = WORKERS
-        self.peaks: dict[int, float] = {}
+        self._began_mb = self._most_mb = 0.0
         self._log = (folder / f"{service}.log").open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", *(part.format(port=self.port) for part in command)],
+            [
+                *(group.entering() if group else ()),
+                sys.executable,
+                "-m",
+                *(part.format(port=self.port) for part in command),
+            ],
             cwd=SITE,
             env={**os.environ, **environment, "MEMWATCH_SERVICE": service},
             stdin=subprocess.DEVNULL,
@@ -63,14 +75,29 @@ class Server:
                 return
             time.sleep(0.2)
 
+    def limit(self, room_mb: float) -> None:
+        """Give its cgroup so much more than it holds now."""
+        if self.group is not None:
+            self.room_mb = room_mb
+            self._began_mb = self.group.held_mb
+            self.group.limit(self._began_mb + room_mb)
+
+    @property
+    def used_mb(self) -> float:
+        """The most that its cgroup has held beyond what it held when it was limited; pages of files do not count."""
+        return self._most_mb - self._began_mb if self.group else 0.0
+
     def look(self, *, memory: bool) -> None:
         """Count those that live; with ``memory``, what is private of each."""
         living = [each for each in self.children() if _lives(each)]
         self.fewest = min(self.fewest, len(living))
+        if memory and self.group is not None:
+            self._most_mb = max(self._most_mb, self.group.held_mb)
+            if self.killed_at is None and self.group.kills:
+                self.killed_at = time.monotonic()
         for each in living if memory else ():
             with contextlib.suppress(psutil.Error):
                 private = each.memory_full_info().uss / 2**20
-                self.peaks[each.pid] = max(private, self.peaks.get(each.pid, 0.0))
                 self.peak_mb = max(self.peak_mb, private)
 
     def stop(self) -> None:

@@ -29,7 +29,7 @@ def say(text: str) -> None:
 
 
 def programs(chosen: argparse.Namespace) -> bool:
-    """Run them and print the tables; whether both halves are as good as they have to be."""
+    """Run them and print the tables; whether all halves are as good as they have to be."""
     wanted = [program for program in PROGRAMS.values() if _is_wanted(program, chosen)]
     outcomes: list[dict[str, Any]] = []
     failed = 0
@@ -97,7 +97,7 @@ def main() -> int:
     """All parts, or those named; 1 where one misses its limit."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.work", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(RUN)}; all when none is given")
-    parser.add_argument("--half", choices=HALVES, help="of the programs (default: both)")
+    parser.add_argument("--half", choices=HALVES, help="of the programs (default: all)")
     parser.add_argument(
         "--only", action="append", choices=PROGRAMS, metavar="PROGRAM", help="several times for several"
     )

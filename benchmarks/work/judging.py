@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.work.program import TYPES, UNTRACKED, Program
+from benchmarks.work.program import UNTRACKED, Program
 from benchmarks.work.program import Leak as Planted
 from benchmarks.work.serving import COMMAND_KEY, SERVICE
 
@@ -64,7 +64,7 @@ def rejected() -> list[str]:
     return list(RejectedReport.objects.values_list("detail", flat=True)[:5])
 
 
-def open_leaks() -> list[dict[str, Any]]:
+def open_leaks(program: Program) -> list[dict[str, Any]]:
     """What an operator sees, the largest growth first."""
     from memwatch.models import Leak
 
@@ -73,16 +73,15 @@ def open_leaks() -> list[dict[str, Any]]:
         evidence = row.evidence or {}
         container = str((evidence.get("container") or {}).get("name") or "")
         said = _said(evidence.get("work"))
-        ticks = _is(TYPES["ticks"], row.object_type, container)
-        found.append(
-            {"type": row.object_type, "container": container, "growth": row.growth_count, "ticks": ticks, **said}
-        )
+        of_no_name = _is(program.of_no_name, row.object_type, container)
+        grown = {"type": row.object_type, "container": container, "growth": row.growth_count}
+        found.append({**grown, "of_no_name": of_no_name, **said})
     return found
 
 
 def outcome(program: Program) -> dict[str, Any]:
     """What is said of each planted leak, and all that is open."""
-    leaks = open_leaks()
+    leaks = open_leaks(program)
     return {
         "leaks": leaks,
         "answers": [_answer(program, planted, leaks) for planted in program.leaks],

@@ -93,7 +93,10 @@ def judged(
             judge_at = passed + JUDGE_EVERY_S
             judging.judge(arrived.at)
             if saved is None:
-                _say(program, f"{passed / interval_s:.0f} of {intervals} intervals, {len(judging.open_leaks())} leaks")
+                _say(
+                    program,
+                    f"{passed / interval_s:.0f} of {intervals} intervals, {len(judging.open_leaks(program))} leaks",
+                )
         if save is not None:
             keep(save, arrived)
         done = [request for load in loads for request in load.done]

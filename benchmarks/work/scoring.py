@@ -39,14 +39,14 @@ def beside(program: Program, leak: Leak, named: Sequence[str]) -> list[str]:
 
 
 def blamed_for_nothing(program: Program, outcome: Mapping[str, Any]) -> list[str]:
-    """What open leaks blame in a program of which no name leaks, or for what a thread or timer keeps.
+    """What open leaks blame in a program of which no name leaks, or for what no single name leaves behind.
 
-    Every job, or all names together, are not blamed wrongly for what a handler keeps at every job; some names are.
+    Every job, or all names together, are not blamed wrongly for what is kept at every job; some names are.
     """
     return [
         name
         for leak in outcome["leaks"]
-        if (not program.leaks or leak["ticks"]) and not (program.handler and _is_every(program, leak["named"]))
+        if (not program.leaks or leak["of_no_name"]) and not (program.every_job and _is_every(program, leak["named"]))
         for name in leak["named"]
     ]
 
@@ -126,11 +126,11 @@ def _rows(program: Program, outcome: Mapping[str, Any]) -> Iterable[tuple[str, .
             program.name, leak.how, answer["leak"] or "(asked)", _first(answer) if named else answer["remark"] or "-",
             "-" if place is None else str(place + 1), answer["share"], ", ".join(beside(program, leak, named)) or "-",
         )  # fmt: skip
-    if not program.leaks or program.ticking:
-        opened = ", ".join(leak["type"] for leak in outcome["leaks"] if not program.leaks or leak["ticks"])
+    unnamed = " ".join(filter(None, (program.ticking, program.every_job)))
+    if not program.leaks or unnamed:
+        opened = ", ".join(leak["type"] for leak in outcome["leaks"] if not program.leaks or leak["of_no_name"])
         wrong = ", ".join(blamed_for_nothing(program, outcome))
-        unnamed = program.ticking or ("handler" if program.handler else "none")
-        yield program.name, unnamed, opened or "-", "-", "-", "-", wrong or "-"
+        yield program.name, unnamed or "none", opened or "-", "-", "-", "-", wrong or "-"
 
 
 def _first(answer: Mapping[str, Any]) -> str:

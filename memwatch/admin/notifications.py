@@ -1,4 +1,4 @@
-"""Alert notifications: the list, the page of one, and sending one again."""
+"""Notifications: the list, the page of one, and sending one again."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def _state(notification: Notification) -> SafeString:
 
 @admin.register(Notification)
 class NotificationAdmin(ReadOnlyAdmin):
-    list_display = ("alert", "event", "channel", "state_shown", "attempts", "error", "written", "arrived")
+    list_display = ("about_shown", "event", "channel", "state_shown", "attempts", "error", "written", "arrived")
     list_filter = ("state", "event", "channel")
     list_select_related = ("alert",)
-    search_fields = ("channel", "error", "alert__message")
-    search_help_text = gettext_lazy("Channel, error, or words of the alert")
-    about = gettext_lazy("Alert notifications, by channel and delivery status.")
+    search_fields = ("channel", "error", "alert__message", "recycle__name")
+    search_help_text = gettext_lazy("Channel, error, words of the alert, or recycled worker")
+    about = gettext_lazy("Notifications of alerts and recycled workers, by channel and delivery status.")
     empty = gettext_lazy(
         "No notification yet. Set ALERT_CHANNELS to receive notifications; “manage.py memwatch_notify” sends a test "
         "message to each channel."
@@ -56,8 +56,8 @@ class NotificationAdmin(ReadOnlyAdmin):
     change_form_template = "admin/memwatch/notification/form.html"
     paginator = BoundedPaginator
     fields = (
-        "alert", "event", "channel", "state_shown", "attempts", "error", "created_at", "next_attempt_at", "sent_at",
-        "again_at", "key", "payload_shown",
+        "alert", "recycle", "event", "channel", "state_shown", "attempts", "error", "created_at", "next_attempt_at",
+        "sent_at", "again_at", "key", "payload_shown",
     )  # fmt: skip
     readonly_fields = ("state_shown", "payload_shown", "key")
 
@@ -68,6 +68,7 @@ class NotificationAdmin(ReadOnlyAdmin):
         context = {"buttons": self.buttons(request, row) if row is not None else [], **(extra_context or {})}
         return super().change_view(request, object_id, form_url, context)
 
+    about_shown = columns.text(gettext_lazy("message"), lambda row: row.about, "alert")
     state_shown = columns.text(gettext_lazy("state"), _state, "state")
     written = columns.when(gettext_lazy("created"), "created_at")
     arrived = columns.when(gettext_lazy("delivered"), "sent_at")

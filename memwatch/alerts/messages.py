@@ -1,15 +1,16 @@
-"""What is said of an alert in words that a person reads: the subject and the text of a message.
+"""What is said of an alert or a recycled worker in words that a person reads: the subject and the text of a message.
 
 A message is a dict, JSON-ready:
 
 ``id``
     the same in every attempt to deliver it, so that a receiver can drop what comes twice.
 ``type``, ``severity``, ``message``, ``value``, ``threshold``
-    of the alert, as in the admin; ``unit`` is that of the two figures.
+    of the alert, as in the admin; ``unit`` is that of the two figures. A recycled worker has one of
+    :data:`RECYCLE_TYPES`, the severity ``low``, and as its value the private memory before.
 ``event``
-    ``raised``, ``worse`` (the same episode, at a higher severity) or ``cleared``.
+    ``raised``, ``worse`` (the same episode, at a higher severity) or ``cleared``; ``info`` where there is no episode.
 ``state``
-    ``raised`` or ``cleared``.
+    ``raised`` or ``cleared``; with ``info`` always ``cleared``: nothing is open.
 ``timestamp``, ``began_at``
     of the event and of the episode, ISO 8601.
 ``duration_s``, ``worst_value``, ``summary``
@@ -30,6 +31,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 MAX_SUBJECT = 150
+RECYCLE_TYPES = WORKER_RECYCLED, RECYCLE_REHEARSED = ("worker_recycled", "recycle_rehearsed")
+"""A worker that was recycled, and one that would have been."""
 
 UNITS = {
     "heap_warning": "%",
@@ -42,6 +45,8 @@ UNITS = {
     "baseline_drift": "% above the baseline",
     "job_peak": "% of the limit",
     "process_killed": "in the last hour",
+    WORKER_RECYCLED: "MB of private memory",
+    RECYCLE_REHEARSED: "MB of private memory",
 }
 """The unit of an alert's value and threshold, by type."""
 
@@ -49,7 +54,7 @@ UNITS = {
 def headline(message: Mapping[str, Any]) -> str:
     """One line without control characters, e.g. for a subject: how bad, and the first sentence."""
     said = str(message.get("summary") or message["message"]).split(". ", 1)[0].rstrip(".")
-    word = {"raised": message["severity"], "worse": f"worse, {message['severity']}", "cleared": "over"}
+    word = {"raised": message["severity"], "worse": f"worse, {message['severity']}", "cleared": "over", "info": "info"}
     line = f"[memwatch] {word[message['event']]}: {said}"
     line = "".join(character if character.isprintable() else " " for character in line)
     return line if len(line) <= MAX_SUBJECT else f"{line[: MAX_SUBJECT - 1]}…"

@@ -211,10 +211,11 @@ class AlertFilter(filters.FilterSet):
 
 
 class NotificationFilter(filters.FilterSet):
-    service = _service("alert__service__name")
+    service = filters.CharFilter(method="of_service", label="Name of the service")
     alert = filters.NumberFilter(field_name="alert_id", label="Id of the alert", min_value=1, max_value=2**63 - 1)
+    recycle = filters.NumberFilter(field_name="recycle_id", label="Id of the recycle", min_value=1, max_value=2**63 - 1)
     state = AnyOf(choices=Notification.State.choices, label="State")
-    event = AnyOf(choices=Notification.Event.choices, label="Event of the alert")
+    event = AnyOf(choices=Notification.Event.choices, label="Event")
     channel = filters.CharFilter(label="Name of the channel, e.g. mailto:ops@example.org")
     since = _since("created_at")
     until = _until("created_at")
@@ -222,6 +223,9 @@ class NotificationFilter(filters.FilterSet):
     class Meta:
         model = Notification
         fields: tuple[str, ...] = ()
+
+    def of_service(self, queryset: QuerySet[Notification], _name: str, value: str) -> QuerySet[Notification]:
+        return queryset.filter(Q(alert__service__name=value) | Q(recycle__service__name=value))
 
 
 class BaselineFilter(filters.FilterSet):

@@ -12,7 +12,7 @@ from typing import Any
 from memwatch import agent
 from memwatch.agent.flight import ending, notes
 from memwatch.agent.lifecycle import EXIT_WAIT_S
-from memwatch.host_hooks.reading import read
+from memwatch.host_hooks.reading import is_exactly, read
 from memwatch.records.flight import CRASH, RECYCLED, STOPPED
 from memwatch.transport.flights import folder
 
@@ -34,7 +34,8 @@ def worker_ends(sender: object = None, **_kwargs: object) -> None:
 
     Its exit code alone does not say so: a cold shutdown has the same one.
     """
-    if isinstance(sys.exc_info()[1], Exception) and read(sender, "exitcode"):
+    code = read(sender, "exitcode")
+    if issubclass(type(sys.exc_info()[1]), Exception) and type(code) is int and code != 0:
         ending.note(CRASH)
 
 
@@ -72,7 +73,9 @@ def _install_uvicorn() -> None:
         with capture(self):
             yield
             captured = read(self, "_captured_signals")
-            if type(captured) is list and not deadly.isdisjoint(captured):
+            if type(captured) is list and any(
+                is_exactly(each, int, signal.Signals) and each in deadly for each in captured
+            ):
                 ending.note(STOPPED)
                 agent.stop(EXIT_WAIT_S)
 

@@ -1,7 +1,7 @@
 """What Celery, gunicorn, uWSGI and other servers say of how they run and recycle their processes.
 
-Their own objects are read, and no method of theirs is called. Where a server keeps its settings out of reach, the
-command line says what was asked for.
+Their own objects are read, and no method of theirs is called: what they hold is of the host, and may be anything. Where
+a server keeps its settings out of reach, the command line says what was asked for.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from memwatch.agent import server_settings
 from memwatch.host_hooks.reading import read
 from memwatch.records.server_settings import Value, plain
 from memwatch.sampling.identity import own_arguments
+from memwatch.sampling.type_names import module_and_qualname
 
 _GUNICORN = {
     "workers": "workers", "threads": "threads", "timeout": "timeout", "preload_app": "preload",
@@ -46,11 +47,13 @@ def note_celery_worker(worker: Any) -> None:
     """For Celery's ``worker_ready``: what its application's configuration and its pool say."""
     app, pool = read(worker, "app"), read(worker, "pool")
     conf = read(app, "conf")
-    name = "" if pool is None else type(pool).__module__.rpartition(".")[2]
+    name = "" if pool is None else module_and_qualname(type(pool))[0].rpartition(".")[2]
     found: dict[str, object] = {
         "server": "celery",
         "pool": name,
-        "concurrency": read(pool, "num_processes") or read(pool, "limit") or read(conf, "worker_concurrency"),
+        "concurrency": _whole(read(pool, "num_processes"))
+        or _whole(read(pool, "limit"))
+        or _whole(read(conf, "worker_concurrency")),
     }
     options = read(pool, "options")
     own = options if type(options) is dict else {}
@@ -66,7 +69,7 @@ def note_pool_child() -> None:
     """For Celery's ``worker_process_init``: billiard's worker is what this process runs."""
     current = read(sys.modules.get("billiard.process"), "current_process")
     worker = None if current is None else read(current(), "_target")
-    if type(worker).__module__ not in ("billiard.pool", "celery.concurrency.asynpool"):
+    if module_and_qualname(type(worker))[0] not in ("billiard.pool", "celery.concurrency.asynpool"):
         return
     found = {
         "server": "celery",
@@ -81,20 +84,29 @@ def _of_gunicorn(frame: FrameType | None) -> dict[str, Value]:
     """The worker, or with ``preload_app`` the arbiter, is further up in this very call."""
     if "gunicorn" not in sys.modules:
         return {}
+    from memwatch.diagnosis.heap.introspection import attribute  # noqa: PLC0415 - only where gunicorn runs
+
     for each in _up(frame):
-        if each.f_code.co_name in _HOLDERS and str(each.f_globals.get("__name__", "")).startswith("gunicorn."):
-            settings = read(read(each.f_locals.get("self"), "cfg"), "settings")
+        if each.f_code.co_name in _HOLDERS and _is_gunicorns(each):
+            settings = attribute(attribute(each.f_locals.get("self"), "cfg"), "settings")
             if type(settings) is dict:
                 return _plain({"server": "gunicorn", **_gunicorn(settings)})
     return {}
 
 
+def _is_gunicorns(frame: FrameType) -> bool:
+    name = frame.f_globals.get("__name__")
+    return type(name) is str and name.startswith("gunicorn.")
+
+
 def _gunicorn(settings: Mapping[str, Any]) -> dict[str, object]:
-    found: dict[str, object] = {ours: read(settings.get(key), "value") for key, ours in _GUNICORN.items()}
-    chosen = found["worker_class"]
-    if isinstance(chosen, type):
-        found["worker_class"] = chosen.__name__
-    elif chosen == "sync" and (_whole(found["threads"]) or 1) > 1:
+    from memwatch.diagnosis.heap.introspection import attribute, is_class  # noqa: PLC0415 - see above
+
+    found: dict[str, object] = {ours: attribute(settings.get(key), "value") for key, ours in _GUNICORN.items()}
+    chosen: Any = found["worker_class"]
+    if is_class(chosen):
+        found["worker_class"] = module_and_qualname(chosen)[1].rpartition(".")[2]
+    elif type(chosen) is str and chosen == "sync" and (_whole(found["threads"]) or 1) > 1:
         found["worker_class"] = "gthread"  # as gunicorn itself decides
     return found
 
@@ -115,7 +127,7 @@ def _of_uwsgi() -> dict[str, Value]:
     found: dict[str, object] = {"server": "uwsgi", "max_requests": 0}
     for key, value in options.items():
         name = key.decode("ascii", "replace") if type(key) is bytes else key
-        if name in _UWSGI:
+        if type(name) is str and name in _UWSGI:
             found[_UWSGI[name]] = _whole(value.decode("ascii", "replace") if type(value) is bytes else value)
     return _plain(found)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from memwatch.host_hooks.reading import read
+from memwatch.host_hooks.reading import is_exactly, read
 from memwatch.sampling.identity import own_arguments
 
 _OPTION = "--time-limit"
@@ -23,7 +23,7 @@ def hard_limit_s(task: object, request: object) -> float:
     if not is_pool_child():
         return 0.0
     given = read(request, "timelimit")
-    own = given[0] if type(given) in (list, tuple) and given else None
+    own = given[0] if is_exactly(given, list, tuple) and given else None
     return _seconds(own) or _seconds(read(task, "time_limit")) or _worker_limit_s(read(task, "app"))
 
 
@@ -53,7 +53,7 @@ def _given(arguments: list[str]) -> float:
 
 def _seconds(value: Any) -> float:
     try:
-        seconds = float(value) if type(value) in (int, float, str) else 0.0
+        seconds = float(value) if is_exactly(value, int, float, str) else 0.0
     except (ValueError, OverflowError):
         return 0.0
     return seconds if 0 < seconds < _LONGEST_S else 0.0

@@ -1,4 +1,4 @@
-"""Alert notifications: the outbox."""
+"""Notifications of alerts and of recycled workers: the outbox."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from memwatch.models.findings import Alert
 
 
 class Notification(models.Model):
-    """A message about an alert to one channel. It is stored with the alert, and repeated until it is delivered."""
+    """A message to one channel. It is stored with what it is about, and repeated until it is delivered."""
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting")
@@ -24,6 +24,7 @@ class Notification(models.Model):
         RAISED = "raised", _("raised")
         WORSE = "worse", _("got worse")
         CLEARED = "cleared", _("cleared")
+        INFO = "info", _("information")
 
     key = models.UUIDField(
         default=uuid.uuid4,
@@ -31,7 +32,18 @@ class Notification(models.Model):
         editable=False,
         help_text=_("Stays the same in every attempt, so receivers can drop duplicates."),
     )
-    alert = models.ForeignKey(Alert, models.CASCADE, related_name="notifications", verbose_name=_("alert"))
+    alert = models.ForeignKey(
+        Alert, models.CASCADE, null=True, blank=True, related_name="notifications", verbose_name=_("alert")
+    )
+    recycle = models.ForeignKey(
+        "memwatch.Recycle",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="notifications",
+        verbose_name=_("recycle"),
+        help_text=_("Where it is about a worker that was recycled, and not about an alert."),
+    )
     event = models.CharField(_("event"), max_length=7, choices=Event)
     channel = models.CharField(_("channel"), max_length=300)
     episode = models.CharField(max_length=500, editable=False, help_text=_("Its messages are delivered in order."))
@@ -51,8 +63,18 @@ class Notification(models.Model):
         verbose_name_plural = _("notifications")
         ordering = ("-id",)
         permissions = (("send_again", _("Can send notifications again")),)
-        constraints = (models.UniqueConstraint(fields=("alert", "event", "channel"), name="memwatch_told_once"),)
+        constraints = (
+            models.UniqueConstraint(fields=("alert", "event", "channel"), name="memwatch_told_once"),
+            models.UniqueConstraint(fields=("recycle", "channel"), name="memwatch_recycle_told_once"),
+        )
         indexes = (models.Index(fields=("id",), condition=Q(state="waiting"), name="memwatch_notification_waiting"),)
 
     def __str__(self) -> str:
         return f"{self.get_event_display()} to {self.channel}"
+
+    @property
+    def about(self) -> str:
+        """The alert or the recycled worker in a sentence."""
+        if self.alert is not None:
+            return str(self.alert)
+        return str(self.payload.get("message") or "") if isinstance(self.payload, dict) else ""

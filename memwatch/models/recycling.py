@@ -37,6 +37,11 @@ class RecyclingPolicy(models.Model):
         COMPOSE = "compose", _("Docker Compose")
         OTHER = "other", _("another one")
 
+    class Notify(models.TextChoices):
+        NEVER = "never", _("never")
+        RECYCLED = "recycled", _("when a worker was recycled")
+        ALL = "all", _("also when one would have been, in a rehearsal")
+
     service = models.OneToOneField(Service, models.CASCADE, related_name="recycling_policy", verbose_name=_("service"))
     mode = models.CharField(
         _("mode"),
@@ -88,6 +93,14 @@ class RecyclingPolicy(models.Model):
             "What starts a whole worker again when it ends (Celery with threads, gevent or solo; django.tasks). "
             "Without one, such workers are left alone."
         ),
+    )
+    notify = models.CharField(
+        _("notifications"),
+        max_length=8,
+        choices=Notify,
+        default=Notify.RECYCLED,
+        db_default=Notify.RECYCLED,
+        help_text=_("One for each worker, through the channels in ALERT_CHANNELS."),
     )
     rehearsed_at = models.DateTimeField(_("rehearsed"), null=True, blank=True, editable=False)
     stopped_at = models.DateTimeField(_("stopped itself"), null=True, blank=True, editable=False)
@@ -176,6 +189,9 @@ class Recycle(models.Model):
     result = models.CharField(_("result"), max_length=300, blank=True, default="")
     at = models.DateTimeField(_("chosen"), default=timezone.now)
     ordered_at = models.DateTimeField(_("ordered"), null=True, blank=True)
+    drain_minutes = models.FloatField(
+        _("drain time-out in minutes"), null=True, blank=True, help_text=_("Of the policy when it was ordered.")
+    )
     ended_at = models.DateTimeField(_("over"), null=True, blank=True)
     private_before_kib = models.BigIntegerField(_("private memory before"), null=True, blank=True)
     successor = models.ForeignKey(
@@ -184,6 +200,9 @@ class Recycle(models.Model):
     gained_kib = models.BigIntegerField(_("gained"), null=True, blank=True)
     grew_back = models.BooleanField(
         _("grew back"), default=False, db_default=False, help_text=_("The successor was due again within the interval.")
+    )
+    notified_at = models.DateTimeField(
+        _("reported"), null=True, blank=True, editable=False, help_text=_("When its notification was due.")
     )
     leak = models.ForeignKey(Leak, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("leak"))
     recording = models.ForeignKey(
@@ -194,8 +213,8 @@ class Recycle(models.Model):
     )
 
     class Meta:
-        verbose_name = _("recycled worker")
-        verbose_name_plural = _("recycled workers")
+        verbose_name = _("recycle")
+        verbose_name_plural = _("recycles")
         ordering = ("-at", "-id")
         constraints = (
             models.UniqueConstraint(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 
@@ -12,7 +13,7 @@ from memwatch.detection.recycling import ACT, Past, Worker
 from memwatch.diagnosis.context import forks
 from memwatch.models import Command, Leak, Process, Recording, Recycle, RecyclingPolicy, Release, Service, Snapshot
 from memwatch.queries.series.snapshot_mapping import megabytes
-from memwatch.records.recycling import POOL_CHILD
+from memwatch.records.recycling import WITHDRAWN
 
 MOST = 500
 """Workers of a service that are looked at."""
@@ -25,12 +26,22 @@ _YOUNG = timedelta(minutes=15)
 HISTORY = 20
 _SUCCESSOR = timedelta(minutes=5)
 """So long the next one waits for it."""
-ORDER_STANDS = Q(state=Recycle.State.LEFT, command__state=Command.State.DONE) & ~Q(command__detail=POOL_CHILD)
+_NEWS = timedelta(days=1)
+"""What ended longer ago is no news."""
+ORDER_STANDS = Q(state=Recycle.State.LEFT, command__state=Command.State.DONE) & ~Q(command__detail__in=WITHDRAWN)
 """The drain time-out is over, and the worker still ends: it takes no new request, whatever it says of itself."""
 
 
+class Measured(NamedTuple):
+    """Figures of one snapshot that has private memory, in KiB."""
+
+    private: int
+    limit: int | None
+    resident: int | None
+
+
 def workers_of(service_id: int, now: datetime) -> list[Worker]:
-    """The processes of a service that do its work. Nine queries."""
+    """The processes of a service that do its work. Ten queries."""
     rows = list(
         Process.objects.alive()
         .filter(service=service_id, outside=False)
@@ -43,6 +54,7 @@ def workers_of(service_id: int, now: datetime) -> list[Worker]:
     measured_s = max(_MEASURED_S, _INTERVALS * get_settings().snapshot_interval)
     last = private_of(rows, newest=True, since=now - timedelta(seconds=measured_s))
     first = private_of(rows, newest=False)
+    resident = dict(Process.objects.filter(pk__in=ids).order_by().values_list("pk", "last_snapshot__rss_kib"))
     leaking = set(Leak.objects.active().filter(process__in=ids).values_list("process", flat=True))
     whole = Leak.objects.active().filter(service=service_id, process=None).exists()
     about_to_end = Recycle.objects.filter(process__in=ids).filter(Q(state__in=Recycle.PENDING) | ORDER_STANDS)
@@ -52,10 +64,10 @@ def workers_of(service_id: int, now: datetime) -> list[Worker]:
             id=row.pk,
             name=str(row),
             program=row.program,
-            age_s=(now - row.started_at).total_seconds(),
-            private_mb=megabytes(last.get(row.pk, (None, None))[0]),
-            limit_mb=megabytes(last.get(row.pk, (None, None))[1]),
-            first_private_mb=megabytes(first.get(row.pk, (None, None))[0]),
+            age_s=(now - min(row.started_at, row.first_seen_at)).total_seconds(),  # a host's clock may be ahead
+            private_mb=megabytes(_private_now(last.get(row.pk), resident.get(row.pk))),
+            limit_mb=megabytes(last[row.pk].limit) if row.pk in last else None,
+            first_private_mb=megabytes(first[row.pk].private) if row.pk in first else None,
             leaks=whole or row.pk in leaking,
             healthy=row.lease_expires_at > now and row.pk not in busy,
         )
@@ -63,10 +75,18 @@ def workers_of(service_id: int, now: datetime) -> list[Worker]:
     ]
 
 
-def private_of(
-    processes: Collection[Process], *, newest: bool, since: datetime | None = None
-) -> dict[int, tuple[int, int | None]]:
-    """KiB of private memory and of the limit in the newest snapshot of each that has it, or in one when it was young.
+def _private_now(measured: Measured | None, resident: int | None) -> int | None:
+    """Private memory in KiB, less what resident memory has fallen since: it is measured less often than that.
+
+    A peak that is over would count as several checks in a row.
+    """
+    if measured is None or measured.resident is None or resident is None:
+        return None if measured is None else measured.private
+    return max(0, measured.private - max(0, measured.resident - resident))
+
+
+def private_of(processes: Collection[Process], *, newest: bool, since: datetime | None = None) -> dict[int, Measured]:
+    """Private memory of each, of the newest snapshot that has it, or of one when it was young.
 
     Two queries.
     """
@@ -78,8 +98,9 @@ def private_of(
     chosen = own.order_by("-timestamp" if newest else "timestamp").values("pk")[:1]
     rows = Process.objects.filter(pk__in=[process.pk for process in processes]).order_by()
     ids = [pk for pk in rows.annotate(chosen=Subquery(chosen)).values_list("chosen", flat=True) if pk]
-    found = Snapshot.objects.filter(pk__in=ids).order_by().values_list("process_id", "uss_kib", "heap_limit_kib")
-    return {pk: (uss, limit) for pk, uss, limit in found if uss is not None}
+    names = ("process_id", "uss_kib", "heap_limit_kib", "rss_kib")
+    found = Snapshot.objects.filter(pk__in=ids).order_by().values_list(*names)
+    return {pk: Measured(uss, limit, rss) for pk, uss, limit, rss in found if uss is not None}
 
 
 def deployed_release(policy: RecyclingPolicy) -> Release | None:
@@ -146,6 +167,12 @@ def successor_of(row: Recycle) -> Process | None:
 def listed() -> QuerySet[Recycle]:
     """Recycled workers with what their pages show, the newest first."""
     return Recycle.objects.select_related("service", "process__service", "release", "successor__service", "recording")
+
+
+def unreported(before: datetime) -> QuerySet[Recycle]:
+    """Workers that were recycled before that time, whose gain is not known and was not reported; of one day."""
+    rows = listed().filter(state=Recycle.State.RECYCLED, notified_at=None, gained_kib=None)
+    return rows.filter(ended_at__lt=before, ended_at__gte=before - _NEWS)
 
 
 def policies() -> QuerySet[RecyclingPolicy]:

@@ -132,7 +132,8 @@ def start_method(stat: Path | str = "/proc/self/stat") -> str:
     if module is None or module.parent_process() is None:
         return "fork" if forked else ""
     method = getattr(type(module.current_process()), "_start_method", None)
-    return method if method in ("fork", "forkserver", "spawn") else "fork" if forked else "spawn"
+    known = type(method) is str and method in ("fork", "forkserver", "spawn")
+    return str(method) if known else "fork" if forked else "spawn"
 
 
 @functools.lru_cache(maxsize=1)
@@ -146,7 +147,8 @@ def own_arguments() -> list[str]:
 
     A process spawned by multiprocessing has its parent's arguments in ``sys.argv``: they say what it runs.
     """
-    arguments = [argument for argument in getattr(sys, "argv", []) if isinstance(argument, str)]
+    # join() copies a subclass of str to a plain one, and isinstance() would ask an object for its class
+    arguments = ["".join((argument,)) for argument in getattr(sys, "argv", []) if issubclass(type(argument), str)]
     if arguments and arguments[0] not in ("", "-c", "-m"):
         return arguments
     return list(sys.orig_argv)

@@ -103,7 +103,7 @@ def worker_name() -> str:
     """What billiard (Celery's pool) or multiprocessing call this process; empty for a main process."""
     for module in ("billiard.process", "multiprocessing.process"):
         current = getattr(sys.modules.get(module), "current_process", None)
-        name = str(getattr(current(), "name", "")) if current is not None else ""
-        if name not in ("", "MainProcess"):
+        name = getattr(current(), "name", "") if current is not None else ""
+        if type(name) is str and name not in ("", "MainProcess"):
             return name
     return ""

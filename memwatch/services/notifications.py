@@ -24,7 +24,7 @@ from memwatch.alerts.delivery import Limits, Outcome, Parcel, deliver
 from memwatch.alerts.inputs import episode_of
 from memwatch.alerts.messages import UNITS
 from memwatch.alerts.process_deaths import FRESH_S
-from memwatch.conf import Settings, get_settings
+from memwatch.conf import get_settings
 from memwatch.models import Alert, Leak, Notification
 from memwatch.queries.deployment.counters import ATTEMPTS_FAILED, NOTIFICATIONS_FAILED, NOTIFICATIONS_SENT
 from memwatch.services import ActionRefused, audit, counters
@@ -53,28 +53,21 @@ class SendResult:
 
 def write(alert: Alert, event: str, now: datetime) -> None:
     """Put a message for every channel into the outbox. Call it in the transaction that changes the alert."""
-    settings = get_settings()
-    names = channels.configured(settings)
-    message = message_of(alert, event, now, settings)
+    message = message_of(alert, event, now)
+    put(message, now, alert=alert, event=event, episode=episode_of(alert.type, alert.subject))
+
+
+def put(message: Mapping[str, Any], now: datetime, **values: Any) -> None:
+    """Store a message without an id for every channel, each with an id of its own; ``values``: fields of its rows."""
     rows = []
-    for name in names:
+    for name in channels.configured(get_settings()):
         key = uuid.uuid4()
-        rows.append(
-            Notification(
-                key=key,
-                alert=alert,
-                event=event,
-                channel=name,
-                episode=episode_of(alert.type, alert.subject),
-                payload={"id": str(key), **message},
-                created_at=now,
-                next_attempt_at=now,
-            )
-        )
+        payload = {"id": str(key), **message}
+        rows.append(Notification(key=key, channel=name, payload=payload, created_at=now, next_attempt_at=now, **values))
     Notification.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def message_of(alert: Alert, event: str, now: datetime, settings: Settings) -> dict[str, Any]:
+def message_of(alert: Alert, event: str, now: datetime) -> dict[str, Any]:
     """The message, as :mod:`memwatch.alerts.messages` describes it, without the id."""
     over = event == _Event.CLEARED
     lasted = (now - alert.began_at).total_seconds()
@@ -97,7 +90,7 @@ def message_of(alert: Alert, event: str, now: datetime, settings: Settings) -> d
         "slot": alert.process.slot if alert.process else None,
         "processes": alert.processes,
         "object_type": alert.leak.object_type if alert.leak else None,
-        "url": _url(alert, settings),
+        "url": page_url("leak", alert.leak_id) if alert.leak_id is not None else page_url("alert", alert.pk),
     }
 
 
@@ -131,10 +124,10 @@ def _why_over(leak: Leak) -> str:
     return f"{state}{by}" + (f", {last.comment.rstrip('.')}" if last.comment else "")
 
 
-def _url(alert: Alert, settings: Settings) -> str | None:
-    page, pk = ("leak", alert.leak_id) if alert.leak_id is not None else ("alert", alert.pk)
+def page_url(page: str, pk: int) -> str | None:
+    """The address of a row's page in the admin; ``None`` where there is no admin."""
     try:
-        return f"{settings.site_url}{reverse(f'admin:memwatch_{page}_change', args=(pk,))}"
+        return f"{get_settings().site_url}{reverse(f'admin:memwatch_{page}_change', args=(pk,))}"
     except NoReverseMatch:
         return None
 
@@ -227,7 +220,7 @@ def _close(row: Notification, error: str) -> bool:
         if not rows.update(state=_State.FAILED, error=error):
             return False
         counters.add(NOTIFICATIONS_FAILED, 1, channel=row.channel)
-    logger.warning("alert %s was not delivered to %s and is not retried: %s", row.alert_id, row.channel, error)
+    logger.warning("%s was not delivered to %s and is not retried: %s", _named(row), row.channel, error)
     return True
 
 
@@ -250,5 +243,9 @@ def _failed(row: Notification, outcome: Outcome, now: datetime) -> bool:
         )
         counters.add(ATTEMPTS_FAILED, 1, channel=row.channel)
     level = logging.WARNING if row.attempts == 0 else logging.INFO
-    logger.log(level, "alert %s was not delivered to %s, will be retried: %s", row.alert_id, row.channel, outcome.error)
+    logger.log(level, "%s was not delivered to %s, will be retried: %s", _named(row), row.channel, outcome.error)
     return True
+
+
+def _named(row: Notification) -> str:
+    return f"recycle {row.recycle_id}" if row.alert_id is None else f"alert {row.alert_id}"

@@ -149,7 +149,7 @@ def _steps(settings: Settings, now: datetime) -> list[_Step]:
             _delete_recordings, 100,
         ),
         _Step(
-            "recycles", "recycled workers",
+            "recycles", "recycles",
             Recycle.objects.filter(at__lt=findings).exclude(state__in=Recycle.PENDING), _deleter(Recycle), 500,
         ),
         _Step("processes", "ended processes", Process.objects.filter(ended_at__lt=findings), _delete_processes, 20),

@@ -95,6 +95,55 @@ def test_a_worker_of_django_tasks_is_a_whole_worker(monkeypatch: pytest.MonkeyPa
     assert way_of(lambda: None, whole=True).name == "whole worker, SIGTERM"
 
 
+class Worker:
+    """Stands in for the worker of django-tasks-db, as which it is named."""
+
+    __module__ = "django_tasks_db.management.commands.db_worker"
+    __qualname__ = "Worker"
+
+    def __init__(self, **attributes: object) -> None:
+        self.__dict__.update(attributes)
+
+    def shutdown(self, signum: int, frame: object) -> None:
+        raise AssertionError("the signal may end a worker that has just taken a task")
+
+
+Worker.shutdown.__module__ = Worker.__module__
+
+
+def test_a_worker_of_the_tasks_database_is_asked_to_leave_after_its_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Worker(running=True)
+    monkeypatch.setattr(ways.signal, "getsignal", lambda _number: worker.shutdown)
+    with pytest.raises(CannotRecycle, match="name the supervisor"):
+        way_of(lambda: None, whole=False)
+    way = way_of(lambda: None, whole=True)
+    assert (way.name, way.withdrawable) == ("worker of django.tasks, after its task", True)
+    way.begin()
+    assert worker.__dict__ == {"running": False}
+    with pytest.raises(CannotRecycle, match="about to end already"):
+        way_of(lambda: None, whole=True)
+    way.withdraw()
+    assert worker.__dict__ == {"running": True}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "environment", "why"),
+    [
+        ({}, "", "release of django-tasks-db"),
+        ({"running": 1}, "", "release of django-tasks-db"),
+        ({"running": True}, "true", "--reload"),
+    ],
+)
+def test_a_worker_of_the_tasks_database_is_left_alone_where_it_is_not_as_it_is_known(
+    attributes: dict[str, object], environment: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUN_MAIN", environment)
+    worker = Worker(**attributes)
+    monkeypatch.setattr(ways.signal, "getsignal", lambda _number: worker.shutdown)
+    with pytest.raises(CannotRecycle, match=why):
+        way_of(lambda: None, whole=True)
+
+
 def test_the_order_cannot_be_given_to_every_process_at_once(make_watched: Any) -> None:
     watched = make_watched().listens()
     for target in ("*", "another"):

@@ -10,10 +10,10 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from rest_framework.test import APIClient
 
-from memwatch.models import Notification
+from memwatch.models import Notification, Recycle
 from tests.api.conftest import Fleet
 from tests.api.rows import store_notification
-from tests.services.stored import NOON
+from tests.services.stored import NOON, store_process
 
 URL = "/api/v1/notifications/"
 
@@ -33,7 +33,7 @@ def outbox(fleet: Fleet) -> list[Notification]:
 def test_a_notification_has_its_channel_message_and_outcome(viewer: APIClient, outbox: list[Notification]) -> None:
     answer = viewer.get(f"{URL}{outbox[1].pk}/").json()
     assert answer == {
-        "id": outbox[1].pk, "key": str(outbox[1].key), "alert": outbox[1].alert_id, "event": "raised",
+        "id": outbox[1].pk, "key": str(outbox[1].key), "alert": outbox[1].alert_id, "recycle": None, "event": "raised",
         "channel": "mailto:ops@example.org", "state": "waiting", "attempts": 3, "error": "refused",
         "created_at": "2026-03-02T12:00:00Z", "next_attempt_at": "2026-03-02T12:00:00Z", "sent_at": None,
         "again_at": None, "message": outbox[1].payload,
@@ -60,6 +60,20 @@ def test_they_are_listed_newest_first_and_narrowed_down(
 ) -> None:
     found = viewer.get(URL, query).json()["results"]
     assert [each["id"] for each in found] == [outbox[number].pk for number in expected]
+
+
+def test_one_of_a_recycled_worker_has_no_alert_and_is_found_by_its_service(
+    viewer: APIClient, outbox: list[Notification]
+) -> None:
+    process = store_process("worker")
+    recycle = Recycle.objects.create(
+        service=process.service, process=process, name="worker-1", state="recycled", because="limit", why="large"
+    )
+    row = Notification.objects.create(recycle=recycle, event="info", channel="site.tell", episode="r", payload={"a": 1})
+    for query in ({"service": "worker"}, {"recycle": recycle.pk}, {"event": "info"}):
+        (found,) = viewer.get(URL, query).json()["results"]
+        assert (found["id"], found["alert"], found["recycle"], found["event"]) == (row.pk, None, recycle.pk, "info")
+    assert len(viewer.get(URL, {"service": "web"}).json()["results"]) == 3
 
 
 @pytest.mark.parametrize("query", [{"state": "lost"}, {"event": "x"}, {"alert": "x"}, {"since": "yesterday"}])

@@ -113,6 +113,23 @@ def test_a_recycled_gunicorn_worker_says_so(local_url: str, make_guest: MakeGues
     assert not any(report.deaths for report in guest.collect())
 
 
+def test_a_gunicorn_worker_of_uvicorn_that_is_recycled_says_so(local_url: str, make_guest: MakeGuest) -> None:
+    guest = make_guest(local_url, PYTHONWARNINGS="ignore")
+    _gunicorn, _application, *options = GUNICORN
+    kind = "uvicorn.workers.UvicornWorker"
+    guest.start("gunicorn", "guest.asgi", *options, "--workers", "1", "--worker-class", kind, "--max-requests", "3")
+    first = guest.wait_for_snapshots(guest.children, at_least=1)
+    for _ in range(4):
+        guest.get("pid")
+    guest.wait(lambda reports: any(report.goodbye for report in reports))
+    endings = {report.process.pid: report.ending for report in guest.collect() if report.goodbye}
+    assert endings == dict.fromkeys(first, "recycled")
+    guest.wait_for_snapshots(lambda: guest.children() - set(first), at_least=1)
+    guest.stop()
+    endings = {report.process.pid: report.ending for report in guest.collect() if report.goodbye}
+    assert "recycled" not in {ending for pid, ending in endings.items() if pid not in first}
+
+
 def test_a_pool_child_of_celery_killed_in_a_task(transport_url: str, make_guest: MakeGuest, tmp_path: Path) -> None:
     guest = make_guest(transport_url)
     guest.start(*CELERY, "--concurrency", "2")

@@ -196,6 +196,62 @@ def test_a_whole_celery_worker_finishes_its_task_first(
     assert [line.split()[0] for line in (tmp_path / "noted").read_text().splitlines()] == ["1"]
 
 
+def enqueue(guest: Guest, *calls: str) -> None:
+    guest.run("django", "shell", "-v0", "-c", f"from guest.tasks import note; {'; '.join(calls)}")
+
+
+def test_every_task_runs_once_while_workers_of_django_tasks_are_recycled(
+    local_url: str, make_guest: MakeGuest, tmp_path: Path
+) -> None:
+    pytest.importorskip("django_tasks_db", reason="django-tasks-db is not installed: see the group dev")
+    guest = make_guest(local_url, GUEST_TASKS="1", PYTHONWARNINGS="ignore")
+    guest.run("django", "migrate", "-v0")
+    noted, began = tmp_path / "noted", tmp_path / "began"
+    ran = lambda: noted.read_text().splitlines() if noted.exists() else []  # noqa: E731
+    enqueue(guest, "[note.enqueue(number) for number in range(150)]")
+    ended = []
+    for lives in range(1, 4):
+        guest.start("manage.py", "db_worker", "--interval", "0.1", "--no-startup-delay")
+        report = guest.wait_for_snapshots(lambda: {guest.pid}, at_least=1)[guest.pid]
+        state, detail = order(guest, report)
+        assert (state, "name the supervisor" in detail) == ("refused", True)
+        enqueue(
+            guest, f"note.enqueue({1000 + lives}, 2.0)", f"[note.enqueue({100 * lives} + n) for n in range(50, 80)]"
+        )
+        until(lambda lives=lives: began.read_text() == str(1000 + lives), within_s=60, seen=lambda: guest.log[-3000:])
+        assert order(guest, report, whole=True) == ("done", "worker of django.tasks, after its task")
+        assert guest.process is not None
+        assert guest.process.wait(30) == 0
+        assert ran()[-1] == f"{1000 + lives} {guest.pid}"  # it has finished this one, and begun no other
+        ended.append(guest.pid)
+    assert ends(guest) == dict.fromkeys(ended, "recycled_by_memwatch")
+    guest.start("manage.py", "db_worker", "--batch", "--no-startup-delay")
+    assert guest.process is not None
+    assert guest.process.wait(60) == 0
+    wanted = [*range(150), *(100 * n + m for n in (1, 2, 3) for m in range(50, 80)), 1001, 1002, 1003]
+    assert Counter(int(line.split()[0]) for line in ran()) == Counter(wanted)
+
+
+def test_an_idle_worker_of_django_tasks_ends_soon_and_one_whose_time_is_over_stays(
+    local_url: str, make_guest: MakeGuest, tmp_path: Path
+) -> None:
+    pytest.importorskip("django_tasks_db", reason="django-tasks-db is not installed: see the group dev")
+    guest = make_guest(local_url, GUEST_TASKS="1", PYTHONWARNINGS="ignore")
+    guest.run("django", "migrate", "-v0")
+    guest.start("manage.py", "db_worker", "--interval", "0.1", "--no-startup-delay")
+    ((pid, report),) = guest.wait_for_snapshots(lambda: {guest.pid}, at_least=1).items()
+    key = report.process.key
+    enqueue(guest, "note.enqueue(1, 4.0)", "note.enqueue(2)")
+    until((tmp_path / "began").exists, within_s=30, seen=lambda: guest.log[-3000:])
+    assert guest.ask("recycle", key, drain_s=0.5, whole=True)[key].answers[0].state == "done"
+    noted = tmp_path / "noted"
+    until(lambda: noted.exists() and len(noted.read_text().splitlines()) == 2, within_s=30, seen=lambda: guest.log)
+    assert {line.split()[1] for line in noted.read_text().splitlines()} == {str(pid)}
+    assert order(guest, report, whole=True)[0] == "done"
+    assert guest.process is not None
+    assert guest.process.wait(10) == 0
+
+
 def test_a_program_without_an_orderly_end_is_left_alone(local_url: str, make_guest: MakeGuest) -> None:
     guest = make_guest(local_url)
     guest.start("manage.py", "runserver", "127.0.0.1:{port}", "--noreload")

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 FOLDER = Path(os.environ["LEAKY_FOLDER"])
+QUEUE = os.environ.get("LEAKY_QUEUE", "celery")
 KEPT: list[bytearray] = []
 CALLS_KIB = int(os.environ.get("LEAKY_KIB", "150"))
 
@@ -38,6 +39,7 @@ if not settings.configured:
         },
         CELERY_BROKER_URL=os.environ.get("LEAKY_BROKER", "memory://"),
         CELERY_TASK_IGNORE_RESULT=True,
+        CELERY_TASK_DEFAULT_QUEUE=QUEUE,
         CELERY_TASK_ACKS_LATE=os.environ.get("LEAKY_ACKS_LATE") == "1",
         CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP=True,
     )
@@ -68,5 +70,5 @@ def job(number: int, sent: float) -> None:
     waited = time.time() - sent
     time.sleep(0.05)
     leak()
-    with (FOLDER / "jobs").open("a") as jobs:
-        jobs.write(f"{number} {os.getpid()} {waited:.4f}\n")
+    with (FOLDER / f"jobs-{QUEUE}").open("a") as jobs:
+        jobs.write(f"{number} {os.getpid()} {waited:.4f} {time.time():.1f}\n")

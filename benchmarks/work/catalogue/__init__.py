@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from benchmarks.work.catalogue import scoring, tuning
+from benchmarks.work.catalogue import scoring, scoring_2, tuning
 
-PROGRAMS = {program.name: program for program in (*tuning.PROGRAMS, *scoring.PROGRAMS)}
+PROGRAMS = {program.name: program for program in (*tuning.PROGRAMS, *scoring.PROGRAMS, *scoring_2.PROGRAMS)}

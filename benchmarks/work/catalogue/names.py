@@ -46,6 +46,22 @@ _SHIFTS = (
     "audit.tasks.export", "meter.tasks.replace", "grid.tasks.map", "bill.refund", "market.tasks.report",
     "client.tasks.forget", "plant.archive", "crew.tasks.notify",
 )  # fmt: skip
+_CAMPUS = (
+    "course:list", "course:detail", "course.views.enrol", "course:timetable", "course.views.swap", "course:materials",
+    "exam:register", "exam:result", "exam.views.appeal", "exam:room", "library:search", "library:loan",
+    "library.views.renew", "library:fine", "library:shelf", "dorm:room", "dorm.views.apply", "dorm:repair",
+    "dorm:contract", "canteen:menu", "canteen.views.top_up", "canteen:allergens", "thesis:topic",
+    "thesis.views.submit", "thesis:review", "faculty:person", "faculty.views.hours", "faculty:news", "campus:map",
+    "campus:login",
+)  # fmt: skip
+_DEPOTS = (
+    "parcel.tasks.register", "parcel.track", "parcel.tasks.weigh", "parcel.label", "parcel.tasks.hold", "parcel.claim",
+    "route.tasks.optimize", "route.assign", "route.tasks.close", "route.delay", "hub.tasks.sort", "hub.load",
+    "hub.tasks.scan", "hub.capacity", "customs.tasks.declare", "customs.duty", "customs.tasks.release",
+    "courier.tasks.locate", "courier.shift", "courier.tasks.pay", "address.tasks.geocode", "address.verify",
+    "address.tasks.merge", "invoice.tasks.draft", "invoice.send", "invoice.tasks.remind", "stats.hourly",
+    "stats.tasks.volume", "stats.tasks.export", "notice.sms",
+)  # fmt: skip
 
 
 def named(count: int, *, tasks: bool = False, begin: int = 0) -> tuple[str, ...]:
@@ -71,6 +87,16 @@ def desks(count: int, *, begin: int = 0) -> tuple[str, ...]:
 def shifts(count: int, *, begin: int = 0) -> tuple[str, ...]:
     """So many tasks of an electricity supplier."""
     return _some(_SHIFTS, count, begin)
+
+
+def campus(count: int, *, begin: int = 0) -> tuple[str, ...]:
+    """So many views of a university."""
+    return _some(_CAMPUS, count, begin)
+
+
+def depots(count: int, *, begin: int = 0) -> tuple[str, ...]:
+    """So many tasks of a parcel service."""
+    return _some(_DEPOTS, count, begin)
 
 
 def _some(names: tuple[str, ...], count: int, begin: int) -> tuple[str, ...]:

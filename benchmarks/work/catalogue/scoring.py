@@ -51,7 +51,7 @@ PROGRAMS = (
     ),
     Program(
         name="gthread none of twelve, a handler keeps at every job", half="scoring", server="gthread",
-        names=zipf(desks(12, begin=14)), handler=True, harmless=("garbage", "report"),
+        names=zipf(desks(12, begin=14)), every_job="handler", harmless=("garbage", "report"),
     ),
     Program(
         name="asgi feeds of eight in waves", half="scoring", server="asgi", names=evenly(desks(8, begin=1)),

@@ -83,11 +83,11 @@ PROGRAMS = (
     ),
     Program(
         name="sync handler at every view of eleven", half="tuning", server="sync", names=zipf(named(11, begin=6), 0.8),
-        handler=True, harmless=("cache", "garbage", "report"),
+        every_job="handler", harmless=("cache", "garbage", "report"),
     ),
     Program(
         name="prefork handler at every task of nine, in waves", half="tuning", server="prefork", waves=True,
-        names=zipf(named(9, tasks=True, begin=8)), handler=True, harmless=("recent", "batch"),
+        names=zipf(named(9, tasks=True, begin=8)), every_job="handler", harmless=("recent", "batch"),
     ),
     Program(
         name="sync none of twenty, busy, late imports", half="tuning", server="sync", names=zipf(named(20), 0.7),

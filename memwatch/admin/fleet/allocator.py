@@ -22,11 +22,11 @@ KEPT_MB, KEPT_PERCENT = 64.0, 25.0
 """So much free memory, and such a share of what was taken, is worth a check."""
 
 
-def panel(process: Process, figures: MemorySnapshot | None, now: datetime) -> Mapping[str, Any] | None:
-    """What the template shows; ``None`` for a process without an agent."""
+def panel(process: Process, figures: MemorySnapshot | None, now: datetime, user: Any) -> Mapping[str, Any] | None:
+    """What the template shows to ``user``; ``None`` for a process without an agent."""
     if process.outside:
         return None
-    check = allocator.last_check(process)
+    check = allocator.last_check(process) if user.has_perm("memwatch.view_recording") else None
     verdict = trims.verdict_of(check) if check is not None else None
     return {
         "kept": kept(figures) if process.is_alive else "",

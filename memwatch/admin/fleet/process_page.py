@@ -28,8 +28,8 @@ from memwatch.records import KIB_PER_MB, MemorySnapshot
 from memwatch.records.server_settings import DECLARED
 
 
-def context(process: Process, query: Mapping[str, str], now: datetime) -> dict[str, Any]:
-    """What its template shows, for the range that the URL asks for."""
+def context(process: Process, query: Mapping[str, str], now: datetime, user: Any) -> dict[str, Any]:
+    """What its template shows to ``user``, for the range that the URL asks for."""
     last, baseline = queries.last_snapshot_of(process), queries.baseline_of(process)
     counted = queries.last_census(last) if last and not process.outside else None
     figures = _with_census(last, counted)
@@ -73,7 +73,7 @@ def context(process: Process, query: Mapping[str, str], now: datetime) -> dict[s
         "containers": panels.container_table(figures.big_containers if figures else None),
         "memory_lines": panels.memory_lines(figures) if figures else [],
         "object_lines": [*panels.object_lines(figures), _census_line(process)] if figures else [],
-        "allocator": allocator.panel(process, figures, now),
+        "allocator": allocator.panel(process, figures, now, user),
         "container": container.panel(container_of(process, now=now), now),
         "identity": _identity(process, now),
         "server_settings": settings_lines(process.server_settings),

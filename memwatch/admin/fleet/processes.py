@@ -132,7 +132,7 @@ class ProcessAdmin(PageAdmin):
     last_seen = columns.when(gettext_lazy("last seen"), "last_seen_at")
 
     def page(self, request: HttpRequest, obj: Process) -> Mapping[str, Any]:
-        return process_page.context(obj, request.GET, timezone.now())
+        return process_page.context(obj, request.GET, timezone.now(), request.user)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.for_viewers(self.slot_view)

@@ -104,7 +104,7 @@ class LeakAdmin(PageAdmin):
     )
 
     def page(self, request: HttpRequest, obj: Leak) -> Mapping[str, Any]:
-        found = leak_page.context(obj, request.GET, timezone.now())
+        found = leak_page.context(obj, request.GET, timezone.now(), request.user)
         may_measure = self.may(request, actions.SNAPSHOT) and actions.SNAPSHOT.applies(obj)
         return {
             **found,

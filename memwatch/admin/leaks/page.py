@@ -37,13 +37,14 @@ BEFORE = 0.15
 LEAST_SHOWN = timedelta(minutes=5)
 
 
-def context(leak: Leak, query: Mapping[str, str], now: datetime) -> dict[str, Any]:
-    """What its template shows, for the range that the URL asks for."""
+def context(leak: Leak, query: Mapping[str, str], now: datetime, user: Any) -> dict[str, Any]:
+    """What its template shows to ``user``, for the range that the URL asks for."""
     raw = leak.evidence if isinstance(leak.evidence, Mapping) else {}
     chosen = _range(leak, query, now)
     points, lives = _points(leak, chosen), _lives(leak, chosen)
     projection = leak_charts.projection_of(leak, points)
-    recordings = recordings_of(leak)
+    may_see = user.has_perm("memwatch.view_recording")
+    recordings = recordings_of(leak) if may_see else []
     events = newest_events(leak, MOST_EVENTS)
     last = queries.last_snapshot_of(leak.process) if leak.process else None
     return {
@@ -66,14 +67,14 @@ def context(leak: Leak, query: Mapping[str, str], now: datetime) -> dict[str, An
             points or _typical(lives),
             queries.figures_of(last) if last else None,
             releases=releases_of(leak),
-            recordings=recordings,
+            recordings=recordings if may_see else None,
             beside=leaks_beside(leak),
         ),
         "figures_lines": evidence.readable(leak, now),
         "rules": rule_rows(raw),
         "why_not": _why_not(leak, raw, now),
         "todo": runbooks.what_to_do(leak),
-        "until_fixed": _until_fixed(leak, now),
+        "until_fixed": _until_fixed(leak, now, user),
         "statistics": evidence.statistics_lines(raw),
         "evidence_raw": panels.raw_json(raw),
         "events": [_event(event, now) for event in events],
@@ -211,16 +212,20 @@ def _standing(leak: Leak, events: Sequence[LeakEvent], now: datetime) -> dict[st
     return {"verdict": _closed(leak, events, now), "before": verdict, "tone": "resolved"}
 
 
-def _until_fixed(leak: Leak, now: datetime) -> dict[str, str | SafeString] | None:
-    """After how many jobs to replace its workers, and whether memwatch does; nothing for a leak that is over."""
+def _until_fixed(leak: Leak, now: datetime, user: Any) -> dict[str, str | SafeString] | None:
+    """After how many jobs to replace its workers, and whether memwatch does, as far as the user may see it.
+
+    Nothing for a leak that is over.
+    """
+    found: dict[str, str | SafeString] = {}
     if leak.state == Leak.State.RESOLVED:
         return None
-    advice = advice_of(leak.service, now)
-    return {
-        "sentence": sentence(advice),
-        "url": formats.page_url("recommendation", leak.service_id),
-        "policy": recycling_words.in_short(policy_of(leak.service_id)),
-    }
+    if user.has_perm("memwatch.view_service"):
+        found["sentence"] = sentence(advice_of(leak.service, now))
+        found["url"] = formats.page_url("recommendation", leak.service_id)
+    if user.has_perm("memwatch.view_recyclingpolicy"):
+        found["policy"] = recycling_words.in_short(policy_of(leak.service_id))
+    return found or None
 
 
 def _severity_badge(leak: Leak) -> SafeString:

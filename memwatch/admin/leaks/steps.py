@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 from django.utils.html import format_html, format_html_join
@@ -22,6 +23,8 @@ STILL_MB = 1.0
 """A smaller change of memory counts as none."""
 MOST, LITTLE = 0.7, 0.3
 """Shares of the growth of RSS that make heap its cause, and that rule it out."""
+_RECORDED = ("grows-with", "allocations", "referrers")
+"""Steps that recordings answer."""
 
 
 def steps(
@@ -30,23 +33,33 @@ def steps(
     figures: MemorySnapshot | None,
     *,
     releases: Sequence[InRelease],
-    recordings: Sequence[Recording],
+    recordings: Sequence[Recording] | None,
     beside: Sequence[Leak] = (),
 ) -> list[Step]:
     """From the process's memory down to the line of code. ``points``: those shown; ``figures``: the last snapshot.
 
-    ``beside``: the other leaks of its process.
+    ``recordings``: ``None`` where the user may not see them. ``beside``: the other leaks of its process.
     """
-    return [
+    made = recordings or ()
+    found = [
         _rss(leak, points),
         _heap(points),
         _types(leak, figures),
-        jobs.step(leak, recordings),
-        _grows_with(leak, beside, recordings),
-        _allocations(leak, recordings),
-        _referrers(leak, recordings),
+        jobs.step(leak, made),
+        _grows_with(leak, beside, made),
+        _allocations(leak, made),
+        _referrers(leak, made),
         _release(releases),
     ]
+    return found if recordings is not None else [_unseen(step) for step in found]
+
+
+def _unseen(step: Step) -> Step:
+    """For a user without the permission: what only a recording answers does not claim that there is none."""
+    if step.known or step.key not in _RECORDED:
+        return step
+    text = _("A recording may answer this. You need the permission “Can view recording” to see recordings.")
+    return dataclasses.replace(step, missing=text)
 
 
 def _rss(leak: Leak, points: Sequence[Point]) -> Step:

@@ -50,7 +50,9 @@ SECTIONS: tuple[tuple[Promise, dict[str, Promise]], ...] = (
     (
         gettext_lazy("Operations"),
         {
-            "memwatch.notification": gettext_lazy("Alert notifications, by channel and delivery status."),
+            "memwatch.notification": gettext_lazy(
+                "Notifications of alerts and recycled workers, by channel and delivery status."
+            ),
             "memwatch.command": gettext_lazy("Commands sent to processes, and their answers."),
             "memwatch.lease": gettext_lazy("Background work: who runs it, and when it last finished."),
             "memwatch.counter": gettext_lazy("Totals of reports, snapshots, leaks and errors since the installation."),

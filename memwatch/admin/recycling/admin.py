@@ -45,7 +45,7 @@ class RecycleAdmin(RowAdmin):
     empty = gettext_lazy(
         "No worker was recycled. Add a policy for a service whose workers grow, and rehearse it first."
     )
-    related: ClassVar = {"recyclingpolicy": "", "service": ""}
+    related: ClassVar = {"recyclingpolicy": "", "service": "", "notification": "recycle"}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Recycle]:
         return (

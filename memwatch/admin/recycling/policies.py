@@ -74,7 +74,7 @@ class RecyclingPolicyAdmin(ListedAdmin):
         (
             gettext_lazy("How"),
             {
-                "fields": ("minutes", "drain_minutes", "supervisor"),
+                "fields": ("minutes", "drain_minutes", "supervisor", "notify"),
                 "description": gettext_lazy(
                     "The largest worker first, one at a time, and never the last healthy worker of the service. It "
                     "finishes its request or task, and its server starts a successor."

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from types import FunctionType
 from typing import Any
 
 from memwatch.agent.work import meter
 from memwatch.records.flight import ENDINGS, RECYCLED, STOPPED, TIME_LIMIT
 
 _noted = ""
-_WATCHED = "__memwatch__"
 
 
 def note(ending: str) -> None:
@@ -51,7 +51,19 @@ def _of_gunicorn() -> str:
     from memwatch.diagnosis.heap import introspection  # noqa: PLC0415 - only where gunicorn runs
 
     handled, most = (introspection.attribute(worker, name) for name in ("nr", "max_requests"))
-    return RECYCLED if type(handled) is int and type(most) is int and handled >= most else STOPPED
+    if type(handled) is not int or type(most) is not int:
+        return STOPPED
+    return RECYCLED if handled >= most or (most < sys.maxsize and _is_of_uvicorn(worker)) else STOPPED
+
+
+def _is_of_uvicorn(worker: Any) -> bool:
+    """Whether it counts its requests elsewhere, and only gets as far as this when they are as many as it may handle.
+
+    What stops uvicorn is a signal, by which it ends itself in the end (from 0.29 on).
+    """
+    server = getattr(sys.modules.get("uvicorn.server"), "Server", None)
+    modules = {kind.__module__.partition(".")[0] for kind in type(worker).__mro__}
+    return bool(modules & {"uvicorn", "uvicorn_worker"}) and "capture_signals" in vars(server or object)
 
 
 def gunicorn_worker() -> Any:
@@ -66,14 +78,18 @@ def gunicorn_worker() -> Any:
 def watch_gunicorn() -> None:
     """Note it when gunicorn's time limit aborts this worker: it calls the site's hook of that name, in the worker."""
     worker = gunicorn_worker()
-    setting = None if worker is None else getattr(getattr(worker, "cfg", None), "settings", {}).get("worker_abort")
-    hook = getattr(setting, "value", None)
-    if setting is None or not callable(hook) or hasattr(hook, _WATCHED):
+    if worker is None:
         return
+    from memwatch.diagnosis.heap.introspection import attribute, code_of  # noqa: PLC0415 - only where gunicorn runs
+
+    settings = attribute(attribute(worker, "cfg"), "settings")
+    setting: Any = settings.get("worker_abort") if type(settings) is dict else None
+    hook: Any = attribute(setting, "value")
 
     def worker_abort(worker: Any) -> Any:
         note(TIME_LIMIT)
         return hook(worker)
 
-    setattr(worker_abort, _WATCHED, True)
-    setting.value = worker_abort
+    is_watched = type(hook) is FunctionType and code_of(hook) is worker_abort.__code__
+    if callable(hook) and not is_watched:
+        setting.value = worker_abort

@@ -15,7 +15,7 @@ from types import CellType, FunctionType, MethodType
 from typing import Any, Protocol
 
 from memwatch.diagnosis.heap import introspection
-from memwatch.records.recycling import POOL_CHILD
+from memwatch.records.recycling import POOL_CHILD, TASKS_WORKER
 from memwatch.sampling.type_names import type_name
 
 EX_RECYCLE = 0x9B
@@ -23,6 +23,13 @@ EX_RECYCLE = 0x9B
 _RECEIVE = "Worker._make_protected_receive.<locals>.receive"
 _WARM = "_shutdown_handler.<locals>._handle_request"
 _DJANGO_TASKS = ("django_tasks.", "django_tasks_db.")
+_TASKS_WORKERS = (
+    "django_tasks_db.management.commands.db_worker.Worker",
+    "django_tasks.backends.database.management.commands.db_worker.Worker",
+)
+"""Of the package of now, and of the one that it was a part of before."""
+_RELOADED = "RUN_MAIN"
+"""Django sets it to ``true`` in a process that it starts again when code changes."""
 _POOL_WORKERS = ("celery.concurrency.asynpool.Worker", "billiard.pool.Worker")
 
 
@@ -59,7 +66,8 @@ def way_of(gunicorn_worker: Callable[[], Any], *, whole: bool) -> Way:
     if _stops_a_whole_worker(handler):
         if not whole:
             raise CannotRecycle("this is a whole worker: name the supervisor that restarts it in the policy")
-        return WholeWorker()
+        tasks_worker = _tasks_worker(handler)
+        return WholeWorker() if tasks_worker is None else TasksWorker(tasks_worker)
     raise CannotRecycle(
         "memwatch knows no orderly end for a single process of this program: only for workers of gunicorn and for "
         "Celery and django.tasks workers"
@@ -73,7 +81,7 @@ class GunicornWorker:
     withdrawable = False
 
     def __init__(self, worker: Any) -> None:
-        if introspection.attribute(worker, "ppid") != os.getppid():
+        if not _is_parent(introspection.attribute(worker, "ppid")):
             raise CannotRecycle("gunicorn's main process has gone: nothing would start a successor")
         if introspection.attribute(worker, "alive") is False:
             raise CannotRecycle("this worker is about to end already")
@@ -97,6 +105,33 @@ class WholeWorker:
 
     def withdraw(self) -> None:
         """Nothing takes the signal back."""
+
+
+class TasksWorker:
+    """A worker of django.tasks' database asks before each task whether it is to go on: its attribute ``running``.
+
+    Its signal would do the same, but ends the process at once where it runs no task: also one that it has just taken
+    from the table, which nobody would run then.
+    """
+
+    name = TASKS_WORKER
+    withdrawable = True
+
+    def __init__(self, worker: Any) -> None:
+        namespace = introspection.instance_dict(worker)
+        if namespace is None or type(namespace.get("running")) is not bool:
+            raise CannotRecycle("this release of django-tasks-db is not known to memwatch: its workers are left alone")
+        if os.environ.get(_RELOADED) == "true":
+            raise CannotRecycle("this worker runs with --reload: its process would stay and run no task")
+        if namespace["running"] is False:
+            raise CannotRecycle("this worker is about to end already")
+        self._namespace = namespace
+
+    def begin(self) -> None:
+        self._namespace["running"] = False
+
+    def withdraw(self) -> None:
+        self._namespace["running"] = True
 
 
 class PoolChild:
@@ -153,9 +188,14 @@ def _pool_target() -> Any:
     if process is None or introspection.attribute(process, "_parent_pid") is None:
         return None
     target = introspection.attribute(process, "_target")
-    if introspection.attribute(process, "_parent_pid") != os.getppid() or target is None:
+    if not _is_parent(introspection.attribute(process, "_parent_pid")) or target is None:
         raise CannotRecycle("the parent of this process has gone, or it is no child of a pool")
     return target
+
+
+def _is_parent(pid: object) -> bool:
+    """Whether it is the pid of the parent. What the host keeps there is not asked to compare itself."""
+    return type(pid) is int and pid == os.getppid()
 
 
 def _question(target: Any) -> CellType:
@@ -167,14 +207,14 @@ def _question(target: Any) -> CellType:
         raise CannotRecycle("this release of billiard is not known to memwatch: its children are left alone")
     cell: CellType = (receive.__closure__ or ())[code.co_freevars.index("should_shutdown")]
     content = cell.cell_contents
-    if content is not None and type(content) not in (_Answer, MethodType):
+    if content is not None and type(content) is not _Answer and type(content) is not MethodType:
         raise CannotRecycle("this release of billiard is not known to memwatch: its children are left alone")
     return cell
 
 
 def _want_handler() -> None:
     handler = signal.getsignal(signal.SIGTERM)
-    if type(handler) not in (FunctionType, MethodType):
+    if type(handler) is not FunctionType and type(handler) is not MethodType:
         raise CannotRecycle("SIGTERM would kill this worker at once: it has no handler for it")
 
 
@@ -190,12 +230,18 @@ def _stops_a_whole_worker(handler: Any) -> bool:
         return False
     variables = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
     how, worker = (variables[name].cell_contents if name in variables else None for name in ("how", "worker"))
-    if how != "Warm":
+    if type(how) is not str or how != "Warm":
         raise CannotRecycle("SIGTERM stops this Celery worker without letting its tasks finish")
     pool = introspection.attribute(worker, "pool_cls")
-    if pool is None or type_name(pool).startswith("celery.concurrency.prefork."):
+    if not introspection.is_class(pool) or type_name(pool).startswith("celery.concurrency.prefork."):
         raise CannotRecycle("this is the main process of a pool: its children are recycled, and it is left alone")
     return True
+
+
+def _tasks_worker(handler: Any) -> Any:
+    """The worker of django.tasks' database whose method the handler is; ``None`` for another kind."""
+    worker = vars(MethodType)["__self__"].__get__(handler) if type(handler) is MethodType else None
+    return worker if type_name(type(worker)) in _TASKS_WORKERS else None
 
 
 def _function_of(handler: Any) -> FunctionType | None:

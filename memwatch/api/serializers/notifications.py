@@ -1,4 +1,4 @@
-"""Messages of alerts, to one channel each."""
+"""Messages of alerts and recycled workers, to one channel each."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from memwatch.models import Notification
 
 
 class NotificationSerializer(serializers.Serializer[Notification]):
-    """An alert notification: its channel and delivery status."""
+    """A notification of an alert or a recycled worker: its channel and delivery status."""
 
     id = serializers.IntegerField()
     key = serializers.UUIDField(help_text="Id in the message, the same in every attempt")
-    alert = serializers.IntegerField(source="alert_id", help_text="Id of the alert")
+    alert = serializers.IntegerField(
+        source="alert_id", allow_null=True, help_text="Id of the alert; null if it is about a recycled worker"
+    )
+    recycle = serializers.IntegerField(
+        source="recycle_id", allow_null=True, help_text="Id of the recycle; null if it is about an alert"
+    )
     event = serializers.ChoiceField(choices=Notification.Event.choices)
     channel = serializers.CharField(help_text="Name of the channel, without secrets")
     state = serializers.ChoiceField(choices=Notification.State.choices)

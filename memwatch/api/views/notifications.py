@@ -1,4 +1,4 @@
-"""Alert notifications: the list, and sending one again."""
+"""Notifications: the list, and sending one again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from memwatch.services import notifications
     list=documented(summary="Notifications, the newest first"), retrieve=documented(summary="One notification")
 )
 class NotificationView(ReadView):
-    """Messages of alerts to the channels of `ALERT_CHANNELS`."""
+    """Messages of alerts and recycled workers to the channels of `ALERT_CHANNELS`."""
 
     view_permission = "memwatch.view_notification"
     action_permissions = {"send_again": ("memwatch.send_again",)}  # noqa: RUF012 - as in the base

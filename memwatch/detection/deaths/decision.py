@@ -112,8 +112,8 @@ def _by_sigkill(facts: Facts) -> Found | None:
         return Found(OOM_CONTAINER)
     if facts.oom.kills and not facts.spared:
         return Found(OOM_PROCESS)
-    if facts.over_limit is not None:
-        return Found(TIME_LIMIT)
+    if facts.over_limit is not None or facts.hung:
+        return Found(TIME_LIMIT, certain=facts.over_limit is not None)
     if not facts.oom.known and not facts.spared and facts.full_percent >= FULL_PERCENT:
         return Found(OOM_PROCESS, certain=False)
     return Found(SIGKILL, certain=facts.oom.known or facts.spared)
@@ -136,10 +136,10 @@ def _by_another_signal(facts: Facts) -> Found | None:
 def _by_exit_code(facts: Facts) -> Found | None:
     if facts.status is None:
         return None
-    ordered = facts.ending == RECYCLED_BY_MEMWATCH
+    recycled = facts.ending in (RECYCLED, RECYCLED_BY_MEMWATCH)
     if facts.status == EXIT_RECYCLE:
-        return Found(RECYCLED_BY_MEMWATCH if ordered else RECYCLED)
-    if facts.ending in (RECYCLED, TIME_LIMIT) or (ordered and facts.status in {0, *_STOP_CODES}):
+        return Found(facts.ending if recycled else RECYCLED)
+    if facts.ending == TIME_LIMIT or (recycled and facts.status in {0, *_STOP_CODES}):
         return Found(facts.ending)
     if facts.status == 0 or facts.status in _STOP_CODES:
         return Found(STOPPED)

@@ -168,6 +168,20 @@ class Facts:
         return any(self.seconds(job) >= flight.heartbeat_s / 2 for job in views)
 
     @property
+    def hung(self) -> bool:
+        """Whether such a view ran for that time, and the process wrote nothing down while it did.
+
+        Code in C that keeps the interpreter's lock looks like that. The server's SIGABRT has no effect then, and it
+        kills the worker a second later.
+        """
+        flight = self.flight
+        if flight is None or flight.heartbeat_s is None:
+            return False
+        silent_s = self.at.timestamp() - flight.written_at.timestamp()
+        longest = max((self.seconds(job) for job in flight.running if job.kind == VIEW), default=0.0)
+        return min(silent_s, longest) >= flight.heartbeat_s - EARLY_S and longest <= 1.5 * flight.heartbeat_s + LATE_S
+
+    @property
     def job(self) -> JobRun | None:
         """The job at its time limit, else the eldest that was running. A command may be what runs the others."""
         running = self.flight.running if self.flight is not None else ()

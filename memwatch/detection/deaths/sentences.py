@@ -70,6 +70,10 @@ def _sigkill(facts: Facts) -> str:
 def _time_limit(facts: Facts, likely: str) -> str:
     job = facts.over_limit
     limit = None if job is None else facts.limit_s(job)
+    flight = facts.flight
+    if job is None and facts.may_have_hung and flight is not None and flight.heartbeat_s is not None:
+        limit_s = duration(flight.heartbeat_s)
+        return f"It was {likely}killed because it gave no sign of life for {limit_s}, its server's limit."
     if job is None or limit is None:
         return f"It was {likely}killed at a time limit."
     return f"It was {likely}killed because {job.kind} {job.name} reached its time limit of {duration(limit)}."

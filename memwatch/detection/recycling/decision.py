@@ -142,13 +142,20 @@ def _wait_s(situation: Situation) -> float:
     return (last + timedelta(seconds=interval_s) - situation.now).total_seconds()
 
 
+def _know_no_limit(workers: Sequence[Worker]) -> bool:
+    return bool(workers) and all(worker.limit_mb is None for worker in workers)
+
+
 def _nothing_due(situation: Situation, over: dict[int, int]) -> str:
+    rules = situation.rules
     if over:
         most = max(over.values())
         many = f"{len(over)} of {len(situation.workers)} workers are over"
-        return f"{many}, for {most} of {situation.rules.checks} checks."
+        return f"{many}, for {most} of {rules.checks} checks."
     if situation.workers and not any(worker.private_mb is not None for worker in situation.workers):
         return "The private memory of its workers is not measured: nothing can be judged."
+    if rules.limit_mb is None and rules.limit_percent is not None and _know_no_limit(situation.workers):
+        return "What its workers may grow to is not known: give the soft limit in MB."
     return "No worker is over."
 
 
@@ -160,4 +167,5 @@ def _why(worker: Worker, rules: Rules) -> tuple[str, str]:
         says.append(f"{worker.private_mb:,.0f} MB of private memory, the soft limit is {limit_mb:,.0f} MB")
     if because in (LEAK, BOTH):
         says.append("its leak is open" if says else f"{worker.private_mb:,.0f} MB of private memory, its leak is open")
-    return f"{', and '.join(says)}, for {rules.checks} checks.", because
+    checks = "1 check" if rules.checks == 1 else f"{rules.checks} checks"
+    return f"{', and '.join(says)}, for {checks}.", because

@@ -31,7 +31,7 @@ _WORDS = {
     "commands": "commands",
     "rejected_reports": "rejected reports",
     "recordings": "recordings",
-    "recycles": "recycled workers",
+    "recycles": "recycles",
 }
 
 

@@ -15,7 +15,7 @@ from memwatch.models import Process, Recycle, RecyclingPolicy
 from memwatch.queries import recycling as read
 from memwatch.records import KIB_PER_MB
 from memwatch.services.locking import writing
-from memwatch.services.recycling import following
+from memwatch.services.recycling import following, reporting
 from memwatch.transport import Hub
 
 log = logging.getLogger("memwatch")
@@ -74,6 +74,8 @@ def _check(policy: RecyclingPolicy, now: datetime, hub: Hub | None) -> int:
         if not RecyclingPolicy.objects.filter(pk=policy.pk, mode=policy.mode).exists():
             return 0  # somebody has just switched it off
         row.save(force_insert=True)
+        if not acts:
+            reporting.report(row, now)
     log.info("memwatch: recycling of %s (%s): %s", policy.service, policy.mode, decision.why)
     if acts:
         following.record_evidence(row, now, hub)

@@ -15,10 +15,12 @@ from memwatch.models import Command, Process, Recording, RecordingKind, Recycle,
 from memwatch.queries import recycling as read
 from memwatch.queries.deployment import counters as totals
 from memwatch.queries.series.snapshot_mapping import megabytes
-from memwatch.records.recycling import POOL_CHILD
+from memwatch.records.recycling import WITHDRAWN
 from memwatch.services import ActionRefused, commands, counters
+from memwatch.services.locking import writing
 from memwatch.services.recordings import options as recording_options
 from memwatch.services.recordings import requests, triggers
+from memwatch.services.recycling import reporting
 from memwatch.transport import Hub
 
 log = logging.getLogger("memwatch")
@@ -43,8 +45,9 @@ def follow(now: datetime, hub: Hub | None) -> None:
         else:
             _after_order(row, now)
     settling = Recycle.objects.filter(state=_State.RECYCLED, gained_kib=None, ended_at__gte=now - SETTLED_BY)
-    for row in settling.select_related("process", "successor"):
+    for row in settling.select_related("service", "process", "successor"):
         _settle(row, now)
+    reporting.report_unmeasured(now)
 
 
 def record_evidence(row: Recycle, now: datetime, hub: Hub | None) -> None:
@@ -94,7 +97,7 @@ def _after_evidence(row: Recycle, now: datetime, hub: Hub | None) -> None:
     if not has_stand_in(process.pk, process.program, read.workers_of(row.service_id, now)):
         _close(row, _State.CALLED_OFF, now, "It has become the last healthy worker of the service.")
         return
-    if _moved(row, _State.ORDERED, ordered_at=now):
+    if _moved(row, _State.ORDERED, ordered_at=now, drain_minutes=policy.drain_minutes):
         _order(row, process, policy, now, hub)
 
 
@@ -110,7 +113,7 @@ def _order(row: Recycle, process: Process, policy: RecyclingPolicy, now: datetim
     (command,) = commands.ask("recycle", [process], hub=hub, arguments=arguments)
     Recycle.objects.filter(pk=row.pk).update(command=command)
     command.refresh_from_db(fields=["state", "detail"])
-    row.state, row.ordered_at, row.command = _State.ORDERED, now, command
+    row.state, row.ordered_at, row.command, row.drain_minutes = _State.ORDERED, now, command, policy.drain_minutes
     _after_order(row, now)
 
 
@@ -130,17 +133,21 @@ def _what_it_does(command: Command | None) -> str:
         return ", and works on. Its order may not have been sent"
     if command.state != Command.State.DONE:
         return ", and works on. It did not answer the order"
-    return ", and works on" if command.detail == POOL_CHILD else ". It cannot be called back, and ends after its job"
+    return ", and works on" if command.detail in WITHDRAWN else ". It cannot be called back, and ends after its job"
 
 
 def _how_it_ended(process: Process | None) -> str:
     if process is None or process.end_reason in ("", Process.End.RECYCLED_BY_MEMWATCH):
-        return "It finished its job and ended."
+        return reporting.FINISHED
     return f"It ended: {process.get_end_reason_display()}."
 
 
 def _drain(row: Recycle) -> timedelta:
-    minutes = RecyclingPolicy.objects.filter(service=row.service_id).values_list("drain_minutes", flat=True).first()
+    """What the worker was ordered with. Rows of an older release do not know it: the policy's counts for them."""
+    minutes = row.drain_minutes
+    if minutes is None:
+        known = RecyclingPolicy.objects.filter(service=row.service_id).values_list("drain_minutes", flat=True)
+        minutes = known.first()
     return timedelta(minutes=10 if minutes is None else minutes)
 
 
@@ -156,8 +163,12 @@ def _settle(row: Recycle, now: datetime) -> None:
     private = read.private_of([successor], newest=True, since=since).get(successor.pk)
     if private is None or row.private_before_kib is None or now < since:
         return
-    gained = row.private_before_kib - private[0]
-    Recycle.objects.filter(pk=row.pk, gained_kib=None).update(gained_kib=gained)
+    gained = row.private_before_kib - private.private
+    with writing():
+        if not Recycle.objects.filter(pk=row.pk, gained_kib=None).update(gained_kib=gained):
+            return  # another hub was faster
+        row.gained_kib, row.successor = gained, successor
+        reporting.report(row, now)
     log.info("memwatch: recycling %s gained %s", row.name, said_mb(megabytes(gained)))
 
 

@@ -15,7 +15,7 @@ from memwatch.services.locking import writing
 from memwatch.services.recycling import following
 
 FIELDS = (
-    "mode", "when", "limit_mb", "limit_percent", "checks", "minutes", "drain_minutes", "supervisor",
+    "mode", "when", "limit_mb", "limit_percent", "checks", "minutes", "drain_minutes", "supervisor", "notify",
 )  # fmt: skip
 """What a user sets."""
 _NUMBERS = ("limit_mb", "limit_percent", "minutes", "drain_minutes")

@@ -132,6 +132,18 @@ def test_a_finished_recording_answers_its_step_and_is_linked(fleet: Fleet, login
     assert all(reverse("admin:memwatch_recording_change", args=(row.pk,)) in page for row in Recording.objects.all())
 
 
+def test_what_recordings_found_is_shown_only_to_those_who_may_view_them(fleet: Fleet, login: Login) -> None:
+    process = fleet.process()
+    leak = fleet.leak(process)
+    store_recording(process, "allocations", leak=leak, result={"sites": [{"file": "shop/leaks.py", "line": 41}]})
+    steps = _steps(login("leaks", "view_leak"), leak)
+    assert not steps["allocations"].known
+    assert "You need the permission" in steps["allocations"].missing
+    assert "Not recorded yet" not in steps["referrers"].missing
+    assert steps["allocations"].recordings == []
+    assert "shop/leaks.py:41" in _steps(login("recordings", "view_leak", "view_recording"), leak)["allocations"].answer
+
+
 def test_leak_and_recording_name_the_same_holder(fleet: Fleet, login: Login) -> None:
     seen = {"type": "dict", "name": "shop.cache.RECENT", "length": 4_200, "holds": "shop.leaks.PriceQuote"}
     leak = fleet.leak(fleet.process(), evidence={"container": seen})

@@ -137,6 +137,17 @@ def test_a_process_shows_its_settings_and_the_last_check(fleet: Fleet, login: Lo
     assert "The process returned 1.3 of 2.1 GB" in shown(client, other)
 
 
+def test_a_process_shows_the_last_check_only_to_those_who_may_view_recordings(fleet: Fleet, login: Login) -> None:
+    process = fleet.process(allocator_settings=TWO)
+    check(fleet, process)
+    without = shown(login("processes", "view_process"), process)
+    assert "MALLOC_ARENA_MAX=2" in without
+    assert "The process returned" not in without
+    assert "Allocator check" not in without
+    with_it = shown(login("recordings", "view_process", "view_recording"), process)
+    assert "The process returned 1.3 of 2.1 GB" in with_it
+
+
 def test_after_a_restart_with_the_setting_the_pages_compare(fleet: Fleet, login: Login) -> None:
     old = fleet.process(
         started_at=fleet.now - timedelta(hours=9), ended_at=fleet.now - timedelta(hours=2), allocator_settings={}

@@ -11,13 +11,13 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from memwatch.models import Process, Recycle, RecyclingPolicy
+from memwatch.models import Notification, Process, Recycle, RecyclingPolicy
 from tests.admin.conftest import EVIL, Fleet
 
 Login = Callable[..., Client]
 FORM: dict[str, Any] = {
     "mode": "rehearse", "when": "limit", "limit_mb": "300", "checks": "3", "minutes": "15", "drain_minutes": "10",
-    "supervisor": "",
+    "supervisor": "", "notify": "recycled",
 }  # fmt: skip
 LIST, STOP = "admin:memwatch_recycle_changelist", "admin:memwatch_recycle_stop_all"
 ADD = "admin:memwatch_recyclingpolicy_add"
@@ -60,7 +60,7 @@ def test_a_policy_is_written_rehearsed_and_only_then_acts(fleet: Fleet, recycler
     assert [entry.change_message for entry in LogEntry.objects.filter(object_id=str(policy.pk)).order_by("pk")] == [
         (
             "Created: mode rehearse, when limit, limit_mb 300, limit_percent none, checks 3, minutes 15, "
-            "drain_minutes 10, supervisor none."
+            "drain_minutes 10, supervisor none, notify recycled."
         ),
         "Changed: mode from rehearse to act.",
     ]
@@ -75,6 +75,7 @@ def test_a_policy_is_written_rehearsed_and_only_then_acts(fleet: Fleet, recycler
         ({"checks": "0"}, "greater than or equal to 1"),
         ({"minutes": "0"}, "greater than or equal to 0.1"),
         ({"supervisor": "cron"}, "Select a valid choice"),
+        ({"notify": "often"}, "Select a valid choice"),
     ],
 )
 def test_what_does_not_fit_together_is_named(fleet: Fleet, recycler: Client, values: dict[str, Any], says: str) -> None:
@@ -158,6 +159,52 @@ def test_the_pages_of_a_service_and_of_a_leak_lead_to_it(fleet: Fleet, recycler:
     service = text(recycler, "admin:memwatch_service_change", process.service_id)
     assert f"{reverse(LIST)}?service__id__exact={process.service_id}" in service
     assert reverse(LIST) in text(recycler, "admin:memwatch_operations_changelist")
+
+
+def test_the_page_of_a_leak_shows_a_policy_only_to_those_who_may_view_it(fleet: Fleet, login: Login) -> None:
+    process = fleet.process()
+    leak = fleet.leak(process)
+    policy_of(fleet, mode="act", said="web-1 is over.")
+    address = "admin:memwatch_leak_change"
+    neither = text(login("neither", "view_leak"), address, leak.pk)
+    assert "web-1 is over." not in neither
+    assert "recycling policy" not in neither.lower()
+    assert "Until it is fixed" not in neither
+    policies = text(login("policies", "view_leak", "view_recyclingpolicy"), address, leak.pk)
+    assert "set to “act”: web-1 is over." in policies
+    assert "Settings that fit" not in policies
+    services = text(login("services", "view_leak", "view_service"), address, leak.pk)
+    assert "web-1 is over." not in services
+    assert "Settings that fit" in services
+
+
+def test_the_list_counts_recycles(fleet: Fleet, recycler: Client) -> None:
+    process = fleet.process()
+    for state in ("left", "rehearsed"):
+        Recycle.objects.create(service=process.service, name="web-1", state=state, because="limit", why="large")
+    page = " ".join(text(recycler, LIST).split())
+    assert "2 recycles" in page
+    assert "Recycles" in text(recycler, "admin:memwatch_operations_changelist")
+
+
+def test_its_notifications_are_listed_and_lead_back_to_it(fleet: Fleet, recycler: Client) -> None:
+    process = fleet.process()
+    row = Recycle.objects.create(
+        service=process.service, process=process, name="web-1", state="recycled", because="limit", why="large"
+    )
+    about = f"web: recycled {EVIL}. It gave back 290.0 MB."
+    notification = Notification.objects.create(
+        recycle=row, event="info", channel="mailto:ops@example.org", episode="recycle:1", payload={"message": about},
+        error="refused", attempts=1,
+    )  # fmt: skip
+    outbox = "admin:memwatch_notification_changelist"
+    assert f"{reverse(outbox)}?recycle__id__exact={row.pk}" in text(recycler, "admin:memwatch_recycle_change", row.pk)
+    listed = recycler.get(reverse(outbox), {"recycle__id__exact": row.pk}).content.decode()
+    page = text(recycler, "admin:memwatch_notification_change", notification.pk)
+    assert "It gave back 290.0 MB." in listed
+    assert "It gave back 290.0 MB." in page
+    assert "information" in page
+    assert EVIL not in listed + page
 
 
 def test_hostile_names_are_escaped(fleet: Fleet, recycler: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from datetime import timedelta
 
 import pytest
 
@@ -197,3 +198,21 @@ def test_a_worker_of_many_requests_is_aborted_when_it_hangs(status: int, for_s: 
     """A longer request is no offence there: any other signal was sent for another reason."""
     ended = facts(running(kind="view", for_s=for_s), status=status, oom=NO_KILLS, record={"heartbeat_s": 30.0})
     assert decide(ended).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("silent_s", "for_s", "reason"),
+    [(31, 31, "time_limit"), (3, 31, "sigkill"), (20, 20, "sigkill"), (600, 600, "sigkill")],
+)
+def test_a_worker_that_wrote_nothing_while_its_view_ran_was_killed_for_its_silence(
+    silent_s: float, for_s: float, reason: str
+) -> None:
+    """As code in C does that keeps the interpreter's lock; a request may be longer where others are served."""
+    record = {"heartbeat_s": 30.0, "written_at": AT - timedelta(seconds=silent_s)}
+    verdict = decide(facts(running(kind="view", for_s=for_s), status=KILL, oom=NO_KILLS, record=record))
+    assert (verdict.reason, verdict.certain) == (reason, reason == "sigkill")
+    assert ("no sign of life for 30 s" in verdict.sentence) is (reason == "time_limit")
+
+
+def test_a_full_count_does_not_excuse_an_error() -> None:
+    assert decide(facts(status=3, record={"ending": "recycled"})).reason == "crash"

@@ -143,6 +143,14 @@ def test_the_limit_may_be_a_share_of_what_the_worker_may_grow_to() -> None:
     assert decide(situation(worker(1, 501, limit_mb=None), worker(2), rules=rules)).worker is None
 
 
+def test_a_limit_in_percent_of_nothing_known_says_so() -> None:
+    rules = dataclasses.replace(RULES, limit_mb=None, limit_percent=50.0)
+    found = decide(situation(worker(1, 900, limit_mb=None), worker(2, limit_mb=None), rules=rules, over={}))
+    assert found.why == "What its workers may grow to is not known: give the soft limit in MB."
+    found = decide(situation(worker(1, 400), worker(2, limit_mb=None), rules=rules, over={}))
+    assert found.why == "No worker is over."
+
+
 def test_a_clock_that_was_set_back_waits_one_interval_and_not_for_hours() -> None:
     """The shell dates it anew; until then it counts as made now."""
     history = (Past(at=NOON + timedelta(hours=5), worker=9),)

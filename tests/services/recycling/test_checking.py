@@ -12,7 +12,8 @@ from memwatch.models import Alert, Command, Leak, Process, Recording, Recycle, R
 from memwatch.queries.deployment import counters
 from memwatch.services import alerts
 from memwatch.services.recycling import checking, following, policies
-from tests.services.recycling.conftest import Deployment, KeepingHub, answer
+from tests.services.recycling.conftest import MINUTE, Deployment, KeepingHub, answer
+from tests.services.stored import store_snapshots
 
 pytestmark = pytest.mark.django_db
 
@@ -164,6 +165,32 @@ def test_a_worker_that_ignores_the_order_is_left_alone(web: Deployment) -> None:
     assert only().state == "ordered"
     web.check(minutes=2)
     assert (only().state, "cannot be called back" in only().result) == ("left", True)
+
+
+@pytest.mark.parametrize("later", [0.1, 1_000.0])
+def test_an_order_keeps_the_drain_time_out_it_was_given_with(later: float, web: Deployment) -> None:
+    web.worker(400)
+    web.worker()
+    web.policy(drain_minutes=5)
+    ordered(web)
+    answer(web.hub.orders[0], "done", "Celery child, after its task")
+    RecyclingPolicy.objects.update(drain_minutes=later)
+    web.check(minutes=6)
+    assert only().state == "ordered"
+    web.check(minutes=2)
+    assert only().state == "left"
+
+
+def test_an_order_of_a_release_that_did_not_keep_its_drain_time_out_is_closed_by_the_policys(web: Deployment) -> None:
+    web.worker(400)
+    web.worker()
+    web.policy(drain_minutes=5)
+    ordered(web)
+    Recycle.objects.update(drain_minutes=None)
+    web.check(minutes=6)
+    assert only().state == "ordered"
+    web.check(minutes=2)
+    assert only().state == "left"
 
 
 def test_a_worker_that_still_ends_after_the_drain_time_out_does_not_count_as_healthy(web: Deployment) -> None:
@@ -440,6 +467,36 @@ def test_a_clock_that_is_set_back_does_not_hold_it_up_for_hours(web: Deployment)
     assert web.check(minutes=20) == 1
 
 
+def test_a_worker_whose_hosts_clock_is_ahead_is_not_taken_for_a_young_one(web: Deployment) -> None:
+    web.worker(400)
+    web.worker(100)
+    for worker in web.workers:
+        worker.started_at, worker.first_seen_at = web.now + timedelta(hours=5), web.now - timedelta(hours=2)
+        worker.save()
+    web.policy()
+    assert web.check() == 1
+
+
+def test_a_peak_that_is_over_is_not_counted_again_until_private_memory_is_next_measured(web: Deployment) -> None:
+    worker = web.worker(400)
+    web.worker(100)
+    policy = web.policy(checks=3)
+    worker.snapshots.update(rss_kib=500 * 1024)
+    measured = worker.snapshots.latest("timestamp")
+
+    def check(rss_mb: int) -> int:
+        web.now += MINUTE
+        store_snapshots(worker, web.now, web.now, lambda _m: {"rss_kib": rss_mb * 1024})
+        Process.objects.filter(pk=worker.pk).update(last_snapshot=worker.snapshots.latest("timestamp"))
+        return checking.check(web.now, hub=web.hub)  # type: ignore[arg-type]
+
+    assert [check(mb) for mb in (500, 200, 200, 200)] == [0, 0, 0, 0]
+    policy.refresh_from_db()
+    assert policy.said == "No worker is over."
+    assert measured.uss_kib == 400 * 1024
+    assert [check(mb) for mb in (490, 520, 510)] == [0, 0, 1]
+
+
 def test_two_hubs_at_once_choose_one_worker_and_order_it_once(web: Deployment, monkeypatch: Any) -> None:
     web.worker(400)
     web.worker(390)
@@ -474,6 +531,53 @@ def test_a_hub_that_dies_between_the_order_and_its_result_leaves_a_row_that_ends
     assert only().state == "left"
     assert "may not have been sent" in only().result
     assert web.hub.orders == []
+
+
+def test_a_hub_that_dies_before_it_asks_for_evidence_leaves_a_row_that_the_next_one_takes_further(
+    web: Deployment,
+) -> None:
+    worker = web.worker(400)
+    web.worker()
+    policy = web.policy()
+    Recycle.objects.create(
+        service=policy.service, process=worker, name=str(worker), state="evidence", because="limit", why="large",
+        at=web.now, private_before_kib=400 * 1024,
+    )  # fmt: skip
+    web.check()
+    assert (only().state, len(web.hub.orders)) == ("ordered", 1)
+
+
+def test_a_worker_that_a_deploy_ends_while_it_drains_is_no_reason_to_stop_the_policy(web: Deployment) -> None:
+    for _ in range(2):
+        web.worker(400)
+    with_release(web, "1", timedelta(days=9), 0, 1)
+    policy = web.policy()
+    row = ordered(web)
+    answer(web.hub.orders[0], "done", "gunicorn worker, SIGTERM")
+    for worker in web.workers:
+        web.end(worker, Process.End.STOPPED)
+    for worker in web.workers[:2]:
+        web.succeed(worker, 390)
+    with_release(web, "2", timedelta(0), 2, 3)
+    web.check()
+    row.refresh_from_db()
+    assert (row.state, row.result) == ("recycled", "It ended: stopped.")
+    policy.refresh_from_db()
+    assert (policy.stopped_at, policy.over) == (None, {})
+    assert "new release" in policy.said
+
+
+@pytest.mark.parametrize(
+    ("state", "says"), [("expired", "did not answer the order"), ("sent", "did not answer the order")]
+)
+def test_a_worker_that_does_not_answer_its_order_is_left_alone(state: str, says: str, web: Deployment) -> None:
+    web.worker(400)
+    web.worker()
+    web.policy(drain_minutes=5)
+    ordered(web)
+    answer(web.hub.orders[0], state)
+    web.check(minutes=8)
+    assert (only().state, says in only().result) == ("left", True)
 
 
 def test_a_policy_that_is_switched_off_calls_off_what_has_no_order(web: Deployment) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from django.contrib.contenttypes.models import ContentType
 from django.template import engines
 
+from worksite.bounded import BOUNDED
 from worksite.holders import RefusedError
 from worksite.leaks import leaks_of, start_ticking, wrapped
 from worksite.noting import noted
@@ -151,7 +152,7 @@ def ordinary(name: str) -> str:
     start_ticking()
     _collect()
     for harmless in PROGRAM["harmless"]:
-        HARMLESS[harmless]()
+        BOUNDED[harmless](name) if harmless in BOUNDED else HARMLESS[harmless]()
     return TEMPLATE.render({"rows": [Row(number) for number in range(cost(name))]})
 
 

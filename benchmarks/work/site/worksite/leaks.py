@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from worksite import holders, retained
+from worksite import background, holders, references, retained
 from worksite.program import PROGRAM
 
 KEPT: list[Any] = []
@@ -92,7 +92,7 @@ def _closures(_request: object, _rows: list[Any]) -> None:
 
 
 HOW = {
-    **holders.HOW, **retained.HOW,
+    **holders.HOW, **retained.HOW, **references.HOW,
     "objects": _objects, "lines": _lines, "requests": _requests, "rows": _rows, "strings": _strings,
     "cached": _cached, "closures": _closures,
 }  # fmt: skip
@@ -144,7 +144,9 @@ def start_ticking() -> None:
     if _ticking or not PROGRAM["ticking"]:
         return
     _ticking.append(PROGRAM["ticking"])
-    if PROGRAM["ticking"] == "timer":
+    if PROGRAM["ticking"] in background.START:
+        background.START[PROGRAM["ticking"]]()
+    elif PROGRAM["ticking"] == "timer":
         _on_time()
     else:
         threading.Thread(target=_run, args=THREADS[PROGRAM["ticking"]], daemon=True).start()

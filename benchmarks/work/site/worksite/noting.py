@@ -8,12 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from worksite import leaks, retained
+from worksite import background, everyjob, leaks, references, retained
 from worksite.program import PROGRAM
 
 NOTES = os.environ.get("WORK_NOTES")
 """A folder, in a rehearsal only."""
 CALLS: Counter[str] = Counter()
+COUNTED = {**retained.COUNTED, **references.COUNTED}
 _writing = threading.Lock()
 Leaking = Callable[[object, list[Any]], None]
 
@@ -35,6 +36,7 @@ def noted(name: str, leak: Leaking) -> Leaking:
 
 
 def _write(folder: Path) -> None:
-    kept = {each["how"]: retained.COUNTED[each["how"]]() for each in PROGRAM["leaks"] if each["how"] in retained.HOW}
-    note = {"calls": CALLS, "kept": kept, "ticks": len(leaks.TICKS), "handled": len(retained.HANDLED)}
+    kept = {each["how"]: COUNTED[each["how"]]() for each in PROGRAM["leaks"] if each["how"] in COUNTED}
+    ticks, handled = len(leaks.TICKS) + background.kept(), len(retained.HANDLED) + everyjob.kept()
+    note = {"calls": CALLS, "kept": kept, "ticks": ticks, "handled": handled}
     (folder / f"{os.getpid()}.json").write_text(json.dumps(note))

@@ -5,6 +5,6 @@ import os
 from typing import Any
 
 PROGRAM: dict[str, Any] = {
-    "server": "sync", "names": [], "leaks": [], "ticking": "", "harmless": [], "handler": False, "slow": {},
+    "server": "sync", "names": [], "leaks": [], "ticking": "", "harmless": [], "every_job": "", "slow": {},
     **json.loads(os.environ.get("WORK_PROGRAM", "{}")),
 }  # fmt: skip

@@ -3,11 +3,14 @@
 import os
 from pathlib import Path
 
+from worksite.program import PROGRAM
+
 FOLDER = Path(os.environ["GUEST_FOLDER"])
 SECRET_KEY = "work-work-work-work-work-work-work-work-work-work-work"
 ALLOWED_HOSTS = ["127.0.0.1"]
 INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "memwatch", "worksite"]
 ROOT_URLCONF = "worksite.views"
+MIDDLEWARE = ["worksite.everyjob.traced"] if PROGRAM["every_job"] == "middleware" else []
 USE_TZ = True
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": FOLDER / "site.sqlite3"}}
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates"}]

@@ -17,7 +17,7 @@ from worksite.program import PROGRAM
 from worksite.retained import handle
 
 WAIT_S = 0.004
-if PROGRAM["handler"]:
+if PROGRAM["every_job"] == "handler":
     request_started.connect(handle)
 
 

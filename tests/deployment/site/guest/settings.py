@@ -20,6 +20,10 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MEMWATCH = {"COMMAND_KEY": "guest-key"}
 
+if os.environ.get("GUEST_TASKS") == "1":
+    INSTALLED_APPS += ["django_tasks_db"]
+    TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+
 CELERY_BROKER_URL = os.environ.get("GUEST_BROKER", "filesystem://")
 CELERY_TASK_ACKS_LATE = os.environ.get("GUEST_ACKS_LATE") == "1"
 if CELERY_BROKER_URL == "filesystem://":

@@ -1,0 +1,82 @@
+"""What the process itself keeps beside its jobs: threads, timers, an event loop, a scheduler of jobs of its own."""
+
+import asyncio
+import itertools
+import sched
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+CLOCK: list[str] = []
+MESSAGES: list[Any] = []
+RUNS: list[Any] = []
+SAMPLES: list[Any] = []
+_CRON = ((1.0, 3), (5.0, 30), (20.0, 300))
+"""Every so many seconds, so many runs: the last is as slow as waves of visits are."""
+_number = itertools.count()
+
+
+class _Numbered:
+    def __init__(self) -> None:
+        self.number, self.parts = next(_number), [1, 2, 3]
+
+
+class Sample(_Numbered):
+    """What a thread measures at a steady pace."""
+
+
+class Message(_Numbered):
+    """What a loop of a thread receives."""
+
+
+class Run(_Numbered):
+    """Of a job of the scheduler."""
+
+
+def _sample() -> None:
+    while True:
+        SAMPLES.extend(Sample() for _ in range(3))
+        time.sleep(0.25)
+
+
+async def _receive() -> None:
+    while True:
+        MESSAGES.extend(Message() for _ in range(5))
+        await asyncio.sleep(0.5)
+
+
+def _clock() -> None:
+    CLOCK.extend(f"{time.time()} of {next(_number)}" for _ in range(8))
+    timer = threading.Timer(0.2, _clock)
+    timer.daemon = True
+    timer.start()
+
+
+def _cron() -> None:
+    scheduler = sched.scheduler(time.monotonic, time.sleep)
+
+    def run(every_s: float, count: int) -> None:
+        scheduler.enter(every_s, 1, run, (every_s, count))
+        RUNS.extend(Run() for _ in range(count))
+
+    for every_s, count in _CRON:
+        run(every_s, count)
+    scheduler.run()
+
+
+def _thread(run: Callable[[], None]) -> Callable[[], None]:
+    return lambda: threading.Thread(target=run, daemon=True).start()
+
+
+START: dict[str, Callable[[], None]] = {
+    "sampler": _thread(_sample),
+    "clock": _clock,
+    "cron": _thread(_cron),
+    "loop": _thread(lambda: asyncio.run(_receive())),
+}
+
+
+def kept() -> int:
+    """Of all of them."""
+    return len(CLOCK) + len(MESSAGES) + len(RUNS) + len(SAMPLES)
