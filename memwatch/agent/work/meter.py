@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from memwatch.agent.flight.slots import JobSlots
 from memwatch.agent.work.clock import Clock
-from memwatch.agent.work.credit import Credit
+from memwatch.agent.work.credit import FIXED_S, MEASURED, SELDOM, SHARE, Credit
 from memwatch.agent.work.job import Job, cleaned, depth, known_names, running
 from memwatch.agent.work.made_in import Made, Search
 from memwatch.agent.work.own_memory import OwnMemory
@@ -26,18 +26,8 @@ from memwatch.records.work import COMMAND, UNNAMED
 if TYPE_CHECKING:
     from memwatch.records.work import WorkFigures
 
-SHARE = 0.008
-"""Of the time of jobs, for measuring them: 1 % is promised, and costs are only known afterwards."""
-MEASURED = 0.3
-"""Share of long jobs that are measured: the reading takes some 100 microseconds where the processor's caches have been
-used for other things, and most jobs are to take less than 50 more."""
 LATE_S = 0.025
 """A job that was not measured and took so long may have raised the peak: that figure alone is read."""
-SELDOM = MEASURED / 8
-"""Share of short jobs for which it is asked whether they may be measured: asking takes time too."""
-FIXED_S = 6e-6
-"""What counting one job and writing it into the flight record takes, without any reading and without adding up; it
-comes out of the same share."""
 
 
 class Meter:

@@ -13,8 +13,9 @@ from contextvars import copy_context
 import pytest
 
 from memwatch.agent.work import meter
+from memwatch.agent.work.credit import FIXED_S, MEASURED, SHARE
 from memwatch.agent.work.job import Job, current
-from memwatch.agent.work.meter import FIXED_S, MEASURED, SHARE, Meter
+from memwatch.agent.work.meter import Meter
 from memwatch.agent.work.totals import BATCH
 from memwatch.records.work import COMMAND, MAX_NAMES, OTHER, TASK, UNNAMED, VIEW, WorkFigures
 
