@@ -15,7 +15,7 @@ from django.core.handlers.base import BaseHandler
 from django.core.management.base import BaseCommand
 
 from memwatch.agent.work import meter
-from memwatch.agent.work.job import Job, cleaned
+from memwatch.agent.work.job import Job, cleaned, current
 from memwatch.host_hooks import task_limits
 from memwatch.host_hooks.reading import is_exactly, read
 from memwatch.records.work import COMMAND, NO_VIEW, TASK, VIEW
@@ -152,7 +152,7 @@ def end_task(task_id: Any = None, state: Any = None, **_kwargs: Any) -> None:
 
 
 def _end(mark: object, *, failed: bool, cut_off: bool = False) -> None:
-    job = meter.current(TASK, mark)
+    job = current(TASK, mark)
     if job is not None:
         job.error, job.cut_off = failed, cut_off
         job.end()

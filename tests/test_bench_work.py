@@ -108,6 +108,9 @@ def test_names_are_blamed_for_nothing_where_none_leaks_or_for_what_a_timer_keeps
 def test_for_what_is_kept_at_every_job_all_names_are_right_together_and_some_are_blamed(every_job: str) -> None:
     kept = program(every_job=every_job)
     assert blamed_for_nothing(kept, outcome(*kept.names)) == []
+    assert blamed_for_nothing(kept, outcome("(every)")) == []
+    assert blamed_for_nothing(kept, outcome("(every)", "b")) == ["(every)", "b"]
+    assert blamed_for_nothing(program(), outcome("(every)")) == ["(every)"]
     assert blamed_for_nothing(kept, outcome("a", "b")) == ["a", "b"]
     assert blamed_for_nothing(kept, outcome("a")) == ["a"]
     leaking = program(every_job=every_job, leaks=(Leak(how="objects", names=("a",)),))

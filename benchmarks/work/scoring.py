@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.work.program import HALVES, Leak, Program
+from memwatch.records.work import EVERY
 
 FIRST, AMONG = 0.90, 0.97
 """At least so many of the leaks name their culprit first, and among the first three."""
@@ -40,15 +41,18 @@ def beside(program: Program, leak: Leak, named: Sequence[str]) -> list[str]:
 def blamed_for_nothing(program: Program, outcome: Mapping[str, Any]) -> list[str]:
     """What open leaks blame in a program of which no name leaks, or for what no single name leaves behind.
 
-    All names together are not blamed wrongly for what is kept at every job; some of them are.
+    Every job, or all names together, are not blamed wrongly for what is kept at every job; some names are.
     """
     return [
         name
         for leak in outcome["leaks"]
-        if (not program.leaks or leak["of_no_name"])
-        and not (program.every_job and set(leak["named"]) >= set(program.names))
+        if (not program.leaks or leak["of_no_name"]) and not (program.every_job and _is_every(program, leak["named"]))
         for name in leak["named"]
     ]
+
+
+def _is_every(program: Program, named: Sequence[str]) -> bool:
+    return set(named) == {EVERY} or set(named) >= set(program.names)
 
 
 def _right(program: Program, culprits: Iterable[str]) -> frozenset[str]:

@@ -87,6 +87,8 @@ class LeakView:
     sentence: str
     growth_count: int
     growth_percent: float
+    work: str = ""
+    """Which views, tasks or commands make it grow, in a sentence; empty while none is named."""
     time_to_exhaustion_s: float | None = None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -17,6 +18,8 @@ from memwatch.detection.surroundings import container_subject
 from memwatch.records import SEVERITIES
 from memwatch.thresholds import Crossing
 
+LONGEST_WORK = 400
+"""Characters of what is said of views, tasks and commands."""
 WARM_UP_S = 600.0
 """Imports, first requests and pools fill a process in its first minutes: growth is not counted from then."""
 
@@ -212,9 +215,10 @@ def _leak_message(leaks: Sequence[LeakView], worst: LeakView, *, pooled: bool) -
     where = place if len(leaks) == 1 else f"service {worst.service}"
     many = "" if len(leaks) == 1 or pooled else f" in {len(leaks)} processes"
     at_worst = "" if len(leaks) == 1 or not worst.slot else f" in {place}"
+    work = f"{textwrap.shorten(worst.work, LONGEST_WORK, placeholder='…').rstrip('.')}. " if worst.work else ""
     return (
         f"{where}: {worst.object_type} leaks{many}, {worst.severity} severity, grown by {worst.growth_count:,} "
-        f"({worst.growth_percent:.0f} %){at_worst}. {worst.sentence.rstrip('.')}. "
+        f"({worst.growth_percent:.0f} %){at_worst}. {worst.sentence.rstrip('.')}. {work}"
         "Open the leak to see what holds it, then acknowledge, snooze or suppress it."
     )
 

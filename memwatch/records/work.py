@@ -18,6 +18,8 @@ UNNAMED = "(no name)"
 """The name of a job whose name is no text."""
 OTHER = "(other)"
 """The name of jobs beyond the first ``MAX_NAMES``."""
+EVERY = "(every)"
+"""In place of a name: all jobs of a kind, where a leak grows alike with each of them."""
 MAX_NAMES = 200
 """Names that one process tells apart."""
 MAX_NAME = 300

@@ -14,6 +14,7 @@ from memwatch.conf import Settings
 from memwatch.detection.surroundings import headline
 from memwatch.models import Alert, Leak, Process, Snapshot
 from memwatch.queries.baselines import baselines_of, heap_drift_percent
+from memwatch.queries.leak_work import explanation_of
 from memwatch.queries.processes.surroundings import by_process, containers
 from memwatch.queries.series.snapshot_mapping import megabytes
 from memwatch.services.alert_deaths import process_deaths
@@ -109,10 +110,16 @@ def _leaks() -> tuple[LeakView, ...]:
             sentence=row.verdict,
             growth_count=row.growth_count,
             growth_percent=row.growth_percent,
+            work=_work(row),
             time_to_exhaustion_s=row.time_to_exhaustion_s,
         )
         for row in rows
     )
+
+
+def _work(leak: Leak) -> str:
+    found = explanation_of(leak.evidence)
+    return found.sentence if found is not None and found.culprits else ""
 
 
 def _rows(ids: Iterable[int | None]) -> dict[int | None, dict[str, Any]]:

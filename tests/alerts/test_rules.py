@@ -131,6 +131,14 @@ def test_a_type_that_leaks_in_several_processes_is_one_finding_that_tells_of_the
     )
 
 
+def test_the_message_of_a_leak_says_which_job_makes_it_grow():
+    said = "Every request, whatever its view: 1.00 objects a call (0.99 to 1.01), explains 97 % of the growth."
+    (finding,) = decide(Fleet(leaks=(leak(1, work=said),)), LIMITS)
+    assert f" grows. {said} Open the leak" in finding.message
+    (finding,) = decide(Fleet(leaks=(leak(1, work="a name " * 1_000),)), LIMITS)
+    assert len(finding.message) < 800
+
+
 def test_a_leak_of_the_whole_service_counts_no_processes():
     (finding,) = decide(Fleet(leaks=(leak(1, process_id=None, host=None, slot=None), leak(2))), LIMITS)
     assert finding.processes is None

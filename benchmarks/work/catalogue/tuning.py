@@ -81,6 +81,18 @@ PROGRAMS = (
         names=zipf(named(9, tasks=True, begin=11), 0.8), ticking="thread",
         leaks=(Leak(how="lines", names=("orders.tasks.refund",), objects=(1, 3)),),
     ),
+    Program(
+        name="sync handler at every view of eleven", half="tuning", server="sync", names=zipf(named(11, begin=6), 0.8),
+        every_job="handler", harmless=("cache", "garbage", "report"),
+    ),
+    Program(
+        name="prefork handler at every task of nine, in waves", half="tuning", server="prefork", waves=True,
+        names=zipf(named(9, tasks=True, begin=8)), every_job="handler", harmless=("recent", "batch"),
+    ),
+    Program(
+        name="sync none of twenty, busy, late imports", half="tuning", server="sync", names=zipf(named(20), 0.7),
+        per_second=50, bursts=True, harmless=("cache", "imports", "failing", "report"),
+    ),
     # These were once the scoring half: they have been looked at.
     Program(
         name="sync singleton of nine, another name dominant", half="tuning", server="sync",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
@@ -18,6 +18,7 @@ from memwatch.admin.panels import Cell, Line, Table, figure
 from memwatch.admin.work import page as work_page
 from memwatch.models import Leak, Recording, WorkName
 from memwatch.queries.leak_work import Culprit, Explanation, MadeIn, explanation_of, made_in
+from memwatch.records.work import EVERY
 
 SOURCES: Mapping[str, str | Promise] = {
     "direct": gettext_lazy("measured around its calls"),
@@ -58,7 +59,7 @@ def _missing(found: Explanation | None) -> str:
     )
 
 
-def _table(leak: Leak, culprits: Iterable[Culprit]) -> Table:
+def _table(leak: Leak, culprits: Sequence[Culprit]) -> Table:
     unit = UNITS.get(leak.kind, UNITS[Leak.Kind.OBJECTS])
     if evidence.unit_of(leak) == "entries" or (leak.kind == Leak.Kind.UNTRACKED and evidence.held_in(leak)):
         unit = gettext_lazy("Entries per call")
@@ -74,7 +75,9 @@ def _table(leak: Leak, culprits: Iterable[Culprit]) -> Table:
     ]
     names = [_("Name"), str(unit), _("95 % interval"), _("Share of the growth"), _("How it was found")]
     note = ""
-    if any(len(culprit.works) > 1 for culprit in culprits):
+    if any(name == EVERY for culprit in culprits for _kind, name in culprit.works):
+        note = _("All jobs of a kind add as much, whatever their name: no single one is the cause.")
+    elif any(len(culprit.works) > 1 for culprit in culprits):
         note = _("Names in one row always run together: memwatch cannot say which of them it is.")
     return Table(title=_("What makes it grow, the largest share first"), names=names, cells=cells, note=note)
 
@@ -84,8 +87,13 @@ def _names(leak: Leak, culprit: Culprit) -> SafeString:
     return format_html_join(
         "",
         '<span class="mw-job"><a class="mw-type" href="{}">{}</a> <span class="mw-quiet">{}</span></span>',
-        ((work_page.url(leak.service_id, name), _short(name), _kind(kind)) for kind, name in culprit.works),
+        ((_page(leak, kind, name), _short(name), _kind(kind)) for kind, name in culprit.works),
     )
+
+
+def _page(leak: Leak, kind: str, name: str) -> str:
+    """Of the name, or of the kind where all of it is meant."""
+    return work_page.url(leak.service_id, kind=kind) if name == EVERY else work_page.url(leak.service_id, name)
 
 
 def _interval(culprit: Culprit) -> str:

@@ -16,6 +16,7 @@ _OTHER = len(KINDS)
 _JOBS = slice(JOBS_AT, JOBS_AT + MAX_JOBS * JOB.size)
 _write = JOB.pack_into
 _write_seconds = SECONDS.pack_into
+_KEPT = 1_000
 NO_SLOT = -1
 
 
@@ -47,9 +48,13 @@ class JobSlots:
     A slot is an offset in the file. A job that begins takes that of the job that ended first of all.
     """
 
+    __slots__ = ("_free", "_known", "_since_1970", "is_frozen", "store")
+
     def __init__(self) -> None:
         self.store: bytearray | mmap = bytearray(layout.SIZE)
         self._free = deque(JOBS_AT + number * JOB.size for number in range(MAX_JOBS))
+        self._known: dict[str, tuple[str, int, int, bytes]] = {}
+        """Kind, its number, and the bytes of the name, by name."""
         self.is_frozen = False
         """The process is being ended for what runs now: that stays, although it may end before the process does."""
         self._since_1970 = 0.0
@@ -67,14 +72,24 @@ class JobSlots:
 
     def begin(self, job: Slotted) -> None:
         """A job runs. One too many is not kept."""
+        noted = job.noted = job.name
         try:
             slot = job.slot = self._free.popleft()
         except IndexError:
             return
-        noted = job.noted = job.name
+        known = self._known.get(noted)
+        if known is None or known[0] is not job.kind:
+            known = self._written(job.kind, noted)
+        _kind, number, length, name = known
+        _write(self.store, slot, RUNS, number, length, job.limit_s, self._since_1970 + job.began, 0.0, name)
+
+    def _written(self, kind: str, noted: str) -> tuple[str, int, int, bytes]:
+        """How it stands in the file; kept, because a process has few names."""
         name = noted.encode("utf-8", "replace")
-        began = self._since_1970 + job.began
-        _write(self.store, slot, RUNS, _KINDS.get(job.kind, _OTHER), len(name), job.limit_s, began, 0.0, name)
+        found = (kind, _KINDS.get(kind, _OTHER), len(name), name)
+        if len(self._known) < _KEPT:
+            self._known[noted] = found
+        return found
 
     def name(self, job: Slotted) -> None:
         """Its name is known now."""
@@ -83,8 +98,11 @@ class JobSlots:
 
     def _put(self, job: Slotted, state: int, seconds: float) -> None:
         noted = job.noted = job.name
-        name, began = noted.encode("utf-8", "replace"), self._since_1970 + job.began
-        _write(self.store, job.slot, state, _KINDS.get(job.kind, _OTHER), len(name), job.limit_s, began, seconds, name)
+        known = self._known.get(noted)
+        if known is None or known[0] is not job.kind:
+            known = self._written(job.kind, noted)
+        _kind, number, length, name = known
+        _write(self.store, job.slot, state, number, length, job.limit_s, self._since_1970 + job.began, seconds, name)
 
     def end(self, job: Slotted, seconds: float) -> None:
         """A job has ended. One that is being killed stays until the next one takes its slot."""

@@ -6,7 +6,8 @@ from contextvars import ContextVar
 from typing import Protocol
 
 from memwatch.agent.work.clock import Clock
-from memwatch.records.work import MAX_NAME
+from memwatch.agent.work.readings import Readings
+from memwatch.records.work import COMMAND, MAX_NAME
 from memwatch.sampling.type_names import clean
 
 
@@ -31,63 +32,57 @@ class Job:
 
     __slots__ = (
         "began",
-        "blocks",
         "cut_off",
-        "dimmed",
         "ended",
         "error",
-        "inner_blocks",
-        "inner_kib",
         "kind",
         "limit_s",
-        "main",
         "mark",
         "meter",
         "name",
         "noted",
         "outer",
-        "peak",
-        "rss",
+        "readings",
         "serial",
         "shared",
         "slot",
-        "spent",
         "within",
-        "young",
     )  # fmt: skip
 
+    noted: str
+    """Under which name it stands in the flight record; only while it stands there."""
+
     def __init__(self, meter: Counts, kind: str, name: str, mark: object, outer: Job | None) -> None:
+        """Each further value here costs every job some memory that the processor has not at hand."""
         self.kind = kind
         self.name = name
         self.mark = mark
         """What the caller knows it by."""
-        self.error = self.shared = False
-        self.main = False
-        """Whether it is the command that the process was started for: all others run within it."""
         self.meter = meter
         self.outer = outer
-        self.blocks: int | None = None
-        self.rss: int | None = None
-        self.peak: int | None = None
-        self.young: frozenset[int] | None = None
-        self.inner_blocks: int | None = 0
-        self.inner_kib: int | None = 0
-        """What the jobs within it kept; ``None`` once one of them was not measured."""
-        self.dimmed = False
-        """Whether a job within it has reset the peak."""
+        self.error = self.shared = self.cut_off = False
+        """``cut_off``: whether what ends it ends the process."""
+        self.readings: Readings | None = None
         self.serial = self.within = 0
         """Which job of the process it is, and how many of those after it ran within it."""
         self.limit_s = 0.0
         """After so long it is killed; 0: it has no limit, or none is known."""
-        self.cut_off = False
-        """Whether what ends it ends the process."""
         self.slot = -1
         """Where it stands in the flight record."""
-        self.noted = ""
-        """Under which name it stands there."""
         self.began = Clock.now()
-        self.spent = 0.0
         self.ended = False  # the last: one that is not whole has nothing to end
+
+    @property
+    def is_main(self) -> bool:
+        """Whether it is the command that the process was started for: all others run within it."""
+        return self.serial == 1 and self.kind == COMMAND
+
+    def read(self) -> Readings:
+        """Its figures, made with the first of them."""
+        found = self.readings
+        if found is None:
+            found = self.readings = Readings()
+        return found
 
     def end(self) -> None:
         """Count it. Nothing happens the second time, or in a child that was forked within the job."""
@@ -122,9 +117,22 @@ def depth(job: Job | None) -> int:
     """How many of the running jobs are this one and those around it."""
     depth = 0
     while job is not None:
-        depth += not job.ended and not job.main
+        depth += not job.ended and not job.is_main
         job = job.outer
     return depth
+
+
+def current(kind: str, mark: object) -> Job | None:
+    """The running job of this context that the caller knows by ``mark``."""
+    job = running.get()
+    while job is not None and not (job.kind == kind and _is_same(job.mark, mark)):
+        job = job.outer
+    return job
+
+
+def _is_same(one: object, other: object) -> bool:
+    """Without asking an object of the host."""
+    return one is other or (type(one) is type(other) is str and one == other)
 
 
 _KEPT = 1_000

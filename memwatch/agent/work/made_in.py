@@ -82,13 +82,14 @@ class Search:
     def job_begins(self, job: Job, drawn: float) -> None:
         """One may be looked into."""
         if self._credit.pays(drawn):
-            job.young = self._made_in.ids()
+            job.read().young = self._made_in.ids()
 
     def job_ends(self, job: Job) -> None:
         """Look what it has made, where it is looked into."""
-        if job.young is not None:
+        read = job.readings
+        if read is not None and read.young is not None:
             began = Clock.now()
-            self._made_in.ended(job.kind, job.name or UNNAMED, job.young)
+            self._made_in.ended(job.kind, job.name or UNNAMED, read.young)
             self._credit.spend(2 * (Clock.now() - began))
 
     def earn(self, seconds: float) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from memwatch.agent.flight.slots import JobSlots
 from memwatch.agent.work.clock import Clock
-from memwatch.agent.work.credit import Credit
+from memwatch.agent.work.credit import FIXED_S, MEASURED, SELDOM, SHARE, Credit
 from memwatch.agent.work.job import Job, cleaned, depth, known_names, running
 from memwatch.agent.work.made_in import Made, Search
 from memwatch.agent.work.own_memory import OwnMemory
@@ -26,22 +26,17 @@ from memwatch.records.work import COMMAND, UNNAMED
 if TYPE_CHECKING:
     from memwatch.records.work import WorkFigures
 
-SHARE = 0.008
-"""Of the time of jobs, for measuring them: 1 % is promised, and costs are only known afterwards."""
-MEASURED = 0.3
-"""Share of long jobs that are measured: the reading takes some 100 microseconds where the processor's caches have been
-used for other things, and most jobs are to take less than 50 more."""
 LATE_S = 0.025
 """A job that was not measured and took so long may have raised the peak: that figure alone is read."""
-SELDOM = MEASURED / 8
-"""Share of short jobs for which it is asked whether they may be measured: asking takes time too."""
-FIXED_S = 7e-6
-"""What counting one job and writing it into the flight record takes, without any reading; it comes out of the same
-share."""
 
 
 class Meter:
     """One per process; made by :func:`begin_process`."""
+
+    __slots__ = (
+        "_chance", "_earned", "_ended", "_heavy", "_light", "_peaks", "last", "memory", "running", "search", "serials",
+        "skipped", "slots", "totals",
+    )  # fmt: skip
 
     def __init__(self, slots: JobSlots | None = None) -> None:
         self._chance = random.Random()  # noqa: S311 - the host's own sequence is left alone
@@ -98,13 +93,17 @@ class Meter:
             is_chosen = self._light.pays(drawn)
             if outer is None:
                 self.skipped = self._skip(MEASURED if is_chosen else SELDOM)
-        around = outer is not None and outer.rss is not None  # whose memory it was can be said of both or of neither
-        if around or self._peaks.rss is None or is_chosen:
+        around = None if outer is None else outer.readings
+        if around is not None and around.rss is None:
+            around = None
+        # Whose memory it was can be said of both or of neither.
+        if around is not None or self._peaks.rss is None or is_chosen:
             began = Clock.now()
             self._peaks.read_before(job)
-            job.spent = Clock.now() - began
-            if (around and outer is not None and outer.blocks is not None) or self._heavy.pays(drawn):
-                job.blocks = sys.getallocatedblocks()
+            read = job.read()
+            read.spent = Clock.now() - began
+            if (around is not None and around.blocks is not None) or self._heavy.pays(drawn):
+                read.blocks = sys.getallocatedblocks()
         if search is not None:
             self.skipped = 0
             search.job_begins(job, drawn)
@@ -132,16 +131,16 @@ class Meter:
         self._earned += (seconds * SHARE - FIXED_S) / 2
         if self.last != job.serial + job.within:
             job.shared = True  # others began after it
-        if seconds < LATE_S and outer is None and job.rss is None and self.search is None and not job.shared:
+        if seconds < LATE_S and outer is None and job.readings is None and self.search is None and not job.shared:
             self._ended.append((job.kind, job.name or UNNAMED, seconds, job.error, False, None, None, None, None, None))
             if len(self._ended) >= BATCH:
-                self.totals.add_up()
+                self._add_up()
         else:
             self._read_after(job, seconds)
 
     def _read_after(self, job: Job, seconds: float) -> None:
         """Count one that was measured, or may have been, or that ran beside others."""
-        outer, search = job.outer, self.search
+        outer, search, read = job.outer, self.search, job.read()
         if outer is not None:
             outer.within += 1 + job.within
             job.shared = job.shared or outer.ended  # it goes on without the one that it began in
@@ -149,46 +148,42 @@ class Meter:
         if job.shared:
             self._peaks.blurred = True
         else:
-            if job.blocks is not None:
+            if read.blocks is not None:
                 before = Clock.now()
-                blocks = sys.getallocatedblocks() - job.blocks
+                blocks = sys.getallocatedblocks() - read.blocks
                 self._heavy.spend(2 * (Clock.now() - before))
-            if job.rss is not None:
+            if read.rss is not None:
                 before = Clock.now()
-                rss, peak, top = self._peaks.read_after(job)
-                self._light.spend(job.spent + Clock.now() - before)
-            elif outer is None and not job.dimmed and seconds >= LATE_S:
+                rss, peak, top = self._peaks.read_after(read)
+                self._light.spend(read.spent + Clock.now() - before)
+            elif outer is None and not read.dimmed and seconds >= LATE_S:
                 late, top = self._peaks.read_late()
             if search is not None:
                 search.job_ends(job)
-        job.young = None  # a context that was copied may hold the job for long
+        job.readings = None  # a context that was copied may hold the job for long
         if search is not None:
             search.earn(seconds * SHARE)
         if outer is not None:
-            self._tell_outer(job, outer, blocks, rss, top)
+            outer.shared = outer.shared or job.shared
+            outer.read().add_inner(blocks, rss, top)
             job.outer = None
-        self.totals.add(
-            (
-                job.kind, job.name or UNNAMED, seconds, job.error, job.shared,
-                None if blocks is None or job.inner_blocks is None else blocks - job.inner_blocks,
-                None if rss is None or job.inner_kib is None else rss - job.inner_kib,
-                peak, late, top,
-            )
-        )  # fmt: skip
+        own_blocks, own_kib = read.own_blocks(blocks), read.own_kib(rss)
+        name = job.name or UNNAMED
+        self._ended.append((job.kind, name, seconds, job.error, job.shared, own_blocks, own_kib, peak, late, top))
+        if len(self._ended) >= BATCH:
+            self._add_up()
+
+    def _add_up(self) -> None:
+        """What that takes comes out of the same share as the readings."""
+        began = Clock.now()
+        self.totals.add_up()
+        self._earned -= (Clock.now() - began) / 2
 
     def drop(self, job: Job) -> None:
         """It has ended, and counting it was broken off: it runs no longer."""
         self.running.discard(id(job))
         if self.slots is not None:
             self.slots.drop(job)
-
-    def _tell_outer(self, job: Job, outer: Job, blocks: int | None, rss: int | None, top: int | None) -> None:
-        """What the inner job kept is its own; what it took at its peak, the outer one took as well."""
-        outer.shared = outer.shared or job.shared
-        outer.inner_blocks = None if blocks is None or outer.inner_blocks is None else outer.inner_blocks + blocks
-        outer.inner_kib = None if rss is None or outer.inner_kib is None else outer.inner_kib + rss
-        if outer.peak is not None and top is not None:
-            outer.peak = max(outer.peak, top)
 
     def take(self) -> tuple[WorkFigures, ...] | None:
         """What has ended since the last call. For the agent's thread."""
@@ -250,9 +245,7 @@ def begin(
         if limit_s:
             job.limit_s = limit_s
         job.serial = serial = own.last = next(own.serials)
-        if serial == 1 and kind == COMMAND:
-            job.main = True  # it may run a server or a worker
-        else:
+        if serial > 1 or kind != COMMAND:  # a process's first command may run a server or a worker
             jobs = own.running
             jobs.add(id(job))
             if len(jobs) > 1:
@@ -279,19 +272,6 @@ def name(kind: str, name: str) -> None:
         job.name = name
         if _meter is not None and _meter.slots is not None:
             _meter.slots.name(job)
-
-
-def current(kind: str, mark: object) -> Job | None:
-    """The running job of this context that the caller knows by ``mark``."""
-    job = running.get()
-    while job is not None and not (job.kind == kind and _is_same(job.mark, mark)):
-        job = job.outer
-    return job
-
-
-def _is_same(one: object, other: object) -> bool:
-    """Without asking an object of the host."""
-    return one is other or (type(one) is type(other) is str and one == other)
 
 
 def take() -> tuple[WorkFigures, ...] | None:

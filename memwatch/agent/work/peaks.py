@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from memwatch.agent.work.job import Job
 from memwatch.agent.work.own_memory import OwnMemory
+from memwatch.agent.work.readings import Readings
 from memwatch.records.work import TASK
 
 SLACK_KIB = 1024
@@ -24,11 +25,12 @@ class Peaks:
 
     def read_before(self, job: Job) -> None:
         """A job begins that is measured."""
-        job.rss = self._memory.rss_kib()
-        if self._may_reset(job) and self._memory.reset_peak():
-            job.peak, self.blurred = 0, False
+        read = job.read()
+        read.rss = self._memory.rss_kib()
+        if self._may_reset(job, read.rss) and self._memory.reset_peak():
+            read.peak, self.blurred = 0, False
 
-    def _may_reset(self, job: Job) -> bool:
+    def _may_reset(self, job: Job, rss: int | None) -> bool:
         """Let the jobs around it keep the peak so far, unless that of a task would be lost to the host.
 
         Celery looks at ``ru_maxrss`` after each task, for ``max_memory_per_child``.
@@ -39,27 +41,28 @@ class Peaks:
         top, in_task = self._memory.peak_kib(), False
         while outer is not None:
             in_task = in_task or outer.kind == TASK
-            if outer.peak is not None and top is not None:
-                outer.peak = max(outer.peak, top)
+            read = outer.readings
+            if read is not None and read.peak is not None and top is not None:
+                read.peak = max(read.peak, top)
             outer = outer.outer
-        if in_task and top is not None and job.rss is not None and top > job.rss + SLACK_KIB:
+        if in_task and top is not None and rss is not None and top > rss + SLACK_KIB:
             return False
         outer = job.outer
         while outer is not None:
-            outer.dimmed, outer = True, outer.outer
+            outer.read().dimmed, outer = True, outer.outer
         return True
 
-    def read_after(self, job: Job) -> tuple[int | None, int | None, int | None]:
+    def read_after(self, read: Readings) -> tuple[int | None, int | None, int | None]:
         """Change of resident memory, rise to the peak, and the peak itself."""
         after = self.rss = self._memory.rss_kib()
-        before = job.rss
+        before = read.rss
         if after is None or before is None:
             return None, None, None
         peak = top = None
-        if job.peak is not None:
+        if read.peak is not None:
             top = self._memory.peak_kib()
             if top is not None:
-                top = self._top = max(top, job.peak, after)
+                top = self._top = max(top, read.peak, after)
                 peak = max(0, top - before)
         return after - before, peak, top
 

@@ -40,12 +40,6 @@ class Totals:
         """Jobs that wait to be added up: from :data:`BATCH` on, who appends calls :meth:`add_up`."""
         self._rows: dict[tuple[str, str], dict[str, Any]] = {}
 
-    def add(self, ended: Ended) -> None:
-        """Count a job."""
-        self.ended.append(ended)
-        if len(self.ended) >= BATCH:
-            self.add_up()
-
     def add_up(self) -> None:
         """Empty the queue, unless another thread uses the sums."""
         guard = self._guard

@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from memwatch.models import WorkName
 from memwatch.queries.leak_work import explanation_of
+from memwatch.records.work import EVERY
 
 _KINDS = ", ".join(WorkName.Kind.values)
 
@@ -45,7 +46,9 @@ class CulpritSerializer(serializers.Serializer[Any]):
     """A view, task or command that explains a part of a leak's growth."""
 
     kind = serializers.CharField(help_text=_KINDS)
-    name = serializers.CharField()
+    name = serializers.CharField(
+        help_text=f"`{EVERY}` stands for all jobs of this kind, where each keeps as much, whatever its name"
+    )
     per_call = serializers.FloatField(allow_null=True, help_text="Growth of the leak in each call")
     low = serializers.FloatField(allow_null=True, help_text="Lower end of the 95 % interval of per_call")
     high = serializers.FloatField(allow_null=True, help_text="Upper end of the 95 % interval of per_call")

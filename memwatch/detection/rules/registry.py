@@ -9,6 +9,7 @@ from memwatch.detection.case import Case, Decision, Question, Rule
 from memwatch.detection.rules.garbage import FULL_COLLECTION
 from memwatch.detection.rules.gates import GATES
 from memwatch.detection.rules.growth import FLOOR, JUMPS, TREND, WARM_UP
+from memwatch.detection.rules.imports import IMPORTS
 from memwatch.detection.rules.look_back import AS_HIGH_BEFORE
 from memwatch.detection.rules.memory_backing import MEMORY_BEHIND
 from memwatch.detection.rules.persistence import PAUSED, SEASON, SHAPE, STILL_GROWING, STOPPED
@@ -23,6 +24,7 @@ RULES: tuple[Rule, ...] = (
     FLOOR,
     TREND,
     JUMPS,
+    IMPORTS,
     SHAPE,
     STILL_GROWING,
     STOPPED,

@@ -215,16 +215,29 @@ class Regression:
         """What each candidate would take off the base's rest; only those with a positive coefficient."""
         gains = {}
         for column in candidates:
-            if column in base.columns:
-                continue
-            products = (self.product(column, other) for other in base.columns)
-            slope = self.with_target(column) - sum(map(mul, products, base.coefficients))
-            if slope <= 0:
+            if column in base.columns or (slope := self._slope(base, column)) <= 0:
                 continue
             left = self._beside(column, base.columns, base.inverse)
             if left > COLLINEAR * self.product(column, column):
                 gains[column] = slope**2 / left
         return gains
+
+    def joining(self, base: Fit, column: int) -> tuple[float, float]:
+        """The coefficient, of either sign, of a column that joins the base, and what it would take off the rest.
+
+        Both are 0 where the base makes it up.
+        """
+        left = self._beside(column, base.columns, base.inverse)
+        if left <= COLLINEAR * self.product(column, column):
+            return 0.0, 0.0
+        slope = self._slope(base, column)
+        return slope / left, slope**2 / left
+
+    def _slope(self, base: Fit, column: int) -> float:
+        """The product of a column and what the base leaves of the target."""
+        products = (self.product(column, other) for other in base.columns)
+        made_up: float = sum(map(mul, products, base.coefficients))
+        return self.with_target(column) - made_up
 
     def residuals(self, fit: Fit) -> list[float]:
         """Target less fit, row by row."""

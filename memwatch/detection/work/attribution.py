@@ -8,14 +8,17 @@ from dataclasses import dataclass
 
 from memwatch.detection.statistics.nonnegative import Fit, student_quantile
 from memwatch.detection.work.direct import Direct, Kept
-from memwatch.detection.work.search import SECONDS, Search, Step
+from memwatch.detection.work.everyone import Everyone, everyone
+from memwatch.detection.work.search import SECONDS, Search
+from memwatch.detection.work.steps import Step
 
 __all__ = [
-    "EXPLAINED", "FEW", "NONE", "REGRESSION", "TIME", "TOGETHER", "Attribution", "Culprit", "Direct", "Step",
-    "attribute",
+    "EVERY_JOB", "EXPLAINED", "FEW", "NONE", "REGRESSION", "TIME", "TOGETHER", "Attribution", "Culprit", "Direct",
+    "Step", "attribute",
 ]  # fmt: skip
 
 EXPLAINED = ""
+EVERY_JOB = "every"
 TIME = "time"
 TOGETHER = "together"
 NONE = "none"
@@ -24,6 +27,7 @@ FEW = "few"
 REGRESSION = "regression"
 """The numbers of calls told it."""
 
+NO_WORK = -1
 LEAST_STEPS = 8
 MOST_CULPRITS = 5
 MOST_TOGETHER = 6
@@ -50,7 +54,7 @@ class Culprit:
 
     works: tuple[int, ...]
     """Several: they run at the same pace, and cannot be distinguished. The likeliest is first; figures are as if it
-    were alone."""
+    were alone. None: all works of the kinds ``every``, each as much."""
     per_call: float
     low: float
     high: float
@@ -58,6 +62,9 @@ class Culprit:
     """Of the growth, from 0 to 1."""
     source: str
     """``regression``, or ``direct`` where the blocks of single calls told it."""
+    every: tuple[str, ...] = ()
+    but: tuple[int, ...] = ()
+    """Works of these kinds that keep nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +81,32 @@ def attribute(
     processes: Sequence[Sequence[Step]],
     direct: Mapping[int, Direct] | None = None,
     claimed: Mapping[int, float] | None = None,
+    kinds: Mapping[int, str] | None = None,
 ) -> Attribution:
     """Explain the growth. Each process gives its steps in order; after a gap they continue as another process.
 
     ``claimed``: blocks a call, by work, that other leaks are explained by: the same blocks explain no second leak.
+    ``kinds``: of works.
     """
     runs = [run for steps in processes if (run := [step for step in steps if step.seconds > 0])]
     if sum(map(len, runs)) < LEAST_STEPS:
         return Attribution((), FEW)
     search = Search(runs)
     kept = Kept(direct or {}, search.steps, claimed)
-    return _Telling(search, search.chosen(), kept).attribution()
+    chosen = search.chosen()
+    alike = everyone(runs, search, chosen, kinds or {})
+    if alike is not None:
+        found = _Telling(alike.search, alike.chosen, kept, alike).attribution()
+        if any(culprit.every for culprit in found.culprits):
+            return found
+    return _Telling(search, chosen, kept).attribution()
 
 
 class _Telling:
     """Judges the columns that a search chose."""
 
-    def __init__(self, search: Search, chosen: list[int], kept: Kept) -> None:
-        self.search, self.chosen, self.kept = search, chosen, kept
+    def __init__(self, search: Search, chosen: list[int], kept: Kept, alike: Everyone | None = None) -> None:
+        self.search, self.chosen, self.kept, self.alike = search, chosen, kept, alike
         self.fit = search.pruned(chosen)
         explained = sum(self.fit.of(column) * search.totals[column] for column in self.fit.columns)
         self.total = max(sum(search.growth), explained)
@@ -100,6 +115,8 @@ class _Telling:
         if self.total <= 0:
             return Attribution((), NONE)
         found: dict[int, Culprit] = {}
+        if (every := self._every()) is not None:
+            found[NO_WORK] = every
         for name in self.chosen:
             if name in self.search.names and (culprit := self._culprit(name)) is not None:
                 found.setdefault(culprit.works[0], culprit)
@@ -116,10 +133,23 @@ class _Telling:
             return Attribution(culprits, TOGETHER, works if len(works) <= MOST_TOGETHER else ())
         if by_time >= BULK:
             return Attribution(culprits, TIME)
+        if culprits and culprits[0].every:
+            return Attribution(culprits, EVERY_JOB)
         return Attribution(culprits, EXPLAINED if culprits else NONE)
 
     def _share(self, fit: Fit, column: int) -> float:
         return fit.of(column) * self.search.totals[column] / self.total
+
+    def _every(self) -> Culprit | None:
+        """What all jobs explain, where they keep alike."""
+        column = self.search.everyone
+        if self.alike is None or column is None or self._share(self.fit, column) < LEAST_SHARE:
+            return None
+        interval = self._interval(self.fit, column)
+        if interval is None:
+            return None
+        share = min(1.0, self._share(self.fit, column))
+        return Culprit((), *interval, share, REGRESSION, every=self.alike.kinds, but=self.alike.but)
 
     def _culprit(self, name: int) -> Culprit | None:
         """What a chosen name explains, or those that explain it as well."""
@@ -141,18 +171,22 @@ class _Telling:
         fit = self.fit
         if first != name:
             fit = self.search.pruned([first if other == name else other for other in self.chosen])
-        if first not in fit.columns:
-            return None
-        error = self.search.regression.error(fit, first)
-        per_call = fit.of(first)
-        quantile = student_quantile(len(self.search.growth) - len(fit.columns))
-        rough = ROUGH * sum(self._share(fit, column) for column in fit.columns if self.search.is_rough(column))
-        model = MODEL_ERROR * per_call + rough * self.total / self.search.totals[first]
-        half = quantile * math.hypot(error, model)
-        if per_call <= half:
+        interval = self._interval(fit, first)
+        if interval is None:
             return None
         works = tuple(self.search.names[other] for other in group[:MOST_TOGETHER])
-        return Culprit(works, per_call, per_call - half, per_call + half, min(1.0, self._share(fit, first)), source)
+        return Culprit(works, *interval, min(1.0, self._share(fit, first)), source)
+
+    def _interval(self, fit: Fit, column: int) -> tuple[float, float, float] | None:
+        """``(per_call, low, high)`` of a column; ``None`` where it may be nothing."""
+        if column not in fit.columns:
+            return None
+        error, per_call = self.search.regression.error(fit, column), fit.of(column)
+        quantile = student_quantile(len(self.search.growth) - len(fit.columns))
+        rough = ROUGH * sum(self._share(fit, other) for other in fit.columns if self.search.is_rough(other))
+        model = MODEL_ERROR * per_call + rough * self.total / self.search.totals[column]
+        half = quantile * math.hypot(error, model)
+        return (per_call, per_call - half, per_call + half) if per_call > half else None
 
     def _keeps(self, name: int, growth: float) -> bool | None:
         keeps = self.kept.keeps(self.search.names[name], growth / self.search.totals[name])

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from memwatch.detection.statistics.nonnegative import student_quantile
-from memwatch.detection.work.search import Step
+from memwatch.detection.work.steps import Step
 
 LEAST_CALLS = 10
 """Measured calls from which on they say something."""

@@ -8,26 +8,38 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
 
-from memwatch.detection.work.attribution import EXPLAINED, LEAST_SHARE, MOST_CULPRITS, Attribution, Culprit
-from memwatch.detection.work.search import Step
+from memwatch.detection.work.attribution import EVERY_JOB, EXPLAINED, LEAST_SHARE, MOST_CULPRITS, Attribution, Culprit
+from memwatch.detection.work.everyone import DIFFERS, few_differ, kinds_of
+from memwatch.detection.work.steps import Step
 
+DIRECT = "direct"
 LEAST_MADE = 5
 """Objects of a name from which on it counts."""
 FITS = (0.6, 1.7)
 """What the names make by their calls, as a share of the growth. Beyond, the objects seen are mostly let go again, or
 most of those that stay were not seen."""
+NEWEST, LEAST_NEWEST = 0.3, 8
+"""Share of a process's steps, and how many of them at least, in which it must still grow."""
+NEARLY_ALL = 0.9
+"""Share of the calls that must be of names whose calls make as many objects, for every job to do so."""
+CHANCE = 3.0
+"""Standard deviations by which a count may differ by chance: many names are looked at."""
 
 
 def decided(
-    found: Attribution, made: Mapping[int, tuple[int, int]], processes: Iterable[Sequence[Step]]
+    found: Attribution,
+    made: Mapping[int, tuple[int, int]],
+    processes: Sequence[Sequence[Step]],
+    kinds: Mapping[int, str] | None = None,
 ) -> Attribution:
     """The attribution, where it names no work or cannot distinguish some, by the objects that were seen being made.
 
     ``made``: by work, how many objects of the type were there when their call ended, and in how many calls that was
-    looked at.
+    looked at. ``kinds``: of works.
     """
-    if found.remark == EXPLAINED:
+    if found.remark in (EXPLAINED, EVERY_JOB):
         return found
     calls: Counter[int] = Counter()
     grown = 0.0
@@ -36,8 +48,11 @@ def decided(
         grown += step.growth
     each = {work: count / looked for work, (count, looked) in made.items() if count >= LEAST_MADE and looked > 0}
     explained = sum(per_call * calls[work] for work, per_call in each.items())
-    if grown <= 0 or not FITS[0] <= explained / grown <= FITS[1]:
+    if grown <= 0 or not FITS[0] <= explained / grown <= FITS[1] or not _stays(each, processes):
         return found
+    alike = {work: made[work] for work in each}
+    if sum(calls[work] for work in alike) >= NEARLY_ALL * calls.total() and _are_alike(alike):
+        return Attribution((_every(alike, min(1.0, explained / grown), kinds or {}),), EVERY_JOB)
     shares = {work: each[work] * calls[work] / explained for work in each}
     culprits = [
         _culprit(work, made[work], share)
@@ -47,9 +62,32 @@ def decided(
     return Attribution(tuple(culprits[:MOST_CULPRITS]), EXPLAINED) if culprits else found
 
 
+def _stays(each: Mapping[int, float], processes: Iterable[Sequence[Step]]) -> bool:
+    """Whether it still grows by what is made: growth that is over shows nothing of what a recording saw since."""
+    newest = [step for steps in processes for step in steps[-max(LEAST_NEWEST, round(NEWEST * len(steps))) :]]
+    made = sum(each.get(work, 0.0) * n for step in newest for work, n in step.calls.items())
+    return made - CHANCE * math.sqrt(made) <= FITS[1] * max(0.0, sum(step.growth for step in newest))
+
+
+def _are_alike(made: Mapping[int, tuple[int, int]]) -> bool:
+    common = median(count / looked for count, looked in made.values())
+    differing = 0
+    for count, looked in made.values():
+        usual = common * looked
+        differing += abs(count - usual) > max(CHANCE * math.sqrt(usual), DIFFERS * usual)
+    return few_differ(differing, len(made))
+
+
+def _every(made: Mapping[int, tuple[int, int]], share: float, kinds: Mapping[int, str]) -> Culprit:
+    counts, looked = (sum(each) for each in zip(*made.values(), strict=True))
+    return Culprit((), *_interval(counts, looked), share, DIRECT, every=kinds_of(made, kinds))
+
+
 def _culprit(work: int, made: tuple[int, int], share: float) -> Culprit:
-    count, looked = made
+    return Culprit((work,), *_interval(*made), min(1.0, share), DIRECT)
+
+
+def _interval(count: int, looked: int) -> tuple[float, float, float]:
+    """Of objects a call, ``(mean, low, high)``."""
     half = 1.96 * math.sqrt(count)
-    return Culprit(
-        (work,), count / looked, max(0.0, count - half) / looked, (count + half) / looked, min(1.0, share), "direct"
-    )
+    return count / looked, max(0.0, count - half) / looked, (count + half) / looked

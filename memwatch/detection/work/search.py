@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 from operator import itemgetter, mul
 from statistics import median
 
 from memwatch.detection.statistics.estimators import GAUSSIAN_MAD
 from memwatch.detection.statistics.nonnegative import EXACT, Fit, Kind, Noise, Regression, likely_kind
+from memwatch.detection.work.steps import Step, added_up, fading, in_flight
 
 LEAST_CALLED = 3
 """Steps with a call of it that a name must have."""
@@ -43,23 +43,11 @@ EVEN = tuple(map(Kind, (0.0, 0.3, 10.0, 1000.0)))
 """Kinds of noise about a pace; the last two, where the pace is constant."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What happened in a process between two censuses."""
-
-    seconds: float
-    growth: float
-    """Of the leaking figure."""
-    calls: Mapping[int, int]
-    """That ended in between, by work."""
-    blocks: float | None = None
-    """Growth of all allocated blocks, where it was measured."""
-
-
 class Search:
     """One attribution in the making. Columns are numbered: time first, then the other rivals, then names."""
 
-    def __init__(self, runs: Sequence[Sequence[Step]]) -> None:
+    def __init__(self, runs: Sequence[Sequence[Step]], together: Collection[int] = ()) -> None:
+        """``together``: works whose calls, added up, are one more candidate."""
         self.lengths = [len(run) for run in runs]
         steps = [step for run in runs for step in run]
         self.steps = steps
@@ -71,7 +59,7 @@ class Search:
         self.columns = [[step.seconds for step in steps]]
         self.columns += [[float(place == start) for place in places] for start in STARTS]
         self.columns += [[math.exp(-place / fade) for place in places] for fade in WARM_UPS]
-        self.columns += self._in_flight(busy)
+        self.columns += in_flight(self.lengths, busy)
         self.rivals = list(range(len(self.columns)))
         self.common = len(self.columns)
         called = Counter(work for step in steps for work, calls in step.calls.items() if calls > 0)
@@ -88,8 +76,14 @@ class Search:
             self.columns.append(column)
         for name in self.names:
             self.faded[len(self.columns)] = name
-            self.columns.append(self._fading(self.columns[name], FILLED[-1]))
+            self.columns.append(fading(self.lengths, self.columns[name], FILLED[-1]))
         self.candidates = [*self.names, *self.faded]
+        self.everyone: int | None = None
+        """The column of all calls of ``together``."""
+        if together:
+            self.everyone = len(self.columns)
+            self.columns.append(added_up(steps, together))
+            self.candidates.append(self.everyone)
         self.totals = [sum(column) for column in self.columns]
         self.looked_at: set[int] = set()
         self.jumps: set[int] = set()
@@ -114,29 +108,6 @@ class Search:
 
         return sorted(pairs, key=fits, reverse=True)[:MOST_NAMES]
 
-    def _in_flight(self, calls: Sequence[float]) -> list[list[float]]:
-        """What comes and goes with the load: a census also counts objects of the calls that run just then."""
-        before, after, start = [], [], 0
-        for length in self.lengths:
-            run = calls[start : start + length]
-            before += [0.0, *(b - a for a, b in pairwise(run))]
-            after += [*(b - a for a, b in pairwise(run)), 0.0]
-            start += length
-        return [before, after]
-
-    def _fading(self, calls: Sequence[float], share: float) -> list[float]:
-        """What calls add to a cache of each process until it is full."""
-        column: list[float] = []
-        start = 0
-        for length in self.lengths:
-            run = calls[start : start + length]
-            scale, seen = max(1.0, share * sum(run)), 0.0
-            for number in run:
-                column.append(scale * (math.exp(-seen / scale) - math.exp(-(seen + number) / scale)))
-                seen += number
-            start += length
-        return column
-
     def _whiten(self) -> None:
         self.near: Fit | None = None
         self.noise = Noise.of(self._stays(), self.kind)
@@ -146,12 +117,12 @@ class Search:
 
     def chosen(self) -> list[int]:
         """Search again and again, while there is something new to hold against what was found."""
-        self._note_jumps(self._fit([]))
+        self._note_jumps(self.fit([]))
         chosen = self._chosen()
         for _round in range(ROUNDS):
-            self._note_jumps(self._fit(chosen))
-            changed = self._new_noise(self._fit(chosen))
-            new = [name for name in chosen if name in self.names and name not in self.looked_at]
+            self._note_jumps(self.fit(chosen))
+            changed = self._new_noise(self.fit(chosen))
+            new = [name for name in chosen if self.is_work(name) and name not in self.looked_at]
             if not new and not changed:
                 break
             for name in new:
@@ -184,10 +155,11 @@ class Search:
         """Hold its own calls in flight and a cache that it fills against a name."""
         self.looked_at.add(name)
         calls = self.columns[name]
-        for column in [*self._in_flight(calls), *(self._fading(calls, share) for share in FILLED)]:
-            self.rivals.append(self._added(column))
+        for column in [*in_flight(self.lengths, calls), *(fading(self.lengths, calls, share) for share in FILLED)]:
+            self.rivals.append(self.add(column))
 
-    def _added(self, column: list[float]) -> int:
+    def add(self, column: list[float]) -> int:
+        """One column more, which no fit contains by itself."""
         self.columns.append(column)
         self.totals.append(sum(column))
         self.regression.columns.append(self.noise.whitened(column))
@@ -206,7 +178,7 @@ class Search:
                 column = [0.0] * len(rests)
                 column[place] = 1.0
                 self.jumps.add(place)
-                self.candidates.append(self._added(column))
+                self.candidates.append(self.add(column))
 
     def _raw_residuals(self, fit: Fit) -> list[float]:
         rest = list(self.growth)
@@ -214,7 +186,8 @@ class Search:
             rest = [value - coefficient * x for value, x in zip(rest, self.columns[column], strict=True)]
         return rest
 
-    def _fit(self, names: Iterable[int]) -> Fit:
+    def fit(self, names: Iterable[int]) -> Fit:
+        """The rivals and these."""
         self.near = self.regression.fit([*self.rivals, *names], self.near)
         return self.near
 
@@ -222,28 +195,36 @@ class Search:
         """Twice the difference of log-likelihoods."""
         return len(self.growth) * math.log(max(before, 1e-300) / max(after, 1e-300))
 
+    def is_gain(self, fit: Fit, gain: float) -> bool:
+        """Whether what a name would take off the rest is more than chance."""
+        return self.better(fit.rest, fit.rest - gain) >= self.price
+
+    def cost(self, chosen: Sequence[int]) -> float:
+        """Of an explanation: the least is the best (extended BIC)."""
+        return len(self.growth) * math.log(max(self.fit(chosen).rest, 1e-300)) + self.price * len(chosen)
+
     def _chosen(self) -> list[int]:
         """Few columns that explain the growth: add, swap and drop one at a time (extended BIC)."""
         chosen: list[int] = []
-        fit = self._fit(chosen)
+        fit = self.fit(chosen)
         while len(chosen) < MOST_CHOSEN:
             gains = self.regression.gains(fit, self.candidates)
             if not gains:
                 break
             best = max(gains, key=gains.__getitem__)
             trial = self._swapped([*chosen, best])
-            after = self._fit(trial)
+            after = self.fit(trial)
             if self.better(fit.rest, after.rest) < self.price or len(self.growth) <= len(after.columns) + 3:
                 break
             chosen, fit = trial, after
-        return self._needed(chosen)
+        return self.needed(chosen)
 
     def _swapped(self, chosen: list[int]) -> list[int]:
         """Each name replaced by a better one, given the others."""
         if len(chosen) < 2:
             return chosen
         for place in range(len(chosen) - 1):
-            base = self._fit([*chosen[:place], *chosen[place + 1 :]])
+            base = self.fit([*chosen[:place], *chosen[place + 1 :]])
             gains = self.regression.gains(base, self.candidates)
             if gains:
                 best = max(gains, key=gains.__getitem__)
@@ -251,20 +232,21 @@ class Search:
                     chosen = [*chosen[:place], best, *chosen[place + 1 :]]
         return chosen
 
-    def _needed(self, chosen: list[int]) -> list[int]:
-        fit = self._fit(chosen)
+    def needed(self, chosen: list[int]) -> list[int]:
+        """Those that explain more than they cost."""
+        fit = self.fit(chosen)
         chosen = [name for name in chosen if name in fit.columns]
         while chosen:
-            without = {name: self._fit([other for other in chosen if other != name]).rest for name in chosen}
+            without = {name: self.fit([other for other in chosen if other != name]).rest for name in chosen}
             least = min(without, key=without.__getitem__)
-            if self.better(without[least], self._fit(chosen).rest) >= self.price:
+            if self.better(without[least], self.fit(chosen).rest) >= self.price:
                 break
             chosen.remove(least)
         return chosen
 
     def pruned(self, chosen: list[int]) -> Fit:
         """The fit without the rivals that it does as well without: they would take a part of the growth by chance."""
-        fit = self._fit(chosen)
+        fit = self.fit(chosen)
         cheap = math.log(len(self.growth))
         while True:
             losses = {
@@ -309,7 +291,11 @@ class Search:
 
     def is_rough(self, column: int) -> bool:
         """Whether a column describes a process's start, or a cache that fills."""
-        return column != SECONDS and column not in self.names
+        return column != SECONDS and not self.is_work(column)
+
+    def is_work(self, column: int) -> bool:
+        """Whether a column is the calls of a name, or of all together."""
+        return column in self.names or column == self.everyone
 
     def is_even(self, name: int) -> bool:
         """Whether calls come at a constant pace: what differs from it is taken back, as a census cuts calls in two.

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from memwatch.detection.work.attribution import FEW, NONE, TIME, TOGETHER, Attribution, Culprit
+from memwatch.records.work import TASK, VIEW
 
 REMARKS = {
     TIME: "No view, task or command explains the growth. It grows with time: look for a timer, a thread or an import.",
@@ -13,6 +14,12 @@ REMARKS = {
     FEW: "There are too few snapshots yet to tell which view, task or command makes it grow.",
     TOGETHER: "The load is too even to tell which view, task or command makes it grow.",
 }
+AROUND: Mapping[tuple[str, ...], tuple[str, str]] = {
+    (VIEW,): ("request, whatever its view", "middleware, the handler of a signal, a decorator"),
+    (TASK,): ("task, whatever its name", "the handler of a signal, a base class of the tasks, a decorator"),
+}
+AROUND_ANY = ("job, whatever its name", "middleware, the handler of a signal, a decorator")
+"""What every job is called, and what may run around it."""
 REST = "More of the growth comes with time: look for a timer, a thread or an import."
 
 
@@ -28,8 +35,12 @@ def sentences(attribution: Attribution, names: Mapping[int, str], unit: str) -> 
 
 def sentence(culprit: Culprit, names: Mapping[int, str], unit: str) -> str:
     """E.g. ``shop.tasks.sync_prices: 2.0 objects a call (1.9 to 2.1), explains 97 % of the growth.``"""
-    works = _listed(culprit.works, names)
     figures = f"{_per_call(culprit, unit)}, explains {min(culprit.share, 1):.0%} of the growth".replace("%", " %")
+    if culprit.every:
+        job, around = AROUND.get(culprit.every, AROUND_ANY)
+        but = f", except {_listed(culprit.but, names)}" if culprit.but else ""
+        return f"Every {job}{but}: {figures}. Look at what runs around each: {around}."
+    works = _listed(culprit.works, names)
     if len(culprit.works) == 1:
         return f"{works}: {figures}."
     return f"These run at the same pace, so memwatch cannot tell them apart: {works}. One or all of them: {figures}."

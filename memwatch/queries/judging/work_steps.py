@@ -200,7 +200,7 @@ def named(texts: Collection[str]) -> list[tuple[int, tuple[str, str]]]:
     return [(pk, (kind, name)) for pk, kind, name in rows]
 
 
-def names(ids: Sequence[int]) -> dict[int, tuple[str, str]]:
+def names(ids: Collection[int]) -> dict[int, tuple[str, str]]:
     """Kind and name by id."""
     return {
         pk: (kind, name) for pk, kind, name in WorkName.objects.filter(pk__in=ids).values_list("pk", "kind", "name")

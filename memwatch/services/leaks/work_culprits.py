@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from memwatch.detection.work import sentence
-from memwatch.detection.work.attribution import EXPLAINED, FEW, REGRESSION, Attribution, attribute
+from memwatch.detection.work.attribution import EVERY_JOB, EXPLAINED, FEW, REGRESSION, Attribution, attribute
 from memwatch.detection.work.direct import USUAL_EACH
 from memwatch.detection.work.made import decided
+from memwatch.detection.work.steps import called
 from memwatch.models import Leak
 from memwatch.queries.judging import work_steps
+from memwatch.records.work import EVERY as ALL_NAMES
 from memwatch.services.leaks.state import parse_moment
 from memwatch.services.locking import writing
 
@@ -51,11 +53,11 @@ def explain(leak: Leak, now: datetime) -> dict[str, Any]:
     # Memory outside Python's objects takes no blocks, so that blocks say nothing of it.
     in_blocks = leak.kind != Leak.Kind.NATIVE
     direct = work_steps.direct(leak.service_id, max(since, now - work_steps.FAR)) if in_blocks else {}
-    found = attribute(runs, direct, claimed(leak) if direct else None)
-    if found.remark != EXPLAINED:
-        found = decided(found, work_steps.made(leak, now), runs)
-    mentioned = [work for culprit in found.culprits for work in culprit.works] + list(found.alike)
-    names = work_steps.names(mentioned)
+    names = work_steps.names(called(step for run in runs for step in run))
+    kinds = {work: kind for work, (kind, _name) in names.items()}
+    found = attribute(runs, direct, claimed(leak, names) if direct else None, kinds)
+    if found.remark not in (EXPLAINED, EVERY_JOB):
+        found = decided(found, work_steps.made(leak, now), runs, kinds)
     return {
         "at": now.astimezone(UTC).isoformat(),
         "culprits": list(_culprits(found, names)),
@@ -64,8 +66,11 @@ def explain(leak: Leak, now: datetime) -> dict[str, Any]:
     }
 
 
-def claimed(leak: Leak) -> dict[int, float]:
-    """Blocks a call, by work, that other open leaks of the service are explained by: by the numbers of calls alone."""
+def claimed(leak: Leak, names: Mapping[int, tuple[str, str]]) -> dict[int, float]:
+    """Blocks a call, by work, that other open leaks of the service are explained by: by the numbers of calls alone.
+
+    ``names``: kind and name of the works that count.
+    """
     blocks: Counter[tuple[str, str]] = Counter()
     seen = {_cause(leak)}
     for other in Leak.objects.active().filter(service=leak.service_id).exclude(pk=leak.pk).order_by("pk"):
@@ -74,15 +79,19 @@ def claimed(leak: Leak) -> dict[int, float]:
             seen.add(cause)
             each = BLOCKS_EACH.get(_unit(other), 0.0)
             for culprit in _work(other).get("culprits", ()):
-                if culprit["source"] == REGRESSION and len(culprit["works"]) == 1:
-                    (work,) = culprit["works"]
-                    blocks[work["kind"], work["name"]] += each * culprit["per_call"]
-    return {pk: blocks[key] for pk, key in work_steps.named({name for _kind, name in blocks}) if key in blocks}
+                works = [(work["kind"], work["name"]) for work in culprit["works"]]
+                if culprit["source"] == REGRESSION and (len(works) == 1 or works[0][1] == ALL_NAMES):
+                    for work in works:
+                        blocks[work] += each * culprit["per_call"]
+    each_work = {pk: blocks[kind, name] + blocks[kind, ALL_NAMES] for pk, (kind, name) in names.items()}
+    return {pk: kept for pk, kept in each_work.items() if kept}
 
 
 def _culprits(found: Attribution, names: Mapping[int, tuple[str, str]]) -> Iterable[dict[str, Any]]:
     for culprit in found.culprits:
-        works = [dict(zip(("kind", "name"), names[work], strict=True)) for work in culprit.works if work in names]
+        named = [names[work] for work in culprit.works if work in names]
+        named += [(kind, ALL_NAMES) for kind in culprit.every if kind]
+        works = [dict(zip(("kind", "name"), each, strict=True)) for each in named]
         if works:
             figures = {name: round(getattr(culprit, name), 6) for name in ("per_call", "low", "high", "share")}
             yield {"works": works, **figures, "source": culprit.source}

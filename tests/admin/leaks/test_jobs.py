@@ -54,6 +54,18 @@ def test_names_that_always_run_together_are_one_row_that_says_so(fleet: Fleet, l
     assert "memwatch cannot say which of them it is" in text
 
 
+def test_where_every_job_adds_as_much_the_row_leads_to_all_jobs_of_the_kind(fleet: Fleet, login: Login) -> None:
+    sentence = "Every task, whatever its name: 1.00 objects a call (0.99 to 1.01), explains 97 % of the growth."
+    work = {"culprits": [{"works": [{"kind": "task", "name": "(every)"}], **FIGURES}], "remark": "every"}
+    leak = _leak(fleet, {**work, "sentence": sentence})
+    text = _step(login("viewer"), leak)
+    assert sentence in text
+    page = f"{reverse('admin:memwatch_workrollup_changelist')}?service__id__exact={leak.service_id}&amp;kind=task"
+    assert f'<a class="mw-type" href="{page}">(every)</a>' in text
+    assert "no single one is the cause" in text
+    assert "not measured yet" not in text
+
+
 def test_growth_that_no_job_explains_is_said_in_a_sentence_without_a_table(fleet: Fleet, login: Login) -> None:
     sentence = "No view, task or command explains the growth. It grows with time: look for a timer."
     text = _step(login("viewer"), _leak(fleet, {"culprits": [], "remark": "time", "sentence": sentence}))

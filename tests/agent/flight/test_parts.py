@@ -97,6 +97,16 @@ def test_a_job_that_has_ended_stands_with_the_name_it_had_at_its_end(recorder: R
     assert record.recent[0].began - record.recent[1].began == pytest.approx(1.0)
 
 
+def test_a_view_and_a_command_of_one_name_are_not_confused(recorder: Recorder) -> None:
+    view, command, task = job("index", began=1.0), job("index", began=2.0), job("index", began=3.0)
+    view.kind, command.kind = "view", "command"
+    for each in (view, command, task):
+        recorder.slots.begin(each)
+    record = recorder.read()
+    assert record is not None
+    assert [(each.kind, each.name) for each in record.running] == [(k, "index") for k in ("view", "command", "task")]
+
+
 def test_a_job_at_its_limit_stays_until_the_next_begins(recorder: Recorder) -> None:
     killed, following = job("killed", limit_s=10.0), job("next")
     recorder.slots.begin(killed)

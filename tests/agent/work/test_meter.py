@@ -13,8 +13,9 @@ from contextvars import copy_context
 import pytest
 
 from memwatch.agent.work import meter
-from memwatch.agent.work.job import Job
-from memwatch.agent.work.meter import MEASURED, Meter
+from memwatch.agent.work.credit import FIXED_S, MEASURED, SHARE
+from memwatch.agent.work.job import Job, current
+from memwatch.agent.work.meter import Meter
 from memwatch.agent.work.totals import BATCH
 from memwatch.records.work import COMMAND, MAX_NAMES, OTHER, TASK, UNNAMED, VIEW, WorkFigures
 
@@ -65,9 +66,9 @@ class TestCounting:
     def test_knows_a_job_that_has_not_ended_as_running(self) -> None:
         job = begin()
         assert meter.take() is None
-        assert meter.current(TASK, "shop.sync") is job
+        assert current(TASK, "shop.sync") is job
         job.end()
-        assert meter.current(TASK, "shop.sync") is None
+        assert current(TASK, "shop.sync") is None
 
     def test_counts_a_job_whose_context_is_lost_as_shared(self) -> None:
         def lost() -> None:
@@ -105,7 +106,7 @@ class TestCounting:
 
         begin(TASK, Hostile("shop.odd")).end()
         meter.begin(TASK, object())
-        meter.current(TASK, None).end()  # type: ignore[union-attr]
+        current(TASK, None).end()  # type: ignore[union-attr]
         assert set(taken()) == {"shop.odd", UNNAMED}
 
     def test_loses_no_job_of_many_threads(self) -> None:
@@ -292,7 +293,7 @@ class TestMemory:
         thing = object()
         before = sys.getrefcount(thing)
         meter.begin(TASK, "x", mark=thing)
-        found = meter.current(TASK, thing)
+        found = current(TASK, thing)
         assert found is not None
         found.end()
         del found
@@ -363,3 +364,12 @@ class TestMadeIn:
         second.end()
         assert meter.made() == []
         del kept
+
+
+def test_adding_up_comes_out_of_the_time_for_readings(own_meter: Meter) -> None:
+    own_meter.skipped, own_meter._earned = 10 * BATCH, 0.0  # none of them is measured
+    for _ in range(BATCH):
+        meter.begin(TASK, "shop.sync").end()  # type: ignore[union-attr]
+    (row,) = taken().values()
+    assert row.rss_calls == 0
+    assert own_meter._earned < (row.seconds * SHARE - BATCH * FIXED_S) / 2 - 1e-6

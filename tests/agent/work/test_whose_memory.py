@@ -214,7 +214,8 @@ for nested, late in ((False, False), (False, True), (True, False)):
 def test_a_job_that_has_ended_holds_nothing_of_what_it_read(own_meter: Meter) -> None:
     meter.look_for("builtins.dict")
     job = begin()
-    assert job.young is not None
+    assert job.readings is not None
+    assert job.readings.young is not None
     job.end()
-    assert job.young is None
+    assert job.readings is None
     meter.made()

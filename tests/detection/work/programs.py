@@ -26,6 +26,10 @@ class Shape:
     """How much each name's load varies by itself (standard deviation of its logarithm)."""
     leaking: int = 1
     """Names that leak."""
+    every: float = 0.0
+    """Objects that are kept at each call, whatever its name."""
+    left_out: int = 0
+    """Names at whose calls they are not."""
     rare: bool = False
     """The culprit is one of the seldom called."""
     leak: str = "constant"
@@ -73,12 +77,13 @@ class Program:
     """Of all growth, by work that leaks."""
     inseparable: set[int] = field(default_factory=set)
     """Work that always runs with the culprit."""
+    left_out: set[int] = field(default_factory=set)
 
 
 def program(name: str, seed: int) -> Program:
     """The program of a shape that this seed makes."""
     return _Maker(
-        {**SHAPES, **AMBIGUOUS, **TIMERS}[name], np.random.default_rng([seed, zlib.crc32(name.encode())])
+        {**SHAPES, **AMBIGUOUS, **TIMERS, **EVERY}[name], np.random.default_rng([seed, zlib.crc32(name.encode())])
     ).program()
 
 
@@ -102,7 +107,11 @@ class _Maker:
         self.messy = rng.exponential(1, count)
         """Cyclic garbage by name, relative to others."""
         self.blocks_each = rng.uniform(1, 8)
-        self.leak_step = sum(self.per_call[n] * self.rates[n] for n in self.culprits) or shape.timer * shape.interval
+        self.left_out = [int(name) for name in rng.choice(self.others, shape.left_out, replace=False)]
+        self.everywhere = np.full(count, shape.every)
+        self.everywhere[self.left_out] = 0.0
+        self.leak_step = sum(self.per_call[n] * self.rates[n] for n in self.culprits) + self.everywhere @ self.rates
+        self.leak_step = self.leak_step or shape.timer * shape.interval
         self.other_leaks = np.zeros(count)
         """Blocks a call of other types."""
         for name in rng.choice(self.others, shape.others, replace=False):
@@ -122,7 +131,7 @@ class _Maker:
         total = sum(step.growth for run in runs for step in run)
         shares = {name: leaked / total if total > 0 else 1.0 for name, leaked in self.leaked.items()}
         inseparable = {self.partner} if shape.beside == "pair" else set()
-        return Program(runs, self._direct(), dict(self.per_call), shares, inseparable)
+        return Program(runs, self._direct(), dict(self.per_call), shares, inseparable, set(self.left_out))
 
     def _traffic(self, steps: int) -> np.ndarray:
         """Load by step and name, 1 on average or so."""
@@ -163,7 +172,8 @@ class _Maker:
         ends = starts - np.diff(flight, axis=0, prepend=0)
         when = starts if rng.random() < 0.5 else ends
         growth = sum((self._leaked(name, when[:, name]) for name in self.culprits), np.zeros(length))
-        growth = growth + self._other_growth(starts, seconds)
+        growth = growth + when @ self.everywhere + self._other_growth(starts, seconds)
+        self.kept += self.everywhere * when.sum(axis=0)
         level = np.concatenate([[0.0], np.cumsum(growth)])
         level[1:] += rng.poisson(flight * self.held).sum(axis=1) + self._waste(starts)
         self.calls += ends.sum(axis=0)
@@ -324,3 +334,18 @@ TIMERS: dict[str, Shape] = {
     "timer, garbage, steady": replace(TIMER, garbage=20, steady=True, own=0),
     "timer, jumps": replace(TIMER, jumps=0.02, traffic="walk"),
 }
+EVERY_CALL = replace(BASE, leaking=0, every=1.0)
+EVERY: dict[str, Shape] = {
+    "every call": EVERY_CALL,
+    "every call, day": replace(EVERY_CALL, traffic="day"),
+    "every call, bursts": replace(EVERY_CALL, traffic="bursts", alone=0),
+    "every call, few names": replace(EVERY_CALL, names=(4, 6), every=3.0),
+    "every call, in flight": replace(EVERY_CALL, duration=(0.3, 5), held=10, traffic="day"),
+    "every call, recycled": replace(RECYCLED, leaking=0, every=1.0),
+    "every call, wander": replace(EVERY_CALL, wander=0.3, traffic="day", processes=(2, 4)),
+    "every call, trash": replace(EVERY_CALL, trash=0.03, garbage=20, traffic="day"),
+    "every call, one name more": replace(EVERY_CALL, leaking=1, traffic="day", names=(8, 30)),
+    "every call but one name's": replace(EVERY_CALL, left_out=1, traffic="day", names=(8, 30)),
+    "every call, large": replace(SHAPES["large"], leaking=0, every=1.0),
+}
+"""What runs around jobs keeps as much at each."""

@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from memwatch.detection.work.attribution import (
+    EVERY_JOB,
     EXPLAINED,
     FEW,
     NONE,
@@ -22,7 +23,7 @@ from memwatch.detection.work.attribution import (
     attribute,
 )
 from memwatch.detection.work.sentence import REMARKS, sentence, sentences
-from tests.detection.work.programs import AMBIGUOUS, SHAPES, TIMERS, Program, program
+from tests.detection.work.programs import AMBIGUOUS, EVERY, SHAPES, TIMERS, Program, program
 
 SEEDS = range(1000, 1005)
 """The method was tuned on seeds below 100."""
@@ -86,6 +87,22 @@ def test_where_little_can_be_known_most_names_that_are_blamed_are_right(shape):
     blamed = [made for made, told_of_it in told(shape) if told_of_it.culprits]
     right = [made for made, told_of_it in told(shape) if works(told_of_it) & set(made.truth)]
     assert len(right) >= 0.6 * len(blamed)
+
+
+@pytest.mark.parametrize("shape", EVERY)
+def test_what_is_kept_at_every_job_is_blamed_on_no_name(shape):
+    right = 0
+    for made, told_of_it in told(shape):
+        every = [culprit for culprit in told_of_it.culprits if culprit.every]
+        if every and set(every[0].but) <= made.left_out and works(told_of_it) <= set(made.truth):
+            right += abs(every[0].per_call - EVERY[shape].every) < 0.05 * EVERY[shape].every
+            assert told_of_it.remark in (EVERY_JOB, EXPLAINED)
+    assert right >= 4
+
+
+def test_no_culprit_is_taken_for_every_job():
+    found = [told_of_it for name in (*SHAPES, *TIMERS) for _made, told_of_it in told(name)]
+    assert sum(any(culprit.every for culprit in told_of_it.culprits) for told_of_it in found) == 0
 
 
 def test_names_that_always_run_together_are_one_culprit():
@@ -289,3 +306,48 @@ def test_what_runs_as_evenly_as_time_is_named_but_not_blamed():
     (said,) = sentences(Attribution((), TOGETHER, (1,)), {1: "shop.tasks.beat"}, "objects")
     assert said.endswith("shop.tasks.beat.")
     assert "A timer or a thread may be the cause" in said
+
+
+@pytest.mark.parametrize(
+    ("kinds", "said"),
+    [
+        (("view",), "Every request, whatever its view: 1.00 objects a call (0.99 to 1.01), explains 97 %"),
+        (("task",), "Every task, whatever its name: "),
+        (("task", "view"), "Every job, whatever its name: "),
+        (("",), "Every job, whatever its name: "),
+    ],
+)
+def test_every_job_is_said_without_a_name_and_with_where_to_look(kinds, said):
+    culprit = Culprit((), 1.0, 0.99, 1.01, 0.97, "regression", every=kinds)
+    text = sentence(culprit, {}, "objects")
+    assert text.startswith(said)
+    assert "Look at what runs around each" in text
+
+
+def test_a_name_that_every_job_does_not_mean_is_said():
+    culprit = Culprit((), 1.0, 0.99, 1.01, 0.97, "regression", every=("view",), but=(3,))
+    assert "whatever its view, except shop.health: 1.00 objects" in sentence(culprit, {3: "shop.health"}, "objects")
+
+
+def test_of_views_and_tasks_only_the_kind_is_blamed_that_keeps():
+    chance = Random(21)
+    done = [{work: chance.randint(5, 20) for work in range(12)} for _ in range(60)]
+    kinds = {work: "view" if work < 6 else "task" for work in range(12)}
+    growth = [float(sum(n for work, n in calls.items() if work < 6)) + chance.randint(-1, 1) for calls in done]
+    found = attribute([steps(done, growth)], kinds=kinds)
+    (culprit,) = found.culprits
+    assert (culprit.works, culprit.every, found.remark) == ((), ("view",), EVERY_JOB)
+    assert culprit.low <= 1 <= culprit.high
+
+
+def test_three_names_that_keep_as_much_are_named():
+    done = [{work: RANDOM.randint(5, 30) for work in range(3)} for _ in range(60)]
+    found = attribute([steps(done, [float(sum(calls.values())) for calls in done])])
+    assert works(found) == {0, 1, 2}
+    assert not any(culprit.every for culprit in found.culprits)
+
+
+def test_names_that_keep_differently_are_named():
+    done = [{work: RANDOM.randint(5, 30) for work in range(5)} for _ in range(80)]
+    found = attribute([steps(done, [sum((1.0 + work) * n for work, n in calls.items()) for calls in done])])
+    assert works(found) == set(range(5))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memwatch.detection.work.attribution import EXPLAINED, NONE, TIME, TOGETHER, Attribution, Culprit, Step
+from memwatch.detection.work.attribution import EVERY_JOB, EXPLAINED, NONE, TIME, TOGETHER, Attribution, Culprit, Step
 from memwatch.detection.work.made import decided
 
 ORDER, LIST = 1, 2
@@ -34,6 +34,12 @@ def test_a_growth_that_calls_do_not_explain_stays_with_the_timer() -> None:
     assert decided(found, {ORDER: (6, 60)}, STEPS) is found
 
 
+def test_objects_that_are_made_after_the_growth_has_ended_prove_nothing() -> None:
+    over = [[*STEPS[0], *(Step(60.0, 0.0, {ORDER: 10, LIST: 100}) for _ in range(12))]]
+    assert decided(TWO, {ORDER: (40, 20)}, over) is TWO
+    assert decided(TWO, {ORDER: (40, 20)}, STEPS).remark == EXPLAINED
+
+
 def test_few_objects_are_no_evidence() -> None:
     assert decided(TWO, {ORDER: (4, 2)}, STEPS) is TWO
     assert decided(TWO, {}, STEPS) is TWO
@@ -43,3 +49,28 @@ def test_two_names_share_the_growth() -> None:
     first, second = decided(TWO, {ORDER: (20, 20), LIST: (10, 100)}, STEPS).culprits
     assert {first.works, second.works} == {(ORDER,), (LIST,)}
     assert first.share == second.share == 0.5
+
+
+SIX = range(1, 7)
+EVEN = [[Step(60.0, 60.0, dict.fromkeys(SIX, 10)) for _ in range(30)]]
+UNKNOWN = Attribution((), TOGETHER)
+
+
+def test_where_all_calls_make_as_many_no_name_is_blamed() -> None:
+    made = {1: (21, 20), 2: (18, 20), 3: (40, 41), 4: (6, 5), 5: (19, 20), 6: (11, 10)}
+    found = decided(UNKNOWN, made, EVEN, dict.fromkeys(SIX, "task"))
+    (culprit,) = found.culprits
+    assert (culprit.works, culprit.every, culprit.source, found.remark) == ((), ("task",), "direct", EVERY_JOB)
+    assert culprit.low < 1 < culprit.high
+    assert decided(found, made, EVEN) is found
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        {1: (21, 20), 2: (18, 20), 3: (40, 41)},
+        {1: (60, 20), 2: (5, 20), 3: (20, 20), 4: (40, 20), 5: (6, 20), 6: (10, 20)},
+    ],
+)
+def test_where_some_calls_make_more_or_were_not_seen_names_are_named(made: dict[int, tuple[int, int]]) -> None:
+    assert not any(culprit.every for culprit in decided(UNKNOWN, made, EVEN).culprits)

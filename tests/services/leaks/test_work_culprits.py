@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from memwatch.api.serializers.work import culprits_of
 from memwatch.models import Leak, Process, Recording, Snapshot, WorkName, WorkRollup
 from memwatch.queries.judging import work_steps
 from memwatch.services.leaks import work_culprits
@@ -62,6 +63,46 @@ def test_the_view_that_keeps_objects_is_named_with_how_many() -> None:
     assert culprit["per_call"] == pytest.approx(2, rel=0.02)
     assert culprit["source"] == "regression"
     assert "order" in work["sentence"]
+
+
+def store_handler_load(process: Process, *, minutes: int = 60) -> None:
+    """Each of six tasks keeps an object at each call."""
+    chance, count = random.Random(5), 100
+    ids = [str(WorkName.objects.create(kind="task", name=f"task {number}").pk) for number in range(6)]
+    for minute in range(minutes):
+        calls = {pk: chance.randint(1, 20 * place) for place, pk in enumerate(ids, 1)}
+        count += sum(calls.values())
+        Snapshot.objects.create(
+            process=process, seq=minute, timestamp=NOON + minute * MINUTE, received_at=NOON + minute * MINUTE,
+            counts={type_id(QUOTE): count}, work=calls,
+        )  # fmt: skip
+
+
+def test_what_every_task_keeps_is_blamed_on_all_of_the_kind() -> None:
+    process = store_process()
+    store_handler_load(process)
+    leak = store_leak(process)
+    work_culprits.refresh(NOW)
+    work = work_of(leak)
+    (culprit,) = work["culprits"]
+    assert culprit["works"] == [{"kind": "task", "name": "(every)"}]
+    assert culprit["low"] <= 1 <= culprit["high"]
+    assert (culprit["source"], work["remark"]) == ("regression", "every")
+    assert work["sentence"].startswith("Every task, whatever its name: 1.0")
+    assert "signal" in work["sentence"]
+    (row,) = culprits_of(leak.evidence)
+    assert (row["kind"], row["name"]) == ("task", "(every)")
+
+
+def test_the_blocks_that_every_task_keeps_explain_no_other_leak() -> None:
+    process = store_process()
+    store_handler_load(process)
+    leak, other = store_leak(process), store_leak(process, object_type="shop.leaks.Other")
+    work_culprits.refresh(NOW)
+    works = {pk: ("task", name) for pk, name in WorkName.objects.values_list("pk", "name")}
+    claimed = work_culprits.claimed(other, works)
+    assert set(claimed) == set(WorkName.objects.values_list("pk", flat=True))
+    assert work_of(leak)["remark"] == "every"
 
 
 def test_all_processes_of_a_service_tell_one_story_of_it() -> None:
