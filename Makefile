@@ -12,13 +12,12 @@ demo: .venv/.installed
 	@exec $(VENV)/python manage.py run_stack --demo
 
 # Passes over the heap of the test run itself come first and alone: it is a third as large without the other tests.
-# The others often wait for programs that they start: a third worker fills two cores. By the order of their names, since
-# pytest-xdist's own order puts files with few and long tests last, where one worker ends alone.
+# More workers than cores, since tests wait for programs that they start; tests/distribution.py says which runs what.
 HEAP_TESTS = tests/agent tests/diagnosis tests/sampling
 PYTEST = DJANGO_SETTINGS_MODULE=tests.settings $(VENV)/python -m pytest --dist loadfile
 test: .venv/.installed-dev
-	@$(PYTEST) -n 2 $(HEAP_TESTS)
-	@$(PYTEST) -n 3 --no-loadscope-reorder $(HEAP_TESTS:%=--ignore=%)
+	@$(PYTEST) -n 3 $(HEAP_TESTS)
+	@$(PYTEST) -n 4 --no-loadscope-reorder $(HEAP_TESTS:%=--ignore=%)
 
 # memwatch in sites of others (Wagtail, Oscar, ...), from the package index into MEMWATCH_SITES_CACHE; SITE=wagtail for one.
 test-sites: .venv/.installed-dev
