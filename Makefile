@@ -2,6 +2,8 @@
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3.15 python3,$(shell command -v $(name))))
 VENV = .venv/bin
 export DJANGO_SETTINGS_MODULE ?= project.settings
+# Where it is set, every program that the tests start would compile all of memwatch, and every worker all tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run demo test test-sites matrix soak bench bench-leaks bench-fleet bench-sites bench-work bench-deaths bench-recommendations lint docs reference changelog wheel lock screenshots clean
 
