@@ -16,10 +16,10 @@ demo: .venv/.installed
 # Passes over the heap of the test run itself come first and alone: it is a third as large without the other tests.
 # More workers than cores, since tests wait for programs that they start; tests/distribution.py says which runs what.
 HEAP_TESTS = tests/agent tests/diagnosis tests/sampling tests/test_memory_profiler.py
-PYTEST = DJANGO_SETTINGS_MODULE=tests.settings $(VENV)/python -m pytest --dist loadfile
+PYTEST = DJANGO_SETTINGS_MODULE=tests.settings $(VENV)/python -m pytest --dist loadfile --no-loadscope-reorder
 test: .venv/.installed-dev
 	@$(PYTEST) -n 3 $(HEAP_TESTS)
-	@$(PYTEST) -n 4 --no-loadscope-reorder $(HEAP_TESTS:%=--ignore=%)
+	@$(PYTEST) -n 4 $(HEAP_TESTS:%=--ignore=%)
 
 # memwatch in sites of others (Wagtail, Oscar, ...), from the package index into MEMWATCH_SITES_CACHE; SITE=wagtail for one.
 test-sites: .venv/.installed-dev

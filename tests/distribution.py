@@ -1,7 +1,7 @@
 """Which of pytest-xdist's workers runs what.
 
-Half of them run tests that mostly wait for programs which they start, the others tests that compute: so two cores are in
-use all the time. Long tests come first, so that no worker ends long after the others.
+Half of them run tests that mostly wait for programs which they start, the others tests that compute: so two cores are
+in use all the time. Long tests come first, so that no worker ends long after the others.
 """
 
 from __future__ import annotations
@@ -36,16 +36,25 @@ SHARING = (
     "tests/test_health_outages.py",
     "tests/deployment/test_compose.py",
     "tests/deployment/test_metrics_two_workers.py",
+    "tests/services/test_crashes.py",
     "tests/metrics/test_database_away.py",
     "tests/monitoring/test_live.py",
 )
-"""Those whose tests share a server, and so a worker. Each test of the others goes to whichever worker is free."""
+"""Those whose tests share a server or a database, and so a worker. Of the others, each test goes where one is free."""
 LONG = (
     "tests/test_permission_matrix.py",
     "tests/services/leaks/test_names.py",
     "tests/admin/test_browser.py",
     "tests/monitoring/test_rules.py",
     "tests/deployment/test_bad_input.py",
+    "tests/diagnosis/referrers/test_recording.py",
+    "tests/sampling/test_sampler.py",
+    "tests/agent/test_lifecycle.py",
+    "tests/sampling/test_census.py",
+    "tests/diagnosis/test_holder.py",
+    "tests/agent/test_recordings.py",
+    "tests/agent/flight/test_parts.py",
+    "tests/sampling/test_walk_fuzz.py",
 )
 """Files that compute for long: they come first, so that all workers end with short ones."""
 
