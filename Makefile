@@ -2,6 +2,8 @@
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3.15 python3,$(shell command -v $(name))))
 VENV = .venv/bin
 export DJANGO_SETTINGS_MODULE ?= project.settings
+# Where it is set, every program that the tests start would compile all of memwatch, and every worker all tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run demo test test-sites matrix soak bench bench-leaks bench-fleet bench-sites bench-work bench-deaths bench-recommendations lint docs reference changelog wheel lock screenshots clean
 
@@ -12,13 +14,12 @@ demo: .venv/.installed
 	@exec $(VENV)/python manage.py run_stack --demo
 
 # Passes over the heap of the test run itself come first and alone: it is a third as large without the other tests.
-# The others often wait for programs that they start: a third worker fills two cores. By the order of their names, since
-# pytest-xdist's own order puts files with few and long tests last, where one worker ends alone.
-HEAP_TESTS = tests/agent tests/diagnosis tests/sampling
-PYTEST = DJANGO_SETTINGS_MODULE=tests.settings $(VENV)/python -m pytest --dist loadfile
+# More workers than cores, since tests wait for programs that they start; tests/distribution.py says which runs what.
+HEAP_TESTS = tests/agent tests/diagnosis tests/sampling tests/test_memory_profiler.py
+PYTEST = DJANGO_SETTINGS_MODULE=tests.settings $(VENV)/python -m pytest --dist loadfile --no-loadscope-reorder
 test: .venv/.installed-dev
-	@$(PYTEST) -n 2 $(HEAP_TESTS)
-	@$(PYTEST) -n 3 --no-loadscope-reorder $(HEAP_TESTS:%=--ignore=%)
+	@$(PYTEST) -n 3 $(HEAP_TESTS)
+	@$(PYTEST) -n 4 $(HEAP_TESTS:%=--ignore=%)
 
 # memwatch in sites of others (Wagtail, Oscar, ...), from the package index into MEMWATCH_SITES_CACHE; SITE=wagtail for one.
 test-sites: .venv/.installed-dev

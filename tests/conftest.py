@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from tests.distribution import Distribution, place
 from tests.servers import PostgresServer, RedisServer, postgres_program, redis_program
 
 
@@ -51,3 +53,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left = [item for item in items if item.get_closest_marker(marker)]
             items[:] = [item for item in items if item not in left]
             config.hook.pytest_deselected(items=left)
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: place(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Distribution | None:
+    """Of ``make test``; with another ``--dist`` or order, pytest-xdist's own."""
+    ours = config.getoption("dist") == "loadfile" and not config.getoption("loadscopereorder")
+    return Distribution(config, log) if ours else None

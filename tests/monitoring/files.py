@@ -48,7 +48,8 @@ class Rule:
 
 
 def load(path: Path) -> Any:
-    return yaml.safe_load(path.read_text())
+    fast = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(path.read_text(), Loader=fast)
 
 
 def rules() -> list[Rule]:

@@ -3,13 +3,15 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from memwatch.transport import open_hub, open_uplink
@@ -31,7 +33,6 @@ class Site:
             "MEMWATCH_TRANSPORT": self.transport,
             "MEMWATCH_AGENT": "off",  # on a slow machine the workers would live long enough to report themselves
         }
-        self.run("migrate")
 
     def start(self, what: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -53,24 +54,43 @@ class Site:
         assert worker.returncode == -signal.SIGKILL, errors.decode()[-3000:]
 
 
-def _sqlite(folder: Path, _request: pytest.FixtureRequest) -> str:
-    return f"sqlite:///{folder}/db.sqlite3"
+@pytest.fixture(scope="module")
+def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], str]:
+    """Makes databases with every table, copies of one."""
+    made = tmp_path_factory.mktemp("sqlite")
+    Site(made, f"sqlite:///{made}/db.sqlite3").run("migrate")
+
+    def copy(folder: Path) -> str:
+        for part in made.glob("db.sqlite3*"):
+            shutil.copy(part, folder)
+        return f"sqlite:///{folder}/db.sqlite3"
+
+    return copy
 
 
-def _postgres(_folder: Path, request: pytest.FixtureRequest) -> str:
-    import psycopg
+@pytest.fixture(scope="module")
+def postgresql(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Callable[[Path], str]:
+    """As :func:`sqlite`."""
+    server, made = postgres_url.rpartition("/")[0], f"crashes_{secrets.token_hex(4)}"
 
-    url = request.getfixturevalue("postgres_url")
-    name = f"crashes_{secrets.token_hex(4)}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return str(url.rpartition("/")[0] + f"/{name}")
+    def create(options: str) -> None:
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {options}")
+
+    create(made)
+    Site(tmp_path_factory.mktemp("postgresql"), f"{server}/{made}").run("migrate")
+
+    def copy(_folder: Path) -> str:
+        name = f"crashes_{secrets.token_hex(4)}"
+        create(f"{name} TEMPLATE {made}")
+        return f"{server}/{name}"
+
+    return copy
 
 
-@pytest.fixture(params=[_sqlite, pytest.param(_postgres, marks=pytest.mark.postgres)], ids=["sqlite", "postgresql"])
-def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
-    make: Callable[[Path, pytest.FixtureRequest], str] = request.param
-    return Site(tmp_path, make(tmp_path, request))
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
+    return Site(tmp_path, request.getfixturevalue(request.param)(tmp_path))
 
 
 def send(site: Site, processes: range, seqs: range) -> int:

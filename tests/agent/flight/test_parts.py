@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -29,10 +30,11 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def recorder(tmp_path: Path) -> Recorder:
+def recorder(tmp_path: Path) -> Iterator[Recorder]:
     made = Recorder(Folder(tmp_path / "mw"), JobSlots())
     made.open(folder.file_name(1, 4711, NONCE), WHO)
-    return made
+    yield made
+    made.close()
 
 
 def job(name: str, *, limit_s: float = 0.0, began: float = 0.0) -> Job:

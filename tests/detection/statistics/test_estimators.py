@@ -4,9 +4,7 @@ import itertools
 import math
 from random import Random
 
-import pymannkendall
 import pytest
-from scipy import stats
 
 from memwatch.detection.statistics.estimators import (
     correlation,
@@ -28,6 +26,8 @@ SERIES = [
 
 @pytest.mark.parametrize("values", SERIES)
 def test_mann_kendall_is_that_of_pymannkendall(values):
+    import pymannkendall  # here, as SciPy: a second for every worker that collects this file
+
     ours, theirs = mann_kendall(values), pymannkendall.original_test(values)
     assert ours.s == theirs.s
     assert ours.variance == pytest.approx(theirs.var_s)
@@ -38,6 +38,8 @@ def test_mann_kendall_is_that_of_pymannkendall(values):
 
 @pytest.mark.parametrize("values", SERIES)
 def test_theil_sen_and_its_bounds_are_scipys(values):
+    from scipy import stats
+
     times = [float(i) for i in range(len(values))]
     ours, theirs = theil_sen(times, values), stats.theilslopes(values, times, alpha=0.95)
     assert ours.slope == pytest.approx(theirs.slope)
@@ -47,6 +49,8 @@ def test_theil_sen_and_its_bounds_are_scipys(values):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_mann_whitney_is_scipys(seed):
+    from scipy import stats
+
     random = Random(seed)
     low = [round(random.gauss(0, 2)) for _ in range(9)]
     high = [round(random.gauss(1, 2)) for _ in range(14)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import optimize, stats
 
 from memwatch.detection.statistics.nonnegative import (
     KINDS,
@@ -29,6 +28,8 @@ def regression(columns: np.ndarray, target: np.ndarray) -> Regression:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_coefficients_are_those_of_scipy(seed):
+    from scipy import optimize  # here: a second for every worker that collects this file
+
     columns, target = columns_and_target(seed)
     expected, rest = optimize.nnls(columns, target)
     fit = regression(columns, target).fit(range(columns.shape[1]))
@@ -128,5 +129,7 @@ def test_noise_that_lasts_widens_the_error():
 @pytest.mark.parametrize("freedom", [4, 8, 20, 100, 2000])
 @pytest.mark.parametrize("confidence", [0.95, 0.999])
 def test_quantiles_are_those_of_scipy(freedom, confidence):
+    from scipy import stats
+
     expected = stats.t.ppf(0.5 + confidence / 2, freedom)
     assert student_quantile(freedom, confidence) == pytest.approx(expected, rel=0.015 if confidence < 0.99 else 0.1)
