@@ -110,8 +110,8 @@ class WholeWorker:
 class TasksWorker:
     """A worker of django.tasks' database asks before each task whether it is to go on: its attribute ``running``.
 
-    Its signal would do the same, but ends the process at once where it runs no task: also one that it has just taken
-    from the table, which nobody would run then.
+    Its signal would do the same, but ends the process at once where it runs no task. A task that the worker has just
+    taken from the table would be lost.
     """
 
     name = TASKS_WORKER
