@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
 import secrets
@@ -15,6 +17,7 @@ from typing import Any
 import pytest
 
 from memwatch.diagnosis import KINDS
+from memwatch.heapdump.reader import Strings, Types, read
 from memwatch.transport.recordings import join
 from memwatch.transport.wire import Answer, Command, RecordingPart, Report
 from tests.deployment.conftest import MakeGuest
@@ -31,6 +34,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "flamegraph": {"duration_s": 2},
     "heap_summary": {},
     "trim": {},
+    "heap_dump": {},
 }
 WITHIN_S = 90.0
 MODES = {
@@ -95,8 +99,23 @@ def worker_key(guest: Guest) -> str:
     return next(iter(first.values())).process.key
 
 
+def check_dump(parts: Collection[RecordingPart]) -> None:
+    content = b"".join(base64.b64decode(part.content) for part in sorted(parts, key=lambda part: part.part))
+    texts: list[str] = []
+    types: set[str] = set()
+    for part in read(io.BytesIO(content)):
+        if isinstance(part, Strings):
+            texts += part.texts
+        elif isinstance(part, Types):
+            types |= {texts[name] for name in part.names}
+    assert "Leaked" in types
+
+
 def check(kind: str, parts: Collection[RecordingPart]) -> None:
     assert {part.state for part in parts} == {"done"}, parts
+    if kind == "heap_dump":
+        check_dump(parts)
+        return
     content = join(parts) or b""
     measured = max(parts, key=lambda part: part.part).measured
     assert measured["duration_s"] > 0

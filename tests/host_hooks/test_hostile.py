@@ -15,7 +15,7 @@ from memwatch.agent import server_settings as noted
 from memwatch.agent.flight import ending
 from memwatch.agent.recycling import ways
 from memwatch.agent.recycling.ways import CannotRecycle, GunicornWorker, way_of
-from memwatch.agent.work import meter
+from memwatch.agent.work import job, meter
 from memwatch.host_hooks import ends, server_settings, task_limits
 from tests.host_hooks.spy import Plain, Spy, SpyError, SpyExit, asked
 
@@ -100,10 +100,10 @@ def test_how_long_a_task_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_how_a_task_ended() -> None:
     meter.begin_process()
     job_hooks.begin_task("one", Plain(request=None, name="shop.tasks.send"))
-    job = meter.current("task", "one")
+    found = job.current("task", "one")
     job_hooks.end_task("one", state=Spy())
-    assert job is not None
-    assert not job.error
+    assert found is not None
+    assert not found.error
     assert not job_hooks._leaves_well(SpyExit())
 
 

@@ -18,6 +18,7 @@ from memwatch.diagnosis import options
 from memwatch.diagnosis.allocations import sites
 from memwatch.diagnosis.allocations.recording import AllocationsRecording
 from memwatch.diagnosis.context import Host, Refused
+from memwatch.diagnosis.copy import cloning, parent
 from memwatch.diagnosis.cost_meter import Meter
 
 QUOTE = f"{__name__}.Quote"
@@ -141,6 +142,20 @@ def test_a_recording_that_is_given_up_stops_tracing() -> None:
     assert tracemalloc.is_tracing()
     work.close()
     assert not tracemalloc.is_tracing()
+
+
+def test_a_copy_that_is_faster_than_the_process_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    cloned = cloning.clone
+
+    def held_up(*arguments: Any) -> int:
+        pid = cloned(*arguments)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | parent._WAIT_FOR_CLONES)
+        return pid
+
+    monkeypatch.setattr(cloning, "clone", held_up)
+    kept: list[Any] = []
+    result = record(lambda: kept.append(Quote(len(kept))), type=QUOTE)
+    assert any(site["of_type"] for site in result["sites"])
 
 
 def test_a_type_without_an_instance_is_noted_and_the_sites_are_there_all_the_same() -> None:
