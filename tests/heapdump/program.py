@@ -113,6 +113,13 @@ class Word(str):
         return str.__eq__(self, other)
 
 
+class Forgotten:
+    """Only what a frame gave for ``locals()`` still refers to it."""
+
+    def __del__(self) -> None:
+        RAN.append("forgotten")
+
+
 @functools.lru_cache
 def remembered(number: int) -> list[int]:
     """A cache of the standard library's."""
@@ -142,9 +149,19 @@ class Planted:
         self.lying = Lying()
         self.enclosed = enclosing(["in a cell"])
         self.named_by_word = type("NamedByWord", (), {Word("a"): 1})()
+        self.forgetting = self.forgets()
+        next(self.forgetting)
         self.suspended = self.generator()
         next(self.suspended)
         self.result = remembered(5)
+
+    @staticmethod
+    def forgets() -> Iterator[None]:
+        """Until Python 3.13 a frame keeps what it gave for its local variables, and renews it when it is asked."""
+        last: Forgotten | None = Forgotten()
+        locals()
+        last = None
+        yield last
 
     @staticmethod
     def generator() -> Iterator[int]:

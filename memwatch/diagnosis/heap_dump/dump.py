@@ -29,6 +29,8 @@ LONGEST_S = 180.0
 OWN_MB, OF_HEAP = 64.0, 1.25
 """What the copy comes to own: it counts a reference to nearly every object, so that each page of the heap is copied."""
 _DRIVERS = (b"libcuda.so", b"libamdhip64.so")
+_kept: list[list[Any]] = []
+"""In the copy: all objects until its end. To ask a frame for its locals may drop the last reference of the host's."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -124,6 +126,7 @@ class Dump:
 def _in_copy(send: Send, fields: Mapping[str, Any], *, keys: bool) -> bytes:
     """All that the copy does."""
     objects = walk.tracked()
+    _kept.append(objects)
     began = time.perf_counter()
     rows = Rows(lambda section, content: send(section.value + content))
     rows.header(**fields)
