@@ -79,7 +79,7 @@ def made(recording: Recording, form: str, timeout_s: float = TIMEOUT_S) -> File:
             target = _run(recording, form, Path(folder), timeout_s)
             with target.open("rb") as file:
                 try:
-                    name = storage.storage().save(name, File(file))
+                    name = storage.replace(name, File(file))
                 except OSError as error:
                     raise ActionRefused(f"the analysis cannot be stored: {error}") from None
     return storage.storage().open(name)
