@@ -94,10 +94,12 @@ class Dump:
             self._file.truncate()
         self.written.objects, self.written.attempts = 0, self.written.attempts + 1
         packer = Packer(self._file.write)
+        self._file.flush()  # here and below: else a process that the host forks now writes the rest once more
 
         def take(part: bytes) -> None:
             section, content = Section(part[:1]), part[1:]
             packer(section, content)
+            self._file.flush()
             self.written.bytes = packer.bytes
             if section is Section.OBJECTS:
                 self.written.objects += COUNT.unpack_from(content)[0]
@@ -162,7 +164,8 @@ def dump_heap(
     target = os.fspath(path)
     part = f"{target}.part"
     try:
-        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        Path(part).unlink(missing_ok=True)  # of a dump that was cut off, or of somebody who wants to read this one
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 steps = Dump(file, Host(), keys=keys, most_mb=max_mb, any_driver=any_driver).run(Meter())
