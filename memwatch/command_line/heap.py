@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -70,7 +71,14 @@ def _open(path: Path) -> Heap:
         raise HeapDumpError(f"{path}: {error}") from None
 
 
+def _kept_apart(output: Path | None, *dumps: Path) -> None:
+    """Raise where the output would replace what it is made of."""
+    if output is not None and output.exists() and any(dump.exists() and output.samefile(dump) for dump in dumps):
+        raise HeapDumpError(f"{output}: it is the heap dump itself: give another file")
+
+
 def _report(options: argparse.Namespace) -> int:
+    _kept_apart(options.output, options.file)
     heap = _open(options.file)
     if options.type:
         content = heap.paths_of(options.type)
@@ -102,6 +110,7 @@ def _writer(heap: Heap, form: str) -> Callable[[TextIO], object]:
 
 
 def _diff(options: argparse.Namespace) -> int:
+    _kept_apart(options.output, options.before, options.after)
     before, after = _open(options.before), _open(options.after)
     from memwatch.heapdump.analysis.difference import difference  # noqa: PLC0415 - numpy is an extra
 
@@ -123,6 +132,10 @@ def _write(output: Path | None, write: Callable[[TextIO], object]) -> int:
 @contextmanager
 def _opened(output: Path | None) -> Iterator[TextIO]:
     if output is None:
+        if sys.stdout is None:
+            raise HeapDumpError("the output is closed: give --output FILE")
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
         yield sys.stdout
     else:
         with output.open("w", encoding="utf-8", errors="backslashreplace") as file:

@@ -41,13 +41,15 @@ def _dump(options: argparse.Namespace) -> int:
             "set DJANGO_SETTINGS_MODULE to the settings of the site whose processes are watched; "
             "a program without Django dumps its own heap with memwatch.dump_heap(path)"
         )
+    file = options.output or Path(f"memwatch-{options.pid}.heap")
+    if options.output is None and file.exists():
+        raise HeapDumpError(f"{file} exists: give --output FILE, or the same name to replace it")
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as manage.py has it
     import django  # noqa: PLC0415 - only for this command
 
     django.setup()
     from memwatch.terminal.heap_dump import dump  # noqa: PLC0415
 
-    file = options.output or Path(f"memwatch-{options.pid}.heap")
     dump(
         options.pid,
         file,

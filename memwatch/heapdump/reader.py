@@ -113,6 +113,7 @@ class End:
 
 
 Part = Header | Strings | Types | Objects | Edges | Names | Roots | End
+_LONGEST_NUMBER = len(str(-(2**63)))
 _NAMES = {section.value: section for section in Section}
 
 
@@ -258,9 +259,17 @@ class _Reader:
         )
 
 
+def _whole(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError
+    return int(text)
+
+
 def _json(name: str, content: bytes) -> dict[str, Any]:
+    """What any other reader of JSON takes too: no number beyond 64 bits, no half of a character."""
     try:
-        fields = json.loads(content) if len(content) <= 1 << 16 else None
+        fields = json.loads(content, parse_int=_whole) if len(content) <= 1 << 16 else None
+        json.dumps(fields, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+
+from django.utils import timezone
 
 from memwatch.formatting import count
 from memwatch.heapdump.format import HeapDumpError
@@ -16,6 +21,9 @@ from memwatch.services.recordings import heap_dumps, requests
 from memwatch.services.recordings.storage import OutcomeMissing
 
 POLL_S = 1.0
+GRACE = timedelta(minutes=2)
+"""After the deadline: the worker ends a recording within it."""
+_ONLY_MINE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 
 
 def dump(pid: int, file: Path, *, host: str, max_mb: float, any_driver: bool, say: Callable[[str], None]) -> None:
@@ -33,10 +41,11 @@ def dump(pid: int, file: Path, *, host: str, max_mb: float, any_driver: bool, sa
     try:
         _wait(recording, say)
     except KeyboardInterrupt:
-        requests.cancel(recording, by=None)
+        with contextlib.suppress(ActionRefused):  # over by now
+            requests.cancel(recording, by=None)
         raise
     try:
-        with heap_dumps.opened(recording) as stored, file.open("wb") as target:
+        with heap_dumps.opened(recording) as stored, os.fdopen(os.open(file, _ONLY_MINE, 0o600), "wb") as target:
             for part in stored.chunks():
                 target.write(part)
     except OutcomeMissing as missing:
@@ -68,5 +77,7 @@ def _wait(recording: Recording, say: Callable[[str], None]) -> None:
         if now and now != said:
             say(now)
             said = now
+        if recording.is_pending and timezone.now() > recording.deadline + GRACE:
+            raise HeapDumpError("the dump has not arrived, and nobody gave it up: does the worker run?")
     if recording.state != Recording.State.DONE:
         raise HeapDumpError(recording.error or f"the recording was {recording.get_state_display()}")

@@ -6,6 +6,7 @@ import collections
 import functools
 import gc
 import json
+import mmap
 import sys
 import threading
 import weakref
@@ -15,7 +16,28 @@ from typing import Any
 
 from memwatch import dump_heap
 
-RAN: list[str] = []
+
+class Ran:
+    """The code of the program that ran, here or in a copy of the process: both write to the same memory."""
+
+    def __init__(self) -> None:
+        self._shared = mmap.mmap(-1, 64 * 1024)
+
+    def append(self, word: str) -> None:
+        """Note it."""
+        raw, at = word.encode() + b"\n", self._shared.find(b"\0")
+        self._shared[at : at + len(raw)] = raw
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._shared[:] = bytes(len(self._shared))
+
+    def words(self) -> list[str]:
+        """All of it."""
+        return self._shared[:].rstrip(b"\0").decode().splitlines()
+
+
+RAN = Ran()
 
 
 class Order:
@@ -80,6 +102,24 @@ class Lying(metaclass=LyingMeta):
         RAN.append("del")
 
 
+class Word(str):
+    """A text that is compared by code of the host's."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        RAN.append("compared")
+        return str.__eq__(self, other)
+
+
+class Forgotten:
+    """Only what a frame gave for ``locals()`` still refers to it."""
+
+    def __del__(self) -> None:
+        RAN.append("forgotten")
+
+
 @functools.lru_cache
 def remembered(number: int) -> list[int]:
     """A cache of the standard library's."""
@@ -108,9 +148,20 @@ class Planted:
         self.weak = weakref.ref(self.slotted)
         self.lying = Lying()
         self.enclosed = enclosing(["in a cell"])
+        self.named_by_word = type("NamedByWord", (), {Word("a"): 1})()
+        self.forgetting = self.forgets()
+        next(self.forgetting)
         self.suspended = self.generator()
         next(self.suspended)
         self.result = remembered(5)
+
+    @staticmethod
+    def forgets() -> Iterator[None]:
+        """Until Python 3.13 a frame keeps what it gave for its local variables, and renews it when it is asked."""
+        last: Forgotten | None = Forgotten()
+        locals()
+        last = None
+        yield last
 
     @staticmethod
     def generator() -> Iterator[int]:
@@ -197,7 +248,7 @@ def main(file: str, *words: str) -> None:
     finally:
         stop.set()
     found["objects"] = written.objects
-    found["ran"], found["frozen"] = list(RAN), gc.get_freeze_count()
+    found["ran"], found["frozen"] = RAN.words(), gc.get_freeze_count()
     Path(f"{file}.json").write_text(json.dumps(found))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -154,3 +155,26 @@ def test_without_numpy_it_says_what_to_install(dump):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 1
     assert done.stderr == 'memwatch: this command needs numpy: pip install "memwatch[heapdump]"\n'
+
+
+def test_a_terminal_that_lacks_a_character_still_gets_the_report(dump):
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "memwatch", "heap", "report", str(dump)]
+    done = subprocess.run(command, check=False, capture_output=True, timeout=60, env=env)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"module shop.leaks \\u2192 dict of module shop.leaks" in done.stdout
+
+
+def test_a_closed_output_is_a_sentence(dump, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)  # as Python begins where it is closed
+    assert main(["heap", "report", str(dump)]) == 1
+    assert "the output is closed: give --output FILE" in capsys.readouterr().err
+    assert main(["heap", "report", str(dump), "--output", str(tmp_path / "a.txt")]) == 0
+
+
+def test_a_report_does_not_replace_its_dump(dump, capsys):
+    content = dump.read_bytes()
+    for words in (["report", str(dump)], ["diff", str(dump), str(dump)]):
+        assert main(["heap", *words, "--output", str(dump)]) == 1
+        assert "is the heap dump itself: give another file" in capsys.readouterr().err
+    assert dump.read_bytes() == content

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ import psutil
 import pytest
 
 from memwatch import dump_heap
+from memwatch.diagnosis.context import Host
 from memwatch.diagnosis.copy import parent
+from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.heap_dump import dump as dumping
 from memwatch.heapdump.format import NONE, Edge, HeapDumpError, Root
 from tests.heapdump import program
@@ -176,9 +179,12 @@ def test_without_room_it_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_full_disk_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "full.heap.part").touch()
     before, opened = children(), os.open
-    monkeypatch.setattr(
-        os, "open", lambda path, *rest: opened("/dev/full" if "full.heap" in str(path) else path, *rest)
-    )
+
+    def full(path: Any, flags: int, *rest: Any) -> int:
+        is_ours = "full.heap" in str(path)
+        return opened("/dev/full", flags & ~os.O_EXCL) if is_ours else opened(path, flags, *rest)
+
+    monkeypatch.setattr(os, "open", full)
     with pytest.raises(HeapDumpError, match=os.strerror(errno.ENOSPC)):
         dump_heap(tmp_path / "full.heap")
     assert no_file(tmp_path)
@@ -256,3 +262,31 @@ def test_a_heap_with_more_objects_than_may_be_written_says_so(tmp_path: Path, mo
     found = load(tmp_path / "x.heap")
     assert not found.end.complete
     assert len(found.objects) > 1
+
+
+def test_a_process_forked_meanwhile_that_lets_go_of_the_file_adds_nothing_to_it(tmp_path: Path) -> None:
+    file = (tmp_path / "a.heap").open("w+b")
+    dump = dumping.Dump(file, Host(), keys=False, most_mb=64, any_driver=True)
+    steps, sizes = dump.run(Meter()), set[int]()
+    with contextlib.suppress(StopIteration):
+        while True:
+            time.sleep(next(steps))
+            if len(sizes) < 4 and dump.written.bytes not in sizes:
+                sizes.add(dump.written.bytes)
+                child = os.fork()
+                if child == 0:
+                    file.close()
+                    os._exit(0)
+                os.waitpid(child, 0)
+    assert len(sizes) > 1
+    file.close()
+    assert load(tmp_path / "a.heap").end.complete
+
+
+def test_a_part_file_of_somebody_else_is_not_written_to(tmp_path: Path) -> None:
+    (tmp_path / "a.heap.part").touch()
+    (tmp_path / "a.heap.part").chmod(0o666)
+    with (tmp_path / "a.heap.part").open("rb") as theirs:
+        dump_heap(tmp_path / "a.heap")
+        assert theirs.read() == b""
+    assert (tmp_path / "a.heap").stat().st_mode & 0o077 == 0

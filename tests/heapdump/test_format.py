@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -98,3 +99,26 @@ def test_a_section_that_unpacks_to_more_than_it_says_takes_no_memory() -> None:
     frame = FRAME.pack(Section.HEADER.value, len(bomb), 100, 0)
     with pytest.raises(HeapDumpError, match="header: its length"):
         parts_of(MAGIC + frame + bomb)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400, "\ud800", ["\udfff"], {"\ud800": 1}])
+def test_a_header_that_is_no_json_for_others_is_refused(value: Any) -> None:
+    file = io.BytesIO()
+    rows = Rows(Packer(file.write))
+    rows.header(service=value)
+    rows.end(complete=True, seconds=0.5)
+    with pytest.raises(HeapDumpError, match="header: it is not a JSON object"):
+        parts_of(file.getvalue())
+
+
+@pytest.mark.parametrize("seconds", ["1e400", "1" + "0" * 400, "NaN"])
+def test_an_end_without_a_time_is_refused(seconds: str) -> None:
+    file = io.BytesIO()
+    packer = Packer(file.write)
+    packer(Section.HEADER, b'{"format": 1}')
+    names = ("strings", "types", "objects", "edges", "names", "roots")
+    counts = "".join(f'"{name}": 0, ' for name in names)
+    fields = f'{{{counts}"complete": true, "seconds": {seconds}}}'
+    packer(Section.END, fields.encode())
+    with pytest.raises(HeapDumpError, match="end: it is not a JSON object"):
+        parts_of(file.getvalue())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ def test_the_dump_is_copied_when_it_has_arrived(
     asked(process, tmp_path / "web.heap", said)
     assert (tmp_path / "web.heap").read_bytes() == content
     assert said[0] == "1,234 objects"
+    assert (tmp_path / "web.heap").stat().st_mode & 0o077 == 0
 
 
 def test_a_process_that_nobody_watches_is_named(process: Process, tmp_path: Path) -> None:
@@ -90,6 +92,43 @@ def test_an_interrupt_cancels_it(process: Process, tmp_path: Path, monkeypatch: 
     with pytest.raises(KeyboardInterrupt):
         asked(process, tmp_path / "web.heap", [])
     assert Recording.objects.get().state == "cancelled"
+
+
+def test_an_interrupt_as_it_ends_is_no_error(process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def act(recording: Recording) -> None:
+        failed = RecordingPart(recording=recording.wire_id, state="failed", error="there is no room for a copy")
+        results.take([(process, failed)], timezone.now())
+        raise KeyboardInterrupt
+
+    while_it_waits(monkeypatch, act)
+    with pytest.raises(KeyboardInterrupt):
+        asked(process, tmp_path / "web.heap", [])
+
+
+def test_without_a_worker_it_does_not_wait_for_ever(
+    process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = list[Recording]()
+
+    def act(recording: Recording) -> None:
+        assert len(turns) < 3
+        turns.append(recording)
+        Recording.objects.update(deadline=timezone.now() - timedelta(minutes=5))
+
+    while_it_waits(monkeypatch, act)
+    with pytest.raises(HeapDumpError, match="does the worker run"):
+        asked(process, tmp_path / "web.heap", [])
+
+
+def test_an_earlier_dump_is_not_replaced_unless_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    earlier = tmp_path / "memwatch-4711.heap"
+    earlier.write_bytes(b"earlier")
+    assert main(["heap", "dump", "4711"]) == 1
+    assert "memwatch-4711.heap exists: give --output FILE" in capsys.readouterr().err
+    assert earlier.read_bytes() == b"earlier"
 
 
 def test_without_settings_it_says_what_to_do(

@@ -29,6 +29,8 @@ LONGEST_S = 180.0
 OWN_MB, OF_HEAP = 64.0, 1.25
 """What the copy comes to own: it counts a reference to nearly every object, so that each page of the heap is copied."""
 _DRIVERS = (b"libcuda.so", b"libamdhip64.so")
+_kept: list[list[Any]] = []
+"""In the copy: all objects until its end. To ask a frame for its locals may drop the last reference of the host's."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -92,10 +94,12 @@ class Dump:
             self._file.truncate()
         self.written.objects, self.written.attempts = 0, self.written.attempts + 1
         packer = Packer(self._file.write)
+        self._file.flush()  # here and below: else a process that the host forks now writes the rest once more
 
         def take(part: bytes) -> None:
             section, content = Section(part[:1]), part[1:]
             packer(section, content)
+            self._file.flush()
             self.written.bytes = packer.bytes
             if section is Section.OBJECTS:
                 self.written.objects += COUNT.unpack_from(content)[0]
@@ -124,6 +128,7 @@ class Dump:
 def _in_copy(send: Send, fields: Mapping[str, Any], *, keys: bool) -> bytes:
     """All that the copy does."""
     objects = walk.tracked()
+    _kept.append(objects)
     began = time.perf_counter()
     rows = Rows(lambda section, content: send(section.value + content))
     rows.header(**fields)
@@ -159,7 +164,8 @@ def dump_heap(
     target = os.fspath(path)
     part = f"{target}.part"
     try:
-        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        Path(part).unlink(missing_ok=True)  # of a dump that was cut off, or of somebody who wants to read this one
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 steps = Dump(file, Host(), keys=keys, most_mb=max_mb, any_driver=any_driver).run(Meter())

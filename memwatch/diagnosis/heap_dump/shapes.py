@@ -51,7 +51,9 @@ class Shapes:
         self._slots: list[tuple[str, Callable[[Any], Any]]] = []
         for base in mro_of(of):
             for name, found in list(namespace_of(base).items()):
-                if type(found) is MemberDescriptorType and type(name) is str and not name.startswith("__"):
+                if type(name) is not str:
+                    continue
+                if type(found) is MemberDescriptorType and not name.startswith("__"):
                     self._slots.append((name, found.__get__))
                 elif name == "__dict__" and type(found) is GetSetDescriptorType and self._dict_of is None:
                     self._dict_of = found.__get__

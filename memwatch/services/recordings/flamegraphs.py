@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from memwatch.models import FlameGraphMode, Recording
+from memwatch.models import FlameGraphMode, Recording, RecordingKind
 from memwatch.services import ActionRefused, locking
 from memwatch.services.recordings import storage
 
@@ -23,6 +23,8 @@ def render(recording: Recording, form: str) -> bytes:
 
     Raises :class:`ActionRefused` where it cannot be rendered (now), and :class:`recording_files.OutcomeMissing`.
     """
+    if recording.kind != RecordingKind.FLAMEGRAPH:
+        raise storage.OutcomeMissing("it is no flame graph")
     name = storage.rendered_name(recording, form)
     known = storage.cached(name)
     if known is not None:

@@ -75,13 +75,14 @@ def made(recording: Recording, form: str, timeout_s: float = TIMEOUT_S) -> File:
     with locking.single_flight(f"analyse {recording.wire_id} {form}", timeout_s + 5) as ours:
         if not ours:
             raise BeingAnalysed("the heap dump is being analysed just now: try again in a few seconds")
-        with tempfile.TemporaryDirectory(prefix="memwatch-heap-") as folder:
-            target = _run(recording, form, Path(folder), timeout_s)
-            with target.open("rb") as file:
-                try:
-                    name = storage.storage().save(name, File(file))
-                except OSError as error:
-                    raise ActionRefused(f"the analysis cannot be stored: {error}") from None
+        try:
+            with (
+                tempfile.TemporaryDirectory(prefix="memwatch-heap-") as folder,
+                _run(recording, form, Path(folder), timeout_s).open("rb") as file,
+            ):
+                name = storage.replace(name, File(file))
+        except OSError as error:
+            raise ActionRefused(f"the analysis cannot be made or stored: {error}") from None
     return storage.storage().open(name)
 
 

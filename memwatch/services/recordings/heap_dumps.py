@@ -47,7 +47,7 @@ def finish(recording: Recording, now: datetime) -> None:
     """Done, or failed with the reason. Saved; the parts are dropped."""
     parts = _Parts(recording, f"{recording.wire_id}.heap")
     try:
-        recording.artifact = storage.storage().save(parts.name or "", parts)
+        recording.artifact = storage.replace(parts.name or "", parts)
         recording.size = parts.size
         recording.state = Recording.State.DONE
     except (OSError, ValueError) as error:

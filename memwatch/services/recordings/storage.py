@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import zlib
 from typing import Any
 
-from django.core.files.base import ContentFile
+from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.db.models import QuerySet
 
@@ -107,6 +108,18 @@ def _checked(recording: Recording, value: Any) -> dict[str, Any]:
         return result_shape.checked(recording.kind, value)
     except ValueError as error:
         raise OutcomeMissing(f"the outcome is no result of its kind: {error}") from None
+
+
+def replace(name: str, content: File) -> str:  # type: ignore[type-arg]
+    """Save under this name instead of what is there; its name. What cannot be saved whole leaves nothing behind."""
+    where = storage()
+    where.delete(name)
+    try:
+        return where.save(name, content)
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError):
+            where.delete(name)
+        raise
 
 
 def cached(name: str) -> bytes | None:

@@ -138,3 +138,14 @@ def test_a_dump_that_cannot_be_analysed_says_why_on_its_page(login: Login, dump:
     answer = login("operator").get(heap_url(cut), follow=True)
     assert answer.redirect_chain[-1][0] == cut.get_absolute_url()
     assert "he heap dump cannot be analysed" in answer.content.decode()
+
+
+def test_a_report_that_was_made_is_no_flame_graph_for_those_who_may_not_dump(login: Login, dump: Recording) -> None:
+    client = login("operator")
+    report: Any = client.get(reverse("admin:memwatch_recording_download", args=(dump.pk, "html")))
+    assert b"shop.leaks" in b"".join(report)
+    report.close()
+    Group.objects.get(name=OPERATORS).permissions.remove(Permission.objects.get(codename="dump_heap"))
+    framed = client.get(reverse("admin:memwatch_recording_flamegraph", args=(dump.pk,)))
+    assert b"shop.leaks" not in framed.content
+    assert b"it is no flame graph" in framed.content

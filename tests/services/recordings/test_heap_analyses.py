@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,19 @@ def test_a_dump_that_cannot_be_analysed_keeps_no_other_from_it(
     whole = store_dump(process, tmp_path, "list_of_a_module")
     assert [heap_analyses.analyse_next() for _ in range(3)] == [True, True, False]
     assert not storage.storage().exists(storage.rendered_name(cut, "analysis"))
+    assert storage.storage().exists(storage.rendered_name(whole, "analysis"))
+
+
+def test_without_a_temporary_folder_it_is_a_sentence_and_no_other_dump_waits(
+    process: Process, dump: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = store_dump(process, tmp_path, "list_of_a_module")
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+        with pytest.raises(ActionRefused, match="No such file"):
+            heap_analyses.analysis(dump)
+        assert heap_analyses.analyse_next()
+    assert heap_analyses.analyse_next()
     assert storage.storage().exists(storage.rendered_name(whole, "analysis"))
 
 

@@ -46,6 +46,11 @@ def asked(process: Process) -> Recording:
     return requests.request(process, "heap_dump")
 
 
+def stored(folder: Path) -> list[str]:
+    """The files of the storage."""
+    return sorted(file.name for file in (folder / "recordings").glob("*"))
+
+
 def parts_of(recording: Recording, content: bytes) -> list[Part]:
     """As the agent sends them."""
     return list(split_dump(recording.wire_id, io.BytesIO(content), measured={"objects": 4.0}))
@@ -70,13 +75,28 @@ def test_parts_in_any_order_become_one_file(process: Process, asked: Recording) 
     assert not RecordingPart.objects.exists()
 
 
-def test_what_is_no_heap_dump_fails(process: Process, asked: Recording) -> None:
+def test_what_is_no_heap_dump_fails(process: Process, asked: Recording, tmp_path: Path) -> None:
     take(process, parts_of(asked, b"x" * 1_000))
     progress.keep_up()
     asked.refresh_from_db()
     assert asked.state == "failed"
     assert "is no heap dump" in asked.error
     assert not asked.artifact
+    assert stored(tmp_path) == []
+
+
+def test_a_dump_that_cannot_be_stored_whole_leaves_no_file(
+    process: Process, asked: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = small_dump(200_000)
+    monkeypatch.setattr(heap_dumps, "MAX_DUMP_BYTES", MAX_PART_BYTES)
+    while len(content) < 2 * MAX_PART_BYTES:
+        content += content
+    take(process, parts_of(asked, content))
+    progress.keep_up()
+    asked.refresh_from_db()
+    assert (asked.state, asked.artifact) == ("failed", "")
+    assert stored(tmp_path) == []
 
 
 def test_news_of_its_progress_are_kept(process: Process, asked: Recording) -> None:
