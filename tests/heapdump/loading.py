@@ -74,9 +74,10 @@ def load(path: Path) -> Loaded:
             for address, of, size, flags, length, hashed, references, count in zip(
                 *columns, part.references, part.edges, strict=True
             ):
-                assert address not in objects
                 row = Row(types[of], size, flags, length, hashed, references, list(islice(edges, count)))
-                objects[address] = row
+                objects.setdefault(
+                    address, row
+                )  # as the format says: the copy's own may end, and others take their place
     names = {
         address: text(name)
         for part in parts
