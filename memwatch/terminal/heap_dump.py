@@ -78,6 +78,6 @@ def _wait(recording: Recording, say: Callable[[str], None]) -> None:
             say(now)
             said = now
         if recording.is_pending and timezone.now() > recording.deadline + GRACE:
-            raise HeapDumpError("the dump has not arrived, and nobody gave it up: does the worker run?")
+            raise HeapDumpError("the dump has not arrived: check that the Celery worker runs")
     if recording.state != Recording.State.DONE:
         raise HeapDumpError(recording.error or f"the recording was {recording.get_state_display()}")

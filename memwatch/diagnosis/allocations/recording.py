@@ -20,7 +20,7 @@ from memwatch.diagnosis.allocations.tracebacks import reader_of
 from memwatch.diagnosis.allocations.tracers import memray_tracks
 from memwatch.diagnosis.context import Host, Refused
 from memwatch.diagnosis.copy import memory_headroom
-from memwatch.diagnosis.copy.parent import Harmed, NotForked, impossible, in_child
+from memwatch.diagnosis.copy.parent import ASLEEP_S, Harmed, NotForked, impossible, in_child
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.heap import instances, walk
 from memwatch.diagnosis.heap.big_containers import Objects, of_types
@@ -41,6 +41,8 @@ CALLERS_S = 6.0
 _WITHOUT_INSTANCES = (*instances.UNTRACKED_TYPES, "untracked", "native")
 _NONE_ALLOCATED = "No instance of {} was allocated during the recording and is still alive."
 
+_SOON_S = 0.5
+"""A copy that sleeps is replaced by another one so long after :data:`ASLEEP_S`."""
 _tracing_in = 0
 """The process in which a recording traces now."""
 
@@ -155,11 +157,7 @@ class AllocationsRecording:
         wanted = name if classes is not None and name not in _WITHOUT_INSTANCES else ""
         try:
             copied = in_child(lambda: traced.added_up(wanted), self._host, meter)
-            content = yield from _begun(copied)
-            if classes is not None:
-                _stop()  # the copy has it all
-            if content is None:
-                content = yield from copied
+            content = yield from _answered(copied, meter, stops=classes is not None)
         except NotForked as reason:
             if wanted and isinstance(reason, Harmed):
                 self._notes.append(f"No site is marked: {reason}.")
@@ -250,15 +248,21 @@ class AllocationsRecording:
         return counts
 
 
-def _begun(copied: Generator[float, None, bytes]) -> Generator[float, None, bytes | None]:
-    """Until the copy is there; its answer where it has been faster than this thread."""
+def _answered(copied: Generator[float, None, bytes], meter: Meter, *, stops: bool) -> Generator[float, None, bytes]:
+    """What the copy says. ``stops``: tracing ends once the copy has it all, and no other one has to be made."""
+    began = meter.elapsed_s
     try:
-        wait_s = next(copied)
+        while True:
+            wait_s = next(copied)
+            if stops and meter.elapsed_s - began > ASLEEP_S + _SOON_S:
+                _stop()
+                stops = False
+            yield wait_s
     except StopIteration as end:
         answer: bytes = end.value
+        if stops:
+            _stop()
         return answer
-    yield wait_s
-    return None
 
 
 def _traces() -> Sequence[Any]:
