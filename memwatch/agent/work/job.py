@@ -49,8 +49,8 @@ class Job:
         "within",
     )  # fmt: skip
 
-    noted: str
-    """Under which name it stands in the flight record; only while it stands there."""
+    noted: str | None
+    """Under which name it stands in the flight record."""
 
     def __init__(self, meter: Counts, kind: str, name: str, mark: object, outer: Job | None) -> None:
         """Each further value here costs every job some memory that the processor has not at hand."""
@@ -63,6 +63,7 @@ class Job:
         self.error = self.shared = self.cut_off = False
         """``cut_off``: whether what ends it ends the process."""
         self.readings: Readings | None = None
+        self.noted = None
         self.serial = self.within = 0
         """Which job of the process it is, and how many of those after it ran within it."""
         self.limit_s = 0.0

@@ -34,10 +34,13 @@ WHO_AT, WHO_BYTES = 64, 1536
 FACTS_AT, FACTS_BYTES = WHO_AT + WHO_BYTES, 1536
 SUMMARY_AT, SUMMARY_BYTES = FACTS_AT + 2 * FACTS_BYTES, 2048
 
-JOB = struct.Struct("<BBHfdd160s")
-"""State, index in ``KINDS``, bytes of the name before it was cut, limit (0: none), began, seconds, name in UTF-8."""
-SECONDS, SECONDS_IN_JOB = struct.Struct("<d"), struct.calcsize("<BBHfd")
-"""What a job has taken, and where that stands in its slot."""
+JOB = struct.Struct("=BBHfdd160s")
+"""State, index in ``KINDS``, bytes of the name before it was cut, limit (0: none), began, seconds, name in UTF-8.
+
+In the machine's own order of bytes: all but the name is written in words, through views of the file.
+"""
+WORD = 8
+BEGAN_IN_JOB, SECONDS_IN_JOB, NAME_IN_JOB = WORD, 2 * WORD, 3 * WORD
 NAME_BYTES = 160
 _MAX_PATH = 1000
 FREE, RUNS, ENDED = 0, 1, 2
