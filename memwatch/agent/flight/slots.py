@@ -30,9 +30,9 @@ _JOBS = slice(JOBS_AT, JOBS_AT + MAX_JOBS * JOB.size)
 _KEPT = 1_000
 NO_SLOT = -1
 
-_Known = tuple[str, float, int, slice, bytes]
-"""How a job that runs stands in the file: its kind and limit, what comes before the times as one number, the part of
-the name's place that is used, and the name."""
+Known = tuple[str, str, float, int, slice, bytes]
+"""How a job that runs stands in the file: its name, kind and limit, what comes before the times as one number, the
+part of the name's place that is used, and the name."""
 
 
 def is_at_limit(seconds: float, limit_s: float | None) -> bool:
@@ -67,22 +67,13 @@ class JobSlots:
     """
 
     __slots__ = (
-        "_began",
-        "_free",
-        "_heads",
-        "_known",
-        "_names",
-        "_seconds",
-        "_since_1970",
-        "_states",
-        "is_frozen",
-        "store",
-    )
+        "_began", "_free", "_heads", "_names", "_seconds", "_since_1970", "_states", "is_frozen", "known", "store",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._free = deque(range(MAX_JOBS))
-        self._known: dict[str, _Known] = {}
-        """By name."""
+        self.known: dict[str, Known] = {}
+        """By name, which is clean."""
         self.is_frozen = False
         """The process is being ended for what runs now: that stays, although it may end before the process does."""
         self._since_1970 = 0.0
@@ -94,10 +85,10 @@ class JobSlots:
         self.store = store
         jobs = memoryview(store)[_JOBS]
         self._states = jobs[:: JOB.size]
-        self._heads, self._began, self._seconds = (
-            jobs.cast(of)[at // WORD :: JOB.size // WORD]
-            for of, at in (("Q", 0), ("d", BEGAN_IN_JOB), ("d", SECONDS_IN_JOB))
-        )
+        words = slice(None, None, JOB.size // WORD)
+        self._heads = jobs.cast("Q")[words]
+        self._began = jobs[BEGAN_IN_JOB:].cast("d")[words]
+        self._seconds = jobs[SECONDS_IN_JOB:].cast("d")[words]
         self._names = [jobs[at + NAME_IN_JOB : at + JOB.size] for at in range(0, len(jobs), JOB.size)]
 
     def set_clock(self) -> None:
@@ -109,39 +100,44 @@ class JobSlots:
         store[_JOBS] = self.store[_JOBS]
         self._use(store)
 
-    def begin(self, job: Slotted) -> None:
-        """A job runs. One too many is not kept."""
+    def begin(self, job: Slotted, known: Known | None = None) -> None:
+        """A job runs. One too many is not kept. ``known``: what :attr:`known` has of its name."""
         try:
             slot = job.slot = self._free.popleft()
         except IndexError:
             return
-        self._states[slot] = FREE  # until all of it is there
+        if known is None or known[1] is not job.kind or known[2] != job.limit_s:
+            known = self._written(job)
+        name, _kind, _limit_s, head, where, written = known
+        heads = self._heads
+        heads[slot] = FREE  # until all of it is there
         self._began[slot] = self._since_1970 + job.began
-        self._seconds[slot] = 0.0
-        self.name(job)
+        if name:
+            self._names[slot][where] = written
+        heads[slot] = head
+        job.noted = job.name
 
     def name(self, job: Slotted) -> None:
         """Its name is known now."""
-        slot, name = job.slot, job.name
+        slot = job.slot
         if slot == NO_SLOT:
             return
-        known = self._known.get(name)
-        if known is None or known[0] is not job.kind or known[1] != job.limit_s:
-            known = self._written(job)
-        _kind, _limit_s, head, where, written = known
-        if name:
-            self._names[slot][where] = written
+        _name, _kind, _limit_s, head, where, written = self._written(job)
+        self._names[slot][where] = written
         self._heads[slot] = head
-        job.noted = name
+        job.noted = job.name
 
-    def _written(self, job: Slotted) -> _Known:
+    def _written(self, job: Slotted) -> Known:
         """How it stands in the file; kept, because a process has few names."""
-        kind, name = job.kind, job.name.encode("utf-8", "replace")
-        head = JOB.pack(RUNS, _KINDS.get(kind, _OTHER), len(name), job.limit_s, 0.0, 0.0, b"")[:WORD]
-        name = name[:NAME_BYTES]
-        found = (kind, job.limit_s, int.from_bytes(head, sys.byteorder), slice(len(name)), name)
-        if len(self._known) < _KEPT:
-            self._known[job.name] = found
+        name, kind, limit_s = job.name, job.kind, job.limit_s
+        found = self.known.get(name)
+        if found is None or found[1] is not kind or found[2] != limit_s:
+            text = name.encode("utf-8", "replace")
+            head = JOB.pack(RUNS, _KINDS.get(kind, _OTHER), len(text), limit_s, 0.0, 0.0, b"")[:WORD]
+            text = text[:NAME_BYTES]
+            found = (name, kind, limit_s, int.from_bytes(head, sys.byteorder), slice(len(text)), text)
+            if len(self.known) < _KEPT:
+                self.known[name] = found
         return found
 
     def end(self, job: Slotted, seconds: float) -> None:

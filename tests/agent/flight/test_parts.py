@@ -16,10 +16,9 @@ import pytest
 from memwatch.agent.flight import kernel_log
 from memwatch.agent.flight.heap_rows import heap_rows
 from memwatch.agent.flight.recorder import Recorder
-from memwatch.agent.flight.slots import JobSlots, is_at_limit
+from memwatch.agent.flight.slots import NO_SLOT, JobSlots, is_at_limit
 from memwatch.agent.work import meter
 from memwatch.agent.work.job import Job, running
-from memwatch.agent.work.meter import Meter
 from memwatch.records import MB, BigContainer, MemorySnapshot
 from memwatch.records.flight import MAX_SUMMARY, TypeSize
 from memwatch.transport.flights import folder, layout
@@ -38,8 +37,9 @@ def recorder(tmp_path: Path) -> Iterator[Recorder]:
 
 
 def job(name: str, *, limit_s: float = 0.0, began: float = 0.0) -> Job:
-    made = Job(Meter(), "task", name, None, None)
-    made.ended, made.limit_s, made.began = True, limit_s, began  # so that the garbage collector does not end it
+    made = Job()
+    made.kind, made.name, made.limit_s, made.began = "task", name, limit_s, began
+    made.cut_off, made.slot, made.noted = False, NO_SLOT, None
     return made
 
 
