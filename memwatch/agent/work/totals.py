@@ -6,7 +6,6 @@ from collections import deque
 from typing import Any
 
 from memwatch.agent.work.clock import Clock
-from memwatch.agent.work.credit import FIXED_S, SHARE
 from memwatch.records.histogram import bucket
 from memwatch.records.work import HISTOGRAMS, MAX_NAMES, OTHER, UNNAMED, WorkFigures
 from memwatch.transport import gevent_compat
@@ -41,9 +40,8 @@ class Totals:
         self.ended: deque[Ended] = deque(maxlen=_WAITING)
         """Jobs that wait to be added up: every :data:`BATCH`-th one calls :meth:`add_up`."""
         self._rows: dict[tuple[str, str], dict[str, Any]] = {}
-        self.earned = 0.0
-        """Seconds for reading memory that the jobs have earned, until a meter takes them; counting and adding up come
-        out of the same share."""
+        self.spent = 0.0
+        """Seconds that the threads of jobs took to add up, until a meter pays for them."""
 
     def add_up(self) -> None:
         """Empty the queue, unless another thread uses the sums."""
@@ -54,7 +52,7 @@ class Totals:
                 self._fold()
             finally:
                 guard.release()
-            self.earned -= Clock.now() - began
+            self.spent += Clock.now() - began
 
     @property
     def waiting(self) -> bool:
@@ -89,7 +87,6 @@ class Totals:
 
     def _count(self, ended: Ended) -> None:
         kind, name = ended[0], ended[1] or UNNAMED
-        self.earned += ended[2] * SHARE - FIXED_S
         row = self._rows.get((kind, name))
         if row is None:
             if len(self._rows) >= MAX_NAMES:

@@ -1,7 +1,8 @@
 """The file of a flight record: where what is, and how it is read.
 
-Jobs and seconds have slots of a fixed size, written by one store each. What changes with a snapshot is JSON in two
-places, written in turn, each with a checksum: a process that is killed while it writes leaves the one before.
+Jobs and seconds have places of a fixed size: a second is written by one store, of a job the state comes last. What
+changes with a snapshot is JSON in two places, written in turn, each with a checksum: a process that is killed while it
+writes leaves the one before.
 """
 
 from __future__ import annotations

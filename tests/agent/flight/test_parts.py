@@ -245,3 +245,49 @@ def test_wherever_a_signals_handler_raises_no_job_runs_for_ever(recwarn: pytest.
     assert place > 50
     assert not recwarn.list, "nor is anything printed of one that was half made"
     meter.end_process()
+
+
+def test_at_no_moment_a_job_is_mixed_up_with_the_one_before_it_in_its_place() -> None:
+    """A process may be killed between any two lines."""
+    meter.begin_process(recorded=True)
+    slots = meter.slots()
+    assert slots is not None
+    for _ in range(layout.MAX_JOBS):
+        meter.begin("task", "shop.export", limit_s=5.0).end()  # type: ignore[union-attr]
+    seen = set()
+
+    def trace(frame: FrameType, _event: str, _value: object) -> Any:
+        if "memwatch.agent" not in frame.f_globals.get("__name__", ""):
+            return None
+        for state in (layout.RUNS, layout.ENDED):
+            rows = layout._jobs(bytes(slots.store), state)
+            seen.update((state, kind, name, limit_s) for kind, name, _began, _seconds, limit_s in rows)
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        meter.begin("view", "index").end()  # type: ignore[union-attr]
+    finally:
+        sys.settrace(before)
+    meter.end_process()
+    assert seen == {
+        (layout.ENDED, "task", "shop.export", 5.0),
+        (layout.RUNS, "view", "index", None),
+        (layout.ENDED, "view", "index", None),
+    }
+
+
+@pytest.mark.parametrize("name", ["line\nbreak\x00", "x" * 10_000, "\ud800lone"])
+def test_a_name_stands_in_the_record_as_it_is_reported(name: str) -> None:
+    meter.begin_process(recorded=True)
+    slots = meter.slots()
+    assert slots is not None
+    for _ in range(2):
+        job = meter.begin("task", name)
+        assert job is not None
+        ((_kind, found, *_rest),) = layout._jobs(bytes(slots.store), layout.RUNS)
+        assert found == job.name.encode("utf-8", "replace")[: layout.NAME_BYTES].decode()
+        assert found.isprintable()
+        job.end()
+    meter.end_process()
