@@ -148,18 +148,18 @@ def _is_same(one: object, other: object) -> bool:
 
 
 _KEPT = 1_000
-known_names: dict[str, str] = {}
+_known_names: dict[str, str] = {}
 """Names that were cleaned before: a process has few."""
 
 
 def cleaned(name: object) -> str:
     """A name as it may be reported: a plain text of bounded length, whatever the host calls its jobs."""
     if type(name) is str:
-        found = known_names.get(name)
+        found = _known_names.get(name)
         if found is None:
             found = clean(name[: MAX_NAME + 1])
-            if len(known_names) < _KEPT and len(name) <= MAX_NAME:
-                known_names[name] = found
+            if len(_known_names) < _KEPT and len(name) <= MAX_NAME:
+                _known_names[name] = found
         return found
     if not issubclass(type(name), str):  # isinstance() would ask the object for its class
         return ""
