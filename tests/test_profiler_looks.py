@@ -103,7 +103,7 @@ def leak_of(object_type: str, kind: str = "objects") -> Leak:
 
 def test_a_type_is_looked_at_once_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("memwatch.profiler_looks._explained", lambda name, _before: asked.append(name) or "a cache")
+    monkeypatch.setattr("memwatch.profiler_looks._explained", lambda name, _before, _age: (asked.append(name) or "a cache", STANDS_FOR_S))
     now = [0.0]
     looks = HeapLooks(clock=lambda: now[0])
     native = leak_of("native", "native")

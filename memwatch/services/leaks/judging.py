@@ -123,7 +123,8 @@ def detect(now: datetime | None = None, *, hub: Hub | None = None) -> DetectResu
         now=now,
         counts=counts,
     )
-    looks = Looks(now) if settings.look_before_leak and settings.recordings_per_service_hour else Looks.none()
+    looks_on = settings.look_before_leak and bool(settings.recordings_per_service_hour)
+    looks = Looks(now, window=raw_window(settings)) if looks_on else Looks.none()
     while some := list(islice(judgements, AT_ONCE)):
         counts.update(_keep(some, rules, looks))
     looks.ask(hub)
