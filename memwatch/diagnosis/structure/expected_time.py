@@ -58,7 +58,7 @@ def sentence(holder: Mapping[str, Any], grown_s: float | None = None) -> str:
         late = f", one by {span(number(lifetime, 'overdue_s'))}" if number(lifetime, "overdue_s") > 0 else ""
         return f"Its entries are said to expire after {after} ({by}), but {counts} are overdue{late}."
     if grown_s is not None:
-        return f"Its entries are said to expire after {after} ({by}), but it grows for {span(grown_s)}."
+        return f"Its entries are said to expire after {after} ({by}), but it still grows after {span(grown_s)}."
     if seconds > MOST_S:
         return f"Its entries expire only after {after} ({by}). {takes or 'What it takes by then is not known.'}"
     if lifetime.get("fits") is False:

@@ -25,9 +25,11 @@ from memwatch.sampling.type_names import type_name
 LONGEST_S = 400 * 86_400.0
 """What is said to live longer has no bound in time."""
 LOOKED_AT = 200
-"""Entries of a container whose times are read, evenly spread, with the last one."""
+"""Entries of a container whose times are read at most, evenly spread, with the last one."""
 MOST = 0.8
 """Share of these that must have a time."""
+LEAST_ALIKE = 0.95
+"""Entries of a container to those of the dict that has their times, at least."""
 _ATTRIBUTES = 40
 """Of an entry that is a dict, so many keys are looked at."""
 _EPOCH = 1e9
@@ -84,7 +86,7 @@ def lifetime_of(key: int, climbed: Graph, objects: Mapping[int, Any]) -> Lifetim
 def _entries(item: Any) -> list[Any]:
     """Some, evenly spread, the last one with them; the values of a dict."""
     base, length = introspection.base_of(type(item)), introspection.length(item) or 0
-    step = max(1, length // LOOKED_AT)
+    step = -(-length // LOOKED_AT)
     every = dict.values(item) if base is dict else base.__iter__(item)  # type: ignore[union-attr]
     return list(islice(every, (length - 1) % step, None, step))
 
@@ -129,10 +131,6 @@ def _of_sibling(item: Any, entries: int, owner: Any, now: _Now) -> Lifetime | No
         if found := found or _of_times(looked_at, entries, now):
             return dataclasses.replace(found, by=by)
     return None
-
-
-LEAST_ALIKE = 0.95
-"""Entries of the one to those of the other, at least."""
 
 
 def _of_values(

@@ -26,7 +26,7 @@ from memwatch.services.leaks.expected_growth import ExpectedRules
 from memwatch.services.leaks.growth import update_growth
 from memwatch.services.leaks.judgement import Judgement, Key, Verdicts, by_key
 from memwatch.services.leaks.lifecycle import apply
-from memwatch.services.leaks.looks import Looks
+from memwatch.services.leaks.looks import Looks, kept_by_expiring
 from memwatch.services.leaks.recycled_workers import covered_by_services, judge_services
 from memwatch.services.locking import writing
 from memwatch.transport import Hub
@@ -147,9 +147,11 @@ def _judgements(
 ) -> Iterator[Judgement]:
     """What there is to say of each; ``counts`` gets those judged and those that could not be."""
     known, whole, followed, keeps = _known(now), covered_by_services(), _followed(), _kept_alive()
+    expires = kept_by_expiring(now)
     for process, read in histories:
         counts["judged"] += 1
-        history = dataclasses.replace(read, keeps=keeps.get(process.service_id, {}))
+        service = process.service_id
+        history = dataclasses.replace(read, keeps=keeps.get(service, {}), expires=expires.get(service, {}))
         verdicts = dict(long_verdicts.get(process.pk, {}))
         few = len(history) < WATCH_POINTS
         try:

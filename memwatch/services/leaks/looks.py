@@ -123,6 +123,27 @@ class Looks:
         return asked
 
 
+def kept_by_expiring(now: datetime) -> dict[int, dict[str, dict[str, int]]]:
+    """By service and type, what its holder keeps alive, of the looks that met entries which expire and opened no leak.
+
+    Such a type is no leak, and must not hide one that grows at the same rate.
+    """
+    found: dict[int, dict[str, dict[str, int]]] = {}
+    looks = Recording.objects.filter(look=True, leak=None, state=_State.DONE, requested_at__gt=now - STANDS_FOR)
+    shown = looks.order_by("pk").values_list(
+        "process__service", "options__type", "result__expiring", "result__candidates"
+    )
+    for service, object_type, expiring, candidates in shown:
+        if isinstance(expiring, Mapping) and (held := rows({"candidates": candidates}, "candidates")):
+            found.setdefault(service, {})[object_type] = _keeps(held[0])
+    return found
+
+
+def _keeps(holder: Mapping[str, Any]) -> dict[str, int]:
+    """Objects that it keeps alive, by type."""
+    return {str(row.get("type")): int(number(row.get("count"))) for row in rows(holder, "keeps")}
+
+
 def _can_be_looked_at(process: Process) -> bool:
     """Whether its agent knows how to: one that says how it counts objects does."""
     return bool(process.census_method) and process.is_alive and not process.outside
@@ -148,7 +169,7 @@ def _opinion(look: Recording, now: datetime, began: datetime) -> Opinion:
     likeliest = candidates[0] if candidates else {}
     holder = holder_of(result)
     found |= {name: holder[name] for name in ("finding", "held_by", "sure") if name in holder}
-    if keeps := {str(row.get("type")): int(number(row.get("count"))) for row in rows(likeliest, "keeps")}:
+    if keeps := _keeps(likeliest):
         found["keeps"] = keeps
     age_s = (now - began).total_seconds()
     expected = expected_s(result, (look.requested_at - began).total_seconds())
