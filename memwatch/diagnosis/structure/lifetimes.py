@@ -20,7 +20,7 @@ from memwatch.diagnosis.referrers.graph import Graph
 from memwatch.diagnosis.results import Lifetime
 from memwatch.diagnosis.structure.attributes import attributes, own_attributes, owners, plain
 from memwatch.diagnosis.structure.time_room import room_s
-from memwatch.sampling.type_names import type_name
+from memwatch.sampling.type_names import clean, type_name
 
 LONGEST_S = 400 * 86_400.0
 """What is said to live longer has no bound in time."""
@@ -52,7 +52,7 @@ _UNITS = {
     "ms": 0.001, "milliseconds": 0.001, "s": 1.0, "sec": 1.0, "secs": 1.0, "seconds": 1.0, "min": 60.0,
     "minutes": 60.0, "hours": 3600.0, "days": 86_400.0,
 }  # fmt: skip
-_WITH_UNIT = re.compile(rf"^(.+)_({'|'.join(_UNITS)})$")
+_WITH_UNIT = re.compile(rf"(.+)_({'|'.join(_UNITS)})")
 _TIMERS = {"asyncio.events.TimerHandle": ("when", "until")}
 """Attributes that are a time of expiry in this class alone, and by which name it is known here."""
 _zone_of = datetime.__dict__["tzinfo"].__get__
@@ -124,7 +124,7 @@ def _of_sibling(item: Any, entries: int, owner: Any, now: _Now) -> Lifetime | No
         if not LEAST_ALIKE * entries <= (introspection.length(other) or 0) <= entries / LEAST_ALIKE:
             continue
         looked_at = _entries(other)
-        by = f"{name} of {_named(owner)}"
+        by = clean(f"{name} of {_named(owner)}")
         found = None
         if "expir" in name:
             found = _of_values(looked_at, name, now, looked_at=len(looked_at), entries=entries, by=by)
@@ -224,7 +224,7 @@ def _duration_s(value: Any, unit: float) -> float | None:
 
 def _without_unit(name: str) -> tuple[str, float]:
     """A name, and what its numbers are multiplied by to be seconds."""
-    found = _WITH_UNIT.match(name)
+    found = _WITH_UNIT.fullmatch(name)
     return (found[1], _UNITS[found[2]]) if found else (name, 1.0)
 
 
