@@ -21,7 +21,7 @@ def expected_s(result: Mapping[str, Any], grown_s: float) -> float:
     expiring = row(result, "expiring")
     seconds = number(expiring, "seconds")
     candidates = result.get("candidates")
-    held = [each for each in candidates if isinstance(each, Mapping)] if isinstance(candidates, list) else []
+    held = [each for each in candidates if isinstance(each, Mapping)] if isinstance(candidates, list | tuple) else []
     if not 0 < seconds <= MOST_S or not held or not all(map(_is_expected, held)):
         return 0.0
     room = room_s(seconds)
