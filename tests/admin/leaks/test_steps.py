@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -231,7 +232,9 @@ def test_when_memory_runs_out_is_the_same_on_every_part_of_the_page(fleet: Fleet
     process.snapshots.update(heap_limit_kib=None)
     leak = fleet.leak(process, time_to_exhaustion_s=40.4 * 3600, last_seen_at=fleet.now - timedelta(hours=2))
     client = login("viewer")
-    shown = client.get(_url(leak))
+    with time_machine.travel(fleet.now, tick=False):
+        shown = client.get(_url(leak))
+        other = client.get(reverse("admin:memwatch_process_change", args=(process.pk,)))
     tile = next(line for line in shown.context["tiles"] if line.label == "Memory runs out in")
     limit = next(line for line in shown.context["figures_lines"] if line.label == "Limit")
     note = {chart.id: chart for chart in shown.context["charts"]["charts"]}["mw-chart-memory"].note
@@ -240,7 +243,7 @@ def test_when_memory_runs_out_is_the_same_on_every_part_of_the_page(fleet: Fleet
     assert str(limit.value).endswith(f"in {tile.value}")
     assert "No end is in sight" not in note
     assert str(formats.exact(leak.exhausted_at)) in note
-    (row,) = client.get(reverse("admin:memwatch_process_change", args=(process.pk,))).context["leaks"]
+    (row,) = other.context["leaks"]
     assert row["exhaustion"] == tile.value
 
 
