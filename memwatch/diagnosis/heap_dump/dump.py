@@ -17,7 +17,7 @@ from memwatch.diagnosis.context import Host, Refused
 from memwatch.diagnosis.copy import parent
 from memwatch.diagnosis.copy.child import Send
 from memwatch.diagnosis.cost_meter import Meter
-from memwatch.diagnosis.heap_dump import roots, walk
+from memwatch.diagnosis.heap_dump import native, roots, walk
 from memwatch.heapdump.format import COUNT, HeapDumpError, Section
 from memwatch.heapdump.writer import Packer, Rows
 from memwatch.sampling.procmem import ProcessMemory, read_bytes
@@ -127,15 +127,20 @@ class Dump:
 
 def _in_copy(send: Send, fields: Mapping[str, Any], *, keys: bool) -> bytes:
     """All that the copy does."""
-    objects = walk.tracked()
+    compiled = native.possible()
+    addresses, objects = native.addresses() if compiled else (b"", walk.tracked())
     _kept.append(objects)
     began = time.perf_counter()
     rows = Rows(lambda section, content: send(section.value + content))
     rows.header(**fields)
     running = list(roots.running_frames())
     roots.write(rows, running)
-    walking = walk.Walk(rows, keys=keys, most=MOST_OBJECTS)
-    walking.all(objects, [frame for frame, _thread in running])
+    frames, walking = [frame for frame, _thread in running], walk.Walk(rows, keys=keys, most=MOST_OBJECTS)
+    if compiled:
+        walking = native.NativeWalk(rows, keys=keys, most=MOST_OBJECTS)
+        walking.all_at(addresses, objects, frames)
+    else:
+        walking.all(objects, frames)
     seconds = time.perf_counter() - began
     rows.end(complete=walking.complete, seconds=seconds)
     return json.dumps({"complete": walking.complete, "seconds": round(seconds, 3)}).encode()
