@@ -144,10 +144,13 @@ class Rows:
 
 
 class Packer:
-    """Packs sections, in the process that writes the file: ``write`` takes its bytes in order."""
+    """Packs sections: ``write`` takes the bytes of the file in order. ``pack`` is :func:`packed` or does the same."""
 
-    def __init__(self, write: Callable[[bytes], object]) -> None:
+    def __init__(
+        self, write: Callable[[bytes], object], pack: Callable[[Section, bytes], tuple[bytes, bytes]] = packed
+    ) -> None:
         self._write = write
+        self._pack = pack
         self._checksum = 0
         self.bytes = len(MAGIC)
         write(MAGIC)
@@ -156,7 +159,7 @@ class Packer:
         """The next section; the last gets the checksum of those before."""
         if section is Section.END:
             content = json.dumps({**json.loads(content), "checksum": self._checksum}).encode()
-        frame, small = packed(section, content)
+        frame, small = self._pack(section, content)
         self._checksum = zlib.crc32(frame, self._checksum)
         self.bytes += len(frame) + len(small)
         self._write(frame + small)

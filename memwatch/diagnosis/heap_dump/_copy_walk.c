@@ -39,6 +39,9 @@
 #ifndef UNSUPPORTED
 #include "internal/pycore_dict.h"
 #include "internal/pycore_object.h"
+#if PY_VERSION_HEX < 0x030D0000
+#include "internal/pycore_frame.h"
+#endif
 #endif
 
 #define ROWS 65536         /* of a section */
@@ -768,7 +771,8 @@ refer_to_code(Walk *walk, PyCodeObject *code)
         return -1;
     }
     PyObject *parts[] = {code->co_consts, code->co_names, code->co_filename, code->co_name, code->co_qualname,
-                         code->co_linetable, code->co_exceptiontable};
+                         code->co_linetable, code->co_exceptiontable, code->co_localsplusnames,
+                         code->co_localspluskinds}; /* Python cannot be asked for the last two */
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (parts[i] != NULL && refer(walk, parts[i], OTHER, NONE) < 0) {
             return -1;
@@ -1095,6 +1099,54 @@ static PyType_Spec walk_spec = {
     .slots = walk_slots,
 };
 
+PyDoc_STRVAR(snapshot_doc,
+"snapshot(frame)\n--\n\n"
+"The dict that a frame gave when it was asked for its local variables, which it renews when it is asked again. None\n"
+"where there is none, and from Python 3.13 on.");
+
+static PyObject *
+snapshot(PyObject *Py_UNUSED(module), PyObject *frame)
+{
+    if (!PyFrame_Check(frame)) {
+        PyErr_SetString(PyExc_TypeError, "a frame is needed");
+        return NULL;
+    }
+#if PY_VERSION_HEX < 0x030D0000
+    PyObject *given = ((PyFrameObject *)frame)->f_frame->f_locals;
+    return Py_NewRef(given == NULL ? Py_None : given);
+#else
+    Py_RETURN_NONE;
+#endif
+}
+
+static PyMethodDef functions[] = {
+    {"snapshot", snapshot, METH_O, snapshot_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+#define FRAME_IN_TEST "def f():\n l = locals()\n return l, frame()\nl, g = f()\n"
+
+/* Whether a frame keeps the dict of its local variables where the headers said. */
+static const char *
+frames_differ(void)
+{
+#if PY_VERSION_HEX < 0x030D0000
+    PyObject *names = PyDict_New(), *frame = PySys_GetObject("_getframe"), *done = NULL, *given = NULL; /* borrowed */
+    int same = 0;
+    if (names != NULL && frame != NULL && PyDict_SetItemString(names, "frame", frame) == 0 && (done = PyRun_String(FRAME_IN_TEST, Py_file_input, names, names)) != NULL
+        && (given = snapshot(NULL, PyDict_GetItemString(names, "g"))) != NULL) {
+        same = given == PyDict_GetItemString(names, "l");
+    }
+    PyErr_Clear();
+    Py_XDECREF(given);
+    Py_XDECREF(done);
+    Py_XDECREF(names);
+    return same ? NULL : "frames keep their local variables in another way";
+#else
+    return NULL;
+#endif
+}
+
 /* An instance of a class that Python makes, with two attributes. Whether it keeps them as the headers said. */
 static const char *
 difference(void)
@@ -1131,6 +1183,7 @@ static int
 execute(PyObject *module)
 {
     const char *reason = difference();
+    reason = reason == NULL ? frames_differ() : reason;
     if (reason != NULL) {
         PyErr_SetString(PyExc_ImportError, reason);
         return -1;
@@ -1142,6 +1195,8 @@ execute(PyObject *module)
 }
 
 #else /* UNSUPPORTED */
+
+static PyMethodDef functions[] = {{NULL, NULL, 0, NULL}};
 
 static int
 execute(PyObject *Py_UNUSED(module))
@@ -1164,6 +1219,7 @@ static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "memwatch.diagnosis.heap_dump._copy_walk",
     .m_doc = "Writes down the objects of a process, in a copy of it, without touching one.",
+    .m_methods = functions,
     .m_slots = slots,
 };
 

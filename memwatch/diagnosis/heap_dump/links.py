@@ -125,7 +125,7 @@ class Links:
         if type(namespace) is not dict:
             return []
         self.namespaces[id(namespace)] = Edge.GLOBAL
-        name, file = namespace.get("__name__"), namespace.get("__file__")
+        name, file = introspection.entry(namespace, "__name__"), introspection.entry(namespace, "__file__")
         if type(name) is str:
             self._rows.name(id(item), clean(name), place=clean(file) if type(file) is str else "")
         return [(namespace, Edge.DICT, NONE)]

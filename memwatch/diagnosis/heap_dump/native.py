@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import enum
 import gc
-import importlib
-import os
 from array import array
 from collections.abc import Iterator
 from itertools import filterfalse
@@ -18,6 +16,7 @@ from typing import Any
 
 from memwatch.diagnosis.heap import introspection
 from memwatch.diagnosis.heap.introspection import mro_of, namespace_of
+from memwatch.diagnosis.heap_dump import compiled
 from memwatch.diagnosis.heap_dump.kinds import Kind
 from memwatch.diagnosis.heap_dump.links import is_short_identifier
 from memwatch.diagnosis.heap_dump.walk import TooMany, Walk
@@ -58,23 +57,6 @@ _PLAIN = frozenset(
 ) | {Family.TRACEBACK}
 
 
-def _load() -> Any:
-    if os.environ.get("MEMWATCH_HEAP_WALK", "").lower() in ("0", "off", "false", "no"):
-        return None
-    try:
-        return importlib.import_module("memwatch.diagnosis.heap_dump._copy_walk")
-    except ImportError:
-        return None
-
-
-_compiled = _load() if tracked_addresses is not None else None
-
-
-def possible() -> bool:
-    """Whether the compiled walk is there."""
-    return _compiled is not None
-
-
 def addresses() -> tuple[bytes, list[Any]]:
     """Of all that the collector tracks. Asked first of all: what is made later is ours, and is not written."""
     assert tracked_addresses is not None  # noqa: S101 - for mypy
@@ -87,8 +69,9 @@ class NativeWalk(Walk):
 
     ours = 2
 
-    def __init__(self, rows: Rows, *, keys: bool, most: int) -> None:
+    def __init__(self, rows: Rows, addresses: bytes, *, keys: bool, most: int) -> None:
         super().__init__(rows, keys=keys, most=most)
+        self._addresses = addresses
         self._names = keys
         self._emitted = (
             (rows.objects, Section.OBJECTS, rows.after_types),
@@ -98,15 +81,15 @@ class NativeWalk(Walk):
         self._native: Any = None
         self._held: frozenset[int] = frozenset()
 
-    def all_at(self, addresses: bytes, held: list[Any], more: list[Any]) -> None:
-        """Write the objects at ``addresses``, ``more`` objects (frames say), and what these lead to.
+    def all(self, objects: list[Any], more: list[Any]) -> None:
+        """Write the objects at the addresses, ``more`` objects (frames say), and what these lead to.
 
-        ``held``: those that :func:`addresses` gave.
+        ``objects``: those that :func:`addresses` gave.
         """
-        assert _compiled is not None  # noqa: S101 - for mypy
-        self._native = _compiled.Walk(
-            addresses,
-            len(held),
+        assert compiled.module is not None  # noqa: S101 - for mypy
+        self._native = compiled.module.Walk(
+            self._addresses,
+            len(objects),
             self._described,
             self._text,
             self._function,
@@ -116,7 +99,7 @@ class NativeWalk(Walk):
             self._most,
         )
         self._native.skip(more)
-        self._held = frozenset(map(id, held))
+        self._held = frozenset(map(id, objects))
         try:
             self._by_python([each for each in more if type(each) is FrameType])
             while others := self._native.run():
