@@ -162,13 +162,12 @@ class Planted:
         self.weak = weakref.ref(self.slotted)
         self.lying = Lying()
         self.enclosed = enclosing(["in a cell"])
-        dunders = ("__del__", "__sizeof__", "__dict__", "__slots__")
+        dunders = ("__del__", "__sizeof__", "__dict__")
         self.named_by_word = type("NamedByWord", (), {Word("a"): 1, **{Word(name): 1 for name in dunders}})()
         self.list_named_by_word = type("ListNamedByWord", (list,), {Word(name): 1 for name in dunders})([1])
         self.module = types.ModuleType("odd")
         vars(self.module).clear()
         vars(self.module).update({Word("__name__"): 1, Word("__file__"): 2})
-        sys.modules["odd"] = self.module
         self.of_odd_file: dict[str, Any] = {}
         exec(compile("def named():\n yield", Word("odd.py"), "exec"), self.of_odd_file)
         self.of_odd_name = self.of_odd_file["named"].__code__.replace(co_qualname=Word("odd"))
@@ -273,6 +272,7 @@ def main(file: str, *words: str) -> None:
     untracked: Any = Untracked()
     locals()
     forgotten = untracked = None
+    sys.modules["odd"] = PLANTED.module
     RAN.clear()
     of_frame = ["of the frame", forgotten, untracked]
     found["ids"]["of_frame"] = id(of_frame)

@@ -96,7 +96,9 @@ def test_both_ways_write_the_same(tmp_path: Path) -> None:
     mine, namespaces = script(code, tmp_path / "c.heap", tmp_path / "python.heap")
     one, other = (load(tmp_path / name) for name in ("c.heap", "python.heap"))
     common = one.objects.keys() & other.objects.keys()
-    assert len(common) > 0.995 * max(len(one.objects), len(other.objects))
+    assert len(common) > 0.995 * len(other.objects)
+    more = [one.objects[address].type for address in one.objects.keys() - common]
+    assert sum(of not in ("str", "tuple", "bytes") for of in more) < 0.005 * len(common)  # these are parts of code
     assert common.issuperset(mine)
     for address in mine:
         first, second = one.objects[address], other.objects[address]

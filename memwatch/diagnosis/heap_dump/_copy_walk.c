@@ -321,7 +321,7 @@ static int
 number_of(Walk *walk, Map *known, PyObject *ask, PyObject *text, uint32_t *number)
 {
     *number = NONE;
-    if (text == NULL || !PyUnicode_CheckExact(text) || map_get(known, text, number)) {
+    if (map_get(known, text, number)) {
         return 0;
     }
     PyObject *given = PyObject_CallOneArg(ask, text);
@@ -333,7 +333,8 @@ number_of(Walk *walk, Map *known, PyObject *ask, PyObject *text, uint32_t *numbe
 static int
 text_number(Walk *walk, PyObject *text, uint32_t *number)
 {
-    return number_of(walk, &walk->texts, walk->text, text, number);
+    *number = NONE;
+    return text == NULL || !PyUnicode_CheckExact(text) ? 0 : number_of(walk, &walk->texts, walk->text, text, number);
 }
 
 /* --- What is known of a type -------------------------------------------------------------------------------------- */
@@ -679,7 +680,8 @@ refer_to_entries(Walk *walk, PyObject *dict)
     for (Py_ssize_t at = 0; PyDict_Next(dict, &at, &key, &value);) {
         name = NONE;
         if (kind != VALUE ? text_number(walk, key, &name) < 0
-                          : walk->key != Py_None && number_of(walk, &walk->keys, walk->key, key, &name) < 0) {
+                          : walk->key != Py_None && PyUnicode_CheckExact(key)
+                              && number_of(walk, &walk->keys, walk->key, key, &name) < 0) {
             return -1;
         }
         if (refer(walk, value, kind, name) < 0) {
@@ -766,7 +768,9 @@ static int
 refer_to_code(Walk *walk, PyCodeObject *code)
 {
     uint32_t name, place;
-    if (text_number(walk, code->co_qualname, &name) < 0 || text_number(walk, code->co_filename, &place) < 0
+    /* These may be of a class derived from str. */
+    if (number_of(walk, &walk->texts, walk->text, code->co_qualname, &name) < 0
+        || number_of(walk, &walk->texts, walk->text, code->co_filename, &place) < 0
         || add_name(walk, (PyObject *)code, name, place, (uint32_t)code->co_firstlineno) < 0) {
         return -1;
     }

@@ -63,7 +63,7 @@ class OfCode:
     def frame(self, item: FrameType) -> list[Link]:
         """A frame: of a function that runs, its local variables."""
         found = gc.get_referents(item)
-        is_function = item.f_code.co_flags & CO_OPTIMIZED and destructors.may_ask(item)
+        is_function = item.f_code.co_flags & CO_OPTIMIZED and destructors.may_ask(item, found)
         return self._locals(found, item, Edge.LOCAL) if is_function else self._stack(found)
 
     def _stack(self, found: Iterable[Any]) -> list[Link]:
@@ -94,7 +94,7 @@ class OfCode:
             file = clean(code.co_filename)
             self._rows.name(id(item), clean(code.co_qualname), place=file, line=code.co_firstlineno)
         frame = _frame_of[type(item)](item) if type(item) in _frame_of else None
-        if type(frame) is not FrameType or not destructors.may_ask(frame):
+        if type(frame) is not FrameType or not destructors.may_ask(frame, found):
             return [(each, Edge.OTHER, NONE) for each in found]
         return self._locals(found, frame, Edge.LOCAL)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from types import FrameType
+from itertools import takewhile
+from types import FrameType, FunctionType
 from typing import Any
 
 from memwatch.diagnosis.heap.introspection import entry, namespace_of
@@ -20,16 +21,23 @@ _flags_of = type.__dict__["__flags__"].__get__
 _HEAP_TYPE, _COLLECTED = 1 << 9, 1 << 14
 
 
-def may_ask(frame: FrameType) -> bool:
+def may_ask(frame: FrameType, found: list[Any]) -> bool:
     """Whether a frame can be asked for its local variables: what would fall out of its dict is held from now on.
 
-    Not where the names would be compared with keys of a class of the program's, by its ``__eq__``.
+    Not where the names would be compared with keys of a class of the program's, by its ``__eq__``. ``found``: what the
+    frame, or the generator that it is of, refers to. Of a frame that runs only the compiled part finds the dict.
     """
-    given = compiled.module.snapshot(frame) if compiled.module is not None else None
+    given = compiled.module.snapshot(frame) if compiled.module is not None else _given(found)
     if type(given) is not dict:
         return True
     kept.append(list(given.values()))
     return all(type(key) is str for key in given)
+
+
+def _given(found: list[Any]) -> Any:
+    """It comes before the function."""
+    before = takewhile(lambda each: type(each) is not FunctionType, found)
+    return next((each for each in before if type(each) is dict), None)
 
 
 def disarm(note: Callable[[type], object]) -> None:
