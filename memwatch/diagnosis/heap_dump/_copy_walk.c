@@ -588,12 +588,16 @@ values_bytes(PyObject *object)
     return ((capacity + 7) & ~UINT64_C(7)) + 8 * (capacity + 1);
 #else
     Py_ssize_t n;
-    if (values_of(object, &n) == NULL) {
+    PyObject **values = values_of(object, &n);
+    if (values == NULL) {
         return 0;
     }
+    /* The first instances of a class get room for 30 attributes, each later one for one less, down to what is needed.
+       Before the values stand a byte for each and two more, in words, and last of all how many bytes these are. */
     PyDictKeysObject *keys = ((PyHeapTypeObject *)type)->ht_cached_keys;
-    uint64_t capacity = (uint64_t)(keys->dk_nentries + keys->dk_usable);
-    return ((capacity + 2 + 7) & ~UINT64_C(7)) + 8 * capacity;
+    uint64_t now = (uint64_t)(keys->dk_nentries + keys->dk_usable), before = ((uint8_t *)values)[-1];
+    uint64_t capacity = ((now + 2 + 7) & ~UINT64_C(7)) == before || before < 8 ? now : before - 5;
+    return before + 8 * capacity;
 #endif
 }
 
