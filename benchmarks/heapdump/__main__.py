@@ -4,8 +4,8 @@ Ends with 1 when a dump fails, when another thread saw a pause longer than 15 ms
 :data:`SLACK_MS`), when that is more than a tenth of the pause of gc.collect() on a million churned objects, when the
 process has grown by more than :data:`KEPT_MB`, or when the sizes in the dump differ from the allocators' by over 3 %
 (each size rounded up to 16 bytes). On CPython 3.11 the allocators have 1.2 MB that is no object: the table of interned
-texts (0.4 MB with 11,000), and what the interpreter and C libraries keep. The dump has 0.5 MB that no allocator has: objects
-in the interpreter's program file. The first 30 instances of a class may differ by some words each.
+texts (0.4 MB with 11,000), and what the interpreter and C libraries keep. The dump has 0.5 MB that no allocator has:
+objects in the interpreter's program file. The first 30 instances of a class may differ by some words each.
 
 ``python -m benchmarks.heapdump --objects 100000 1000000``.
 """

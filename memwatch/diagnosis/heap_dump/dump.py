@@ -185,9 +185,10 @@ def dump_heap(
 ) -> Written:
     """Write a heap dump of this process to ``path``: every object with its type, size and references, no contents.
 
-    A forked copy of the process does the work, so that the process itself only pauses for the fork, some 10 ms for
+    A forked copy of the process does the work, so that the process itself only pauses for the fork, some 4 ms for
     100 MB. ``keys``: also names keys of dicts that are short identifiers. ``max_mb``: the largest file. ``any_driver``:
-    also where CUDA or gRPC is loaded. Needs free memory: 64 MB and a quarter of what the process has, 1.25 times that where the compiled part is missing.
+    also where CUDA or gRPC is loaded. Needs room for 64 MB and a quarter of what the process has; without the compiled
+    part, for 1.25 times what it has.
 
     Raises :class:`HeapDumpError` where no dump can be made; the text says why. Then no file is left.
     """
