@@ -107,13 +107,13 @@ def _steps(frames: list[Any], wanted: frozenset[int], hits: list[list[tuple[Any,
 
 def is_own(frame: FrameType) -> bool:
     """Whether it runs code of this package."""
-    name = dict.get(frame.f_globals, "__name__")  # the dict may be of a class of the program's own
+    name = introspection.entry(frame.f_globals, "__name__")
     return type(name) is str and name.startswith("memwatch.")
 
 
 def thread_names() -> dict[int, str]:
     """What threads are called, by their identifier."""
-    threading = sys.modules.get("threading")
+    threading = introspection.entry(sys.modules, "threading")
     active = {} if threading is None else dict(getattr(threading, "_active", {}))
     return {
         ident: name if type(name := introspection.attribute(thread, "_name")) is str else "?"

@@ -113,19 +113,20 @@ def streamed(
     begin: Callable[[], Send],
     *,
     needs_mb: float | None = None,
+    most_mb: float | None = None,
     longest_s: float | None = None,
 ) -> Generator[float, None, bytes]:
     """What ``work`` returns in a child. Yields seconds to wait; however it ends, the child is gone afterwards.
 
     ``begin`` is called for each attempt, and gives what takes the parts that ``work`` sends, in order.
 
-    ``needs_mb``: what the child may come to own. Raises :class:`Refused` where there is no room for that, or ``work``
+    ``needs_mb``: what the child needs room for. ``most_mb``: what it may come to own, the same if not given.
+    Raises :class:`Refused` where there is no room for that, or ``work``
     has; :class:`NotForked` where the child came to nothing, :class:`Harmed` where the process must not try it itself.
     """
     rss_mb = ProcessMemory().resident().rss_mb or 0.0
-    most_mb = OWN_MB + MOST_OF_HEAP * rss_mb if needs_mb is None else needs_mb
     if needs_mb is None:
-        needs_mb = OWN_MB + OF_HEAP * rss_mb
+        needs_mb, most_mb = OWN_MB + OF_HEAP * rss_mb, OWN_MB + MOST_OF_HEAP * rss_mb
     reason = impossible()
     if reason:
         raise NotForked(reason)
@@ -137,7 +138,7 @@ def streamed(
     for _ in range(ATTEMPTS):
         child = _Child(work, meter, begin(), longest_s)
         try:
-            answer = yield from child.wait(deadline, most_mb, host)
+            answer = yield from child.wait(deadline, needs_mb if most_mb is None else most_mb, host)
         finally:
             child.end()
         if answer is not None:
