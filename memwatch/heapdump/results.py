@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 """Of the form of an analysis. Another one must be made again from the dump."""
 
 FIELDS = ("count", "size", "retained")
@@ -24,7 +24,7 @@ def types(analysis: Analysis, search: str = "", most: int = 200) -> list[dict[st
 def dominators(analysis: Analysis, node: int | None = None) -> dict[str, Any] | None:
     """An object (all roots where none is named) with its ``children``; ``None`` for one that is not listed.
 
-    Objects that retain little are not listed: ``more`` adds them up.
+    Objects that retain little are not listed: ``more`` adds them up, and ``groups`` says of which types most are.
     """
     tree = analysis["dominators"]
     nodes = tree["nodes"]
@@ -33,11 +33,16 @@ def dominators(analysis: Analysis, node: int | None = None) -> dict[str, Any] | 
         return None
     children = [nodes[str(child)] for child in found["children"]]
     rows = [
-        {**{key: value for key, value in child.items() if key not in ("children", "more")},
-         "has_children": bool(child["children"])}
+        {**{key: value for key, value in child.items() if key not in ("children", "more", "groups")},
+         "has_children": bool(child["children"] or child["groups"])}
         for child in children
     ]  # fmt: skip
     return {**found, "children": rows, "above": _above(nodes, found)}
+
+
+def title(row: Mapping[str, Any]) -> str:
+    """An object by its place, where it has one: ``shop.leaks.QUOTES: dict (1,304)``."""
+    return f"{row['place']}: {row['label']}" if row["place"] else str(row["label"])
 
 
 def _above(nodes: Mapping[str, Any], found: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -46,7 +51,7 @@ def _above(nodes: Mapping[str, Any], found: Mapping[str, Any]) -> list[dict[str,
     above = found.get("dominator")
     while above is not None and str(above) in nodes and len(way) < len(nodes):
         node = nodes[str(above)]
-        way.append({"node": node["node"], "label": node["label"], "retained": node["retained"]})
+        way.append({name: node[name] for name in ("node", "label", "place", "retained")})
         above = node.get("dominator")
     return way[::-1]
 
