@@ -25,6 +25,8 @@ IN_WORKER_S = 5.0
 """A worker waits so long, then looks again at its next turn: other tasks get their turn in between."""
 HELD_S = 120.0
 """Others leave an analysis alone so long after somebody has last looked at it where it runs."""
+COMMITTED_S = 60.0
+"""By then others see the lease of a run, also where a request is one transaction."""
 WAITING_FOR = timedelta(days=1)
 """Dumps that are older are analysed when somebody asks."""
 log = logging.getLogger("memwatch")
@@ -160,7 +162,7 @@ def _end_cancelled() -> None:
     """End the runs of this machine that somebody has cancelled on another one, or that another one has taken over."""
     heap_runs.sweep()
     for run in heap_runs.runs():
-        if run.is_running() and not Lease.objects.filter(holder=run.name).exists():
+        if run.seconds() > COMMITTED_S and run.is_running() and not Lease.objects.filter(holder=run.name).exists():
             run.remove()
 
 

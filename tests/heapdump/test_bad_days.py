@@ -1,0 +1,67 @@
+"""Programs that fork, wait, switch or hold much while their heap is dumped go on, and the dump is whole."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from memwatch.diagnosis.copy import parent
+from memwatch.heapdump.format import NONE
+from tests.heapdump import hosts
+from tests.heapdump.loading import Loaded, load
+
+pytestmark = pytest.mark.skipif(parent.impossible() is not None, reason="no copy of a process can be had here")
+
+
+def dumped(host: str, folder: Path) -> tuple[dict[str, Any], Loaded]:
+    """What the program says, and its dump."""
+    file = folder / "host.heap"
+    command = [sys.executable, hosts.__file__, host, str(file)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    said: dict[str, Any] = json.loads(done.stdout)
+    found = load(file)
+    assert found.end.complete
+    assert len(found.objects) == said["objects"]
+    return said, found
+
+
+def test_a_host_that_forks_and_executes_meets_no_child_of_ours(tmp_path: Path) -> None:
+    said, _found = dumped("forks_and_executes", tmp_path)
+    assert said["during"] > 0
+    assert said["strange"] == []
+    assert said["children"] == 0
+
+
+@pytest.mark.skipif(importlib.util.find_spec("gevent") is None, reason="gevent is not installed")
+def test_other_greenlets_run_while_one_dumps(tmp_path: Path) -> None:
+    said, _found = dumped("in_greenlets", tmp_path)
+    assert said["during"] > 3
+    assert said["children"] == 0
+
+
+def test_an_event_loop_goes_on_while_a_thread_dumps(tmp_path: Path) -> None:
+    said, found = dumped("in_an_event_loop", tmp_path)
+    assert said["during"] > 3
+    assert said["children"] == 0
+    coroutines = [row for row in found.objects.values() if row.type == "coroutine"]
+    assert len(coroutines) >= 1_000
+
+
+@pytest.mark.skipif(psutil.virtual_memory().available < 5 * 2**30, reason="a text of 1 GB and its copy need room")
+def test_a_text_of_a_gigabyte_is_one_row(tmp_path: Path) -> None:
+    said, found = dumped("with_a_huge_text", tmp_path)
+    huge, size = said["huge"]
+    assert (found.objects[huge].size, found.objects[huge].length) == (size, 2**30)
+    empty, size = said["empty"]
+    assert (found.objects[empty].size, found.objects[empty].length) == (size, NONE - 1)
+    assert said["bytes"] < 20 * 2**20
