@@ -285,6 +285,6 @@ def _dump_progress(recording: Recording) -> str:
         words = {"received": formats.count(received), "parts": formats.count(parts)}
         return _("The dump is being sent: %(received)s of %(parts)s parts have arrived.") % words
     objects = recording.measured.get("objects") if isinstance(recording.measured, Mapping) else None
-    if isinstance(objects, int | float):
+    if isinstance(objects, int | float) and objects:
         return _("A copy of the process writes the dump: %s objects so far.") % formats.count(int(objects))
     return _("A copy of the process writes the dump. This takes some seconds for a million objects.")
