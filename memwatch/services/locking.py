@@ -83,5 +83,5 @@ def extend(name: str, holder: str, ttl_s: float) -> None:
 
 
 def drop(name: str, holder: str) -> None:
-    """Give back a lease that nobody will want again."""
+    """Delete a lease of this holder that is not needed again."""
     Lease.objects.filter(name=name, holder=holder).delete()

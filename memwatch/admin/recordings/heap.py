@@ -189,14 +189,16 @@ def _paths(analysis: Mapping[str, Any], type_name: str) -> dict[str, Any] | None
             found["count"],
         )
         % words,
-        "groups": [_group(group) for group in found["groups"][:MOST_GROUPS]],
+        "groups": [_group(analysis, group) for group in found["groups"][:MOST_GROUPS]],
     }
 
 
-def _group(group: Mapping[str, Any]) -> dict[str, Any]:
+def _group(analysis: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
     place = f"{group['holder_file']}:{group['holder_line']}" if group["holder_file"] and group["holder_line"] else ""
+    is_listed = results.dominators(analysis, group["container"]) is not None
     return {
         "holder": group["holder"],
+        "url": _address(node=group["container"]) if is_listed else "",
         "own": group["own"],
         "place": place or group["holder_file"],
         "count": formats.count(group["count"]),

@@ -25,7 +25,7 @@ LONGEST_S = 900.0
 
 
 def make(form: str, folder: Path) -> int:
-    """Write ``made``, and meanwhile ``percent``. Raises ``HeapDumpError`` where the file is no dump."""
+    """Write ``made``, and before that ``percent`` at each step. Raises ``HeapDumpError`` where the file is no dump."""
     from memwatch.heapdump.analysis.heap import Heap  # noqa: PLC0415 - under the limits only
     from memwatch.heapdump.analysis.result import analysis_of  # noqa: PLC0415
     from memwatch.heapdump.export.heapsnapshot import write_heapsnapshot  # noqa: PLC0415

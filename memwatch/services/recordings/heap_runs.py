@@ -1,6 +1,6 @@
 """Analyses of heap dumps that run on this machine, each a process with a temporary folder of its own.
 
-A run outlives who has started it: nobody has to wait for it, and none is lost when a worker or a web server ends. Its
+A run outlives the process that started it: a worker or web server need not wait for it, and may end before it. Its
 process holds the lock of the folder until it ends; then the folder has what was made, or the reason why not. A process
 whose folder is removed ends at once.
 """
@@ -85,7 +85,7 @@ class Run:
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[bool]:
-        """Whether nobody else takes what was made; then the folder goes at the end."""
+        """Whether this caller alone may take what was made; then the folder is removed at the end."""
         with self._locked() as ours:
             claimed = ours and self.folder.exists()
             try:
@@ -182,7 +182,7 @@ def runs() -> Iterator[Run]:
 
 
 def sweep() -> int:
-    """Remove what nobody has taken, or whose process was killed: how many folders."""
+    """Remove folders of runs that ended long ago; how many."""
     reap()
     swept = 0
     for run in runs():
