@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -28,6 +28,7 @@ MOST_TYPES = 15
 """On the first page; a search shows more."""
 MOST_GROUPS = 10
 MOST_NAME = 300
+MOST_ABOVE = 10
 Cells = list[list[Cell | str]]
 
 
@@ -75,10 +76,7 @@ def _objects(analysis: Mapping[str, Any], node: int | None) -> dict[str, Any]:
     is_listed = found is not None
     found = found or results.dominators(analysis) or {}
     shown = {
-        "above": [
-            {"url": _address(node=row["node"]), "text": results.title(row), "size": size_text(row["retained"])}
-            for row in found["above"]
-        ],
+        "above": _above(found["above"]),
         "here_text": f"{results.title(found)}, {size_text(found['retained'])}",
         "icicle": icicle(analysis, found["node"]),
         "dominators": _dominators(found),
@@ -108,6 +106,20 @@ def _warning(analysis: Mapping[str, Any]) -> str:
         return ""
     reason = str(about.get("note") or _("it ended before the last object"))
     return _("This dump is not complete: %s. Retained sizes are too small.") % reason
+
+
+def _above(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """The way down to an object; the middle of a linked list is left out."""
+    way = [
+        {"url": _address(node=row["node"]), "text": results.title(row), "size": size_text(row["retained"])}
+        for row in rows
+    ]
+    left_out = len(way) - MOST_ABOVE
+    if left_out <= 0:
+        return way
+    half = MOST_ABOVE // 2
+    between = _("%s objects in between") % formats.count(left_out)
+    return [*way[:half], {"url": "", "text": between, "size": ""}, *way[half + left_out :]]
 
 
 def _address(**values: Any) -> str:

@@ -17,7 +17,7 @@ from memwatch.admin.recordings import admin
 from memwatch.heapdump.format import Edge, Family
 from memwatch.models import Recording
 from memwatch.permissions import OPERATORS
-from memwatch.services.recordings import heap_dumps, heap_runs, requests
+from memwatch.services.recordings import heap_analyses, heap_dumps, heap_runs, requests
 from tests.admin.conftest import EVIL, Fleet
 from tests.heapdump.planted import COUNT, Planted
 from tests.services.conftest import transport_url
@@ -84,6 +84,23 @@ def test_the_chart_has_a_block_for_each_large_object_below_its_dominator(login: 
     assert rows[0] == 100.0
     assert sorted(rows) == [0, 28, 56, 84, 112]
     assert all(rows[y] <= rows[y - 28] + 0.01 for y in rows if y)
+
+
+def test_of_a_long_linked_list_the_page_shows_both_ends(login: Login, fleet: Fleet, tmp_path: Path) -> None:
+    planted = Planted()
+    above = planted.own
+    for _ in range(500):
+        below = planted.add("shop.leaks.Link", 100)
+        planted.refer(above, below, Edge.ATTRIBUTE, "next")
+        above = below
+    dump = store_content(fleet.process(), planted.write(tmp_path / "linked.heap").read_bytes())
+    nodes = heap_analyses.analysis(dump)["dominators"]["nodes"]
+    last = min(
+        (node for node in nodes.values() if node["type"] == "shop.leaks.Link"), key=lambda node: node["retained"]
+    )
+    page = shown(login("operator"), f"{heap_url(dump)}?node={last['node']}")
+    assert re.search(r"49\d objects in between", page)
+    assert 8 <= page.count('href="?node=') < 20
 
 
 def test_while_it_is_analysed_the_page_says_how_far_that_is(
