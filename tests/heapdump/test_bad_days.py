@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from memwatch.diagnosis.context import Host, Refused
 from memwatch.diagnosis.copy import parent
+from memwatch.diagnosis.cost_meter import Meter
+from memwatch.diagnosis.heap_dump.recording import HeapDumpRecording
+from memwatch.diagnosis.options import HeapDumpOptions
 from tests.heapdump import hosts
 from tests.heapdump.loading import Loaded, load
+from tests.services.recordings.dumps import files_of_at_most
 
 pytestmark = pytest.mark.skipif(parent.impossible() is not None, reason="no copy of a process can be had here")
 
@@ -54,6 +61,40 @@ def test_an_event_loop_goes_on_while_a_thread_dumps(tmp_path: Path) -> None:
     assert said["children"] == 0
     coroutines = [row for row in found.objects.values() if row.type == "coroutine"]
     assert len(coroutines) >= 1_000
+
+
+def recorded(act: Callable[[], object] = lambda: None) -> str:
+    """Why a recording within a watched process came to nothing; ``act`` is called once the copy is there."""
+    before = set(psutil.Process().children())
+    steps = HeapDumpRecording(HeapDumpOptions(), Host()).run(Meter())
+    try:
+        while True:
+            next(steps)
+            act()
+    except Refused as refused:
+        return str(refused)
+    finally:
+        steps.close()
+        assert set(psutil.Process().children()) == before
+        gc.collect()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("room", [10, 20_000])
+def test_a_temporary_folder_that_gets_full_is_a_sentence(room: int) -> None:
+    with files_of_at_most(room):
+        assert recorded() == "the heap dump cannot be written to the temporary folder: File too large"
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_copy_that_is_killed_within_a_watched_process_is_a_sentence() -> None:
+    before = set(psutil.Process().children())
+
+    def kill() -> None:
+        for copy in set(psutil.Process().children()) - before:
+            copy.kill()
+
+    assert "it was killed" in recorded(kill)
 
 
 @pytest.mark.skipif(psutil.virtual_memory().available < 5 * 2**30, reason="a text of 1 GB and its copy need room")
