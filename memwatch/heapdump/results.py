@@ -69,19 +69,27 @@ def difference(before: Analysis, after: Analysis) -> dict[str, Any]:
         "after": after["about"],
         "types": changes(before["types"], after["types"])[:MOST_ROWS],
         "roots": changes(before["roots"], after["roots"])[:MOST_ROWS],
-        "paths": _grown_paths(before["paths"], after["paths"])[:MOST_PATHS],
+        "paths": _grown_paths(before, after)[:MOST_PATHS],
     }
 
 
-def _grown_paths(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _grown_paths(before: Analysis, after: Analysis) -> list[dict[str, Any]]:
+    """Ways that are known of one of the two alone grew by no more than their type did."""
     found = []
-    for name, paths in after.items():
-        old = {group["shape"]: group for group in before.get(name, {}).get("groups", ())}
+    totals, totals_now = ({row["name"]: row for row in each["types"]} for each in (before, after))
+    for name, paths in after["paths"].items():
+        known, total, total_now = before["paths"].get(name), totals.get(name), totals_now.get(name)
+        old = {group["shape"]: group for group in known["groups"]} if known else {}
+        listed = sum(group["count"] for group in old.values())
         for group in paths["groups"]:
             earlier = old.get(group["shape"])
             grown = {field: group[field] - (earlier[field] if earlier else 0) for field in FIELDS}
+            is_new = earlier is None
+            if is_new and total and total_now and listed < total["count"]:
+                is_new = False
+                grown = {field: min(grown[field], total_now[field] - total[field]) for field in FIELDS}
             if grown["count"] > 0 and grown["size"] > 0:
-                found.append({**group, **grown, "type": name, "is_new": earlier is None})
+                found.append({**group, **grown, "type": name, "is_new": is_new})
     return sorted(found, key=lambda row: (-row["retained"], -row["size"], row["type"]))
 
 

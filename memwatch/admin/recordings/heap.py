@@ -240,8 +240,10 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str,
     found = results.difference(before, after)
     paths: Cells = [
         [
-            formats.type_name(row["type"]),
-            formats.type_name(row["holder"]),
+            format_html('<a href="{}">{}</a>', _address(type=row["type"]), formats.type_name(row["type"])),
+            format_html("<strong>{}</strong>", formats.type_name(row["holder"]))
+            if row["own"]
+            else formats.type_name(row["holder"]),
             figure(formats.signed_count(row["count"]), row["count"]),
             figure(change_text(row["retained"]), row["retained"]),
             _("new") if row["is_new"] else "",

@@ -163,7 +163,7 @@ def change_tables(difference: Mapping[str, Any]) -> Iterator[Table]:
                 rows=[
                     (
                         row["name"],
-                        f"{row['count']:+,}",
+                        f"{row['count']:+,}" if row["count"] else "0",
                         change_text(row["size"]),
                         change_text(row["retained"]),
                         "new" if row["is_new"] else "gone" if row["is_gone"] else "",
