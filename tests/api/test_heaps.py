@@ -12,6 +12,7 @@ from django.contrib.auth.models import Permission, User
 from rest_framework.test import APIClient
 
 from memwatch.models import Recording
+from memwatch.services import locking
 from tests.api.conftest import Fleet
 from tests.heapdump.planted import COUNT, EACH
 from tests.services.recorded import store_recording
@@ -52,6 +53,14 @@ def test_from_the_findings_to_the_holder(client: APIClient, dump: Recording) -> 
     assert row["has_paths"] is True
     paths = client.get(url(dump, "paths/?type=shop.leaks.Quote")).json()
     assert paths["groups"][0]["holder"] == "shop.leaks.AuditTrail.trail"
+
+
+def test_while_it_is_analysed_it_says_when_to_ask_again(client: APIClient, dump: Recording) -> None:
+    with locking.single_flight(f"analyse {dump.wire_id} analysis", 60):
+        answer = client.get(url(dump))
+    assert answer.status_code == 409
+    assert answer["Retry-After"] == "5"
+    assert "is being analysed" in answer.json()["detail"]
 
 
 def test_down_the_dominators(client: APIClient, dump: Recording) -> None:

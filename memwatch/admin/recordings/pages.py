@@ -79,7 +79,7 @@ def costs(recording: Recording) -> list[Line]:
     ):
         if name in measured:
             lines.append(Line(label=label, value=str(shown(number(measured[name])))))
-    if recording.kind == RecordingKind.HEAP_DUMP and "objects" in measured:
+    if recording.kind == RecordingKind.HEAP_DUMP and measured.get("objects"):
         lines.append(Line(label=_("Objects written"), value=formats.count(int(number(measured["objects"])))))
     if recording.size:
         lines.append(Line(label=_("Size"), value=size(recording.size / 1024)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Generator
@@ -43,9 +44,15 @@ class HeapDumpRecording:
             file.flush()
             file.seek(0, os.SEEK_SET)
         except OSError as error:
-            file.close()
+            _close(file)
             raise Refused(f"the heap dump cannot be written to the temporary folder: {error.strerror}") from None
         except BaseException:
-            file.close()
+            _close(file)
             raise
         return file
+
+
+def _close(file: BinaryIO) -> None:
+    """Without what is not yet written: on a full disk, closing fails like the write before."""
+    with contextlib.suppress(OSError):
+        file.close()
