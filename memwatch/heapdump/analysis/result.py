@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ def analyse(path: Path | str) -> dict[str, Any]:
     return analysis_of(Heap.open(path))
 
 
-def analysis_of(heap: Heap) -> dict[str, Any]:
-    """See :mod:`memwatch.heapdump.results` for how to ask it."""
+def analysis_of(heap: Heap, also: Iterable[str] = ()) -> dict[str, Any]:
+    """See :mod:`memwatch.heapdump.results` for how to ask it. ``also``: types whose paths are wanted."""
+    wanted = dict.fromkeys(name for name in also if len(heap.graph.of_types(heap.graph.types_named(name))))
+    wanted |= dict.fromkeys(telling_types(heap))
     result: dict[str, Any] = {
         "version": VERSION,
         "about": heap.about(),
@@ -34,7 +37,7 @@ def analysis_of(heap: Heap) -> dict[str, Any]:
         "packages": heap.packages(),
         "roots": heap.roots(),
         "dominators": _dominators(heap),
-        "paths": {name: heap.paths_of(name, MOST_PATH_GROUPS) for name in telling_types(heap)},
+        "paths": {name: heap.paths_of(name, MOST_PATH_GROUPS) for name in wanted},
         "duplicates": heap.duplicates(),
         "containers": heap.containers(),
         "held": heap.held(),

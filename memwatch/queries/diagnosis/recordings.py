@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -180,6 +180,15 @@ def listed() -> QuerySet[Recording]:
         "process__service", "leak__service", "leak__process__service", "requested_by", "trigger"
     )
     return rows.defer("result")
+
+
+MOST_DUMPS = 50
+
+
+def newest_dumps(services: Collection[int]) -> list[Recording]:
+    """The newest heap dumps of these services that are done, newest first. One query."""
+    rows = listed().filter(kind=RecordingKind.HEAP_DUMP, state=Recording.State.DONE, process__service__in=services)
+    return list(rows.order_by("-pk")[:MOST_DUMPS])
 
 
 def group_of(recording: Recording) -> list[Recording]:

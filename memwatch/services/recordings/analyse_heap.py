@@ -1,4 +1,4 @@
-"""Makes something of one heap dump, in an interpreter of its own: ``analyse_heap.py FORM DUMP OUTPUT``.
+"""Makes something of one heap dump, in an interpreter of its own: ``analyse_heap.py FORM DUMP OUTPUT [TYPE …]``.
 
 Who sent the dump is not proven. So this runs with limits on memory, CPU time and what it may write, and an empty
 environment.
@@ -16,8 +16,8 @@ FILE_BYTES = 512 * 1024**2
 ADVICE = "download the dump, and read it with memwatch heap report where there is more"
 
 
-def make(form: str, dump: str, output: str) -> int:
-    """Write it. Raises ``HeapDumpError`` where the file is no dump."""
+def make(form: str, dump: str, output: str, *types: str) -> int:
+    """Write it; in an analysis are the paths of these types. Raises ``HeapDumpError`` where the file is no dump."""
     from memwatch.heapdump.analysis.heap import Heap  # noqa: PLC0415 - under the limits only
     from memwatch.heapdump.analysis.result import analysis_of  # noqa: PLC0415
     from memwatch.heapdump.export.heapsnapshot import write_heapsnapshot  # noqa: PLC0415
@@ -34,7 +34,7 @@ def make(form: str, dump: str, output: str) -> int:
             case "html":
                 file.write(html.report(analysis_of(heap)))
             case _:
-                json.dump(analysis_of(heap), file)
+                json.dump(analysis_of(heap, types), file)
     return 0
 
 
@@ -46,4 +46,4 @@ if __name__ == "__main__":
     from memwatch.services.recordings.render_flamegraph import confine
 
     confine(cpu_s=CPU_S, file_bytes=FILE_BYTES, advice=ADVICE)
-    sys.exit(make(*sys.argv[1:4]))
+    sys.exit(make(*sys.argv[1:]))

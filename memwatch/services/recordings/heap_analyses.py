@@ -18,7 +18,7 @@ from django.core.files.base import File
 from django.utils import timezone
 
 from memwatch.heapdump import results
-from memwatch.models import Recording, RecordingKind
+from memwatch.models import Leak, Recording, RecordingKind
 from memwatch.services import ActionRefused, locking
 from memwatch.services.recordings import heap_dumps, storage
 
@@ -32,8 +32,17 @@ IN_WORKER_S = 240.0
 """No request waits for it in the worker."""
 WAITING_FOR = timedelta(days=1)
 """Dumps that are older are analysed when somebody asks."""
+MOST_TYPES = 20
+"""Leaking types whose paths an analysis looks for."""
 log = logging.getLogger("memwatch")
 _ELSEWHERE = "download the dump, and run memwatch heap report FILE"
+
+
+def unable() -> str:
+    """Why no dump can be analysed here, as a sentence; empty where one can."""
+    if importlib.util.find_spec("numpy") is None:
+        return 'numpy is not installed here: install "memwatch[heapdump]" beside the admin and in the worker'
+    return ""
 
 
 class BeingAnalysed(ActionRefused):
@@ -46,17 +55,35 @@ def analysis(recording: Recording, timeout_s: float = TIMEOUT_S) -> dict[str, An
     Raises :class:`ActionRefused` where it cannot be made (now), and :class:`storage.OutcomeMissing`.
     """
     with made(recording, "analysis", timeout_s) as file:
-        content = file.read(MAX_ANALYSIS_BYTES + 1)
+        found = _read(file)
+    if found is not None:
+        return found
+    storage.storage().delete(storage.rendered_name(recording, "analysis"))
+    raise ActionRefused("the kept analysis is of another version of memwatch: ask again, and it is made once more")
+
+
+def kept(recording: Recording) -> dict[str, Any] | None:
+    """The analysis as it is kept; ``None`` where there is none, or none that can be read here. Quick."""
+    file = _known(storage.rendered_name(recording, "analysis"))
+    if file is None:
+        return None
+    with file:
+        try:
+            return _read(file)
+        except ActionRefused:
+            return None
+
+
+def _read(file: File) -> dict[str, Any] | None:  # type: ignore[type-arg]
+    """``None`` for an analysis of another version."""
+    content = file.read(MAX_ANALYSIS_BYTES + 1)
     if len(content) > MAX_ANALYSIS_BYTES:
         raise ActionRefused(f"the analysis is too large to be shown: {_ELSEWHERE}")
     try:
         found: dict[str, Any] = json.loads(content)
-        if found["version"] == results.VERSION:
-            return found
+        return found if found["version"] == results.VERSION else None
     except (ValueError, TypeError, KeyError):
-        pass
-    storage.storage().delete(storage.rendered_name(recording, "analysis"))
-    raise ActionRefused("the kept analysis is of another version of memwatch: ask again, and it is made once more")
+        return None
 
 
 def made(recording: Recording, form: str, timeout_s: float = TIMEOUT_S) -> File:  # type: ignore[type-arg]
@@ -70,8 +97,8 @@ def made(recording: Recording, form: str, timeout_s: float = TIMEOUT_S) -> File:
     known = _known(name)
     if known is not None:
         return known
-    if importlib.util.find_spec("numpy") is None:
-        raise ActionRefused('numpy is not installed here: install "memwatch[heapdump]" beside the admin')
+    if reason := unable():
+        raise ActionRefused(reason)
     with locking.single_flight(f"analyse {recording.wire_id} {form}", timeout_s + 5) as ours:
         if not ours:
             raise BeingAnalysed("the heap dump is being analysed just now: try again in a few seconds")
@@ -91,7 +118,7 @@ def analyse_next(now: datetime | None = None) -> bool:
     since = (now or timezone.now()) - WAITING_FOR
     done = Recording.objects.filter(kind=RecordingKind.HEAP_DUMP, state=Recording.State.DONE, finished_at__gte=since)
     recording = done.exclude(measured__has_key=ANALYSED).order_by("pk").first()
-    if recording is None or importlib.util.find_spec("numpy") is None:
+    if recording is None or unable():
         return False
     began = time.monotonic()
     try:
@@ -118,7 +145,7 @@ def _run(recording: Recording, form: str, folder: Path, timeout_s: float) -> Pat
         shutil.copyfileobj(dump, copy)
     try:
         done = subprocess.run(  # noqa: S603 - our own script, under limits
-            [sys.executable, "-I", str(_CHILD), form, str(source), str(target)],
+            [sys.executable, "-I", str(_CHILD), form, str(source), str(target), *_leaking_types(recording)],
             cwd=folder,
             env={"HOME": str(folder), "PATH": "", "LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"},
             stdin=subprocess.DEVNULL,
@@ -133,3 +160,10 @@ def _run(recording: Recording, form: str, folder: Path, timeout_s: float) -> Pat
         reason = (said or ["no reason given"])[-1].removeprefix("memwatch.heapdump.format.HeapDumpError: ")
         raise ActionRefused(f"the heap dump cannot be analysed: {reason[:200]}")
     return target
+
+
+def _leaking_types(recording: Recording) -> list[str]:
+    """Those of the service, the newest first: their leaks link to the analysis."""
+    leaks = Leak.objects.unresolved().filter(service=recording.process.service_id, kind=Leak.Kind.OBJECTS)
+    names = leaks.order_by("-pk").values_list("object_type", flat=True)[: 5 * MOST_TYPES]
+    return [name for name in dict.fromkeys(names) if name and "\0" not in name][:MOST_TYPES]
