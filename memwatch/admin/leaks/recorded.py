@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
@@ -58,7 +58,8 @@ def first_site(recording: Recording) -> SafeString | str:
 def holder(recording: Recording) -> SafeString | str:
     """What holds it, as the recording's own page says it."""
     found = conclude([recording]) if is_done(recording) else Conclusion()
-    return format_html("{} {}", found.finding, _held(found)) if found.finding else _held(found)
+    said = [each for each in (found.finding, _held(found), found.freed) if each]
+    return format_html_join(" ", "{}", ((each,) for each in said))
 
 
 def _held(found: Conclusion) -> SafeString | str:

@@ -151,6 +151,8 @@ class ReferrersRecording:
             came_between=found["new"],
             rooted=found["rooted"],
             garbage=None if container is not None else self._garbage(found),
+            retained_kb=found["retained_kb"],
+            retained_is_lower_bound=found["retained_is_lower_bound"],
         )
 
     def _has_room_to_count(self) -> bool:

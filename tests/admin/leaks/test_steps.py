@@ -237,7 +237,7 @@ def test_a_leak_that_is_over_is_told_as_over_and_nowhere_in_the_colour_of_its_se
 def test_when_memory_runs_out_is_the_same_on_every_part_of_the_page(fleet: Fleet, login: Login) -> None:
     process = _grown(fleet)
     process.snapshots.update(heap_limit_kib=None)
-    leak = fleet.leak(process, time_to_exhaustion_s=40.4 * 3600, last_seen_at=fleet.now - timedelta(hours=2))
+    leak = fleet.leak(process, time_to_exhaustion_s=40.415 * 3600, last_seen_at=fleet.now - timedelta(hours=2))
     client = login("viewer")
     shown = client.get(_url(leak))
     tile = next(line for line in shown.context["tiles"] if line.label == "Memory runs out in")
