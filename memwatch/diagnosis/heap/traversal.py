@@ -122,8 +122,8 @@ def following(queue: list[Any], stretch: Stretch, seen: set[int]) -> list[Step]:
 
 
 MOST_OBJECTS = 300_000
-_basic_size_of = type.__dict__["__basicsize__"].__get__
-_HEADERS = 32
+basic_size_of = type.__dict__["__basicsize__"].__get__
+HEADERS = 32
 """Bytes before and beside an instance of a class that its basic size leaves out, at least."""
 
 
@@ -164,5 +164,5 @@ def _sizing(queue: list[Any], stretch: Stretch, sizes: list[int]) -> list[Step]:
     others = compress(now(), map(not_, plain()))
     return [
         partial(sizes.extend, map(sys.getsizeof, compress(now(), plain()))),
-        partial(sizes.extend, map(_HEADERS.__add__, map(_basic_size_of, map(type, others)))),
+        partial(sizes.extend, map(HEADERS.__add__, map(basic_size_of, map(type, others)))),
     ]

@@ -14,7 +14,7 @@ from memwatch.diagnosis.heap_dump.dump import Dump
 from memwatch.diagnosis.options import HeapDumpOptions
 
 INSTEAD = "record referrers or a heap summary, which then go through the process itself in parts"
-"""A dump within the process would hold it: about half a second for 100,000 objects."""
+"""A dump within the process would hold it: for 0.3 s of CPU where it has the 60,000 objects of an empty program."""
 
 
 class HeapDumpRecording:

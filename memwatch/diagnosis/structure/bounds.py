@@ -16,8 +16,9 @@ from types import FunctionType
 from typing import Any
 
 from memwatch.diagnosis.heap import introspection
+from memwatch.diagnosis.heap_dump.kinds import LruCache
 from memwatch.diagnosis.referrers.graph import Graph
-from memwatch.diagnosis.referrers.nodes import NAMESPACE, LruCache
+from memwatch.diagnosis.referrers.nodes import NAMESPACE
 from memwatch.diagnosis.results import Bound
 from memwatch.sampling.type_names import type_name
 

@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from memwatch.diagnosis import options
+from memwatch.diagnosis.context import Host, Refused
 from memwatch.diagnosis.copy import parent, seccomp
+from memwatch.diagnosis.cost_meter import Meter
+from memwatch.diagnosis.heap_dump.recording import HeapDumpRecording
 
 pytestmark = pytest.mark.skipif(parent.impossible() is not None, reason="no copy of a process can be had here")
 
@@ -93,3 +97,10 @@ def test_whose_filter_it_is(
             (tmp_path / name).mkdir(exist_ok=True)
             (tmp_path / name / "status").write_text(f"Name:\tx\nSeccomp:\t{found[0]}\nSeccomp_filters:\t{found[1]}\n")
     assert (seccomp.may_kill(str(tmp_path)) is not None) is refused
+
+
+def test_a_recording_without_a_copy_says_what_can_be_recorded_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parent, "impossible", lambda: "the test wants it so")
+    recording = HeapDumpRecording(options.heap_dump({}), Host())
+    with pytest.raises(Refused, match="the test wants it so; record referrers or a heap summary"):
+        next(recording.run(Meter()))
