@@ -12,8 +12,9 @@ from __future__ import annotations
 import dataclasses
 import gc
 import sys
+import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import BuiltinFunctionType
 from typing import Any
 
@@ -22,8 +23,10 @@ from memwatch.diagnosis.heap_dump.kinds import Kind, values_bytes
 from memwatch.diagnosis.heap_dump.shapes import Shapes
 from memwatch.heapdump.format import Edge, Family, TypeFlag
 
-MOST_OBJECTS = 600_000
-"""About 100 bytes of ours go with each."""
+MOST_OBJECTS, LEAST_OBJECTS = 600_000, 150_000
+"""That are looked at, and where memory is short: about 100 bytes of ours go with each, and the page it lies in."""
+MOST_S = 12.0
+"""Of wall time for all weighing: a copy has 60 seconds for all that it does."""
 AT_ONCE = 20_000
 _SHARED = frozenset({Family.CLASS, Family.MODULE, Family.FUNCTION, Family.CODE, Family.FRAME})
 """What these refer to belongs to the program, whoever leads there."""
@@ -44,7 +47,11 @@ class Retained:
 class Weigher:
     """Weighs objects of the host. ``ours``: containers of ours whose references to them do not count."""
 
-    def __init__(self, *ours: Iterable[Any]) -> None:
+    def __init__(
+        self, *ours: Iterable[Any], has_room: bool = True, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock, self._until = clock, clock() + MOST_S
+        self._most = MOST_OBJECTS if has_room else LEAST_OBJECTS
         self._ours = Counter(key for each in ours for key in map(id, each))
         self._kinds: dict[int, _Kind] = {}
 
@@ -55,8 +62,8 @@ class Weigher:
         known = set(map(id, queue))
         inner: Counter[int] = Counter()
         done = 0
-        while done < min(len(queue), MOST_OBJECTS):
-            part = queue[done : min(done + AT_ONCE, MOST_OBJECTS)]
+        while done < min(len(queue), self._most) and self._clock() < self._until:
+            part = queue[done : min(done + AT_ONCE, self._most)]
             done += len(part)
             found = [each for item in part for each in self._referents(item)]
             inner.update(map(id, found))
@@ -66,18 +73,19 @@ class Weigher:
                     known.add(key)
                     queue.append(new[key])
             del part, found, new
-        alive = self._held_elsewhere(queue, first, inner)
+        alive, known_all = self._held_elsewhere(queue, first, inner)
         kept = [item for item in queue[:done] if id(item) not in alive]
         types = Counter(map(id, map(type, queue)))
         by_id = dict(zip(map(id, map(type, queue)), map(type, queue), strict=True))
         return Retained(
             bytes=sum(map(self._size, kept)),
-            complete=done == len(queue),
+            complete=known_all and done == len(queue),
             types=[(by_id[key], count) for key, count in types.items()],
         )
 
-    def _held_elsewhere(self, queue: list[Any], first: int, inner: Mapping[int, int]) -> set[int]:
-        """Ids of those that others hold too, and of what these lead to; never the first ones."""
+    def _held_elsewhere(self, queue: list[Any], first: int, inner: Mapping[int, int]) -> tuple[set[int], bool]:
+        """Ids of those that others hold too, and of what these lead to, never of the first ones; of all others where
+        there is no time to know. Whether there was."""
         of_the_list = next(map(sys.getrefcount, [[]]))
         counts = list(map(sys.getrefcount, queue))
         within = set(map(id, queue[first:]))
@@ -88,6 +96,8 @@ class Weigher:
                 alive.add(id(item))
                 waiting.append(item)
         while waiting:
+            if self._clock() > self._until:
+                return within, False
             below = []
             for item in waiting:
                 for each in self._referents(item):
@@ -95,7 +105,7 @@ class Weigher:
                         alive.add(id(each))
                         below.append(each)
             waiting = below
-        return alive
+        return alive, True
 
     def _kind(self, item: Any) -> _Kind:
         of = type(item)

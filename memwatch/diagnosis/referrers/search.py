@@ -134,7 +134,7 @@ class _Search:
         examined = [id(item) for item in sample]
         ways = {key: climbed.ways(key) for key in examined}
         found["new"], found["traced"] = new, len(sample)
-        self._weigher = Weigher(instances, sample, climb.objects.values())
+        self._weigher = Weigher(instances, sample, climb.objects.values(), has_room=asked.count_garbage)
         weighed = self._weigher.weigh(instances)
         found["retained_kb"] = round(weighed.bytes / 1024, 1)
         found["retained_is_lower_bound"] = not weighed.complete

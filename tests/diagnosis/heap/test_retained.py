@@ -99,6 +99,14 @@ def test_too_much_is_a_lower_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0 < part.bytes < whole.bytes
 
 
+def test_without_time_it_is_a_lower_bound() -> None:
+    holder = quotes()
+    times = iter([0.0, 1.0, *[100.0] * 10])
+    found = Weigher(clock=lambda: next(times)).weigh([holder])
+    assert not found.complete
+    assert found.bytes == sys.getsizeof(holder)
+
+
 class HostileMeta(type):
     """Its classes are neither hashed nor compared."""
 
