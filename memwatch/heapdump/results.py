@@ -85,7 +85,7 @@ def kept_by(analysis: Analysis, holder: str) -> dict[str, Any] | None:
         "type": most["type"],
         "count": most["count"],
         "size": most["size"],
-        "freed": max(group["container_retained"] for group in groups),
+        "freed": most["container_retained"],
         "groups": groups[:1],
     }
 

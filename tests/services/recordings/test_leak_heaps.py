@@ -86,7 +86,7 @@ def test_of_untracked_objects_it_is_the_container(process: Process, tmp_path: Pa
     analysed(process, tmp_path, "set_of_a_module")
     assert (found := heap_of(leak)) is not None
     assert (found.type, found.count) == (TYPE, COUNT)
-    assert found.freed >= COUNT * EACH
+    assert COUNT * EACH <= found.freed <= COUNT * EACH + 200, "with the set, but not with its module"
 
 
 def test_the_paths_of_a_leaking_type_are_kept_however_small(process: Process, tmp_path: Path) -> None:
