@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -19,6 +20,7 @@ from memwatch.services.recordings import heap_analyses
 from memwatch.services.recordings.leak_heaps import LeakHeap
 
 KEY = "heap-dump"
+LONGEST_PATH = 400
 
 
 def step(leak: Leak, heap: LeakHeap | None) -> Step:
@@ -71,10 +73,13 @@ def _table(heap: LeakHeap) -> Table:
     for group in heap.holders:
         retained = max(group["retained"], group["size"])
         place = f"{group['holder_file']}:{group['holder_line']}" if group["holder_line"] else group["holder_file"]
-        own = formats.type_name(group["holder"])
+        holder = formats.type_name(group["holder"])
+        if group["own"]:
+            holder = format_html("<strong>{}</strong>", holder)
+        way = formats.type_name(Truncator(group["shape"]).chars(LONGEST_PATH))
         cells.append(
             [
-                Cell(text=format_html("<strong>{}</strong>", own) if group["own"] else own),
+                Cell(text=format_html('{}<div class="mw-second">{}</div>', holder, way)),
                 formats.type_name(place),
                 figure(formats.count(group["count"]), group["count"]),
                 figure(size_text(retained), retained),
@@ -82,7 +87,7 @@ def _table(heap: LeakHeap) -> Table:
         )
     return Table(
         title=_("Holders"),
-        names=[_("Holder"), _("Code"), _("Objects"), _("Retained")],
+        names=[_("Holder and path"), _("Code"), _("Objects"), _("Retained")],
         cells=cells,
         note=_("Holders in your own code are bold.") if any(group["own"] for group in heap.holders) else "",
     )

@@ -476,6 +476,7 @@ def test_a_heap_dump_says_what_keeps_the_objects_and_what_would_be_freed(
     assert step.table is not None
     ((holder, _place, count, retained),) = step.table.rows
     assert "shop.leaks.AuditTrail.trail" in holder.text
+    assert "module shop.leaks: dict" in holder.text
     assert (count.text, retained.text) == ("40", "5.9 KB")
     (link,) = re.findall(r'href="([^"]+/heap/[^"]*)"', step.answer)
     assert "What keeps shop.leaks.Quote" in client.get(unescape(link)).content.decode()
