@@ -29,7 +29,7 @@ MOST_S = 12.0
 """Of wall time for all weighing: a copy has 60 seconds for all that it does."""
 AT_ONCE = 20_000
 _SHARED = frozenset({Family.CLASS, Family.MODULE, Family.FUNCTION, Family.CODE, Family.FRAME})
-"""What these refer to belongs to the program, whoever leads there."""
+"""What these refer to belongs to the program, from wherever it is reached."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
