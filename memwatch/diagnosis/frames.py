@@ -119,16 +119,3 @@ def thread_names() -> dict[int, str]:
         ident: name if type(name := introspection.attribute(thread, "_name")) is str else "?"
         for ident, thread in active.items()
     }
-
-
-def all_local_variables(wanted: frozenset[int]) -> dict[int, tuple[str, str]]:
-    """As :func:`local_variables`, in a copy of the process, where leftovers do no harm."""
-    found: dict[int, tuple[str, str]] = {}
-    running: list[Any] = []
-    of_thread: list[str] = []
-    _gather(running, of_thread, thread_names())
-    for frame, thread in zip(running, of_thread, strict=True):
-        for name, child in variables(frame, wanted):
-            place = clean(f"local variable '{name}' of {_where(frame)}"), clean(thread)
-            found.setdefault(child, place)
-    return found

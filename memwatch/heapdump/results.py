@@ -62,6 +62,39 @@ def paths(analysis: Analysis, type_name: str) -> dict[str, Any] | None:
     return found
 
 
+def kept_of_type(analysis: Analysis, type_name: str) -> dict[str, Any] | None:
+    """How many objects of a type there are, what would be free without them, and by which ways they are kept.
+
+    ``freed`` and ``groups`` as in :func:`paths`. Of a type whose paths were not looked for there are no groups, and
+    ``freed`` is what single objects retain. ``None`` for a type that is not listed.
+    """
+    if (found := paths(analysis, type_name)) is not None:
+        return found
+    row = next((row for row in analysis["types"] if row["name"] == type_name), None)
+    return None if row is None else {**row, "type": type_name, "freed": row["retained"], "groups": []}
+
+
+def kept_by(analysis: Analysis, holder: str) -> dict[str, Any] | None:
+    """The same for what a holder keeps, the objects of whatever type; without the holder ``freed`` would be free."""
+    groups = [
+        {**group, "type": name}
+        for name, found in analysis["paths"].items()
+        for group in found["groups"]
+        if group["holder"] == holder
+    ]
+    if not groups:
+        return None
+    groups.sort(key=lambda group: -group["size"])
+    most = groups[0]
+    return {
+        "type": most["type"],
+        "count": most["count"],
+        "size": most["size"],
+        "freed": most["container_retained"],
+        "groups": groups[:1],
+    }
+
+
 def difference(before: Analysis, after: Analysis) -> dict[str, Any]:
     """What is new in the second analysis: types, roots, and ways (by shape) in which more objects are kept."""
     return {

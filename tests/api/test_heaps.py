@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 from memwatch.models import Recording
 from memwatch.services import locking
 from tests.api.conftest import Fleet
+from tests.api.rows import store_leak
 from tests.heapdump.planted import COUNT, EACH
 from tests.services.recorded import store_recording
 from tests.services.recordings.dumps import store_dump
@@ -147,3 +148,16 @@ def test_what_is_not_there_is_said(client: APIClient, dump: Recording, route: st
 def test_another_recording_has_no_heap(client: APIClient, fleet: Fleet) -> None:
     other = store_recording(fleet.web, "heap_summary")
     assert client.get(url(other)).status_code == 404
+
+
+def test_a_leak_says_what_keeps_its_objects(
+    client: APIClient, viewer: APIClient, fleet: Fleet, dump: Recording
+) -> None:
+    leak = store_leak(fleet.web, "shop.leaks.Quote")
+    address = f"/api/v1/leaks/{leak.pk}/"
+    assert client.get(address).json()["heap"] is None  # not analysed yet
+    client.get(url(dump))
+    found = client.get(address).json()["heap"]
+    assert (found["recording"], found["count"], found["freed"]) == (dump.pk, COUNT, COUNT * EACH)
+    assert found["holders"][0]["holder"] == "shop.leaks.AuditTrail.trail"
+    assert viewer.get(address).json()["heap"] is None

@@ -46,6 +46,8 @@ def conclusion(group: list[Recording]) -> list[Line]:
         label = _("Held by") if found.sure is not False else _("Perhaps held by")
         lines.append(Line(label=label, value=found.held_by, hint=found.certainty))
     lines += [Line(label=_("Or held by"), value=each) for each in found.others]
+    if found.freed:
+        lines.append(Line(label=_("Size"), value=found.freed))
     if found.allocated_at:
         lines.append(Line(label=_("Allocated at"), value=found.allocated_at, hint=found.code))
     if found.called_from:

@@ -26,7 +26,7 @@ from collections.abc import Callable, Generator
 
 from memwatch.diagnosis.allocations.tracers import memray_tracks
 from memwatch.diagnosis.context import Host, Refused
-from memwatch.diagnosis.copy import cloning, fork_pause, memory_headroom
+from memwatch.diagnosis.copy import cloning, fork_pause, memory_headroom, seccomp
 from memwatch.diagnosis.copy.child import (
     ALIVE,
     DONE,
@@ -94,7 +94,7 @@ def impossible() -> str | None:
             _system = System()
         except (OSError, AttributeError, TypeError):
             return "the C library cannot be called"
-    return fork_pause.too_long()
+    return seccomp.may_kill() or fork_pause.too_long()
 
 
 def in_child(work: Work, host: Host, meter: Meter, *, needs_mb: float | None = None) -> Generator[float, None, bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,15 @@ def analyse(path: Path | str) -> dict[str, Any]:
     return analysis_of(Heap.open(path))
 
 
-def analysis_of(heap: Heap, report: Callable[[int], object] = lambda _percent: None) -> dict[str, Any]:
-    """See :mod:`memwatch.heapdump.results` for how to ask it; ``report`` is called with percents."""
+def analysis_of(
+    heap: Heap, report: Callable[[int], object] = lambda _percent: None, also: Iterable[str] = ()
+) -> dict[str, Any]:
+    """See :mod:`memwatch.heapdump.results` for how to ask it; ``report`` is called with percents.
+
+    ``also``: types whose paths are wanted.
+    """
+    wanted = dict.fromkeys(name for name in also if len(heap.graph.of_types(heap.graph.types_named(name))))
+    wanted |= dict.fromkeys(telling_types(heap))
     parts: dict[str, Callable[[], Any]] = {
         "about": heap.about,
         "types": lambda: heap.types(most=MOST_TYPES),
@@ -36,7 +43,7 @@ def analysis_of(heap: Heap, report: Callable[[int], object] = lambda _percent: N
         "packages": heap.packages,
         "roots": heap.roots,
         "dominators": lambda: _dominators(heap),
-        "paths": lambda: {name: heap.paths_of(name, MOST_PATH_GROUPS) for name in telling_types(heap)},
+        "paths": lambda: {name: heap.paths_of(name, MOST_PATH_GROUPS) for name in wanted},
         "duplicates": heap.duplicates,
         "containers": heap.containers,
         "held": heap.held,

@@ -1,4 +1,4 @@
-"""Makes something of one heap dump, in an interpreter of its own: ``analyse_heap.py FORM FOLDER``.
+"""Makes something of one heap dump, in an interpreter of its own: ``analyse_heap.py FORM FOLDER [TYPE …]``.
 
 The folder has ``dump.heap`` and gets ``made``; without its file ``lock`` the process ends.
 
@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 CPU_S = 300
@@ -24,8 +25,11 @@ LONGEST_S = 900.0
 """Wall time."""
 
 
-def make(form: str, folder: Path) -> int:
-    """Write ``made``, and before that ``percent`` at each step. Raises ``HeapDumpError`` where the file is no dump."""
+def make(form: str, folder: Path, types: Sequence[str] = ()) -> int:
+    """Write ``made``, and before that ``percent`` at each step; an analysis has the paths of these types.
+
+    Raises ``HeapDumpError`` where the file is no dump.
+    """
     from memwatch.heapdump.analysis.heap import Heap  # noqa: PLC0415 - under the limits only
     from memwatch.heapdump.analysis.result import analysis_of  # noqa: PLC0415
     from memwatch.heapdump.export.heapsnapshot import write_heapsnapshot  # noqa: PLC0415
@@ -45,12 +49,12 @@ def make(form: str, folder: Path) -> int:
             case "html":
                 file.write(html.report(analysis_of(heap, report)))
             case _:
-                json.dump(analysis_of(heap, report), file)
+                json.dump(analysis_of(heap, report, types), file)
     (folder / "part").rename(folder / "made")
     return 0
 
 
-def main(form: str, folder: Path) -> int:
+def main(form: str, folder: Path, types: Sequence[str]) -> int:
     """Under limits, and only as long as the folder is there."""
     from memwatch.services.recordings.render_flamegraph import confine  # noqa: PLC0415 - found by now
 
@@ -63,7 +67,7 @@ def main(form: str, folder: Path) -> int:
         return lock.exists()
 
     confine(cpu_s=CPU_S, file_bytes=FILE_BYTES, advice=ADVICE, wanted=wanted)
-    return make(form, folder)
+    return make(form, folder, types)
 
 
 if __name__ == "__main__":
@@ -71,4 +75,4 @@ if __name__ == "__main__":
     spec = importlib.util.find_spec("memwatch")
     if spec is None or spec.origin is None or Path(spec.origin).parent != package:
         sys.path.insert(0, str(package.parent))  # not installed: isolated, an interpreter does not look around
-    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
+    sys.exit(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:]))

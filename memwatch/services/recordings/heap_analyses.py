@@ -12,7 +12,7 @@ from django.core.files.base import File
 from django.utils import timezone
 
 from memwatch.heapdump import results
-from memwatch.models import Lease, Recording, RecordingKind
+from memwatch.models import Leak, Lease, Recording, RecordingKind
 from memwatch.services import ActionRefused, audit, locking
 from memwatch.services.recordings import heap_dumps, heap_runs, storage
 
@@ -29,8 +29,17 @@ COMMITTED_S = 60.0
 """By then others see the lease of a run, also where a request is one transaction."""
 WAITING_FOR = timedelta(days=1)
 """Dumps that are older are analysed when somebody asks."""
+MOST_TYPES = 20
+"""Leaking types whose paths an analysis looks for."""
 log = logging.getLogger("memwatch")
 _ELSEWHERE = "download the dump, and run memwatch heap report FILE"
+
+
+def unable() -> str:
+    """Why no dump can be analysed here, as a sentence; empty where one can."""
+    if importlib.util.find_spec("numpy") is None:
+        return 'numpy is not installed here: install "memwatch[heapdump]" beside the admin and in the worker'
+    return ""
 
 
 class BeingAnalysed(ActionRefused):
@@ -48,18 +57,35 @@ def analysis(recording: Recording, timeout_s: float = TIMEOUT_S) -> dict[str, An
     Raises :class:`BeingAnalysed` where it takes longer, :class:`ActionRefused` where it cannot be made, and
     :class:`storage.OutcomeMissing`.
     """
-    found = _read(recording, timeout_s)
+    found = _made(recording, timeout_s)
     if found is None:  # of another version of memwatch
         storage.storage().delete(storage.rendered_name(recording, "analysis"))
-        found = _read(recording, timeout_s)
+        found = _made(recording, timeout_s)
     if found is None:
         raise ActionRefused(f"the analysis is not one of this version of memwatch: {_ELSEWHERE}")
     return found
 
 
-def _read(recording: Recording, timeout_s: float) -> dict[str, Any] | None:
+def _made(recording: Recording, timeout_s: float) -> dict[str, Any] | None:
     with made(recording, "analysis", timeout_s) as file:
-        content = file.read(MAX_ANALYSIS_BYTES + 1)
+        return _read(file)
+
+
+def kept(recording: Recording) -> dict[str, Any] | None:
+    """The analysis as it is kept; ``None`` where there is none, or none that can be read here. Quick."""
+    file = _known(storage.rendered_name(recording, "analysis"))
+    if file is None:
+        return None
+    with file:
+        try:
+            return _read(file)
+        except ActionRefused:
+            return None
+
+
+def _read(file: File) -> dict[str, Any] | None:  # type: ignore[type-arg]
+    """``None`` for an analysis of another version."""
+    content = file.read(MAX_ANALYSIS_BYTES + 1)
     if len(content) > MAX_ANALYSIS_BYTES:
         raise ActionRefused(f"the analysis is too large to be shown: {_ELSEWHERE}")
     try:
@@ -79,8 +105,8 @@ def made(recording: Recording, form: str, timeout_s: float = TIMEOUT_S) -> File:
     known = _known(storage.rendered_name(recording, form))
     if known is not None:
         return known
-    if importlib.util.find_spec("numpy") is None:
-        raise ActionRefused('numpy is not installed here: install "memwatch[heapdump]" beside the admin')
+    if reason := unable():
+        raise ActionRefused(reason)
     run = heap_runs.of(recording.wire_id, form) or _begin(recording, form)
     if not run.wait(timeout_s):
         locking.extend(_lease(recording, form), run.name, HELD_S)
@@ -106,7 +132,7 @@ def analyse_next(now: datetime | None = None) -> bool:
     since = (now or timezone.now()) - WAITING_FOR
     done = Recording.objects.filter(kind=RecordingKind.HEAP_DUMP, state=Recording.State.DONE, finished_at__gte=since)
     recording = done.exclude(measured__has_key=ANALYSED).order_by("pk").first()
-    if recording is None or importlib.util.find_spec("numpy") is None:
+    if recording is None or unable():
         return False
     try:
         made(recording, "analysis", IN_WORKER_S).close()
@@ -126,7 +152,7 @@ def _begin(recording: Recording, form: str) -> heap_runs.Run:
         raise BeingAnalysed
     try:
         with heap_dumps.opened(recording) as dump:
-            return heap_runs.start(dump, name, form)
+            return heap_runs.start(dump, name, form, _leaking_types(recording))
     except OSError as error:
         locking.drop(lease, name)
         raise ActionRefused(f"the analysis cannot be made: {error}") from None
@@ -180,3 +206,10 @@ def _known(name: str) -> File | None:  # type: ignore[type-arg]
         return storage.storage().open(name)
     except OSError:
         return None
+
+
+def _leaking_types(recording: Recording) -> list[str]:
+    """Those of the service, the newest first: their leaks link to the analysis."""
+    leaks = Leak.objects.unresolved().filter(service=recording.process.service_id, kind=Leak.Kind.OBJECTS)
+    names = leaks.order_by("-pk").values_list("object_type", flat=True)[: 5 * MOST_TYPES]
+    return [name for name in dict.fromkeys(names) if name and "\0" not in name][:MOST_TYPES]

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -135,8 +135,8 @@ def new_name(wire_id: str, form: str) -> str:
     return f"{PREFIX}{wire_id}.{form}-{secrets.token_hex(6)}"
 
 
-def start(dump: IO[Any], name: str, form: str) -> Run:
-    """Begin. Raises ``OSError`` where there is no room for the dump in the temporary folder."""
+def start(dump: IO[Any], name: str, form: str, types: Sequence[str] = ()) -> Run:
+    """Begin; ``types`` are those whose paths an analysis has. Raises ``OSError`` where there is no room for the dump in the temporary folder."""
     reap()
     run = Run(Path(tempfile.gettempdir(), name))
     run.folder.mkdir(mode=0o700)
@@ -147,7 +147,7 @@ def start(dump: IO[Any], name: str, form: str) -> Run:
             shutil.copyfileobj(dump, copy)
         with (run.folder / "said").open("wb") as said:
             process = subprocess.Popen(  # noqa: S603 - our own script, under limits
-                [sys.executable, "-I", str(CHILD), form, str(run.folder)],
+                [sys.executable, "-I", str(CHILD), form, str(run.folder), *types],
                 cwd=run.folder,
                 env={"HOME": str(run.folder), "PATH": "", "LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"},
                 stdin=subprocess.DEVNULL,
