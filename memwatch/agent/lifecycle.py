@@ -43,7 +43,7 @@ def start(config: AgentConfig, *, delay_s: float = START_DELAY_S) -> Agent | Non
             return running
         _load_transport(config.transport)
         _hook()
-        agent = Agent(config, start_delay_s=max(START_DELAY_S, delay_s))
+        agent = Agent(config, start_delay_s=delay_s)
         if not _launch(agent):
             return None
         _agent = agent
