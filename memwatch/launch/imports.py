@@ -15,9 +15,27 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-EARLY: dict[str, str] = {}
+EARLY = {
+    "apscheduler.executors.base": "memwatch.host_hooks.apscheduler",
+    "gunicorn.workers.base": "memwatch.host_hooks.servers",
+    "uvicorn.config": "memwatch.host_hooks.servers",
+}
 """Module of the program, and ours whose ``install()`` is called when it was imported."""
-WITH_AGENT: dict[str, str] = {}
+WITH_AGENT = {
+    "billiard.popen_fork": "memwatch.host_hooks.ends",
+    "celery.signals": "memwatch.host_hooks.celery_worker",
+    "django.core.handlers.base": "memwatch.host_hooks.django_site",
+    "dramatiq.broker": "memwatch.host_hooks.dramatiq",
+    "dramatiq.worker": "memwatch.host_hooks.dramatiq",
+    "fastapi.routing": "memwatch.host_hooks.starlette",
+    "flask.app": "memwatch.host_hooks.flask",
+    "flask.ctx": "memwatch.host_hooks.flask",
+    "huey.api": "memwatch.host_hooks.huey",
+    "rq.worker": "memwatch.host_hooks.rq",
+    "starlette.applications": "memwatch.host_hooks.starlette",
+    "starlette.routing": "memwatch.host_hooks.starlette",
+    "uvicorn.server": "memwatch.host_hooks.ends",
+}
 """The same, no sooner than the agent runs."""
 
 _waiting: list[str] = []

@@ -112,7 +112,7 @@ _starter: Starter | None = None
 def begin() -> None:
     """Have this process watched, and those that are forked from it. Nothing happens the second time."""
     global _starter  # noqa: PLW0603 - one per process
-    if _starter is not None or not _is_main_interpreter():
+    if _starter is not None or _is_helper() or not _is_main_interpreter():
         return
     _starter = Starter()
     imports.install()
@@ -150,6 +150,11 @@ def _becomes_another_program() -> bool:
     """Whether :mod:`subprocess` forked, with a ``preexec_fn``."""
     frame = sys._getframe(2)
     return frame.f_code.co_name == "_execute_child" and frame.f_globals.get("__name__") == "subprocess"
+
+
+def _is_helper() -> bool:
+    """Whether this is the process of :mod:`multiprocessing` that removes what others leave: it does nothing else."""
+    return any("multiprocessing.resource_tracker import" in each for each in sys.orig_argv[:6])
 
 
 def _is_main_interpreter() -> bool:

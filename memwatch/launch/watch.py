@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 
 from memwatch.agent import lifecycle
 from memwatch.agent.config import AgentConfig
 from memwatch.agent.config.environment import agent_config, is_on
 from memwatch.agent.work import meter
+from memwatch.host_hooks import requests, server_settings, tasks  # noqa: F401 - light modules look for these
 from memwatch.launch import imports, messages
 from memwatch.transport import open_uplink
 
@@ -33,19 +33,14 @@ def prepare() -> AgentConfig | None:
 
 def watch(config: AgentConfig | None) -> None:
     """Watch this process."""
-    if config is None or _is_watched_by_site():
+    if config is None or lifecycle.current() is not None:  # of a site in this process that has installed memwatch
         return
     _speak_for_ourselves()
-    if config.work:
-        meter.begin_process(recorded=config.flight_recorder)
-    lifecycle.start(config, delay_s=0.0)
+    lifecycle.start(config, waited=True)
+    server_settings.guarded(server_settings.note_application_loaded)
     imports.activate()
-
-
-def _is_watched_by_site() -> bool:
-    """Whether memwatch is one of the applications of a site in this process: its settings then count."""
-    autostart = sys.modules.get("memwatch.autostart")
-    return getattr(autostart, "_config", None) is not None
+    if config.work:  # last: a server's hook counts from now on, and the framework's is there to name what it counts
+        meter.begin_process(recorded=config.flight_recorder)
 
 
 def _speak_for_ourselves() -> None:
