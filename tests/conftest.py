@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.distribution import Distribution, place
@@ -31,7 +33,7 @@ def redis_url(redis_server: RedisServer) -> str:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """A running PostgreSQL with an empty database."""
+    """A running PostgreSQL."""
     server = PostgresServer(postgres_program())
     try:
         server.start()
@@ -40,10 +42,13 @@ def postgres_server() -> Iterator[PostgresServer]:
         server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def postgres_url(postgres_server: PostgresServer) -> str:
-    """Its URL; user and database are ``memwatch``."""
-    return postgres_server.url
+    """The URL of an empty database of the test's own; the user is ``memwatch``."""
+    name = f"test_{secrets.token_hex(4)}"
+    with psycopg.connect(postgres_server.url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]  # a name of ours
+    return f"{postgres_server.url.rpartition('/')[0]}/{name}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -49,11 +49,14 @@ def test_a_program_calls_what_leaks_and_what_goes_together(name: str) -> None:
     assert sorted(each for group, _weight in chosen.visits for each in group) == sorted(chosen.names)
 
 
-def test_there_are_24_and_16_scoring_programs_and_each_half_has_every_server_and_some_without_a_leak() -> None:
+def test_there_are_24_16_and_16_scoring_programs_and_each_half_has_every_server_and_some_without_a_leak() -> None:
     halves = {half: [each for each in PROGRAMS.values() if each.half == half] for half in HALVES}
     assert len(halves["scoring"]) == 24
     assert len(halves["scoring-2"]) == 16
     assert sum(not each.leaks for each in halves["scoring-2"]) == 10
+    assert len(halves["scoring-3"]) == 16
+    assert sum(not each.leaks for each in halves["scoring-3"]) == 9
+    assert sum(bool(each.every_job) for each in halves["scoring-3"]) == 3
     for programs in halves.values():
         assert {each.server for each in programs} == set(SERVERS)
         assert any(not each.leaks and each.ticking for each in programs)
@@ -69,13 +72,14 @@ def test_no_way_to_leak_and_no_name_is_in_two_halves() -> None:
         assert not used(one) & used(other)
 
 
-def test_nothing_that_is_kept_without_a_leak_is_both_in_the_second_scoring_half_and_in_another() -> None:
-    def used(*, second: bool) -> set[str]:
-        programs = [each for each in PROGRAMS.values() if (each.half == "scoring-2") == second]
+@pytest.mark.parametrize("half", ["scoring-2", "scoring-3"])
+def test_nothing_that_is_kept_without_a_leak_is_both_in_a_later_scoring_half_and_in_another(half: str) -> None:
+    def used(*, by_it: bool) -> set[str]:
+        programs = [each for each in PROGRAMS.values() if (each.half == half) == by_it]
         kept = {name for each in programs for name in (*each.harmless, each.ticking, each.every_job)}
         return kept - {""}
 
-    assert not used(second=True) & used(second=False)
+    assert not used(by_it=True) & used(by_it=False)
 
 
 def test_a_name_that_always_comes_with_the_culprit_is_right() -> None:
@@ -104,7 +108,7 @@ def test_names_are_blamed_for_nothing_where_none_leaks_or_for_what_a_timer_keeps
     assert blamed_for_nothing(leaking, outcome("b", of_no_name=True)) == ["b"]
 
 
-@pytest.mark.parametrize("every_job", ["handler", "middleware", "postrun", "base"])
+@pytest.mark.parametrize("every_job", ["handler", "middleware", "postrun", "base", "recorder"])
 def test_for_what_is_kept_at_every_job_all_names_are_right_together_and_some_are_blamed(every_job: str) -> None:
     kept = program(every_job=every_job)
     assert blamed_for_nothing(kept, outcome(*kept.names)) == []
@@ -127,6 +131,8 @@ def test_for_what_is_kept_at_every_job_all_names_are_right_together_and_some_are
         ({"every_job": "middleware"}, "worksite.everyjob.TRACES", True),
         ({"every_job": "base", "ticking": "cron"}, "worksite.background.Run", True),
         ({"every_job": "base", "ticking": "cron"}, "worksite.everyjob.Outcome", True),
+        ({"every_job": "records"}, "logging.LogRecord", True),
+        ({"ticking": "patrol"}, "worksite.background.Patrol", True),
         ({"every_job": "base"}, "", False),
         ({}, "worksite.leaks.Tick", False),
         ({}, "", False),
@@ -193,13 +199,13 @@ CALLED_SEVEN_TIMES = """
 import contextlib, gc, json
 import django
 django.setup()
-from worksite import references, retained
-for how in [*retained.HOW.values(), *references.HOW.values()]:
+from worksite import references, registries, retained
+for how in [*retained.HOW.values(), *references.HOW.values(), *registries.HOW.values()]:
     for _ in range(7):
         with contextlib.suppress(retained.LostError):
             how(object(), [])
 gc.collect()
-counts = {**retained.COUNTED, **references.COUNTED}
+counts = {**retained.COUNTED, **references.COUNTED, **registries.COUNTED}
 print(json.dumps({how: counted() for how, counted in counts.items()}))
 """
 
@@ -213,19 +219,57 @@ CALLED_VERY_OFTEN = """
 import json
 import django
 django.setup()
-from worksite.bounded import BOUNDED, SIZES
+from worksite import bounded, expiring
+kept_by, sizes = {**bounded.BOUNDED, **expiring.EXPIRING}, {**bounded.SIZES, **expiring.SIZES}
 for call in range(6_000):
-    for kept in SIZES:
-        BOUNDED[kept]("ab"[call % 2])
-print(json.dumps({kept: [size(), most] for kept, (size, most) in SIZES.items()}))
+    for kept in sizes:
+        kept_by[kept]("ab"[call % 2])
+print(json.dumps({kept: [size(), most] for kept, (size, most) in sizes.items()}))
 """
 
 
 def test_what_is_kept_within_bounds_gets_there_and_stays(tmp_path: Path) -> None:
     sizes = printed_by_the_site(tmp_path, CALLED_VERY_OFTEN, program(names=evenly("ab")))
-    assert len(sizes) == 8
+    assert len(sizes) == 10
     for kept, (size, most) in sizes.items():
         assert most / 2 < size <= most, kept
+
+
+KEPT_FOR_TEN_MINUTES = """
+import json
+import django
+django.setup()
+from worksite.expiring import Replies, Vouchers, Windows
+windows, replies, vouchers = Windows(), Replies(), Vouchers()
+sizes = []
+for second in range(600):
+    windows.add(second)
+    replies.add(second)
+    for name in "abcdefgh":
+        vouchers.add(name, second)
+    if second % 100 == 99:
+        replies.sweep(second)
+        sizes.append([len(windows), len(replies), len(vouchers)])
+print(json.dumps(sizes))
+"""
+
+
+def test_what_expires_stays_as_large_under_the_same_load(tmp_path: Path) -> None:
+    sizes = printed_by_the_site(tmp_path, KEPT_FOR_TEN_MINUTES, program(names=evenly("abcdefgh")))
+    assert len(sizes) == 6
+    assert all(each == sizes[2] for each in sizes[2:])
+    windows, replies, vouchers = sizes[-1]
+    assert (windows, replies) == (60, 46)
+    assert 500 < vouchers < 600  # eight a second, valid for 67 seconds on average
+
+
+def test_favourites_that_move_are_each_called_as_often_in_the_end() -> None:
+    chosen = program(names={"a": 98.0, "b": 1.0, "c": 1.0}, moves=500)
+    first, second = drawn(chosen, 1)[:500], drawn(chosen, 1)[500:1000]
+    assert first.count("a") > 400
+    assert second.count("b") > 400
+    counts = [drawn(chosen, 1).count(name) for name in "abc"]
+    assert max(counts) < 1.2 * min(counts)
 
 
 def test_a_half_is_within_its_limits_with_nine_of_ten_first_and_nobody_blamed() -> None:

@@ -51,6 +51,17 @@ def leak(i):
 def inside(i):
     page(i % 4).rows.append(Row())
 
+class Sessions:
+    ttl = 600
+
+    def __init__(self):
+        self.rows = {}
+
+sessions = Sessions()
+
+def expiring(i):
+    sessions.rows[i] = Row()
+
 def dropped(i):
     Row()
 
@@ -82,7 +93,7 @@ def found_by(step: str, given: str = "kept") -> list[list[str]]:
 
 
 @needs_copies
-@pytest.mark.parametrize("step", ["cache", "dynamic", "dropped"])
+@pytest.mark.parametrize("step", ["cache", "dynamic", "dropped", "expiring"])
 @pytest.mark.parametrize("given", ["kept", "given"])
 def test_what_a_cache_holds_and_what_waits_for_a_collection_is_no_leak(step: str, given: str) -> None:
     assert found_by(step, given) == [[], []]
@@ -103,7 +114,10 @@ def leak_of(object_type: str, kind: str = "objects") -> Leak:
 
 def test_a_type_is_looked_at_once_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("memwatch.profiler_looks._explained", lambda name, _before: asked.append(name) or "a cache")
+    monkeypatch.setattr(
+        "memwatch.profiler_looks._explained",
+        lambda name, _before, _age: (asked.append(name) or "a cache", STANDS_FOR_S),
+    )
     now = [0.0]
     looks = HeapLooks(clock=lambda: now[0])
     native = leak_of("native", "native")

@@ -139,6 +139,7 @@ def _took(seconds: float, count: int) -> tuple[list[float], list[float]]:
             began = time.thread_time()
             assert job is not None
             job.end()
+            del job  # else the other one's time has it
             found.append(before + time.thread_time() - began)
     return took
 

@@ -10,7 +10,7 @@ from typing import Any
 WEB = ("sync", "gthread", "asgi")
 POOLS = ("prefork", "threads", "gevent")
 SERVERS = (*WEB, *POOLS)
-HALVES = ("tuning", "scoring", "scoring-2")
+HALVES = ("tuning", "scoring", "scoring-2", "scoring-3")
 INTERVALS = 240
 """Of a run: a container is judged from 1,000 entries on, which some leaks have in no process after half as many."""
 
@@ -70,15 +70,27 @@ TYPES = {
     "workflows": r"celery\.canvas\..+|worksite\.references\.WORKFLOWS",
     "exports": r"untracked|native|_?io\.BytesIO|(builtins\.)?bytes|worksite\.references\.EXPORTS",
     "subscriptions": r"(builtins\.)?(function|cell|tuple)|django\.dispatch\..+|worksite\.references\.changed\b.*",
+    "labels": r"prometheus_client\..+|(_thread\.)?R?[Ll]ock",
+    "reraised": r"(builtins\.)?(traceback|frame)|.+\.(WSGIRequest|ContentType|ModelState)",
+    "mailboxes": r"asyncio\..+|(collections\.)?deque|worksite\.registries\.GROUPS\b.*",
+    "mails": r"django\.core\.mail\..+",
+    "postponed": r"celery\.worker\..+|(celery|kombu|vine)\..+",
+    "greenlets": r"(gevent|greenlet)\b.*|worksite\.registries\.PARKED",
+    "feed": r"(xml\.etree\.ElementTree\.)?Element",
     "ticks": r"worksite\.leaks\.(Tick|TICKS)",
     "sampler": r"worksite\.background\.(Sample|SAMPLES)",
     "clock": r"untracked|(builtins\.)?str|worksite\.background\.CLOCK",
     "cron": r"worksite\.background\.(Run|RUNS)",
     "loop": r"worksite\.background\.(Message|MESSAGES)",
+    "patrol": r"worksite\.background\.(Patrol|PATROLS)",
+    "wanderer": r"worksite\.background\.(Ping|PINGS)",
     "handler": r"worksite\.retained\.(Handled|HANDLED)",
     "middleware": r"worksite\.everyjob\.(Trace|TRACES)",
     "postrun": r"untracked|(builtins\.)?(str|tuple|float)|worksite\.everyjob\.STATES",
     "base": r"worksite\.everyjob\.(Outcome|OUTCOMES)",
+    "records": r"logging\.LogRecord|worksite\.everyjob\.RECORDS",
+    "recorder": r"worksite\.everyjob\.(Deed|DEEDS)",
+    "statements": r"worksite\.everyjob\.(Statement|STATEMENTS)",
 }
 """How a leak leaks, and the names of types under which it is rightly reported (all of the name).
 
@@ -135,6 +147,13 @@ ASKED = {
     "workflows": "celery.canvas.Signature",
     "exports": "_io.BytesIO",
     "subscriptions": "function",
+    "labels": "prometheus_client.metrics.Counter",
+    "reraised": "traceback",
+    "mailboxes": "asyncio.queues.Queue",
+    "mails": "django.core.mail.message.EmailMessage",
+    "postponed": "kombu.asynchronous.timer.Entry",
+    "greenlets": "gevent._gevent_cgreenlet.Greenlet",
+    "feed": "xml.etree.ElementTree.Element",
 }
 """The type, or the container, that the attribution is asked for where no leak was opened."""
 
@@ -175,8 +194,8 @@ class Program:
 
     name: str
     half: str
-    """``tuning``: rules are looked at with it; ``scoring``: they are not; ``scoring-2``: neither, and whoever wrote it
-    had not read the rules."""
+    """``tuning``: rules are looked at with it; ``scoring``: they are not; ``scoring-2`` and ``scoring-3``: neither,
+    and whoever wrote them had not read the rules."""
     server: str
     names: Mapping[str, float]
     """Of views or tasks, by how often they are called."""
@@ -188,12 +207,15 @@ class Program:
     ``irregular`` up to nine of them by chance; ``import`` eighty a second, and after a hundred seconds no more.
     ``sampler`` keeps twelve a second in a thread, ``loop`` ten in an event loop of its own, ``clock`` forty texts by a
     timer; ``cron`` is a scheduler of three jobs, which keep some each second, many each fifth, and most every twenty
-    seconds."""
+    seconds. ``patrol`` is three threads that keep 15, 40 and 70 each third, seventh and eleventh second; a
+    ``wanderer`` keeps 2 to 60 a second, and more or fewer from one half second to the next."""
     every_job: str = ""
     """What keeps something at every job, so that all names leak alike and no single one is the cause: ``handler`` of
-    the signal before it, ``postrun`` of the one after it, a ``middleware``, or the ``base`` class of all tasks."""
+    the signal before it, ``postrun`` of the one after it, a ``middleware``, the ``base`` class of all tasks, a handler
+    of log ``records``, a ``recorder`` that writes jobs down in a thread some seconds later, or a wrapper of queries
+    that keeps ``statements``."""
     harmless: tuple[str, ...] = ()
-    """Of the site's ``HARMLESS`` and ``BOUNDED``: they grow for a while, or come and go."""
+    """Of the site's ``HARMLESS``, ``BOUNDED`` and ``EXPIRING``: they grow for a while, or come and go."""
     per_second: float = 30.0
     """Visits: a group that is called together is one."""
     waves: bool = False
@@ -202,6 +224,10 @@ class Program:
     """Visits come one after the other at the same pace and in the same turn: no name's calls vary."""
     bursts: bool = False
     """Some seconds of many visits, then some of few, by chance."""
+    ramp: bool = False
+    """Visits become more and more, from a few at the begin to many times as many at the end of a run."""
+    moves: int = 0
+    """After so many visits of a visitor, each name is called as often as the one before it was until then."""
     in_a_row: int = 1
     """So many visits to what is chosen, before the next is chosen."""
     slow: Mapping[str, float] = dataclasses.field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 Each is started under its real server and visited for some seconds. The site itself writes down what it keeps; memwatch
 is not asked. Ends with 1 where a program keeps something else than it declares. The site counts only the leaks of
-``retained`` and ``references``; of others, this only says that the program runs.
+``retained``, ``references`` and ``registries``; of others, this only says that the program runs.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from celery import Celery
 
 from benchmarks import servers
 from benchmarks.sites.load import Load
-from benchmarks.work.program import WEB, Program
+from benchmarks.work.program import INTERVALS, WEB, Program
 from memwatch.agent.config import AgentConfig
 from tests.deployment.guest import Guest
 from tests.servers import RedisServer
@@ -26,6 +26,8 @@ SERVICE, COMMAND_KEY = "site", "of the benchmark of work"
 WAVE_S = 20.0
 BURST_S, LOUD = 3.0, 1 / 3
 """How long it is loud or quiet, and the share of the loud."""
+RAMP = (0.3, 1.7)
+"""Of the mean, at the begin and at the end of a run."""
 DRAWN = 20_000
 """Visits that are drawn before a run, longer than one is."""
 
@@ -162,8 +164,19 @@ def drawn(program: Program, seed: int) -> list[str]:
     groups, weights = zip(*program.visits, strict=True)
     if program.steady:
         return list(in_turn([" ".join(group) for group in groups], weights))
-    chosen = chance.choices(groups, weights, k=DRAWN // program.in_a_row)
+    chosen = list(_chosen(program, chance, groups, weights))
     return [" ".join(group) for group in chosen for _ in range(program.in_a_row)]
+
+
+def _chosen(
+    program: Program, chance: random.Random, groups: Sequence[tuple[str, ...]], weights: Sequence[float]
+) -> Iterator[tuple[str, ...]]:
+    """Of which each is visited ``in_a_row``."""
+    left = DRAWN // program.in_a_row
+    while left > 0:
+        count = min(left, program.moves or left)
+        yield from chance.choices(groups, weights, k=count)
+        left, weights = left - count, [weights[-1], *weights[:-1]]
 
 
 def in_turn(groups: Sequence[str], weights: Sequence[float]) -> Iterator[str]:
@@ -177,13 +190,15 @@ def in_turn(groups: Sequence[str], weights: Sequence[float]) -> Iterator[str]:
 
 
 def paced(visit: Callable[[str], int], program: Program, mean_pause_s: float, seed: int) -> Callable[[str], int]:
-    """Waits before each visit: as visitors come, by chance; in waves; in bursts; or always as long."""
+    """Waits before each visit: as visitors come, by chance; in waves; more and more; in bursts; or always as long."""
     chance, began = random.Random(seed), time.monotonic()
 
     def waited(group: str) -> int:
         tide, length = 1.0, 1.0 if program.steady else chance.expovariate(1.0)
         if program.waves:
             tide = 0.15 + 0.85 * (1 + math.sin(2 * math.pi * (time.monotonic() - began) / WAVE_S))
+        if program.ramp:
+            tide = RAMP[0] + (RAMP[1] - RAMP[0]) * min(1.0, (time.monotonic() - began) / INTERVALS)
         if program.bursts:
             tide = 2.6 if _is_loud(program, time.monotonic() - began) else 0.2
         time.sleep(min(5.0, length * mean_pause_s / tide))

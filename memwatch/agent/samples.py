@@ -50,6 +50,7 @@ class Samples:
         self._complain = complain
         self._heap_limit_mb = heap_limit_mb
         self._seq = 0
+        self._job_names = set[tuple[str, str]]()  # as many as the meter knows, at most
         self.near_limit = NearLimit(keep=flight.second, has_room=self._has_room)
         self.full_collections = FullCollections()
         self.failures = 0
@@ -62,7 +63,14 @@ class Samples:
         try:
             snapshot = self._discount(self._sampler().sample(census=census))
             now = time.monotonic()
-            snapshot = dataclasses.replace(snapshot, work=meter.take(), rss_seconds=self.near_limit.take(now))
+            work = meter.take()
+            self._job_names.update((job.kind, job.name) for job in work or ())
+            snapshot = dataclasses.replace(
+                snapshot,
+                work=work,
+                job_names=len(self._job_names) if meter.measures() else None,
+                rss_seconds=self.near_limit.take(now),
+            )
             self.near_limit.snapshot(snapshot, now)
         except Exception as error:  # noqa: BLE001 - counted, and said once
             self.failures += 1

@@ -143,7 +143,10 @@ def _leader_of(item: Judged, leaders: Sequence[Judged], held: Collection[str]) -
         return None
     name = item.case.series.name
     own = rank(name)
-    correlations = [correlation_of(item.case, leader.case) for leader in leaders]
+    correlations = [
+        0.0 if own > BUILT_IN_RANK and _stays(leader, item) else correlation_of(item.case, leader.case)
+        for leader in leaders
+    ]
     best = max(range(len(leaders)), key=correlations.__getitem__)
     in_step = correlations[best] >= IN_STEP
     if own <= BUILT_IN_RANK:
@@ -171,11 +174,18 @@ def _kept_by(leader: Judged, item: Judged) -> bool | None:
 
     ``None``: no look was made. Counts of two leaks under one steady load are as those of an object and its part.
     """
-    keeps = leader.case.history.keeps.get(leader.case.series.name)
+    history, name = leader.case.history, leader.case.series.name
+    growth, keeps = 1.0, history.keeps.get(name)
+    if expires := history.expires.get(name):  # an old look, perhaps, or at one of several holders: taken to grow alike
+        growth, keeps = max(1.0, leader.verdict.growth_count / max(1, expires.get(name, 0))), expires
     if keeps is None:
         return None
-    name = item.case.series.name
-    return keeps.get(name, 0) >= KEPT_SHARE * item.verdict.growth_count
+    return growth * keeps.get(item.case.series.name, 0) >= KEPT_SHARE * item.verdict.growth_count
+
+
+def _stays(leader: Judged, item: Judged) -> bool:
+    """Whether the leader's objects go with entries that expire, and most of the item's are held by something else."""
+    return bool(leader.case.history.expires.get(leader.case.series.name)) and _kept_by(leader, item) is False
 
 
 def _is_part_of(item: Judged, leader: Judged, correlation: float) -> bool:

@@ -47,6 +47,8 @@ class History:
     """Objects of a type in each snapshot, where a caller keeps the snapshots in the process that they describe."""
     keeps: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By a type that leaks, how many objects of each type its holder keeps alive, as a look into the heap has shown."""
+    expires: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """The same by a type that comes and goes with entries that expire."""
     own_blocks: Sequence[int] = ()
     """Blocks of memory of each snapshot itself, where a caller keeps the snapshots; else empty."""
 

@@ -14,7 +14,7 @@ from memwatch.records.json_record import parse_time
 FIGURES = (
     "heap_size_mb", "heap_used_mb", "heap_committed_mb", "pymalloc_used_mb", "malloc_used_mb", "rss_mb", "uss_mb",
     "cgroup_used_mb", "cgroup_limit_mb", "total_objects", "allocated_blocks", "gc_collections_gen0",
-    "gc_collections_gen1", "gc_collections_gen2", "requests_handled", "tasks_handled",
+    "gc_collections_gen1", "gc_collections_gen2", "requests_handled", "tasks_handled", "job_names",
 )  # fmt: skip
 """The figures that are read, by the attribute of :class:`memwatch.records.MemorySnapshot`."""
 

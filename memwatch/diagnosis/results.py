@@ -63,6 +63,41 @@ class Bound(_Result):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Lifetime(_Result):
+    """After which time the entries of a container expire, by what they or the container's owner say."""
+
+    seconds: float
+    """The longest that is left to an entry, or its time to live."""
+    by: str
+    """``ttl = 900 of shop.Sessions``, ``expires_at of shop.Session``, …"""
+    entries: int
+    timed: int = 0
+    """Entries looked at that have a time of expiry; 0 where only a time to live is known."""
+    overdue: int = 0
+    """So many of these are long past their time."""
+    overdue_s: float | None = None
+    """By how long the longest of them is; ``None`` where none is."""
+    explains: bool = False
+    """Whether the objects come with the entries, a few with each, so that they go with them as well."""
+    when_due_kb: float | None = None
+    """What the container keeps alive after that time, if it goes on as between the looks; ``None`` where not known."""
+    fits: bool | None = None
+    """Whether the process has the memory for that."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Expiring(_Result):
+    """Nearly all traced objects are held by containers whose entries expire, and come and go with these."""
+
+    holds: int
+    """So many of the traced objects."""
+    seconds: float
+    """The longest time that an entry lives."""
+    timed: bool
+    """Whether all these containers have entries with a time of expiry, and nearly none of them is overdue."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Garbage(_Result):
     """How many instances nothing refers to from outside of their cycles, and what the garbage collector does."""
 
@@ -126,6 +161,8 @@ class Holder(_Result):
     """Whether that is the program's own, not a library's."""
     bound: Bound | None = None
     """``None`` where none was found, or where it has more entries than its bound allows."""
+    lifetime: Lifetime | None = None
+    """``None`` where its entries do not say that they expire, and in the results of older agents."""
     keeps: tuple[Kept, ...] = ()
     """What it keeps alive by type, the most numerous first; empty where not all of it was counted."""
 
@@ -169,6 +206,8 @@ class Referrers(_Result):
     garbage. ``None`` where no way was found: C code may hold them."""
     garbage: Garbage | None = None
     """``None`` for a container, and in the results of older agents."""
+    expiring: Expiring | None = None
+    """``None`` where the objects do not come and go with entries that expire, and in the results of older agents."""
     made_in: tuple[Made, ...] = ()
     """By view, task and command, most first; empty where no job that could be distinguished made one."""
 

@@ -172,6 +172,11 @@ class MemorySnapshot(Record):
         label="Tasks handled", column="tasks_handled", metric="tasks_handled_total",
     )
     """``None`` where memwatch cannot count them."""
+    job_names: int | None = figure(
+        Unit.TOTAL, "Different views, tasks and commands that were called since the process started",
+        label="Names of jobs", column="job_names",
+    )
+    """``None`` where jobs are not measured. Bounded as the names are."""
     work: tuple[WorkFigures, ...] | None = figure(
         Unit.NONE, "Views, tasks and commands that ended since the snapshot before: calls, time, memory kept and peaks"
     )

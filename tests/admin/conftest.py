@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,7 +105,9 @@ class Fleet:
 
 
 @pytest.fixture
-def fleet(db: None) -> Fleet:
+def fleet(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
+    """Beside an empty transport: reports that other tests have left would be a backlog."""
+    monkeypatch.setenv("MEMWATCH_TRANSPORT", f"local://{tmp_path}/transport")
     return Fleet()
 
 

@@ -41,7 +41,7 @@ def test_the_overview_says_in_a_sentence_what_leaks_where_since_when_and_until_w
     for slot in (1, 2, 3):
         process = fleet.process("shop", slot)
         fleet.snapshot(process)
-        leak = fleet.leak(process, time_to_exhaustion_s=12_000.0 + slot)
+        leak = fleet.leak(process, time_to_exhaustion_s=12_030.0 + slot)
     answer = login("viewer").get(reverse(OVERVIEW))
     text = answer.content.decode()
     assert "1 leak is open. The worst:" in answer.context["headline"]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 
 from tests.deployment.life import LEAK, SNAPSHOTS, TASKS
@@ -132,11 +131,8 @@ def test_without_its_tables_everything_says_which_command_makes_them(tmp_path: P
 def test_without_its_tables_it_says_so_inside_a_request_s_transaction_too(tmp_path: Path, postgres_url: str) -> None:
     """PostgreSQL answers nothing more in a transaction after an error."""
     parts = urlsplit(postgres_url)
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("DROP DATABASE IF EXISTS bad_input")
-        connection.execute("CREATE DATABASE bad_input")
     database = {
-        "ENGINE": "django.db.backends.postgresql", "NAME": "bad_input", "USER": parts.username or "",
+        "ENGINE": "django.db.backends.postgresql", "NAME": parts.path[1:], "USER": parts.username or "",
         "HOST": parts.hostname or "", "PORT": str(parts.port or ""), "ATOMIC_REQUESTS": True,
     }  # fmt: skip
     site = TinySite(tmp_path, f"DATABASES = {{'default': {database!r}}}\n")

@@ -1,6 +1,9 @@
 """One cause, one leak."""
 
+from dataclasses import replace
 from random import Random
+
+import pytest
 
 from memwatch.detection import History, judge
 from memwatch.detection.grouping import rank
@@ -125,3 +128,30 @@ def test_what_a_growing_list_keeps_leads_the_hosts_classes_that_it_holds():
 def test_a_class_that_grows_at_its_own_pace_is_a_leak_beside_it():
     found = kept_requests(lambda i: {"shop.Quote": 10 + 25 * i + 90 * (i % 3)})
     assert set(found) == {"django.core.handlers.wsgi.WSGIRequest", "shop.Quote"}
+
+
+@pytest.mark.parametrize(
+    ("kept", "leaking"),
+    [
+        (None, {"shop.Login"}),
+        ({"shop.Login": 300, "shop.Seen": 290}, {"shop.Login", "django.template.base.Variable"}),
+        ({"shop.Login": 300, "shop.Seen": 290, "django.template.base.Variable": 600}, {"shop.Login"}),
+        ({}, {"shop.Login"}),
+    ],
+    ids=["no look", "held elsewhere", "held by them", "not counted"],
+)
+def test_entries_that_expire_hide_no_type_that_their_holder_does_not_keep(kept, leaking):
+    """A framework's class grows with the host's at the same rate: their counts cannot tell whose it is."""
+    random, logins = Random(4), [0]
+    for _ in range(40):
+        logins.append(logins[-1] + random.randrange(5, 40))
+    given = [
+        snapshot(
+            i, {"shop.Login": 3 + logins[i], "shop.Seen": 1 + logins[i], "django.template.base.Variable": 2 * logins[i]}
+        )
+        for i in range(40)
+    ]
+    history = History.from_snapshots(given)
+    found = judge(history if kept is None else replace(history, expires={"shop.Login": kept}))
+    leaks_of = {verdict.object_type for verdict in found if verdict.is_leak and verdict.kind == "objects"}
+    assert leaks_of - {"shop.Seen"} == leaking

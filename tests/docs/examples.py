@@ -15,12 +15,25 @@ _FENCED = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 _SHORT_SLEEPS = """\
 import asyncio as _asyncio
+import time as _time
 
 _sleep = _asyncio.sleep
+_now = 0.0
+_due = {}  # by task that has slept: when it wakes, in its own seconds; None while it works
 
 
 async def _short(seconds, result=None):
-    return await _sleep(min(seconds, 0.05), result)
+    # Tasks wake in the order in which they would wake, each when those before it have done their work.
+    global _now
+    task, deadline = _asyncio.current_task(), _time.monotonic() + 5
+    mine = _due[task] = _now + seconds
+    await _sleep(0.01)
+    while _time.monotonic() < deadline and any(
+        not other.done() and (due is None or due < mine) for other, due in _due.items() if other is not task
+    ):
+        await _sleep(0.01)
+    _now, _due[task] = max(_now, mine), None
+    return result
 
 
 _asyncio.sleep = _short

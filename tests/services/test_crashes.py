@@ -16,6 +16,7 @@ import pytest
 
 from memwatch.transport import open_hub, open_uplink
 from tests.reports import process, report, snapshot
+from tests.servers import PostgresServer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -69,12 +70,12 @@ def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], str]:
 
 
 @pytest.fixture(scope="module")
-def postgresql(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Callable[[Path], str]:
+def postgresql(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer) -> Callable[[Path], str]:
     """As :func:`sqlite`."""
-    server, made = postgres_url.rpartition("/")[0], f"crashes_{secrets.token_hex(4)}"
+    server, made = postgres_server.url.rpartition("/")[0], f"crashes_{secrets.token_hex(4)}"
 
     def create(options: str) -> None:
-        with psycopg.connect(postgres_url, autocommit=True) as connection:
+        with psycopg.connect(postgres_server.url, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {options}")
 
     create(made)

@@ -116,7 +116,7 @@ def test_without_a_worker_it_does_not_wait_for_ever(
         Recording.objects.update(deadline=timezone.now() - timedelta(minutes=5))
 
     while_it_waits(monkeypatch, act)
-    with pytest.raises(HeapDumpError, match="does the worker run"):
+    with pytest.raises(HeapDumpError, match="check that the Celery worker runs"):
         asked(process, tmp_path / "web.heap", [])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.work.catalogue import scoring, scoring_2, tuning
+from benchmarks.work.catalogue import scoring, scoring_2, scoring_3, tuning
 
-PROGRAMS = {program.name: program for program in (*tuning.PROGRAMS, *scoring.PROGRAMS, *scoring_2.PROGRAMS)}
+_HALVES = (tuning, scoring, scoring_2, scoring_3)
+PROGRAMS = {program.name: program for half in _HALVES for program in half.PROGRAMS}

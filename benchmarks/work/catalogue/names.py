@@ -62,6 +62,22 @@ _DEPOTS = (
     "address.tasks.merge", "invoice.tasks.draft", "invoice.send", "invoice.tasks.remind", "stats.hourly",
     "stats.tasks.volume", "stats.tasks.export", "notice.sms",
 )  # fmt: skip
+_FLIGHTS = (
+    "flight:search", "flight.views.prices", "flight:seats", "flight:status", "flight.views.calendar", "flight:route",
+    "fleet:plane", "fleet.views.layout", "booking:new", "booking:passenger", "booking.views.baggage", "booking:pay",
+    "booking:receipt", "booking.views.rebook", "booking:cancel", "boarding:begin", "boarding:seat", "boarding:bags",
+    "boarding.views.pass", "miles:account", "miles.views.redeem", "miles:partners", "airport:departures",
+    "airport.views.lounge", "airport:parking", "crew:roster", "crew.views.swap", "help:lost", "help.views.chat",
+    "help:refund",
+)  # fmt: skip
+_FARM = (
+    "herd.tasks.milk", "herd.calve", "herd.tasks.weigh", "herd.tasks.feed", "herd.water", "herd.vaccinate",
+    "field.tasks.plough", "field.tasks.sow", "field.spray", "field.tasks.harvest", "field.rotate", "field.soil",
+    "milk.tasks.collect", "milk.test", "milk.tasks.cool", "egg.tasks.sort", "egg.pack", "machine.tasks.locate",
+    "machine.refuel", "machine.tasks.hours", "machine.repair", "weather.tasks.pull", "weather.warn",
+    "market.tasks.quote", "market.sell", "market.tasks.deliver", "office.tasks.tax", "office.subsidy",
+    "office.tasks.wages", "office.inspect",
+)  # fmt: skip
 
 
 def named(count: int, *, tasks: bool = False, begin: int = 0) -> tuple[str, ...]:
@@ -97,6 +113,16 @@ def campus(count: int, *, begin: int = 0) -> tuple[str, ...]:
 def depots(count: int, *, begin: int = 0) -> tuple[str, ...]:
     """So many tasks of a parcel service."""
     return _some(_DEPOTS, count, begin)
+
+
+def flights(count: int, *, begin: int = 0) -> tuple[str, ...]:
+    """So many views of an airline."""
+    return _some(_FLIGHTS, count, begin)
+
+
+def farm(count: int, *, begin: int = 0) -> tuple[str, ...]:
+    """So many tasks of a farm."""
+    return _some(_FARM, count, begin)
 
 
 def _some(names: tuple[str, ...], count: int, begin: int) -> tuple[str, ...]:

@@ -58,7 +58,15 @@ def first_site(recording: Recording) -> SafeString | str:
 def holder(recording: Recording) -> SafeString | str:
     """What holds it, as the recording's own page says it."""
     found = conclude([recording]) if is_done(recording) else Conclusion()
-    return format_html("{} {}", found.finding, _held(found)) if found.finding else _held(found)
+    finding = _found_since(recording) or found.finding
+    return format_html("{} {}", finding, _held(found)) if finding else _held(found)
+
+
+def _found_since(recording: Recording) -> str:
+    """What the leak's evidence says of it: by then, entries may have outlived their time."""
+    leak = recording.leak
+    look = _mapping(_mapping(leak.evidence).get("look")) if leak is not None else {}
+    return str(look.get("finding") or "") if look.get("recording") == recording.pk else ""
 
 
 def _held(found: Conclusion) -> SafeString | str:

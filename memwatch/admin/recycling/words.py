@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin import formats
 from memwatch.conf import get_settings
@@ -47,10 +47,12 @@ def condition(policy: RecyclingPolicy) -> str:
 
 def pace(policy: RecyclingPolicy) -> str:
     """How often at most."""
-    return _("one in %(minutes)s min, after %(checks)s checks") % {
-        "minutes": f"{policy.minutes:g}",
-        "checks": policy.checks,
-    }
+    text = ngettext(
+        "one in %(minutes)s min, after %(checks)s check",
+        "one in %(minutes)s min, after %(checks)s checks",
+        policy.checks,
+    )
+    return text % {"minutes": f"{policy.minutes:g}", "checks": policy.checks}
 
 
 def said(policy: RecyclingPolicy) -> str:

@@ -1,7 +1,8 @@
-"""The jobs in the flight record: one store when a job begins, one when it ends, and no call of the system."""
+"""The jobs in the flight record: some stores when a job begins, two when it ends, and no call of the system."""
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from mmap import mmap
 from typing import Protocol
@@ -9,15 +10,29 @@ from typing import Protocol
 from memwatch.agent.work.clock import Clock
 from memwatch.records.work import KINDS
 from memwatch.transport.flights import layout
-from memwatch.transport.flights.layout import ENDED, JOB, JOBS_AT, MAX_JOBS, RUNS, SECONDS, SECONDS_IN_JOB
+from memwatch.transport.flights.layout import (
+    BEGAN_IN_JOB,
+    ENDED,
+    FREE,
+    JOB,
+    JOBS_AT,
+    MAX_JOBS,
+    NAME_BYTES,
+    NAME_IN_JOB,
+    RUNS,
+    SECONDS_IN_JOB,
+    WORD,
+)
 
 _KINDS = {kind: number for number, kind in enumerate(KINDS)}
 _OTHER = len(KINDS)
 _JOBS = slice(JOBS_AT, JOBS_AT + MAX_JOBS * JOB.size)
-_write = JOB.pack_into
-_write_seconds = SECONDS.pack_into
 _KEPT = 1_000
 NO_SLOT = -1
+
+Known = tuple[str, str, float, int, slice, bytes]
+"""How a job that runs stands in the file: its name, kind and limit, what comes before the times as one number, the
+part of the name's place that is used, and the name."""
 
 
 def is_at_limit(seconds: float, limit_s: float | None) -> bool:
@@ -38,28 +53,43 @@ class Slotted(Protocol):
     """Whether what ends it ends the process."""
     slot: int
     """Where it is written; :data:`NO_SLOT`: nowhere."""
-    noted: str
-    """Its name as it is written there."""
+    noted: str | None
+    """Its name as it is written there; ``None`` until all of it is written."""
 
 
 class JobSlots:
     """Used by all threads. Before the file is there, and after it, the jobs are kept in memory.
 
-    A slot is an offset in the file. A job that begins takes that of the job that ended first of all.
+    A slot is the number of a job's place. A job that begins takes the place of the job that ended first of all.
+
+    Each part of a place is written through a view that has that part of all of them: with the processor's caches cold,
+    :mod:`struct` takes three times as long.
     """
 
-    __slots__ = ("_free", "_known", "_since_1970", "is_frozen", "store")
+    __slots__ = (
+        "_began", "_free", "_heads", "_names", "_seconds", "_since_1970", "_states", "is_frozen", "known", "store",
+    )  # fmt: skip
 
     def __init__(self) -> None:
-        self.store: bytearray | mmap = bytearray(layout.SIZE)
-        self._free = deque(JOBS_AT + number * JOB.size for number in range(MAX_JOBS))
-        self._known: dict[str, tuple[str, int, int, bytes]] = {}
-        """Kind, its number, and the bytes of the name, by name."""
+        self._free = deque(range(MAX_JOBS))
+        self.known: dict[str, Known] = {}
+        """By name, which is clean."""
         self.is_frozen = False
         """The process is being ended for what runs now: that stays, although it may end before the process does."""
         self._since_1970 = 0.0
         """When :class:`Clock` was 0."""
         self.set_clock()
+        self._use(bytearray(layout.SIZE))
+
+    def _use(self, store: bytearray | mmap) -> None:
+        self.store = store
+        jobs = memoryview(store)[_JOBS]
+        self._states = jobs[:: JOB.size]
+        words = slice(None, None, JOB.size // WORD)
+        self._heads = jobs.cast("Q")[words]
+        self._began = jobs[BEGAN_IN_JOB:].cast("d")[words]
+        self._seconds = jobs[SECONDS_IN_JOB:].cast("d")[words]
+        self._names = [jobs[at + NAME_IN_JOB : at + JOB.size] for at in range(0, len(jobs), JOB.size)]
 
     def set_clock(self) -> None:
         """The system's clock may have been set."""
@@ -68,41 +98,47 @@ class JobSlots:
     def move_to(self, store: bytearray | mmap) -> None:
         """From now on the jobs are kept there, those that run among them."""
         store[_JOBS] = self.store[_JOBS]
-        self.store = store
+        self._use(store)
 
-    def begin(self, job: Slotted) -> None:
-        """A job runs. One too many is not kept."""
-        noted = job.noted = job.name
+    def begin(self, job: Slotted, known: Known | None = None) -> None:
+        """A job runs. One too many is not kept. ``known``: what :attr:`known` has of its name."""
         try:
             slot = job.slot = self._free.popleft()
         except IndexError:
             return
-        known = self._known.get(noted)
-        if known is None or known[0] is not job.kind:
-            known = self._written(job.kind, noted)
-        _kind, number, length, name = known
-        _write(self.store, slot, RUNS, number, length, job.limit_s, self._since_1970 + job.began, 0.0, name)
-
-    def _written(self, kind: str, noted: str) -> tuple[str, int, int, bytes]:
-        """How it stands in the file; kept, because a process has few names."""
-        name = noted.encode("utf-8", "replace")
-        found = (kind, _KINDS.get(kind, _OTHER), len(name), name)
-        if len(self._known) < _KEPT:
-            self._known[noted] = found
-        return found
+        if known is None or known[1] is not job.kind or known[2] != job.limit_s:
+            known = self._written(job)
+        name, _kind, _limit_s, head, where, written = known
+        heads = self._heads
+        heads[slot] = FREE  # until all of it is there
+        self._began[slot] = self._since_1970 + job.began
+        if name:
+            self._names[slot][where] = written
+        heads[slot] = head
+        job.noted = job.name
 
     def name(self, job: Slotted) -> None:
         """Its name is known now."""
-        if job.slot != NO_SLOT:
-            self._put(job, RUNS, 0.0)
+        slot = job.slot
+        if slot == NO_SLOT:
+            return
+        _name, _kind, _limit_s, head, where, written = self._written(job)
+        self._names[slot][where] = written
+        self._heads[slot] = head
+        job.noted = job.name
 
-    def _put(self, job: Slotted, state: int, seconds: float) -> None:
-        noted = job.noted = job.name
-        known = self._known.get(noted)
-        if known is None or known[0] is not job.kind:
-            known = self._written(job.kind, noted)
-        _kind, number, length, name = known
-        _write(self.store, job.slot, state, number, length, job.limit_s, self._since_1970 + job.began, seconds, name)
+    def _written(self, job: Slotted) -> Known:
+        """How it stands in the file; kept, because a process has few names."""
+        name, kind, limit_s = job.name, job.kind, job.limit_s
+        found = self.known.get(name)
+        if found is None or found[1] is not kind or found[2] != limit_s:
+            text = name.encode("utf-8", "replace")
+            head = JOB.pack(RUNS, _KINDS.get(kind, _OTHER), len(text), limit_s, 0.0, 0.0, b"")[:WORD]
+            text = text[:NAME_BYTES]
+            found = (name, kind, limit_s, int.from_bytes(head, sys.byteorder), slice(len(text)), text)
+            if len(self.known) < _KEPT:
+                self.known[name] = found
+        return found
 
     def end(self, job: Slotted, seconds: float) -> None:
         """A job has ended. One that is being killed stays until the next one takes its slot."""
@@ -112,12 +148,10 @@ class JobSlots:
         if job.cut_off or (job.limit_s and is_at_limit(seconds, job.limit_s)):
             self._free.appendleft(slot)
         else:
-            if job.noted is job.name:
-                store = self.store
-                _write_seconds(store, slot + SECONDS_IN_JOB, seconds)
-                store[slot] = ENDED
-            else:
-                self._put(job, ENDED, seconds)
+            if job.noted is not job.name:
+                self.name(job)
+            self._seconds[slot] = seconds
+            self._states[slot] = ENDED
             self._free.append(slot)
         job.slot = NO_SLOT
 
@@ -125,5 +159,5 @@ class JobSlots:
         """A job has ended, and :meth:`end` was broken off somewhere, or was not reached."""
         slot, job.slot = job.slot, NO_SLOT
         if slot != NO_SLOT and not self.is_frozen and slot not in self._free:
-            self.store[slot] = layout.FREE
+            self._states[slot] = FREE
             self._free.append(slot)

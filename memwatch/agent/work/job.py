@@ -3,74 +3,59 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from memwatch.agent.work.clock import Clock
 from memwatch.agent.work.readings import Readings
+from memwatch.agent.work.totals import BATCH
 from memwatch.records.work import COMMAND, MAX_NAME
 from memwatch.sampling.type_names import clean
 
+if TYPE_CHECKING:
+    from memwatch.agent.work.meter import Meter
 
-class Counts(Protocol):
-    """What a job ends in."""
-
-    running: set[int]
-    """Ids of the jobs that run."""
-
-    def count(self, job: Job) -> None:
-        """It has ended."""
-
-    def drop(self, job: Job) -> None:
-        """It has ended, and counting it was broken off: it runs no longer."""
-
+LATE_S = 0.025
+"""A job that was not measured and took so long may have raised the peak: that figure alone is read."""
 
 running: ContextVar[Job | None] = ContextVar("memwatch_job", default=None)
 
 
 class Job:
-    """One running request, task or command."""
+    """One running request, task or command. :func:`memwatch.agent.work.meter.begin` makes it whole.
+
+    Each further value costs every job some memory that the processor has not at hand, and an ``__init__`` two
+    microseconds.
+    """
 
     __slots__ = (
-        "began",
-        "cut_off",
-        "ended",
-        "error",
-        "kind",
-        "limit_s",
-        "mark",
-        "meter",
-        "name",
-        "noted",
-        "outer",
-        "readings",
-        "serial",
-        "shared",
-        "slot",
-        "within",
+        "began", "cut_off", "ended", "error", "kind", "limit_s", "mark", "meter", "name", "noted", "outer", "readings",
+        "serial", "shared", "slot", "within",
     )  # fmt: skip
 
-    noted: str
-    """Under which name it stands in the flight record; only while it stands there."""
-
-    def __init__(self, meter: Counts, kind: str, name: str, mark: object, outer: Job | None) -> None:
-        """Each further value here costs every job some memory that the processor has not at hand."""
-        self.kind = kind
-        self.name = name
-        self.mark = mark
-        """What the caller knows it by."""
-        self.meter = meter
-        self.outer = outer
-        self.error = self.shared = self.cut_off = False
-        """``cut_off``: whether what ends it ends the process."""
-        self.readings: Readings | None = None
-        self.serial = self.within = 0
-        """Which job of the process it is, and how many of those after it ran within it."""
-        self.limit_s = 0.0
-        """After so long it is killed; 0: it has no limit, or none is known."""
-        self.slot = -1
-        """Where it stands in the flight record."""
-        self.began = Clock.now()
-        self.ended = False  # the last: one that is not whole has nothing to end
+    meter: Meter
+    kind: str
+    name: str
+    mark: object
+    """What the caller knows it by."""
+    outer: Job | None
+    error: bool
+    shared: bool
+    """Whether others overlapped with it."""
+    cut_off: bool
+    """Whether what ends it ends the process."""
+    readings: Readings | None
+    serial: int
+    """Which job of the process it is."""
+    within: int
+    """How many of those after it ran within it."""
+    limit_s: float
+    """After so long it is killed; 0: it has no limit, or none is known."""
+    slot: int
+    """Where it stands in the flight record."""
+    noted: str | None
+    """Under which name it stands there; ``None`` until it does."""
+    began: float
+    ended: bool
+    """Set last: one that has none is not whole, and has nothing to end."""
 
     @property
     def is_main(self) -> bool:
@@ -85,14 +70,41 @@ class Job:
         return found
 
     def end(self) -> None:
-        """Count it. Nothing happens the second time, or in a child that was forked within the job."""
-        if not self.ended:
-            try:
-                self.ended = True
-                self.meter.count(self)
-            except BaseException:  # whatever a signal's handler raises
-                self.meter.drop(self)
-                raise
+        """Count it. Nothing happens the second time, or in a child that was forked within the job.
+
+        All that an ordinary job needs is in here, as in :func:`memwatch.agent.work.meter.begin`.
+        """
+        if self.ended:
+            return
+        meter = self.meter
+        try:
+            self.ended = True
+            seconds = meter.now() - self.began
+            outer, serial = self.outer, self.serial
+            meter.running.discard(serial)
+            inner = running.get()
+            if inner is self:
+                running.set(outer)
+            elif inner is not None:
+                self.leave()
+            if meter.is_over:
+                return
+            slots = meter.slots
+            if slots is not None:
+                slots.end(self, seconds)
+            meter.worked += seconds
+            if meter.last != serial + self.within:
+                self.shared = True  # others began after it
+            if outer is not None or self.shared or self.readings is not None or meter.search is not None:
+                meter.read_after(self, seconds)
+            else:
+                late, top = (None, None) if seconds < LATE_S else meter.peaks.read_late()
+                meter.ended.append((self.kind, self.name, seconds, self.error, False, None, None, None, late, top))
+            if not serial % BATCH:
+                meter.totals.add_up()
+        except BaseException:  # whatever a signal's handler raises
+            meter.drop(self)
+            raise
 
     def leave(self) -> None:
         """What runs from now on in this context belongs neither to the job nor to those within it."""
@@ -136,18 +148,18 @@ def _is_same(one: object, other: object) -> bool:
 
 
 _KEPT = 1_000
-known_names: dict[str, str] = {}
+_known_names: dict[str, str] = {}
 """Names that were cleaned before: a process has few."""
 
 
 def cleaned(name: object) -> str:
     """A name as it may be reported: a plain text of bounded length, whatever the host calls its jobs."""
     if type(name) is str:
-        found = known_names.get(name)
+        found = _known_names.get(name)
         if found is None:
             found = clean(name[: MAX_NAME + 1])
-            if len(known_names) < _KEPT and len(name) <= MAX_NAME:
-                known_names[name] = found
+            if len(_known_names) < _KEPT and len(name) <= MAX_NAME:
+                _known_names[name] = found
         return found
     if not issubclass(type(name), str):  # isinstance() would ask the object for its class
         return ""

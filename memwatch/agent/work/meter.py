@@ -11,55 +11,58 @@ import itertools
 import math
 import random
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from memwatch.agent.flight.slots import JobSlots
+from memwatch.agent.flight.slots import NO_SLOT, JobSlots
 from memwatch.agent.work.clock import Clock
 from memwatch.agent.work.credit import FIXED_S, MEASURED, SELDOM, SHARE, Credit
-from memwatch.agent.work.job import Job, cleaned, depth, known_names, running
+from memwatch.agent.work.job import LATE_S, Job, cleaned, depth, running
 from memwatch.agent.work.made_in import Made, Search
 from memwatch.agent.work.own_memory import OwnMemory
 from memwatch.agent.work.peaks import Peaks
-from memwatch.agent.work.totals import BATCH, Totals
-from memwatch.records.work import COMMAND, UNNAMED
+from memwatch.agent.work.totals import Totals
+from memwatch.records.work import COMMAND
 
 if TYPE_CHECKING:
     from memwatch.records.work import WorkFigures
-
-LATE_S = 0.025
-"""A job that was not measured and took so long may have raised the peak: that figure alone is read."""
 
 
 class Meter:
     """One per process; made by :func:`begin_process`."""
 
     __slots__ = (
-        "_chance", "_earned", "_ended", "_heavy", "_light", "_peaks", "last", "memory", "running", "search", "serials",
-        "skipped", "slots", "totals",
+        "_chance", "_heavy", "_light", "_paid", "ended", "is_over", "last", "memory", "now", "peaks", "running",
+        "search", "serials", "skipped", "slots", "totals", "worked",
     )  # fmt: skip
 
     def __init__(self, slots: JobSlots | None = None) -> None:
         self._chance = random.Random()  # noqa: S311 - the host's own sequence is left alone
         self.memory = OwnMemory()
-        self._peaks = Peaks(self.memory)
+        self.peaks = Peaks(self.memory)
         self.totals = Totals()
-        self._ended = self.totals.ended
+        self.ended = self.totals.ended
         self._light = Credit()
         """For resident memory and peaks."""
         self._heavy = Credit()
         """For allocated blocks: that walks pymalloc's pools, 5 microseconds in 10 MB, 110 in 240 MB."""
-        self._earned = 0.0
-        """For each of the two, since a job was last chosen by chance."""
+        self.worked = 0.0
+        """Seconds of the jobs that have ended since one was last chosen by chance."""
+        self._paid = 0
+        """Serial of that one."""
         self.skipped = 0
         """Jobs to come that are not chosen."""
         self.running: set[int] = set()
-        """Ids of the jobs that run, the main one left out."""
-        self.serials = itertools.count(1)
+        """Serials of the jobs that run, the main one left out."""
+        self.serials: Iterator[int] = itertools.count(1)
         self.last = 0
         """Serial of the youngest job."""
         self.search: Search | None = None
         """While a recording asks which job the objects of a type are made in."""
         self.slots = slots
+        self.now = Clock.now
+        self.is_over = False
+        """Whether jobs are measured by another meter from now on, or by none."""
 
     def outer(self, kind: str, *, outermost: bool) -> Job | None:
         """The job that one of this kind begins in."""
@@ -87,9 +90,7 @@ class Meter:
         drawn, outer, search = self._chance.random(), job.outer, self.search
         is_chosen = (outer is None and search is None) or drawn < MEASURED
         if is_chosen:
-            earned, self._earned = self._earned, 0.0
-            self._light.earn(earned)
-            self._heavy.earn(earned)
+            self._earn(job.serial)
             is_chosen = self._light.pays(drawn)
             if outer is None:
                 self.skipped = self._skip(MEASURED if is_chosen else SELDOM)
@@ -97,9 +98,9 @@ class Meter:
         if around is not None and around.rss is None:
             around = None
         # Whose memory it was can be said of both or of neither.
-        if around is not None or self._peaks.rss is None or is_chosen:
+        if around is not None or self.peaks.rss is None or is_chosen:
             began = Clock.now()
-            self._peaks.read_before(job)
+            self.peaks.read_before(job)
             read = job.read()
             read.spent = Clock.now() - began
             if (around is not None and around.blocks is not None) or self._heavy.pays(drawn):
@@ -109,36 +110,20 @@ class Meter:
             search.job_begins(job, drawn)
         job.began = Clock.now()
 
+    def _earn(self, serial: int) -> None:
+        """Time for readings, by the jobs before this one: counting them and adding them up comes out of it."""
+        worked, self.worked = self.worked, 0.0
+        spent, self.totals.spent = self.totals.spent, 0.0
+        jobs, self._paid = serial - self._paid, serial
+        earned = worked * SHARE - jobs * FIXED_S - spent
+        self._light.earn(earned / 2)
+        self._heavy.earn(earned / 2)
+
     def _skip(self, share: float) -> int:
         """How many jobs to leave out, so that each is chosen with the same chance."""
         return int(math.log1p(-self._chance.random()) / math.log1p(-share))
 
-    def count(self, job: Job) -> None:
-        ended = Clock.now()
-        outer = job.outer
-        self.running.discard(id(job))
-        inner = running.get()
-        if inner is job:
-            running.set(outer)
-        elif inner is not None:
-            job.leave()
-        if _meter is not self:
-            return
-        seconds = ended - job.began
-        slots = self.slots
-        if slots is not None:
-            slots.end(job, seconds)
-        self._earned += (seconds * SHARE - FIXED_S) / 2
-        if self.last != job.serial + job.within:
-            job.shared = True  # others began after it
-        if seconds < LATE_S and outer is None and job.readings is None and self.search is None and not job.shared:
-            self._ended.append((job.kind, job.name or UNNAMED, seconds, job.error, False, None, None, None, None, None))
-            if len(self._ended) >= BATCH:
-                self._add_up()
-        else:
-            self._read_after(job, seconds)
-
-    def _read_after(self, job: Job, seconds: float) -> None:
+    def read_after(self, job: Job, seconds: float) -> None:
         """Count one that was measured, or may have been, or that ran beside others."""
         outer, search, read = job.outer, self.search, job.read()
         if outer is not None:
@@ -146,7 +131,7 @@ class Meter:
             job.shared = job.shared or outer.ended  # it goes on without the one that it began in
         blocks = rss = peak = top = late = None
         if job.shared:
-            self._peaks.blurred = True
+            self.peaks.blurred = True
         else:
             if read.blocks is not None:
                 before = Clock.now()
@@ -154,10 +139,10 @@ class Meter:
                 self._heavy.spend(2 * (Clock.now() - before))
             if read.rss is not None:
                 before = Clock.now()
-                rss, peak, top = self._peaks.read_after(read)
+                rss, peak, top = self.peaks.read_after(read)
                 self._light.spend(read.spent + Clock.now() - before)
             elif outer is None and not read.dimmed and seconds >= LATE_S:
-                late, top = self._peaks.read_late()
+                late, top = self.peaks.read_late()
             if search is not None:
                 search.job_ends(job)
         job.readings = None  # a context that was copied may hold the job for long
@@ -168,22 +153,18 @@ class Meter:
             outer.read().add_inner(blocks, rss, top)
             job.outer = None
         own_blocks, own_kib = read.own_blocks(blocks), read.own_kib(rss)
-        name = job.name or UNNAMED
-        self._ended.append((job.kind, name, seconds, job.error, job.shared, own_blocks, own_kib, peak, late, top))
-        if len(self._ended) >= BATCH:
-            self._add_up()
-
-    def _add_up(self) -> None:
-        """What that takes comes out of the same share as the readings."""
-        began = Clock.now()
-        self.totals.add_up()
-        self._earned -= (Clock.now() - began) / 2
+        self.ended.append((job.kind, job.name, seconds, job.error, job.shared, own_blocks, own_kib, peak, late, top))
 
     def drop(self, job: Job) -> None:
         """It has ended, and counting it was broken off: it runs no longer."""
-        self.running.discard(id(job))
+        self.running.discard(job.serial)
         if self.slots is not None:
             self.slots.drop(job)
+
+    def close(self) -> None:
+        """Jobs that still run are nobody's."""
+        self.is_over = True
+        self.memory.close()
 
     def take(self) -> tuple[WorkFigures, ...] | None:
         """What has ended since the last call. For the agent's thread."""
@@ -204,7 +185,7 @@ def begin_process(*, recorded: bool | None = None) -> None:
         recorded = _meter is not None and _meter.slots is not None
     before, _meter = _meter, Meter(JobSlots() if recorded else None)
     if before is not None:
-        before.memory.close()
+        before.close()
 
 
 def end_process() -> None:
@@ -212,7 +193,7 @@ def end_process() -> None:
     global _meter
     before, _meter = _meter, None
     if before is not None:
-        before.memory.close()
+        before.close()
 
 
 def meter() -> Meter | None:
@@ -226,7 +207,7 @@ def slots() -> JobSlots | None:
 
 
 def begin(
-    kind: str, name: object = None, mark: object = None, *, outermost: bool = False, limit_s: float = 0.0
+    kind: str, name: object = "", mark: object = None, *, outermost: bool = False, limit_s: float = 0.0
 ) -> Job | None:
     """A job begins in this context; ``None`` where jobs are not measured. ``outermost``: never within another of its
     kind.
@@ -239,15 +220,23 @@ def begin(
     outer = running.get()
     if outer is not None:
         outer = own.outer(kind, outermost=outermost)
-    text = "" if name is None else (type(name) is str and known_names.get(name)) or cleaned(name)
-    job = Job(own, kind, text, mark, outer)
+    slots, known = own.slots, None
+    if slots is not None and type(name) is str:
+        known = slots.known.get(name)
+    job = Job()
+    job.meter, job.kind, job.mark, job.outer, job.limit_s = own, kind, mark, outer, limit_s
+    job.name = cleaned(name) if known is None else known[0]
+    job.error = job.shared = job.cut_off = False
+    job.readings = job.noted = None
+    job.serial = job.within = 0
+    job.slot = NO_SLOT
+    job.began = own.now()
+    job.ended = False
     try:
-        if limit_s:
-            job.limit_s = limit_s
         job.serial = serial = own.last = next(own.serials)
         if serial > 1 or kind != COMMAND:  # a process's first command may run a server or a worker
             jobs = own.running
-            jobs.add(id(job))
+            jobs.add(serial)
             if len(jobs) > 1:
                 job.shared = len(jobs) > 1 + depth(outer)
         running.set(job)
@@ -255,9 +244,8 @@ def begin(
             own.skipped -= 1
         elif not job.shared:
             own.read_before(job)
-        slots = own.slots
         if slots is not None:
-            slots.begin(job)
+            slots.begin(job, known)
     except BaseException:  # a handler of the host's raised: who called does not know this job
         job.shared = True
         job.end()
@@ -277,6 +265,11 @@ def name(kind: str, name: str) -> None:
 def take() -> tuple[WorkFigures, ...] | None:
     """What has ended since the last call; ``None`` where nothing has."""
     return None if _meter is None else _meter.take()
+
+
+def measures() -> bool:
+    """Whether jobs of this process are measured."""
+    return _meter is not None
 
 
 def look_for(type_name: str) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from memwatch.agent.work.clock import Clock
 from memwatch.records.histogram import bucket
-from memwatch.records.work import HISTOGRAMS, MAX_NAMES, OTHER, WorkFigures
+from memwatch.records.work import HISTOGRAMS, MAX_NAMES, OTHER, UNNAMED, WorkFigures
 from memwatch.transport import gevent_compat
 
 _WAITING = 4_096
@@ -37,17 +38,21 @@ class Totals:
         self._guard = gevent_compat.new_lock()
         self._missed = 0
         self.ended: deque[Ended] = deque(maxlen=_WAITING)
-        """Jobs that wait to be added up: from :data:`BATCH` on, who appends calls :meth:`add_up`."""
+        """Jobs that wait to be added up: every :data:`BATCH`-th one calls :meth:`add_up`."""
         self._rows: dict[tuple[str, str], dict[str, Any]] = {}
+        self.spent = 0.0
+        """Seconds that the threads of jobs took to add up, until a meter pays for them."""
 
     def add_up(self) -> None:
         """Empty the queue, unless another thread uses the sums."""
         guard = self._guard
         if guard.acquire(blocking=False):
+            began = Clock.now()
             try:
                 self._fold()
             finally:
                 guard.release()
+            self.spent += Clock.now() - began
 
     @property
     def waiting(self) -> bool:
@@ -81,7 +86,7 @@ class Totals:
             self._count(ended)
 
     def _count(self, ended: Ended) -> None:
-        kind, name = ended[0], ended[1]
+        kind, name = ended[0], ended[1] or UNNAMED
         row = self._rows.get((kind, name))
         if row is None:
             if len(self._rows) >= MAX_NAMES:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from memwatch.detection.case import Case, Decision, Question, Rule
+from memwatch.detection.rules.first_times import FIRST_CALLS, IMPORTS
 from memwatch.detection.rules.garbage import FULL_COLLECTION
 from memwatch.detection.rules.gates import GATES
 from memwatch.detection.rules.growth import FLOOR, JUMPS, TREND, WARM_UP
-from memwatch.detection.rules.imports import IMPORTS
 from memwatch.detection.rules.look_back import AS_HIGH_BEFORE
 from memwatch.detection.rules.memory_backing import MEMORY_BEHIND
 from memwatch.detection.rules.persistence import PAUSED, SEASON, SHAPE, STILL_GROWING, STOPPED
@@ -25,6 +25,7 @@ RULES: tuple[Rule, ...] = (
     TREND,
     JUMPS,
     IMPORTS,
+    FIRST_CALLS,
     SHAPE,
     STILL_GROWING,
     STOPPED,

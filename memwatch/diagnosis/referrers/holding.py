@@ -55,7 +55,7 @@ def candidates(
         for key, distance in graph.above(instance).items():
             held[key] += 1
             steps[key] += distance
-    inner = _growth_inside(graph, held, before)
+    inner = growth_inside(graph, held, before)
     found = []
     for key, holds in held.items():
         node = graph.nodes[key]
@@ -81,7 +81,7 @@ def candidates(
     return [dataclasses.replace(each, sure=_is_sure(each, new)) for each in chosen]
 
 
-def _growth_inside(graph: Graph, held: Mapping[int, int], before: Mapping[int, int] | None) -> dict[int, int]:
+def growth_inside(graph: Graph, held: Mapping[int, int], before: Mapping[int, int] | None) -> dict[int, int]:
     """By how many entries what a container holds has grown.
 
     A part that the first look did not meet is taken to grow as the others do, by its share of the examined objects.
@@ -123,6 +123,11 @@ def of_bounded(each: Candidate, entries: int, *, instances: int, complete: bool 
     """
     least = SURE if complete else MOST_WAYS
     return not each.inside and each.share >= least and instances <= MOST_EACH * entries
+
+
+def of_expiring(holds: int, of: int, entries: int, *, inside: int, instances: int) -> bool:
+    """Whether what a container holds comes and goes with its entries: a few objects in each, and these do not grow."""
+    return not inside and holds / of * instances <= MOST_EACH * entries
 
 
 def _rank(each: Candidate, graph: Graph, new: int | None) -> tuple[bool, bool, int, float, int]:

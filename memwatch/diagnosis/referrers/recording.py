@@ -22,7 +22,7 @@ from memwatch.diagnosis.referrers.chosen_container import find_container
 from memwatch.diagnosis.referrers.in_process import Waits, search_in_process
 from memwatch.diagnosis.referrers.search import Look, Question
 from memwatch.diagnosis.source_lines import Sources
-from memwatch.diagnosis.structure.circumstances import Memory, garbage_of, memory_of, sized
+from memwatch.diagnosis.structure.circumstances import Memory, due, garbage_of, memory_of, sized
 from memwatch.records import BigContainer
 from memwatch.sampling.procmem import ProcessMemory
 
@@ -91,15 +91,16 @@ class ReferrersRecording:
             count_garbage=self._counts_garbage,
         )
         calls: dict[str, int] = {}
+        apart_s = 0.0
         if host.apart_s:
-            began = self._handled()
+            began, began_s = self._handled(), meter.elapsed_s
             first, before = yield from self._look(search.first_of_two(question), meter)
             yield from self._wait(began, meter)
-            question = search.second_of_two(question, before)
+            question, apart_s = search.second_of_two(question, before), meter.elapsed_s - began_s
         found, _ = yield from self._look(question, meter)
         if host.apart_s:
             calls = {name: count - first["handled"][name] for name, count in found["handled"].items()}
-        return self._result(found, container, baseline, calls)
+        return self._result(found, container, baseline, calls, apart_s)
 
     def _look(self, question: Question, meter: Meter) -> Generator[float, None, tuple[dict[str, Any], Look]]:
         # The copy's own counts: the process goes on counting before and after it is copied.
@@ -126,11 +127,11 @@ class ReferrersRecording:
 
     def _result(
         self, found: Mapping[str, Any], container: BigContainer | None, baseline: Mapping[str, int] | None,
-        calls: Mapping[str, int],
+        calls: Mapping[str, int], apart_s: float,
     ) -> results.Referrers:  # fmt: skip
         sources = Sources()
         memory = memory_of(self._host)
-        candidates = tuple(_holder(each, calls, sources, memory) for each in found["candidates"])
+        candidates = tuple(_holder(each, calls, sources, memory, apart_s) for each in found["candidates"])
         notes = list(found["notes"])
         if container is not None:
             holds = f", of those looked at mostly {container.holds}" if container.holds else ""
@@ -150,6 +151,7 @@ class ReferrersRecording:
             traced=int(found["traced"]),
             came_between=found["new"],
             rooted=found["rooted"],
+            expiring=None if found["expiring"] is None else results.Expiring(**found["expiring"]),
             garbage=None if container is not None else self._garbage(found),
         )
 
@@ -165,8 +167,10 @@ class ReferrersRecording:
         )
 
 
-def _holder(found: Mapping[str, Any], calls: Mapping[str, int], sources: Sources, memory: Memory) -> results.Holder:
-    known = {name: value for name, value in found.items() if name not in ("place", "bound", "keeps")}
+def _holder(
+    found: Mapping[str, Any], calls: Mapping[str, int], sources: Sources, memory: Memory, apart_s: float
+) -> results.Holder:
+    known = {name: value for name, value in found.items() if name not in ("place", "bound", "lifetime", "keeps")}
     known["keeps"] = tuple(results.Kept(**each) for each in found["keeps"])
     grew = found["grew"]
     call = max(calls, key=lambda each: calls[each], default="")
@@ -178,4 +182,7 @@ def _holder(found: Mapping[str, Any], calls: Mapping[str, int], sources: Sources
         known |= {"attribute": place["label"], "code": f"{file}:{line}", "code_line": text, "own_code": place["own"]}
     if found["bound"] is not None:
         known["bound"] = sized(results.Bound(**found["bound"]), found["retained_kb"], memory)
+    if found["lifetime"] is not None:
+        per_s = None if grew is None or apart_s <= 0 else max(0, grew) / apart_s
+        known["lifetime"] = due(results.Lifetime(**found["lifetime"]), found["retained_kb"], per_s, memory)
     return results.Holder(**known)

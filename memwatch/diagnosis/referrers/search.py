@@ -25,7 +25,9 @@ from memwatch.diagnosis.referrers import graph, holding
 from memwatch.diagnosis.referrers.climb import Climb
 from memwatch.diagnosis.referrers.graph import Graph, Way
 from memwatch.diagnosis.referrers.subjects import container_of, counted, evenly, instances_of
+from memwatch.diagnosis.results import Expiring
 from memwatch.diagnosis.structure.bounds import bound_of
+from memwatch.diagnosis.structure.expiring import Expiries
 from memwatch.diagnosis.structure.garbage import OutOfTime, Unreachable
 from memwatch.records import BigContainer
 from memwatch.sampling.type_names import clean, type_name
@@ -138,7 +140,18 @@ class _Search:
         found["referrers"] = [dataclasses.asdict(each) for each in graph.referrers(climbed, examined, of)]
         found["chains"] = [dataclasses.asdict(each) for each in graph.chains(ways, of)]
         garbage = self._garbage(instances)
-        found["candidates"] = self._candidates(climbed, examined, climb, new, len(instances) - (garbage or 0))
+        alive = len(instances) - (garbage or 0)
+        before = None if asked.before is None else self._lengths_before(climbed, asked.before)
+        expiries = Expiries(climbed, climb.objects, examined, before, instances=alive)
+        if asked.container is None:
+            found["candidates"] = self._candidates(
+                climbed, examined, climb, new=new, alive=alive, before=before, expiries=expiries
+            )
+            expiring = expiries.all_together()
+        else:
+            one, expiring = self._of_container(climbed, examined[0], climb, asked.before, expiries)
+            found["candidates"] = [one]
+        found["expiring"] = None if expiring is None else expiring.to_dict()
         found["notes"] = self._notes + climb.notes
         found["garbage"] = garbage
         found["frozen"] = sum(id(item) in self._frozen for item in instances)
@@ -219,12 +232,10 @@ class _Search:
     # Who holds them:
 
     def _candidates(
-        self, climbed: Graph, examined: list[int], climb: Climb, new: int | None, alive: int
-    ) -> list[dict[str, Any]]:
+        self, climbed: Graph, examined: list[int], climb: Climb, *, new: int | None, alive: int,
+        before: Mapping[int, int] | None, expiries: Expiries,
+    ) -> list[dict[str, Any]]:  # fmt: skip
         asked = self._asked
-        before = None if asked.before is None else self._lengths_before(climbed, asked.before)
-        if asked.container is not None:
-            return [self._of_container(climbed, examined[0], climb, asked.before)]
         found = []
         for each in holding.candidates(climbed, examined, before, new=new):
             node = climbed.nodes[each.id]
@@ -248,12 +259,15 @@ class _Search:
                             each, node.length or 0, instances=alive - (asked.at_baseline or 0), complete=not climb.notes
                         ),
                     ),
+                    "lifetime": None if (lifetime := expiries.of(each.id)) is None else lifetime.to_dict(),
                     **self._size_and_place(climb, climbed, each.id),
                 }
             )
         return found
 
-    def _of_container(self, climbed: Graph, key: int, climb: Climb, before: Look | None) -> dict[str, Any]:
+    def _of_container(
+        self, climbed: Graph, key: int, climb: Climb, before: Look | None, expiries: Expiries
+    ) -> tuple[dict[str, Any], Expiring | None]:
         item = climb.objects[key]
         kind, length = type_name(type(item)), introspection.length(item)
         was = (before.lengths if before is not None else {}).get(key)
@@ -269,7 +283,9 @@ class _Search:
             "grew": grew,
         }
         found["bound"] = self._bound(climb, climbed, key, explains=(grew or 0) > 0)
-        return {**found, "sure": (grew or 0) > 0, **self._size_and_place(climb, climbed, key)}
+        lifetime, expiring = expiries.of_suspect(key, grew=(grew or 0) > 0)
+        found["lifetime"] = None if lifetime is None else lifetime.to_dict()
+        return {**found, "sure": (grew or 0) > 0, **self._size_and_place(climb, climbed, key)}, expiring
 
     def _bound(
         self, climb: Climb, climbed: Graph, key: int, *, explains: bool, bounded: bool = False

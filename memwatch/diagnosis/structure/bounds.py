@@ -1,14 +1,12 @@
 """Does a container, or what owns it, know how many entries it may have? Read without running the host's code.
 
-It is for a copy of the process. Attributes are read from an instance's own namespace, its slots and the namespaces of
-its classes; no property and no ``__getattr__`` is asked.
+It is for a copy of the process.
 """
 
 from __future__ import annotations
 
 import functools
 import gc
-import re
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -17,8 +15,9 @@ from typing import Any
 
 from memwatch.diagnosis.heap import introspection
 from memwatch.diagnosis.referrers.graph import Graph
-from memwatch.diagnosis.referrers.nodes import NAMESPACE, LruCache
+from memwatch.diagnosis.referrers.nodes import LruCache
 from memwatch.diagnosis.results import Bound
+from memwatch.diagnosis.structure.attributes import attributes, owners
 from memwatch.sampling.type_names import type_name
 
 MOST = 10**15
@@ -33,7 +32,6 @@ NAMES = (
     "size_limit", "limit",
 )  # fmt: skip
 """Attributes that say how many entries there may be, without underscores in front; the clearest first."""
-_MANGLED = re.compile(r"^_[A-Za-z0-9_]*?__(?=[a-z])")
 _MODULES = {"re._cache": "_MAXCACHE", "re._cache2": "_MAXCACHE2"}
 """Caches of Python's own, by the name in their module, and what they are bounded by."""
 _CACHETOOLS, _SQLALCHEMY = "cachetools.Cache", "sqlalchemy.util._collections.LRUCache"
@@ -80,7 +78,7 @@ def _nearest(key: int, climbed: Graph, objects: Mapping[int, Any]) -> Bound | No
     for name, _root in climbed.places(key):
         if (limit := _of_module(name)) is not None:
             return Bound(limit=limit, entries=entries, by=f"{name.partition('.')[0]}.{_MODULES[name]}", enforced=True)
-    for owner in (item, *_owners(key, climbed, objects)):
+    for owner in (item, *owners(key, climbed, objects)):
         if (found := _of_owner(owner, entries)) is not None:
             return found
     return None
@@ -105,15 +103,6 @@ def _of_module(name: str) -> int | None:
     return None if module is None else _whole(introspection.module_dict_of(module).get(_MODULES[name]))
 
 
-def _owners(key: int, climbed: Graph, objects: Mapping[int, Any]) -> Iterator[Any]:
-    """Those whose attribute the container is: instances, then classes."""
-    for parent, edge in climbed.parents(key):
-        if edge.via.startswith("attribute "):
-            yield objects[parent]
-        elif edge.key is not None:
-            yield from (objects[owner] for owner, up in climbed.parents(parent) if up.via == NAMESPACE)
-
-
 def _of_owner(owner: Any, entries: int) -> Bound | None:
     values = dict(reversed(list(_numbers(owner))))  # an instance's own come first, and win
     name = next((each for each in NAMES if each in values), None)
@@ -134,20 +123,9 @@ def _of_owner(owner: Any, entries: int) -> Bound | None:
 
 def _numbers(owner: Any) -> Iterator[tuple[str, int]]:
     """Attributes that are called like a bound and are whole numbers, the instance's own before those of its classes."""
-    of_class = introspection.is_class(owner)
-    namespaces: list[Any] = [
-        list(introspection.namespace_of(each).items())
-        for each in introspection.mro_of(owner if of_class else type(owner))
-    ]
-    if not of_class:
-        namespaces.insert(0, list(introspection.slots(owner)))
-        namespaces.insert(0, list(dict.items(introspection.instance_dict(owner) or {})))
-    for namespace in namespaces:
-        for name, value in namespace:
-            if type(name) is str and (number := _whole(value)) is not None:
-                plain = _MANGLED.sub("", name).lstrip("_").lower()
-                if plain in NAMES:
-                    yield plain, number
+    for name, value in attributes(owner):
+        if name in NAMES and (number := _whole(value)) is not None:
+            yield name, number
 
 
 def _whole(value: Any) -> int | None:

@@ -7,7 +7,7 @@ import gc
 
 from memwatch.diagnosis.context import Host
 from memwatch.diagnosis.copy.memory_headroom import USABLE
-from memwatch.diagnosis.results import Bound, Garbage
+from memwatch.diagnosis.results import Bound, Garbage, Lifetime
 from memwatch.diagnosis.structure.bounds import MOST
 from memwatch.sampling.limits import LimitReader
 from memwatch.sampling.procmem import ProcessMemory
@@ -42,8 +42,24 @@ def sized(bound: Bound, retained_kb: float, memory: Memory) -> Bound:
     if not bound.own or bound.entries < 1:
         return bound
     full_kb = min(round(retained_kb / bound.entries * max(bound.limit, bound.entries), 1), MOST)
+    return dataclasses.replace(bound, when_full_kb=full_kb, fits=_fits(full_kb, retained_kb, memory))
+
+
+def due(lifetime: Lifetime, retained_kb: float, per_s: float | None, memory: Memory) -> Lifetime:
+    """With what the holder takes when the first of today's entries expire, and whether that fits.
+
+    ``per_s``: the entries that it gains a second; ``None`` where that is not known.
+    """
+    if per_s is None or lifetime.entries < 1:
+        return lifetime
+    entries = max(per_s * lifetime.seconds, lifetime.entries)
+    due_kb = min(round(retained_kb / lifetime.entries * entries, 1), MOST)
+    return dataclasses.replace(lifetime, when_due_kb=due_kb, fits=_fits(due_kb, retained_kb, memory))
+
+
+def _fits(then_kb: float, retained_kb: float, memory: Memory) -> bool:
     room_mb = memory.rss_mb if memory.spare_mb is None else memory.spare_mb
-    return dataclasses.replace(bound, when_full_kb=full_kb, fits=(full_kb - retained_kb) / 1024 <= room_mb)
+    return (then_kb - retained_kb) / 1024 <= room_mb
 
 
 def garbage_of(host: Host, count: int | None, of: int, *, frozen: int = 0, unknown: str = "") -> Garbage:

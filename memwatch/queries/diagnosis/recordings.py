@@ -168,7 +168,10 @@ MOST_RECORDINGS = 10
 def recordings_of(leak: Leak) -> list[Recording]:
     """The newest recordings that were made of this leak, newest first."""
     rows = Recording.objects.filter(leak=leak).select_related("requested_by", "trigger", "process__service")
-    return list(rows.order_by("-pk")[:MOST_RECORDINGS])
+    found = list(rows.order_by("-pk")[:MOST_RECORDINGS])
+    for recording in found:
+        recording.leak = leak
+    return found
 
 
 SHOWN = 20

@@ -26,7 +26,7 @@ from memwatch.services.leaks.expected_growth import ExpectedRules
 from memwatch.services.leaks.growth import update_growth
 from memwatch.services.leaks.judgement import Judgement, Key, Verdicts, by_key
 from memwatch.services.leaks.lifecycle import apply
-from memwatch.services.leaks.looks import Looks
+from memwatch.services.leaks.looks import Looks, kept_by_expiring
 from memwatch.services.leaks.recycled_workers import covered_by_services, judge_services
 from memwatch.services.locking import writing
 from memwatch.transport import Hub
@@ -123,7 +123,8 @@ def detect(now: datetime | None = None, *, hub: Hub | None = None) -> DetectResu
         now=now,
         counts=counts,
     )
-    looks = Looks(now) if settings.look_before_leak and settings.recordings_per_service_hour else Looks.none()
+    looks_on = settings.look_before_leak and bool(settings.recordings_per_service_hour)
+    looks = Looks(now, window=raw_window(settings)) if looks_on else Looks.none()
     while some := list(islice(judgements, AT_ONCE)):
         counts.update(_keep(some, rules, looks))
     looks.ask(hub)
@@ -146,9 +147,11 @@ def _judgements(
 ) -> Iterator[Judgement]:
     """What there is to say of each; ``counts`` gets those judged and those that could not be."""
     known, whole, followed, keeps = _known(now), covered_by_services(), _followed(), _kept_alive()
+    expires = kept_by_expiring(now)
     for process, read in histories:
         counts["judged"] += 1
-        history = dataclasses.replace(read, keeps=keeps.get(process.service_id, {}))
+        service = process.service_id
+        history = dataclasses.replace(read, keeps=keeps.get(service, {}), expires=expires.get(service, {}))
         verdicts = dict(long_verdicts.get(process.pk, {}))
         few = len(history) < WATCH_POINTS
         try:

@@ -1,21 +1,23 @@
 """A look into the heap before a leak is opened, and again before it is called high or critical.
 
 A look is a recording of what refers to the suspected type. It shows what no curve can: garbage that waits for a
-collection, a cache on its way to its bound, or the way from a root to the container that grows. A process is looked at
-once an hour at most; where it cannot be looked at, the curve decides.
+collection, a cache on its way to its bound, entries that expire, or the way from a root to the container that grows.
+A process is looked at once an hour at most, and once more where entries should have expired by now. Where it cannot be
+looked at, the curve decides.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from memwatch.detection import Verdict
 from memwatch.diagnosis.options import UNTRACKED
 from memwatch.diagnosis.structure import evidence as heap_evidence
+from memwatch.diagnosis.structure.expected_time import expected_s
 from memwatch.models import Leak, Process, Recording, RecordingKind
 from memwatch.queries.diagnosis.recordings import holder_of, number, rows
 from memwatch.services import ActionRefused
@@ -29,6 +31,8 @@ EVERY = timedelta(hours=1)
 """A process is looked at once in this time at most."""
 STANDS_FOR = timedelta(hours=2)
 """What a look has shown holds until the next one has ended, and no longer than this."""
+FILLED = 0.9
+"""Growth that takes this share of its window may have begun before it."""
 _State = Recording.State
 
 
@@ -44,6 +48,8 @@ class Opinion:
     """The look, for the leak's evidence: ``{"recording", "at", "type"}``, and of ``{"finding", "held_by", "sure",
     "keeps", "error"}`` what there is."""
     recording: int | None = None
+    outgrown: bool = False
+    """Whether entries were expected to expire, and the growth is older than that explains."""
 
 
 GO = Opinion()
@@ -53,8 +59,10 @@ GO = Opinion()
 class Looks:
     """The looks of the last hours by process, and those that a run of detection wants."""
 
-    def __init__(self, now: datetime, *, on: bool = True) -> None:
+    def __init__(self, now: datetime, *, window: timedelta = EVERY, on: bool = True) -> None:
+        """``window``: that of the series of an hour."""
         self._now, self._on = now, on
+        self._windows = {"hour": window, "given": window, "day": timedelta(days=1), "week": timedelta(days=7)}
         self._wanted: dict[int, tuple[Process, dict[str, str]]] = {}
         self._made: dict[int, list[Recording]] = {}
         if on:
@@ -76,13 +84,26 @@ class Looks:
         newest = made[0] if made else None
         if newest is not None and newest.is_pending:
             return Opinion(waits=wanted)
-        recent = any(self._now - row.requested_at < EVERY for row in self._made.get(process.pk, ()))
-        if wanted and not recent:
+        opinion = None if newest is None else _opinion(newest, self._now, self._begin(process, verdict, made))
+        again = opinion is not None and opinion.outgrown and len(self._recent(made)) == 1
+        if wanted and (again or not self._recent(self._made.get(process.pk, ()))):
             self._wanted.setdefault(process.pk, (process, options))
-        if newest is not None:
-            return _opinion(newest)
         asked = self._wanted.get(process.pk)
-        return Opinion(waits=asked is not None and asked[1] == options)
+        if opinion is not None and not again:
+            return opinion
+        waits = asked is not None and asked[1] == options
+        return Opinion(waits=waits) if waits or opinion is None else opinion
+
+    def _recent(self, made: Iterable[Recording]) -> list[Recording]:
+        return [row for row in made if self._now - row.requested_at < EVERY]
+
+    def _begin(self, process: Process, verdict: Verdict, made: Iterable[Recording]) -> datetime:
+        """When the growth began: with the process, where the window shows no beginning; before the first look."""
+        began = verdict.started_at or process.started_at
+        window = self._windows.get(verdict.window)
+        if window is None or self._now - began >= FILLED * window:
+            began = process.started_at
+        return min([began, *(row.requested_at for row in made)])
 
     def belongs_to(self, leak: Leak, opinion: Opinion) -> None:
         """The leak's page shows the look, and what holds the objects, from the first moment."""
@@ -102,6 +123,27 @@ class Looks:
         return asked
 
 
+def kept_by_expiring(now: datetime) -> dict[int, dict[str, dict[str, int]]]:
+    """By service and type, what its holder keeps alive, of the looks that met entries which expire and opened no leak.
+
+    Such a type is no leak, and must not hide one that grows at the same rate.
+    """
+    found: dict[int, dict[str, dict[str, int]]] = {}
+    looks = Recording.objects.filter(look=True, leak=None, state=_State.DONE, requested_at__gt=now - STANDS_FOR)
+    shown = looks.order_by("pk").values_list(
+        "process__service", "options__type", "result__expiring", "result__candidates"
+    )
+    for service, object_type, expiring, candidates in shown:
+        if isinstance(expiring, Mapping) and (held := rows({"candidates": candidates}, "candidates")):
+            found.setdefault(service, {})[object_type] = _keeps(held[0])
+    return found
+
+
+def _keeps(holder: Mapping[str, Any]) -> dict[str, int]:
+    """Objects that it keeps alive, by type."""
+    return {str(row.get("type")): int(number(row.get("count"))) for row in rows(holder, "keeps")}
+
+
 def _can_be_looked_at(process: Process) -> bool:
     """Whether its agent knows how to: one that says how it counts objects does."""
     return bool(process.census_method) and process.is_alive and not process.outside
@@ -115,8 +157,8 @@ def _options(key: Key, verdict: Verdict) -> dict[str, str]:
     return {}
 
 
-def _opinion(look: Recording) -> Opinion:
-    """Of a look that is over."""
+def _opinion(look: Recording, now: datetime, began: datetime) -> Opinion:
+    """Of a look that is over, for growth that ``began`` then."""
     at = look.requested_at.astimezone(UTC).isoformat()
     found: dict[str, Any] = {"recording": look.pk, "at": at, "type": look.object_type}
     result = look.result if look.state == _State.DONE else None
@@ -127,7 +169,12 @@ def _opinion(look: Recording) -> Opinion:
     likeliest = candidates[0] if candidates else {}
     holder = holder_of(result)
     found |= {name: holder[name] for name in ("finding", "held_by", "sure") if name in holder}
-    if keeps := {str(row.get("type")): int(number(row.get("count"))) for row in rows(likeliest, "keeps")}:
+    if keeps := _keeps(likeliest):
         found["keeps"] = keeps
-    acquits = str(holder.get("finding") or "") if heap_evidence.acquits(result, likeliest) else ""
-    return Opinion(acquits=acquits, evidence=found, recording=look.pk)
+    age_s = (now - began).total_seconds()
+    expected = expected_s(result, (look.requested_at - began).total_seconds())
+    if 0 < expected < age_s:
+        found["finding"] = heap_evidence.finding(result, likeliest, grown_s=age_s)
+    innocent = heap_evidence.acquits(result, likeliest) or age_s <= expected
+    acquits = str(holder.get("finding") or "") if innocent else ""
+    return Opinion(acquits=acquits, evidence=found, recording=look.pk, outgrown=0 < expected < age_s)

@@ -1,7 +1,8 @@
 """The file of a flight record: where what is, and how it is read.
 
-Jobs and seconds have slots of a fixed size, written by one store each. What changes with a snapshot is JSON in two
-places, written in turn, each with a checksum: a process that is killed while it writes leaves the one before.
+Jobs and seconds have places of a fixed size: a second is written by one store, of a job the state comes last. What
+changes with a snapshot is JSON in two places, written in turn, each with a checksum: a process that is killed while it
+writes leaves the one before.
 """
 
 from __future__ import annotations
@@ -34,10 +35,13 @@ WHO_AT, WHO_BYTES = 64, 1536
 FACTS_AT, FACTS_BYTES = WHO_AT + WHO_BYTES, 1536
 SUMMARY_AT, SUMMARY_BYTES = FACTS_AT + 2 * FACTS_BYTES, 2048
 
-JOB = struct.Struct("<BBHfdd160s")
-"""State, index in ``KINDS``, bytes of the name before it was cut, limit (0: none), began, seconds, name in UTF-8."""
-SECONDS, SECONDS_IN_JOB = struct.Struct("<d"), struct.calcsize("<BBHfd")
-"""What a job has taken, and where that stands in its slot."""
+JOB = struct.Struct("=BBHfdd160s")
+"""State, index in ``KINDS``, bytes of the name before it was cut, limit (0: none), began, seconds, name in UTF-8.
+
+In the machine's own order of bytes: all but the name is written in words, through views of the file.
+"""
+WORD = 8
+BEGAN_IN_JOB, SECONDS_IN_JOB, NAME_IN_JOB = WORD, 2 * WORD, 3 * WORD
 NAME_BYTES = 160
 _MAX_PATH = 1000
 FREE, RUNS, ENDED = 0, 1, 2

@@ -16,10 +16,9 @@ import pytest
 from memwatch.agent.flight import kernel_log
 from memwatch.agent.flight.heap_rows import heap_rows
 from memwatch.agent.flight.recorder import Recorder
-from memwatch.agent.flight.slots import JobSlots, is_at_limit
+from memwatch.agent.flight.slots import NO_SLOT, JobSlots, is_at_limit
 from memwatch.agent.work import meter
 from memwatch.agent.work.job import Job, running
-from memwatch.agent.work.meter import Meter
 from memwatch.records import MB, BigContainer, MemorySnapshot
 from memwatch.records.flight import MAX_SUMMARY, TypeSize
 from memwatch.transport.flights import folder, layout
@@ -38,8 +37,9 @@ def recorder(tmp_path: Path) -> Iterator[Recorder]:
 
 
 def job(name: str, *, limit_s: float = 0.0, began: float = 0.0) -> Job:
-    made = Job(Meter(), "task", name, None, None)
-    made.ended, made.limit_s, made.began = True, limit_s, began  # so that the garbage collector does not end it
+    made = Job()
+    made.kind, made.name, made.limit_s, made.began = "task", name, limit_s, began
+    made.cut_off, made.slot, made.noted = False, NO_SLOT, None
     return made
 
 
@@ -244,4 +244,50 @@ def test_wherever_a_signals_handler_raises_no_job_runs_for_ever(recwarn: pytest.
         place += 1
     assert place > 50
     assert not recwarn.list, "nor is anything printed of one that was half made"
+    meter.end_process()
+
+
+def test_at_no_moment_a_job_is_mixed_up_with_the_one_before_it_in_its_place() -> None:
+    """A process may be killed between any two lines."""
+    meter.begin_process(recorded=True)
+    slots = meter.slots()
+    assert slots is not None
+    for _ in range(layout.MAX_JOBS):
+        meter.begin("task", "shop.export", limit_s=5.0).end()  # type: ignore[union-attr]
+    seen = set()
+
+    def trace(frame: FrameType, _event: str, _value: object) -> Any:
+        if "memwatch.agent" not in frame.f_globals.get("__name__", ""):
+            return None
+        for state in (layout.RUNS, layout.ENDED):
+            rows = layout._jobs(bytes(slots.store), state)
+            seen.update((state, kind, name, limit_s) for kind, name, _began, _seconds, limit_s in rows)
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        meter.begin("view", "index").end()  # type: ignore[union-attr]
+    finally:
+        sys.settrace(before)
+    meter.end_process()
+    assert seen == {
+        (layout.ENDED, "task", "shop.export", 5.0),
+        (layout.RUNS, "view", "index", None),
+        (layout.ENDED, "view", "index", None),
+    }
+
+
+@pytest.mark.parametrize("name", ["line\nbreak\x00", "x" * 10_000, "\ud800lone"])
+def test_a_name_stands_in_the_record_as_it_is_reported(name: str) -> None:
+    meter.begin_process(recorded=True)
+    slots = meter.slots()
+    assert slots is not None
+    for _ in range(2):
+        job = meter.begin("task", name)
+        assert job is not None
+        ((_kind, found, *_rest),) = layout._jobs(bytes(slots.store), layout.RUNS)
+        assert found == job.name.encode("utf-8", "replace")[: layout.NAME_BYTES].decode()
+        assert found.isprintable()
+        job.end()
     meter.end_process()

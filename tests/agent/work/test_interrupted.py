@@ -96,7 +96,9 @@ def test_a_row_that_was_left_half_written_takes_further_jobs() -> None:
 
 
 def test_a_job_that_was_interrupted_while_it_began_has_taken_no_time(own_meter: Meter) -> None:
-    Job(own_meter, TASK, "shop.sync", None, None)
+    own_meter.serials = iter(())  # it raises where the job gets its number
+    with pytest.raises(StopIteration):
+        meter.begin(TASK, "shop.sync")
     (row,) = meter.take() or ()
     assert (row.calls, row.shared) == (1, 1)
     assert row.seconds < 1

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from memwatch.diagnosis.structure.evidence import finding
+from memwatch.diagnosis.structure.expected_time import expected_s
 from memwatch.models import Recording, RecordingKind
 from memwatch.queries.diagnosis.recordings import conclude
 from tests.queries.test_conclusions import TRAIL, found
@@ -79,3 +80,76 @@ def test_garbage_comes_first_and_the_finding_is_part_of_the_conclusion() -> None
 @pytest.mark.parametrize("hostile", [None, 5, "x", [], {"count": "x", "of": []}, {"limit": "9", "entries": {}}])
 def test_whatever_an_agent_sent_raises_nothing(hostile: Any) -> None:
     assert finding({"garbage": hostile}, {"bound": hostile}) == ""
+
+
+LIFETIME: dict[str, Any] = {
+    "seconds": 600.0, "by": "ttl = 600 of shop.Sessions", "entries": 300, "timed": 0, "overdue": 0, "overdue_s": None,
+    "explains": True, "when_due_kb": 3_277.0, "fits": True,
+}  # fmt: skip
+EXPIRES = "Its entries expire after 10 minutes (ttl = 600 of shop.Sessions)"
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "grown_s", "said"),
+    [
+        ({}, None, f"{EXPIRES}: growth for 16 minutes is expected. By then, it takes 3.2 MB, which fits."),
+        ({"when_due_kb": None}, None, f"{EXPIRES}: growth for 16 minutes is expected."),
+        ({"timed": 200, "when_due_kb": None}, None,
+         f"{EXPIRES}: growth for 16 minutes is expected, and for a day while no entries are overdue."),
+        ({}, 2_400.0, ("Its entries are said to expire after 10 minutes (ttl = 600 of shop.Sessions), "
+                       "but it still grows after 40 minutes.")),
+        ({"timed": 200, "overdue": 150, "overdue_s": 3_600.0}, None,
+         ("Its entries are said to expire after 10 minutes (ttl = 600 of shop.Sessions), but 150 of 200 looked at are "
+          "overdue, one by 1 hour.")),
+        ({"fits": False, "when_due_kb": 10_276_044.8}, None,
+         f"{EXPIRES}, but that is too late. By then, it takes 9.8 GB, which does not fit."),
+        ({"seconds": 1_209_600.0}, None, ("Its entries expire only after 14 days (ttl = 600 of shop.Sessions). "
+                                          "By then, it takes 3.2 MB, which fits.")),
+        ({"explains": False}, None, ""),
+    ],
+)  # fmt: skip
+def test_lifetimes(lifetime: dict[str, Any], grown_s: float | None, said: str) -> None:
+    assert finding({}, {**GROWS, "lifetime": {**LIFETIME, **lifetime}}, grown_s=grown_s) == said
+
+
+def test_a_bound_that_explains_the_growth_is_enough() -> None:
+    said = finding({}, {**GROWS, "bound": BOUND, "lifetime": LIFETIME})
+    assert said.endswith("expected growth, not a leak. Full, it takes 3.2 MB.")
+
+
+EXPIRING = {"holds": 90, "seconds": 600.0, "timed": False}
+ROOM = 960.0
+DAY = 86_400.0
+
+
+@pytest.mark.parametrize(
+    ("expiring", "holder", "grown_s", "for_s"),
+    [
+        ({}, {}, 60.0, ROOM),
+        ({"timed": True}, {}, ROOM - 1, ROOM),
+        ({"timed": True}, {}, ROOM + 1, DAY),
+        ({"seconds": DAY}, {}, 60.0, 1.5 * DAY + 60.0),
+        ({"seconds": DAY + 1}, {"lifetime": {**LIFETIME, "seconds": DAY + 1}}, 60.0, 0.0),
+        ({"seconds": -5.0}, {}, 60.0, 0.0),
+        ({"seconds": 1e300}, {}, 60.0, 0.0),
+        ({"seconds": "x"}, {}, 60.0, 0.0),
+        ({}, {"lifetime": {**LIFETIME, "fits": False}}, 60.0, 0.0),
+        ({}, {"lifetime": {**LIFETIME, "explains": False}}, 60.0, 0.0),
+        ({}, {"lifetime": {**LIFETIME, "timed": 200, "overdue": 11}}, 60.0, 0.0),
+        ({}, {"lifetime": None}, 60.0, 0.0),
+        ({}, {"lifetime": None, "grew": None}, 60.0, 0.0),
+        ({}, {"lifetime": None, "grew": 0}, 60.0, ROOM),
+        ({}, {"lifetime": None, "bound": BOUND}, 60.0, ROOM),
+    ],
+)  # fmt: skip
+def test_for_how_long_growth_is_expected(
+    expiring: dict[str, Any], holder: dict[str, Any], grown_s: float, for_s: float
+) -> None:
+    candidates = [{"grew": 61, "lifetime": LIFETIME}, {"grew": 61, "lifetime": LIFETIME, **holder}]
+    assert expected_s({"expiring": {**EXPIRING, **expiring}, "candidates": candidates}, grown_s) == for_s
+
+
+@pytest.mark.parametrize("hostile", [None, 5, "x", [], [5], {"seconds": []}])
+def test_whatever_an_agent_sent_expects_nothing(hostile: Any) -> None:
+    assert expected_s({"expiring": hostile, "candidates": hostile}, 5.0) == 0.0
+    assert finding({}, {"lifetime": hostile}) == ""

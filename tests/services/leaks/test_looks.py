@@ -236,6 +236,86 @@ def test_a_leak_that_the_heap_clears_before_it_rises_is_resolved_and_stays_so(
     assert leak.state == "resolved"
 
 
+SESSIONS: dict[str, Any] = {
+    **HOLDER, "name": "shop.auth.SESSIONS",
+    "lifetime": {
+        "seconds": 5 * 3_600.0, "by": "ttl = 18000 of shop.auth.Store", "entries": 620, "timed": 0, "overdue": 0,
+        "overdue_s": None, "explains": True, "when_due_kb": 2_048.0, "fits": True,
+    },
+}  # fmt: skip
+EXPIRING = {"holds": 97, "seconds": 5 * 3_600.0, "timed": False}
+SAID_ONE_HOUR = {**SESSIONS["lifetime"], "seconds": 3_600.0, "by": "ttl = 3600 of shop.auth.Store"}
+
+
+@pytest.mark.usefixtures("at_noon")
+def test_entries_that_live_as_long_as_the_growth_is_old_never_open(process: Process, hub: Hub) -> None:
+    look_at(process, hub, candidates=[SESSIONS], expiring=EXPIRING)
+    result = judging.detect(NOON + MINUTE, hub=hub)
+    assert (result.cleared, result.opened, result.waiting) == (1, 0, 0)
+    assert not Leak.objects.exists()
+
+
+@pytest.mark.usefixtures("at_noon")
+def test_entries_that_should_have_expired_are_looked_at_once_more_and_open(process: Process, hub: Hub) -> None:
+    """The window shows no beginning, so that they may have grown since the process started, six hours ago."""
+    said = {"candidates": [{**SESSIONS, "lifetime": SAID_ONE_HOUR}], "expiring": {**EXPIRING, "seconds": 3_600.0}}
+    look_at(process, hub, **said)
+    assert judging.detect(NOON + MINUTE, hub=hub).waiting == 1
+    second = Recording.objects.latest("pk")
+    assert Recording.objects.count() == 2
+    bring(process, second, holder=None, chains=[], **said)
+    assert judging.detect(NOON + 2 * MINUTE, hub=hub).opened == 1
+    leak = Leak.objects.get()
+    assert leak.evidence["look"]["finding"] == (
+        "Its entries are said to expire after 1 hour (ttl = 3600 of shop.auth.Store), but it still grows after 6 hours."
+    )
+    assert Recording.objects.count() == 2
+
+
+@pytest.mark.usefixtures("at_noon")
+def test_entries_that_are_seen_to_be_removed_in_time_never_open(process: Process, hub: Hub) -> None:
+    timed = {**SAID_ONE_HOUR, "timed": 200}
+    look_at(
+        process, hub, candidates=[{**SESSIONS, "lifetime": timed}],
+        expiring={**EXPIRING, "seconds": 3_600.0, "timed": True},
+    )  # fmt: skip
+    assert judging.detect(NOON + MINUTE, hub=hub).cleared == 1
+    assert Recording.objects.count() == 1
+
+
+@pytest.mark.usefixtures("at_noon")
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"candidates": [{**SESSIONS, "lifetime": {**SESSIONS["lifetime"], "fits": False}}], "expiring": EXPIRING},
+        {"candidates": [{**SESSIONS, "lifetime": {**SESSIONS["lifetime"], "timed": 200, "overdue": 90}}],
+         "expiring": EXPIRING},
+        {"candidates": [SESSIONS, HOLDER], "expiring": EXPIRING},
+        {"candidates": [SESSIONS], "expiring": None},
+        {"candidates": [{**SESSIONS, "lifetime": {**SESSIONS["lifetime"], "seconds": 14 * 86_400.0}}],
+         "expiring": {**EXPIRING, "seconds": 14 * 86_400.0}},
+    ],
+    ids=["too much by then", "overdue", "a list beside it", "most are elsewhere", "two weeks"],
+)  # fmt: skip
+def test_a_time_that_explains_nothing_clears_nothing(process: Process, hub: Hub, shown: dict[str, Any]) -> None:
+    look_at(process, hub, **shown)
+    assert judging.detect(NOON + MINUTE, hub=hub).opened == 1
+
+
+@pytest.mark.usefixtures("at_noon")
+def test_a_leak_that_grows_with_entries_that_expire_opens_beside_them(hub: Hub) -> None:
+    def two(minutes: float) -> dict[str, Any]:
+        count = growing(-120, 100)(minutes)["types"][QUOTE]
+        return {"types": {QUOTE: count, "django.template.base.Variable": 2 * count}}
+
+    row = store_process(census_method="native")
+    store_snapshots(row, NOON - 2 * HOUR, NOON, two)
+    look_at(row, hub, candidates=[{**SESSIONS, "keeps": [{"type": QUOTE, "count": 620}]}], expiring=EXPIRING)
+    result = judging.detect(NOON + MINUTE, hub=hub)
+    assert (result.cleared, result.opened) == (1, 1)
+    assert Leak.objects.get().object_type == "django.template.base.Variable"
+
+
 def severity_without_looks(process: Process) -> str:
     """The severity that the curve alone gives."""
     from memwatch.detection import Thresholds, judge

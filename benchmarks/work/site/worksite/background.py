@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import random
 import sched
 import threading
 import time
@@ -10,11 +11,18 @@ from typing import Any
 
 CLOCK: list[str] = []
 MESSAGES: list[Any] = []
+PATROLS: list[Any] = []
+PINGS: list[Any] = []
 RUNS: list[Any] = []
 SAMPLES: list[Any] = []
 _CRON = ((1.0, 3), (5.0, 30), (20.0, 300))
 """Every so many seconds, so many runs: the last is as slow as waves of visits are."""
+_ROUNDS = ((3.0, 15), (7.0, 40), (11.0, 70))
+"""The same of three threads."""
+_PINGS = 60.0
+"""A second, at most."""
 _number = itertools.count()
+_chance = random.Random(7)
 
 
 class _Numbered:
@@ -32,6 +40,14 @@ class Message(_Numbered):
 
 class Run(_Numbered):
     """Of a job of the scheduler."""
+
+
+class Patrol(_Numbered):
+    """Of one of three threads, each with a pace of its own."""
+
+
+class Ping(_Numbered):
+    """Of a thread whose pace wanders."""
 
 
 def _sample() -> None:
@@ -65,6 +81,24 @@ def _cron() -> None:
     scheduler.run()
 
 
+def _patrol() -> None:
+    def run(every_s: float, count: int) -> None:
+        while True:
+            PATROLS.extend(Patrol() for _ in range(count))
+            time.sleep(every_s)
+
+    for every_s, count in _ROUNDS:
+        threading.Thread(target=run, args=(every_s, count), daemon=True).start()
+
+
+def _wander() -> None:
+    a_second = _PINGS / 4
+    while True:
+        PINGS.extend(Ping() for _ in range(round(a_second / 2)))
+        a_second = min(_PINGS, max(2.0, a_second * _chance.lognormvariate(0.0, 0.25)))
+        time.sleep(0.5)
+
+
 def _thread(run: Callable[[], None]) -> Callable[[], None]:
     return lambda: threading.Thread(target=run, daemon=True).start()
 
@@ -73,10 +107,12 @@ START: dict[str, Callable[[], None]] = {
     "sampler": _thread(_sample),
     "clock": _clock,
     "cron": _thread(_cron),
+    "patrol": _patrol,
+    "wanderer": _thread(_wander),
     "loop": _thread(lambda: asyncio.run(_receive())),
 }
 
 
 def kept() -> int:
     """Of all of them."""
-    return len(CLOCK) + len(MESSAGES) + len(RUNS) + len(SAMPLES)
+    return sum(map(len, (CLOCK, MESSAGES, PATROLS, PINGS, RUNS, SAMPLES)))

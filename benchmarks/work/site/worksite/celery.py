@@ -62,6 +62,11 @@ def hog() -> int:
     return found
 
 
+@app.task(name="worksite.later")
+def later() -> None:
+    """Nothing, and not before the run has ended."""
+
+
 @app.task(name="worksite.ready")
 def ready() -> None:
     """Nothing."""

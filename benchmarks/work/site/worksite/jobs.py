@@ -14,7 +14,9 @@ from typing import Any
 from django.contrib.contenttypes.models import ContentType
 from django.template import engines
 
+from worksite import everyjob
 from worksite.bounded import BOUNDED
+from worksite.expiring import EXPIRING
 from worksite.holders import RefusedError
 from worksite.leaks import leaks_of, start_ticking, wrapped
 from worksite.noting import noted
@@ -24,7 +26,7 @@ TEMPLATE = engines["django"].from_string(
     "<table>{% for row in rows %}<tr><td>{{ row.number }}<td>{{ row.name|upper }}</tr>{% endfor %}</table>"
 )
 SESSION_S = 8.0
-COLLECT_EVERY_S = 12.0
+COLLECT_EVERY_S = 45.0 if "uncollected" in PROGRAM["harmless"] else 12.0
 _chance = random.Random(1)
 SESSIONS: dict[int, tuple[float, list[str]]] = {}
 RECENT: collections.deque[Any] = collections.deque(maxlen=300)
@@ -128,6 +130,7 @@ def _collect() -> None:
         gc.collect()
 
 
+BY_NAME = {**BOUNDED, **EXPIRING}
 HARMLESS = {
     "cache": _cache, "sessions": _sessions, "recent": _recent, "pool": _pool, "garbage": _garbage,
     "pages": _pages, "batch": _batch, "failing": _failing, "fragments": _fragments, "imports": _imports,
@@ -150,9 +153,11 @@ def rows_of(name: str) -> list[Any]:
 def ordinary(name: str) -> str:
     """Everything of a job but its rows and its leak."""
     start_ticking()
+    if begin := everyjob.BEGIN.get(PROGRAM["every_job"]):
+        begin(name)
     _collect()
     for harmless in PROGRAM["harmless"]:
-        BOUNDED[harmless](name) if harmless in BOUNDED else HARMLESS[harmless]()
+        BY_NAME[harmless](name) if harmless in BY_NAME else HARMLESS[harmless]()
     return TEMPLATE.render({"rows": [Row(number) for number in range(cost(name))]})
 
 

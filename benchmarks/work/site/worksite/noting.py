@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from worksite import background, everyjob, leaks, references, retained
+from worksite import background, everyjob, leaks, references, registries, retained
 from worksite.program import PROGRAM
 
 NOTES = os.environ.get("WORK_NOTES")
 """A folder, in a rehearsal only."""
 CALLS: Counter[str] = Counter()
-COUNTED = {**retained.COUNTED, **references.COUNTED}
+COUNTED = {**retained.COUNTED, **references.COUNTED, **registries.COUNTED}
 _writing = threading.Lock()
 Leaking = Callable[[object, list[Any]], None]
 

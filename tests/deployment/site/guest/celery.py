@@ -8,7 +8,9 @@ from celery import Celery
 from celery.signals import worker_process_init
 
 from guest import leak
+from project import broker
 
+broker.install()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "guest.settings")
 app = Celery("guest")
 app.config_from_object("django.conf:settings", namespace="CELERY")
