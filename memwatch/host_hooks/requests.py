@@ -22,7 +22,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 def begin(name: str) -> Job | None:
     """A request begins; ``None`` where jobs are not measured, or within one that has begun."""
-    if meter.meter() is None or (running.get() is not None and seen()):
+    if not meter.measures() or (running.get() is not None and seen()):
         return None
     lifecycle.ensure()
     work_counters.count_request()

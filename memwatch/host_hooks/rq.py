@@ -88,7 +88,7 @@ def install() -> None:
 
 def _fork_work_horse(original: Callable[..., Any]) -> Callable[..., Any]:
     def fork_work_horse(self: Any, *arguments: Any, **named: Any) -> Any:
-        if meter.meter() is not None:
+        if meter.measures():
             _pipe.open()
         try:
             return original(self, *arguments, **named)  # returns in the worker alone

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from typing import Any
 
 _WRAPPED = "__memwatch__"
+GUNICORN = {
+    "workers": "workers", "threads": "threads", "timeout": "timeout", "preload_app": "preload",
+    "max_requests": "max_requests", "max_requests_jitter": "max_requests_jitter", "worker_class": "worker_class",
+}  # fmt: skip
+"""Key of gunicorn's configuration, and ours."""
+gunicorn_values: dict[str, int | str] = {}
+"""Of the worker that this process is, by gunicorn's keys: read when it loads its application, before an agent runs."""
 _WSGI_WORKERS = ("gunicorn.workers.sync", "gunicorn.workers.gthread", "gunicorn.workers.base_async")
 """Others of gunicorn's workers serve ASGI applications, or one of Tornado's."""
 
@@ -42,6 +49,13 @@ def _wrap(owner: Any, name: str, function: Any) -> None:
 
 
 def _load_wsgi(worker: Any) -> None:
+    settings = worker.cfg.settings
+    for key in GUNICORN:
+        value = settings[key].value
+        if type(value) is type:
+            value = value.__name__
+        if type(value) in (bool, int, str):
+            gunicorn_values[key] = value
     if any(each.__module__ in _WSGI_WORKERS for each in type(worker).__mro__):
         address = getattr(worker.app, "app_uri", None)
         worker.wsgi = WsgiMiddleware(worker.wsgi, address if type(address) is str else "")

@@ -123,6 +123,17 @@ def test_requests_are_counted_by_their_routes(hub: Hub, tmp_path: Path, name: st
     assert "memwatch: " not in output()
 
 
+@pytest.mark.deployment
+def test_the_settings_of_gunicorn_are_known(hub: Hub, tmp_path: Path) -> None:
+    line = f"gunicorn plain:wsgi -b 127.0.0.1:{free_port()} --threads 3 --max-requests 900 --timeout 77"
+    with started(hub, tmp_path, "-m", *line.split()) as process:
+        until(lambda: any(each.process.server_settings for each in hub.read()), within_s=60)
+    settings = next(each.process.server_settings for each in hub.reports if each.process.server_settings)
+    wanted = {"server": "gunicorn", "threads": 3, "max_requests": 900, "timeout": 77, "worker_class": "gthread"}
+    assert settings.items() >= wanted.items()
+    assert process.pid in {each.process.pid for each in hub.reports}
+
+
 def ready(hub: Hub) -> set[int]:
     """Processes that have sent more than one snapshot: all is in place in them."""
     found: dict[int, int] = {}
