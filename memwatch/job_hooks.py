@@ -6,43 +6,52 @@ the view. So two methods of Django's handler, and one of its commands, are wrapp
 
 from __future__ import annotations
 
-import functools
 import importlib.util
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from django.core.handlers.base import BaseHandler
-from django.core.management.base import BaseCommand
 
 from memwatch.agent.work import meter
 from memwatch.agent.work.job import Job, cleaned, current
-from memwatch.host_hooks import task_limits
+from memwatch.host_hooks import requests
 from memwatch.host_hooks.reading import is_exactly, read
+from memwatch.host_hooks.wrapping import wrap_method
 from memwatch.records.work import COMMAND, NO_VIEW, TASK, VIEW
 
-_WRAPPED = "__memwatch__"
+_COMMANDS = "django.core.management.base"
+_TASKS = "django.tasks.signals"
+"""Django 6.0 has tasks of its own, which its workers run."""
 
 
 def install(*, recorded: bool = True) -> None:
     """Measure the jobs of this process and of those forked from it; ``recorded``: the flight record names them."""
     meter.begin_process(recorded=recorded)
-    _wrap(BaseHandler, "resolve_request", _resolve_request)
-    _wrap(BaseHandler, "get_response", _get_response)
-    _wrap(BaseHandler, "get_response_async", _get_response_async)
-    _wrap(BaseCommand, "execute", _execute)
-    _connect_django_tasks()
+    for name in (_COMMANDS, _TASKS):
+        if importlib.util.find_spec(name.rpartition(".")[0]) is not None:
+            importlib.import_module(name)
+    wrap()
 
 
-def _wrap(owner: type, name: str, wrapper: Callable[[Any], Any]) -> None:
-    original = getattr(owner, name, None)
-    if original is not None and not hasattr(original, _WRAPPED):
-        wrapped = functools.wraps(original)(wrapper(original))
-        setattr(wrapped, _WRAPPED, True)
-        setattr(owner, name, wrapped)
+def wrap() -> None:
+    """Wrap what is loaded of Django, once."""
+    wrap_method(BaseHandler, "resolve_request", _resolve_request)
+    wrap_method(BaseHandler, "get_response", _get_response)
+    wrap_method(BaseHandler, "get_response_async", _get_response_async)
+    commands, tasks = sys.modules.get(_COMMANDS), sys.modules.get(_TASKS)
+    if commands is not None:
+        wrap_method(commands.BaseCommand, "execute", _execute)
+    if tasks is not None:
+        tasks.task_started.connect(_begin_django_task, dispatch_uid="memwatch.job_hooks")
+        tasks.task_finished.connect(_end_django_task, dispatch_uid="memwatch.job_hooks")
 
 
 def _get_response(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def get_response(self: Any, request: Any) -> Any:
+        if requests.seen():
+            meter.name(VIEW, NO_VIEW)
+            return original(self, request)
         job = meter.begin(VIEW)
         if job is None:
             return original(self, request)
@@ -59,6 +68,9 @@ def _get_response(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], A
 
 def _get_response_async(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     async def get_response_async(self: Any, request: Any) -> Any:
+        if requests.seen():
+            meter.name(VIEW, NO_VIEW)
+            return await original(self, request)
         job = meter.begin(VIEW)
         if job is None:
             return await original(self, request)
@@ -138,34 +150,11 @@ def _leaves_well(raised: BaseException) -> bool:
     return issubclass(type(raised), SystemExit) and (code is None or (is_exactly(code, int, bool) and not code))
 
 
-def begin_task(task_id: Any = None, task: Any = None, **_kwargs: Any) -> None:
-    """For Celery's ``task_prerun``."""
-    request = read(task, "request")
-    outermost = read(request, "is_eager") is False  # a worker runs no task within another one
-    limit_s = task_limits.hard_limit_s(task, request)
-    meter.begin(TASK, read(task, "name"), mark=task_id, outermost=outermost, limit_s=limit_s)
-
-
-def end_task(task_id: Any = None, state: Any = None, **_kwargs: Any) -> None:
-    """For Celery's ``task_postrun``. There is no state where the exception goes on to who called the task."""
-    _end(task_id, failed=state is None or cleaned(state) == "FAILURE", cut_off=state is None)
-
-
 def _end(mark: object, *, failed: bool, cut_off: bool = False) -> None:
     job = current(TASK, mark)
     if job is not None:
         job.error, job.cut_off = failed, cut_off
         job.end()
-
-
-def _connect_django_tasks() -> None:
-    """Django 6.0 has tasks of its own, which its workers run."""
-    if importlib.util.find_spec("django.tasks") is None:
-        return
-    from django.tasks.signals import task_finished, task_started  # noqa: PLC0415
-
-    task_started.connect(_begin_django_task, dispatch_uid="memwatch.job_hooks")
-    task_finished.connect(_end_django_task, dispatch_uid="memwatch.job_hooks")
 
 
 def _begin_django_task(task_result: Any = None, **_kwargs: Any) -> None:

@@ -25,12 +25,13 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[AgentConfig,
     """The agents that would have been started, in a process that is none of pytest's."""
     found: list[tuple[AgentConfig, float]] = []
 
-    def start(config: AgentConfig, *, delay_s: float) -> None:
+    def start(config: AgentConfig, *, delay_s: float = lifecycle.START_DELAY_S) -> None:
         lifecycle._load_transport(config.transport)
         found.append((config, delay_s))
+        lifecycle._config = config
 
-    monkeypatch.setattr(agent, "start", start, raising=False)
-    monkeypatch.setattr(autostart, "_config", None)
+    monkeypatch.setattr(lifecycle, "start", start)
+    monkeypatch.setattr(lifecycle, "_config", None)
     monkeypatch.setattr(autostart, "_modules", dict)
     monkeypatch.setattr(work_counters, "_requests", None)
     monkeypatch.delenv("MEMWATCH_AGENT", raising=False)

@@ -33,7 +33,7 @@ import pkgutil
 
 import memwatch
 
-for package in ("records", "profiler", "sampling", "detection", "diagnosis", "transport", "agent"):
+for package in ("records", "profiler", "sampling", "detection", "diagnosis", "transport", "agent", "launch"):
     module = importlib.import_module(f"memwatch.{package}")
     for found in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{module.__name__}."):
         if not found.name.startswith("memwatch.transport.redis"):

@@ -22,6 +22,7 @@ from django.urls import include, path
 from memwatch import job_hooks
 from memwatch.agent.work import meter
 from memwatch.agent.work.job import running
+from memwatch.host_hooks import celery_worker
 from memwatch.records.work import COMMAND, NO_VIEW, TASK, VIEW, WorkFigures
 from memwatch.transport.flights import layout
 
@@ -117,8 +118,8 @@ def hooked() -> Iterator[None]:
     before = meter.meter()
     job_hooks.install()
     receivers: tuple[tuple[Any, Callable[..., None]], ...] = (
-        (signals.task_prerun, job_hooks.begin_task),
-        (signals.task_postrun, job_hooks.end_task),
+        (signals.task_prerun, celery_worker.begin_task),
+        (signals.task_postrun, celery_worker.end_task),
     )
     for signal, receiver in receivers:
         signal.connect(receiver, weak=False, dispatch_uid=f"memwatch.autostart.{receiver.__name__}")

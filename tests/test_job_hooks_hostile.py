@@ -15,6 +15,7 @@ from memwatch import job_hooks
 from memwatch.agent.work import meter
 from memwatch.agent.work.job import running
 from memwatch.agent.work.meter import Meter
+from memwatch.host_hooks import celery_worker
 from memwatch.records.work import COMMAND, NO_VIEW, TASK, UNNAMED, VIEW, WorkFigures
 
 app = Celery("hostile", broker="memory://", set_as_current=False)
@@ -156,16 +157,16 @@ class Task:
 
 def test_a_task_whose_id_cannot_be_compared_ends() -> None:
     outer, inner = Raising(), Raising()
-    job_hooks.begin_task(task_id=outer, task=Task("outer"))
-    job_hooks.begin_task(task_id=inner, task=Task("inner", eager=True))
-    job_hooks.end_task(task_id=outer, state="SUCCESS")
-    job_hooks.end_task(task_id=inner, state="SUCCESS")
+    celery_worker.begin_task(task_id=outer, task=Task("outer"))
+    celery_worker.begin_task(task_id=inner, task=Task("inner", eager=True))
+    celery_worker.end_task(task_id=outer, state="SUCCESS")
+    celery_worker.end_task(task_id=inner, state="SUCCESS")
     assert {name: row.calls for (_kind, name), row in taken().items()} == {"outer": 1, "inner": 1}
 
 
 def test_a_task_that_refuses_to_tell_its_name_is_counted() -> None:
-    job_hooks.begin_task(task_id="1", task=Raising())
-    job_hooks.end_task(task_id="1", state="SUCCESS")
+    celery_worker.begin_task(task_id="1", task=Raising())
+    celery_worker.end_task(task_id="1", state="SUCCESS")
     assert taken()[TASK, UNNAMED].calls == 1
 
 
@@ -176,15 +177,15 @@ def test_a_name_that_refuses_to_tell_its_length_is_counted() -> None:
         def __len__(self) -> int:
             raise RuntimeError("code of the host was run")
 
-    job_hooks.begin_task(task_id="1", task=Task(Name("shop.sync")))
-    job_hooks.end_task(task_id="1", state="SUCCESS")
+    celery_worker.begin_task(task_id="1", task=Task(Name("shop.sync")))
+    celery_worker.end_task(task_id="1", state="SUCCESS")
     assert taken()[TASK, "shop.sync"].calls == 1
 
 
 def test_a_task_whose_end_was_never_told_is_around_no_later_one() -> None:
     for number in range(3):
-        job_hooks.begin_task(task_id=str(number), task=Task("shop.sync"))
-    job_hooks.end_task(task_id="2", state="SUCCESS")
+        celery_worker.begin_task(task_id=str(number), task=Task("shop.sync"))
+    celery_worker.end_task(task_id="2", state="SUCCESS")
     row = taken()[TASK, "shop.sync"]
     assert (row.calls, row.shared) == (3, 2)
     assert running.get() is None
@@ -196,8 +197,8 @@ def fails() -> None:
 
 
 def test_a_task_that_raises_into_its_caller_has_failed() -> None:
-    signals.task_prerun.connect(job_hooks.begin_task, weak=False, dispatch_uid="memwatch.autostart.begin_task")
-    signals.task_postrun.connect(job_hooks.end_task, weak=False, dispatch_uid="memwatch.autostart.end_task")
+    signals.task_prerun.connect(celery_worker.begin_task, weak=False, dispatch_uid="memwatch.autostart.begin_task")
+    signals.task_postrun.connect(celery_worker.end_task, weak=False, dispatch_uid="memwatch.autostart.end_task")
     try:
         with pytest.raises(KeyError):
             fails.apply(throw=True)

@@ -26,28 +26,42 @@ EXIT_WAIT_S = 0.3
 
 _starting = gevent_compat.new_lock()
 _agent: Agent | None = None
+_config: AgentConfig | None = None
+"""Of the agent that was started last, here or in the process that this one was forked from."""
 _paused: dict[int, Agent] = {}
 """By the thread that is forking."""
 _hooked = False
 
 
-def start(config: AgentConfig, *, delay_s: float = START_DELAY_S) -> Agent | None:
+def start(config: AgentConfig, *, delay_s: float = START_DELAY_S, waited: bool = False) -> Agent | None:
     """Start this process's agent, or return the one that runs. ``None`` when the system gives no thread.
+
+    ``waited``: the caller has waited for the first second, in which nothing is done.
 
     Raises :class:`ValueError` for a transport's URL that is wrong.
     """
-    global _agent  # noqa: PLW0603 - one per process
+    global _agent, _config  # noqa: PLW0603 - one per process
     with _starting:
         running = current()
         if running is not None:
             return running
         _load_transport(config.transport)
         _hook()
-        agent = Agent(config, start_delay_s=max(START_DELAY_S, delay_s))
+        agent = Agent(config, start_delay_s=0.0 if waited else max(START_DELAY_S, delay_s))
+        _config = config
         if not _launch(agent):
             return None
         _agent = agent
         return agent
+
+
+def ensure() -> None:
+    """Start the agent where a process began in a way that no hook saw. Cheap where it runs, or never did."""
+    if _config is not None and current() is None:
+        try:
+            start(_config)
+        except Exception:
+            logger.exception("memwatch: the agent cannot be started; this process is not watched")
 
 
 def current() -> Agent | None:

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
-from collections.abc import Sequence
 
-from memwatch.command_line import heap
-from memwatch.heapdump.format import HeapDumpError
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
 
 FAILED = 1
 
 
 def parser() -> argparse.ArgumentParser:
     """With all its commands."""
+    import argparse  # noqa: PLC0415 - memwatch run does without
+
+    from memwatch.command_line import heap, run  # noqa: PLC0415
+
     found = argparse.ArgumentParser(
         prog="memwatch",
         description="Memory of Python processes. A Django site has more: manage.py memwatch_doctor and others.",
     )
     commands = found.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run.add_to(commands)
     heap.add_to(commands)
     return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code."""
-    options = parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] == ["run"] and given[1:2] not in (["-h"], ["--help"]):
+        from memwatch.launch import command  # noqa: PLC0415 - it adds to the start of a program: nothing else
+
+        return command.main(given[1:])
+    options = parser().parse_args(given)
+    from memwatch.heapdump.format import HeapDumpError  # noqa: PLC0415
+
     try:
         code: int = options.run(options)
         if sys.stdout is not None:

@@ -17,7 +17,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from memwatch.agent.config import AgentConfig
+from memwatch.agent.config import AgentConfig, environment
 from memwatch.conf import addresses, values
 from memwatch.conf.values import HUB_BY_WORKER
 
@@ -85,6 +85,8 @@ class Settings:
     process has no such rights, and a Celery worker sends its commands. Empty: ``transport``."""
     command_key: str = ""
     """Signs commands to agents. It is the same in all processes. Default: derived from Django's ``SECRET_KEY``."""
+    command_key_file: str = ""
+    """The file that contains ``command_key``, e.g. a secret that the container mounts."""
     task_queue: str = "memwatch"
     """The Celery queue of memwatch's tasks."""
     retention_snapshots_hours: float = 48.0
@@ -195,15 +197,7 @@ class SettingError(ImproperlyConfigured):
 
 _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "agent": values.flag,
-    "service": values.name,
-    "host": values.name,
-    "release": values.text,
-    "snapshot_interval": values.between(0.2, 86_400, "60"),
-    "top_objects_count": values.whole(1, 200, "20"),
-    "enable_tracemalloc": values.flag,
-    "pause_budget_ms": values.between(1, 60_000, "50"),
-    "cpu_budget_percent": values.between(0.01, 100, "0.5"),
-    "heap_limit_mb": values.optional_limit,
+    **environment.PARSERS,
     "heap_warning_percent": values.between(1, 100, "80"),
     "heap_critical_percent": values.between(1, 100, "90"),
     "growth_rate_warning": values.between(0.01, 1e6, "10"),
@@ -214,11 +208,8 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "drift_warning_percent": values.between(0.01, 1e6, "50"),
     "drift_critical_percent": values.between(0.01, 1e6, "100"),
     "drift_min_mb": values.between(0, 1e9, "50"),
-    "work": values.flag,
-    "flight_recorder": values.flag,
-    "transport": values.transport,
     "hub_transport": values.hub_transport,
-    "command_key": values.text,
+    "command_key_file": values.text,
     "task_queue": values.text,
     "retention_snapshots_hours": values.between(1, 1e6, "48"),
     "retention_hourly_days": values.between(1, 1e5, "30"),
@@ -227,7 +218,6 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "retention_recordings_days": values.between(1, 1e5, "30"),
     "recordings_per_service_hour": values.whole(0, 10_000, "20"),
     "recycling": values.flag,
-    "record_values": values.flag,
     "recordings_database_kb": values.whole(0, 102_400, "512"),
     "recordings_storage": values.text,
     "recordings_folder": values.text,
@@ -300,6 +290,11 @@ def get_settings() -> Settings:
     settings = read_settings(getattr(django_settings, "MEMWATCH", {}))
     if settings.command_key:
         return settings
+    if settings.command_key_file:
+        try:
+            return dataclasses.replace(settings, command_key=environment.read_key(settings.command_key_file))
+        except ValueError as error:
+            raise SettingError(f'MEMWATCH["COMMAND_KEY_FILE"]: {error}') from None
     secret = f"memwatch.commands:{django_settings.SECRET_KEY}".encode()
     return dataclasses.replace(settings, command_key=hashlib.sha256(secret).hexdigest())
 

@@ -1,76 +1,18 @@
-"""What the value of a setting may be: each function takes it as given, and returns it or says what would be right.
+"""What the value of a setting of the server may be; those of the agent are in :mod:`memwatch.agent.config.values`.
 
 All raise :class:`ValueError` with the remedy as the text.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any
+
+from memwatch.agent.config.values import between, flag, text, transport, whole
+
+__all__ = ["HUB_BY_WORKER", "between", "flag", "hub_transport", "namespace", "page", "text", "whole"]
 
 HUB_BY_WORKER = "worker"
 """For ``HUB_TRANSPORT``: this process has no hub of its own."""
-
-_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-
-
-def flag(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in _TRUE + _FALSE:
-        return value.lower() in _TRUE
-    raise ValueError("give True or False (on or off in the environment)")
-
-
-def number(value: Any, *, low: float, high: float, example: str) -> float:
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        found = float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"give a number, e.g. {example}") from None
-    if not low <= found <= high:
-        raise ValueError(f"give a number from {low:g} to {high:g}, e.g. {example}")
-    return found
-
-
-def between(low: float, high: float, example: str) -> Callable[[Any], float]:
-    return functools.partial(number, low=low, high=high, example=example)
-
-
-def whole(low: int, high: int, example: str) -> Callable[[Any], int]:
-    def parse(value: Any) -> int:
-        found = number(value, low=low, high=high, example=example)
-        if found != int(found):
-            raise ValueError(f"give a whole number, e.g. {example}")
-        return int(found)
-
-    return parse
-
-
-def text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("give a text")
-    return value
-
-
-def name(value: Any) -> str | None:
-    if value in (None, ""):
-        return None
-    if not isinstance(value, str) or len(value) > 100 or not value.isprintable() or "/" in value:
-        raise ValueError('give a short name without "/", e.g. "web"')
-    return value
-
-
-def optional_limit(value: Any) -> float | None:
-    return None if value in (None, "") else number(value, low=1, high=1e9, example="2048")
-
-
-def transport(value: Any) -> str:
-    if isinstance(value, str) and value.split(":", 1)[0] in ("local", "redis", "rediss", "unix"):
-        return value
-    raise ValueError('give "local:", "local:///a/folder" or "redis://host:6379/0"')
 
 
 def hub_transport(value: Any) -> str:

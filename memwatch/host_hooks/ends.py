@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from memwatch import agent
 from memwatch.agent.flight import ending, notes
 from memwatch.agent.lifecycle import EXIT_WAIT_S
 from memwatch.host_hooks.reading import is_exactly, read
+from memwatch.host_hooks.wrapping import wrap_method
 from memwatch.records.flight import CRASH, RECYCLED, STOPPED
 from memwatch.transport.flights import folder
 
@@ -20,7 +20,6 @@ EX_RECYCLE = 0x9B
 """With which billiard's child ends after its last task, or when it has become too large."""
 _STOPPED = (0, -signal.SIGTERM, 128 + signal.SIGTERM)
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_WRAPPED = "__memwatch__"
 
 
 def pool_child_ends(exitcode: object) -> None:
@@ -42,12 +41,10 @@ def worker_ends(sender: object = None, **_kwargs: object) -> None:
 def install() -> None:
     """Let billiard say how the children of this process end, and uvicorn that it ends itself, where they are loaded."""
     _install_uvicorn()
-    popen = getattr(sys.modules.get("billiard.popen_fork"), "Popen", None)
-    poll = getattr(popen, "poll", None)
-    if popen is None or poll is None or hasattr(poll, _WRAPPED):
-        return
+    wrap_method(getattr(sys.modules.get("billiard.popen_fork"), "Popen", None), "poll", _noting_poll)
 
-    @functools.wraps(poll)
+
+def _noting_poll(poll: Callable[..., Any]) -> Callable[..., Any]:
     def noting_poll(self: Any, *arguments: Any, **options: Any) -> Any:
         before = getattr(self, "returncode", None)
         status = poll(self, *arguments, **options)
@@ -55,19 +52,16 @@ def install() -> None:
             note_status(self.pid, status)
         return status
 
-    setattr(noting_poll, _WRAPPED, True)
-    popen.poll = noting_poll
+    return noting_poll
 
 
 def _install_uvicorn() -> None:
     """It stops in an orderly way, and then sends itself the signal again: no exit handler of Python's runs."""
-    server = getattr(sys.modules.get("uvicorn.server"), "Server", None)
-    capture = getattr(server, "capture_signals", None)
-    if server is None or capture is None or hasattr(capture, _WRAPPED):
-        return
+    wrap_method(getattr(sys.modules.get("uvicorn.server"), "Server", None), "capture_signals", _saying_goodbye)
 
+
+def _saying_goodbye(capture: Callable[[Any], Any]) -> Callable[[Any], Any]:
     @contextlib.contextmanager
-    @functools.wraps(capture)
     def saying_goodbye(self: Any) -> Iterator[None]:
         deadly = {number for number in _STOP_SIGNALS if signal.getsignal(number) is signal.SIG_DFL}
         with capture(self):
@@ -79,8 +73,7 @@ def _install_uvicorn() -> None:
                 ending.note(STOPPED)
                 agent.stop(EXIT_WAIT_S)
 
-    setattr(saying_goodbye, _WRAPPED, True)
-    server.capture_signals = saying_goodbye
+    return saying_goodbye
 
 
 def note_status(pid: object, status: int) -> None:

@@ -12,16 +12,12 @@ from types import FrameType
 from typing import Any
 
 from memwatch.agent import server_settings
+from memwatch.host_hooks import servers
 from memwatch.host_hooks.reading import read
 from memwatch.records.server_settings import Value, plain
 from memwatch.sampling.identity import own_arguments
 from memwatch.sampling.type_names import module_and_qualname
 
-_GUNICORN = {
-    "workers": "workers", "threads": "threads", "timeout": "timeout", "preload_app": "preload",
-    "max_requests": "max_requests", "max_requests_jitter": "max_requests_jitter", "worker_class": "worker_class",
-}  # fmt: skip
-"""Key of gunicorn's configuration, and ours."""
 _HOLDERS = ("init_process", "load_wsgi", "setup")
 """Methods of gunicorn's worker and arbiter that load the application; ``self`` has the configuration."""
 _OPTIONS: Mapping[str, Mapping[str, str]] = {
@@ -37,7 +33,7 @@ _MOST_FRAMES = 200
 
 def note_application_loaded() -> None:
     """For ``ready()``, which a server's worker or master calls while it loads the application."""
-    for found in (_of_gunicorn(sys._getframe(1)), _of_uwsgi(), _of_arguments(own_arguments())):
+    for found in (_of_gunicorn(sys._getframe(1)), _noted_of_gunicorn(), _of_uwsgi(), _of_arguments(own_arguments())):
         if found:
             server_settings.note(found)
             return
@@ -99,10 +95,21 @@ def _is_gunicorns(frame: FrameType) -> bool:
     return type(name) is str and name.startswith("gunicorn.")
 
 
+def _noted_of_gunicorn() -> dict[str, Value]:
+    """What was read when the worker loaded its application."""
+    noted = servers.gunicorn_values
+    if not noted:
+        return {}
+    found: dict[str, object] = {ours: noted.get(key) for key, ours in servers.GUNICORN.items()}
+    if found["worker_class"] == "sync" and (_whole(found["threads"]) or 1) > 1:
+        found["worker_class"] = "gthread"  # as gunicorn itself decides
+    return _plain({"server": "gunicorn", **found})
+
+
 def _gunicorn(settings: Mapping[str, Any]) -> dict[str, object]:
     from memwatch.diagnosis.heap.introspection import attribute, is_class  # noqa: PLC0415 - see above
 
-    found: dict[str, object] = {ours: attribute(settings.get(key), "value") for key, ours in _GUNICORN.items()}
+    found: dict[str, object] = {ours: attribute(settings.get(key), "value") for key, ours in servers.GUNICORN.items()}
     chosen: Any = found["worker_class"]
     if is_class(chosen):
         found["worker_class"] = module_and_qualname(chosen)[1].rpartition(".")[2]

@@ -86,6 +86,7 @@ _SERVICES: Mapping[str, str] = {
     "manage.py runserver_plus": "web",
     "manage.py memwatch_exporter": "exporter",
     "manage.py run_stack": "supervisor",
+    "python -c": "python",
 }
 
 

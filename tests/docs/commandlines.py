@@ -26,6 +26,8 @@ from gunicorn.config import Config
 from uvicorn.main import main as uvicorn
 
 from benchmarks.__main__ import BENCHMARKS
+from memwatch import command_line
+from memwatch.launch import command
 from tests.docs.blocks import ROOT
 
 _ASSIGNMENT = re.compile(r"[A-Z][A-Z0-9_]*=.*", re.DOTALL)
@@ -80,6 +82,15 @@ def _manage(arguments: list[str]) -> None:
 def memwatch(name: str) -> Callable[[list[str]], None]:
     """A command of ours, written without ``manage.py``."""
     return lambda arguments: _manage([name, *arguments])
+
+
+def _memwatch(arguments: list[str]) -> None:
+    if arguments[0] != "run":
+        command_line.parser().parse_args(arguments)
+        return
+    _options, program = command.parse(arguments[1:])
+    if program and program[0] in CHECKS:
+        CHECKS[program[0]](program[1:])
 
 
 def _pip(arguments: list[str]) -> None:
@@ -180,6 +191,7 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "celery": _celery,
     "gunicorn": _gunicorn,
     "uvicorn": _uvicorn,
+    "memwatch": _memwatch,
     "promtool": _promtool,
     "docker": _docker,
     **{name: memwatch(name) for name in OURS},

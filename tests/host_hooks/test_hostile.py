@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from billiard import process as billiard_process
 
-from memwatch import autostart, job_hooks
+from memwatch import job_hooks
 from memwatch.agent import server_settings as noted
 from memwatch.agent.flight import ending
 from memwatch.agent.recycling import ways
 from memwatch.agent.recycling.ways import CannotRecycle, GunicornWorker, way_of
 from memwatch.agent.work import job, meter
-from memwatch.host_hooks import ends, server_settings, task_limits
+from memwatch.host_hooks import celery_worker, ends, server_settings, task_limits
 from tests.host_hooks.spy import Plain, Spy, SpyError, SpyExit, asked
 
 
@@ -35,7 +35,7 @@ def test_what_celerys_worker_and_its_pool_hold() -> None:
     conf = Plain(worker_concurrency=Spy(), worker_max_tasks_per_child=Spy(), worker_max_memory_per_child=Spy())
     worker = Plain(app=Plain(conf=conf), pool=pool)
     server_settings.note_celery_worker(worker)
-    autostart._on_worker_ready(sender=worker)
+    celery_worker.worker_ready(sender=worker)
     assert "concurrency" not in noted.noted()
     assert noted.noted()["max_tasks_per_child"] == 0
 
@@ -99,9 +99,9 @@ def test_how_long_a_task_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_how_a_task_ended() -> None:
     meter.begin_process()
-    job_hooks.begin_task("one", Plain(request=None, name="shop.tasks.send"))
+    celery_worker.begin_task("one", Plain(request=None, name="shop.tasks.send"))
     found = job.current("task", "one")
-    job_hooks.end_task("one", state=Spy())
+    celery_worker.end_task("one", state=Spy())
     assert found is not None
     assert not found.error
     assert not job_hooks._leaves_well(SpyExit())

@@ -33,7 +33,7 @@ GUNICORN = ["/srv/.venv/bin/gunicorn", "shop.wsgi"]
         (["django-admin", "shell"], "", [], "manage.py shell", "shell"),
         (["manage.py", "memwatch_exporter"], "", [], "manage.py memwatch_exporter", "exporter"),
         (["/opt/jobs/report.py", "today"], "", [], "report.py", "report"),
-        (["python", "-c", "print(1)"], "", [], "python -c", "python--c"),
+        (["python", "-c", "print(1)"], "", [], "python -c", "python"),
         (["python", "-m", "my.tool", "x"], "", [], "my.tool", "my.tool"),
         ([], "", [], "python", "python"),
     ],

@@ -1,0 +1,82 @@
+"""Measures the jobs of APScheduler 3.
+
+Its executors import the function that runs a job by its name: it is wrapped before they do, and this module is light.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_TASKS = "memwatch.host_hooks.tasks"
+"""Loaded where an agent measures jobs."""
+_WRAPPED = "__memwatch__"
+
+
+def install() -> None:
+    """Wrap what is loaded, once."""
+    base = sys.modules.get("apscheduler.executors.base")
+    for name, wrapper in (("run_job", _run_job), ("run_coroutine_job", _run_coroutine_job)):
+        original = getattr(base, name, None)
+        if original is not None and not hasattr(original, _WRAPPED):
+            wrapped = wrapper(original)
+            # A pool of processes pickles it by its module and name.
+            wrapped.__module__, wrapped.__name__, wrapped.__qualname__ = original.__module__, name, name
+            wrapped.__memwatch__ = True  # type: ignore[attr-defined]
+            setattr(base, name, wrapped)
+
+
+def _run_job(original: Callable[..., Any]) -> Callable[..., Any]:
+    def run_job(job: Any, *arguments: Any, **named: Any) -> Any:
+        tasks = sys.modules.get(_TASKS)
+        measured = None if tasks is None else tasks.begin(_name(job))
+        if tasks is None or measured is None:
+            return original(job, *arguments, **named)
+        try:
+            events = original(job, *arguments, **named)
+        except BaseException as raised:
+            tasks.end(measured, raised)
+            raise
+        measured.error = _failed(events)
+        tasks.end(measured)
+        return events
+
+    return run_job
+
+
+def _run_coroutine_job(original: Callable[..., Any]) -> Callable[..., Any]:
+    async def run_coroutine_job(job: Any, *arguments: Any, **named: Any) -> Any:
+        tasks = sys.modules.get(_TASKS)
+        measured = None if tasks is None else tasks.begin(_name(job))
+        if tasks is None or measured is None:
+            return await original(job, *arguments, **named)
+        try:
+            events = await original(job, *arguments, **named)
+        except BaseException as raised:
+            tasks.end(measured, raised)
+            raise
+        measured.error = _failed(events)
+        tasks.end(measured)
+        return events
+
+    return run_coroutine_job
+
+
+def _name(job: Any) -> object:
+    """``shop.jobs:clean_up``, where the function has an address; else what the program calls the job."""
+    for name in ("func_ref", "name"):
+        try:
+            found = getattr(job, name)
+        except Exception:  # noqa: BLE001, S112 - of another version
+            continue
+        if type(found) is str:
+            return found
+    return None
+
+
+def _failed(events: object) -> bool:
+    return type(events) is list and any(getattr(each, "exception", None) is not None for each in events)

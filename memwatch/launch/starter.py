@@ -1,0 +1,176 @@
+"""Starts the agent a second after the program: what ends or becomes another program before costs next to nothing.
+
+Until then a native thread waits, which is called off around each fork: a child waits for a second of its own. The
+agent's modules are imported in that thread. It imports nothing that is the program's.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]
+import _thread
+import gc
+import os
+import sys
+import threading
+import time
+
+from memwatch.launch import imports, messages
+
+WAIT_S = 1.0
+FORK_WAIT_S = 0.5
+"""The longest that a fork waits for the imports, once in a process's life."""
+_FAULTS = (_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGABRT)
+
+_start_thread, _new_lock, _thread_id = _thread.start_new_thread, _thread.allocate_lock, _thread.get_native_id
+"""As they are now: gevent replaces them."""
+
+
+class Starter:
+    """One per process."""
+
+    def __init__(self) -> None:
+        self.begin_at = time.monotonic() + WAIT_S
+        self._alarm = self._ended = _new_lock()
+        self._thread = 0
+        self._running = False
+        self.forking = 0
+        self.importing = False
+        self.done = False
+
+    def launch(self) -> None:
+        """Wait in a thread, and start the agent."""
+        alarm, ended = _new_lock(), _new_lock()
+        alarm.acquire()
+        ended.acquire()
+        self._alarm, self._ended, self._running = alarm, ended, True
+        try:
+            _start_thread(self._run, (alarm, ended))
+        except RuntimeError:  # the system gives no thread, or the interpreter ends
+            self._running = False
+
+    def _run(self, alarm: threading.Lock, ended: threading.Lock) -> None:
+        try:
+            self._thread = _thread_id()
+            _signal.pthread_sigmask(_signal.SIG_BLOCK, set(_signal.valid_signals()) - set(_FAULTS))
+            if not alarm.acquire(True, max(0.0, self.begin_at - time.monotonic())):
+                self._start()
+        finally:
+            self._running = False
+            ended.release()
+
+    def _start(self) -> None:
+        self.importing = True
+        collects = gc.isenabled()
+        gc.disable()  # a collection here would run the program's finalizers in this thread
+        try:
+            from memwatch.launch import watch  # noqa: PLC0415 - not before the second is over
+
+            config = watch.prepare()
+            self.importing = False
+            if not self.forking:
+                self.done = True
+                watch.watch(config)
+        except Exception as error:  # noqa: BLE001 - the program runs on
+            self.done = True
+            messages.say(f"process {os.getpid()} is not watched: {_reason(error)}")
+        finally:
+            self.importing = False
+            if collects:
+                gc.enable()
+
+    def call_off(self) -> None:
+        """Before a fork: wait until the thread is gone."""
+        self.forking += 1
+        if not self._running:
+            return
+        ended = self._ended
+        if self._alarm.locked():
+            self._alarm.release()
+        if ended.acquire(True, FORK_WAIT_S):
+            ended.release()
+            self._wait_until_gone()
+
+    def _wait_until_gone(self) -> None:
+        """The system's thread ends a moment after Python's, and ``os.fork()`` counts the system's."""
+        path, deadline = f"/proc/self/task/{self._thread}", time.monotonic() + 0.05
+        while time.monotonic() < deadline:
+            try:
+                os.stat(path)  # noqa: PTH116 - around each fork
+            except OSError:
+                return
+
+    def call_back(self) -> None:
+        """After a fork, in the parent."""
+        self.forking -= 1
+        if not (self.done or self.forking or self._running):
+            self.launch()
+
+
+_starter: Starter | None = None
+
+
+def begin() -> None:
+    """Have this process watched, and those that are forked from it. Nothing happens the second time."""
+    global _starter  # noqa: PLW0603 - one per process
+    if _starter is not None or _is_helper() or not _is_main_interpreter():
+        return
+    _starter = Starter()
+    imports.install()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
+    _starter.launch()
+
+
+def _before_fork() -> None:
+    if _starter is not None and not _starter.done:
+        _starter.call_off()
+        if _starter.done:  # the agent's own function for this came too late to be called
+            sys.modules["memwatch.agent.lifecycle"]._before_fork()
+
+
+def _after_in_parent() -> None:
+    if _starter is not None and _starter.forking:
+        _starter.call_back()
+
+
+def _after_in_child() -> None:
+    global _starter  # noqa: PLW0603 - one per process
+    parents = _starter
+    if parents is None or parents.done:  # the agent sees to its children itself
+        return
+    _starter = Starter()
+    if parents.importing:  # the thread that holds the locks of these modules is not here
+        _starter.done = True
+        gc.enable()
+    elif not _becomes_another_program():
+        _starter.launch()
+
+
+def _becomes_another_program() -> bool:
+    """Whether :mod:`subprocess` forked, with a ``preexec_fn``."""
+    frame = sys._getframe(2)
+    return frame.f_code.co_name == "_execute_child" and frame.f_globals.get("__name__") == "subprocess"
+
+
+def _is_helper() -> bool:
+    """Whether this is the process of :mod:`multiprocessing` that removes what others leave: it does nothing else."""
+    return any("multiprocessing.resource_tracker import" in each for each in sys.orig_argv[:6])
+
+
+def _is_main_interpreter() -> bool:
+    try:
+        if sys.version_info >= (3, 13):
+            import _interpreters as interpreters  # noqa: PLC0415
+
+            return bool(interpreters.get_current()[0] == interpreters.get_main()[0])
+        import _xxsubinterpreters  # type: ignore[import-not-found]  # noqa: PLC0415
+
+        return bool(_xxsubinterpreters.get_current() == _xxsubinterpreters.get_main())
+    except ImportError:
+        return True
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ImportError):
+        return f"{error}; install memwatch for {sys.executable or 'its Python'}"
+    return f"{error}"
