@@ -114,7 +114,7 @@ def _stop(programs: Sequence[Program]) -> None:
 
 def _awaited(programs: Sequence[Program], deadline: float) -> bool:
     """Until they have ended or their time is over; False where Ctrl-C was pressed again."""
-    while any([program.running for program in programs]) and (left := deadline - time.monotonic()) > 0:
+    while any(program.running for program in programs) and (left := deadline - time.monotonic()) > 0:
         received = signal.sigtimedwait(_SIGNALS, min(0.5, left))
         if received is not None and received.si_signo == signal.SIGINT:
             return False
