@@ -136,7 +136,10 @@ def new_name(wire_id: str, form: str) -> str:
 
 
 def start(dump: IO[Any], name: str, form: str, types: Sequence[str] = ()) -> Run:
-    """Begin; ``types`` are those whose paths an analysis has. Raises ``OSError`` where there is no room for the dump in the temporary folder."""
+    """Begin; ``types`` are those whose paths an analysis has.
+
+    Raises ``OSError`` where there is no room for the dump in the temporary folder.
+    """
     reap()
     run = Run(Path(tempfile.gettempdir(), name))
     run.folder.mkdir(mode=0o700)
