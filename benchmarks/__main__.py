@@ -17,6 +17,7 @@ BENCHMARKS = {
     "exporter": "the fleet exporter with 1,000 processes, against prometheus_client's own gauges",
     "diagnosis": "recordings: the pauses of a referrers pass, requests before, during and after",
     "heapdump": "heap dumps of 0.1 to 5 million objects: pause, time, memory, against gc.collect()",
+    "heapdump.load": "requests to gunicorn during heap dumps, against calm ones",
     "trim": "what an allocator check returns, against malloc_trim called by gdb in a twin of the program",
     "promises": "what the documentation promises in seconds, on a heap of a million objects",
     "guest": "a Django view in gunicorn with the agent and without",

@@ -116,7 +116,7 @@ def check_alerts() -> None:
 
 @shared_task(name="memwatch.analyse_heap_dumps", base=ExpiringTask, ignore_result=True)
 def analyse_heap_dumps() -> None:
-    """Analyse a heap dump that has arrived, in a process of its own; cheap when there is none."""
+    """Analyse a heap dump that has arrived, in a process of its own, which outlives the task; cheap without one."""
     _alone("analyse_heap_dumps", _ANALYSIS_TTL_S, heap_analyses.analyse_next)
 
 

@@ -1,5 +1,11 @@
 """The runnable deployment: a Django site whose only application is memwatch."""
 
+import atexit
+import gc
+
 from project.celery import app as celery_app
 
 __all__ = ["celery_app"]
+
+# The interpreter collects garbage once more as it ends: half a second over objects that end with it anyway.
+atexit.register(gc.freeze)

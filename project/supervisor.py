@@ -20,8 +20,10 @@ _PR_SET_PDEATHSIG = 1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
 STOP_RANKS = {"beat": 0, "load": 0, "worker": 2}
 """Programs of a lower rank are stopped first; the others have rank 1."""
-STOP_SECONDS = float(os.environ.get("STOP_SECONDS", "20"))
-"""How long the programs of each rank may take to stop before they are killed: on a busy machine each needs seconds."""
+RANK_SECONDS = 2.0
+"""How long those of the next rank wait for them to end: what gives work to others stops before these do it."""
+STOP_SECONDS = float(os.environ.get("STOP_SECONDS", "9"))
+"""How long all programs together may take to stop before they are killed."""
 STEADY_SECONDS = 30.0
 """A program that ran this long has started well: its next restart comes at once."""
 
@@ -59,6 +61,11 @@ class Program:
     def running(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
+    def terminate(self) -> None:
+        """Ask it to stop."""
+        if self.process is not None:
+            self.process.terminate()
+
     def kill(self) -> None:
         """End what is left of its session."""
         if self.process is not None:
@@ -92,23 +99,22 @@ def run(programs: Sequence[Program]) -> None:
 
 
 def _stop(programs: Sequence[Program]) -> None:
-    patient = True
+    patient, deadline = True, time.monotonic() + STOP_SECONDS
     for rank in range(3):
-        these = [program for program in programs if program.running and STOP_RANKS.get(program.name, 1) == rank]
-        deadline = time.monotonic() + STOP_SECONDS
+        these = [program for program in programs if STOP_RANKS.get(program.name, 1) == rank]
         for program in these:
-            if program.process is not None:
-                program.process.terminate()
-        for program in these:
-            patient = patient and _awaited(program, deadline)
-            if program.running:
-                _say(f"{program.name} {'did not stop in time' if patient else 'is not waited for'} and is killed")
-            program.kill()
+            program.terminate()
+        patient = patient and _awaited(these, min(deadline, time.monotonic() + RANK_SECONDS))
+    patient = patient and _awaited(programs, deadline)
+    for program in programs:
+        if program.running:
+            _say(f"{program.name} {'did not stop in time' if patient else 'is not waited for'} and is killed")
+        program.kill()
 
 
-def _awaited(program: Program, deadline: float) -> bool:
-    """Until it has ended or its time is over; False where Ctrl-C was pressed again."""
-    while program.running and (left := deadline - time.monotonic()) > 0:
+def _awaited(programs: Sequence[Program], deadline: float) -> bool:
+    """Until they have ended or their time is over; False where Ctrl-C was pressed again."""
+    while any(program.running for program in programs) and (left := deadline - time.monotonic()) > 0:
         received = signal.sigtimedwait(_SIGNALS, min(0.5, left))
         if received is not None and received.si_signo == signal.SIGINT:
             return False

@@ -65,10 +65,10 @@ class Host:
                     raise RuntimeError("gunicorn did not start") from None
                 time.sleep(0.05)
 
-    def ask(self) -> float:
+    def ask(self, path: str = "/") -> float:
         """One request; the seconds that it took."""
         began = time.perf_counter()
-        self._connection.request("GET", "/")
+        self._connection.request("GET", path)
         response = self._connection.getresponse()
         response.read()
         if response.status != 200:

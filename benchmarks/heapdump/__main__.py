@@ -3,7 +3,9 @@
 Ends with 1 when a dump fails, when another thread saw a pause longer than 15 ms for each 100 MB of the process (and
 :data:`SLACK_MS`), when that is more than a tenth of the pause of gc.collect() on a million churned objects, when the
 process has grown by more than :data:`KEPT_MB`, or when the sizes in the dump differ from the allocators' by over 3 %
-(each size rounded up to 16 bytes).
+(each size rounded up to 16 bytes). On CPython 3.11 the allocators have 1.2 MB that is no object: the table of interned
+texts (0.4 MB with 11,000), and what the interpreter and C libraries keep. The dump has 0.5 MB that no allocator has:
+objects in the interpreter's program file. The first 30 instances of a class may differ by some words each.
 
 ``python -m benchmarks.heapdump --objects 100000 1000000``.
 """
@@ -29,8 +31,6 @@ from memwatch.heapdump import reader
 from memwatch.sampling.allocator import Allocators
 from memwatch.sampling.procmem import ProcessMemory
 
-LEAST_COMPARED = 1_000_000
-"""In a small process, what the interpreter keeps beside its objects is a larger share."""
 SIZES = (100_000, 1_000_000, 5_000_000)
 PER_100_MB_MS, SLACK_MS = 15.0, 5.0
 OF_COLLECTION, KEPT_MB, SIZES_DIFFER = 0.1, 16.0, 0.03
@@ -126,9 +126,7 @@ def shown(objects: int, state: str) -> bool:
         f"{found['sizes_mb']:,.0f} MB, allocators {found['allocated_mb']:,.0f} ({differs:+.1%})",
         flush=True,
     )
-    ok: bool = found["seen_ms"] <= limit_ms and found["kept_mb"] <= KEPT_MB
-    if objects >= LEAST_COMPARED:
-        ok = ok and abs(differs) <= SIZES_DIFFER
+    ok: bool = found["seen_ms"] <= limit_ms and found["kept_mb"] <= KEPT_MB and abs(differs) <= SIZES_DIFFER
     if (objects, state) == (1_000_000, "churned"):
         ok = ok and found["seen_ms"] <= OF_COLLECTION * found["collect_ms"]
     return ok

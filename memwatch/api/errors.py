@@ -14,6 +14,7 @@ from rest_framework.views import exception_handler, set_rollback
 
 from memwatch.models import connection
 from memwatch.services import ActionRefused
+from memwatch.services.recordings.heap_analyses import BeingAnalysed
 from memwatch.transport import TransportUnavailable
 
 logger = logging.getLogger(__name__)
@@ -22,8 +23,11 @@ logger = logging.getLogger(__name__)
 def handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's own errors, refused actions (409), and a database or transport that is away (503)."""
     if isinstance(error, ActionRefused):
-        set_rollback()
-        return Response({"detail": str(error)}, status=status.HTTP_409_CONFLICT)
+        goes_on = isinstance(error, BeingAnalysed)
+        if not goes_on:
+            set_rollback()
+        headers = {"Retry-After": "5"} if goes_on else None
+        return Response({"detail": str(error)}, status=status.HTTP_409_CONFLICT, headers=headers)
     if isinstance(error, TransportUnavailable):
         set_rollback()
         return Response(

@@ -107,28 +107,15 @@ def _steps(frames: list[Any], wanted: frozenset[int], hits: list[list[tuple[Any,
 
 def is_own(frame: FrameType) -> bool:
     """Whether it runs code of this package."""
-    name = dict.get(frame.f_globals, "__name__")  # the dict may be of a class of the program's own
+    name = introspection.entry(frame.f_globals, "__name__")
     return type(name) is str and name.startswith("memwatch.")
 
 
 def thread_names() -> dict[int, str]:
     """What threads are called, by their identifier."""
-    threading = sys.modules.get("threading")
+    threading = introspection.entry(sys.modules, "threading")
     active = {} if threading is None else dict(getattr(threading, "_active", {}))
     return {
         ident: name if type(name := introspection.attribute(thread, "_name")) is str else "?"
         for ident, thread in active.items()
     }
-
-
-def all_local_variables(wanted: frozenset[int]) -> dict[int, tuple[str, str]]:
-    """As :func:`local_variables`, in a copy of the process, where leftovers do no harm."""
-    found: dict[int, tuple[str, str]] = {}
-    running: list[Any] = []
-    of_thread: list[str] = []
-    _gather(running, of_thread, thread_names())
-    for frame, thread in zip(running, of_thread, strict=True):
-        for name, child in variables(frame, wanted):
-            place = clean(f"local variable '{name}' of {_where(frame)}"), clean(thread)
-            found.setdefault(child, place)
-    return found

@@ -23,6 +23,7 @@ from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.frames import thread_names
 from memwatch.diagnosis.heap import walk
 from memwatch.diagnosis.heap.big_containers import Objects
+from memwatch.diagnosis.heap.traversal import HEADERS, basic_size_of
 from memwatch.diagnosis.suspects import Suspects
 from memwatch.sampling.atomic import Step
 from memwatch.sampling.census import OBSERVER
@@ -35,9 +36,6 @@ SAMPLED = 40_000
 MOST_TYPES = 100
 MOST_CONTAINERS = 30
 MOST_MODULES = 40
-_basic_size_of = type.__dict__["__basicsize__"].__get__
-_HEADERS = 32
-"""Bytes before and beside an instance of a class that its basic size leaves out, at least."""
 _NOTE = (
     "Objects that the garbage collector tracks. Texts, numbers and bytes are not among them: "
     "they show as entries of containers."
@@ -130,7 +128,7 @@ class HeapSummaryRecording:
                 if key not in self._names:
                     self._classes[key], self._names[key] = of, type_name(of)
             for of, size in zip(sampled, [*sizes, *repeat(0, len(sampled) - len(sizes))], strict=True):
-                self._sizes[id(of)].append(size or _basic_size_of(of) + _HEADERS)
+                self._sizes[id(of)].append(size or basic_size_of(of) + HEADERS)
             for of, size in zip(big_types, big_sizes, strict=True):
                 self._exact[id(of)].append(size)
             for each in (types, sampled, sizes, big_types, big_sizes):
@@ -152,7 +150,7 @@ class HeapSummaryRecording:
             counts[name] += count
             sizes[name] += self._sizes.get(key, [])
             exact[name] += self._exact.get(key, [])
-            basic[name] = _basic_size_of(self._classes[key]) + _HEADERS
+            basic[name] = basic_size_of(self._classes[key]) + HEADERS
         found = [
             _type_size(name, count, sizes[name], basic[name], exact[name])
             for name, count in counts.items()

@@ -166,13 +166,13 @@ class HeapDumpOptions:
         )
     )
     max_mb: float = _declared(
-        Option(kind="number", default=64, most=128, help="The dump ends when its file has this many megabytes.")
+        Option(kind="number", default=64, most=128, help="A dump that needs a larger file fails.")
     )
     any_driver: bool = _declared(
         Option(
             kind="flag",
             default=False,
-            help="Also where CUDA or gRPC is loaded, which may make a copy of the process crash.",
+            help="Also where CUDA or gRPC is loaded. There the copy may crash; the process itself goes on.",
         )
     )
 

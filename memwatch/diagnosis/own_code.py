@@ -15,8 +15,9 @@ from typing import Any
 
 from memwatch.diagnosis.allocations.sites import is_library
 from memwatch.diagnosis.heap import introspection
+from memwatch.diagnosis.heap_dump.kinds import LruCache
 from memwatch.diagnosis.referrers.graph import Graph
-from memwatch.diagnosis.referrers.nodes import NAMESPACE, LruCache
+from memwatch.diagnosis.referrers.nodes import NAMESPACE
 from memwatch.diagnosis.source_lines import Sources
 from memwatch.sampling.type_names import clean, type_name
 

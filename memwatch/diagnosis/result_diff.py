@@ -26,7 +26,7 @@ _TABLES: Mapping[str, tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] 
 }
 """Of each kind: the tables, what tells their rows apart, and the figures that are compared."""
 _FIGURES: Mapping[str, tuple[str, ...]] = {
-    "referrers": ("instances", "holder.length", "holder.retained_kb"),
+    "referrers": ("instances", "retained_kb", "holder.length", "holder.retained_kb"),
     "allocations": ("seconds", "traced_mb"),
     "heap_summary": ("garbage",),
     "trim": ("rss_before_mb", "rss_after_mb", "malloc_free_mb", "pymalloc_used_mb", "pause_ms"),

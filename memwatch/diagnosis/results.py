@@ -136,7 +136,8 @@ class Holder(_Result):
     length: int | None
     """Entries; ``None`` where it is no container."""
     retained_kb: float
-    """Shallow sizes of what can be reached from it without passing classes, functions and modules."""
+    """What would be free without it: it, and what only it keeps alive. Where no copy of the process was looked at:
+    shallow sizes of what can be reached from it without passing classes, functions and modules."""
     retained_is_lower_bound: bool
     """Whether counting ended before everything was reached."""
     holds: int | None = None
@@ -210,6 +211,11 @@ class Referrers(_Result):
     """``None`` where the objects do not come and go with entries that expire, and in the results of older agents."""
     made_in: tuple[Made, ...] = ()
     """By view, task and command, most first; empty where no job that could be distinguished made one."""
+    retained_kb: float | None = None
+    """What would be free without these objects, or the container: they, and what only they keep alive. ``None`` where
+    no copy of the process was looked at."""
+    retained_is_lower_bound: bool = False
+    """Whether that was counted in part only."""
 
 
 def with_notes(found: Referrers, *notes: str) -> Referrers:

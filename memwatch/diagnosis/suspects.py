@@ -14,7 +14,8 @@ from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.heap import introspection, walk
 from memwatch.diagnosis.heap.big_containers import Objects, of_types
 from memwatch.diagnosis.heap.borrowed import held, put_back
-from memwatch.diagnosis.referrers.nodes import LruCache, cache_length
+from memwatch.diagnosis.heap_dump.kinds import LruCache
+from memwatch.diagnosis.referrers.nodes import cache_length
 from memwatch.diagnosis.results import Suspect
 from memwatch.sampling.atomic import Step
 from memwatch.sampling.container_scan import module_level_names

@@ -250,9 +250,14 @@ class Columns:
             raise HeapDumpError(f"{self.section}: {len(self._content) - self._at} bytes too many")
 
 
-def packed(section: Section, content: bytes, *, level: int = 1) -> tuple[bytes, bytes]:
-    """The frame of a section and its packed content."""
+def checked(section: Section, content: bytes) -> None:
+    """Raise where a section is too long."""
     if len(content) > MAX_SECTION:
         raise HeapDumpError(f"{section.name.lower()}: {len(content)} bytes are more than {MAX_SECTION}")
+
+
+def packed(section: Section, content: bytes, *, level: int = 1) -> tuple[bytes, bytes]:
+    """The frame of a section and its packed content."""
+    checked(section, content)
     small = zlib.compress(content, level)
     return FRAME.pack(section.value, len(small), len(content), zlib.crc32(content)), small

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 """Of the form of an analysis. Another one must be made again from the dump."""
 
 FIELDS = ("count", "size", "retained")
@@ -24,7 +24,7 @@ def types(analysis: Analysis, search: str = "", most: int = 200) -> list[dict[st
 def dominators(analysis: Analysis, node: int | None = None) -> dict[str, Any] | None:
     """An object (all roots where none is named) with its ``children``; ``None`` for one that is not listed.
 
-    Objects that retain little are not listed: ``more`` adds them up.
+    Objects that retain little are not listed: ``more`` adds them up, and ``groups`` says of which types most are.
     """
     tree = analysis["dominators"]
     nodes = tree["nodes"]
@@ -33,11 +33,16 @@ def dominators(analysis: Analysis, node: int | None = None) -> dict[str, Any] | 
         return None
     children = [nodes[str(child)] for child in found["children"]]
     rows = [
-        {**{key: value for key, value in child.items() if key not in ("children", "more")},
-         "has_children": bool(child["children"])}
+        {**{key: value for key, value in child.items() if key not in ("children", "more", "groups")},
+         "has_children": bool(child["children"] or child["groups"])}
         for child in children
     ]  # fmt: skip
     return {**found, "children": rows, "above": _above(nodes, found)}
+
+
+def title(row: Mapping[str, Any]) -> str:
+    """An object by its place, where it has one: ``shop.leaks.QUOTES: dict (1,304)``."""
+    return f"{row['place']}: {row['label']}" if row["place"] else str(row["label"])
 
 
 def _above(nodes: Mapping[str, Any], found: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -46,7 +51,7 @@ def _above(nodes: Mapping[str, Any], found: Mapping[str, Any]) -> list[dict[str,
     above = found.get("dominator")
     while above is not None and str(above) in nodes and len(way) < len(nodes):
         node = nodes[str(above)]
-        way.append({"node": node["node"], "label": node["label"], "retained": node["retained"]})
+        way.append({name: node[name] for name in ("node", "label", "place", "retained")})
         above = node.get("dominator")
     return way[::-1]
 
@@ -57,6 +62,39 @@ def paths(analysis: Analysis, type_name: str) -> dict[str, Any] | None:
     return found
 
 
+def kept_of_type(analysis: Analysis, type_name: str) -> dict[str, Any] | None:
+    """How many objects of a type there are, what would be free without them, and by which ways they are kept.
+
+    ``freed`` and ``groups`` as in :func:`paths`. Of a type whose paths were not looked for there are no groups, and
+    ``freed`` is what single objects retain. ``None`` for a type that is not listed.
+    """
+    if (found := paths(analysis, type_name)) is not None:
+        return found
+    row = next((row for row in analysis["types"] if row["name"] == type_name), None)
+    return None if row is None else {**row, "type": type_name, "freed": row["retained"], "groups": []}
+
+
+def kept_by(analysis: Analysis, holder: str) -> dict[str, Any] | None:
+    """The same for what a holder keeps, the objects of whatever type; without the holder ``freed`` would be free."""
+    groups = [
+        {**group, "type": name}
+        for name, found in analysis["paths"].items()
+        for group in found["groups"]
+        if group["holder"] == holder
+    ]
+    if not groups:
+        return None
+    groups.sort(key=lambda group: -group["size"])
+    most = groups[0]
+    return {
+        "type": most["type"],
+        "count": most["count"],
+        "size": most["size"],
+        "freed": most["container_retained"],
+        "groups": groups[:1],
+    }
+
+
 def difference(before: Analysis, after: Analysis) -> dict[str, Any]:
     """What is new in the second analysis: types, roots, and ways (by shape) in which more objects are kept."""
     return {
@@ -64,19 +102,27 @@ def difference(before: Analysis, after: Analysis) -> dict[str, Any]:
         "after": after["about"],
         "types": changes(before["types"], after["types"])[:MOST_ROWS],
         "roots": changes(before["roots"], after["roots"])[:MOST_ROWS],
-        "paths": _grown_paths(before["paths"], after["paths"])[:MOST_PATHS],
+        "paths": _grown_paths(before, after)[:MOST_PATHS],
     }
 
 
-def _grown_paths(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _grown_paths(before: Analysis, after: Analysis) -> list[dict[str, Any]]:
+    """Ways that are known of one of the two alone grew by no more than their type did."""
     found = []
-    for name, paths in after.items():
-        old = {group["shape"]: group for group in before.get(name, {}).get("groups", ())}
+    totals, totals_now = ({row["name"]: row for row in each["types"]} for each in (before, after))
+    for name, paths in after["paths"].items():
+        known, total, total_now = before["paths"].get(name), totals.get(name), totals_now.get(name)
+        old = {group["shape"]: group for group in known["groups"]} if known else {}
+        listed = sum(group["count"] for group in old.values())
         for group in paths["groups"]:
             earlier = old.get(group["shape"])
             grown = {field: group[field] - (earlier[field] if earlier else 0) for field in FIELDS}
+            is_new = earlier is None
+            if is_new and total and total_now and listed < total["count"]:
+                is_new = False
+                grown = {field: min(grown[field], total_now[field] - total[field]) for field in FIELDS}
             if grown["count"] > 0 and grown["size"] > 0:
-                found.append({**group, **grown, "type": name, "is_new": earlier is None})
+                found.append({**group, **grown, "type": name, "is_new": is_new})
     return sorted(found, key=lambda row: (-row["retained"], -row["size"], row["type"]))
 
 

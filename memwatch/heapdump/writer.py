@@ -71,11 +71,11 @@ class Rows:
         self._strings: dict[str, int] = {}
         self._new: list[bytes] = []
         self._new_bytes = 0
-        self.types = Table(Section.TYPES, "IIqBB", self._after_strings)
-        self.objects = Table(Section.OBJECTS, "qIQBIQII", self._after_types)
-        self.edges = Table(Section.EDGES, "qBI", self._after_strings)
-        self.names = Table(Section.NAMES, "qIII", self._after_strings)
-        self.roots = Table(Section.ROOTS, "qBIIII", self._after_strings)
+        self.types = Table(Section.TYPES, "IIqBB", self.after_strings)
+        self.objects = Table(Section.OBJECTS, "qIQBIQII", self.after_types)
+        self.edges = Table(Section.EDGES, "qBI", self.after_strings)
+        self.names = Table(Section.NAMES, "qIII", self.after_strings)
+        self.roots = Table(Section.ROOTS, "qBIIII", self.after_strings)
 
     def header(self, **fields: Any) -> None:
         """First of all."""
@@ -125,11 +125,13 @@ class Rows:
         fields = {**counts, "complete": complete, "seconds": round(seconds, 2), "note": note}
         self._emit(Section.END, json.dumps(fields).encode())
 
-    def _after_strings(self, section: Section, content: bytes) -> None:
+    def after_strings(self, section: Section, content: bytes) -> None:
+        """Give a section away that refers to strings."""
         self._give_strings()
         self._emit(section, content)
 
-    def _after_types(self, section: Section, content: bytes) -> None:
+    def after_types(self, section: Section, content: bytes) -> None:
+        """Give a section away that refers to types."""
         self.types.flush()
         self._emit(section, content)
 
@@ -142,10 +144,13 @@ class Rows:
 
 
 class Packer:
-    """Packs sections, in the process that writes the file: ``write`` takes its bytes in order."""
+    """Packs sections: ``write`` takes the bytes of the file in order. ``pack`` is :func:`packed` or does the same."""
 
-    def __init__(self, write: Callable[[bytes], object]) -> None:
+    def __init__(
+        self, write: Callable[[bytes], object], pack: Callable[[Section, bytes], tuple[bytes, bytes]] = packed
+    ) -> None:
         self._write = write
+        self._pack = pack
         self._checksum = 0
         self.bytes = len(MAGIC)
         write(MAGIC)
@@ -154,7 +159,7 @@ class Packer:
         """The next section; the last gets the checksum of those before."""
         if section is Section.END:
             content = json.dumps({**json.loads(content), "checksum": self._checksum}).encode()
-        frame, small = packed(section, content)
+        frame, small = self._pack(section, content)
         self._checksum = zlib.crc32(frame, self._checksum)
         self.bytes += len(frame) + len(small)
         self._write(frame + small)

@@ -1129,6 +1129,63 @@ heap_walk_stops(PyObject *module, PyObject *Py_UNUSED(ignored))
     return PyLong_FromUnsignedLong(((State *)PyModule_GetState(module))->stops);
 }
 
+PyDoc_STRVAR(tracked_doc,
+"tracked(newest)\n--\n\n"
+"Addresses of all objects that the collector tracks, in bytes, without a reference to them; and references to the\n"
+"newest ones, so many. For a copy of the process, which has no other thread and drops nothing of the program's: by the\n"
+"references, what it has made itself until then lives on. RuntimeError: the lists end elsewhere than they should.");
+
+/* Writes the addresses where there is room for them; how many there are, -1 where a link leads to nothing. */
+static Py_ssize_t
+addresses_in(Collector *collector, PyObject **to, Py_ssize_t room)
+{
+    Py_ssize_t n = 0;
+    for (int number = 0; number < LISTS; number++) {
+        PyGC_Head *list = list_head(collector, number), *g;
+        for (g = next_of(list); g != list && g != NULL; g = next_of(g)) {
+            if (n < room) {
+                to[n] = object_of(g);
+            }
+            n++;
+        }
+        if (g == NULL) {
+            return -1;
+        }
+    }
+    return n;
+}
+
+static PyObject *
+heap_tracked(PyObject *Py_UNUSED(module), PyObject *newest)
+{
+    Collector *collector = &PyInterpreterState_Get()->gc;
+    Py_ssize_t wanted = PyLong_AsSsize_t(newest), n = addresses_in(collector, NULL, 0);
+    if (wanted < 0 || n < 0) {
+        if (!PyErr_Occurred()) {
+            PyErr_SetString(n < 0 ? PyExc_RuntimeError : PyExc_ValueError, n < 0 ? "a list has no end" : "0 or more");
+        }
+        return NULL;
+    }
+    PyObject *addresses = PyBytes_FromStringAndSize(NULL, n * (Py_ssize_t)sizeof(PyObject *)); /* not tracked */
+    if (addresses == NULL) {
+        return NULL;
+    }
+    PyObject **found = (PyObject **)PyBytes_AS_STRING(addresses);
+    if (addresses_in(collector, found, n) != n) {
+        Py_DECREF(addresses);
+        PyErr_SetString(PyExc_RuntimeError, "the lists have changed");
+        return NULL;
+    }
+    wanted = wanted < n ? wanted : n;
+    int enabled = collector_off(collector);
+    PyObject *kept = PyList_New(wanted);
+    collector->enabled = enabled;
+    for (Py_ssize_t i = 0; kept != NULL && i < wanted; i++) {
+        PyList_SET_ITEM(kept, i, Py_NewRef(found[n - wanted + i]));
+    }
+    return kept == NULL ? (Py_DECREF(addresses), NULL) : Py_BuildValue("(NN)", addresses, kept);
+}
+
 static int
 bookmark_traverse(PyObject *self, visitproc visit, void *arg)
 {
@@ -1274,6 +1331,7 @@ static PyMethodDef methods[] = {
     {"walk", heap_walk, METH_VARARGS, walk_doc},
     {"stop", heap_walk_stop, METH_NOARGS, stop_doc},
     {"stops", heap_walk_stops, METH_NOARGS, stops_doc},
+    {"tracked", heap_tracked, METH_O, tracked_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -19,6 +19,8 @@ _HEAP_TYPE = 1 << 9
 
 def clean(name: str) -> str:
     """``name`` without control characters, NUL and lone surrogates (escaped), at most 300 characters."""
+    if type(name) is not str:
+        name = "".join((name,))  # a class of the host's has slicing of its own
     name = name[: MAX_NAME + 1]
     if not name.isprintable():
         name = "".join(

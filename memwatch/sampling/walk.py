@@ -102,3 +102,5 @@ def _containers(types: Sequence[type], packed: bytes) -> Iterator[Found]:
 
 stop_walk: Callable[[], None] = _native.stop if _native is not None else lambda: None
 """End the walks that other threads are in, within some 20 ms; in a forked child, forget the parent's."""
+addresses: Callable[[int], tuple[bytes, list[Any]]] | None = getattr(_native, "tracked", None)
+"""Of all objects that the collector tracks, and so many of the newest ones themselves; for a copy of the process."""

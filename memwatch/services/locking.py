@@ -50,7 +50,7 @@ def single_flight(name: str, ttl_s: float, *, now: datetime | None = None) -> It
     one that works longer: what runs under a lease has to be harmless when run twice.
     """
     holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(6)}"[-100:]
-    held = _take(name, holder, now or timezone.now(), ttl_s)
+    held = take(name, holder, now or timezone.now(), ttl_s)
     try:
         yield held
     finally:
@@ -61,8 +61,8 @@ def single_flight(name: str, ttl_s: float, *, now: datetime | None = None) -> It
             )
 
 
-def _take(name: str, holder: str, now: datetime, ttl_s: float) -> bool:
-    """One UPDATE decides: the database lets only one of several through.
+def take(name: str, holder: str, now: datetime, ttl_s: float) -> bool:
+    """Whether this caller has the lease now: one UPDATE decides, the database lets only one of several through.
 
     An end further ahead than anybody could have asked for was written before the clock was set back.
     """
@@ -75,3 +75,13 @@ def _take(name: str, holder: str, now: datetime, ttl_s: float) -> bool:
         return False
     Lease.objects.bulk_create([Lease(name=name, expires_at=now)], ignore_conflicts=True)
     return bool(free.update(**values))
+
+
+def extend(name: str, holder: str, ttl_s: float) -> None:
+    """Keep a lease that this holder has."""
+    Lease.objects.filter(name=name, holder=holder).update(expires_at=timezone.now() + timedelta(seconds=ttl_s))
+
+
+def drop(name: str, holder: str) -> None:
+    """Delete a lease of this holder that is not needed again."""
+    Lease.objects.filter(name=name, holder=holder).delete()

@@ -12,10 +12,13 @@ from django.template.loader import render_to_string
 from django.utils.html import escape
 
 from memwatch import formatting
+from memwatch.heapdump.sizes import count_text, size_text
 from memwatch.models import Leak
 from memwatch.queries.leak_work import explanation_of
 from memwatch.queries.processes.lookup import services_of_alive
 from memwatch.records import SEVERITIES
+from memwatch.services.recordings import leak_heaps
+from memwatch.services.recordings.leak_heaps import LeakHeap
 from memwatch.terminal import death_table, recycling_lines, settings_table, work_table
 from memwatch.terminal.death_table import DeathLine, Deaths
 from memwatch.terminal.settings_table import SettingsLine
@@ -90,13 +93,15 @@ def report(
     recycling: tuple[str, ...] = (),
 ) -> Report:
     """The leaks of the report; load the rows with ``service`` and ``process__service``."""
+    leaks = list(leaks)
+    heaps = leak_heaps.heaps_of(leaks)
     worst_first = sorted(leaks, key=lambda leak: (-SEVERITIES.index(leak.severity), leak.service.name, leak.pk))
     services = services_of_alive()
     return Report(
         made_at=now.isoformat(timespec="seconds"),
         processes=len(services),
         services=tuple(dict.fromkeys(services)),
-        leaks=tuple(_facts(leak, now) for leak in worst_first),
+        leaks=tuple(_facts(leak, now, heaps.get(leak.pk)) for leak in worst_first),
         work=_work(work),
         deaths=deaths,
         settings=tuple(settings),
@@ -131,7 +136,7 @@ def _work(lines: Sequence[WorkLine]) -> dict[str, tuple[WorkLine, ...]]:
     return {name: tuple(found[:MOST_WORK]) for name, found in lists.items() if found}
 
 
-def _facts(leak: Leak, now: datetime) -> LeakFacts:
+def _facts(leak: Leak, now: datetime, heap: LeakHeap | None) -> LeakFacts:
     since = leak.started_at or leak.detected_at
     return LeakFacts(
         id=leak.pk,
@@ -144,11 +149,11 @@ def _facts(leak: Leak, now: datetime) -> LeakFacts:
         confidence=leak.confidence,
         verdict=leak.verdict,
         since=since.isoformat(timespec="seconds"),
-        facts=tuple((label, text) for label, text in _told(leak, since, now) if text),
+        facts=tuple((label, text) for label, text in _told(leak, since, now, heap) if text),
     )
 
 
-def _told(leak: Leak, since: datetime, now: datetime) -> list[tuple[str, str]]:
+def _told(leak: Leak, since: datetime, now: datetime, heap: LeakHeap | None) -> list[tuple[str, str]]:
     evidence: Mapping[str, Any] = leak.evidence if isinstance(leak.evidence, Mapping) else {}
     statistics, container = evidence.get("statistics"), evidence.get("container")
     unit = str(statistics.get("unit") or "") if isinstance(statistics, Mapping) else ""
@@ -162,10 +167,20 @@ def _told(leak: Leak, since: datetime, now: datetime) -> list[tuple[str, str]]:
         ("memory runs out in", "" if (left := leak.time_left_s(now)) is None else formatting.duration(left)),
         ("work", "" if jobs is None else jobs.sentence),
         ("held in", str(container.get("description") or "") if isinstance(container, Mapping) else ""),
+        ("heap dump", "" if heap is None else _of_heap(heap)),
         ("grows with it", _names(evidence.get("grows_with"))),
         ("extension modules", _names(evidence.get("extension_modules"))),
         ("state", leak.get_state_display()),
     ]
+
+
+def _of_heap(heap: LeakHeap) -> str:
+    """How many objects it has, what would be free without them, and what keeps most of them."""
+    text = f"{count_text(heap.count, heap.type)}, {size_text(heap.freed)} to be freed"
+    if heap.holders:
+        most = heap.holders[0]
+        text += f"; {most['holder']} keeps {formatting.count(most['count'])}"
+    return f"{text} (recording {heap.recording.pk} of {heap.recording.process})"
 
 
 def _names(value: object) -> str:

@@ -12,7 +12,9 @@ from django.contrib.auth.models import Permission, User
 from rest_framework.test import APIClient
 
 from memwatch.models import Recording
+from memwatch.services import locking
 from tests.api.conftest import Fleet
+from tests.api.rows import store_leak
 from tests.heapdump.planted import COUNT, EACH
 from tests.services.recorded import store_recording
 from tests.services.recordings.dumps import store_dump
@@ -52,6 +54,14 @@ def test_from_the_findings_to_the_holder(client: APIClient, dump: Recording) -> 
     assert row["has_paths"] is True
     paths = client.get(url(dump, "paths/?type=shop.leaks.Quote")).json()
     assert paths["groups"][0]["holder"] == "shop.leaks.AuditTrail.trail"
+
+
+def test_while_it_is_analysed_it_says_when_to_ask_again(client: APIClient, dump: Recording) -> None:
+    with locking.single_flight(f"analyse {dump.wire_id} analysis", 60):
+        answer = client.get(url(dump))
+    assert answer.status_code == 409
+    assert answer["Retry-After"] == "5"
+    assert "is being analysed" in answer.json()["detail"]
 
 
 def test_down_the_dominators(client: APIClient, dump: Recording) -> None:
@@ -138,3 +148,16 @@ def test_what_is_not_there_is_said(client: APIClient, dump: Recording, route: st
 def test_another_recording_has_no_heap(client: APIClient, fleet: Fleet) -> None:
     other = store_recording(fleet.web, "heap_summary")
     assert client.get(url(other)).status_code == 404
+
+
+def test_a_leak_says_what_keeps_its_objects(
+    client: APIClient, viewer: APIClient, fleet: Fleet, dump: Recording
+) -> None:
+    leak = store_leak(fleet.web, "shop.leaks.Quote")
+    address = f"/api/v1/leaks/{leak.pk}/"
+    assert client.get(address).json()["heap"] is None  # not analysed yet
+    client.get(url(dump))
+    found = client.get(address).json()["heap"]
+    assert (found["recording"], found["count"], found["freed"]) == (dump.pk, COUNT, COUNT * EACH)
+    assert found["holders"][0]["holder"] == "shop.leaks.AuditTrail.trail"
+    assert viewer.get(address).json()["heap"] is None

@@ -65,14 +65,6 @@ def assert_works(told: dict[str, Any]) -> None:
     assert "Traceback" not in told["stderr"]
 
 
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with all tables, to be copied."""
-    site = TinySite(tmp_path_factory.mktemp("migrated"))
-    assert site.manage("migrate", "-v0").stderr == ""
-    return site.folder / "db.sqlite3"
-
-
 def test_users_may_be_of_another_model_and_asserts_and_docstrings_left_out(tmp_path: Path) -> None:
     (tmp_path / "people").mkdir()
     (tmp_path / "people" / "__init__.py").touch()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,37 +24,37 @@ REQUESTS = ("django_http_requests_before_middlewares_total",)
 pytestmark = pytest.mark.deployment
 
 
-@pytest.fixture
-def port(tmp_path: Path) -> Iterator[int]:
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[int]:
     """The port of a web with two workers on a database of its own."""
-    chosen = free_port()
-    prometheus = tmp_path / "prometheus"
+    chosen, folder = free_port(), tmp_path_factory.mktemp("web")
+    prometheus = folder / "prometheus"
     prometheus.mkdir()
+    shutil.copy(migrated, folder / "db.sqlite3")
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "project.settings",
-        "MEMWATCH_VAR": str(tmp_path / "var"),
-        "MEMWATCH_TRANSPORT": f"local://{tmp_path}/transport",
-        "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
+        "MEMWATCH_VAR": str(folder / "var"),
+        "MEMWATCH_TRANSPORT": f"local://{folder}/transport",
+        "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
         "PORT": str(chosen),
         "WEB_WORKERS": "2",
         "PROMETHEUS_MULTIPROC_DIR": str(prometheus),
         "MEMWATCH_METRICS_ALLOW_LOOPBACK": "on",
     }
-    manage = [sys.executable, "manage.py"]
     without = {key: value for key, value in environment.items() if key != "PROMETHEUS_MULTIPROC_DIR"}
-    for command in (["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"]):
-        subprocess.run([*manage, *command], cwd=ROOT, env=without, check=True, timeout=120)
+    collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"]
+    subprocess.run(collect, cwd=ROOT, env=without, check=True, timeout=120)
     web = [sys.executable, "-m", "gunicorn", "-c", "project/gunicorn_conf.py", "project.wsgi"]
-    with (tmp_path / "log").open("wb") as log:
+    with (folder / "log").open("wb") as log:
         process = subprocess.Popen(web, cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:
-        until(lambda: get(chosen, "/healthz"), seen=(tmp_path / "log").read_text)
+        until(lambda: get(chosen, "/healthz"), seen=(folder / "log").read_text)
         yield chosen
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(15)
-    assert "Traceback" not in (tmp_path / "log").read_text()
+    assert "Traceback" not in (folder / "log").read_text()
 
 
 def get(port: int, path: str) -> str:

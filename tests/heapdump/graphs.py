@@ -64,7 +64,7 @@ class Heap:
         self.root(namespace, RootKind.MODULE, name, file=file)
         return namespace
 
-    def write(self, path: Path, **header: object) -> Path:
+    def write(self, path: Path, *, complete: bool = True, **header: object) -> Path:
         """As the file of a dump."""
         with path.open("wb") as file:
             rows = Rows(Packer(file.write))
@@ -84,7 +84,7 @@ class Heap:
                 rows.name(address(node), label.name, place=label.file, line=label.line)
             for root in self._roots:
                 rows.root(address(root.target), root.kind, root.name, place=root.file, line=root.line)
-            rows.end(complete=True, seconds=0.1)
+            rows.end(complete=complete, seconds=0.1)
         return path
 
     def graph(self) -> HeapGraph:

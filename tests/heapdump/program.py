@@ -9,6 +9,7 @@ import json
 import mmap
 import sys
 import threading
+import types
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -112,12 +113,25 @@ class Word(str):
         RAN.append("compared")
         return str.__eq__(self, other)
 
+    def __getitem__(self, index: Any) -> str:
+        RAN.append("sliced")
+        return str.__getitem__(self, index)
+
 
 class Forgotten:
     """Only what a frame gave for ``locals()`` still refers to it."""
 
     def __del__(self) -> None:
         RAN.append("forgotten")
+
+
+class Untracked:
+    """Without a place for attributes, so that the collector does not track it."""
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        RAN.append("untracked")
 
 
 @functools.lru_cache
@@ -148,7 +162,17 @@ class Planted:
         self.weak = weakref.ref(self.slotted)
         self.lying = Lying()
         self.enclosed = enclosing(["in a cell"])
-        self.named_by_word = type("NamedByWord", (), {Word("a"): 1})()
+        dunders = ("__del__", "__sizeof__", "__dict__")
+        self.named_by_word = type("NamedByWord", (), {Word("a"): 1, **{Word(name): 1 for name in dunders}})()
+        self.list_named_by_word = type("ListNamedByWord", (list,), {Word(name): 1 for name in dunders})([1])
+        self.module = types.ModuleType("odd")
+        vars(self.module).clear()
+        vars(self.module).update({Word("__name__"): 1, Word("__file__"): 2})
+        self.of_odd_file: dict[str, Any] = {}
+        exec(compile("def named():\n yield", Word("odd.py"), "exec"), self.of_odd_file)
+        self.of_odd_name = self.of_odd_file["named"].__code__.replace(co_qualname=Word("odd"))
+        self.odd_generator = self.of_odd_file["named"]()
+        next(self.odd_generator)
         self.forgetting = self.forgets()
         next(self.forgetting)
         self.suspended = self.generator()
@@ -156,12 +180,16 @@ class Planted:
         self.result = remembered(5)
 
     @staticmethod
-    def forgets() -> Iterator[None]:
+    def forgets() -> Iterator[Any]:
         """Until Python 3.13 a frame keeps what it gave for its local variables, and renews it when it is asked."""
         last: Forgotten | None = Forgotten()
         locals()
         last = None
+        untracked: Untracked | None = Untracked()
+        locals()[Word("later")] = 1
+        untracked, later = None, 2
         yield last
+        yield untracked, later
 
     @staticmethod
     def generator() -> Iterator[int]:
@@ -240,8 +268,13 @@ def main(file: str, *words: str) -> None:
         for thread in threads:
             thread.start()
         started.wait()
+    forgotten: Any = (Untracked(), Forgotten())
+    untracked: Any = Untracked()
+    locals()
+    forgotten = untracked = None
+    sys.modules["odd"] = PLANTED.module
     RAN.clear()
-    of_frame = ["of the frame"]
+    of_frame = ["of the frame", forgotten, untracked]
     found["ids"]["of_frame"] = id(of_frame)
     try:
         written = dump_heap(file, keys="keys" in words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from memwatch.heapdump import results
 from memwatch.heapdump.analysis.difference import difference
 from memwatch.heapdump.analysis.heap import Heap
 from memwatch.heapdump.analysis.loading import load
@@ -74,3 +75,30 @@ def test_a_dump_compared_with_itself_has_no_difference(tmp_path):
     heap = opened(tmp_path, "a", with_lists(STEADY=30), pid=1, host="h")
     found = difference(heap, heap)
     assert (found["types"], found["roots"], found["paths"]) == ([], [], [])
+
+
+def kept(count, *, groups, types=True):
+    """An analysis in which so many objects are, and the ways in which some of them are kept."""
+    row = {"name": "shop.Quote", "count": count, "size": 100 * count, "retained": 150 * count}
+    ways = [
+        {"shape": shape, "count": n, "size": 100 * n, "retained": 150 * n, "holder": shape}
+        for shape, n in groups.items()
+    ]
+    paths = {"type": "shop.Quote", "count": count, "size": 100 * count, "freed": 150 * count, "groups": ways}
+    found = {"about": {}, "types": [row] if types else [], "roots": [], "paths": {}}
+    return {**found, "paths": {"shop.Quote": paths}} if groups else found
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (kept(361, groups={}), kept(662, groups={"a": 662}), [(301, False)]),  # of 361 no way was listed
+        (kept(361, groups={"b": 200}), kept(662, groups={"a": 662}), [(301, False)]),
+        (kept(361, groups={"b": 361}), kept(662, groups={"a": 301, "b": 361}), [(301, True)]),
+        (kept(0, groups={}, types=False), kept(662, groups={"a": 662}), [(662, True)]),
+        (kept(361, groups={}), kept(300, groups={"a": 300}), []),
+    ],
+)
+def test_a_way_that_the_first_analysis_does_not_list_grew_by_no_more_than_its_type(before, after, expected):
+    found = results.difference(before, after)["paths"]
+    assert [(row["count"], row["is_new"]) for row in found] == expected

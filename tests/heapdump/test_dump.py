@@ -22,6 +22,7 @@ from memwatch import dump_heap
 from memwatch.diagnosis.context import Host
 from memwatch.diagnosis.copy import parent
 from memwatch.diagnosis.cost_meter import Meter
+from memwatch.diagnosis.heap_dump import compiled
 from memwatch.diagnosis.heap_dump import dump as dumping
 from memwatch.heapdump.format import NONE, Edge, HeapDumpError, Root
 from tests.heapdump import program
@@ -33,10 +34,12 @@ pytestmark = pytest.mark.skipif(parent.impossible() is not None, reason="no copy
 class Dumped:
     """A dump of the program, and what the program says."""
 
-    def __init__(self, folder: Path, *words: str) -> None:
+    def __init__(self, folder: Path, *words: str, compiled: bool = True) -> None:
         file = folder / "all.heap"
         command = [sys.executable, program.__file__, str(file), *words]
-        subprocess.run(command, check=True, timeout=100, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        environment["MEMWATCH_HEAP_WALK"] = "on" if compiled else "off"
+        subprocess.run(command, check=True, timeout=100, env=environment)
         said = json.loads(Path(f"{file}.json").read_text())
         self.ids: dict[str, int] = said["ids"]
         self.entries: dict[str, list[int]] = said["entries"]
@@ -48,10 +51,12 @@ class Dumped:
         return self.loaded.to(self.ids[name], kind, edge)
 
 
-@pytest.fixture(scope="module")
-def dumped(tmp_path_factory: pytest.TempPathFactory) -> Dumped:
+@pytest.fixture(scope="module", params=["compiled", "python"])
+def dumped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Dumped:
     """One dump for most tests."""
-    return Dumped(tmp_path_factory.mktemp("dump"))
+    if request.param == "compiled" and compiled.module is None:
+        pytest.skip("the walk through a copy is not compiled here")
+    return Dumped(tmp_path_factory.mktemp("dump"), compiled=request.param == "compiled")
 
 
 def test_instances_name_their_attributes(dumped: Dumped) -> None:

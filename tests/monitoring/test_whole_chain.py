@@ -64,13 +64,14 @@ def write(folder: Path, files: dict[str, str]) -> None:
 
 
 def test_a_leak_in_the_demo_wakes_somebody(
-    tmp_path: Path, receiver: Receiver, prometheus_program: str, alertmanager_program: str
+    tmp_path: Path, migrated: Path, receiver: Receiver, prometheus_program: str, alertmanager_program: str
 ) -> None:
     prometheus, alertmanager = PrometheusServer(prometheus_program), AlertmanagerServer(alertmanager_program)
     standalone = free_port()
     stack = Stack(
         tmp_path,
         "--demo",
+        database=migrated,
         MEMWATCH_SNAPSHOT_INTERVAL="1",
         MEMWATCH_METRICS_TOKEN=TOKEN,
         MEMWATCH_METRICS_ALLOW_LOOPBACK="off",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,9 +25,9 @@ PASSWORD = "stack-tests-only-2718"
 
 
 class Stack:
-    """Use as a context: on leaving it, everything is stopped, at worst killed."""
+    """Use as a context: on leaving it, everything is stopped, at worst killed. ``database`` is copied."""
 
-    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, database: Path | None = None, **environment: str) -> None:
         self.folder, self.arguments = folder, arguments
         self.port, self.exporter_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -43,6 +44,9 @@ class Stack:
             "EXPORTER_PORT": str(self.exporter_port),
             **environment,
         }
+        if database is not None:
+            (folder / "var").mkdir()
+            shutil.copy(database, folder / "var" / "db.sqlite3")
         self.log_path = folder / "log"
         self.token = ""
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -32,7 +33,8 @@ while True:
 def procfile(folder: Path, worker: str) -> Path:
     """Of three programs that note their pids and the order in which they are stopped."""
     (folder / "sleeper").write_text(SLEEPER)
-    kinds = {"worker": worker, "beat": "polite", "web": "slow" if worker == "slow" else "polite"}
+    others = worker if worker == "stubborn" else "polite"
+    kinds = {"worker": worker, "beat": others, "web": "slow" if worker == "slow" else others}
     lines = [f"{name}: exec {sys.executable} sleeper {name} {folder} {kind}" for name, kind in kinds.items()]
     (folder / "Procfile").write_text("\n".join(["# name: command", "", *lines]))
     return folder / "Procfile"
@@ -95,8 +97,16 @@ def test_a_program_that_does_not_stop_is_killed(start, tmp_path: Path):
     until(lambda: not psutil.pid_exists(worker))
 
 
-def test_what_another_needed_to_stop_is_not_taken_from_the_worker(start):
-    process = start("slow", patience_s=4.0, stderr=subprocess.PIPE)
+def test_programs_that_do_not_stop_are_waited_for_together(start):
+    process = start("stubborn", patience_s=5.0)
+    asked_at = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    process.wait(60)
+    assert 5.0 <= time.monotonic() - asked_at < 10.0
+
+
+def test_a_slow_program_is_not_killed(start):
+    process = start("slow", patience_s=8.0, stderr=subprocess.PIPE)
     process.send_signal(signal.SIGTERM)
     _out, said = process.communicate(timeout=30)
     assert b"killed" not in said

@@ -56,3 +56,14 @@ def test_a_result_of_an_older_agent_is_told_by_its_chain() -> None:
     old = {"chains": [{"path": ["shop.QUOTES (dict)", "shop.Quote"], "count": 5}], "holder": None}
     one = conclude([Recording(kind=RecordingKind.REFERRERS, result=old)])
     assert (one.held_by, one.sure) == ("shop.QUOTES (dict) → shop.Quote", None)
+
+
+def test_how_much_would_be_free_is_told_where_it_was_measured() -> None:
+    result = found(TRAIL)
+    assert conclude([Recording(kind=RecordingKind.REFERRERS, result=result)]).freed == ""
+    result |= {"retained_kb": 80.0, "retained_is_lower_bound": True}
+    one = conclude([Recording(kind=RecordingKind.REFERRERS, result=result)])
+    assert one.freed == "Without these objects at least 80.0 KB would be free, without the holder 90.0 KB."
+    of_container = found({**TRAIL, "of": None}) | {"retained_kb": 90.0}
+    one = conclude([Recording(kind=RecordingKind.REFERRERS, result=of_container)])
+    assert one.freed == "Without it 90.0 KB would be free."

@@ -55,15 +55,12 @@ class Site:
         assert worker.returncode == -signal.SIGKILL, errors.decode()[-3000:]
 
 
-@pytest.fixture(scope="module")
-def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], str]:
+@pytest.fixture
+def sqlite(migrated: Path) -> Callable[[Path], str]:
     """Makes databases with every table, copies of one."""
-    made = tmp_path_factory.mktemp("sqlite")
-    Site(made, f"sqlite:///{made}/db.sqlite3").run("migrate")
 
     def copy(folder: Path) -> str:
-        for part in made.glob("db.sqlite3*"):
-            shutil.copy(part, folder)
+        shutil.copy(migrated, folder / "db.sqlite3")
         return f"sqlite:///{folder}/db.sqlite3"
 
     return copy

@@ -4,19 +4,24 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError
 from django.utils import timezone
 
 from memwatch.models import Leak, Recycle, RecyclingPolicy
+from memwatch.services.recordings import heap_analyses
 from tests.api.rows import store_leak
+from tests.services.conftest import transport_url
+from tests.services.recordings.dumps import store_dump
 from tests.services.stored import store_process
 from tests.services.stored_deaths import store_death
 from tests.services.stored_lives import store_lives
 from tests.services.stored_work import figures, store_work
 from tests.terminal.conftest import Ran
 
+__all__ = ["transport_url"]
 EVIL = "shop.<script>alert(1)</script>*Quote*"
 
 
@@ -198,3 +203,17 @@ def test_how_recycling_stands_is_told_in_a_line(run: Callable[..., Ran], db: Non
     out = run("memwatch_report", "--format", form)
     assert "web: act; 2 recycled, 1 left alone in the last week" in out.out
     assert "idle: off" not in out.out
+
+
+def test_a_heap_dump_names_the_holder_and_what_would_be_freed(
+    run: Callable[..., Ran], transport_url: str, settings: Any, tmp_path: Path, db: None
+) -> None:
+    assert transport_url
+    settings.MEMWATCH = {**getattr(settings, "MEMWATCH", {}), "RECORDINGS_FOLDER": str(tmp_path / "recordings")}
+    process = store_process()
+    store_leak(process, "shop.leaks.Quote")
+    dump = store_dump(process, tmp_path, "attribute_of_an_instance")
+    assert "heap dump:" not in run("memwatch_report").out
+    heap_analyses.analysis(dump)
+    said = run("memwatch_report").out
+    assert "heap dump: 40 shop.leaks.Quote objects, 5.9 KB to be freed; shop.leaks.AuditTrail.trail keeps 40" in said

@@ -3,6 +3,7 @@
 import gc
 import itertools
 import os
+import threading
 
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse
@@ -42,4 +43,12 @@ def page(request: HttpRequest) -> HttpResponse:
     return HttpResponse(TEMPLATE.render({"rows": [Row(number) for number in range(ROWS)]}, request))
 
 
-urlpatterns = [path("", page)]
+def dump(request: HttpRequest) -> HttpResponse:
+    """Begin a heap dump in a thread, as an agent would."""
+    from memwatch import dump_heap
+
+    threading.Thread(target=dump_heap, args=(request.GET["file"],)).start()
+    return HttpResponse()
+
+
+urlpatterns = [path("", page), path("dump/", dump)]

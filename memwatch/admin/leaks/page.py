@@ -26,6 +26,7 @@ from memwatch.queries.processes.slots import lives_of_service
 from memwatch.queries.recommendations import advice_of
 from memwatch.queries.recycling import policy_of
 from memwatch.recommendations.sentence import sentence
+from memwatch.services.recordings import leak_heaps, requests
 
 MOST_ENTRIES = 400
 """Snapshots read for the length of a container: whole rows."""
@@ -45,6 +46,8 @@ def context(leak: Leak, query: Mapping[str, str], now: datetime, user: Any) -> d
     projection = leak_charts.projection_of(leak, points)
     may_see = user.has_perm("memwatch.view_recording")
     recordings = recordings_of(leak) if may_see else []
+    may_dump = may_see and requests.may_dump(user)
+    dumped = leak_heaps.heaps_of([leak], user).get(leak.pk) if may_dump else None
     events = newest_events(leak, MOST_EVENTS)
     last = queries.last_snapshot_of(leak.process) if leak.process else None
     return {
@@ -69,7 +72,10 @@ def context(leak: Leak, query: Mapping[str, str], now: datetime, user: Any) -> d
             releases=releases_of(leak),
             recordings=recordings if may_see else None,
             beside=leaks_beside(leak),
+            dumped=dumped,
+            may_dump=may_dump,
         ),
+        "dumped": dumped is not None,
         "figures_lines": evidence.readable(leak, now),
         "rules": rule_rows(raw),
         "why_not": _why_not(leak, raw, now),

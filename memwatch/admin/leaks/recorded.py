@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
@@ -59,7 +59,8 @@ def holder(recording: Recording) -> SafeString | str:
     """What holds it, as the recording's own page says it."""
     found = conclude([recording]) if is_done(recording) else Conclusion()
     finding = _found_since(recording) or found.finding
-    return format_html("{} {}", finding, _held(found)) if finding else _held(found)
+    said = [each for each in (finding, _held(found), found.freed) if each]
+    return format_html_join(" ", "{}", ((each,) for each in said))
 
 
 def _found_since(recording: Recording) -> str:

@@ -11,13 +11,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from memwatch.admin import formats
-from memwatch.admin.leaks import evidence, jobs, recorded
+from memwatch.admin.leaks import evidence, heap, jobs, recorded
 from memwatch.admin.leaks.step import Step
 from memwatch.admin.panels import Line
 from memwatch.models import Leak, Recording
 from memwatch.queries import Point
 from memwatch.queries.processes.releases import InRelease
 from memwatch.records import MemorySnapshot
+from memwatch.services.recordings.leak_heaps import LeakHeap
 
 STILL_MB = 1.0
 """A smaller change of memory counts as none."""
@@ -35,10 +36,13 @@ def steps(
     releases: Sequence[InRelease],
     recordings: Sequence[Recording] | None,
     beside: Sequence[Leak] = (),
+    dumped: LeakHeap | None = None,
+    may_dump: bool = False,
 ) -> list[Step]:
     """From the process's memory down to the line of code. ``points``: those shown; ``figures``: the last snapshot.
 
-    ``recordings``: ``None`` where the user may not see them. ``beside``: the other leaks of its process.
+    ``recordings``: ``None`` where the user may not see them. ``beside``: the other leaks of its process. ``dumped``:
+    what a heap dump says of it; ``may_dump``: whether the user may see such a thing.
     """
     made = recordings or ()
     found = [
@@ -49,6 +53,7 @@ def steps(
         _grows_with(leak, beside, made),
         _allocations(leak, made),
         _referrers(leak, made),
+        *([heap.step(leak, dumped)] if may_dump and leak.kind != Leak.Kind.NATIVE else ()),
         _release(releases),
     ]
     return found if recordings is not None else [_unseen(step) for step in found]

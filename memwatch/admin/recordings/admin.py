@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from memwatch.admin import columns, formats
 from memwatch.admin.actions import Act, one_by_one
@@ -31,6 +31,8 @@ from memwatch.services import ActionRefused
 from memwatch.services.recordings import heap_analyses, requests
 from memwatch.services.recordings import storage as outcomes
 
+PATIENCE_S = 3.0
+"""The page of a heap dump waits so long for the analysis before it says how far that is."""
 CANCEL = Act(
     name="cancel",
     label=gettext_lazy("Cancel"),
@@ -77,6 +79,7 @@ class RecordingAdmin(PageAdmin):
             ("<int:pk>/flamegraph/", self.admin_site.admin_view(self.flamegraph_view), "recording_flamegraph"),
             ("<int:pk>/download/<slug:form>/", self.admin_site.admin_view(self.download_view), "recording_download"),
             ("<int:pk>/heap/", self.for_viewers(self.heap_view), "recording_heap"),
+            ("<int:pk>/heap/cancel/", self.admin_site.admin_view(self.heap_cancel_view), "recording_heap_cancel"),
             ("<int:pk>/difference/", self.for_viewers(self.difference_view), "recording_difference"),
         ]
         return [*(path(route, view, name=f"memwatch_{name}") for route, view, name in views), *super().get_urls()]
@@ -201,22 +204,39 @@ class RecordingAdmin(PageAdmin):
         earlier = self.page_object(request, given["against"]) if "against" in given else None
         if not all(requests.may_read(request.user, each) for each in (recording, earlier) if each is not None):
             raise PermissionDenied
-        node = int(given["node"]) if is_id(given.get("node", "")) else None
+        title = _("Heap of %s") % recording.process
         try:
-            found = heap_analyses.analysis(recording)
+            found = heap_analyses.analysis(recording, PATIENCE_S)
             if earlier is not None:
-                shown = {"compared": True, **heap.difference(heap_analyses.analysis(earlier), found)}
+                title = _("Difference of two heap dumps")
+                shown = heap.difference(heap_analyses.analysis(earlier, PATIENCE_S), found)
                 shown["facts"] = [
                     formats.link_to(row, f"{row}, {formats.exact(row.requested_at)}") for row in (earlier, recording)
                 ]
             else:
-                shown = heap.context(found, node, given.get("type", "")[:300], given.get("q", "")[:300])
+                shown = {**heap.context(found, given), "facts": heap.facts(recording, found)}
+        except heap_analyses.BeingAnalysed as analysed:
+            shown = {"facts": heap.facts(recording), **heap.waiting(earlier or recording, analysed.percent)}
         except (ActionRefused, outcomes.OutcomeMissing) as error:
             messages.error(request, str(error))
             return HttpResponseRedirect(formats.page_url("recording", pk))
-        title = _("Difference of two heap dumps") if earlier is not None else _("What the heap contains")
         page = {"title": title, "original": recording, "object_id": str(pk), **shown}
         return self.rendered(request, "admin/memwatch/recording/heap.html", page)
+
+    @method_decorator(require_POST)
+    def heap_cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """End the analysis of a heap dump."""
+        recording = self._allowed(request, pk)
+        if recording is None:
+            return self.gone(request, str(pk))
+        if not requests.may_read(request.user, recording):
+            raise PermissionDenied
+        try:
+            heap_analyses.cancel(recording, by=request.user)
+            messages.success(request, _("The analysis was cancelled."))
+        except ActionRefused as refused:
+            messages.error(request, str(refused))
+        return HttpResponseRedirect(formats.page_url("recording", pk))
 
     def _may_download(self, request: HttpRequest, recording: Recording) -> bool:
         return self.has_record_permission(request) and requests.may_read(request.user, recording)
@@ -265,6 +285,6 @@ def _dump_progress(recording: Recording) -> str:
         words = {"received": formats.count(received), "parts": formats.count(parts)}
         return _("The dump is being sent: %(received)s of %(parts)s parts have arrived.") % words
     objects = recording.measured.get("objects") if isinstance(recording.measured, Mapping) else None
-    if isinstance(objects, int | float):
+    if isinstance(objects, int | float) and objects:
         return _("A copy of the process writes the dump: %s objects so far.") % formats.count(int(objects))
     return _("A copy of the process writes the dump. This takes some seconds for a million objects.")

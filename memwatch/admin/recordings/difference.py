@@ -85,6 +85,7 @@ _WORDS = {
     "traced_mb": gettext_lazy("traced"),
     "holder_type": gettext_lazy("type"),
     "holder.length": gettext_lazy("entries of the holder"),
+    "retained_kb": gettext_lazy("free without the objects"),
     "holder.retained_kb": gettext_lazy("kept alive by the holder"),
     "module": gettext_lazy("package"),
     "arenas": gettext_lazy("Arenas of malloc"),

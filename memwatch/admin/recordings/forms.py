@@ -91,7 +91,7 @@ OFFERS = {
         ),
         Offer(
             kind=RecordingKind.HEAP_DUMP,
-            label=gettext_lazy("Dump the heap"),
+            label=gettext_lazy("Record a heap dump"),
             cost=gettext_lazy(
                 "A copy of the process writes down every object: its type, its size and what it refers to, no "
                 "contents. The process pauses for milliseconds at the fork. The copy takes seconds of CPU at low "

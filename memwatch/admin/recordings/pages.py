@@ -46,6 +46,8 @@ def conclusion(group: list[Recording]) -> list[Line]:
         label = _("Held by") if found.sure is not False else _("Perhaps held by")
         lines.append(Line(label=label, value=found.held_by, hint=found.certainty))
     lines += [Line(label=_("Or held by"), value=each) for each in found.others]
+    if found.freed:
+        lines.append(Line(label=_("Size"), value=found.freed))
     if found.allocated_at:
         lines.append(Line(label=_("Allocated at"), value=found.allocated_at, hint=found.code))
     if found.called_from:
@@ -79,7 +81,7 @@ def costs(recording: Recording) -> list[Line]:
     ):
         if name in measured:
             lines.append(Line(label=label, value=str(shown(number(measured[name])))))
-    if recording.kind == RecordingKind.HEAP_DUMP and "objects" in measured:
+    if recording.kind == RecordingKind.HEAP_DUMP and measured.get("objects"):
         lines.append(Line(label=_("Objects written"), value=formats.count(int(number(measured["objects"])))))
     if recording.size:
         lines.append(Line(label=_("Size"), value=size(recording.size / 1024)))

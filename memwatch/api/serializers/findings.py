@@ -11,6 +11,7 @@ from memwatch.api.filters import ALERT_STATES
 from memwatch.api.serializers.figures import Time
 from memwatch.api.serializers.work import CulpritSerializer, culprits_of
 from memwatch.models import Alert, Leak, LeakEvent, Severity
+from memwatch.services.recordings.leak_heaps import LeakHeap
 
 
 class LeakSerializer(serializers.Serializer[Leak]):
@@ -67,10 +68,47 @@ class LeakEventSerializer(serializers.Serializer[LeakEvent]):
     comment = serializers.CharField()
 
 
+class HeapHolderSerializer(serializers.Serializer[Any]):
+    """What keeps some of the objects alive."""
+
+    holder = serializers.CharField(help_text="The nearest place in the program's code, or else in a library's")
+    file = serializers.CharField(source="holder_file", help_text="Empty if it is not known")
+    line = serializers.IntegerField(source="holder_line", help_text="0 if it is not known")
+    own = serializers.BooleanField(help_text="Whether the holder belongs to the program's own code")
+    shape = serializers.CharField(help_text="The path from a root, equal in another dump of the same program")
+    count = serializers.IntegerField(help_text="Objects")
+    retained = serializers.IntegerField(help_text="Bytes that would be free without single ones of them")
+
+
+class LeakHeapSerializer(serializers.Serializer[LeakHeap]):
+    """What a heap dump says of the leak. Sizes are in bytes."""
+
+    recording = serializers.IntegerField(source="recording.pk", help_text="Id of the heap dump")
+    process = serializers.IntegerField(source="recording.process_id", help_text="The leak's process, or a sibling")
+    at = Time(source="recording.finished_at", allow_null=True)
+    type = serializers.CharField()
+    count = serializers.IntegerField(help_text="Objects")
+    size = serializers.IntegerField(help_text="Of the objects alone")
+    freed = serializers.IntegerField(
+        help_text="What would be free without the objects; for untracked objects, without their container"
+    )
+    holders = HeapHolderSerializer(many=True)
+
+
 class LeakDetailSerializer(LeakSerializer):
     """A leak with its history."""
 
     events = LeakEventSerializer(many=True)
+    heap = serializers.SerializerMethodField(
+        help_text="What keeps the objects alive, by the newest analysed heap dump of the process or of its service; "
+        "null without one, and without the permission dump_heap"
+    )
+
+    @extend_schema_field(LeakHeapSerializer(allow_null=True))
+    def get_heap(self, _leak: Leak) -> dict[str, Any] | None:
+        """The caller has read it, for the user who asks."""
+        heap = self.context.get("heap")
+        return None if heap is None else dict(LeakHeapSerializer(heap).data)
 
 
 class AlertSerializer(serializers.Serializer[Alert]):

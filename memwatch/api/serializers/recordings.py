@@ -71,6 +71,7 @@ class ConclusionSerializer(serializers.Serializer[Any]):
     )
     certainty = serializers.CharField(help_text="The figures behind `sure`")
     attribute = serializers.CharField(help_text="Name of the holder in the program's own code")
+    freed = serializers.CharField(help_text="How much would be free without the objects, and without their holder")
     your_code = serializers.CharField(help_text="file:line where the program's own code adds to the holder")
     your_code_line = serializers.CharField(help_text="Source of that line")
     others = serializers.ListField(child=serializers.CharField(), help_text="Other possible holders")

@@ -25,6 +25,7 @@ from memwatch.api.views.fleet import NUMBER
 from memwatch.models import Alert, Leak
 from memwatch.queries.leaks import leak_with_events
 from memwatch.services.leaks import actions
+from memwatch.services.recordings import leak_heaps
 
 _COMMENT = {"comment": "PriceQuote again, see ticket 4711"}
 _UNTIL = "2026-02-01T08:00:00Z"
@@ -60,7 +61,7 @@ class LeakView(ReadView):
     lookup_value_regex = NUMBER
 
     def retrieve(self, request: Request, *_args: Any, **_kwargs: Any) -> Response:
-        return self._detail(self.get_object())
+        return self._detail(request, self.get_object())
 
     @_act("Acknowledge the leak", CommentSerializer, _COMMENT)
     @action(detail=True, methods=["post"], serializer_class=CommentSerializer)
@@ -68,7 +69,7 @@ class LeakView(ReadView):
         """Shows others that you are working on the leak. memwatch keeps updating it."""
         leak = self.get_object()
         actions.acknowledge(leak, by=request.user, **self.checked(request))
-        return self._detail(leak)
+        return self._detail(request, leak)
 
     @_act("Snooze the leak", SnoozeSerializer, {"until": _UNTIL, **_COMMENT})
     @action(detail=True, methods=["post"], serializer_class=SnoozeSerializer)
@@ -76,7 +77,7 @@ class LeakView(ReadView):
         """The leak raises no alert until the given time, at most a year, unless its severity rises."""
         leak = self.get_object()
         actions.snooze(leak, by=request.user, **self.checked(request))
-        return self._detail(leak)
+        return self._detail(request, leak)
 
     @_act("Resolve the leak", CommentSerializer, {"comment": "fixed in release 2.4"})
     @action(detail=True, methods=["post"], serializer_class=CommentSerializer)
@@ -84,7 +85,7 @@ class LeakView(ReadView):
         """Closes the leak. memwatch reopens it if it keeps growing."""
         leak = self.get_object()
         actions.resolve(leak, by=request.user, **self.checked(request))
-        return self._detail(leak)
+        return self._detail(request, leak)
 
     @_act("Reopen the leak", CommentSerializer, {"comment": "not fixed after all"})
     @action(detail=True, methods=["post"], serializer_class=CommentSerializer)
@@ -92,7 +93,7 @@ class LeakView(ReadView):
         """Reopens the leak from any state."""
         leak = self.get_object()
         actions.reopen(leak, by=request.user, **self.checked(request))
-        return self._detail(leak)
+        return self._detail(request, leak)
 
     @_act(
         "Suppress the leak as expected",
@@ -104,10 +105,13 @@ class LeakView(ReadView):
         """memwatch expects this type to grow in this service: it is counted, but opens no leak and raises no alert."""
         leak = self.get_object()
         actions.suppress(leak, by=request.user, **self.checked(request))
-        return self._detail(leak)
+        return self._detail(request, leak)
 
-    def _detail(self, leak: Leak) -> Response:
-        return Response(LeakDetailSerializer(leak_with_events(leak.pk)).data)
+    def _detail(self, request: Request, leak: Leak) -> Response:
+        found = leak_with_events(leak.pk)
+        may_see = request.user.has_perm("memwatch.view_recording")
+        heap = leak_heaps.heaps_of([found], request.user).get(found.pk) if may_see else None
+        return Response(LeakDetailSerializer(found, context={"heap": heap}).data)
 
 
 @documented_view(list=documented(summary="Alerts, the newest first"), retrieve=documented(summary="One alert"))

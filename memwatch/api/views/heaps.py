@@ -37,7 +37,7 @@ class HeapViews(ReadView):
     def heap(self, request: Request, **_kwargs: Any) -> Response:
         """Findings, packages, modules, roots, equal texts, containers, what only frames or caches hold, and garbage.
 
-        The first question analyses the dump, which takes some seconds.
+        The first question begins the analysis. While that goes on, the answer is 409 with `Retry-After`.
         """
         found = _analysis(request, self.get_object())
         return Response({name: value for name, value in found.items() if name not in ("dominators", "paths", "types")})

@@ -26,7 +26,7 @@ from collections.abc import Callable, Generator
 
 from memwatch.diagnosis.allocations.tracers import memray_tracks
 from memwatch.diagnosis.context import Host, Refused
-from memwatch.diagnosis.copy import cloning, fork_pause, memory_headroom
+from memwatch.diagnosis.copy import cloning, fork_pause, memory_headroom, seccomp
 from memwatch.diagnosis.copy.child import (
     ALIVE,
     DONE,
@@ -94,7 +94,7 @@ def impossible() -> str | None:
             _system = System()
         except (OSError, AttributeError, TypeError):
             return "the C library cannot be called"
-    return fork_pause.too_long()
+    return seccomp.may_kill() or fork_pause.too_long()
 
 
 def in_child(work: Work, host: Host, meter: Meter, *, needs_mb: float | None = None) -> Generator[float, None, bytes]:
@@ -113,19 +113,20 @@ def streamed(
     begin: Callable[[], Send],
     *,
     needs_mb: float | None = None,
+    most_mb: float | None = None,
     longest_s: float | None = None,
 ) -> Generator[float, None, bytes]:
     """What ``work`` returns in a child. Yields seconds to wait; however it ends, the child is gone afterwards.
 
     ``begin`` is called for each attempt, and gives what takes the parts that ``work`` sends, in order.
 
-    ``needs_mb``: what the child may come to own. Raises :class:`Refused` where there is no room for that, or ``work``
+    ``needs_mb``: what the child needs room for. ``most_mb``: what it may come to own, the same if not given.
+    Raises :class:`Refused` where there is no room for that, or ``work``
     has; :class:`NotForked` where the child came to nothing, :class:`Harmed` where the process must not try it itself.
     """
     rss_mb = ProcessMemory().resident().rss_mb or 0.0
-    most_mb = OWN_MB + MOST_OF_HEAP * rss_mb if needs_mb is None else needs_mb
     if needs_mb is None:
-        needs_mb = OWN_MB + OF_HEAP * rss_mb
+        needs_mb, most_mb = OWN_MB + OF_HEAP * rss_mb, OWN_MB + MOST_OF_HEAP * rss_mb
     reason = impossible()
     if reason:
         raise NotForked(reason)
@@ -137,7 +138,7 @@ def streamed(
     for _ in range(ATTEMPTS):
         child = _Child(work, meter, begin(), longest_s)
         try:
-            answer = yield from child.wait(deadline, most_mb, host)
+            answer = yield from child.wait(deadline, needs_mb if most_mb is None else most_mb, host)
         finally:
             child.end()
         if answer is not None:

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import compress, islice
-from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
+from types import FunctionType, GetSetDescriptorType, MappingProxyType, MemberDescriptorType, ModuleType
 from typing import Any
 
 from memwatch.diagnosis import sensitive
@@ -44,7 +44,20 @@ AT_ONCE = 100_000
 """Entries of a container that are gone through in one C call: between two of them other threads may run."""
 MAX_SHOWN = 80
 MAX_BYTES = 2_000
+_OF_TEXTS = {id(str)}
 _SHOWN: tuple[type, ...] = (str, bytes, int, float, bool, type(None), complex)
+
+
+def entry(namespace: Any, name: str) -> Any:
+    """The value of a name in a dict or in the namespace of a class; ``None`` where it is not there.
+
+    Looked up, the name would be compared with a key of a class of the host's that has the same hash: by its ``__eq__``.
+    """
+    of: Any = MappingProxyType if type(namespace) is MappingProxyType else dict
+    if set(map(id, map(type, of.keys(namespace)))) <= _OF_TEXTS:
+        return of.get(namespace, name)
+    entries = list(of.items(namespace))
+    return next((value for key, value in entries if type(key) is str and key == name), None)
 
 
 def base_of(of: type) -> type | None:
@@ -70,7 +83,7 @@ def entries_of(item: Any, base: Any) -> Iterator[Any]:
 def instance_dict(item: Any) -> dict[str, Any] | None:
     """The instance's ``__dict__`` where it is an ordinary one; made by this where Python had not yet needed one."""
     for base in mro_of(type(item)):
-        found = namespace_of(base).get("__dict__")
+        found = entry(namespace_of(base), "__dict__")
         if found is not None:
             if type(found) is not GetSetDescriptorType or base is type:
                 return None
@@ -95,7 +108,7 @@ def attribute(item: Any, name: str) -> Any:
     for slot, value in slots(item):
         if slot == name:
             return value
-    return (instance_dict(item) or {}).get(name)
+    return entry(instance_dict(item) or {}, name)
 
 
 def keys_of(namespace: dict[Any, Any], wanted: frozenset[int]) -> list[tuple[Any, int]]:
@@ -150,11 +163,11 @@ def found_by_name(of: type) -> bool:
     if not _flags_of(of) & _HEAP_TYPE:
         return True
     module_name, qualname = module_and_qualname(of)
-    module = sys.modules.get(module_name)
+    module = entry(sys.modules, module_name)
     found: Any = None
     namespace = module_dict_of(module) if type(module) is ModuleType else {}
     for part in qualname.split("."):
-        found = namespace.get(part)
+        found = entry(namespace, part)
         namespace = namespace_of(found) if is_class(found) else {}
     return found is of
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections import Counter
 from collections.abc import Generator, Iterator
 from functools import partial
 from itertools import chain, compress, islice, repeat
@@ -123,17 +122,13 @@ def following(queue: list[Any], stretch: Stretch, seen: set[int]) -> list[Step]:
 
 
 MOST_OBJECTS = 300_000
-_basic_size_of = type.__dict__["__basicsize__"].__get__
-_HEADERS = 32
+basic_size_of = type.__dict__["__basicsize__"].__get__
+HEADERS = 32
 """Bytes before and beside an instance of a class that its basic size leaves out, at least."""
 
 
-def retained_bytes(
-    root: list[Any], host: Host, meter: Meter, kinds: list[tuple[type, int]] | None = None
-) -> Generator[float, None, tuple[int, bool]]:
+def retained_bytes(root: list[Any], host: Host, meter: Meter) -> Generator[float, None, tuple[int, bool]]:
     """Sum up from the objects in ``root`` on. Yields seconds to wait; returns ``(bytes, whether it is all)``.
-
-    ``kinds``, given in a copy of the process alone, gets the types of these objects and how many there are of each.
 
     Built-in types say their size, of others it is what their class says an instance takes: a class's own
     ``__sizeof__`` is not asked. What classes, modules and functions refer to is not counted, nor they themselves.
@@ -156,9 +151,6 @@ def retained_bytes(
                 yield 0.002
             done = stretch.stop
         complete = complete and done >= len(queue)
-        if kinds is not None:
-            types = dict(zip(map(id, map(type, queue)), map(type, queue), strict=True))
-            kinds.extend((types[key], count) for key, count in Counter(map(id, map(type, queue))).items())
     return sum(sizes), complete
 
 
@@ -172,5 +164,5 @@ def _sizing(queue: list[Any], stretch: Stretch, sizes: list[int]) -> list[Step]:
     others = compress(now(), map(not_, plain()))
     return [
         partial(sizes.extend, map(sys.getsizeof, compress(now(), plain()))),
-        partial(sizes.extend, map(_HEADERS.__add__, map(_basic_size_of, map(type, others)))),
+        partial(sizes.extend, map(HEADERS.__add__, map(basic_size_of, map(type, others)))),
     ]

@@ -9,6 +9,7 @@ from types import AsyncGeneratorType, CellType, CodeType, CoroutineType, FrameTy
 from typing import Any
 
 from memwatch.diagnosis.heap import introspection
+from memwatch.diagnosis.heap_dump import destructors
 from memwatch.heapdump.format import NONE, Edge
 from memwatch.heapdump.writer import Rows
 from memwatch.sampling.type_names import clean
@@ -62,14 +63,15 @@ class OfCode:
     def frame(self, item: FrameType) -> list[Link]:
         """A frame: of a function that runs, its local variables."""
         found = gc.get_referents(item)
-        return self._locals(found, item, Edge.LOCAL) if item.f_code.co_flags & CO_OPTIMIZED else self._stack(found)
+        is_function = item.f_code.co_flags & CO_OPTIMIZED and destructors.may_ask(item, found)
+        return self._locals(found, item, Edge.LOCAL) if is_function else self._stack(found)
 
     def _stack(self, found: Iterable[Any]) -> list[Link]:
         return [(each, Edge.STACK, NONE) for each in found]
 
     def _locals(self, found: list[Any], frame: FrameType, kind: Edge) -> list[Link]:
         """Local variables by name; a frame that runs does not say what else it refers to."""
-        named = {id(value): (value, name) for name, value in dict(frame.f_locals).items()}
+        named = {id(value): (value, name) for name, value in list(frame.f_locals.items())}
         links: list[Link] = []
         for each in found:
             _, name = named.pop(id(each), (None, None))
@@ -92,7 +94,7 @@ class OfCode:
             file = clean(code.co_filename)
             self._rows.name(id(item), clean(code.co_qualname), place=file, line=code.co_firstlineno)
         frame = _frame_of[type(item)](item) if type(item) in _frame_of else None
-        if type(frame) is not FrameType:
+        if type(frame) is not FrameType or not destructors.may_ask(frame, found):
             return [(each, Edge.OTHER, NONE) for each in found]
         return self._locals(found, frame, Edge.LOCAL)
 

@@ -22,7 +22,7 @@ from types import (
 )
 from typing import Any
 
-from memwatch.diagnosis.heap.introspection import mro_of, namespace_of
+from memwatch.diagnosis.heap.introspection import entry, mro_of, namespace_of
 from memwatch.heapdump.format import Family, TypeFlag
 from memwatch.sampling.type_names import clean, module_and_qualname
 
@@ -82,7 +82,7 @@ class Kind:
         self.flags = (
             (TypeFlag.HEAP if flags & _HEAP_TYPE else 0)
             | (TypeFlag.COLLECTED if flags & _COLLECTED else 0)
-            | (TypeFlag.FINALIZER if any("__del__" in namespace_of(base) for base in order) else 0)
+            | (TypeFlag.FINALIZER if any(entry(namespace_of(base), "__del__") is not None for base in order) else 0)
             | (TypeFlag.OWN if module == "memwatch" or module.startswith("memwatch.") else 0)
         )
         self.number = number(self.name, self.module, id(of), self.family, self.flags)
@@ -91,7 +91,7 @@ class Kind:
 def _size_of(order: tuple[type, ...]) -> Callable[[Any], int]:
     """Asks an object for its size in C; never a ``__sizeof__`` of the host's, nor one of a foreign extension."""
     for base in order:
-        found = namespace_of(base).get("__sizeof__")
+        found = entry(namespace_of(base), "__sizeof__")
         if type(found) is MethodDescriptorType:
             package = module_and_qualname(base)[0].partition(".")[0]
             if (package in _MEASURED and not _flags_of(base) & _HEAP_TYPE) or _is_of_library(base, package):
@@ -101,7 +101,7 @@ def _size_of(order: tuple[type, ...]) -> Callable[[Any], int]:
 
 def _is_of_library(base: type, package: str) -> bool:
     """Whether a class that C code has made is the one of the standard library that its name says."""
-    module = sys.modules.get(module_and_qualname(base)[0])
+    module = entry(sys.modules, module_and_qualname(base)[0])
     if package not in sys.stdlib_module_names or type(module) is not ModuleType:
         return False
-    return vars(ModuleType)["__dict__"].__get__(module).get(module_and_qualname(base)[1]) is base
+    return entry(vars(ModuleType)["__dict__"].__get__(module), module_and_qualname(base)[1]) is base

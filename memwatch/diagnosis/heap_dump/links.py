@@ -36,7 +36,7 @@ class Links:
         self._walk = walk
         self._rows = walk.rows
         self._keys = keys
-        self._code = OfCode(walk.rows)
+        self.code = OfCode(walk.rows)
         self._shapes: dict[int, Shapes] = {}
         self.beside: list[int] = []
         """What the instances of the last group take beside their own size."""
@@ -45,10 +45,10 @@ class Links:
         self._of_family: dict[Family, Callable[[Any], list[Link]]] = {
             Family.CLASS: self._class,
             Family.MODULE: self._module,
-            Family.FUNCTION: self._code.function,
-            Family.FRAME: self._code.frame,
-            Family.GENERATOR: self._code.deferred,
-            Family.CODE: self._code.code,
+            Family.FUNCTION: self.code.function,
+            Family.FRAME: self.code.frame,
+            Family.GENERATOR: self.code.deferred,
+            Family.CODE: self.code.code,
             Family.WEAK_REFERENCE: self._weak_reference,
             Family.LRU_CACHE: self._lru_cache,
             Family.DICT: self._dict_like,
@@ -125,7 +125,7 @@ class Links:
         if type(namespace) is not dict:
             return []
         self.namespaces[id(namespace)] = Edge.GLOBAL
-        name, file = namespace.get("__name__"), namespace.get("__file__")
+        name, file = introspection.entry(namespace, "__name__"), introspection.entry(namespace, "__file__")
         if type(name) is str:
             self._rows.name(id(item), clean(name), place=clean(file) if type(file) is str else "")
         return [(namespace, Edge.DICT, NONE)]
@@ -176,7 +176,7 @@ class Links:
             elif left[id(each)] > 0:
                 left[id(each)] -= 1
             elif id(each) in named:
-                links.append((each, Edge.ATTRIBUTE, self._code.named(named[id(each)])))
+                links.append((each, Edge.ATTRIBUTE, self.code.named(named[id(each)])))
             else:
                 links.append((each, Edge.OTHER, NONE))
         return links
@@ -193,7 +193,7 @@ class Links:
             kind = self.namespaces[id(item)]
             keys = [key for key in item if type(key) is not str]
             links: list[Link] = [(key, Edge.KEY, NONE) for key in keys]
-            links += [(value, kind, self._code.named(key)) for key, value in item.items()]
+            links += [(value, kind, self.code.named(key)) for key, value in item.items()]
             counts.append(len(links))
             self._add(links)
             # The names themselves are objects too; they are interned in most cases.

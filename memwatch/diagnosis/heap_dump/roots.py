@@ -5,16 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from types import FrameType, ModuleType
-from typing import Any
 
 from memwatch.diagnosis import frames
 from memwatch.diagnosis.heap import introspection
+from memwatch.diagnosis.heap_dump import destructors
 from memwatch.heapdump.format import Root, TypeFlag
 from memwatch.heapdump.writer import Rows
 from memwatch.sampling.type_names import clean, type_name
 
 MOST_FRAMES = 20_000
 _HEAP_TYPE = TypeFlag.HEAP << 9
+_flags_of = type.__dict__["__flags__"].__get__
 
 
 def running_frames() -> Iterator[tuple[FrameType, str]]:
@@ -35,7 +36,7 @@ def write(rows: Rows, running: list[tuple[FrameType, str]]) -> None:
     for name, module in list(sys.modules.items()):
         if type(name) is str and any(base is ModuleType for base in introspection.mro_of(type(module))):
             namespace = introspection.module_dict_of(module)
-            file = dict.get(namespace, "__file__") if type(namespace) is dict else None
+            file = introspection.entry(namespace, "__file__") if type(namespace) is dict else None
             rows.root(id(namespace), Root.MODULE, clean(name), place=clean(file) if type(file) is str else "")
     rows.root(id(sys.modules), Root.INTERPRETER, "sys.modules")
     for frame, thread in running:
@@ -48,17 +49,6 @@ def write(rows: Rows, running: list[tuple[FrameType, str]]) -> None:
             line=max(0, frame.f_lineno or 0),
             thread=clean(thread),
         )
-    for of in _static_classes():
-        rows.root(id(of), Root.CLASS, type_name(of))
-
-
-def _static_classes() -> list[type]:
-    """Classes that C code has made for the life of the process."""
-    found: dict[int, type] = {}
-    waiting: list[Any] = [object]
-    while waiting:
-        of = waiting.pop()
-        if id(of) not in found:
-            found[id(of)] = of
-            waiting += type.__subclasses__(of)
-    return [of for of in found.values() if not type.__dict__["__flags__"].__get__(of) & _HEAP_TYPE]
+    for of in destructors.classes():
+        if not _flags_of(of) & _HEAP_TYPE:  # made by C code, for the life of the process
+            rows.root(id(of), Root.CLASS, type_name(of))

@@ -56,6 +56,8 @@ class TooMany(Exception):  # noqa: N818 - an answer more than an error
 class Walk:
     """Writes objects and edges; :attr:`found` are objects that are still to be written."""
 
+    ours = _OURS
+
     def __init__(self, rows: Rows, *, keys: bool, most: int) -> None:
         self.rows = rows
         self._most = most
@@ -133,13 +135,14 @@ class Walk:
         elif kind.exact and kind.family in _SEQUENCES:
             self._sequences(kind, group, tracked=tracked)
         else:
-            counts = self._references(group)
+            counts = self.references(group)
             edges = self.links.of_group(kind, group)
             beside = self.links.beside
             self._objects(kind, group, tracked=tracked, edges=edges, references=counts, beside=beside)
 
-    def _references(self, group: list[Any], ours: int = _OURS) -> array[int]:
-        counts = map(int.__sub__, map(sys.getrefcount, group), repeat(ours))
+    def references(self, group: list[Any], more: int = 0) -> array[int]:
+        """Reference counts of a group without ours; ``more``: of ours, beside the usual ones."""
+        counts = map(int.__sub__, map(sys.getrefcount, group), repeat(self.ours + more))
         return array("I", [count if 0 <= count < _IMMORTAL else NONE for count in counts])
 
     def _objects(
@@ -155,7 +158,7 @@ class Walk:
         """The rows of a group."""
         number = len(group)
         addresses, types, size_column, flags, lengths, hashes, reference_column, edge_column = self.rows.objects.columns
-        reference_column.extend(self._references(group) if references is None else references)
+        reference_column.extend(self.references(group) if references is None else references)
         addresses.extend(map(id, group))
         types.extend(repeat(kind.number, number))
         sizes = map(kind.header.__add__, map(kind.size_of, group))
@@ -179,7 +182,7 @@ class Walk:
 
     def _sequences(self, kind: Kind, group: list[Any], *, tracked: bool) -> None:
         lengths = list(map(LENGTHS[kind.family], group))
-        counts = self._references(group)
+        counts = self.references(group)
         start = total = 0
         for end, length in enumerate(lengths, 1):
             total += length
@@ -228,6 +231,6 @@ class Walk:
                     if is_so is flag and (id(each) in self.links.namespaces) is namespaces
                 ]
                 if part:
-                    counts = self._references(part, _OURS + (2 if flag else 1))
+                    counts = self.references(part, 2 if flag else 1)
                     edges = self.links.of_namespaces(part) if namespaces else self.links.of_dicts(part)
                     self._objects(kind, part, tracked=flag, edges=edges, references=counts)

@@ -1,16 +1,21 @@
-"""Who refers to some objects, level by level up to names: in a copy of the process, where nothing else runs."""
+"""Who refers to some objects, level by level up to names: in a copy of the process, where nothing else runs.
+
+What becomes of a holder that was found is the same for a search within the process.
+"""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Sequence
-from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
+from collections.abc import Iterable, Mapping, Sequence
+from types import FrameType
 from typing import Any
 
 from memwatch.diagnosis import frames
+from memwatch.diagnosis.context import Host
+from memwatch.diagnosis.copy.child import Still
 from memwatch.diagnosis.heap import frozen_objects, introspection
 from memwatch.diagnosis.referrers.graph import Graph
-from memwatch.diagnosis.referrers.nodes import Examiner
+from memwatch.diagnosis.referrers.nodes import Examiner, Node, frame_of
 from memwatch.sampling.census import OBSERVER
 from memwatch.sampling.container_scan import module_level_names
 from memwatch.sampling.type_names import clean
@@ -21,16 +26,50 @@ AT_ONCE = 64
 """Objects searched in one pass over the heap: each is compared with every reference."""
 MOST_EXAMINED = 5_000
 """Holders looked at in one level."""
-_FRAME_OF = {GeneratorType: "gi_frame", CoroutineType: "cr_frame", AsyncGeneratorType: "ag_frame"}
+
+
+class Noted:
+    """Puts what was found into a graph. ``most_dicts``: see :class:`Examiner`."""
+
+    def __init__(self, climbed: Graph, most_dicts: int | None) -> None:
+        self._graph = climbed
+        self._examiner = Examiner(most_dicts=most_dicts)
+        climbed.cells = self._examiner.cells
+
+    def names(self, named: Mapping[int, str]) -> None:
+        """Names of modules that lead to objects."""
+        for child, name in named.items():
+            self._graph.place(child, clean(name), f"module {clean(name.rpartition('.')[0])}")
+
+    def variables(self, found: Mapping[int, tuple[str, str]]) -> None:
+        """Local variables of threads that lead to objects."""
+        for child, (element, thread) in found.items():
+            self._graph.place(child, element, f"thread {thread}")
+
+    def lonely(self, wanted: Iterable[int]) -> frozenset[int]:
+        """Those of which no holder was found."""
+        return frozenset(key for key in wanted if not self._graph.has_holder(key))
+
+    def holder(self, item: Any, wanted: frozenset[int], modules: Mapping[int, str]) -> Node | None:
+        """One that refers to some of ``wanted``; its node where it can be climbed from or is a root."""
+        module = modules.get(id(item))
+        if module is not None:
+            for key, child in introspection.keys_of(item, wanted):
+                name = clean(key) if type(key) is str else "?"
+                self._graph.place(child, f"{module}.{name}", f"module {module}")
+            return None
+        node = self._examiner.examine(item, wanted)
+        if node.type.startswith(OBSERVER) or not node.edges:
+            return None
+        self._graph.add(node)
+        return node
 
 
 class Climb:
     """Fills a graph. Whatever it holds of the host it holds to the end."""
 
     def __init__(self, climbed: Graph) -> None:
-        self._graph = climbed
-        self._examiner = Examiner(most_dicts=None)
-        climbed.cells = self._examiner.cells
+        self._noted = Noted(climbed, most_dicts=None)
         self.objects: dict[int, Any] = {}
         """Those of the graph's nodes and of what was looked for, by id."""
         self._own: set[int] = {id(self.objects)}
@@ -63,8 +102,7 @@ class Climb:
         """The holders to climb from, each with how many of ``wanted`` it refers to."""
         ids = frozenset(wanted)
         named = module_level_names(ids)
-        for child, name in named.items():
-            self._graph.place(child, clean(name), f"module {clean(name.rpartition('.')[0])}")
+        self._noted.names(named)
         above: dict[int, int] = {}
         asked = wanted if first else {key: item for key, item in wanted.items() if key not in named}
         self.disown(wanted, asked)
@@ -78,11 +116,13 @@ class Climb:
                 if examined > MOST_EXAMINED:
                     self.notes.append(f"Of one level the first {MOST_EXAMINED:,} holders were looked at.")
                     return above
-                self._take(item, frozenset(asked), modules, above)
-        lonely = frozenset(key for key in asked if not self._graph.has_holder(key))
-        if lonely:
-            for child, (element, thread) in frames.all_local_variables(lonely).items():
-                self._graph.place(child, element, f"thread {thread}")
+                node = self._noted.holder(item, frozenset(asked), modules)
+                if node is not None:
+                    self.objects[node.id] = item
+                    if node.root is None:
+                        above[node.id] = len(node.edges)
+        if lonely := self._noted.lonely(asked):
+            self._noted.variables(frames.local_variables(lonely, Host(), Still()))  # type: ignore[arg-type]
         return above
 
     def _referring(self, asked: list[Any]) -> Iterable[list[Any]]:
@@ -98,27 +138,8 @@ class Climb:
             seen.update(map(id, new))
             yield new
 
-    def _take(self, item: Any, wanted: frozenset[int], modules: dict[int, str], above: dict[int, int]) -> None:
-        """One holder into the graph, and into ``above`` where it is to be climbed from."""
-        module = modules.get(id(item))
-        if module is not None:
-            for key, child in introspection.keys_of(item, wanted):
-                name = clean(key) if type(key) is str else "?"
-                self._graph.place(child, f"{module}.{name}", f"module {module}")
-            return
-        node = self._examiner.examine(item, wanted)
-        if node.type.startswith(OBSERVER) or not node.edges:
-            return
-        self._graph.add(node)
-        self.objects[node.id] = item
-        if node.root is None:
-            above[node.id] = len(node.edges)
-
 
 def _is_ours(item: Any) -> bool:
     """Whether it is a frame, or a suspended function, of this package."""
-    kind = type(item)
-    frame = (
-        item if kind is FrameType else next((getattr(item, name) for of, name in _FRAME_OF.items() if of is kind), 0)
-    )
+    frame = item if type(item) is FrameType else frame_of(item)
     return type(frame) is FrameType and frames.is_own(frame)

@@ -181,21 +181,3 @@ def chains(ways: Mapping[int, Sequence[Way]], instances: int) -> tuple[Chain, ..
         Chain(path=elements, count=round(count * scale), root=root)
         for (elements, root, _), count in ordered[:MOST_CHAINS]
     )
-
-
-def holder(graph: Graph, ways: Mapping[int, Sequence[Way]]) -> tuple[int, str] | None:
-    """The container at which most ways pass, as ``(id, name)``; the longest of several."""
-    passed: Counter[int] = Counter()
-    names: dict[int, str] = {}
-    for each in ways.values():
-        for node in {node for way in each for node in way.nodes}:
-            passed[node] += 1
-        for way in each:
-            for depth, node in enumerate(way.nodes):
-                if node not in names and (graph.nodes[node].length or 0) > 1:
-                    names[node] = ARROW.join(way.elements[: depth + 1])
-    candidates = [node for node in passed if node in names]
-    if not candidates:
-        return None
-    best = max(candidates, key=lambda node: (passed[node], graph.nodes[node].length or 0))
-    return best, names[best]

@@ -20,14 +20,14 @@ from memwatch.diagnosis.heap.big_containers import BigContainers, Gather, Object
 from memwatch.diagnosis.heap.borrowed import held, put_back
 from memwatch.diagnosis.heap.traversal import retained_bytes
 from memwatch.diagnosis.pace import pace_of
-from memwatch.diagnosis.referrers import graph
+from memwatch.diagnosis.referrers import graph, holding
 from memwatch.diagnosis.referrers.chosen_container import find_container
+from memwatch.diagnosis.referrers.climb import Noted
 from memwatch.diagnosis.referrers.graph import Graph, Way
-from memwatch.diagnosis.referrers.nodes import Examiner, Node
+from memwatch.diagnosis.referrers.nodes import Node
 from memwatch.diagnosis.structure.circumstances import garbage_of
 from memwatch.records import BigContainer
 from memwatch.sampling.atomic import Step, uninterrupted
-from memwatch.sampling.census import OBSERVER
 from memwatch.sampling.container_scan import module_level_names
 from memwatch.sampling.type_names import clean
 
@@ -41,6 +41,8 @@ MOST_WANTED = 300
 """Objects whose holders are looked for in one pass."""
 MOST_EXAMINED = 2_000
 """Holders looked at in one pass."""
+MOST_DICTS_MADE = 200
+"""Instances whose ``__dict__`` may come into being by our looking."""
 
 DEPTH = 6
 _NO_COPY = "that is counted in a copy of the process, and none was made"
@@ -147,11 +149,12 @@ class _Search:
             token = container.token or 0
             held_as = Node(id=token, type=container.type, label=container.type, length=container.length)
         else:
-            found = graph.holder(climbed, ways)
-            if found is None:
+            likeliest = holding.candidates(climbed, list(ways), None, new=None)
+            if not likeliest:
                 return None
-            token, name = found
-            held_as = climbed.nodes[token]
+            token = likeliest[0].id
+            held_as, to_it = climbed.nodes[token], climbed.ways(token)
+            name = graph.ARROW.join(to_it[0].elements) if to_it else held_as.label
         size, complete = 0, False
         with held(self._host) as objects:
             yield from _fetch(frozenset((token,)), objects, self._host, meter)
@@ -186,13 +189,11 @@ class _Climb:
     """Fills a graph from the instances up, one pass over the heap a level."""
 
     def __init__(self, climbed: Graph, big: dict[int, int], host: Host, meter: Meter, notes: list[str]) -> None:
-        self._graph = climbed
+        self._noted = Noted(climbed, most_dicts=MOST_DICTS_MADE)
         self._big = big
         self._host = host
         self._meter = meter
         self._notes = notes
-        self._examiner = Examiner()
-        climbed.cells = self._examiner.cells
         self._own: set[int] = set()
         """Ids of our own lists, which are no holders."""
 
@@ -215,18 +216,15 @@ class _Climb:
         """Find who refers to ``wanted``; the holders whose own holders are to be found next."""
         with self._meter.pausing():
             named = module_level_names(wanted)
-        for child, name in named.items():
-            self._graph.place(child, clean(name), f"module {clean(name.rpartition('.')[0])}")
+        self._noted.names(named)
         if not first:
             wanted -= named.keys()
         collections = gc.get_stats()[2]["collections"]
         above = yield from self._pass(wanted)
         if not above and gc.get_stats()[2]["collections"] != collections:
             above = yield from self._pass(wanted)  # a full collection had put the heap into another order
-        lonely = frozenset(each for each in wanted if not self._graph.has_holder(each))
-        if lonely:
-            for child, (element, thread) in local_variables(lonely, self._host, self._meter).items():
-                self._graph.place(child, element, f"thread {thread}")
+        if lonely := self._noted.lonely(wanted):
+            self._noted.variables(local_variables(lonely, self._host, self._meter))
         return above
 
     def _pass(self, wanted: frozenset[int]) -> Generator[float, None, list[int]]:
@@ -248,7 +246,8 @@ class _Climb:
                     if examined < MOST_EXAMINED and id(item) not in known:
                         known.add(id(item))
                         examined += 1
-                        above += self._take(item, wanted, modules)
+                        node = self._noted.holder(item, wanted, modules)
+                        above += [node.id] if node is not None and node.root is None else []
                 item = None
                 put_back(found, self._host)
                 yield wait_s
@@ -262,20 +261,6 @@ class _Climb:
         yield 0.0
         if frozen_objects.frozen_by_program():
             yield from walk.walk_frozen(self._host, self._meter, gather, turns=big.turns, big=self._big)
-
-    def _take(self, item: Any, wanted: frozenset[int], modules: dict[int, str]) -> list[int]:
-        """One holder into the graph; its id where it is to be climbed from."""
-        module = modules.get(id(item))
-        if module is not None:
-            for key, child in introspection.keys_of(item, wanted):
-                name = clean(key) if type(key) is str else "?"
-                self._graph.place(child, f"{module}.{name}", f"module {module}")
-            return []
-        node = self._examiner.examine(item, wanted)
-        if node.type.startswith(OBSERVER) or not node.edges:
-            return []
-        self._graph.add(node)
-        return [] if node.root is not None else [node.id]
 
 
 def _fetch(wanted: frozenset[int], found: list[Any], host: Host, meter: Meter) -> Generator[float, None, None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import gc
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -24,16 +23,16 @@ from typing import Any
 
 from memwatch.diagnosis import frames
 from memwatch.diagnosis.heap import introspection
+from memwatch.diagnosis.heap_dump.kinds import LruCache
 from memwatch.sampling.atomic import late, uninterrupted
 from memwatch.sampling.type_names import clean, type_name
 
-LruCache: type = type(functools.lru_cache(lambda: None))
 _closure_of = FunctionType.__dict__["__closure__"].__get__
 _defaults_of = FunctionType.__dict__["__defaults__"].__get__
-_DEFERRED: dict[type, tuple[str, str]] = {
-    GeneratorType: ("gi_frame", "generator"),
-    CoroutineType: ("cr_frame", "coroutine"),
-    AsyncGeneratorType: ("ag_frame", "asynchronous generator"),
+_DEFERRED: dict[int, tuple[str, str]] = {
+    id(GeneratorType): ("gi_frame", "generator"),
+    id(CoroutineType): ("cr_frame", "coroutine"),
+    id(AsyncGeneratorType): ("ag_frame", "asynchronous generator"),
 }
 NAMESPACE = "namespace"
 """The way in which an instance, a class or a module holds the dict of its attributes: the two are shown as one."""
@@ -68,12 +67,12 @@ class Node:
 
 
 class Examiner:
-    """Turns objects of the host into nodes. The caller keeps the objects alive during the call."""
+    """Turns objects of the host into nodes. The caller keeps the objects alive during the call.
 
-    MOST_DICTS_MADE = 200
-    """Instances whose ``__dict__`` may come into being by our looking, in one recording."""
+    ``most_dicts``: of so many instances a ``__dict__`` may come into being by our looking; ``None``: of all.
+    """
 
-    def __init__(self, *, most_dicts: int | None = MOST_DICTS_MADE) -> None:
+    def __init__(self, *, most_dicts: int | None) -> None:
         self._dicts_made, self._most_dicts = 0, most_dicts
         self.cells: dict[int, str] = {}
         """Names of closure variables by the cell's id."""
@@ -161,8 +160,7 @@ class Examiner:
         return Node(id(item), name, title, entries, None, tuple(Edge(child, "cache") for child in wanted))
 
     def _deferred(self, item: Any, name: str, wanted: frozenset[int]) -> Node:
-        attribute, what = _DEFERRED[type(item)]
-        frame = getattr(item, attribute)
+        frame, what = frame_of(item), _DEFERRED[id(type(item))][1]
         code: CodeType | None = None if frame is None else frame.f_code
         title = what if code is None else f"{what} {clean(code.co_qualname)}"
         return Node(id(item), name, title, None, None, self._locals(frame, wanted))
@@ -189,6 +187,13 @@ _LOOKS: tuple[tuple[type, Callable[[Examiner, Any, str, frozenset[int]], Node]],
     (FrameType, Examiner._frame),
 )
 """Exact types that hold things in a way of their own."""
+
+
+def frame_of(item: Any) -> FrameType | None:
+    """That of a suspended function; ``None`` for one that is over, and for anything else."""
+    name, _ = _DEFERRED.get(id(type(item)), ("", ""))
+    frame: FrameType | None = getattr(item, name) if name else None
+    return frame
 
 
 def cache_length(cache: Any) -> int | None:

@@ -153,6 +153,8 @@ class ReferrersRecording:
             rooted=found["rooted"],
             expiring=None if found["expiring"] is None else results.Expiring(**found["expiring"]),
             garbage=None if container is not None else self._garbage(found),
+            retained_kb=found["retained_kb"],
+            retained_is_lower_bound=found["retained_is_lower_bound"],
         )
 
     def _has_room_to_count(self) -> bool:

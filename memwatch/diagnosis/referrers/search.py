@@ -17,10 +17,8 @@ from operator import itemgetter
 from typing import Any
 
 from memwatch.diagnosis import own_code
-from memwatch.diagnosis.context import Host
-from memwatch.diagnosis.copy.child import Still, to_the_end
 from memwatch.diagnosis.heap import introspection
-from memwatch.diagnosis.heap.traversal import retained_bytes
+from memwatch.diagnosis.heap.retained import Weigher
 from memwatch.diagnosis.referrers import graph, holding
 from memwatch.diagnosis.referrers.climb import Climb
 from memwatch.diagnosis.referrers.graph import Graph, Way
@@ -109,6 +107,7 @@ class _Search:
         self._notes: list[str] = []
         self._frozen: frozenset[int] = frozenset()
         self._unreachable: Unreachable | None = None
+        self._weigher = Weigher()
 
     def answer(self) -> tuple[dict[str, Any], array[int]]:
         asked = self._asked
@@ -137,6 +136,10 @@ class _Search:
         examined = [id(item) for item in sample]
         ways = {key: climbed.ways(key) for key in examined}
         found["new"], found["traced"] = new, len(sample)
+        self._weigher = Weigher(instances, sample, climb.objects.values(), has_room=asked.count_garbage)
+        weighed = self._weigher.weigh(instances)
+        found["retained_kb"] = round(weighed.bytes / 1024, 1)
+        found["retained_is_lower_bound"] = not weighed.complete
         found["referrers"] = [dataclasses.asdict(each) for each in graph.referrers(climbed, examined, of)]
         found["chains"] = [dataclasses.asdict(each) for each in graph.chains(ways, of)]
         garbage = self._garbage(instances)
@@ -300,15 +303,12 @@ class _Search:
 
     def _size_and_place(self, climb: Climb, climbed: Graph, key: int) -> dict[str, Any]:
         place = own_code.locate(key, climbed, climb.objects)
-        root = [climb.objects[key]]
-        climb.disown(root)
-        kinds: list[tuple[type, int]] = []
-        size, complete = to_the_end(retained_bytes(root, Host(), Still(), kinds))  # type: ignore[arg-type]
-        most = nlargest(MOST_KEPT, kinds if complete else (), key=itemgetter(1))
+        weighed = self._weigher.weigh([climb.objects[key]])
+        most = nlargest(MOST_KEPT, weighed.types if weighed.complete else (), key=itemgetter(1))
         return {
             "keeps": [{"type": clean(type_name(kind)), "count": count} for kind, count in most],
-            "retained_kb": round(size / 1024, 1),
-            "retained_is_lower_bound": not complete,
+            "retained_kb": round(weighed.bytes / 1024, 1),
+            "retained_is_lower_bound": not weighed.complete,
             "place": None if place is None else place.to_dict(),
         }
 

@@ -14,8 +14,8 @@ from types import FunctionType
 from typing import Any
 
 from memwatch.diagnosis.heap import introspection
+from memwatch.diagnosis.heap_dump.kinds import LruCache
 from memwatch.diagnosis.referrers.graph import Graph
-from memwatch.diagnosis.referrers.nodes import LruCache
 from memwatch.diagnosis.results import Bound
 from memwatch.diagnosis.structure.attributes import attributes, owners
 from memwatch.sampling.type_names import type_name

@@ -9,6 +9,8 @@ from memwatch.heapdump.sizes import count_text, size_text
 
 LEAST_SHARE = 0.01
 """Of the heap: less is not worth a sentence."""
+LEAST_OF_GROUP = 0.1
+"""Of all equal texts: a smaller group is not worth a sentence."""
 MOST = 20
 _ONLY_BY = {
     "frames": "variables of running functions",
@@ -19,26 +21,23 @@ _ONLY_BY = {
 
 
 def findings(result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """JSON-ready: ``kind``, ``bytes`` and ``text``."""
+    """JSON-ready: ``kind``, ``bytes`` and ``text``; of a holder also the ``type`` of what it keeps."""
     least = max(1, int(LEAST_SHARE * result["about"]["bytes"]))
-    found: list[dict[str, Any]] = [
-        {"kind": kind, "bytes": size, "text": text}
-        for kind, size, text in _all(result)
-        if size >= least
-    ]  # fmt: skip
-    return sorted(found, key=lambda row: -row["bytes"])[:MOST]
+    found: list[dict[str, Any]] = [{"kind": kind, "bytes": size, "text": text} for kind, size, text in _all(result)]
+    found += _holders(result)
+    return sorted((row for row in found if row["bytes"] >= least), key=lambda row: -row["bytes"])[:MOST]
 
 
 def _all(result: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
-    yield from _holders(result)
     duplicates = result["duplicates"]
     if duplicates["groups"]:
         most = duplicates["groups"][0]
-        text = (
-            f"Equal texts exist more than once: one object for each would save {size_text(duplicates['saved'])}. "
-            f"The largest group has {count_text(most['count'], most['type'])} and would save "
-            f"{size_text(most['saved'])}; {most['holder']} keeps most of them."
-        )
+        text = f"Equal texts exist more than once: one object for each would save {size_text(duplicates['saved'])}."
+        if most["saved"] >= LEAST_OF_GROUP * duplicates["saved"]:
+            text += (
+                f" The largest group has {count_text(most['count'], most['type'])} and would save "
+                f"{size_text(most['saved'])}; {most['holder']} keeps most of them."
+            )
         yield "duplicates", duplicates["saved"], text
     held = result["held"]
     for name, words in _ONLY_BY.items():
@@ -63,9 +62,9 @@ def _all(result: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
         yield "instance_dicts", row["saved"], text
 
 
-def _holders(result: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
+def _holders(result: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Holders of many objects, each once: with the type of which they hold most, the program's own types first."""
-    best: dict[str, tuple[bool, int, str]] = {}
+    best: dict[str, tuple[bool, int, str, str]] = {}
     for paths in result["paths"].values():
         for group in paths["groups"]:
             if group["count"] < 2 or not group["own"]:
@@ -75,7 +74,7 @@ def _holders(result: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
                 f"{group['holder']} keeps {count_text(group['count'], paths['type'])}, "
                 f"with what they refer to {size_text(size)}."
             )
-            found = (paths["own"], size, text)
+            found = (paths["own"], size, text, paths["type"])
             best[group["holder"]] = max(found, best.get(group["holder"], found))
-    for _own, size, text in best.values():
-        yield "holder", size, text
+    for _own, size, text, name in best.values():
+        yield {"kind": "holder", "bytes": size, "text": text, "type": name}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,18 @@ import numpy as np
 
 from memwatch.heapdump.analysis import containers, duplicates, held, totals
 from memwatch.heapdump.analysis.dominators import DominatorTree, dominator_tree
-from memwatch.heapdump.analysis.graph import HeapGraph
+from memwatch.heapdump.analysis.graph import HeapGraph, Int32
 from memwatch.heapdump.analysis.labels import node_label
 from memwatch.heapdump.analysis.loading import load
 from memwatch.heapdump.analysis.paths import MOST_GROUPS, PathGroup, Paths
 from memwatch.heapdump.analysis.reaching import ShortestPaths, shortest_paths
 from memwatch.heapdump.format import HeapDumpError
 
+READ = 25
+"""Percent of the time of an analysis, about."""
 MOST_CHILDREN = 50
+MOST_GROUPED = 8
+"""Types of the objects that are not listed."""
 
 
 class Heap:
@@ -28,9 +33,15 @@ class Heap:
         self.graph = graph
 
     @classmethod
-    def open(cls, path: Path | str) -> Heap:
-        """Of a file. Raises ``HeapDumpError`` if it is no dump, ``OSError`` if it cannot be read."""
-        return cls(load(path))
+    def open(cls, path: Path | str, report: Callable[[int], object] = lambda _percent: None) -> Heap:
+        """Of a file. Raises ``HeapDumpError`` if it is no dump, ``OSError`` if it cannot be read.
+
+        ``report`` is called with percents of a whole analysis, which reading begins.
+        """
+        report(1)
+        heap = cls(load(path))
+        report(READ)
+        return heap
 
     @cached_property
     def tree(self) -> DominatorTree:
@@ -85,30 +96,54 @@ class Heap:
     def node(self, node: int) -> dict[str, Any]:
         """One object, or all roots."""
         graph, tree = self.graph, self.tree
+        is_named = node == graph.top or node in graph.labels
+        place, own = ("", False) if is_named else self.paths.place_of(node)
         return {
             "node": node,
             "label": node_label(graph, node),
+            "place": place,
             "type": graph.type_of(node).name,
             "address": int(graph.addresses[node]),
             "size": int(graph.sizes[node]),
             "retained": int(tree.retained[node]),
             "objects": int(tree.retained_objects[node]) - (node == graph.top),
-            "own": node != graph.top and self.paths.origins.own(node),
+            "own": own or (node != graph.top and self.paths.origins.own(node)),
         }
 
-    def dominators(self, node: int | None = None, most: int = MOST_CHILDREN) -> dict[str, Any]:
-        """An object (all roots where none is named) and what it dominates nearest, the largest first."""
+    def dominators(
+        self, node: int | None = None, most: int = MOST_CHILDREN, listed: AbstractSet[int] | None = None
+    ) -> dict[str, Any]:
+        """An object (all roots where none is named) and what it dominates nearest, the largest first.
+
+        Of these only the ``listed`` where they are given. ``more`` adds up the rest, ``groups`` has its main types.
+        """
         at = self.graph.top if node is None else node
         if not 0 <= at < self.graph.nodes:
             raise HeapDumpError(f"node: {at} is not one of the {self.graph.nodes}")
         children = self.tree.children(at)
-        rest = children[most:]
+        first = children[:most].tolist()
+        shown = [child for child in first if listed is None or child in listed]
+        rest = np.concatenate([np.setdiff1d(first, shown).astype(np.int32), children[most:]])
         return {
             **self.node(at),
             "dominator": int(self.tree.dominators[at]) if self.tree.dominators[at] >= 0 else None,
-            "children": [{**self.node(child), **self._below(child)} for child in children[:most].tolist()],
+            "children": [{**self.node(child), **self._below(child)} for child in shown],
             "more": {"count": len(rest), "retained": int(self.tree.retained[rest].sum())},
+            "groups": self._by_type(rest),
         }
+
+    def _by_type(self, nodes: Int32) -> list[dict[str, Any]]:
+        types, which = np.unique(self.graph.types[nodes], return_inverse=True)
+        count = np.bincount(which, minlength=len(types))
+        objects, retained = np.zeros(len(types), np.int64), np.zeros(len(types), np.int64)
+        np.add.at(objects, which, self.tree.retained_objects[nodes])
+        np.add.at(retained, which, self.tree.retained[nodes])
+        found = []
+        for at in np.argsort(-retained, kind="stable")[:MOST_GROUPED].tolist():
+            of = self.graph.type_list[int(types[at])]
+            sums = {"count": int(count[at]), "objects": int(objects[at]), "retained": int(retained[at])}
+            found.append({"type": of.name, "own": self.paths.origins.own_module(of.module), **sums})
+        return found
 
     def _below(self, node: int) -> dict[str, Any]:
         return {"has_children": bool(self.tree.retained_objects[node] > 1)}

@@ -137,6 +137,21 @@ class Paths:
         half = MOST_STEPS // 2
         return [self._step(each) for each in (way if len(way) <= MOST_STEPS else way[:half] + way[-half:])]
 
+    def place_of(self, node: int) -> tuple[str, bool]:
+        """Where the object is, and whether that is the program's own code.
+
+        ``shop.leaks.QUOTES``, ``in shop.leaks.QUOTES``; empty where nothing near has a name.
+        """
+        way, top = [node], self._graph.top
+        while len(way) < MOST_STEPS and (above := int(self._shortest.parents[way[-1]])) not in (top, NOT_REACHED):
+            way.append(above)
+        way.reverse()
+        for at in range(len(way) - 1, 0, -1):
+            place = self._place(way, at)
+            if place is not None:
+                return place.label if at == len(way) - 1 else f"in {place.label}", place.own
+        return "", False
+
     def _way(self, node: int) -> list[int]:
         way: list[int] = []
         while node != self._graph.top:

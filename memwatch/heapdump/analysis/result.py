@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ LEAST_SHARE = 2_000
 LEAST_OF_TYPE = 0.001
 """A type is worth a look that retains this share of the heap."""
 MOST_PATH_TYPES, MOST_PATH_GROUPS = 20, 10
+DONE = {"about": 55, "dominators": 65, "paths": 85}
+"""Percent of the time, about, that the analysis has taken after each part."""
 _PLUMBING = frozenset({"builtins", "types", "abc", "enum", "functools", "typing", "collections"})
 
 
@@ -24,21 +27,32 @@ def analyse(path: Path | str) -> dict[str, Any]:
     return analysis_of(Heap.open(path))
 
 
-def analysis_of(heap: Heap) -> dict[str, Any]:
-    """See :mod:`memwatch.heapdump.results` for how to ask it."""
-    result: dict[str, Any] = {
-        "version": VERSION,
-        "about": heap.about(),
-        "types": heap.types(most=MOST_TYPES),
-        "modules": heap.modules(),
-        "packages": heap.packages(),
-        "roots": heap.roots(),
-        "dominators": _dominators(heap),
-        "paths": {name: heap.paths_of(name, MOST_PATH_GROUPS) for name in telling_types(heap)},
-        "duplicates": heap.duplicates(),
-        "containers": heap.containers(),
-        "held": heap.held(),
+def analysis_of(
+    heap: Heap, report: Callable[[int], object] = lambda _percent: None, also: Iterable[str] = ()
+) -> dict[str, Any]:
+    """See :mod:`memwatch.heapdump.results` for how to ask it; ``report`` is called with percents.
+
+    ``also``: types whose paths are wanted.
+    """
+    wanted = dict.fromkeys(name for name in also if len(heap.graph.of_types(heap.graph.types_named(name))))
+    wanted |= dict.fromkeys(telling_types(heap))
+    parts: dict[str, Callable[[], Any]] = {
+        "about": heap.about,
+        "types": lambda: heap.types(most=MOST_TYPES),
+        "modules": heap.modules,
+        "packages": heap.packages,
+        "roots": heap.roots,
+        "dominators": lambda: _dominators(heap),
+        "paths": lambda: {name: heap.paths_of(name, MOST_PATH_GROUPS) for name in wanted},
+        "duplicates": heap.duplicates,
+        "containers": heap.containers,
+        "held": heap.held,
     }
+    result: dict[str, Any] = {"version": VERSION}
+    for name, ask in parts.items():
+        result[name] = ask()
+        if name in DONE:
+            report(DONE[name])
     return {**result, "findings": findings(result)}
 
 
@@ -63,13 +77,8 @@ def _dominators(heap: Heap) -> dict[str, Any]:
     nodes: dict[str, Any] = {}
     waiting = [heap.graph.top]
     while waiting:
-        found = heap.dominators(waiting.pop(), MOST_CHILDREN)
-        children = [child["node"] for child in found["children"]]
-        shown = [child for child in children if child in listed]
-        below = {child["node"]: child for child in found.pop("children")}
-        hidden = [child for child in children if child not in listed]
-        found["more"]["count"] += len(hidden)
-        found["more"]["retained"] += sum(below[child]["retained"] for child in hidden)
+        found = heap.dominators(waiting.pop(), MOST_CHILDREN, listed)
+        shown = [child["node"] for child in found["children"]]
         nodes[str(found["node"])] = {**found, "children": shown}
         waiting += shown
     return {"top": heap.graph.top, "nodes": nodes}

@@ -62,17 +62,24 @@ class _Tree:
             return
         self._left -= 1
         mark = ' class="own"' if found["own"] else ""
-        text = f'<span class="size">{size_text(found["retained"])}</span> <span{mark}>{escape(found["label"])}</span>'
-        if not found["children"] or depth >= DEPTH:
+        text = f"{_size(found)} <span{mark}>{escape(results.title(found))}</span>"
+        if not (found["children"] or found["groups"]) or depth >= DEPTH:
             yield f'<div class="leaf">{text}</div>'
             return
         yield f"<details{' open' if depth == 0 else ''}><summary>{text}</summary>"
         for child in found["children"][:WIDTH]:
             yield from self.lines(child["node"], depth + 1)
-        more = found["more"]["count"] + max(0, len(found["children"]) - WIDTH)
+        for group in found["groups"]:
+            yield f'<div class="leaf note">{_size(group)} {escape(count_text(group["count"], group["type"]))}</div>'
+        more = found["more"]["count"] - sum(group["count"] for group in found["groups"])
+        more += max(0, len(found["children"]) - WIDTH)
         if more:
             yield f'<div class="leaf note">{more:,} more</div>'
         yield "</details>"
+
+
+def _size(row: Mapping[str, Any]) -> str:
+    return f'<span class="size">{size_text(row["retained"])}</span>'
 
 
 def _paths(name: str, paths: Mapping[str, Any]) -> Iterator[str]:
@@ -88,8 +95,8 @@ def _paths(name: str, paths: Mapping[str, Any]) -> Iterator[str]:
 
 def _table(table: sections.Table) -> Iterator[str]:
     yield f"<h2>{escape(table.title)}</h2>"
-    if table.note:
-        yield f'<p class="note">{escape(table.note)}</p>'
+    for text in filter(None, (table.summary, table.note)):
+        yield f'<p class="note">{escape(text)}</p>'
     for index, row in enumerate([table.heads, *table.rows]):
         tag = "td" if index else "th"
         cells = "".join(

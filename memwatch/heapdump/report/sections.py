@@ -23,6 +23,8 @@ class Table:
     heads: Row
     rows: Sequence[Row]
     numbers: frozenset[int] = frozenset()
+    summary: str = ""
+    """What it comes to."""
     note: str = ""
 
 
@@ -91,7 +93,7 @@ def _duplicates(duplicates: Mapping[str, Any]) -> Iterator[Table]:
             for row in duplicates["groups"]
         ],
         numbers=frozenset({1, 2, 3}),
-        note=f"One object for each text would save {size_text(duplicates['saved'])}",
+        summary=f"One object for each text would save {size_text(duplicates['saved'])}",
     )
 
 
@@ -116,7 +118,7 @@ def _containers(containers: Mapping[str, Any]) -> Iterator[Table]:
 
 def _held(held: Mapping[str, Any]) -> Iterator[Table]:
     yield Table(
-        title="Only reached through",
+        title="Kept only by",
         heads=("Holders", "Number", "Objects", "Bytes"),
         rows=[
             (name, f"{row['holders']:,}", f"{row['objects']:,}", size_text(row["bytes"]))
@@ -140,12 +142,13 @@ def _held(held: Mapping[str, Any]) -> Iterator[Table]:
         numbers=frozenset({2, 3}),
     )
     garbage = held["garbage"]
+    sizes = f"{count_text(garbage['count'], 'object')} ({size_text(garbage['bytes'])})"
     yield Table(
         title="Garbage",
         heads=("Type", "Objects", "Bytes"),
         rows=[(row["type"], f"{row['count']:,}", size_text(row["bytes"])) for row in garbage["types"][:MOST_ROWS]],
         numbers=frozenset({1, 2}),
-        note=f"{garbage['count']:,} objects ({size_text(garbage['bytes'])}) wait for the garbage collector",
+        summary=f"{sizes} wait for the garbage collector",
     )
 
 
@@ -160,7 +163,7 @@ def change_tables(difference: Mapping[str, Any]) -> Iterator[Table]:
                 rows=[
                     (
                         row["name"],
-                        f"{row['count']:+,}",
+                        f"{row['count']:+,}" if row["count"] else "0",
                         change_text(row["size"]),
                         change_text(row["retained"]),
                         "new" if row["is_new"] else "gone" if row["is_gone"] else "",

@@ -61,7 +61,7 @@ def _tree(result: Mapping[str, Any], node: int | None, depth: int) -> Iterator[s
     found = results.dominators(result, node)
     if found is None:
         return
-    yield f"{'  ' * depth}{size_text(found['retained']):>9}  {found['label']}"
+    yield f"{'  ' * depth}{size_text(found['retained']):>9}  {results.title(found)}"
     if depth + 1 < DEPTH:
         for child in found["children"][:WIDTH]:
             yield from _tree(result, child["node"], depth + 1)
@@ -87,7 +87,7 @@ def _table(table: sections.Table) -> list[str]:
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(cells).rstrip())
-    return lines + ([table.note] if table.note else [])
+    return lines + [text for text in (table.note, table.summary) if text]
 
 
 def _short(text: str) -> str:

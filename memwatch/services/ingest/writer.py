@@ -22,7 +22,7 @@ from memwatch.services.deaths import noticed as deaths
 from memwatch.services.deaths.noticed import Noticed
 from memwatch.services.ingest import automatic_baselines, processes, work, work_totals
 from memwatch.services.ingest.bulk import insert, save_columns
-from memwatch.services.ingest.processes import Sighting
+from memwatch.services.ingest.sightings import Sighting, outside_key
 from memwatch.services.locking import writing
 from memwatch.services.recordings import results
 from memwatch.transport.wire import Answer, RecordingPart, Report
@@ -132,7 +132,7 @@ class _Writer:
         self._mark_seen(process, report)
         self._read_kills(process, report)
         for seen in report.outside:
-            outside = self._by_key.get(processes.outside_key(report.process.host, seen))
+            outside = self._by_key.get(outside_key(report.process.host, seen))
             if outside is not None and not report.goodbye:
                 figures = MemorySnapshot(timestamp=seen.timestamp, rss_mb=seen.rss_mb, vms_mb=seen.vms_mb)
                 self._gather(outside, int(seen.timestamp.timestamp() * 1000), figures)

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 MEMORY_BYTES = 2 * 1024**3
@@ -41,15 +42,18 @@ def room(files: Path = Path("/sys/fs/cgroup")) -> int:
     return left
 
 
-def watch(most: int, advice: str = ADVICE) -> None:
+def watch(most: int, advice: str = ADVICE, *, wanted: Callable[[], bool] = lambda: True) -> None:
     """End the process when its own memory, resident, is over ``most``: addresses say little of what is used.
 
-    Looked at a hundred times a second, by a thread: what the reader allocates in C is seen as well.
+    Looked at a hundred times a second, by a thread: what the reader allocates in C is seen as well. It also ends when
+    it is no longer ``wanted``.
     """
     page = resource.getpagesize()
 
     def look() -> None:
         while True:
+            if not wanted():
+                os._exit(1)
             resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * page
             if resident > most:
                 os.write(2, f"it takes more memory than there is here: {advice}\n".encode())
@@ -60,12 +64,18 @@ def watch(most: int, advice: str = ADVICE) -> None:
         threading.Thread(target=look, daemon=True).start()
 
 
-def confine(*, cpu_s: int = CPU_S, file_bytes: int = FILE_BYTES, advice: str = ADVICE) -> None:
+def confine(
+    *,
+    cpu_s: int = CPU_S,
+    file_bytes: int = FILE_BYTES,
+    advice: str = ADVICE,
+    wanted: Callable[[], bool] = lambda: True,
+) -> None:
     """Give up what the work does not need."""
     left = room()
     if left < LEAST_BYTES:
         sys.exit(f"there is too little memory left here: {advice}")
-    watch(left, advice)
+    watch(left, advice, wanted=wanted)
     with contextlib.suppress(OSError):  # the kernel's choice, should the container run out of memory all the same
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     for name, limit in (
@@ -75,8 +85,8 @@ def confine(*, cpu_s: int = CPU_S, file_bytes: int = FILE_BYTES, advice: str = A
         (resource.RLIMIT_CORE, 0),
     ):
         _soft, hard = resource.getrlimit(name)
-        wanted = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-        resource.setrlimit(name, (wanted, wanted))
+        bound = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(name, (bound, bound))
 
 
 def page(mode: str, capture: str, output: str) -> int:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import stat
 import zlib
+from pathlib import Path
 from typing import Any
 
 from django.core.files.base import ContentFile, File
@@ -14,12 +15,16 @@ from django.db.models import QuerySet
 
 from memwatch.conf import get_settings
 from memwatch.diagnosis import result_shape
-from memwatch.models import Recording, RecordingPart
+from memwatch.models import Recording, RecordingKind, RecordingPart
 from memwatch.transport import strict_json
 from memwatch.transport.recordings import JSON, MAX_ARTIFACT_BYTES, MEMRAY
 
 FORMS = ("html", "txt", "analysis", "heapsnapshot", "csv")
 """What is made of a capture (a page, collapsed stacks) and of a heap dump."""
+
+
+PART = ".part"
+"""At the end of the name of a file that is being written."""
 
 
 class OutcomeMissing(LookupError):  # noqa: N818 - it is an answer, not an error
@@ -111,15 +116,24 @@ def _checked(recording: Recording, value: Any) -> dict[str, Any]:
 
 
 def replace(name: str, content: File) -> str:  # type: ignore[type-arg]
-    """Save under this name instead of what is there; its name. What cannot be saved whole leaves nothing behind."""
+    """Save under this name instead of what is there; its name. What cannot be saved whole leaves nothing behind.
+
+    In a folder it gets its name when it is whole: who writes it may be killed in the middle. Storages without folders
+    show nothing before the end.
+    """
     where = storage()
-    where.delete(name)
+    part = f"{name}{PART}" if isinstance(where, FileSystemStorage) else name
+    where.delete(part)
     try:
-        return where.save(name, content)
+        saved = where.save(part, content)
     except (OSError, ValueError):
         with contextlib.suppress(OSError):
-            where.delete(name)
+            where.delete(part)
         raise
+    if part == name:
+        return saved
+    Path(where.path(saved)).replace(where.path(name))
+    return name
 
 
 def cached(name: str) -> bytes | None:
@@ -146,11 +160,12 @@ def rendered_name(recording: Recording, form: str) -> str:
 def remove_files(recordings: QuerySet[Recording]) -> None:
     """Delete the files of rows that are about to go."""
     rows = recordings.filter(content_type=MEMRAY) | recordings.exclude(artifact="")
+    rows |= recordings.filter(kind=RecordingKind.HEAP_DUMP)  # what was stored half may have no row that names it
     for recording in rows.only("artifact", "wire_id"):
-        names = [rendered_name(recording, form) for form in FORMS]
-        for name in [*names, recording.artifact]:
-            if name:
-                try:
-                    storage().delete(name)
-                except OSError:
-                    continue
+        names = {rendered_name(recording, form) for form in (*FORMS, "heap")} | {recording.artifact} - {""}
+        where = storage()
+        if isinstance(where, FileSystemStorage):
+            names |= {f"{name}{PART}" for name in names}
+        for name in names:
+            with contextlib.suppress(OSError):
+                where.delete(name)

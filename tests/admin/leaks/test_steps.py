@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import escape
 
 from memwatch.admin import formats, runbooks
 from memwatch.models import Leak, LeakEvent, Process, Recording, Release
+from memwatch.services.recordings import heap_analyses, requests, storage
 from tests.admin.conftest import EVIL, Fleet
+from tests.services.conftest import transport_url
 from tests.services.recorded import store_recording
+from tests.services.recordings.dumps import store_dump
+
+__all__ = ["transport_url"]
 
 Login = Callable[..., Client]
 
@@ -229,9 +238,11 @@ def test_a_leak_that_is_over_is_told_as_over_and_nowhere_in_the_colour_of_its_se
 def test_when_memory_runs_out_is_the_same_on_every_part_of_the_page(fleet: Fleet, login: Login) -> None:
     process = _grown(fleet)
     process.snapshots.update(heap_limit_kib=None)
-    leak = fleet.leak(process, time_to_exhaustion_s=40.4 * 3600, last_seen_at=fleet.now - timedelta(hours=2))
+    leak = fleet.leak(process, time_to_exhaustion_s=40.415 * 3600, last_seen_at=fleet.now - timedelta(hours=2))
     client = login("viewer")
-    shown = client.get(_url(leak))
+    with time_machine.travel(fleet.now, tick=False):
+        shown = client.get(_url(leak))
+        other = client.get(reverse("admin:memwatch_process_change", args=(process.pk,)))
     tile = next(line for line in shown.context["tiles"] if line.label == "Memory runs out in")
     limit = next(line for line in shown.context["figures_lines"] if line.label == "Limit")
     note = {chart.id: chart for chart in shown.context["charts"]["charts"]}["mw-chart-memory"].note
@@ -240,7 +251,7 @@ def test_when_memory_runs_out_is_the_same_on_every_part_of_the_page(fleet: Fleet
     assert str(limit.value).endswith(f"in {tile.value}")
     assert "No end is in sight" not in note
     assert str(formats.exact(leak.exhausted_at)) in note
-    (row,) = client.get(reverse("admin:memwatch_process_change", args=(process.pk,))).context["leaks"]
+    (row,) = other.context["leaks"]
     assert row["exhaustion"] == tile.value
 
 
@@ -445,3 +456,57 @@ def test_a_snapshot_from_the_leaks_page_leads_back_to_it(fleet: Fleet, login: Lo
     assert (done.status_code, done["Location"]) == (302, _url(leak))
     assert process.commands.get().name == "snapshot"
     assert login("half", "view_leak", "act_on_leak").post(url).status_code == 403
+
+
+@pytest.fixture
+def dump(fleet: Fleet, transport_url: str, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> Recording:
+    """An analysed one, of a process with a leak."""
+    assert transport_url
+    monkeypatch.setattr(requests, "REFUSAL_WAIT_S", 0.0)
+    settings.MEMWATCH = {**getattr(settings, "MEMWATCH", {}), "RECORDINGS_FOLDER": str(tmp_path / "recordings")}
+    dump = store_dump(fleet.process(), tmp_path, "attribute_of_an_instance")
+    heap_analyses.analysis(dump)
+    return dump
+
+
+def test_a_heap_dump_says_what_keeps_the_objects_and_what_would_be_freed(
+    fleet: Fleet, login: Login, dump: Recording
+) -> None:
+    leak = fleet.leak(dump.process, "shop.leaks.Quote")
+    client = login("operator")
+    step = _steps(client, leak)["heap-dump"]
+    assert step.answer.startswith("There are 40 objects of 3.9 KB. Without them 5.9 KB would be free.")
+    assert step.table is not None
+    ((holder, _place, count, retained),) = step.table.rows
+    assert "shop.leaks.AuditTrail.trail" in holder.text
+    assert "module shop.leaks: dict" in holder.text
+    assert (count.text, retained.text) == ("40", "5.9 KB")
+    (link,) = re.findall(r'href="([^"]+/heap/[^"]*)"', step.answer)
+    assert "What keeps shop.leaks.Quote" in client.get(unescape(link)).content.decode()
+
+
+def test_without_a_dump_one_can_be_recorded_beside_the_cause(fleet: Fleet, login: Login) -> None:
+    leak = fleet.leak(fleet.process())
+    acts = login("operator").get(_url(leak)).content.decode().split('class="mw-acts"')[1].split('class="mw-steps"')[0]
+    assert acts.index("Find the cause") < acts.index("Record a heap dump")
+
+
+def test_who_may_not_dump_heaps_sees_nothing_of_one(fleet: Fleet, login: Login, dump: Recording) -> None:
+    leak = fleet.leak(dump.process, "shop.leaks.Quote")
+    client = login("viewer")
+    assert "heap-dump" not in _steps(client, leak)
+    page = client.get(_url(leak)).content.decode()
+    assert "AuditTrail" not in page
+    assert "Record a heap dump" not in page
+
+
+def test_hostile_names_in_a_dump_are_text(fleet: Fleet, login: Login, dump: Recording) -> None:
+    leak = fleet.leak(dump.process, "shop.leaks.Quote")
+    name = storage.rendered_name(dump, "analysis")
+    kept = storage.cached(name)
+    assert kept is not None
+    storage.storage().delete(name)
+    storage.cache(name, kept.replace(b"shop.leaks.AuditTrail.trail", EVIL.encode()))
+    page = login("operator").get(_url(leak)).content.decode()
+    assert EVIL not in page
+    assert escape(EVIL) in page

@@ -13,14 +13,16 @@ from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
 
+from memwatch.admin.recordings import admin
 from memwatch.heapdump.format import Edge, Family
 from memwatch.models import Recording
 from memwatch.permissions import OPERATORS
-from memwatch.services.recordings import heap_dumps, requests
+from memwatch.services.recordings import heap_analyses, heap_dumps, heap_runs, requests
 from tests.admin.conftest import EVIL, Fleet
 from tests.heapdump.planted import COUNT, Planted
 from tests.services.conftest import transport_url
 from tests.services.recordings.dumps import store_content, store_dump
+from tests.waiting import until
 
 __all__ = ["transport_url"]
 Login = Callable[..., Client]
@@ -30,6 +32,7 @@ Login = Callable[..., Client]
 def _here(transport_url: str, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> None:
     assert transport_url
     monkeypatch.setattr(requests, "REFUSAL_WAIT_S", 0.0)
+    monkeypatch.setattr(admin, "PATIENCE_S", 60.0)
     settings.MEMWATCH = {**getattr(settings, "MEMWATCH", {}), "RECORDINGS_FOLDER": str(tmp_path / "recordings")}
 
 
@@ -57,17 +60,78 @@ def test_from_the_recording_to_the_findings(login: Login, dump: Recording) -> No
 
 
 def test_down_the_dominators_to_the_list(login: Login, dump: Recording) -> None:
-    client, address, seen = login("operator"), heap_url(dump), []
+    client, address = login("operator"), heap_url(dump)
     for _ in range(4):
-        page = shown(client, address)
-        seen.append(page)
-        table = page.split('id="mw-dominators"')[1]
+        table = shown(client, address).split('id="mw-dominators"')[1]
         (first, *_rest) = re.findall(r'<a href="(\?node=\d+)">', table)
         address = f"{heap_url(dump)}{first}"
     page = shown(client, address)
-    assert "<strong>list, 6.0 KB</strong>" in page
-    assert re.search(r"all roots</a>.*dict of module shop\.leaks</a>.*shop\.leaks\.AuditTrail</a>", page, re.DOTALL)
-    assert "shop.leaks.Quote" in page
+    assert "<strong>shop.leaks.AuditTrail.trail: list, 6.0 KB</strong>" in page
+    assert re.search(r"Whole heap</a>.*dict of module shop\.leaks</a>.*shop\.leaks\.AuditTrail</a>", page, re.DOTALL)
+    assert '<span class="mw-second">shop.leaks.Quote</span>' in page
+
+
+def test_the_chart_has_a_block_for_each_large_object_below_its_dominator(login: Login, dump: Recording) -> None:
+    chart = shown(login("operator"), heap_url(dump)).split("<figure")[1].split("</figure>")[0]
+    titles = re.findall(r"<title>(.*?)</title>", chart)
+    assert titles[0].startswith("all roots: ")
+    assert [title for title in titles if title.startswith("dict of module shop.leaks: ")]
+    blocks = re.findall(r'<svg x="([\d.]+)%" y="(\d+)" width="([\d.]+)%" height="28"', chart)
+    rows: dict[int, float] = {}
+    for x, y, width in blocks:
+        assert float(x) + float(width) <= 100.01
+        rows[int(y)] = rows.get(int(y), 0.0) + float(width)
+    assert rows[0] == 100.0
+    assert sorted(rows) == [0, 28, 56, 84, 112]
+    assert all(rows[y] <= rows[y - 28] + 0.01 for y in rows if y)
+
+
+def test_of_a_long_linked_list_the_page_shows_both_ends(login: Login, fleet: Fleet, tmp_path: Path) -> None:
+    planted = Planted()
+    above = planted.own
+    for _ in range(500):
+        below = planted.add("shop.leaks.Link", 100)
+        planted.refer(above, below, Edge.ATTRIBUTE, "next")
+        above = below
+    dump = store_content(fleet.process(), planted.write(tmp_path / "linked.heap").read_bytes())
+    nodes = heap_analyses.analysis(dump)["dominators"]["nodes"]
+    last = min(
+        (node for node in nodes.values() if node["type"] == "shop.leaks.Link"), key=lambda node: node["retained"]
+    )
+    page = shown(login("operator"), f"{heap_url(dump)}?node={last['node']}")
+    assert re.search(r"49\d objects in between", page)
+    assert 8 <= page.count('href="?node=') < 20
+
+
+def test_while_it_is_analysed_the_page_says_how_far_that_is(
+    login: Login, dump: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = login("operator")
+    monkeypatch.setattr(admin, "PATIENCE_S", 0.0)
+    page = shown(client, heap_url(dump))
+    assert re.search(r"is being analysed: \d+ % done", page)
+    assert "recordings.js" in page
+    cancel = reverse("admin:memwatch_recording_heap_cancel", args=(dump.pk,))
+    assert f'action="{cancel}"' in page
+    assert client.get(cancel).status_code == 405
+    answer = client.post(cancel, follow=True)
+    assert "The analysis was cancelled." in answer.content.decode()
+    assert "is not being analysed" in client.post(cancel, follow=True).content.decode()
+    until(lambda: heap_runs.reap() == 0)
+
+
+def test_the_analysis_is_not_cancelled_by_those_who_may_not_dump(login: Login, dump: Recording) -> None:
+    cancel = reverse("admin:memwatch_recording_heap_cancel", args=(dump.pk,))
+    assert login("viewer").post(cancel).status_code == 403
+    Group.objects.get(name=OPERATORS).permissions.remove(Permission.objects.get(codename="dump_heap"))
+    assert login("operator").post(cancel).status_code == 403
+
+
+def test_a_dump_that_is_not_complete_says_so(login: Login, fleet: Fleet, tmp_path: Path) -> None:
+    planted = Planted()
+    file = planted.write(tmp_path / "part.heap", complete=False)
+    page = shown(login("operator"), heap_url(store_content(fleet.process(), file.read_bytes())))
+    assert "This dump is not complete" in page
 
 
 def test_from_a_type_to_its_holder(login: Login, dump: Recording) -> None:

@@ -45,10 +45,11 @@ def kept_requests(seed, begin=0):
     return figures
 
 
-def watch(process, figures, begin, end):
-    for minute in range(begin, end):
-        now = NOON + minute * MINUTE
-        store_snapshots(process, now, now, figures)
+def watch(process, figures, begin, end, *, every=1):
+    """A snapshot a minute; leaks and alerts are looked for every so many minutes."""
+    for minute in range(begin, end, every):
+        now = NOON + (minute + every - 1) * MINUTE
+        store_snapshots(process, NOON + minute * MINUTE, now, figures)
         judging.detect(now)
         alerts.check(now)
 
@@ -58,7 +59,7 @@ def test_a_request_that_is_kept_is_one_leak_and_one_alert_whatever_leads(seed):
     process = store_process(started=NOON - 2 * timedelta(hours=1))
     figures = kept_requests(seed)
     store_snapshots(process, NOON - timedelta(hours=1), NOON - MINUTE, figures)
-    watch(process, figures, 0, 100)
+    watch(process, figures, 0, 100, every=2)
     leak = Leak.objects.get()
     assert leak.state == "open"
     assert leak.object_type == REQUEST
@@ -140,7 +141,7 @@ def test_a_leak_whose_memory_goes_on_under_a_name_that_says_less_is_renamed_afte
     judging.detect(NOON - MINUTE)
     leak = Leak.objects.get()
     assert leak.object_type == "shop.Entry"
-    watch(process, figures, 0, 150)
+    watch(process, figures, 0, 150, every=3)
     after = Leak.objects.get()
     assert (after.pk, after.object_type, after.state) == (leak.pk, "dict", "open")
     assert list(after.events.values_list("kind", flat=True)) == ["detected", "renamed"]

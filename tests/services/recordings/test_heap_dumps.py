@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+import os
+import signal
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.exceptions import PermissionDenied
+from django.core.files.base import File
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -19,10 +22,11 @@ from memwatch.heapdump.format import MAGIC
 from memwatch.models import Process, Recording, RecordingPart
 from memwatch.queries.diagnosis.recordings import parts_received
 from memwatch.services import ActionRefused
-from memwatch.services.recordings import heap_dumps, progress, requests, results
+from memwatch.services.recordings import heap_dumps, progress, requests, results, storage
 from memwatch.transport.recordings import HEAP_DUMP, MAX_PART_BYTES, split_dump
 from memwatch.transport.wire import RecordingPart as Part
 from tests.heapdump.test_format import small_dump
+from tests.services.recordings.dumps import files_of_at_most
 from tests.services.stored import store_process
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +100,39 @@ def test_a_dump_that_cannot_be_stored_whole_leaves_no_file(
     progress.keep_up()
     asked.refresh_from_db()
     assert (asked.state, asked.artifact) == ("failed", "")
+    assert stored(tmp_path) == []
+
+
+def test_a_disk_that_is_full_in_the_middle_is_a_sentence(process: Process, asked: Recording, tmp_path: Path) -> None:
+    take(process, parts_of(asked, small_dump(200_000)))
+    with files_of_at_most(2_000):
+        progress.keep_up()
+    asked.refresh_from_db()
+    assert asked.state == "failed"
+    assert "cannot be stored" in asked.error
+    assert stored(tmp_path) == []
+    assert not RecordingPart.objects.exists()
+
+
+def test_a_file_has_its_name_when_it_is_whole(process: Process, asked: Recording, tmp_path: Path) -> None:
+    take(process, parts_of(asked, small_dump()))
+    progress.keep_up()
+    asked.refresh_from_db()
+
+    class Killing(File):  # type: ignore[type-arg]
+        def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
+            yield b"x" * 1_000
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    worker = os.fork()
+    if worker == 0:
+        storage.replace(asked.artifact, Killing(io.BytesIO()))
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) == -signal.SIGKILL
+    with heap_dumps.opened(asked) as file:
+        assert file.read() == small_dump()
+    assert len(stored(tmp_path)) == 2
+    storage.remove_files(Recording.objects.all())
     assert stored(tmp_path) == []
 
 
