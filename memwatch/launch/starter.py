@@ -83,12 +83,16 @@ class Starter:
         self.forking += 1
         if not self._running:
             return
-        ended = self._ended
+        ended, logs = self._ended, _logging_prepares_forks()
         if self._alarm.locked():
             self._alarm.release()
         if ended.acquire(True, FORK_WAIT_S):
             ended.release()
             self._wait_until_gone()
+        if _logging_prepares_forks() and not logs:
+            # Imported while this fork was under way: what it does before one came too late, what it does after one
+            # will be done. So it is done here.
+            sys.modules["logging"]._lock.acquire()
 
     def _wait_until_gone(self) -> None:
         """The system's thread ends a moment after Python's, and ``os.fork()`` counts the system's."""
@@ -144,6 +148,11 @@ def _after_in_child() -> None:
         gc.enable()
     elif not _becomes_another_program():
         _starter.launch()
+
+
+def _logging_prepares_forks() -> bool:
+    """Whether :mod:`logging` is loaded so far that it takes its lock before forks."""
+    return hasattr(sys.modules.get("logging"), "_after_at_fork_child_reinit_locks")
 
 
 def _becomes_another_program() -> bool:
