@@ -51,6 +51,10 @@ class Run:
         with self._locked(fcntl.LOCK_SH) as ours:
             return not ours and self.folder.exists()
 
+    def has_begun(self) -> bool:
+        """Whether it ever had a process."""
+        return (self.folder / "said").exists()
+
     def wait(self, seconds: float) -> bool:
         """Whether it has ended within this time."""
         until = time.monotonic() + seconds
