@@ -24,6 +24,7 @@ WAITING = (
     "tests/deployment/test_bad_days.py",
     "tests/deployment/test_metrics_two_workers.py",
     "tests/deployment/test_modes.py",
+    "tests/heapdump/test_bad_days.py",
     "tests/services/test_crashes.py",
     "tests/metrics/test_database_away.py",
     "tests/metrics/test_exporter_command.py",
