@@ -162,7 +162,7 @@ class Meter:
             self.slots.drop(job)
 
     def close(self) -> None:
-        """Jobs that still run are nobody's."""
+        """Jobs that still run are not counted."""
         self.is_over = True
         self.memory.close()
 
