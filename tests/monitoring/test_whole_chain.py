@@ -71,14 +71,13 @@ def test_a_leak_in_the_demo_wakes_somebody(
     stack = Stack(
         tmp_path,
         "--demo",
-        database=migrated,
         MEMWATCH_SNAPSHOT_INTERVAL="1",
         MEMWATCH_METRICS_TOKEN=TOKEN,
         MEMWATCH_METRICS_ALLOW_LOOPBACK="off",
         MEMWATCH_ALERT_CHANNELS=f"memwatch.alerts.channels.log,{receiver.url}/memwatch",
         MEMWATCH_WEBHOOK_SECRET=SECRET,
         MEMWATCH_SITE_URL="https://ops.example.org",
-    )
+    ).on_copy_of(migrated)
     exporter = subprocess.Popen(
         [
             sys.executable, "memory_exporter.py", "--port", str(standalone),

@@ -25,9 +25,9 @@ PASSWORD = "stack-tests-only-2718"
 
 
 class Stack:
-    """Use as a context: on leaving it, everything is stopped, at worst killed. ``database`` is copied."""
+    """Use as a context: on leaving it, everything is stopped, at worst killed."""
 
-    def __init__(self, folder: Path, *arguments: str, database: Path | None = None, **environment: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
         self.folder, self.arguments = folder, arguments
         self.port, self.exporter_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -44,11 +44,14 @@ class Stack:
             "EXPORTER_PORT": str(self.exporter_port),
             **environment,
         }
-        if database is not None:
-            (folder / "var").mkdir()
-            shutil.copy(database, folder / "var" / "db.sqlite3")
         self.log_path = folder / "log"
         self.token = ""
+
+    def on_copy_of(self, database: Path) -> Stack:
+        """Itself, which will begin with these tables, as migrations take seconds."""
+        (self.folder / "var").mkdir()
+        shutil.copy(database, self.folder / "var" / "db.sqlite3")
+        return self
 
     def __enter__(self) -> Stack:
         with self.log_path.open("wb") as log:

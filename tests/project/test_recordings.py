@@ -48,7 +48,7 @@ def over(stack: Stack, recording: int, *, seconds: float = 120) -> dict[str, Any
 
 @pytest.mark.browser
 def test_a_button_leads_to_a_flame_graph_that_reaches_nothing(tmp_path: Path, browser: Browser, migrated: Path) -> None:
-    with Stack(tmp_path, database=migrated) as stack:
+    with Stack(tmp_path).on_copy_of(migrated) as stack:
         process, other = two_workers(stack)
 
         def ask(of: int = process["id"], **body: Any) -> dict[str, Any]:

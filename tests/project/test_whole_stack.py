@@ -69,7 +69,7 @@ def test_on_files_alone(tmp_path: Path):
 
 
 def test_it_stops_clean_on_a_busy_machine(tmp_path: Path, migrated: Path):
-    with contextlib.ExitStack() as busy, Stack(tmp_path, database=migrated) as stack:
+    with contextlib.ExitStack() as busy, Stack(tmp_path).on_copy_of(migrated) as stack:
         check_that_all_is_watched(stack)
         for _ in range(3 * (os.cpu_count() or 1)):
             loop = subprocess.Popen([sys.executable, "-c", "while True: pass"])
@@ -99,7 +99,7 @@ def test_on_postgresql_and_redis(tmp_path: Path, postgres_url: str, redis_url: s
 
 
 def test_kills_lose_nothing_store_nothing_twice_and_leave_nothing(tmp_path: Path, migrated: Path):
-    with Stack(tmp_path, database=migrated) as stack:
+    with Stack(tmp_path).on_copy_of(migrated) as stack:
         check_that_all_is_watched(stack)
         victims = [row for row in stack.watched() if row["service"] in ("web", "worker")]
         for row in victims:

@@ -107,7 +107,7 @@ def made(recording: Recording, form: str, timeout_s: float = TIMEOUT_S) -> File:
         return known
     if reason := unable():
         raise ActionRefused(reason)
-    run = heap_runs.of(recording.wire_id, form) or _begin(recording, form)
+    run = _current(recording, form) or _begin(recording, form)
     if not run.wait(timeout_s):
         locking.extend(_lease(recording, form), run.name, HELD_S)
         raise BeingAnalysed(run.percent())
@@ -143,6 +143,17 @@ def analyse_next(now: datetime | None = None) -> bool:
     if ANALYSED not in recording.measured:
         _mark(recording, 0.0)
     return True
+
+
+def _current(recording: Recording, form: str) -> heap_runs.Run | None:
+    """The run of this machine; without one whose worker was killed before its process began."""
+    run = heap_runs.of(recording.wire_id, form)
+    if run is None or run.is_running() or run.has_begun():
+        return run
+    with run.claimed() as ours:
+        if ours:
+            locking.drop(_lease(recording, form), run.name)
+    return None
 
 
 def _begin(recording: Recording, form: str) -> heap_runs.Run:

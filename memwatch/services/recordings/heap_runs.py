@@ -51,6 +51,10 @@ class Run:
         with self._locked(fcntl.LOCK_SH) as ours:
             return not ours and self.folder.exists()
 
+    def has_begun(self) -> bool:
+        """Whether it ever had a process."""
+        return (self.folder / "said").exists()
+
     def wait(self, seconds: float) -> bool:
         """Whether it has ended within this time."""
         until = time.monotonic() + seconds
@@ -136,7 +140,10 @@ def new_name(wire_id: str, form: str) -> str:
 
 
 def start(dump: IO[Any], name: str, form: str, types: Sequence[str] = ()) -> Run:
-    """Begin; ``types`` are those whose paths an analysis has. Raises ``OSError`` where there is no room for the dump in the temporary folder."""
+    """Begin; ``types`` are those whose paths an analysis has.
+
+    Raises ``OSError`` where there is no room for the dump in the temporary folder.
+    """
     reap()
     run = Run(Path(tempfile.gettempdir(), name))
     run.folder.mkdir(mode=0o700)

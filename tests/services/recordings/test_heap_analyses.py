@@ -150,6 +150,25 @@ def test_what_a_killed_worker_has_begun_is_not_lost(dump: Recording) -> None:
     assert not list(heap_runs.runs())
 
 
+def test_a_worker_that_was_killed_before_its_analysis_began_keeps_no_other_from_it(dump: Recording) -> None:
+    name = heap_runs.new_name(dump.wire_id, "analysis")
+    assert locking.take(f"analyse {dump.wire_id} analysis", name, timezone.now(), 60.0)
+
+    class Killing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            os.kill(os.getpid(), signal.SIGKILL)
+            return b""
+
+    worker = os.fork()
+    if worker == 0:
+        heap_runs.start(Killing(), name, "analysis")
+        os._exit(0)
+    os.waitpid(worker, 0)
+    assert [run.name for run in heap_runs.runs()] == [name]
+    assert heap_analyses.analysis(dump)["about"]["objects"] > COUNT
+    assert not list(heap_runs.runs())
+
+
 def test_an_analysis_that_is_killed_is_a_sentence(dump: Recording) -> None:
     with pytest.raises(heap_analyses.BeingAnalysed):
         heap_analyses.analysis(dump, timeout_s=0.0)
