@@ -11,8 +11,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from django.core.handlers.base import BaseHandler
-
 from memwatch.agent.work import meter
 from memwatch.agent.work.job import Job, cleaned, current
 from memwatch.host_hooks import requests
@@ -20,6 +18,7 @@ from memwatch.host_hooks.reading import is_exactly, read
 from memwatch.host_hooks.wrapping import wrap_method
 from memwatch.records.work import COMMAND, NO_VIEW, TASK, VIEW
 
+_HANDLERS = "django.core.handlers.base"
 _COMMANDS = "django.core.management.base"
 _TASKS = "django.tasks.signals"
 """Django 6.0 has tasks of its own, which its workers run."""
@@ -28,7 +27,7 @@ _TASKS = "django.tasks.signals"
 def install(*, recorded: bool = True) -> None:
     """Measure the jobs of this process and of those forked from it; ``recorded``: the flight record names them."""
     meter.begin_process(recorded=recorded)
-    for name in (_COMMANDS, _TASKS):
+    for name in (_HANDLERS, _COMMANDS, _TASKS):
         if importlib.util.find_spec(name.rpartition(".")[0]) is not None:
             importlib.import_module(name)
     wrap()
@@ -36,9 +35,10 @@ def install(*, recorded: bool = True) -> None:
 
 def wrap() -> None:
     """Wrap what is loaded of Django, once."""
-    wrap_method(BaseHandler, "resolve_request", _resolve_request)
-    wrap_method(BaseHandler, "get_response", _get_response)
-    wrap_method(BaseHandler, "get_response_async", _get_response_async)
+    handler = getattr(sys.modules.get(_HANDLERS), "BaseHandler", None)
+    wrap_method(handler, "resolve_request", _resolve_request)
+    wrap_method(handler, "get_response", _get_response)
+    wrap_method(handler, "get_response_async", _get_response_async)
     commands, tasks = sys.modules.get(_COMMANDS), sys.modules.get(_TASKS)
     if commands is not None:
         wrap_method(commands.BaseCommand, "execute", _execute)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from memwatch import autostart, job_hooks
+import sys
+
+_NEEDED = ("django.conf", "django.core.exceptions", "django.core.signals")
+"""Of Django, by what is imported below: the agent's thread must not be the first to import it."""
 
 
 def install() -> None:
     """Wrap what is loaded of Django, once."""
-    job_hooks.wrap()
-    autostart.connect()
+    if all(name in sys.modules for name in _NEEDED):
+        from memwatch import autostart, job_hooks  # noqa: PLC0415
+
+        job_hooks.wrap()
+        autostart.connect()

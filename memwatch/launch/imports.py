@@ -25,6 +25,8 @@ WITH_AGENT = {
     "billiard.popen_fork": "memwatch.host_hooks.ends",
     "celery.signals": "memwatch.host_hooks.celery_worker",
     "django.core.handlers.base": "memwatch.host_hooks.django_site",
+    "django.core.management.base": "memwatch.host_hooks.django_site",
+    "django.tasks.signals": "memwatch.host_hooks.django_site",
     "dramatiq.broker": "memwatch.host_hooks.dramatiq",
     "dramatiq.worker": "memwatch.host_hooks.dramatiq",
     "fastapi.routing": "memwatch.host_hooks.starlette",
