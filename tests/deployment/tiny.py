@@ -93,6 +93,7 @@ class TinySite:
             cwd=self.folder,
             env={
                 **kept, "DJANGO_SETTINGS_MODULE": "settings", "PYTHONWARNINGS": "default",
+                "MEMWATCH_AGENT": "off",  # on a slow machine a command would live long enough to report itself
                 "PYTHONPATH": os.pathsep.join([str(self.folder / "hidden"), str(self.folder), str(ROOT)]),
                 **(environment or {}),
             },
