@@ -26,7 +26,8 @@ takes in the file, the bytes it has unpacked, and the CRC-32 of these. It is pac
        file of a frame or module), line (U32), thread (U32, string). ``NONE`` in what a kind does not have.
 ``Z``  End, the last section, once. A JSON object: counts of ``strings``, ``types``, ``objects``, ``edges``,
        ``names`` and ``roots``; ``checksum`` (CRC-32 of the frames of all sections before), ``seconds``, ``complete``
-       (false: the limit of objects was reached, and edges lead to objects that are not in the file), ``note`` (text).
+       (false: a limit was reached. Then edges may lead to objects that are not in the file, and what there was no
+       room for is named ``…``), ``note`` (text).
 =====  ============================================================================================================
 
 A column has one number per row, stored by significance: the lowest byte of each row, then the next. ``D64`` stores the
@@ -79,6 +80,8 @@ MAX_STRING = 1_000
 """Bytes of a string."""
 MAX_STRINGS, MAX_TYPES, MAX_OBJECTS, MAX_EDGES = 2_000_000, 500_000, 50_000_000, 400_000_000
 """Of a file."""
+MAX_SIZE = 1 << 47
+"""Bytes of an object: less than so many, and with its headers less than twice as many."""
 NONE = 0xFFFF_FFFF
 
 

@@ -19,6 +19,7 @@ from memwatch.heapdump.format import (
     MAX_OBJECTS,
     MAX_PACKED,
     MAX_SECTION,
+    MAX_SIZE,
     MAX_STRING,
     MAX_STRINGS,
     MAX_TYPES,
@@ -206,7 +207,7 @@ class _Reader:
         self._count("objects", columns.rows, MAX_OBJECTS)
         objects = Objects(*map(columns.take, "qIQBIQII"))
         columns.below("type", objects.types, self._counts["types"])
-        columns.below("size", objects.sizes, 1 << 48)
+        columns.below("size", objects.sizes, 2 * MAX_SIZE)
         self._wanted_edges += sum(objects.edges)
         if self._wanted_edges > MAX_EDGES:
             raise HeapDumpError(f"objects: they have more than {MAX_EDGES:,} edges")

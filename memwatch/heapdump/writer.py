@@ -11,8 +11,11 @@ from typing import Any
 from memwatch.heapdump.format import (
     COUNT,
     MAGIC,
+    MAX_EDGES,
     MAX_ROWS,
     MAX_STRING,
+    MAX_STRINGS,
+    MAX_TYPES,
     NONE,
     VERSION,
     Section,
@@ -25,6 +28,8 @@ Emit = Callable[[Section, bytes], None]
 """Takes a section, not packed."""
 AT_ONCE = MAX_ROWS // 2
 """Rows of edges added between two looks at how many there are."""
+OTHERS = "…"
+"""The name of the strings and types for which a file has no room."""
 
 
 class Table:
@@ -64,10 +69,17 @@ class Table:
 
 
 class Rows:
-    """All tables of a dump. What refers to a string or a type is given away after it."""
+    """All tables of a dump. What refers to a string or a type is given away after it.
+
+    A file has room for so many strings, types and edges: the last string and the last type stand for all others, and
+    the dump is then not :attr:`whole`. Who adds edges counts them.
+    """
+
+    most_strings, most_types, most_edges = MAX_STRINGS, MAX_TYPES, MAX_EDGES
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
+        self.whole = True
         self._strings: dict[str, int] = {}
         self._new: list[bytes] = []
         self._new_bytes = 0
@@ -84,6 +96,10 @@ class Rows:
     def string(self, text: str) -> int:
         """Its number."""
         number = self._strings.get(text)
+        if number is None and len(self._strings) >= self.most_strings - 1:
+            self.whole = False
+            text = OTHERS
+            number = self._strings.get(text)
         if number is None:
             number = self._strings[text] = len(self._strings)
             raw = text.encode("utf-8", "backslashreplace")[:MAX_STRING]
@@ -96,18 +112,23 @@ class Rows:
     def type(self, name: str, module: str, address: int, family: int, flags: int) -> int:
         """The number of a type that is new."""
         number = self.types.count + len(self.types.columns[0])
+        if number >= self.most_types - 1:
+            self.whole = False
+            if number == self.most_types:
+                return number - 1
+            name, module, address, family, flags = OTHERS, OTHERS, 0, 0, 0
         self.types.add(self.string(name), self.string(module), address, family, flags)
         return number
 
     def name(self, address: int, name: str, *, place: str = "", line: int = NONE) -> None:
         """The name of an object."""
-        self.names.add(address, self.string(name), self.string(place) if place else NONE, line)
+        self.names.add(address, self.string(name), self.string(place) if place else NONE, _line(line))
 
     def root(self, address: int, kind: int, name: str, *, place: str = "", line: int = NONE, thread: str = "") -> None:
         """One root."""
         place_number = self.string(place) if place else NONE
         thread_number = self.string(thread) if thread else NONE
-        self.roots.add(address, kind, self.string(name), place_number, line, thread_number)
+        self.roots.add(address, kind, self.string(name), place_number, _line(line), thread_number)
 
     def end(self, *, complete: bool, seconds: float, note: str = "") -> None:
         """Last of all."""
@@ -122,7 +143,7 @@ class Rows:
             "names": self.names.count,
             "roots": self.roots.count,
         }
-        fields = {**counts, "complete": complete, "seconds": round(seconds, 2), "note": note}
+        fields = {**counts, "complete": complete and self.whole, "seconds": round(seconds, 2), "note": note}
         self._emit(Section.END, json.dumps(fields).encode())
 
     def after_strings(self, section: Section, content: bytes) -> None:
@@ -141,6 +162,11 @@ class Rows:
             content = b"".join([COUNT.pack(len(self._new)), column(lengths), *self._new])
             self._new, self._new_bytes = [], 0
             self._emit(Section.STRINGS, content)
+
+
+def _line(number: int) -> int:
+    """As a file has it: code can have negative ones."""
+    return number if 0 <= number < NONE else NONE
 
 
 class Packer:

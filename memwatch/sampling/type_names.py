@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Sequence
 from itertools import compress, repeat
 from operator import call, is_
@@ -15,6 +16,8 @@ _module_of = type.__dict__["__module__"].__get__
 _qualname_of = type.__dict__["__qualname__"].__get__
 _flags_of = type.__dict__["__flags__"].__get__
 _HEAP_TYPE = 1 << 9
+_escaped = codecs.getencoder("unicode_escape")
+"""Looked up now: the first look-up imports a module, which a copy of the process must not do."""
 
 
 def clean(name: str) -> str:
@@ -24,8 +27,7 @@ def clean(name: str) -> str:
     name = name[: MAX_NAME + 1]
     if not name.isprintable():
         name = "".join(
-            character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-            for character in name
+            character if character.isprintable() else _escaped(character)[0].decode("ascii") for character in name
         )
     return name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…"
 

@@ -138,7 +138,7 @@ def test_the_copy_owns_a_small_part_of_the_heap() -> None:
     assert owned_mb < 0.5 * rss_mb
 
 
-def test_numbers_that_are_none_and_objects_that_are_too_many_are_errors() -> None:
+def test_numbers_that_are_none_are_errors_and_objects_that_are_too_many_end_it() -> None:
     module = compiled.module
     assert module is not None
     given: dict[int, int] = {}
@@ -156,7 +156,6 @@ def test_numbers_that_are_none_and_objects_that_are_too_many_are_errors() -> Non
         b"", 0, lambda _of: (0, 1, 1, True, 0, str.__sizeof__, []), id, id, None, lambda *_section: None, given, 1
     )
     few.meet(["one text", "another text", "a third text"])
-    with pytest.raises(OverflowError):
-        few.run()
+    assert few.run() is None
     with pytest.raises(TypeError):
         module.snapshot(None)

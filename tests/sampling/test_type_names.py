@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import json
+import subprocess
+import sys
 from typing import Any
 
 from hypothesis import given
@@ -23,6 +25,15 @@ def test_names_are_module_and_qualified_name() -> None:
     assert type_name(OrderedDict) == "collections.OrderedDict"
     assert type_name(Local).endswith("test_type_names.test_names_are_module_and_qualified_name.<locals>.Local")
     assert type_name(Local).startswith(__name__)
+
+
+def test_an_odd_name_imports_nothing() -> None:
+    code = (
+        "import sys; from memwatch.sampling.type_names import clean; before = set(sys.modules); "
+        "print(clean('a\\nb'), *set(sys.modules) - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "a\\nb\n"
 
 
 def test_what_a_class_hides_is_a_question_mark() -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from memwatch.diagnosis.context import Refused
+from memwatch.diagnosis.copy import tracing
 from memwatch.sampling.atomic import be_alone
 
 HEAD, OWNED = struct.Struct("<cQ"), struct.Struct("<d")
@@ -93,6 +94,7 @@ def to_the_end(work: Generator[float, None, Any]) -> Any:
 def live(work: Streaming, pipe: int, parent: int, system: System, cpu_s: int) -> None:
     """All that the child does. Nothing here lets go of the interpreter, and it never returns."""
     try:
+        tracing.stop()
         _settle(pipe, parent, system, cpu_s)
         _send(system, pipe, ALIVE, b"")
         content = work(lambda part: _send(system, pipe, PART, part))
@@ -111,16 +113,17 @@ def _settle(pipe: int, parent: int, system: System, cpu_s: int) -> None:
     system.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if system.getppid() != parent:
         system.exit(0)
-    file = system.open(b"/proc/self/oom_score_adj", os.O_WRONLY)
-    if file >= 0:
-        system.write(file, b"1000", 4)
+    for name, value in ((b"coredump_filter", b"0"), (b"oom_score_adj", b"1000")):
+        file = system.open(b"/proc/self/" + name, os.O_WRONLY)
+        if file >= 0:
+            system.write(file, value, len(value))
     if system.syscall(_CLOSE_RANGE, pipe + 1, 2**32 - 1, 0, 0, 0):  # before Linux 5.9
         for descriptor in range(pipe + 1, min(MOST_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[0])):
             system.close(descriptor)
     for descriptor in range(pipe):
         system.close(descriptor)
     system.nice(10)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # does not hold where the kernel pipes it to a program
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
 
 

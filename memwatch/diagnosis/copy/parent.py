@@ -26,7 +26,7 @@ from collections.abc import Callable, Generator
 
 from memwatch.diagnosis.allocations.tracers import memray_tracks
 from memwatch.diagnosis.context import Host, Refused
-from memwatch.diagnosis.copy import cloning, fork_pause, memory_headroom, seccomp
+from memwatch.diagnosis.copy import cloning, fork_pause, memory_headroom, seccomp, tracing
 from memwatch.diagnosis.copy.child import (
     ALIVE,
     DONE,
@@ -94,7 +94,7 @@ def impossible() -> str | None:
             _system = System()
         except (OSError, AttributeError, TypeError):
             return "the C library cannot be called"
-    return seccomp.may_kill() or fork_pause.too_long()
+    return tracing.active() or seccomp.may_kill() or fork_pause.too_long()
 
 
 def in_child(work: Work, host: Host, meter: Meter, *, needs_mb: float | None = None) -> Generator[float, None, bytes]:
@@ -290,6 +290,8 @@ class _Child:
 def _cloned(work: Streaming, pipe: int, meter: Meter, longest_s: float) -> int:
     if _system is None:
         raise NotForked("the C library was not asked for")
+    if reason := tracing.active():  # since it was asked
+        raise NotForked(reason)
     try:
         return cloning.clone(_system, work, pipe, meter, longest_s)
     except OSError as error:

@@ -47,6 +47,7 @@
 #define ROWS 65536         /* of a section */
 #define OTHERS 20000       /* objects that are given to Python at a time */
 #define NONE UINT32_MAX
+#define LARGEST ((Py_ssize_t)1 << 47) /* bytes of an object, as in format.py */
 #define IMMORTAL (1 << 29) /* references from which an object is taken for immortal */
 
 /* As in format.py */
@@ -189,7 +190,7 @@ typedef struct {
     Py_ssize_t at, held, most, written; /* held: of the last addresses, those that Python has a reference to */
     uint64_t n_edges;
     enum phase phase;
-    int running;
+    int running, full; /* full: no more edges are taken */
     Table tables[TABLES];
     Map seen, types, texts, keys, functions, instance_dicts;
     Kind *kinds;
@@ -251,6 +252,7 @@ flush(Walk *walk, int number)
     }
     table->rows = 0;
     PyObject *done = PyObject_CallFunction(walk->emit, "inO", number, (Py_ssize_t)rows, content);
+    walk->full |= done == Py_True;
     Py_DECREF(content);
     Py_XDECREF(done);
     return done == NULL ? -1 : 0;
@@ -262,6 +264,9 @@ add_edge(Walk *walk, PyObject *target, uint32_t kind, uint32_t name)
     Table *edges = &walk->tables[EDGES];
     if (edges->rows == ROWS && flush(walk, EDGES) < 0) {
         return -1;
+    }
+    if (walk->full) {
+        return 0;
     }
     edges->columns[0][edges->rows] = (uintptr_t)target;
     edges->columns[1][edges->rows] = kind;
@@ -406,7 +411,9 @@ kind_of(Walk *walk, PyTypeObject *type)
     kind->number = (uint32_t)number;
     if (Py_IS_TYPE(kind->measure, &PyMethodDescr_Type)) {
         PyMethodDef *method = ((PyMethodDescrObject *)kind->measure)->d_method;
-        kind->size_of = (method->ml_flags & ~METH_COEXIST) == METH_NOARGS ? method->ml_meth : NULL;
+        int fits = (method->ml_flags & ~METH_COEXIST) == METH_NOARGS
+            && PyType_IsSubtype(type, PyDescr_TYPE(kind->measure)); /* a class can have it from another one */
+        kind->size_of = fits ? method->ml_meth : NULL;
     }
     if (kind->how == INSTANCE && !(type->tp_flags & Py_TPFLAGS_MANAGED_DICT) && type->tp_dictoffset < 0) {
         kind->how = BY_PYTHON; /* where its dict is depends on its length */
@@ -423,7 +430,7 @@ size_of(const Kind *kind, PyObject *object)
     PyObject *given = kind->size_of != NULL ? kind->size_of(object, NULL) : PyObject_CallOneArg(kind->measure, object);
     Py_ssize_t bytes = given == NULL ? -1 : PyLong_AsSsize_t(given);
     Py_XDECREF(given);
-    if (bytes < 0) {
+    if (bytes < 0 || bytes >= LARGEST) {
         PyErr_Clear();
         bytes = kind->type->tp_basicsize;
     }
@@ -492,7 +499,8 @@ traverse(Walk *walk, PyObject *object)
 {
     walk->targets.n = 0;
     traverseproc referents = PyObject_IS_GC(object) ? Py_TYPE(object)->tp_traverse : NULL;
-    return referents == NULL ? 0 : referents(object, visit, walk) == 0 ? 0 : -1;
+    /* What else it returns says nothing: the collector does not look at it. */
+    return referents != NULL && referents(object, visit, walk) != 0 && PyErr_Occurred() ? -1 : 0;
 }
 
 /* Take the class, which objects of classes made by Python refer to, out of walk->targets. */
@@ -901,7 +909,7 @@ next_tracked(Walk *walk)
 static int
 write_some(Walk *walk)
 {
-    while (PyList_GET_SIZE(walk->others) < OTHERS && walk->written <= walk->most) {
+    while (PyList_GET_SIZE(walk->others) < OTHERS && walk->written <= walk->most && !walk->full) {
         PyObject *object;
         int tracked = 0, held = 0;
         if (walk->found.n > 0) {
@@ -934,7 +942,7 @@ write_some(Walk *walk)
 PyDoc_STRVAR(run_doc,
 "run()\n--\n\n"
 "Write objects, and return those that Python is to write next: an empty list at the end. Everything that was written\n"
-"has been given away by then. OverflowError: there are more objects than asked for.");
+"has been given away by then. None: there are more objects than asked for, or no more edges are taken.");
 
 static PyObject *
 walk_run(Walk *walk, PyObject *Py_UNUSED(ignored))
@@ -949,9 +957,8 @@ walk_run(Walk *walk, PyObject *Py_UNUSED(ignored))
         done = flush(walk, number);
     }
     walk->running = 0;
-    if (done == 0 && walk->written > walk->most) {
-        PyErr_SetString(PyExc_OverflowError, "there are too many objects");
-        return NULL;
+    if (done == 0 && (walk->written > walk->most || walk->full)) {
+        Py_RETURN_NONE;
     }
     PyObject *others = done == 0 ? walk->others : NULL, *next = others == NULL ? NULL : PyList_New(0);
     if (next == NULL) {
@@ -1038,7 +1045,7 @@ PyDoc_STRVAR(new_doc,
 "addresses, held: as tracked() gives them: of the last ones, so many have a reference too many. kind(type): (number, how, family, exact,\n"
 "bytes of headers, method that gives the size, [(number of the name, member descriptor)]). text(str): its number.\n"
 "function(function): (name, place, line, numbers of the cells' names in 32 bits each). key(str): the number of a key's\n"
-"name, or None where keys have none. emit(table, rows, content): takes a section. namespaces: kinds of edges by the\n"
+"name, or None where keys have none. emit(table, rows, content): takes a section; True: no more edges. namespaces: kinds of edges by the\n"
 "address of the dict. most: objects.");
 
 static PyObject *

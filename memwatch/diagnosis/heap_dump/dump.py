@@ -153,7 +153,7 @@ def _in_copy(send: Send, fields: Mapping[str, Any], *, keys: bool) -> bytes:
     walking.all(objects, frames)
     seconds = time.perf_counter() - began
     rows.end(complete=walking.complete, seconds=seconds)
-    return json.dumps({"complete": walking.complete, "seconds": round(seconds, 3)}).encode()
+    return json.dumps({"complete": walking.complete and rows.whole, "seconds": round(seconds, 3)}).encode()
 
 
 def _sending(send: Send) -> Emit:

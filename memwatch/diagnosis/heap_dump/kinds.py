@@ -92,7 +92,7 @@ def _size_of(order: tuple[type, ...]) -> Callable[[Any], int]:
     """Asks an object for its size in C; never a ``__sizeof__`` of the host's, nor one of a foreign extension."""
     for base in order:
         found = entry(namespace_of(base), "__sizeof__")
-        if type(found) is MethodDescriptorType:
+        if type(found) is MethodDescriptorType and any(found.__objclass__ is each for each in order):
             package = module_and_qualname(base)[0].partition(".")[0]
             if (package in _MEASURED and not _flags_of(base) & _HEAP_TYPE) or _is_of_library(base, package):
                 return found

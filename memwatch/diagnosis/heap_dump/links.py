@@ -61,9 +61,9 @@ class Links:
         self.beside = []
         each = self._of_family.get(kind.family)
         if each is None and kind.flags & TypeFlag.HEAP:
-            shapes = self._shapes.get(kind.number)
+            shapes = self._shapes.get(id(kind.of))
             if shapes is None:
-                shapes = self._shapes[kind.number] = Shapes(kind.of, self._rows.string, self.namespaces)
+                shapes = self._shapes[id(kind.of)] = Shapes(kind.of, self._rows.string, self.namespaces)
             return self._instances(shapes, group, kind)
         if each is None:
             return self._plain(group)

@@ -20,7 +20,7 @@ from memwatch.diagnosis.heap_dump import compiled
 from memwatch.diagnosis.heap_dump.kinds import Kind
 from memwatch.diagnosis.heap_dump.links import is_short_identifier
 from memwatch.diagnosis.heap_dump.walk import TooMany, Walk
-from memwatch.heapdump.format import NONE, Family, Section, TypeFlag
+from memwatch.heapdump.format import MAX_ROWS, NONE, Family, Section, TypeFlag
 from memwatch.heapdump.writer import Rows
 from memwatch.sampling.type_names import clean
 from memwatch.sampling.walk import addresses as tracked_addresses
@@ -104,7 +104,8 @@ class NativeWalk(Walk):
             self._by_python([each for each in more if type(each) is FrameType])
             while others := self._native.run():
                 self._by_python(others)
-        except (TooMany, OverflowError):
+            self.complete = others is not None
+        except TooMany:
             self.complete = False
 
     def discover(self, objects: list[Any], *, once: bool = False) -> None:
@@ -129,10 +130,12 @@ class NativeWalk(Walk):
         self.rows.edges.flush()
         self.rows.names.flush()
 
-    def _emit(self, table: int, rows: int, content: bytes) -> None:
+    def _emit(self, table: int, rows: int, content: bytes) -> bool:
+        """Whether no more edges are taken."""
         to, section, emit = self._emitted[table]
         to.count += rows
         emit(section, content)
+        return self.rows.edges.count > self.rows.most_edges - MAX_ROWS
 
     def _text(self, text: str) -> int:
         return self.rows.string(clean(text))

@@ -21,11 +21,13 @@ from typing import Any
 
 from memwatch.diagnosis.heap_dump.kinds import LENGTHS, Kind
 from memwatch.diagnosis.heap_dump.links import Links
-from memwatch.heapdump.format import NONE, Edge, Family, Flag
+from memwatch.heapdump.format import MAX_SIZE, NONE, Edge, Family, Flag
 from memwatch.heapdump.writer import AT_ONCE, Rows
 
 CHUNK = 20_000
 """Objects that are grouped by type at a time."""
+EDGES_AT_ONCE = 1 << 24
+"""More than the attributes of so many objects are."""
 _ATOMS = (Family.STR, Family.BYTES, Family.BYTEARRAY, Family.INT, Family.FLOAT)
 _SEQUENCES = {
     Family.LIST: Edge.INDEX,
@@ -34,6 +36,7 @@ _SEQUENCES = {
     Family.SET: Edge.MEMBER,
     Family.FROZENSET: Edge.MEMBER,
 }
+_CONTAINERS = LENGTHS.keys() - _ATOMS
 _OURS = 3
 """References to an object of a group that are ours: of the group, of ``map`` and of the list it comes from."""
 _FOUND_ONCE = 3
@@ -50,7 +53,7 @@ def tracked() -> list[Any]:
 
 
 class TooMany(Exception):  # noqa: N818 - an answer more than an error
-    """There are more objects than may be written."""
+    """There are more objects or edges than may be written."""
 
 
 class Walk:
@@ -130,6 +133,8 @@ class Walk:
         if kind.of is dict:
             self._later += group
             return
+        if kind.family in _CONTAINERS:
+            self._check_room(kind, group)
         if kind.exact and kind.family in _ATOMS:
             self._objects(kind, group, tracked=tracked, edges=None)
         elif kind.exact and kind.family in _SEQUENCES:
@@ -139,6 +144,14 @@ class Walk:
             edges = self.links.of_group(kind, group)
             beside = self.links.beside
             self._objects(kind, group, tracked=tracked, edges=edges, references=counts, beside=beside)
+
+    def _check_room(self, kind: Kind, containers: list[Any]) -> None:
+        """Raise where these may have more edges than the file has room for."""
+        if self._edges() + 2 * sum(map(LENGTHS[kind.family], containers)) > self.rows.most_edges - EDGES_AT_ONCE:
+            raise TooMany
+
+    def _edges(self) -> int:
+        return self.rows.edges.count + len(self.rows.edges.columns[0])
 
     def references(self, group: list[Any], more: int = 0) -> array[int]:
         """Reference counts of a group without ours; ``more``: of ours, beside the usual ones."""
@@ -161,7 +174,8 @@ class Walk:
         reference_column.extend(self.references(group) if references is None else references)
         addresses.extend(map(id, group))
         types.extend(repeat(kind.number, number))
-        sizes = map(kind.header.__add__, map(kind.size_of, group))
+        given = [size if 0 <= size < MAX_SIZE else 0 for size in map(kind.size_of, group)]
+        sizes = map(kind.header.__add__, given)
         size_column.extend(map(int.__add__, sizes, beside) if beside else sizes)
         flag = (Flag.TRACKED if tracked else 0) | (Flag.EXACT if kind.exact else 0)
         flags.extend(repeat(int(flag), number))
@@ -177,7 +191,7 @@ class Walk:
             hashes.extend(repeat(0, number))
         edge_column.extend(repeat(0, number) if edges is None else edges)
         self.rows.objects.full()
-        if self.rows.objects.count > self._most:
+        if self.rows.objects.count > self._most or self._edges() > self.rows.most_edges - EDGES_AT_ONCE:
             raise TooMany
 
     def _sequences(self, kind: Kind, group: list[Any], *, tracked: bool) -> None:
@@ -231,6 +245,7 @@ class Walk:
                     if is_so is flag and (id(each) in self.links.namespaces) is namespaces
                 ]
                 if part:
+                    self._check_room(kind, part)
                     counts = self.references(part, 2 if flag else 1)
                     edges = self.links.of_namespaces(part) if namespaces else self.links.of_dicts(part)
                     self._objects(kind, part, tracked=flag, edges=edges, references=counts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import mmap
 import os
@@ -22,7 +23,7 @@ import pytest
 
 from memwatch.diagnosis import options
 from memwatch.diagnosis.context import Host, Refused
-from memwatch.diagnosis.copy import cloning, fork_pause, parent
+from memwatch.diagnosis.copy import cloning, fork_pause, parent, tracing
 from memwatch.diagnosis.copy.parent import NotForked, in_child
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.referrers.recording import ReferrersRecording
@@ -170,6 +171,7 @@ def test_a_copy_is_killed_first_and_runs_at_low_priority() -> None:
     assert int(blocked, 16) >> (signal.SIGTERM - 1) & 1
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()), "the host's own signals come through again"
     assert copy.rlimit(psutil.RLIMIT_CORE) == (0, 0)
+    assert int(Path(f"/proc/{copy.pid}/coredump_filter").read_text(), 16) == 0
     running.close()
 
 
@@ -256,6 +258,47 @@ def test_one_that_is_called_off_is_gone() -> None:
     running.close()
     assert copies() == []
     assert psutil.Process().num_fds() == before
+
+
+@pytest.mark.parametrize("name", ["trace", "profile"])
+def test_a_thread_that_is_followed_is_not_forked(name: str) -> None:
+    called: list[str] = []
+    begin, end = getattr(sys, f"set{name}"), functools.partial(getattr(sys, f"set{name}"), None)
+    begin(lambda *_event: called.append(name))
+    try:
+        with pytest.raises(NotForked, match="follows this thread"):
+            next(copied(busy))
+    finally:
+        end()
+    assert called
+    assert copies() == []
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is of Python 3.12")
+def test_a_process_that_is_monitored_is_not_forked() -> None:
+    monitoring: Any = getattr(sys, "monitoring", None)
+    monitoring.use_tool_id(4, "a profiler")
+    try:
+        with pytest.raises(NotForked, match=r"sys\.monitoring"):
+            next(copied(busy))
+    finally:
+        monitoring.free_tool_id(4)
+    assert copies() == []
+
+
+@pytest.mark.parametrize("name", ["trace", "profile"])
+def test_what_follows_the_thread_at_the_last_moment_is_taken_off_in_a_copy(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracing, "active", lambda: None)
+    begin, get = getattr(sys, f"set{name}"), getattr(sys, f"get{name}")
+    running = copied(lambda: repr(get()).encode())
+    begin(lambda *_event: None)
+    try:
+        answer = ended(running)
+    finally:
+        begin(None)
+    assert answer == b"None"
 
 
 def test_where_there_is_no_room_there_is_no_fork() -> None:
