@@ -83,7 +83,10 @@ def _note_end(loader: Any, name: str) -> None:
             is_noted = found in names
             names.discard(found)
             if not names:
-                vars(loader).pop("exec_module", None)
+                try:  # noqa: SIM105 - contextlib takes longer to import than this module
+                    del loader.exec_module
+                except AttributeError:  # another thread has
+                    pass
             execute(module)
             if is_noted:
                 _imported(found)
