@@ -17,6 +17,9 @@ from memwatch.agent.work import meter
 from memwatch.records import BigContainer, MemorySnapshot
 from memwatch.sampling import Sampler
 
+MOST_JOB_NAMES = 1_000
+"""Then no more are counted: names that never end, one for each call, must not hide a leak or fill the memory."""
+
 
 def make_sampler(config: AgentConfig, thread: NativeThread) -> Sampler:
     """The process's one sampler, which works in the agent's thread."""
@@ -50,7 +53,7 @@ class Samples:
         self._complain = complain
         self._heap_limit_mb = heap_limit_mb
         self._seq = 0
-        self._job_names = set[tuple[str, str]]()  # as many as the meter knows, at most
+        self._job_names = set[tuple[str, str]]()
         self.near_limit = NearLimit(keep=flight.second, has_room=self._has_room)
         self.full_collections = FullCollections()
         self.failures = 0
@@ -64,11 +67,12 @@ class Samples:
             snapshot = self._discount(self._sampler().sample(census=census))
             now = time.monotonic()
             work = meter.take()
-            self._job_names.update((job.kind, job.name) for job in work or ())
+            if len(self._job_names) < MOST_JOB_NAMES:
+                self._job_names.update([(job.kind, job.name) for job in work or ()])
             snapshot = dataclasses.replace(
                 snapshot,
                 work=work,
-                job_names=len(self._job_names) if meter.measures() else None,
+                job_names=len(self._job_names) if meter.meter() is not None else None,
                 rss_seconds=self.near_limit.take(now),
             )
             self.near_limit.snapshot(snapshot, now)

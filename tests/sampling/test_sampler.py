@@ -49,7 +49,7 @@ def test_a_snapshot_has_every_figure_of_this_platform(monkeypatch: pytest.Monkey
     monkeypatch.setattr(Budget, "allows", lambda _self, **_options: True)
     snapshot = Sampler().sample()
     absent = {name for name, value in snapshot.to_dict().items() if value is None}
-    of_the_agent = {"requests_handled", "tasks_handled", "work", "rss_seconds"}
+    of_the_agent = {"requests_handled", "tasks_handled", "job_names", "work", "rss_seconds"}
     assert absent <= {"cgroup_limit_mb", "cgroup_used_mb", "backfill", *of_the_agent}
     assert snapshot.timestamp.tzinfo is not None
     assert abs((datetime.now(UTC) - snapshot.timestamp).total_seconds()) < 30
