@@ -33,6 +33,12 @@ class AsgiMiddleware:
         """Answer a request."""
         await answer(self.app, scope, receive, send, self.name)
 
+    def __getattr__(self, name: str) -> Any:
+        """A server's hooks may ask for what the application has."""
+        if name == "app":  # not set yet, in a copy
+            raise AttributeError(name)
+        return getattr(self.app, name)
+
     def name(self) -> str:
         """Of a request without a route."""
         if not self._name:

@@ -35,6 +35,12 @@ class WsgiMiddleware:
         """Answer a request, as PEP 3333 has it."""
         return answer(self.app, environ, start_response, self.name)
 
+    def __getattr__(self, name: str) -> Any:
+        """A server's hooks may ask for what the application has."""
+        if name == "app":  # not set yet, in a copy
+            raise AttributeError(name)
+        return getattr(self.app, name)
+
     def name(self) -> str:
         """Of a request without a route."""
         if not self._name:
@@ -60,7 +66,7 @@ def answer(
     except BaseException as raised:
         requests.fail(job, raised)
         raise
-    if type(result) in (list, tuple) or _is_file(result, environ):
+    if type(result) is list or type(result) is tuple or _is_file(result, environ):
         job.end()
         return result  # type: ignore[no-any-return]
     job.leave()
@@ -80,7 +86,13 @@ class _Answer:
         self._job = job
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._result)
+        try:
+            yield from self._result
+        except GeneratorExit:  # the server reads no further
+            raise
+        except BaseException as raised:
+            sys.modules[_REQUESTS].note_raised(self._job, raised)
+            raise
 
     def close(self) -> None:
         try:

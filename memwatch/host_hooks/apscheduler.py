@@ -5,6 +5,7 @@ Its executors import the function that runs a job by its name: it is wrapped bef
 
 from __future__ import annotations
 
+import functools
 import sys
 
 TYPE_CHECKING = False
@@ -67,14 +68,20 @@ def _run_coroutine_job(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _name(job: Any) -> object:
-    """``shop.jobs:clean_up``, where the function has an address; else what the program calls the job."""
-    for name in ("func_ref", "name"):
-        try:
-            found = getattr(job, name)
-        except Exception:  # noqa: BLE001, S112 - of another version
-            continue
-        if type(found) is str:
-            return found
+    """``shop.jobs:clean_up``: the function. What the program calls the job may be another text each time."""
+    try:
+        address = job.func_ref
+        if type(address) is str:
+            return address
+        function = job.func
+        while type(function) is functools.partial:
+            function = function.func
+        for each in (function, type(function)):
+            module, name = getattr(each, "__module__", None), getattr(each, "__qualname__", None)
+            if type(module) is type(name) is str:
+                return f"{module}:{name}"
+    except Exception:  # noqa: BLE001, S110 - of another version
+        pass
     return None
 
 

@@ -6,6 +6,7 @@ it give it a better name: the route's instead of the application's.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from memwatch.agent import lifecycle, work_counters
@@ -42,10 +43,17 @@ def rename(name: str) -> None:
 
 
 def fail(job: Job, raised: BaseException) -> None:
-    """The application raised."""
-    job.error = True
-    job.cut_off = issubclass(type(raised), SystemExit | KeyboardInterrupt)
+    """The application raised, and the request ends."""
+    note_raised(job, raised)
     job.end()
+
+
+def note_raised(job: Job, raised: BaseException) -> None:
+    """A request that is cancelled has not failed: its client went away."""
+    kind = type(raised)
+    cancelled = getattr(sys.modules.get("asyncio.exceptions"), "CancelledError", GeneratorExit)
+    job.error = job.error or not issubclass(kind, (cancelled, GeneratorExit))
+    job.cut_off = issubclass(kind, SystemExit | KeyboardInterrupt)
 
 
 def note_status(job: Job, status: object) -> None:

@@ -54,7 +54,7 @@ def _load_wsgi(worker: Any) -> None:
         value = settings[key].value
         if type(value) is type:
             value = value.__name__
-        if type(value) in (bool, int, str):
+        if any(type(value) is each for each in (bool, int, str)):  # "in" would ask a metaclass
             gunicorn_values[key] = value
     if any(each.__module__ in _WSGI_WORKERS for each in type(worker).__mro__):
         address = getattr(worker.app, "app_uri", None)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
     from typing import NoReturn
 
-WRONG, NOT_EXECUTABLE, NOT_FOUND = 2, 126, 127
+FAILED, WRONG, NOT_EXECUTABLE, NOT_FOUND = 1, 2, 126, 127
 """Exit codes, those of a shell."""
 FOLDER = f"{__file__.rpartition(os.sep)[0]}{os.sep}path"
 VALUES = (
@@ -97,9 +97,12 @@ def prepare(environ: MutableMapping[str, str], options: dict[str, str]) -> None:
         path = os.path.abspath(options["--key-file"])  # noqa: PTH100 - pathlib takes 5 ms to import
         if not os.access(path, os.R_OK):
             raise Wrong(f"--key-file: {path} cannot be read")
+        if not os.path.isfile(path):  # noqa: PTH113 - pathlib takes 5 ms to import
+            raise Wrong(f"--key-file: {path} is no regular file")
         environ["MEMWATCH_COMMAND_KEY_FILE"] = path
         environ.pop("MEMWATCH_COMMAND_KEY", None)
-    others = [each for each in environ.get("PYTHONPATH", "").split(os.pathsep) if each not in ("", FOLDER)]
+    before = environ.get("PYTHONPATH")
+    others = [each for each in before.split(os.pathsep) if each != FOLDER] if before else []  # "" is the current folder
     environ["PYTHONPATH"] = os.pathsep.join([FOLDER, *others])
 
 
@@ -109,7 +112,11 @@ def _alone(switch: str) -> int:
         return 0
     from memwatch.launch import pth  # noqa: PLC0415 - only for these
 
-    sys.stdout.write(f"{pth.install() if switch == '--install' else pth.uninstall()}\n")
+    try:
+        path = pth.install() if switch == "--install" else pth.uninstall()
+    except OSError as error:
+        return _failed(f"{switch}: {error.filename} cannot be changed: {error.strerror}", FAILED)
+    sys.stdout.write(f"{path}\n")
     return 0
 
 

@@ -40,6 +40,7 @@ WITH_AGENT = {
 }
 """The same, no sooner than the agent runs."""
 
+_NAMES = "__memwatch__"
 _waiting: list[str] = []
 _active = False
 
@@ -65,15 +66,32 @@ class Finder:
 
 
 def _note_end(loader: Any, name: str) -> None:
-    """Its type stays: others may ask for it, or for its other methods."""
+    """Its type stays: others may ask for it, or for its other methods.
+
+    A loader may be found twice for a module, and that of a zip file is the same for all modules in there.
+    """
     try:
         execute = loader.exec_module
+        known = getattr(execute, _NAMES, None)
+        if known is not None:
+            known.add(name)
+            return
+        names = {name}
 
         def exec_module(module: ModuleType) -> None:
-            del loader.exec_module
+            found = module.__name__
+            is_noted = found in names
+            names.discard(found)
+            if not names:
+                try:  # noqa: SIM105 - contextlib takes longer to import than this module
+                    del loader.exec_module
+                except AttributeError:  # another thread has
+                    pass
             execute(module)
-            _imported(name)
+            if is_noted:
+                _imported(found)
 
+        setattr(exec_module, _NAMES, names)
         loader.exec_module = exec_module
     except Exception:  # noqa: BLE001 - a loader of another kind: the module is not hooked into
         return

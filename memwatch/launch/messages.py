@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
 RUN = "MEMWATCH_RUN"
-"""Of the program that ``memwatch run`` started, for its children: its pid, and which file its standard error is."""
+"""Of the first program that is watched, for its children: its pid, and which file its standard error is."""
 
 
 def mark(environ: MutableMapping[str, str]) -> None:
@@ -20,6 +20,12 @@ def mark(environ: MutableMapping[str, str]) -> None:
         environ[RUN] = f"{os.getpid()}:0:0"
     else:
         environ[RUN] = f"{os.getpid()}:{own.st_dev}:{own.st_ino}"
+
+
+def mark_first(environ: MutableMapping[str, str]) -> None:
+    """The same for a program that ``memwatch run`` did not start, unless it is a child of one."""
+    if RUN not in environ:
+        mark(environ)
 
 
 def may_say(environ: Mapping[str, str]) -> bool:

@@ -6,7 +6,9 @@ import sysconfig
 from pathlib import Path
 
 NAME = "memwatch-run.pth"
-_LINE = 'import os; os.environ.get("MEMWATCH_TRANSPORT") and __import__("memwatch.launch.begin")\n'
+_BEGIN = "try:\n import memwatch.launch.begin\nexcept Exception:\n pass"
+"""Uninstalling memwatch leaves the file: no program may see an error then."""
+_LINE = f'import os, sys; os.environ.get("MEMWATCH_TRANSPORT") and not sys.flags.isolated and exec({_BEGIN!r})\n'
 
 
 def install() -> str:

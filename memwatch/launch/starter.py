@@ -19,9 +19,12 @@ from memwatch.launch import imports, messages
 WAIT_S = 1.0
 FORK_WAIT_S = 0.5
 """The longest that a fork waits for the imports, once in a process's life."""
+_NO_COLLECTION = 2_000_000_011
+"""Objects until a collection, while the agent's modules are imported: a value that no program sets."""
 _FAULTS = (_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGABRT)
 
 _start_thread, _new_lock, _thread_id = _thread.start_new_thread, _thread.allocate_lock, _thread.get_native_id
+_get_ident = _thread.get_ident
 """As they are now: gevent replaces them."""
 
 
@@ -36,6 +39,7 @@ class Starter:
         self.forking = 0
         self.importing = False
         self.done = False
+        self._thresholds: tuple[int, ...] = ()
 
     def launch(self) -> None:
         """Wait in a thread, and start the agent."""
@@ -55,14 +59,15 @@ class Starter:
             if not alarm.acquire(True, max(0.0, self.begin_at - time.monotonic())):
                 self._start()
         finally:
+            # What we import has asked for the current thread: the program would see one that never ends.
+            threading._active.pop(_get_ident(), None)  # type: ignore[attr-defined]
             self._running = False
             ended.release()
 
     def _start(self) -> None:
         self.importing = True
-        collects = gc.isenabled()
-        gc.disable()  # a collection here would run the program's finalizers in this thread
         try:
+            self._delay_collections()
             from memwatch.launch import watch  # noqa: PLC0415 - not before the second is over
 
             config = watch.prepare()
@@ -75,8 +80,20 @@ class Starter:
             messages.say(f"process {os.getpid()} is not watched: {_reason(error)}")
         finally:
             self.importing = False
-            if collects:
-                gc.enable()
+            self.allow_collections()
+
+    def _delay_collections(self) -> None:
+        """A collection in this thread would run the program's finalizers here.
+
+        Whether it is enabled stays as it is: the program may read and change that at any time.
+        """
+        self._thresholds = gc.get_threshold()
+        gc.set_threshold(_NO_COLLECTION, *self._thresholds[1:])
+
+    def allow_collections(self) -> None:
+        """As before, unless the program has set other thresholds."""
+        if self._thresholds and gc.get_threshold()[0] == _NO_COLLECTION:
+            gc.set_threshold(*self._thresholds)
 
     def call_off(self) -> None:
         """Before a fork: wait until the thread is gone."""
@@ -119,6 +136,7 @@ def begin() -> None:
     if _starter is not None or _is_helper() or not _is_main_interpreter():
         return
     _starter = Starter()
+    messages.mark_first(os.environ)
     imports.install()
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
@@ -140,12 +158,13 @@ def _after_in_parent() -> None:
 def _after_in_child() -> None:
     global _starter  # noqa: PLW0603 - one per process
     parents = _starter
+    if parents is not None:
+        parents.allow_collections()  # the thread that would is not here
     if parents is None or parents.done:  # the agent sees to its children itself
         return
     _starter = Starter()
     if parents.importing:  # the thread that holds the locks of these modules is not here
         _starter.done = True
-        gc.enable()
     elif not _becomes_another_program():
         _starter.launch()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import stat
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from memwatch.agent.config import AgentConfig, values
@@ -74,7 +75,10 @@ def agent_config(environ: Mapping[str, str]) -> AgentConfig:
 def read_key(path: str) -> str:
     """The key that a file holds, without the white space around it. Raises :class:`ValueError` if there is none."""
     try:
-        with Path(path).open("rb") as file:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would wait for its writer
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ValueError(f"{path} is no regular file")
             key = file.read(_MOST_KEY_BYTES).decode().strip()
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None

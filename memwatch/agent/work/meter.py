@@ -267,6 +267,11 @@ def take() -> tuple[WorkFigures, ...] | None:
     return None if _meter is None else _meter.take()
 
 
+def measures() -> bool:
+    """Whether jobs of this process are measured."""
+    return _meter is not None
+
+
 def look_for(type_name: str) -> None:
     """From now on note in which job objects of the type are made, until :func:`made`. At most 1 % of their time."""
     if _meter is not None:

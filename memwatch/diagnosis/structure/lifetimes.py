@@ -154,7 +154,7 @@ def _of_values(
 
 
 def _all_one_small_number(values: Sequence[Any]) -> bool:
-    numbers = {value for value in values if type(value) in (int, float)}
+    numbers = {value for value in values if _is_number(value)}
     return len(numbers) == 1 and len(values) > 1 and max(numbers) < _EPOCH
 
 
@@ -172,7 +172,7 @@ def _left_s(name: str, value: Any, now: _Now, *, local: bool) -> float | None:
             left = (value - now.utc).total_seconds()
         else:
             return None  # the zone would be asked, and may be the host's own
-    elif type(value) in (int, float) and 0 < value <= 1e15:
+    elif _is_number(value) and 0 < value <= 1e15:
         seconds = value * _without_unit(name)[1]
         left = seconds - (now.epoch_s if seconds >= _EPOCH else now.monotonic_s)
     else:
@@ -215,11 +215,16 @@ def _duration_s(value: Any, unit: float) -> float | None:
     """``None`` for what is no time, or a longer one than the longest bound."""
     if type(value) is timedelta:
         seconds = value.total_seconds()
-    elif type(value) in (int, float) and 0 < value <= 1e15:
+    elif _is_number(value) and 0 < value <= 1e15:
         seconds = value * unit
     else:
         return None
     return seconds if 0 < seconds <= LONGEST_S else None
+
+
+def _is_number(value: Any) -> bool:
+    """``in`` would ask a metaclass of the host's."""
+    return type(value) is int or type(value) is float
 
 
 def _without_unit(name: str) -> tuple[str, float]:

@@ -39,7 +39,10 @@ def make(form: str, folder: Path, types: Sequence[str] = ()) -> int:
     def report(percent: int) -> None:
         (folder / "percent").write_text(str(percent), encoding="ascii")
 
-    heap = Heap.open(folder / "dump.heap", report)
+    try:
+        heap = Heap.open(folder / "dump.heap", report)
+    finally:
+        (folder / "dump.heap").unlink(missing_ok=True)  # who asked may never come for what is made
     with (folder / "part").open("w", encoding="utf-8", errors="backslashreplace") as file:
         match form:
             case "heapsnapshot":

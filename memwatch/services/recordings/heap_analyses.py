@@ -31,6 +31,8 @@ WAITING_FOR = timedelta(days=1)
 """Dumps that are older are analysed when somebody asks."""
 MOST_TYPES = 20
 """Leaking types whose paths an analysis looks for."""
+MOST_RUNS = 2
+"""At a time on a machine: each may take much of its memory."""
 log = logging.getLogger("memwatch")
 _ELSEWHERE = "download the dump, and run memwatch heap report FILE"
 
@@ -51,11 +53,18 @@ class BeingAnalysed(ActionRefused):
         self.percent = percent
 
 
+class TooManyAnalyses(ActionRefused):
+    """Of other dumps, on this machine."""
+
+    def __init__(self) -> None:
+        super().__init__(f"{MOST_RUNS} heap dumps are being analysed on this machine: try again in a few minutes")
+
+
 def analysis(recording: Recording, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
     """For :mod:`memwatch.heapdump.results`.
 
-    Raises :class:`BeingAnalysed` where it takes longer, :class:`ActionRefused` where it cannot be made, and
-    :class:`storage.OutcomeMissing`.
+    Raises :class:`BeingAnalysed` where it takes longer, :class:`TooManyAnalyses`, :class:`ActionRefused` where it
+    cannot be made, and :class:`storage.OutcomeMissing`.
     """
     found = _made(recording, timeout_s)
     if found is None:  # of another version of memwatch
@@ -136,7 +145,7 @@ def analyse_next(now: datetime | None = None) -> bool:
         return False
     try:
         made(recording, "analysis", IN_WORKER_S).close()
-    except BeingAnalysed:
+    except (BeingAnalysed, TooManyAnalyses):
         return False
     except (ActionRefused, storage.OutcomeMissing) as error:
         log.warning("memwatch: %s was not analysed: %s", recording, error)
@@ -148,6 +157,9 @@ def analyse_next(now: datetime | None = None) -> bool:
 def _current(recording: Recording, form: str) -> heap_runs.Run | None:
     """The run of this machine; without one whose worker was killed before its process began."""
     run = heap_runs.of(recording.wire_id, form)
+    if run is not None and run.is_running() and _is_given_up(run):
+        run.remove()
+        return None
     if run is None or run.is_running() or run.has_begun():
         return run
     with run.claimed() as ours:
@@ -158,6 +170,8 @@ def _current(recording: Recording, form: str) -> heap_runs.Run | None:
 
 def _begin(recording: Recording, form: str) -> heap_runs.Run:
     heap_runs.sweep()
+    if sum(run.is_running() for run in heap_runs.runs()) >= MOST_RUNS:
+        raise TooManyAnalyses
     lease, name = _lease(recording, form), heap_runs.new_name(recording.wire_id, form)
     if not locking.take(lease, name, timezone.now(), HELD_S):
         raise BeingAnalysed
@@ -199,8 +213,12 @@ def _end_cancelled() -> None:
     """End the runs of this machine that somebody has cancelled on another one, or that another one has taken over."""
     heap_runs.sweep()
     for run in heap_runs.runs():
-        if run.seconds() > COMMITTED_S and run.is_running() and not Lease.objects.filter(holder=run.name).exists():
+        if run.is_running() and _is_given_up(run):
             run.remove()
+
+
+def _is_given_up(run: heap_runs.Run) -> bool:
+    return run.seconds() > COMMITTED_S and not Lease.objects.filter(holder=run.name).exists()
 
 
 def _lease(recording: Recording, form: str) -> str:

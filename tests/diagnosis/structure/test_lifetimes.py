@@ -114,6 +114,27 @@ def test_no_code_of_the_host_is_run(shop: types.ModuleType, make_class: MakeClas
     assert asked == []
 
 
+def test_no_metaclass_of_the_host_is_asked(shop: types.ModuleType, make_class: MakeClass) -> None:
+    asked: list[object] = []
+
+    class Meta(type):
+        def __eq__(cls, other: object) -> bool:
+            asked.append(other)
+            return False
+
+        __hash__ = type.__hash__
+
+    value = Meta("Value", (), {})()
+    owner, entry = make_class("Sessions")(), make_class("Session")
+    owner.ttl = value
+    entries = {number: entry() for number in range(20)}
+    for each in entries.values():
+        each.expires_at = each.ttl = value
+    asked.clear()
+    assert of_owner(shop, owner, entries) is None
+    assert asked == []
+
+
 CLOCKS: dict[str, Callable[[float], Any]] = {
     "epoch": lambda after: time.time() + after,
     "whole seconds": lambda after: int(time.time() + after) + 1,

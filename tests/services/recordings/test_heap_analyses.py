@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import io
 import json
 import os
@@ -135,6 +137,40 @@ def test_an_analysis_that_was_cancelled_from_another_machine_ends(
     assert not heap_analyses.analyse_next()
     assert not list(heap_runs.runs())
     until(lambda: heap_runs.reap() == 0)
+
+
+def test_it_ends_when_somebody_looks_at_it_where_it_runs(dump: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heap_analyses, "COMMITTED_S", -1.0)
+    with pytest.raises(heap_analyses.BeingAnalysed):
+        heap_analyses.analysis(dump, timeout_s=0.0)
+    (cancelled,) = heap_runs.runs()
+    Lease.objects.all().delete()  # on another machine
+    with pytest.raises(heap_analyses.BeingAnalysed):
+        heap_analyses.analysis(dump, timeout_s=0.0)
+    assert cancelled.name not in [run.name for run in heap_runs.runs()]
+
+
+def test_a_third_analysis_at_a_time_is_refused_and_made_later(dump: Recording) -> None:
+    with contextlib.ExitStack() as others:
+        for number in range(heap_analyses.MOST_RUNS):
+            folder = Path(tempfile.gettempdir(), heap_runs.new_name(f"other{number}", "csv"))
+            folder.mkdir(mode=0o700)
+            fcntl.flock(others.enter_context((folder / "lock").open("w")), fcntl.LOCK_EX)
+        with pytest.raises(heap_analyses.TooManyAnalyses, match="try again in a few minutes"):
+            heap_analyses.analysis(dump)
+        assert not heap_analyses.analyse_next()
+        assert not Lease.objects.exists()
+    until(heap_analyses.analyse_next)
+    assert storage.storage().exists(storage.rendered_name(dump, "analysis"))
+
+
+def test_the_copy_of_the_dump_goes_when_it_was_read(dump: Recording) -> None:
+    with pytest.raises(heap_analyses.BeingAnalysed):
+        heap_analyses.analysis(dump, timeout_s=0.0)
+    (run,) = heap_runs.runs()
+    until(lambda: not run.is_running())
+    assert run.outcome.exists()
+    assert not (run.folder / "dump.heap").exists()
 
 
 def test_what_a_killed_worker_has_begun_is_not_lost(dump: Recording) -> None:
