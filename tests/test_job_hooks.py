@@ -30,6 +30,7 @@ pytestmark = pytest.mark.django_db  # Django closes old connections when a respo
 
 kept: list[object] = []
 began = asyncio.Event()
+both_there = asyncio.Barrier(2)
 
 
 def plain(_request: HttpRequest) -> HttpResponse:
@@ -47,6 +48,11 @@ def streamed(_request: HttpRequest) -> StreamingHttpResponse:
 
 async def awaited(_request: HttpRequest) -> HttpResponse:
     await asyncio.sleep(0)
+    return HttpResponse("fine")
+
+
+async def meeting(_request: HttpRequest) -> HttpResponse:
+    await both_there.wait()
     return HttpResponse("fine")
 
 
@@ -90,6 +96,7 @@ urlpatterns = [
     path("shop/", include((shop_urls, "shop"))),
     path("streamed/", streamed, name="streamed"),
     path("awaited/", awaited, name="awaited"),
+    path("meeting/", meeting, name="meeting"),
     path("endless/", endless, name="endless"),
     path("task/", with_task, name="with task"),
 ]
@@ -183,10 +190,10 @@ def test_an_async_view_is_measured() -> None:
 def test_async_views_at_once_are_counted_and_shared() -> None:
     async def both() -> None:
         client = AsyncClient()
-        await asyncio.gather(client.get("/awaited/"), client.get("/awaited/"))
+        await asyncio.gather(client.get("/meeting/"), client.get("/meeting/"))
 
     asyncio.run(both())
-    row = taken()[VIEW, "awaited"]
+    row = taken()[VIEW, "meeting"]
     assert row.calls == 2
     assert row.shared >= 1
 

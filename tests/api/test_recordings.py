@@ -51,6 +51,7 @@ def test_from_a_leak_one_call_leads_to_who_holds_it_and_which_line_allocates_it(
     assert told["state"] == "done"
     assert told["conclusion"] == {
         "finding": "",
+        "freed": "",
         "held_by": f"shop.leaks.QUOTES (dict, 20,001 entries) → {QUOTE}",
         "sure": None,
         "certainty": "",
