@@ -17,7 +17,7 @@ import time
 from memwatch.launch import imports, messages
 
 WAIT_S = 1.0
-FORK_WAIT_S = 0.5
+FORK_WAIT_S = 2.0
 """The longest that a fork waits for the imports, once in a process's life."""
 _NO_COLLECTION = 2_000_000_011
 """Objects until a collection, while the agent's modules are imported: a value that no program sets."""
