@@ -1327,11 +1327,99 @@ difference(State *state)
     return reason;
 }
 
+PyDoc_STRVAR(named_doc,
+"named(addresses)\n--\n\n"
+"The names that modules have for these objects: (module, name, address) of each. `addresses`: sorted, in bytes.\n"
+"Nothing but the names that are found is referenced: references to all values of all modules would copy most pages that\n"
+"a forked worker shares with its parent.");
+
+typedef struct {
+    PyObject *module, *name; /* strong references to exact strings */
+    uintptr_t address;
+} Named;
+
+static int
+is_among(uintptr_t address, const uintptr_t *sorted, Py_ssize_t n)
+{
+    Py_ssize_t low = 0;
+    while (n > 0) {
+        Py_ssize_t half = n / 2;
+        if (sorted[low + half] == address) {
+            return 1;
+        }
+        if (sorted[low + half] < address) {
+            low += half + 1;
+            n -= half + 1;
+        }
+        else {
+            n = half;
+        }
+    }
+    return 0;
+}
+
+/* Adds what one module names to `found`; how many entries were looked at. */
+static Py_ssize_t
+names_in(PyObject *module_name, PyObject *names, const uintptr_t *sorted, Py_ssize_t n, Named *found, Py_ssize_t *n_found)
+{
+    Py_ssize_t at = 0, seen = 0;
+    PyObject *name, *value;
+    while (seen < SCANNED_NAMES && PyDict_Next(names, &at, &name, &value)) {
+        seen++;
+        if (*n_found < MAX_CONTAINERS && PyUnicode_CheckExact(name) && is_among((uintptr_t)value, sorted, n)) {
+            found[(*n_found)++] = (Named){Py_NewRef(module_name), Py_NewRef(name), (uintptr_t)value};
+        }
+    }
+    return seen;
+}
+
+static PyObject *
+heap_named(PyObject *Py_UNUSED(module), PyObject *addresses)
+{
+    PyObject *modules = PyImport_GetModuleDict(), *module_name, *module;
+    if (!PyBytes_CheckExact(addresses) || modules == NULL || !PyDict_CheckExact(modules)) {
+        PyErr_SetString(PyExc_TypeError, "addresses are bytes, and sys.modules is a dict");
+        return NULL;
+    }
+    const uintptr_t *sorted = (const uintptr_t *)PyBytes_AS_STRING(addresses);
+    Py_ssize_t n = PyBytes_GET_SIZE(addresses) / (Py_ssize_t)sizeof(uintptr_t), n_found = 0, seen = 0, position = 0;
+    Named *found = PyMem_RawMalloc(MAX_CONTAINERS * sizeof(Named));
+    if (found == NULL) {
+        return PyErr_NoMemory();
+    }
+    while (PyDict_Next(modules, &position, &module_name, &module)) {
+        if (PyModule_CheckExact(module) && PyUnicode_CheckExact(module_name) && PyModule_GetDict(module) != NULL) {
+            seen += names_in(module_name, PyModule_GetDict(module), sorted, n, found, &n_found);
+        }
+        if (seen > SCANNED_NAMES) { /* some 200 us */
+            seen = 0;
+            sleep_released(SHORTEST_REST_NS);
+        }
+    }
+    Collector *collector = &PyInterpreterState_Get()->gc;
+    int enabled = collector_off(collector);
+    PyObject *result = PyList_New(0);
+    for (Py_ssize_t i = 0; i < n_found; i++) {
+        PyObject *row = result == NULL ? NULL : Py_BuildValue("(OOK)", found[i].module, found[i].name,
+                                                              (unsigned long long)found[i].address);
+        if (row == NULL || PyList_Append(result, row) < 0) {
+            Py_CLEAR(result);
+        }
+        Py_XDECREF(row);
+        Py_DECREF(found[i].module);
+        Py_DECREF(found[i].name);
+    }
+    collector->enabled = enabled;
+    PyMem_RawFree(found);
+    return result;
+}
+
 static PyMethodDef methods[] = {
     {"walk", heap_walk, METH_VARARGS, walk_doc},
     {"stop", heap_walk_stop, METH_NOARGS, stop_doc},
     {"stops", heap_walk_stops, METH_NOARGS, stops_doc},
     {"tracked", heap_tracked, METH_O, tracked_doc},
+    {"named", heap_named, METH_O, named_doc},
     {NULL, NULL, 0, NULL},
 };
 
