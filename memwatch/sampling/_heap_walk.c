@@ -10,6 +10,9 @@
    list from one walk to the next, until stop(). Nothing depends on where they are: each lane is seen to end at the
    bookmark that the next one begins with, or the walk begins again without them.
 
+   What gc.freeze() has set apart is shared with forked processes for as long as nobody writes to it. There the walk
+   rests at milestones alone: bookmarks that stay where they are, so that the next walk writes nothing.
+
    What it must never do, because it is a guest:
    - change the reference count of an object of the program while the interpreter is released (types are referenced
      for the length of the walk, so that none is freed under it; a class refers to itself through its method
@@ -62,6 +65,7 @@
 #define SIZES_OF_TYPE 200   /* ... up to this many */
 #define MAX_CONTAINERS 4096 /* where there are more, the shorter ones are left out */
 #define LANES 4             /* parts of a long list that are walked in turns */
+#define MILESTONE_EVERY 8192 /* objects of the permanent generation: counted in half a millisecond or less */
 #define STEPS 16            /* of each lane at each end, between two looks at the clock: some microseconds */
 #define RESTARTS 2          /* how often a walk begins again because a collection has reordered the lists */
 #define YOUNG_HOLD_NS 3000000LL /* young lists are reordered often: they are walked in one hold where that is enough */
@@ -101,6 +105,10 @@ typedef struct {
     Py_ssize_t divided_objects;    /* in it, when they were placed */
     Py_ssize_t divided_at;         /* collections of it, then */
     Walk *divider;                 /* the walk that may use and move them: the others have one lane */
+
+    PyTypeObject *milestone_type;
+    PyObject **milestones; /* in the permanent generation, unless it was thawed since */
+    Py_ssize_t n_milestones, room_milestones;
 
     pid_t pid;
     int cut_short; /* a collection was under way in another thread when this process was forked: it never ends */
@@ -899,6 +907,85 @@ walk_list(Walk *walk, int number)
 }
 
 static void
+take_milestones_out(State *state)
+{
+    while (state->n_milestones > 0) {
+        drop_bookmark(state->milestones[--state->n_milestones]);
+    }
+}
+
+/* A new milestone behind `previous`; NULL without memory. */
+static PyGC_Head *
+add_milestone(Walk *walk, PyGC_Head *previous)
+{
+    State *state = walk->state;
+    if (state->n_milestones == state->room_milestones) {
+        Py_ssize_t room = state->room_milestones ? state->room_milestones * 2 : 64;
+        PyObject **milestones = realloc(state->milestones, (size_t)room * sizeof(PyObject *));
+        if (milestones == NULL) {
+            return NULL;
+        }
+        state->milestones = milestones;
+        state->room_milestones = room;
+    }
+    PyObject *milestone = new_bookmark(walk->collector, state->milestone_type);
+    if (milestone == NULL) {
+        PyErr_Clear();
+        return NULL;
+    }
+    state->milestones[state->n_milestones++] = milestone;
+    link_after(walk->collector, head_of(milestone), previous);
+    return head_of(milestone);
+}
+
+static int
+is_milestone(Walk *walk, PyGC_Head *g)
+{
+    return !is_list_head(walk->collector, g) && Py_TYPE(object_of(g)) == walk->state->milestone_type;
+}
+
+/* Count what is frozen. Nobody reorders that list; gc.unfreeze() alone empties it. */
+static Outcome
+walk_frozen(Walk *walk)
+{
+    PyGC_Head *list = list_head(walk->collector, 0);
+    Py_ssize_t since = 0; /* objects after the last milestone */
+    if (next_of(list) == list) {
+        take_milestones_out(walk->state); /* they were thawed with everything else */
+    }
+    for (PyGC_Head *g = next_of(list); g != list; g = next_of(g)) {
+        if (is_list_head(walk->collector, g)) {
+            walk->disturbed = 1; /* thawed amid the walk: this is the end of another list */
+            return walk->restarts < RESTARTS ? GIVEN_UP : GO_ON;
+        }
+        if (!is_milestone(walk, g)) {
+            if (!count(walk, object_of(g))) {
+                return NO_MEMORY;
+            }
+            if (++since < MILESTONE_EVERY || is_milestone(walk, next_of(g))) {
+                continue;
+            }
+            if ((g = add_milestone(walk, g)) == NULL) {
+                return NO_MEMORY;
+            }
+        }
+        since = 0;
+        if (clock_ns(CLOCK_MONOTONIC) - walk->held_at > walk->hold_ns) {
+            PyObject *milestone = Py_NewRef(object_of(g)); /* another walk may take it out */
+            Outcome outcome = let_others_run(walk);
+            walk->disturbed |= !PyObject_GC_IsTracked(milestone);
+            outcome = outcome == GO_ON ? look_round(walk, 0, collections(walk->collector, 0)) : outcome;
+            int lost = !PyObject_GC_IsTracked(milestone);
+            Py_DECREF(milestone);
+            if (outcome != GO_ON || lost) {
+                return outcome;
+            }
+        }
+    }
+    return GO_ON;
+}
+
+static void
 begin_again(Walk *walk)
 {
     for (Py_ssize_t i = 0; i < walk->n_types; i++) {
@@ -918,7 +1005,7 @@ static Outcome
 walk_all(Walk *walk)
 {
     for (int number = 0; number < LISTS; number++) {
-        Outcome outcome = walk_list(walk, number);
+        Outcome outcome = number == 0 ? walk_frozen(walk) : walk_list(walk, number);
         for (int i = 0; i < BOOKMARKS; i++) {
             PyObject_GC_UnTrack(*bookmark_of(walk, i));
         }
@@ -945,7 +1032,8 @@ fill_lists(Walk *walk, PyObject *types, PyObject *counts, PyObject *sizes)
 {
     for (Py_ssize_t i = 0; i < walk->n_types; i++) {
         TypeCount *type = &walk->types[i];
-        Py_ssize_t shown = type->type == walk->state->bookmark_type ? 0 : type->count;
+        int own = type->type == walk->state->bookmark_type || type->type == walk->state->milestone_type;
+        Py_ssize_t shown = own ? 0 : type->count;
         PyObject *count = PyLong_FromSsize_t(shown);
         PyObject *size = PyLong_FromSsize_t(type->sizes ? type->size_sum / type->sizes : 0);
         if (count == NULL || size == NULL) {
@@ -1118,6 +1206,7 @@ heap_walk_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
     state->stops++;
     forget_parent(state);
     take_dividers_out(state);
+    take_milestones_out(state);
     Py_RETURN_NONE;
 }
 
@@ -1437,8 +1526,9 @@ execute(PyObject *module)
 {
     State *state = PyModule_GetState(module);
     state->bookmark_type = (PyTypeObject *)PyType_FromSpec(&bookmark_spec);
+    state->milestone_type = (PyTypeObject *)PyType_FromSpec(&bookmark_spec);
     state->sizeof_name = PyUnicode_InternFromString("__sizeof__");
-    if (state->bookmark_type == NULL || state->sizeof_name == NULL) {
+    if (state->bookmark_type == NULL || state->milestone_type == NULL || state->sizeof_name == NULL) {
         return -1;
     }
     const char *reason = difference(state);
@@ -1482,6 +1572,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     State *state = PyModule_GetState(module);
     if (state != NULL) {
         Py_VISIT(state->bookmark_type);
+        Py_VISIT(state->milestone_type);
         for (int kind = LIST; kind < KINDS; kind++) {
             Py_VISIT(state->kinds[kind]);
         }
@@ -1498,7 +1589,9 @@ module_clear(PyObject *module)
             drop_bookmark(state->dividers[i]);
             state->dividers[i] = NULL;
         }
+        take_milestones_out(state);
         Py_CLEAR(state->bookmark_type);
+        Py_CLEAR(state->milestone_type);
         Py_CLEAR(state->sizeof_name);
         for (int kind = LIST; kind < KINDS; kind++) {
             Py_CLEAR(state->kinds[kind]);
@@ -1511,6 +1604,11 @@ static void
 module_free(void *module)
 {
     module_clear((PyObject *)module);
+    State *state = PyModule_GetState(module);
+    if (state != NULL) {
+        free(state->milestones);
+        state->milestones = NULL;
+    }
 }
 
 #else /* UNSUPPORTED */

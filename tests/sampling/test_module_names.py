@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from types import ModuleType
@@ -50,9 +49,7 @@ def test_a_public_name_is_preferred(made: list[ModuleType]) -> None:
 
 
 @pytest.mark.usefixtures("_way")
-def test_names_and_modules_of_other_types_are_left_out(
-    made: list[ModuleType], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_names_and_modules_of_other_types_are_left_out(made: list[ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
     class Text(str):
         __slots__ = ()
 
@@ -71,38 +68,3 @@ def test_what_are_no_addresses_is_refused() -> None:
     assert walk.names is not None
     with pytest.raises(TypeError, match="addresses are bytes"):
         walk.names([1])  # type: ignore[arg-type]
-
-
-FORKED = """
-import gc, os, sys
-from types import ModuleType
-from memwatch.sampling.module_names import module_level_names
-
-for number in range(10):
-    module = sys.modules[f"made_{number}"] = ModuleType(f"made_{number}")
-    vars(module).update((f"name_{i}", [i]) for i in range(10_000))
-
-def copied_kb():
-    with open("/proc/self/smaps_rollup") as lines:
-        return sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty"))
-
-module_level_names([1])
-gc.freeze()
-child = os.fork()
-if child == 0:
-    before = copied_kb()
-    names = module_level_names([id(sys.modules["made_3"].name_7)])
-    print(list(names.values()), copied_kb() - before, flush=True)
-    os._exit(0)
-os.waitpid(child, 0)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="smaps_rollup is Linux")
-def test_a_forked_worker_keeps_sharing_the_values_of_modules() -> None:
-    """100,000 lists take 7 MB: a reference to each, for a moment, copies them all."""
-    need_walk()
-    done = subprocess.run([sys.executable, "-c", FORKED], check=True, capture_output=True, text=True, timeout=60)
-    name, kb = done.stdout.rsplit(" ", 1)
-    assert name == "['made_3.name_7']"
-    assert int(kb) < 1_000
