@@ -12,5 +12,4 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "memwatch",
-    "project",
 ]
