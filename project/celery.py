@@ -38,7 +38,7 @@ class BeatGuard(bootsteps.StartStopStep):
 
         if not beat.is_alive() and state.should_stop is None:
             logger.error("beat has ended (exit code %s): the worker ends too", beat.exitcode)
-            state.should_stop = 1
+            state.should_stop = 1  # type: ignore[assignment]  # the exit code
 
 
 app.steps["worker"].add(BeatGuard)
