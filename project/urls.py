@@ -12,6 +12,8 @@ def favicon(_request: HttpRequest) -> HttpResponseRedirect:
     return HttpResponseRedirect(static("memwatch/icon.svg"))
 
 
+admin.autodiscover()  # settings_slim leaves it to whoever needs an address
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("favicon.ico", favicon),
