@@ -7,6 +7,7 @@ at a first call, is made there.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
 from memwatch.detection.rules.slowing import SLOWING_COUNT, SLOWING_FROM
 from memwatch.detection.work.search import Search
@@ -15,14 +16,18 @@ from memwatch.detection.work.search import Search
 def is_filling(search: Search, column: int, chosen: Sequence[int]) -> bool:
     """Whether growth by a call clearly falls from the first quarter on: by a line, beside what else was ``chosen``.
 
-    ``column``: the calls of a name, or of all together. It is among the ``chosen``.
+    ``column``: the calls of a name, or of all together. It is among the ``chosen``. A name is one of many: its growth
+    must fall more clearly.
     """
     first, falling = (search.add(each) for each in _parts(search.lengths, search.columns[column]))
     others = [other for other in (*search.rivals, *chosen) if search.filled_by.get(other) != column]
     fit = search.regression.fit([*others, first])
     middle = fit.of(column)
     half, gain = search.regression.joining(fit, falling)
-    return search.is_gain(fit, gain) and middle + half < SLOWING_COUNT[0] * (middle - half)
+    least, chance = SLOWING_COUNT
+    sure = search.price if column in search.names else NormalDist().inv_cdf(1 - chance) ** 2
+    is_sure = search.better(fit.rest, fit.rest - gain) >= sure
+    return half < 0 and is_sure and middle + half < least * (middle - half)
 
 
 def _parts(lengths: Sequence[int], calls: Sequence[float]) -> tuple[list[float], list[float]]:
