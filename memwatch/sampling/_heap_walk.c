@@ -10,7 +10,7 @@
    list from one walk to the next, until stop(). Nothing depends on where they are: each lane is seen to end at the
    bookmark that the next one begins with, or the walk begins again without them.
 
-   What gc.freeze() has set apart is shared with forked processes for as long as nobody writes to it. There the walk
+   Forked processes share the objects that gc.freeze() has set apart, as long as nobody writes to them. There the walk
    rests at milestones alone: bookmarks that stay where they are, so that the next walk writes nothing.
 
    What it must never do, because it is a guest:
@@ -944,7 +944,7 @@ is_milestone(Walk *walk, PyGC_Head *g)
     return !is_list_head(walk->collector, g) && Py_TYPE(object_of(g)) == walk->state->milestone_type;
 }
 
-/* Count what is frozen. Nobody reorders that list; gc.unfreeze() alone empties it. */
+/* Count the frozen objects. Nothing but gc.unfreeze() changes the order of their list. */
 static Outcome
 walk_frozen(Walk *walk)
 {
