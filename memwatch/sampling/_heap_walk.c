@@ -10,7 +10,7 @@
    list from one walk to the next, until stop(). Nothing depends on where they are: each lane is seen to end at the
    bookmark that the next one begins with, or the walk begins again without them.
 
-   Forked processes share the objects that gc.freeze() has set apart, as long as nobody writes to them. There the walk
+   Forked processes share the objects that gc.freeze() has set apart, until one writes to them. There the walk
    rests at milestones alone: bookmarks that stay where they are, so that the next walk writes nothing.
 
    What it must never do, because it is a guest:
