@@ -17,10 +17,10 @@ from memwatch.diagnosis.copy import memory_headroom
 from memwatch.diagnosis.copy.parent import OWN_MB, Harmed, NotForked, impossible, in_child
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.heap import introspection
-from memwatch.diagnosis.referrers import search
+from memwatch.diagnosis.referrers import looks, search
 from memwatch.diagnosis.referrers.chosen_container import find_container
 from memwatch.diagnosis.referrers.in_process import Waits, search_in_process
-from memwatch.diagnosis.referrers.search import Look, Question
+from memwatch.diagnosis.referrers.looks import Look, Question
 from memwatch.diagnosis.source_lines import Sources
 from memwatch.diagnosis.structure.circumstances import Memory, due, garbage_of, memory_of, sized
 from memwatch.records import BigContainer
@@ -70,7 +70,7 @@ class ReferrersRecording:
         except NotForked as reason:
             found = yield from search_in_process(self._asked, self._host, meter, instead_of=str(reason))
             note = f"Searched within the process, which cannot tell old objects from new ones: {reason}."
-            return results.with_notes(found, note)
+            return dataclasses.replace(found, notes=(*found.notes, note))
 
     def in_copies(self, meter: Meter) -> Waits:
         """The result, found in copies alone. Raises :class:`NotForked` where none can be had, and :class:`Refused`."""
@@ -84,7 +84,7 @@ class ReferrersRecording:
         question = Question(
             type=asked.type,
             samples=EXAMINED_EACH * asked.samples,
-            depth=search.DEPTH if asked.depth is None else asked.depth,
+            depth=looks.DEPTH if asked.depth is None else asked.depth,
             values=asked.samples if asked.values else 0,
             at_baseline=None if baseline is None else baseline.get(asked.type, 0),
             container=container,
@@ -94,9 +94,9 @@ class ReferrersRecording:
         apart_s = 0.0
         if host.apart_s:
             began, began_s = self._handled(), meter.elapsed_s
-            first, before = yield from self._look(search.first_of_two(question), meter)
+            first, before = yield from self._look(looks.first_of_two(question), meter)
             yield from self._wait(began, meter)
-            question, apart_s = search.second_of_two(question, before), meter.elapsed_s - began_s
+            question, apart_s = looks.second_of_two(question, before), meter.elapsed_s - began_s
         found, _ = yield from self._look(question, meter)
         if host.apart_s:
             calls = {name: count - first["handled"][name] for name, count in found["handled"].items()}
@@ -105,7 +105,7 @@ class ReferrersRecording:
     def _look(self, question: Question, meter: Meter) -> Generator[float, None, tuple[dict[str, Any], Look]]:
         # The copy's own counts: the process goes on counting before and after it is copied.
         content = yield from in_child(lambda: search.answer(question, self._handled()), self._host, meter)
-        return search.parse(content)
+        return looks.parse(content)
 
     def _handled(self) -> dict[str, int]:
         """Calls of each kind so far."""
