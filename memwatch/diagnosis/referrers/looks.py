@@ -41,6 +41,8 @@ class Question:
     before: Look | None = None
     count_garbage: bool = True
     """Whether the copy may come to own all pages of the heap, as it does where it counts every reference."""
+    least_new: int = 0
+    """With fewer objects that came since the look before, there is no answer but that these were too few."""
     only_remember: bool = False
     """The first of two looks: what it leaves is wanted, no more."""
 

@@ -32,6 +32,10 @@ EXAMINED_EACH = 5
 ENOUGH_CALLS = 30
 """Requests or tasks between two looks."""
 LONGER = 2.5
+EARLY, ENOUGH_NEW = 0.4, 20
+"""A look after this part of the time decides where it is sure, and at least so many objects came."""
+LIGHT_S = 1.0
+"""Of CPU: where the first look took more, there is no early one, which could be in vain."""
 _POLL_S = 0.25
 _TOO_LARGE = "the heap is too large to count all references in time"
 _NO_ROOM = "the copy would need more memory than there is to spare"
@@ -95,11 +99,12 @@ class ReferrersRecording:
         if host.apart_s:
             began, began_s = self._handled(), meter.elapsed_s
             first, before = yield from self._look(looks.first_of_two(question), meter)
-            yield from self._wait(began, meter)
-            question, apart_s = looks.second_of_two(question, before), meter.elapsed_s - began_s
-        found, _ = yield from self._look(question, meter)
-        if host.apart_s:
+            question = looks.second_of_two(question, before)
+            found, seconds = yield from self._in_time(question, began, meter)
+            apart_s = seconds - began_s
             calls = {name: count - first["handled"][name] for name, count in found["handled"].items()}
+        else:
+            found, _ = yield from self._look(question, meter)
         return self._result(found, container, baseline, calls, apart_s)
 
     def _look(self, question: Question, meter: Meter) -> Generator[float, None, tuple[dict[str, Any], Look]]:
@@ -111,14 +116,31 @@ class ReferrersRecording:
         """Calls of each kind so far."""
         return {"request": self._host.requests_handled() or 0, "task": self._host.tasks_handled() or 0}
 
-    def _wait(self, began: Mapping[str, int], meter: Meter) -> Generator[float, None, None]:
-        """For some time; longer until enough calls were handled."""
-        since = meter.elapsed_s
-        while (waited := meter.elapsed_s - since) < LONGER * self._host.apart_s:
+    def _in_time(
+        self, question: Question, began: Mapping[str, int], meter: Meter
+    ) -> Generator[float, None, tuple[dict[str, Any], float]]:
+        """The second look and when it began: early if that is enough to decide, else after the whole time."""
+        since, apart_s = meter.elapsed_s, self._host.apart_s
+        if meter.child_cpu_s <= LIGHT_S and (yield from self._wait(began, since, EARLY * apart_s, apart_s, meter)):
+            seconds = meter.elapsed_s
+            found, _ = yield from self._look(dataclasses.replace(question, least_new=ENOUGH_NEW), meter)
+            if "too_few" not in found and any(each["sure"] for each in found["candidates"][:1]):
+                return found, seconds
+        yield from self._wait(began, since, apart_s, LONGER * apart_s, meter)
+        seconds = meter.elapsed_s
+        found, _ = yield from self._look(question, meter)
+        return found, seconds
+
+    def _wait(
+        self, began: Mapping[str, int], since: float, least_s: float, longest_s: float, meter: Meter
+    ) -> Generator[float, None, bool]:
+        """Until enough calls were handled; whether they were within the longest time."""
+        while (waited := meter.elapsed_s - since) < longest_s:
             calls = max(count - began[name] for name, count in self._handled().items())
-            if waited >= self._host.apart_s and calls >= ENOUGH_CALLS:
-                return
-            yield _POLL_S
+            if waited >= least_s and calls >= ENOUGH_CALLS:
+                return True
+            yield min(_POLL_S, max(0.01, longest_s - waited))
+        return False
 
     def _container(self, meter: Meter) -> BigContainer | None:
         if self._asked.type != options.UNTRACKED:

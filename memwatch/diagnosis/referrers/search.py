@@ -58,6 +58,8 @@ class _Search:
 
     def answer(self) -> tuple[dict[str, Any], array[int]]:
         asked = self._asked
+        if asked.least_new and self._came() < asked.least_new:
+            return {"instances": 0, "lengths": [], "too_few": True}, array("Q")
         # Before there are references of our own.
         if asked.count_garbage and not asked.only_remember and asked.container is None:
             with contextlib.suppress(OutOfTime):
@@ -113,6 +115,17 @@ class _Search:
         return found, ids
 
     # Which objects:
+
+    def _came(self) -> int:
+        """Objects, or entries of the container, that came since the look before; frozen ones are older."""
+        asked = self._asked
+        assert asked.before is not None  # noqa: S101 - for mypy
+        if asked.container is not None:
+            item = container_of(asked.container)
+            _kind, length = asked.before.lengths.get(id(item), ("", 0))
+            return (introspection.length(item) or 0) - length
+        known = frozenset(asked.before.ids)
+        return sum(id(item) not in known for found in instances_of(asked.type) for item in found if item is not found)
 
     def _instances(self) -> list[Any]:
         """The oldest first, as far as the collector's lists tell."""
