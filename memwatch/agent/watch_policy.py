@@ -12,7 +12,7 @@ UNKNOWN_DELAY_S = 10.0
 
 _OTHER_WEB_SERVERS = ("mod_wsgi-express", "cheroot")
 _WEB_COMMANDS = ("runserver", "runserver_plus")
-_LONG_COMMANDS = ("memwatch_exporter",)
+_LONG_COMMANDS = ("memwatch_exporter", "memwatch_work")
 _SHORT_COMMANDS = frozenset(
     {
         "",
@@ -101,5 +101,5 @@ def _management(command: str, arguments: Sequence[str], environ: Mapping[str, st
     if command in WEB_SERVERS:
         return WEB
     if command in _LONG_COMMANDS:
-        return NOW
+        return NOW if "--once" not in arguments else None
     return None if command in _SHORT_COMMANDS or "--help" in arguments or "-h" in arguments else LATER

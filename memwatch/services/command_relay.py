@@ -49,8 +49,10 @@ def ask_worker(payloads: Mapping[str, bytes], *, wait_s: float) -> None:
 
     Raises :class:`TransportUnavailable` when the broker does not take the task.
     """
-    import celery  # noqa: PLC0415 - the hub is needed without it
-
+    try:
+        import celery  # noqa: PLC0415 - the hub is needed without it
+    except ModuleNotFoundError:
+        raise TransportUnavailable("HUB_TRANSPORT is worker, and Celery is not installed") from None
     settings = get_settings()
     texts = {key: payload.decode() for key, payload in payloads.items()}
     ids = [wire.Command.decode(p, settings.command_key, now=datetime.now(UTC)).id for p in payloads.values()]
