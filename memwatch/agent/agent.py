@@ -65,7 +65,7 @@ class Agent:
             lambda: self.sampler, self._desk.discount, self._flight, self._complain, heap_limit_mb=config.heap_limit_mb
         )
         self._outbox = Outbox(self._encode, buffer_size=config.buffer_size, parts=self._desk.parts, deaths=self._flight)
-        self._gate = Gate(config.command_key)
+        self._gate = Gate(config.command_key, *config.command_key_previous)
         self._recycling = RecyclingDesk(self._flight.note_order)
         self._orders = Orders(self._desk, self._recycling, self._samples, lambda: self.sampler)
         self._spokesman = Spokesman()

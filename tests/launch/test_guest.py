@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from memwatch.agent.config.environment import read_key
+from memwatch.agent.config.environment import read_keys
 from memwatch.launch import command, pth
 from tests.launch.running import ROOT, Hub, done, environment, python, running
 
@@ -66,7 +66,7 @@ def test_a_key_is_read_from_a_regular_file_alone(tmp_path: Path) -> None:
     try:
         os.write(writer, b"k" * 5000)
         with pytest.raises(ValueError, match="is no regular file"):
-            read_key(path)
+            read_keys(path)
     finally:
         os.close(writer)
 
