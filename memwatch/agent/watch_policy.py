@@ -34,6 +34,7 @@ _SHORT_COMMANDS = frozenset(
         "makemessages",
         "makemigrations",
         "memwatch_doctor",
+        "memwatch_env",
         "memwatch_prune",
         "memwatch_top",
         "migrate",
