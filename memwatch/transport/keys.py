@@ -5,9 +5,9 @@ A program that has the key of its service can check the commands to that service
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Sequence
+
+from memwatch.transport.digests import hmac_sha256
 
 _PURPOSE = "memwatch.service:"
 
@@ -19,7 +19,7 @@ def service_key(key: str, service: str) -> str:
     """
     if not key or not service:
         raise ValueError("a service's key is made of the deployment's key and the name of the service")
-    return hmac.new(_bytes(key), _bytes(f"{_PURPOSE}{service}"), hashlib.sha256).hexdigest()
+    return hmac_sha256(_bytes(key), _bytes(f"{_PURPOSE}{service}"))
 
 
 def signing_keys(keys: Sequence[str], service: str) -> tuple[str, ...]:

@@ -8,10 +8,7 @@ ignored, so that two versions can be deployed side by side.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import hmac
 import json
-import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,6 +19,7 @@ from memwatch.records.surroundings import Surroundings
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
 from memwatch.transport import schema
 from memwatch.transport import surroundings as surroundings_schema
+from memwatch.transport.digests import equal, hmac_sha256, token_hex
 from memwatch.transport.flights import checks as flight_checks
 from memwatch.transport.recordings import RecordingPart, decode_part
 from memwatch.transport.schema import (
@@ -177,11 +175,11 @@ class Command:
         if name not in COMMANDS:
             raise ValueError(f"unknown command {name!r}: one of {', '.join(COMMANDS)}")
         return cls(
-            id=secrets.token_hex(8),
+            id=token_hex(8),
             name=name,
             target=target,
             expires_at=datetime.now(UTC) + timedelta(seconds=lifetime_s),
-            nonce=secrets.token_hex(16),
+            nonce=token_hex(16),
             arguments=arguments,
         )
 
@@ -242,12 +240,12 @@ class Command:
 def _is_signed(body: Mapping[str, Any], signatures: Sequence[object], keys: Sequence[str]) -> bool:
     right = [_bytes(_sign(body, key)) for key in keys if key]
     given = [_bytes(signature) for signature in signatures if isinstance(signature, str)]
-    return any(hmac.compare_digest(one, other) for one in given for other in right)
+    return any(equal(one, other) for one in given for other in right)
 
 
 def _sign(body: Mapping[str, Any], key: str) -> str:
     text = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
-    return hmac.new(_bytes(key), text, hashlib.sha256).hexdigest()
+    return hmac_sha256(_bytes(key), text)
 
 
 def _bytes(text: str) -> bytes:
