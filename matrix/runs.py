@@ -26,7 +26,10 @@ DJANGOS: Mapping[str, tuple[int, int]] = {"5.2": (3, 11), "6.0": (3, 12), "6.1":
 CORE = (
     *(f"tests/{folder}" for folder in ("sampling", "diagnosis", "agent", "transport", "detection", "metrics")),
     "tests/launch/test_run.py",
-    *(f"tests/test_{name}.py" for name in ("core_without_django", "exposition", "memory_profiler", "profiler_alerts")),
+    *(
+        f"tests/test_{name}.py"
+        for name in ("core_without_django", "exposition", "job_hooks", "memory_profiler", "profiler_alerts")
+    ),
 )
 """What looks into the interpreter, what Pythons and Djangos make different, and what sites import."""
 EXTRAS = "django,api,prometheus,redis,postgres,flamegraph,terminal"
