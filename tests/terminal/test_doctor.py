@@ -92,11 +92,13 @@ def test_how_objects_are_counted_is_told_by_process() -> None:
     store_process("web", census_method="native walk")
     store_process("worker", census_method="fallback: the compiled part is not installed")
     store_process("shop", census_method="nothing: this Python has no global lock")
+    store_process("free", census_method="stop-the-world walk")
     store_process("beat")  # an agent of before
     assert "objects counted by native walk: web-1" in texts(doctor_site.agents(), ok=True)
     slow = texts(doctor_site.agents(), ok=None)
     assert "objects counted by fallback: the compiled part is not installed: worker-1" in slow
     assert "objects counted by nothing: this Python has no global lock: shop-1" in slow
+    assert "objects counted by stop-the-world walk: free-1" in slow
     assert "beat" not in slow
 
 

@@ -365,7 +365,7 @@ reports = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(reports)
 def test_whatever_a_sampler_produces_goes_through_and_can_be_stored(sent: Report) -> None:
     decoded = Report.decode(sent.encode())
@@ -397,7 +397,7 @@ PLACES: list[tuple[str | int, ...]] = [
 ]  # fmt: skip
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.sampled_from(PLACES), json_values)
 def test_hostile_values_are_refused_or_taken_but_never_crash(place: tuple[str | int, ...], value: Any) -> None:
     try:
@@ -412,7 +412,7 @@ def test_hostile_values_are_refused_or_taken_but_never_crash(place: tuple[str | 
     assert decoded.process.key
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
 @example(b"\xef\xbb\xbf{}")
 def test_any_bytes_are_refused_with_a_reason(payload: bytes) -> None:
