@@ -8,7 +8,7 @@ small parts.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 from memwatch.diagnosis import options, own_code, results
@@ -40,13 +40,21 @@ _NO_ROOM = "the copy would need more memory than there is to spare"
 class ReferrersRecording:
     """In copies of the process, else within it."""
 
-    def __init__(self, asked: options.ReferrersOptions, host: Host) -> None:
+    def __init__(
+        self,
+        asked: options.ReferrersOptions,
+        host: Host,
+        *,
+        between: Callable[[], Generator[float, None, None]] | None = None,
+    ) -> None:
+        """``between``: what is done between the two looks, in place of waiting for calls; it yields seconds to wait."""
         self.needs_mb = NEEDS_MB + host.listing_mb
         if asked.type == "native":
             raise Refused("native memory belongs to no Python object: record a flame graph with native_traces instead")
         self._asked = asked
         self._host = host
         self._counts_garbage = True
+        self._between = between
 
     def run(self, meter: Meter) -> Waits:
         """Yields seconds to wait; returns the result. Raises :class:`Refused` for a type without an instance."""
@@ -113,6 +121,9 @@ class ReferrersRecording:
 
     def _wait(self, began: Mapping[str, int], meter: Meter) -> Generator[float, None, None]:
         """For some time; longer until enough calls were handled."""
+        if self._between is not None:
+            yield from self._between()
+            return
         since = meter.elapsed_s
         while (waited := meter.elapsed_s - since) < LONGER * self._host.apart_s:
             calls = max(count - began[name] for name, count in self._handled().items())
