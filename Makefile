@@ -16,7 +16,8 @@ demo: .venv/.installed
 # Passes over the heap of the test run itself come first and alone: it is a third as large without the other tests.
 # More workers than cores, since tests wait for programs that they start; tests/distribution.py says which runs what.
 HEAP_TESTS = tests/agent tests/diagnosis tests/sampling tests/test_memory_profiler.py
-PYTEST = DJANGO_SETTINGS_MODULE=tests.settings $(VENV)/python -m pytest --dist loadfile --no-loadscope-reorder
+# A worker that dies ends the run as failed: pytest-xdist never hands out the tests of the one that replaces it, and waits.
+PYTEST = DJANGO_SETTINGS_MODULE=tests.settings $(VENV)/python -m pytest --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 test: .venv/.installed-dev
 	@$(PYTEST) -n 3 $(HEAP_TESTS)
 	@$(PYTEST) -n 4 $(HEAP_TESTS:%=--ignore=%)
