@@ -17,7 +17,7 @@ _PART = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- /made -->)", re.DOTALL)
 
 def parts() -> Mapping[str, Callable[[], str]]:
     """What makes each part. Django has to be set up."""
-    from docs.make_reference import api, commands, figures, metrics, models, settings, support  # noqa: PLC0415
+    from docs.make_reference import api, commands, figures, known_leaks, metrics, models, settings, support  # noqa: PLC0415
 
     return {
         "settings": settings.settings,
@@ -32,6 +32,7 @@ def parts() -> Mapping[str, Callable[[], str]]:
         "api_parameters": api.parameters,
         "api_values": api.values,
         "support": support.support,
+        "known_leaks": known_leaks.known_leaks,
     }
 
 
