@@ -171,7 +171,8 @@ class ProcessView(ReadView):
     @action(detail=True, methods=["get"], pagination_class=None, filter_backends=())
     def distributions(self, request: Request, **_kwargs: Any) -> Response:
         """By name; empty until the process has reported them, about a minute after its start."""
-        return Response(DistributionSerializer(distributions_of(self.get_object()), many=True).data)
+        found: Any = distributions_of(self.get_object())
+        return Response(DistributionSerializer(found, many=True).data)
 
 
 @documented_view(retrieve=documented(summary="One command"))

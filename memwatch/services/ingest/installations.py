@@ -38,7 +38,11 @@ def assign(found: Sequence[tuple[Process, Reported]], now: datetime) -> None:
     Installation.objects.bulk_create([new[key] for key in sorted(new.keys() - known)], ignore_conflicts=True)
     # Locked: none goes as unused before its process points at it, and no writer loses what another has added.
     rows = {(row.service_id, row.digest): row for row in same.select_for_update().order_by("pk")}
+    learnt: dict[int, Installation] = {}
     for key, (process, reported) in zip(keys, found, strict=True):
-        process.installation = rows[key]
-        rows[key].imported = sorted({*rows[key].imported, *(each.name for each in reported if each.imported)})
-    Installation.objects.bulk_update([rows[key] for key in sorted(new)], ["imported"])
+        row = rows[key]
+        process.installation = row
+        imported = sorted({*row.imported, *(each.name for each in reported if each.imported)})
+        if imported != row.imported:
+            row.imported, learnt[row.pk] = imported, row
+    Installation.objects.bulk_update(list(learnt.values()), ["imported"])
