@@ -3,9 +3,5 @@
 import atexit
 import gc
 
-from project.celery import app as celery_app
-
-__all__ = ["celery_app"]
-
 # The interpreter collects garbage once more as it ends: half a second over objects that end with it anyway.
 atexit.register(gc.freeze)

@@ -3,9 +3,12 @@
 import os
 from typing import Any
 
+from memwatch.prefork import freeze
+
 bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
 worker_class = "gthread"
+preload_app = True
 threads = int(os.environ.get("WEB_THREADS", "4"))
 graceful_timeout = 3
 timeout = 60
@@ -28,6 +31,14 @@ if os.environ.get("LOG_FORMAT") == "json":
         "loggers": {"gunicorn.error": {"handlers": ["console"], "level": loglevel.upper(), "propagate": False}},
     }
 control_socket_disable = True
+
+
+def when_ready(server: Any) -> None:
+    """Before the first fork: no worker inherits a connection, and what is loaded stays shared with all of them."""
+    from django.db import connections  # noqa: PLC0415 - the application is loaded by now
+
+    connections.close_all()
+    freeze(server)
 
 
 def post_worker_init(_worker: Any) -> None:

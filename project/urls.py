@@ -12,6 +12,8 @@ def favicon(_request: HttpRequest) -> HttpResponseRedirect:
     return HttpResponseRedirect(static("memwatch/icon.svg"))
 
 
+admin.autodiscover()  # with settings_slim the admin does not do so itself
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("favicon.ico", favicon),

@@ -8,6 +8,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 
 application = get_wsgi_application()
 
-from project.warm_up import load_templates  # noqa: E402 - needs the settings
+from project.warm_up import load_routes, load_templates  # noqa: E402 - needs the settings
 
+load_routes()
 load_templates()

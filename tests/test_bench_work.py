@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from benchmarks.work.catalogue import PROGRAMS
-from benchmarks.work.program import HALVES, SERVERS, WEB, Leak, Program, evenly, leaning
-from benchmarks.work.rehearse import expected, faults
+from benchmarks.work.leak_types import ASKED, TYPES, UNTRACKED
+from benchmarks.work.program import HALVES, POOLS, SERVERS, WEB, Leak, Program, evenly, leaning
+from benchmarks.work.rehearse import expected, faults, totals
 from benchmarks.work.scoring import beside, blamed_for_nothing, is_among, is_first, score
-from benchmarks.work.serving import ROOT, SITE, budgets, drawn, in_turn
+from benchmarks.work.serving import ROOT, SITE, budgets, drawn, in_turn, tide
 from memwatch.agent.config import AgentConfig
 from memwatch.sampling.budget import Budget
 
@@ -44,12 +45,16 @@ def test_a_program_calls_what_leaks_and_what_goes_together(name: str) -> None:
         assert leak.how != "requests" or chosen.server in WEB
         assert not leak.taken_by or leak.taken_by in set(chosen.names) - set(leak.names)
     assert set(chosen.slow) <= set(chosen.names)
+    assert set(chosen.streaming) <= set(chosen.names)
+    assert not chosen.streaming or chosen.server in WEB
+    assert {*chosen.nested, *chosen.nested.values()} <= set(chosen.names)
+    assert not chosen.nested or chosen.server in POOLS
     together = [each for group in chosen.together for each in group]
     assert len(together) == len(set(together))
     assert sorted(each for group, _weight in chosen.visits for each in group) == sorted(chosen.names)
 
 
-def test_there_are_24_16_and_16_scoring_programs_and_each_half_has_every_server_and_some_without_a_leak() -> None:
+def test_there_are_24_and_three_times_16_scoring_programs_of_every_server_and_some_without_a_leak() -> None:
     halves = {half: [each for each in PROGRAMS.values() if each.half == half] for half in HALVES}
     assert len(halves["scoring"]) == 24
     assert len(halves["scoring-2"]) == 16
@@ -57,6 +62,8 @@ def test_there_are_24_16_and_16_scoring_programs_and_each_half_has_every_server_
     assert len(halves["scoring-3"]) == 16
     assert sum(not each.leaks for each in halves["scoring-3"]) == 9
     assert sum(bool(each.every_job) for each in halves["scoring-3"]) == 3
+    assert len(halves["scoring-4"]) == 16
+    assert sum(not each.leaks for each in halves["scoring-4"]) == 8
     for programs in halves.values():
         assert {each.server for each in programs} == set(SERVERS)
         assert any(not each.leaks and each.ticking for each in programs)
@@ -72,7 +79,7 @@ def test_no_way_to_leak_and_no_name_is_in_two_halves() -> None:
         assert not used(one) & used(other)
 
 
-@pytest.mark.parametrize("half", ["scoring-2", "scoring-3"])
+@pytest.mark.parametrize("half", ["scoring-2", "scoring-3", "scoring-4"])
 def test_nothing_that_is_kept_without_a_leak_is_both_in_a_later_scoring_half_and_in_another(half: str) -> None:
     def used(*, by_it: bool) -> set[str]:
         programs = [each for each in PROGRAMS.values() if (each.half == half) == by_it]
@@ -80,6 +87,11 @@ def test_nothing_that_is_kept_without_a_leak_is_both_in_a_later_scoring_half_and
         return kept - {""}
 
     assert not used(by_it=True) & used(by_it=False)
+
+
+def test_what_a_leak_is_asked_for_is_a_type_under_which_it_is_rightly_reported() -> None:
+    for how, asked in ASKED.items():
+        assert asked == UNTRACKED or how in {"rows", "strings", "closures"} or re.fullmatch(TYPES[how], asked), how
 
 
 def test_a_name_that_always_comes_with_the_culprit_is_right() -> None:
@@ -108,7 +120,7 @@ def test_names_are_blamed_for_nothing_where_none_leaks_or_for_what_a_timer_keeps
     assert blamed_for_nothing(leaking, outcome("b", of_no_name=True)) == ["b"]
 
 
-@pytest.mark.parametrize("every_job", ["handler", "middleware", "postrun", "base", "recorder"])
+@pytest.mark.parametrize("every_job", ["handler", "middleware", "postrun", "base", "recorder", "breadcrumbs"])
 def test_for_what_is_kept_at_every_job_all_names_are_right_together_and_some_are_blamed(every_job: str) -> None:
     kept = program(every_job=every_job)
     assert blamed_for_nothing(kept, outcome(*kept.names)) == []
@@ -133,6 +145,8 @@ def test_for_what_is_kept_at_every_job_all_names_are_right_together_and_some_are
         ({"every_job": "base", "ticking": "cron"}, "worksite.everyjob.Outcome", True),
         ({"every_job": "records"}, "logging.LogRecord", True),
         ({"ticking": "patrol"}, "worksite.background.Patrol", True),
+        ({"ticking": "profiler"}, "traceback.FrameSummary", True),
+        ({"every_job": "breadcrumbs"}, "worksite.everyjob.Breadcrumb", True),
         ({"every_job": "base"}, "", False),
         ({}, "worksite.leaks.Tick", False),
         ({}, "", False),
@@ -164,6 +178,12 @@ def test_a_rehearsal_finds_what_is_kept_beside_the_declaration() -> None:
     assert len(list(faults(leaking, [{**right, "calls": {"a": 3}}]))) == 1
     assert len(list(faults(leaking, [{**right, "ticks": 7}]))) == 1
     assert len(list(faults(leaking, [{**right, "handled": 9}]))) == 1
+
+
+def test_a_rehearsal_adds_up_what_processes_hold() -> None:
+    one = {"calls": {"a": 3, "b": 2}, "kept": {"sets": 3}, "ticks": 1, "handled": 0, "held": {"grants": 7}}
+    other = {"calls": {"a": 1}, "kept": {}, "ticks": 0, "handled": 0, "held": {"grants": 2}}
+    assert totals([one, other]) == {"calls": 6, "ticks": 1, "handled": 0, "sets": 3, "grants": 9}
 
 
 @pytest.mark.parametrize(("kept", "wrong"), [(50, 0), (40, 0), (0, 1), (29, 1)])
@@ -199,13 +219,14 @@ CALLED_SEVEN_TIMES = """
 import contextlib, gc, json
 import django
 django.setup()
-from worksite import references, registries, retained
-for how in [*retained.HOW.values(), *references.HOW.values(), *registries.HOW.values()]:
+from worksite import hoards, references, registries, retained
+libraries = retained, references, registries, hoards
+for how in [how for each in libraries for how in each.HOW.values()]:
     for _ in range(7):
         with contextlib.suppress(retained.LostError):
             how(object(), [])
 gc.collect()
-counts = {**retained.COUNTED, **references.COUNTED, **registries.COUNTED}
+counts = {how: counted for each in libraries for how, counted in each.COUNTED.items()}
 print(json.dumps({how: counted() for how, counted in counts.items()}))
 """
 
@@ -219,8 +240,9 @@ CALLED_VERY_OFTEN = """
 import json
 import django
 django.setup()
-from worksite import bounded, expiring
-kept_by, sizes = {**bounded.BOUNDED, **expiring.EXPIRING}, {**bounded.SIZES, **expiring.SIZES}
+from worksite import bounded, expiring, temporary
+kept_by = {**bounded.BOUNDED, **expiring.EXPIRING, **temporary.TEMPORARY}
+sizes = {**bounded.SIZES, **expiring.SIZES, **temporary.SIZES}
 for call in range(6_000):
     for kept in sizes:
         kept_by[kept]("ab"[call % 2])
@@ -230,7 +252,7 @@ print(json.dumps({kept: [size(), most] for kept, (size, most) in sizes.items()})
 
 def test_what_is_kept_within_bounds_gets_there_and_stays(tmp_path: Path) -> None:
     sizes = printed_by_the_site(tmp_path, CALLED_VERY_OFTEN, program(names=evenly("ab")))
-    assert len(sizes) == 10
+    assert len(sizes) == 17
     for kept, (size, most) in sizes.items():
         assert most / 2 < size <= most, kept
 
@@ -240,27 +262,42 @@ import json
 import django
 django.setup()
 from worksite.expiring import Replies, Vouchers, Windows
+from worksite.temporary import Connections, Grants, Upload, Uploads
 windows, replies, vouchers = Windows(), Replies(), Vouchers()
-sizes = []
+grants, connections, uploads = Grants(), Connections(), Uploads()
+sizes, worked_off = [], []
 for second in range(600):
     windows.add(second)
     replies.add(second)
     for name in "abcdefgh":
         vouchers.add(name, second)
+    for _ in range(5):
+        grants.add(second)
+    taken = [connections.take(second % 30, second) for _ in range(3)]
+    for connection in taken:
+        connections.give_back(second % 30, connection, second)
+    uploads.waiting.extend(Upload("a") for _ in range(30))
+    if not uploads.rests(second):
+        uploads.work(uploads.A_SECOND)
     if second % 100 == 99:
         replies.sweep(second)
-        sizes.append([len(windows), len(replies), len(vouchers)])
-print(json.dumps(sizes))
+        sizes.append([len(each) for each in (windows, replies, vouchers, grants, connections)])
+        worked_off.append(len(uploads))
+print(json.dumps([sizes, worked_off]))
 """
 
 
 def test_what_expires_stays_as_large_under_the_same_load(tmp_path: Path) -> None:
-    sizes = printed_by_the_site(tmp_path, KEPT_FOR_TEN_MINUTES, program(names=evenly("abcdefgh")))
+    sizes, worked_off = printed_by_the_site(tmp_path, KEPT_FOR_TEN_MINUTES, program(names=evenly("abcdefgh")))
     assert len(sizes) == 6
     assert all(each == sizes[2] for each in sizes[2:])
-    windows, replies, vouchers = sizes[-1]
+    windows, replies, vouchers, grants, connections = sizes[-1]
     assert (windows, replies) == (60, 46)
     assert 500 < vouchers < 600  # eight a second, valid for 67 seconds on average
+    assert 150 <= grants <= 210
+    assert connections == 90
+    assert 0 in worked_off
+    assert max(worked_off) <= 900  # of 30 seconds of rest
 
 
 def test_favourites_that_move_are_each_called_as_often_in_the_end() -> None:
@@ -270,6 +307,26 @@ def test_favourites_that_move_are_each_called_as_often_in_the_end() -> None:
     assert second.count("b") > 400
     counts = [drawn(chosen, 1).count(name) for name in "abc"]
     assert max(counts) < 1.2 * min(counts)
+
+
+def test_in_a_season_only_each_other_group_is_visited() -> None:
+    visits = drawn(program(names=evenly("abcde"), seasons=200), 1)
+    assert set(visits[:200]) == {"a", "c", "e"}
+    assert set(visits[200:400]) == {"b", "d"}
+    assert set(visits[400:600]) == {"a", "c", "e"}
+
+
+@pytest.mark.parametrize(("load", "lasts_s"), [("pauses", 225), ("waves", 240), ("ramp", 240)])
+def test_a_load_that_varies_is_as_large_on_the_whole(load: str, lasts_s: int) -> None:
+    tides = [tide(program(**{load: True}), second) for second in range(lasts_s)]
+    assert sum(tides) / lasts_s == pytest.approx(1.0, rel=0.02)
+    assert min(tides) < 0.5
+    assert max(tides) > 1.4
+
+
+def test_hardly_anything_is_visited_in_a_pause() -> None:
+    tides = [tide(program(pauses=True), second) for second in (0.0, 29.0, 30.0, 44.0, 45.0)]
+    assert tides == [1.5, 1.5, 0.02, 0.02, 1.5]
 
 
 def test_a_half_is_within_its_limits_with_nine_of_ten_first_and_nobody_blamed() -> None:

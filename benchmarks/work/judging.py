@@ -8,8 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.work.program import UNTRACKED, Program
+from benchmarks.work.leak_types import UNTRACKED
 from benchmarks.work.program import Leak as Planted
+from benchmarks.work.program import Program
 from benchmarks.work.serving import COMMAND_KEY, SERVICE
 
 

@@ -2,7 +2,8 @@
 
 Each is started under its real server and visited for some seconds. The site itself writes down what it keeps; memwatch
 is not asked. Ends with 1 where a program keeps something else than it declares. The site counts only the leaks of
-``retained``, ``references`` and ``registries``; of others, this only says that the program runs.
+``retained``, ``references``, ``registries`` and ``hoards``; of others, this only says that the program runs.
+With ``--seconds``, each has its own load for so long, and says five times what it holds for a while (``temporary``).
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from typing import Any
 
 from benchmarks.work.catalogue import PROGRAMS
 from benchmarks.work.program import HALVES, Leak, Program
-from benchmarks.work.serving import Client, Sender, Site, broker_for
+from benchmarks.work.serving import Client, Sender, Site, broker_for, visited
 
 ROUNDS = 24
 """Visits to each group of names."""
 UNDER_WAY = 20
 """Jobs of a process at most, for which nothing is kept before they have ended."""
+TIMES = 5
 SETTLED_S, WAIT_S = 2.0, 60.0
 
 
@@ -59,8 +61,8 @@ def expected(leak: Leak, calls: dict[str, int]) -> tuple[int, int]:
     return (0 if leak.spell_s else times * least), times * most
 
 
-def noted(program: Program, folder: Path) -> list[dict[str, Any]]:
-    """Run it, and what its processes have written down."""
+def noted(program: Program, folder: Path, seconds: float = 0.0) -> list[dict[str, Any]]:
+    """Run it, and what its processes have written down in the end."""
     notes = folder / "notes"
     notes.mkdir()
     with ExitStack() as stack:
@@ -69,11 +71,37 @@ def noted(program: Program, folder: Path) -> list[dict[str, Any]]:
         stack.callback(site.close)
         site.make_tables()
         site.serve(program.server, program.processes)
+        if seconds:
+            with visited(program, site.port, broker):
+                _watch(site, notes, seconds)
+            return _settled(site, notes)
         visit = Sender(broker).visit if broker else Client(site.port).visit
         for _ in range(ROUNDS):
             for group, _weight in program.visits:
                 visit(" ".join(group))
         return _settled(site, notes)
+
+
+def _watch(site: Site, notes: Path, seconds: float) -> None:
+    for number in range(1, TIMES + 1):
+        time.sleep(seconds / TIMES)
+        site.must_run()
+        summed = totals(_read(notes))
+        print(f"   after {number * seconds / TIMES:.0f} s: {json.dumps(summed)}", flush=True)
+
+
+def totals(notes: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Over the processes: calls, objects that leak, of threads, of every job, and those held for a while."""
+    found: Counter[str] = Counter()
+    for note in notes:
+        found.update({"calls": sum(note["calls"].values()), "ticks": note["ticks"], "handled": note["handled"]})
+        found.update(note["kept"])
+        found.update(note["held"])
+    return dict(found)
+
+
+def _read(notes: Path) -> list[dict[str, Any]]:
+    return [json.loads(file.read_text()) for file in sorted(notes.glob("*.json"))]
 
 
 def _settled(site: Site, notes: Path) -> list[dict[str, Any]]:
@@ -87,7 +115,7 @@ def _settled(site: Site, notes: Path) -> list[dict[str, Any]]:
             last, since = now, time.monotonic()
         elif now and time.monotonic() > since + SETTLED_S:
             break
-    return [json.loads(file.read_text()) for file in sorted(notes.glob("*.json"))]
+    return _read(notes)
 
 
 def main() -> int:
@@ -95,6 +123,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.work.rehearse", description=__doc__)
     parser.add_argument("programs", nargs="*", metavar="PROGRAM")
     parser.add_argument("--half", choices=HALVES, default="scoring")
+    parser.add_argument("--seconds", type=float, default=0.0, help="of the program's own load, for each")
     chosen = parser.parse_args()
     # What was started is stopped by the context managers, also where this is killed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -102,7 +131,7 @@ def main() -> int:
     wrong = False
     for name in wanted:
         with tempfile.TemporaryDirectory(prefix="memwatch-bench-", ignore_cleanup_errors=True) as folder:
-            notes = noted(PROGRAMS[name], Path(folder))
+            notes = noted(PROGRAMS[name], Path(folder), chosen.seconds)
         kept = sum((Counter(note["kept"]) for note in notes), Counter())
         calls = sum(sum(note["calls"].values()) for note in notes)
         found = list(faults(PROGRAMS[name], notes))

@@ -26,6 +26,7 @@ SERVICE, COMMAND_KEY = "site", "of the benchmark of work"
 WAVE_S = 20.0
 BURST_S, LOUD = 3.0, 1 / 3
 """How long it is loud or quiet, and the share of the loud."""
+PAUSE_S, PAUSE_EVERY_S = 15.0, 45.0
 RAMP = (0.3, 1.7)
 """Of the mean, at the begin and at the end of a run."""
 DRAWN = 20_000
@@ -172,11 +173,15 @@ def _chosen(
     program: Program, chance: random.Random, groups: Sequence[tuple[str, ...]], weights: Sequence[float]
 ) -> Iterator[tuple[str, ...]]:
     """Of which each is visited ``in_a_row``."""
-    left = DRAWN // program.in_a_row
+    left, season = DRAWN // program.in_a_row, 0
     while left > 0:
-        count = min(left, program.moves or left)
-        yield from chance.choices(groups, weights, k=count)
-        left, weights = left - count, [weights[-1], *weights[:-1]]
+        count = min(left, program.moves or program.seasons or left)
+        if program.seasons:
+            yield from chance.choices(groups[season::2], weights[season::2], k=count)
+            left, season = left - count, 1 - season
+        else:
+            yield from chance.choices(groups, weights, k=count)
+            left, weights = left - count, [weights[-1], *weights[:-1]]
 
 
 def in_turn(groups: Sequence[str], weights: Sequence[float]) -> Iterator[str]:
@@ -190,21 +195,29 @@ def in_turn(groups: Sequence[str], weights: Sequence[float]) -> Iterator[str]:
 
 
 def paced(visit: Callable[[str], int], program: Program, mean_pause_s: float, seed: int) -> Callable[[str], int]:
-    """Waits before each visit: as visitors come, by chance; in waves; more and more; in bursts; or always as long."""
+    """Waits before each visit: by chance; in waves; more and more; in bursts; with pauses; or always as long."""
     chance, began = random.Random(seed), time.monotonic()
 
     def waited(group: str) -> int:
-        tide, length = 1.0, 1.0 if program.steady else chance.expovariate(1.0)
-        if program.waves:
-            tide = 0.15 + 0.85 * (1 + math.sin(2 * math.pi * (time.monotonic() - began) / WAVE_S))
-        if program.ramp:
-            tide = RAMP[0] + (RAMP[1] - RAMP[0]) * min(1.0, (time.monotonic() - began) / INTERVALS)
-        if program.bursts:
-            tide = 2.6 if _is_loud(program, time.monotonic() - began) else 0.2
-        time.sleep(min(5.0, length * mean_pause_s / tide))
+        length = 1.0 if program.steady else chance.expovariate(1.0)
+        time.sleep(min(5.0, length * mean_pause_s / tide(program, time.monotonic() - began)))
         return visit(group)
 
     return waited
+
+
+def tide(program: Program, passed_s: float) -> float:
+    """How many times the mean there are of visits, so long after the begin."""
+    if program.waves:
+        return 0.15 + 0.85 * (1 + math.sin(2 * math.pi * passed_s / WAVE_S))
+    if program.ramp:
+        return RAMP[0] + (RAMP[1] - RAMP[0]) * min(1.0, passed_s / INTERVALS)
+    if program.bursts:
+        return 2.6 if _is_loud(program, passed_s) else 0.2
+    if program.pauses:
+        busy_s = PAUSE_EVERY_S - PAUSE_S
+        return PAUSE_EVERY_S / busy_s if passed_s % PAUSE_EVERY_S < busy_s else 0.02
+    return 1.0
 
 
 def _is_loud(program: Program, passed_s: float) -> bool:

@@ -27,7 +27,8 @@ from memwatch.diagnosis.heap.traversal import HEADERS, basic_size_of
 from memwatch.diagnosis.suspects import Suspects
 from memwatch.sampling.atomic import Step
 from memwatch.sampling.census import OBSERVER
-from memwatch.sampling.container_scan import PLAIN_IDS, look, module_level_names, stride
+from memwatch.sampling.container_scan import PLAIN_IDS, look, stride
+from memwatch.sampling.module_names import module_level_names
 from memwatch.sampling.type_names import clean, type_name
 
 NEEDS_MB = 32.0

@@ -18,7 +18,7 @@ from memwatch.diagnosis.heap_dump.kinds import LruCache
 from memwatch.diagnosis.referrers.nodes import cache_length
 from memwatch.diagnosis.results import Suspect
 from memwatch.sampling.atomic import Step
-from memwatch.sampling.container_scan import module_level_names
+from memwatch.sampling.module_names import module_level_names
 from memwatch.sampling.type_names import clean, type_name
 
 MOST = 40

@@ -10,6 +10,9 @@
    list from one walk to the next, until stop(). Nothing depends on where they are: each lane is seen to end at the
    bookmark that the next one begins with, or the walk begins again without them.
 
+   Forked processes share the objects that gc.freeze() has set apart, until one writes to them. There the walk
+   rests at milestones alone: bookmarks that stay where they are, so that the next walk writes nothing.
+
    What it must never do, because it is a guest:
    - change the reference count of an object of the program while the interpreter is released (types are referenced
      for the length of the walk, so that none is freed under it; a class refers to itself through its method
@@ -62,6 +65,7 @@
 #define SIZES_OF_TYPE 200   /* ... up to this many */
 #define MAX_CONTAINERS 4096 /* where there are more, the shorter ones are left out */
 #define LANES 4             /* parts of a long list that are walked in turns */
+#define MILESTONE_EVERY 8192 /* objects of the permanent generation: counted in half a millisecond or less */
 #define STEPS 16            /* of each lane at each end, between two looks at the clock: some microseconds */
 #define RESTARTS 2          /* how often a walk begins again because a collection has reordered the lists */
 #define YOUNG_HOLD_NS 3000000LL /* young lists are reordered often: they are walked in one hold where that is enough */
@@ -101,6 +105,10 @@ typedef struct {
     Py_ssize_t divided_objects;    /* in it, when they were placed */
     Py_ssize_t divided_at;         /* collections of it, then */
     Walk *divider;                 /* the walk that may use and move them: the others have one lane */
+
+    PyTypeObject *milestone_type;
+    PyObject **milestones; /* in the permanent generation, unless it was thawed since */
+    Py_ssize_t n_milestones, room_milestones;
 
     pid_t pid;
     int cut_short; /* a collection was under way in another thread when this process was forked: it never ends */
@@ -899,6 +907,85 @@ walk_list(Walk *walk, int number)
 }
 
 static void
+take_milestones_out(State *state)
+{
+    while (state->n_milestones > 0) {
+        drop_bookmark(state->milestones[--state->n_milestones]);
+    }
+}
+
+/* A new milestone behind `previous`; NULL without memory. */
+static PyGC_Head *
+add_milestone(Walk *walk, PyGC_Head *previous)
+{
+    State *state = walk->state;
+    if (state->n_milestones == state->room_milestones) {
+        Py_ssize_t room = state->room_milestones ? state->room_milestones * 2 : 64;
+        PyObject **milestones = realloc(state->milestones, (size_t)room * sizeof(PyObject *));
+        if (milestones == NULL) {
+            return NULL;
+        }
+        state->milestones = milestones;
+        state->room_milestones = room;
+    }
+    PyObject *milestone = new_bookmark(walk->collector, state->milestone_type);
+    if (milestone == NULL) {
+        PyErr_Clear();
+        return NULL;
+    }
+    state->milestones[state->n_milestones++] = milestone;
+    link_after(walk->collector, head_of(milestone), previous);
+    return head_of(milestone);
+}
+
+static int
+is_milestone(Walk *walk, PyGC_Head *g)
+{
+    return !is_list_head(walk->collector, g) && Py_TYPE(object_of(g)) == walk->state->milestone_type;
+}
+
+/* Count the frozen objects. Nothing but gc.unfreeze() changes the order of their list. */
+static Outcome
+walk_frozen(Walk *walk)
+{
+    PyGC_Head *list = list_head(walk->collector, 0);
+    Py_ssize_t since = 0; /* objects after the last milestone */
+    if (next_of(list) == list) {
+        take_milestones_out(walk->state); /* they were thawed with everything else */
+    }
+    for (PyGC_Head *g = next_of(list); g != list; g = next_of(g)) {
+        if (is_list_head(walk->collector, g)) {
+            walk->disturbed = 1; /* thawed amid the walk: this is the end of another list */
+            return walk->restarts < RESTARTS ? GIVEN_UP : GO_ON;
+        }
+        if (!is_milestone(walk, g)) {
+            if (!count(walk, object_of(g))) {
+                return NO_MEMORY;
+            }
+            if (++since < MILESTONE_EVERY || is_milestone(walk, next_of(g))) {
+                continue;
+            }
+            if ((g = add_milestone(walk, g)) == NULL) {
+                return NO_MEMORY;
+            }
+        }
+        since = 0;
+        if (clock_ns(CLOCK_MONOTONIC) - walk->held_at > walk->hold_ns) {
+            PyObject *milestone = Py_NewRef(object_of(g)); /* another walk may take it out */
+            Outcome outcome = let_others_run(walk);
+            walk->disturbed |= !PyObject_GC_IsTracked(milestone);
+            outcome = outcome == GO_ON ? look_round(walk, 0, collections(walk->collector, 0)) : outcome;
+            int lost = !PyObject_GC_IsTracked(milestone);
+            Py_DECREF(milestone);
+            if (outcome != GO_ON || lost) {
+                return outcome;
+            }
+        }
+    }
+    return GO_ON;
+}
+
+static void
 begin_again(Walk *walk)
 {
     for (Py_ssize_t i = 0; i < walk->n_types; i++) {
@@ -918,7 +1005,7 @@ static Outcome
 walk_all(Walk *walk)
 {
     for (int number = 0; number < LISTS; number++) {
-        Outcome outcome = walk_list(walk, number);
+        Outcome outcome = number == 0 ? walk_frozen(walk) : walk_list(walk, number);
         for (int i = 0; i < BOOKMARKS; i++) {
             PyObject_GC_UnTrack(*bookmark_of(walk, i));
         }
@@ -945,7 +1032,8 @@ fill_lists(Walk *walk, PyObject *types, PyObject *counts, PyObject *sizes)
 {
     for (Py_ssize_t i = 0; i < walk->n_types; i++) {
         TypeCount *type = &walk->types[i];
-        Py_ssize_t shown = type->type == walk->state->bookmark_type ? 0 : type->count;
+        int own = type->type == walk->state->bookmark_type || type->type == walk->state->milestone_type;
+        Py_ssize_t shown = own ? 0 : type->count;
         PyObject *count = PyLong_FromSsize_t(shown);
         PyObject *size = PyLong_FromSsize_t(type->sizes ? type->size_sum / type->sizes : 0);
         if (count == NULL || size == NULL) {
@@ -1118,6 +1206,7 @@ heap_walk_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
     state->stops++;
     forget_parent(state);
     take_dividers_out(state);
+    take_milestones_out(state);
     Py_RETURN_NONE;
 }
 
@@ -1327,11 +1416,99 @@ difference(State *state)
     return reason;
 }
 
+PyDoc_STRVAR(named_doc,
+"named(addresses)\n--\n\n"
+"The names that modules have for these objects: (module, name, address) of each. `addresses`: sorted, in bytes.\n"
+"Nothing but the names that are found is referenced: references to all values of all modules would copy most pages that\n"
+"a forked worker shares with its parent.");
+
+typedef struct {
+    PyObject *module, *name; /* strong references to exact strings */
+    uintptr_t address;
+} Named;
+
+static int
+is_among(uintptr_t address, const uintptr_t *sorted, Py_ssize_t n)
+{
+    Py_ssize_t low = 0;
+    while (n > 0) {
+        Py_ssize_t half = n / 2;
+        if (sorted[low + half] == address) {
+            return 1;
+        }
+        if (sorted[low + half] < address) {
+            low += half + 1;
+            n -= half + 1;
+        }
+        else {
+            n = half;
+        }
+    }
+    return 0;
+}
+
+/* Adds what one module names to `found`; how many entries were looked at. */
+static Py_ssize_t
+names_in(PyObject *module_name, PyObject *names, const uintptr_t *sorted, Py_ssize_t n, Named *found, Py_ssize_t *n_found)
+{
+    Py_ssize_t at = 0, seen = 0;
+    PyObject *name, *value;
+    while (seen < SCANNED_NAMES && PyDict_Next(names, &at, &name, &value)) {
+        seen++;
+        if (*n_found < MAX_CONTAINERS && PyUnicode_CheckExact(name) && is_among((uintptr_t)value, sorted, n)) {
+            found[(*n_found)++] = (Named){Py_NewRef(module_name), Py_NewRef(name), (uintptr_t)value};
+        }
+    }
+    return seen;
+}
+
+static PyObject *
+heap_named(PyObject *Py_UNUSED(module), PyObject *addresses)
+{
+    PyObject *modules = PyImport_GetModuleDict(), *module_name, *module;
+    if (!PyBytes_CheckExact(addresses) || modules == NULL || !PyDict_CheckExact(modules)) {
+        PyErr_SetString(PyExc_TypeError, "addresses are bytes, and sys.modules is a dict");
+        return NULL;
+    }
+    const uintptr_t *sorted = (const uintptr_t *)PyBytes_AS_STRING(addresses);
+    Py_ssize_t n = PyBytes_GET_SIZE(addresses) / (Py_ssize_t)sizeof(uintptr_t), n_found = 0, seen = 0, position = 0;
+    Named *found = PyMem_RawMalloc(MAX_CONTAINERS * sizeof(Named));
+    if (found == NULL) {
+        return PyErr_NoMemory();
+    }
+    while (PyDict_Next(modules, &position, &module_name, &module)) {
+        if (PyModule_CheckExact(module) && PyUnicode_CheckExact(module_name) && PyModule_GetDict(module) != NULL) {
+            seen += names_in(module_name, PyModule_GetDict(module), sorted, n, found, &n_found);
+        }
+        if (seen > SCANNED_NAMES) { /* some 200 us */
+            seen = 0;
+            sleep_released(SHORTEST_REST_NS);
+        }
+    }
+    Collector *collector = &PyInterpreterState_Get()->gc;
+    int enabled = collector_off(collector);
+    PyObject *result = PyList_New(0);
+    for (Py_ssize_t i = 0; i < n_found; i++) {
+        PyObject *row = result == NULL ? NULL : Py_BuildValue("(OOK)", found[i].module, found[i].name,
+                                                              (unsigned long long)found[i].address);
+        if (row == NULL || PyList_Append(result, row) < 0) {
+            Py_CLEAR(result);
+        }
+        Py_XDECREF(row);
+        Py_DECREF(found[i].module);
+        Py_DECREF(found[i].name);
+    }
+    collector->enabled = enabled;
+    PyMem_RawFree(found);
+    return result;
+}
+
 static PyMethodDef methods[] = {
     {"walk", heap_walk, METH_VARARGS, walk_doc},
     {"stop", heap_walk_stop, METH_NOARGS, stop_doc},
     {"stops", heap_walk_stops, METH_NOARGS, stops_doc},
     {"tracked", heap_tracked, METH_O, tracked_doc},
+    {"named", heap_named, METH_O, named_doc},
     {NULL, NULL, 0, NULL},
 };
 
@@ -1349,8 +1526,9 @@ execute(PyObject *module)
 {
     State *state = PyModule_GetState(module);
     state->bookmark_type = (PyTypeObject *)PyType_FromSpec(&bookmark_spec);
+    state->milestone_type = (PyTypeObject *)PyType_FromSpec(&bookmark_spec);
     state->sizeof_name = PyUnicode_InternFromString("__sizeof__");
-    if (state->bookmark_type == NULL || state->sizeof_name == NULL) {
+    if (state->bookmark_type == NULL || state->milestone_type == NULL || state->sizeof_name == NULL) {
         return -1;
     }
     const char *reason = difference(state);
@@ -1394,6 +1572,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     State *state = PyModule_GetState(module);
     if (state != NULL) {
         Py_VISIT(state->bookmark_type);
+        Py_VISIT(state->milestone_type);
         for (int kind = LIST; kind < KINDS; kind++) {
             Py_VISIT(state->kinds[kind]);
         }
@@ -1410,7 +1589,9 @@ module_clear(PyObject *module)
             drop_bookmark(state->dividers[i]);
             state->dividers[i] = NULL;
         }
+        take_milestones_out(state);
         Py_CLEAR(state->bookmark_type);
+        Py_CLEAR(state->milestone_type);
         Py_CLEAR(state->sizeof_name);
         for (int kind = LIST; kind < KINDS; kind++) {
             Py_CLEAR(state->kinds[kind]);
@@ -1423,6 +1604,11 @@ static void
 module_free(void *module)
 {
     module_clear((PyObject *)module);
+    State *state = PyModule_GetState(module);
+    if (state != NULL) {
+        free(state->milestones);
+        state->milestones = NULL;
+    }
 }
 
 #else /* UNSUPPORTED */

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain, compress, islice, repeat
-from operator import call, is_, itemgetter, le, not_
+from operator import call, is_, le, not_
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -65,7 +65,7 @@ class Look:
     pause_ms: float
 
 
-def _each(function: Callable[..., Any], iterables: Iterable[Iterable[Any]]) -> Iterator[Iterator[Any]]:
+def map_each(function: Callable[..., Any], iterables: Iterable[Iterable[Any]]) -> Iterator[Iterator[Any]]:
     """``map(function, iterable)`` of each of ``iterables``, lazily and in C."""
     return map(map, repeat(function), iterables)
 
@@ -87,15 +87,15 @@ _GROUPS: tuple[tuple[tuple[type, ...], Callable[[Iterable[Any]], Iterator[Iterat
 """Kinds that are read in the same way, and how: the newest entries first, where there is an order."""
 
 
-def _of_loaded(read: Callable[[Any], Iterable[Any]]) -> Iterator[Any]:
+def of_loaded(read: Callable[[Any], Iterable[Any]]) -> Iterator[Any]:
     """``sys.modules``' keys or values where the value is a plain module, lazily and in C."""
     plain = map(is_, map(type, late(dict.values, sys.modules)), repeat(ModuleType))
     return compress(late(read, sys.modules), plain)
 
 
-def _modules() -> Iterator[dict[str, Any]]:
+def namespaces() -> Iterator[dict[str, Any]]:
     """The namespaces of the loaded modules, lazily and in C."""
-    return filter(None, map(_dict_of, _of_loaded(dict.values)))
+    return filter(None, map(_dict_of, of_loaded(dict.values)))
 
 
 class _Harvest:
@@ -132,14 +132,14 @@ class _Harvest:
         def entries() -> Iterator[Iterator[Any]]:
             return map(islice, entries_of(members), repeat(SAMPLED_ENTRIES))
 
-        plain = _each(PLAIN_IDS.__contains__, _each(id, _each(type, entries())))
+        plain = map_each(PLAIN_IDS.__contains__, map_each(id, map_each(type, entries())))
         return [
             partial(members.extend, _of_type(ids, lambda: big)),
             partial(self.tokens.extend, map(id, members)),
             partial(self.kinds.extend, map(type, members)),
             partial(self.lengths.extend, map(len, members)),
-            partial(self.types.extend, map(list, _each(type, entries()))),
-            partial(self.sizes.extend, map(list, _each(sys.getsizeof, map(compress, entries(), plain)))),
+            partial(self.types.extend, map(list, map_each(type, entries()))),
+            partial(self.sizes.extend, map(list, map_each(sys.getsizeof, map(compress, entries(), plain)))),
             members.clear,
         ]
 
@@ -203,7 +203,7 @@ def _module_steps(big: list[Any]) -> list[Step]:
     untracked: list[Any] = []
 
     def values() -> Iterator[Any]:
-        return _of_type(_LOOSE_IDS, lambda: chain.from_iterable(map(dict.values, _modules())))
+        return _of_type(_LOOSE_IDS, lambda: chain.from_iterable(map(dict.values, namespaces())))
 
     return [
         partial(containers.extend, values()),
@@ -212,31 +212,3 @@ def _module_steps(big: list[Any]) -> list[Step]:
         partial(big.extend, compress(untracked, map(le, repeat(BIG), map(len, untracked)))),
         untracked.clear,
     ]
-
-
-def module_level_names(tokens: Iterable[int]) -> dict[int, str]:
-    """``module.NAME`` by the id of the object, for those of ``tokens`` that a module's namespace holds.
-
-    Where several do, underscored names and ``__main__`` give way to others.
-    """
-    wanted = frozenset(tokens)
-    modules: list[str] = []
-    hits: list[tuple[str, list[str], list[int]]] = []
-
-    def is_wanted() -> Iterator[Iterator[bool]]:
-        return _each(wanted.__contains__, _each(id, map(dict.values, _modules())))
-
-    def hits_by_module() -> Iterator[tuple[str, list[str], list[int]]]:
-        names = map(list, map(compress, _modules(), is_wanted()))
-        ids = map(list, map(compress, _each(id, map(dict.values, _modules())), is_wanted()))
-        return filter(itemgetter(1), zip(modules, names, ids, strict=False))
-
-    uninterrupted([partial(modules.extend, _of_loaded(dict.keys)), partial(hits.extend, hits_by_module())])
-    best: dict[int, tuple[bool, bool, str]] = {}
-    for module, keys, tokens_here in hits:
-        for key, token in zip(keys, tokens_here, strict=True):
-            if type(module) is str and type(key) is str:
-                rank = (module == "__main__", key.startswith("_"), f"{module}.{key}")
-                if token not in best or rank[:2] < best[token][:2]:
-                    best[token] = rank
-    return {token: rank[2] for token, rank in best.items()}

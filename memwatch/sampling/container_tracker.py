@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Collection
 
 from memwatch.records import BigContainer
-from memwatch.sampling.container_scan import Found, Look, module_level_names
+from memwatch.sampling.container_scan import Found, Look
+from memwatch.sampling.module_names import module_level_names
 from memwatch.sampling.type_names import TypeNames, clean
 
 TOLD = 1_000

@@ -104,3 +104,5 @@ stop_walk: Callable[[], None] = _native.stop if _native is not None else lambda:
 """End the walks that other threads are in, within some 20 ms; in a forked child, forget the parent's."""
 addresses: Callable[[int], tuple[bytes, list[Any]]] | None = getattr(_native, "tracked", None)
 """Of all objects that the collector tracks, and so many of the newest ones themselves; for a copy of the process."""
+names: Callable[[bytes], list[tuple[str, str, int]]] | None = getattr(_native, "named", None)
+"""Module, name and address of each of these objects that a module names; their addresses sorted, in bytes."""

@@ -147,4 +147,4 @@ def test_the_supervisor_is_lean(start):
 def test_the_commands_are_declared_in_procfiles():
     root = SUPERVISOR.parents[1]
     names = [program.name for path in ("Procfile", "examples/Procfile") for program in read(root / path)]
-    assert names == ["web", "worker", "beat", "exporter", "shop", "load"]
+    assert names == ["web", "worker", "exporter", "shop", "load"]

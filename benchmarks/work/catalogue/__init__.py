@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.work.catalogue import scoring, scoring_2, scoring_3, tuning
+from benchmarks.work.catalogue import scoring, scoring_2, scoring_3, scoring_4, tuning
 
-_HALVES = (tuning, scoring, scoring_2, scoring_3)
+_HALVES = (tuning, scoring, scoring_2, scoring_3, scoring_4)
 PROGRAMS = {program.name: program for half in _HALVES for program in half.PROGRAMS}

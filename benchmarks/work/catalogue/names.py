@@ -78,6 +78,22 @@ _FARM = (
     "market.tasks.quote", "market.sell", "market.tasks.deliver", "office.tasks.tax", "office.subsidy",
     "office.tasks.wages", "office.inspect",
 )  # fmt: skip
+_HALL = (
+    "permit:apply", "permit.views.attach", "permit:status", "permit.views.neighbours", "permit:fee", "waste:calendar",
+    "waste.views.bulky", "waste:bins", "tax:assessment", "tax.views.instalments", "tax:dog", "register:move",
+    "register.views.certificate", "register:passport", "register:marriage", "park:spaces", "park.views.resident",
+    "park:fine", "council:session", "council.views.minutes", "council:motion", "council.views.live", "pool:hours",
+    "pool.views.ticket", "street:works", "street.views.report", "street:lamps", "nursery:places",
+    "nursery.views.waiting", "hall:appointment",
+)  # fmt: skip
+_STUDIO = (
+    "scene.tasks.ingest", "scene.cut", "scene.tasks.probe", "scene.proxy", "scene.tasks.grade", "audio.mix",
+    "audio.tasks.denoise", "audio.dub", "audio.tasks.level", "caption.tasks.align", "caption.translate",
+    "caption.tasks.burn", "effect.tasks.render", "effect.tasks.track", "effect.compose", "effect.tasks.simulate",
+    "rights.check", "rights.tasks.expire", "rights.license", "cast.tasks.schedule", "cast.contract",
+    "cast.tasks.payroll", "set.tasks.book", "set.inventory", "set.tasks.weather", "trailer.tasks.package",
+    "trailer.publish", "vault.tasks.verify", "vault.restore", "vault.tasks.thaw",
+)  # fmt: skip
 
 
 def named(count: int, *, tasks: bool = False, begin: int = 0) -> tuple[str, ...]:
@@ -123,6 +139,16 @@ def flights(count: int, *, begin: int = 0) -> tuple[str, ...]:
 def farm(count: int, *, begin: int = 0) -> tuple[str, ...]:
     """So many tasks of a farm."""
     return _some(_FARM, count, begin)
+
+
+def hall(count: int, *, begin: int = 0) -> tuple[str, ...]:
+    """So many views of a town hall."""
+    return _some(_HALL, count, begin)
+
+
+def studio(count: int, *, begin: int = 0) -> tuple[str, ...]:
+    """So many tasks of a film studio."""
+    return _some(_STUDIO, count, begin)
 
 
 def _some(names: tuple[str, ...], count: int, begin: int) -> tuple[str, ...]:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from memwatch.detection.statistics.nonnegative import Fit, student_quantile
 from memwatch.detection.work.direct import Direct, Kept
-from memwatch.detection.work.everyone import Everyone, everyone
-from memwatch.detection.work.search import SECONDS, Search
+from memwatch.detection.work.everyone import Everyone, everyone, trials, unproven
+from memwatch.detection.work.filling import is_filling
+from memwatch.detection.work.search import ALIKE, SECONDS, Search
 from memwatch.detection.work.steps import Step
 
 __all__ = [
-    "EVERY_JOB", "EXPLAINED", "FEW", "NONE", "REGRESSION", "TIME", "TOGETHER", "Attribution", "Culprit", "Direct",
-    "Step", "attribute",
+    "EVERY_JOB", "EXPLAINED", "FEW", "FILLING", "NONE", "REGRESSION", "TIME", "TOGETHER", "Attribution", "Culprit",
+    "Direct", "Step", "attribute",
 ]  # fmt: skip
 
 EXPLAINED = ""
 EVERY_JOB = "every"
 TIME = "time"
 TOGETHER = "together"
+FILLING = "filling"
 NONE = "none"
 FEW = "few"
 
@@ -36,8 +38,6 @@ LEAST_SHARE = 0.04
 """Of the growth, for a name to be worth a word."""
 BULK = 0.5
 """Share of the growth from which on an explanation is the explanation."""
-ALIKE = 5.0
-"""Twice the difference of log-likelihoods below which two explanations cannot be distinguished."""
 BELIEVED = 12.0
 """The same where single calls keep blocks for the one, and none for the other."""
 CLEAR = 30.0
@@ -94,22 +94,34 @@ def attribute(
     search = Search(runs)
     kept = Kept(direct or {}, search.steps, claimed)
     chosen = search.chosen()
-    alike = everyone(runs, search, chosen, kinds or {})
+    tried = trials(search, chosen, kinds or {})
+    alike = everyone(runs, search, chosen, kinds or {}, tried)
     if alike is not None:
-        found = _Telling(alike.search, alike.chosen, kept, alike).attribution()
-        if any(culprit.every for culprit in found.culprits):
+        telling = _Telling(alike.search, alike.chosen, kept, alike)
+        found = telling.attribution()
+        if telling.is_every_job_filling or any(culprit.every for culprit in found.culprits):
             return found
-    return _Telling(search, chosen, kept).attribution()
+    return _Telling(search, chosen, kept, doubted=unproven(search, chosen, tried)).attribution()
 
 
 class _Telling:
     """Judges the columns that a search chose."""
 
-    def __init__(self, search: Search, chosen: list[int], kept: Kept, alike: Everyone | None = None) -> None:
+    def __init__(
+        self,
+        search: Search,
+        chosen: list[int],
+        kept: Kept,
+        alike: Everyone | None = None,
+        doubted: Collection[int] = (),
+    ) -> None:
+        """``doubted``: names among the chosen that are no better than all works together."""
         self.search, self.chosen, self.kept, self.alike = search, chosen, kept, alike
         self.fit = search.pruned(chosen)
         explained = sum(self.fit.of(column) * search.totals[column] for column in self.fit.columns)
         self.total = max(sum(search.growth), explained)
+        self.doubted = [name for name in doubted if not self._keeps(name, self.fit.of(name) * search.totals[name])]
+        self.filling = [name for name in chosen if search.is_work(name) and is_filling(search, name, chosen)]
 
     def attribution(self) -> Attribution:
         if self.total <= 0:
@@ -121,8 +133,9 @@ class _Telling:
             if name in self.search.names and (culprit := self._culprit(name)) is not None:
                 found.setdefault(culprit.works[0], culprit)
         by_time = self._share(self.fit, SECONDS)
+        filled, doubted = self._filled(), sum(self._share(self.fit, name) for name in self.doubted)
         alike: list[int] = []
-        if by_time >= BULK or not found:
+        if by_time >= BULK or not (found or max(doubted, filled) >= BULK):
             even, alike = self._even(max(by_time, 1.0 - sum(culprit.share for culprit in found.values())))
             if even is not None:
                 by_time = 0.0
@@ -133,9 +146,21 @@ class _Telling:
             return Attribution(culprits, TOGETHER, works if len(works) <= MOST_TOGETHER else ())
         if by_time >= BULK:
             return Attribution(culprits, TIME)
+        if max(doubted, filled) >= BULK:
+            return Attribution(culprits, FILLING if filled >= doubted else TOGETHER)
         if culprits and culprits[0].every:
             return Attribution(culprits, EVERY_JOB)
         return Attribution(culprits, EXPLAINED if culprits else NONE)
+
+    @property
+    def is_every_job_filling(self) -> bool:
+        """Whether all jobs alike fill a cache or a pool."""
+        return self.search.everyone in self.filling
+
+    def _filled(self) -> float:
+        """The share of caches and pools."""
+        columns = {*self.filling, *self.search.filled_by}.intersection(self.fit.columns)
+        return sum(self._share(self.fit, column) for column in columns)
 
     def _share(self, fit: Fit, column: int) -> float:
         return fit.of(column) * self.search.totals[column] / self.total
@@ -143,7 +168,9 @@ class _Telling:
     def _every(self) -> Culprit | None:
         """What all jobs explain, where they keep alike."""
         column = self.search.everyone
-        if self.alike is None or column is None or self._share(self.fit, column) < LEAST_SHARE:
+        if self.alike is None or column is None or column in self.filling:
+            return None
+        if self._share(self.fit, column) < LEAST_SHARE:
             return None
         interval = self._interval(self.fit, column)
         if interval is None:
@@ -154,7 +181,7 @@ class _Telling:
     def _culprit(self, name: int) -> Culprit | None:
         """What a chosen name explains, or those that explain it as well."""
         growth = self.fit.of(name) * self.search.totals[name]
-        if growth < LEAST_SHARE * self.total:
+        if growth < LEAST_SHARE * self.total or name in self.filling or name in self.doubted:
             return None
         likeness = self.search.likeness(name, self.chosen)
         keeps = {other: self._keeps(other, growth) for other in likeness}

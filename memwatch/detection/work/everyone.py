@@ -1,15 +1,18 @@
 """Whether every job keeps as much, whatever its name: then what runs around jobs leaks, and no name is the cause.
 
 The calls of all names together are one column. It takes the place of names if it explains the growth clearly better
-for what it costs (extended BIC), and if hardly any name keeps more or less than it says.
+for what it costs (extended BIC), and if hardly any name keeps more or less than it says. If it explains the growth
+about as well, the names may be chance: what is written down some time after the calls, say, goes a little better
+with some of them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from memwatch.detection.work.search import Search
+from memwatch.detection.work.search import ALIKE, Search
 from memwatch.detection.work.steps import Step, added_up, called
 
 LEAST_NAMES = 4
@@ -36,28 +39,66 @@ class Everyone:
     chosen: list[int]
 
 
-def everyone(
-    runs: Sequence[Sequence[Step]], search: Search, chosen: list[int], kinds: Mapping[int, str]
-) -> Everyone | None:
-    """Works that keep as much, where that says more than what a search has ``chosen``.
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """An explanation by what all works of a group keep."""
+
+    works: frozenset[int]
+    but: tuple[int, ...]
+    """Those of them that seem to be left out."""
+    columns: list[int]
+    """Chosen beside it."""
+    cost: float
+    alone: float
+    """The cost where no name is chosen beside it."""
+
+
+def trials(search: Search, chosen: list[int], kinds: Mapping[int, str]) -> list[Trial]:
+    """Of all groups that something may run around, each beside what a search has ``chosen``.
 
     ``kinds``: of works; a middleware sees requests only, so that the works of one kind may be alike.
     """
-    least = search.cost(chosen) - CLEARLY
-    best: tuple[frozenset[int], tuple[int, ...]] | None = None
+    found = []
     for works, but in _groups(search, kinds):
         column = search.add(added_up(search.steps, works.difference(but)))
-        trial = _beside(search, column, chosen)
-        if column in trial and (cost := search.cost(trial)) < least:
-            best, least = (works, but), cost
-    if best is None:
+        beside = _beside(search, column, chosen)
+        alone = search.cost([column, *(other for other in chosen if other not in search.names)])
+        cost = search.cost(beside) if column in beside else math.inf
+        found.append(Trial(works, but, beside, cost, alone))
+    return found
+
+
+def unproven(search: Search, chosen: list[int], tried: Iterable[Trial]) -> frozenset[int]:
+    """The ``chosen`` names that explain nothing that all works together do not explain about as well."""
+    most = search.cost(chosen) + ALIKE
+    names = frozenset(search.names).intersection(chosen)
+    found: set[int] = set()
+    for trial in tried:
+        if trial.alone <= most:
+            found |= names
+        elif trial.cost <= most and few_differ(len(names.intersection(trial.columns)), len(trial.works)):
+            found |= names.difference(trial.columns)
+    return frozenset(found)
+
+
+def everyone(
+    runs: Sequence[Sequence[Step]],
+    search: Search,
+    chosen: list[int],
+    kinds: Mapping[int, str],
+    tried: Iterable[Trial],
+) -> Everyone | None:
+    """Works that keep as much, where that says more than what a search has ``chosen``."""
+    least = search.cost(chosen) - CLEARLY
+    best = min(tried, key=lambda trial: trial.cost, default=None)
+    if best is None or best.cost >= least:
         return None
-    works, but = best[0].difference(best[1]), best[1]
+    works = best.works.difference(best.but)
     again = Search(runs, works)
     found = again.chosen()
-    if again.everyone not in found or not _are_alike(again, found, works, len(but)):
+    if again.everyone not in found or not _are_alike(again, found, works, len(best.but)):
         return None
-    return Everyone(kinds_of(works, kinds), but, again, found)
+    return Everyone(kinds_of(works, kinds), best.but, again, found)
 
 
 def kinds_of(works: Iterable[int], kinds: Mapping[int, str]) -> tuple[str, ...]:

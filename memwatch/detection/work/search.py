@@ -14,6 +14,8 @@ from memwatch.detection.statistics.estimators import GAUSSIAN_MAD
 from memwatch.detection.statistics.nonnegative import EXACT, Fit, Kind, Noise, Regression, likely_kind
 from memwatch.detection.work.steps import Step, added_up, fading, in_flight
 
+ALIKE = 5.0
+"""Twice the difference of log-likelihoods below which two explanations cannot be distinguished."""
 LEAST_CALLED = 3
 """Steps with a call of it that a name must have."""
 MOST_NAMES = 40
@@ -69,15 +71,16 @@ class Search:
         rest = raw.residuals(raw.fit(range(len(raw.columns))))
         self.kind = likely_kind(self._stays(), rest)
         self.names: dict[int, int] = {}
-        self.faded: dict[int, int] = {}
+        self.filled_by: dict[int, int] = {}
+        """By column of a cache that fills: whose calls fill it."""
         found = [[float(step.calls.get(work, 0)) for step in steps] for work in works]
         for work, column in self._screened(works, found, raw):
             self.names[len(self.columns)] = work
             self.columns.append(column)
         for name in self.names:
-            self.faded[len(self.columns)] = name
+            self.filled_by[len(self.columns)] = name
             self.columns.append(fading(self.lengths, self.columns[name], FILLED[-1]))
-        self.candidates = [*self.names, *self.faded]
+        self.candidates = [*self.names, *self.filled_by]
         self.everyone: int | None = None
         """The column of all calls of ``together``."""
         if together:
@@ -155,8 +158,11 @@ class Search:
         """Hold its own calls in flight and a cache that it fills against a name."""
         self.looked_at.add(name)
         calls = self.columns[name]
-        for column in [*in_flight(self.lengths, calls), *(fading(self.lengths, calls, share) for share in FILLED)]:
+        for column in in_flight(self.lengths, calls):
             self.rivals.append(self.add(column))
+        for share in FILLED:
+            self.rivals.append(self.add(fading(self.lengths, calls, share)))
+            self.filled_by[self.rivals[-1]] = name
 
     def add(self, column: list[float]) -> int:
         """One column more, which no fit contains by itself."""

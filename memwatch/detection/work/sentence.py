@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from memwatch.detection.work.attribution import FEW, NONE, TIME, TOGETHER, Attribution, Culprit
+from memwatch.detection.work.attribution import FEW, FILLING, NONE, TIME, TOGETHER, Attribution, Culprit
 from memwatch.records.work import TASK, VIEW
 
 REMARKS = {
@@ -13,6 +13,7 @@ REMARKS = {
     NONE: "No view, task or command explains the growth, and time does not explain it either.",
     FEW: "There are too few snapshots yet to tell which view, task or command makes it grow.",
     TOGETHER: "The load is too even to tell which view, task or command makes it grow.",
+    FILLING: "Each call adds less than the calls before it, as to a cache or a pool that fills: no name is the cause.",
 }
 AROUND: Mapping[tuple[str, ...], tuple[str, str]] = {
     (VIEW,): ("request, whatever its view", "middleware, the handler of a signal, a decorator"),

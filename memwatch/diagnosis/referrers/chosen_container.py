@@ -6,7 +6,8 @@ from memwatch.diagnosis.context import Host, Refused
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.heap import walk
 from memwatch.records import BigContainer
-from memwatch.sampling.container_scan import look, module_level_names
+from memwatch.sampling.container_scan import look
+from memwatch.sampling.module_names import module_level_names
 
 
 def find_container(host: Host, wanted: str, meter: Meter) -> BigContainer:

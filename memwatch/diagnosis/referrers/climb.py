@@ -17,7 +17,7 @@ from memwatch.diagnosis.heap import frozen_objects, introspection
 from memwatch.diagnosis.referrers.graph import Graph
 from memwatch.diagnosis.referrers.nodes import Examiner, Node, frame_of
 from memwatch.sampling.census import OBSERVER
-from memwatch.sampling.container_scan import module_level_names
+from memwatch.sampling.module_names import module_level_names
 from memwatch.sampling.type_names import clean
 
 MOST_WANTED = 500

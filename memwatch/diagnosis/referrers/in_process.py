@@ -28,7 +28,7 @@ from memwatch.diagnosis.referrers.nodes import Node
 from memwatch.diagnosis.structure.circumstances import garbage_of
 from memwatch.records import BigContainer
 from memwatch.sampling.atomic import Step, uninterrupted
-from memwatch.sampling.container_scan import module_level_names
+from memwatch.sampling.module_names import module_level_names
 from memwatch.sampling.type_names import clean
 
 LONGEST_S = 75.0

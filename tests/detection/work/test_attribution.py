@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -13,6 +14,7 @@ from memwatch.detection.work.attribution import (
     EVERY_JOB,
     EXPLAINED,
     FEW,
+    FILLING,
     NONE,
     TIME,
     TOGETHER,
@@ -98,6 +100,82 @@ def test_what_is_kept_at_every_job_is_blamed_on_no_name(shape):
             right += abs(every[0].per_call - EVERY[shape].every) < 0.05 * EVERY[shape].every
             assert told_of_it.remark in (EVERY_JOB, EXPLAINED)
     assert right >= 4
+
+
+def in_waves(chance: Random, names: int, length: int = 180) -> list[dict[int, int]]:
+    """Calls of names of which the first is called most, which all rise and fall at once."""
+    weights = [1 / (name + 1) ** 0.7 for name in range(names)]
+    done = []
+    for place in range(length):
+        load = 30 * (1 + 0.8 * math.sin(place * math.pi / 10)) / sum(weights)
+        rates = [load * weight for weight in weights]
+        done.append({name: max(0, round(chance.gauss(rate, math.sqrt(rate)))) for name, rate in enumerate(rates)})
+    return done
+
+
+def written_later(chance: Random, done: list[dict[int, int]], every: int = 3) -> list[float]:
+    """One object of each call, kept at each third census or so."""
+    growth, waiting = [], 0
+    for place, calls in enumerate(done):
+        waiting += sum(calls.values())
+        written = round(waiting - chance.random() * sum(calls.values())) if place % every == 0 else 0
+        growth.append(float(written))
+        waiting -= written
+    return growth
+
+
+def test_what_a_thread_writes_down_of_every_job_is_seldom_blamed_on_a_name():
+    blamed = 0
+    for seed in range(1000, 1040):
+        chance = Random(seed)
+        done = in_waves(chance, 9)
+        blamed += bool(works(attribute([steps(done, written_later(chance, done), 1.0)])))
+    assert blamed <= 6
+
+
+def test_one_name_in_waves_is_named_although_all_names_rise_and_fall_at_once():
+    for seed in range(1000, 1010):
+        done = in_waves(Random(seed), 9)
+        found = attribute([steps(done, [2.0 * calls[4] for calls in done], 1.0)])
+        assert works(found) == {4}, seed
+
+
+def pool(chance: Random, names: int, servers: int, load: float) -> list[Step]:
+    """The calls of each name open three links to each of many servers, some of which are seldom used."""
+    used = [1 / (server + 1) for server in range(servers)]
+    weights = [(name + 1) ** -0.8 for name in range(names)]
+    seen: set[tuple[int, int]] = set()
+    done, growth = [], []
+    for _ in range(180):
+        each = chance.choices(range(names), weights, k=max(0, round(chance.gauss(load, math.sqrt(load)))))
+        before = len(seen)
+        seen.update(zip(each, chance.choices(range(servers), used, k=len(each)), strict=True))
+        done.append(dict(Counter(each)))
+        growth.append(3.0 * (len(seen) - before))
+    return steps(done, growth, 1.0)
+
+
+@pytest.mark.parametrize(("names", "servers", "load"), [(20, 40, 15), (12, 40, 15), (8, 100, 10), (1, 100, 5)])
+def test_a_pool_that_fills_is_blamed_on_nobody(names, servers, load):
+    kinds = dict.fromkeys(range(names), "task")
+    for seed in range(1000, 1015):
+        chance = Random(seed)
+        found = attribute([pool(chance, names, servers, load) for _process in range(2)], kinds=kinds)
+        assert found.culprits == (), seed
+
+
+def test_a_pool_that_all_names_fill_alike_is_said_to_fill():
+    chance = Random(1000)
+    found = attribute([pool(chance, 8, 100, 10) for _process in range(2)], kinds=dict.fromkeys(range(8), "task"))
+    assert (found.culprits, found.remark) == ((), FILLING)
+
+
+def test_a_leak_beside_a_cache_that_its_calls_fill_at_first_is_named():
+    for seed in range(1000, 1010):
+        chance = Random(seed)
+        done = [{1: chance.randint(2, 20), 2: chance.randint(5, 30)} for _ in range(120)]
+        growth = [2.0 * calls[1] + (30.0 if place < 12 else 0.0) for place, calls in enumerate(done)]
+        assert works(attribute([steps(done, growth)])) == {1}, seed
 
 
 def test_no_culprit_is_taken_for_every_job():
@@ -297,7 +375,7 @@ def test_what_runs_together_is_named_together():
     assert "shop:cart, shop:prices" in said
 
 
-@pytest.mark.parametrize("remark", [TIME, NONE, FEW, TOGETHER])
+@pytest.mark.parametrize("remark", [TIME, NONE, FEW, TOGETHER, FILLING])
 def test_a_remark_alone_is_a_sentence(remark):
     assert sentences(Attribution((), remark), {}, "objects") == (REMARKS[remark],)
 

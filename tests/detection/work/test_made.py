@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
-from memwatch.detection.work.attribution import EVERY_JOB, EXPLAINED, NONE, TIME, TOGETHER, Attribution, Culprit, Step
+from memwatch.detection.work.attribution import (
+    EVERY_JOB,
+    EXPLAINED,
+    FILLING,
+    NONE,
+    TIME,
+    TOGETHER,
+    Attribution,
+    Culprit,
+    Step,
+)
 from memwatch.detection.work.made import decided
 
 ORDER, LIST = 1, 2
@@ -22,6 +34,11 @@ def test_names_the_work_whose_calls_made_the_objects(found: Attribution) -> None
 
 def test_leaves_an_explanation_alone() -> None:
     found = Attribution((Culprit((LIST,), 0.2, 0.1, 0.3, 1.0, "regression"),), EXPLAINED)
+    assert decided(found, {ORDER: (40, 20)}, STEPS) is found
+
+
+def test_leaves_a_pool_that_fills_alone() -> None:
+    found = Attribution((), FILLING)
     assert decided(found, {ORDER: (40, 20)}, STEPS) is found
 
 
@@ -43,6 +60,32 @@ def test_objects_that_are_made_after_the_growth_has_ended_prove_nothing() -> Non
 def test_few_objects_are_no_evidence() -> None:
     assert decided(TWO, {ORDER: (4, 2)}, STEPS) is TWO
     assert decided(TWO, {}, STEPS) is TWO
+
+
+def test_objects_of_a_single_call_are_no_evidence() -> None:
+    """A thread that makes forty at once may have done so while it ran."""
+    steps = [[Step(60.0, 400.0, {ORDER: 10, LIST: 100}) for _ in range(30)]]
+    found = Attribution((), TIME)
+    assert decided(found, {ORDER: (40, 1)}, steps) is found
+    (culprit,) = decided(found, {ORDER: (160, 4)}, steps).culprits
+    assert culprit.works == (ORDER,)
+
+
+CHANCE = Random(30)
+UNEVEN = [{ORDER: CHANCE.randint(0, 4), LIST: CHANCE.randint(5, 12)} for _ in range(240)]
+
+
+def test_what_threads_make_while_calls_run_is_not_the_calls() -> None:
+    at_once = {3: 15.0, 7: 40.0, 11: 70.0}
+    growth = [sum(count for every, count in at_once.items() if place % every == 0) for place in range(240)]
+    threads = [[Step(1.0, more, calls) for calls, more in zip(UNEVEN, growth, strict=True)]]
+    each = sum(growth) / sum(calls[ORDER] for calls in UNEVEN)
+    seen = {ORDER: (round(4 * each), 4)}
+    found = Attribution((), TIME)
+    assert decided(found, seen, threads) is found
+    calls = [[Step(1.0, each * calls[ORDER], calls) for calls in UNEVEN]]
+    (culprit,) = decided(found, seen, calls).culprits
+    assert culprit.works == (ORDER,)
 
 
 def test_two_names_share_the_growth() -> None:

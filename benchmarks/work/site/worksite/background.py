@@ -6,13 +6,17 @@ import random
 import sched
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
+BEATS: dict[float, Any] = {}
 CLOCK: list[str] = []
+LEASES: list[Any] = []
 MESSAGES: list[Any] = []
 PATROLS: list[Any] = []
 PINGS: list[Any] = []
+PROFILE: list[traceback.FrameSummary] = []
 RUNS: list[Any] = []
 SAMPLES: list[Any] = []
 _CRON = ((1.0, 3), (5.0, 30), (20.0, 300))
@@ -48,6 +52,14 @@ class Patrol(_Numbered):
 
 class Ping(_Numbered):
     """Of a thread whose pace wanders."""
+
+
+class Beat(_Numbered):
+    """A sign of life, by its time."""
+
+
+class Lease(_Numbered):
+    """It is renewed, and the one before it stays."""
 
 
 def _sample() -> None:
@@ -99,6 +111,29 @@ def _wander() -> None:
         time.sleep(0.5)
 
 
+def _beat() -> None:
+    while True:
+        BEATS.update((time.monotonic(), Beat()) for _ in range(5))
+        time.sleep(0.4)
+
+
+def _stack() -> list[traceback.FrameSummary]:
+    return list(traceback.extract_stack(limit=4))
+
+
+def _profile() -> None:
+    while True:
+        PROFILE.extend(_stack())
+        time.sleep(0.25)
+
+
+def _renew() -> None:
+    LEASES.extend(Lease() for _ in range(70))
+    timer = threading.Timer(6.0, _renew)
+    timer.daemon = True
+    timer.start()
+
+
 def _thread(run: Callable[[], None]) -> Callable[[], None]:
     return lambda: threading.Thread(target=run, daemon=True).start()
 
@@ -109,10 +144,13 @@ START: dict[str, Callable[[], None]] = {
     "cron": _thread(_cron),
     "patrol": _patrol,
     "wanderer": _thread(_wander),
+    "beats": _thread(_beat),
+    "profiler": _thread(_profile),
+    "leases": _renew,
     "loop": _thread(lambda: asyncio.run(_receive())),
 }
 
 
 def kept() -> int:
     """Of all of them."""
-    return sum(map(len, (CLOCK, MESSAGES, PATROLS, PINGS, RUNS, SAMPLES)))
+    return sum(map(len, (BEATS, CLOCK, LEASES, MESSAGES, PATROLS, PINGS, PROFILE, RUNS, SAMPLES)))

@@ -43,11 +43,13 @@ elif EVERY_JOB == "postrun":
 
 
 def _task(name: str) -> None:
-    run, slow_s = job(name), PROGRAM["slow"].get(name, 0.0)
+    run, slow_s, inner = job(name), PROGRAM["slow"].get(name, 0.0), PROGRAM["nested"].get(name)
 
     @app.task(name=name, bind=True, base=BASE)
     def task(self: Any) -> None:
         time.sleep((PROGRAM["server"] != "prefork") * WAIT_S + slow_s)  # others run meanwhile
+        if inner:
+            app.tasks[inner].apply()
         run(self.request)
 
 

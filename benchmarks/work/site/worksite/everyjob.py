@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
+BREADCRUMBS: dict[int, list[Any]] = {}
 DEEDS: list[Any] = []
 OUTCOMES: list[Any] = []
 RECORDS: list[logging.LogRecord] = []
@@ -52,6 +53,13 @@ class Statement:
 
     def __init__(self, text: str, parameters: Any) -> None:
         self.number, self.text, self.parameters = next(_number), text, list(parameters or ())
+
+
+class Breadcrumb:
+    """What a thread did before an error, had there been one."""
+
+    def __init__(self, name: str) -> None:
+        self.number, self.name, self.data = next(_number), name, {"level": "info"}
 
 
 class Buffer(logging.Handler):
@@ -120,10 +128,17 @@ def _statements(_name: str) -> None:
         connection.execute_wrappers.append(_note)
 
 
-BEGIN: dict[str, Callable[[str], None]] = {"records": _record, "recorder": _recorder, "statements": _statements}
+def _breadcrumb(name: str) -> None:
+    BREADCRUMBS.setdefault(threading.get_ident(), []).append(Breadcrumb(name))
+
+
+BEGIN: dict[str, Callable[[str], None]] = {
+    "records": _record, "recorder": _recorder, "statements": _statements, "breadcrumbs": _breadcrumb,
+}  # fmt: skip
 """What happens at the begin of each job; the others come from the server."""
 
 
 def kept() -> int:
     """By all of them; what a thread has not yet written down counts as well."""
-    return sum(map(len, (DEEDS, OUTCOMES, RECORDS, STATEMENTS, STATES, TRACES))) + _unwritten.qsize()
+    lists = (DEEDS, OUTCOMES, RECORDS, STATEMENTS, STATES, TRACES, *list(BREADCRUMBS.values()))
+    return sum(map(len, lists)) + _unwritten.qsize()

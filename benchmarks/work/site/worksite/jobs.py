@@ -21,6 +21,7 @@ from worksite.holders import RefusedError
 from worksite.leaks import leaks_of, start_ticking, wrapped
 from worksite.noting import noted
 from worksite.program import PROGRAM
+from worksite.temporary import TEMPORARY
 
 TEMPLATE = engines["django"].from_string(
     "<table>{% for row in rows %}<tr><td>{{ row.number }}<td>{{ row.name|upper }}</tr>{% endfor %}</table>"
@@ -130,7 +131,7 @@ def _collect() -> None:
         gc.collect()
 
 
-BY_NAME = {**BOUNDED, **EXPIRING}
+BY_NAME = {**BOUNDED, **EXPIRING, **TEMPORARY}
 HARMLESS = {
     "cache": _cache, "sessions": _sessions, "recent": _recent, "pool": _pool, "garbage": _garbage,
     "pages": _pages, "batch": _batch, "failing": _failing, "fragments": _fragments, "imports": _imports,

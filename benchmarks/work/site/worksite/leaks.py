@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from worksite import background, holders, references, registries, retained
+from worksite import background, hoards, holders, references, registries, retained
 from worksite.program import PROGRAM
 
 KEPT: list[Any] = []
@@ -92,7 +92,7 @@ def _closures(_request: object, _rows: list[Any]) -> None:
 
 
 HOW = {
-    **holders.HOW, **retained.HOW, **references.HOW, **registries.HOW,
+    **holders.HOW, **retained.HOW, **references.HOW, **registries.HOW, **hoards.HOW,
     "objects": _objects, "lines": _lines, "requests": _requests, "rows": _rows, "strings": _strings,
     "cached": _cached, "closures": _closures,
 }  # fmt: skip

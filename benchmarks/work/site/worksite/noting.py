@@ -8,13 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from worksite import background, everyjob, leaks, references, registries, retained
+from worksite import background, everyjob, hoards, leaks, references, registries, retained
 from worksite.program import PROGRAM
+from worksite.temporary import HELD
 
 NOTES = os.environ.get("WORK_NOTES")
 """A folder, in a rehearsal only."""
 CALLS: Counter[str] = Counter()
-COUNTED = {**retained.COUNTED, **references.COUNTED, **registries.COUNTED}
+COUNTED = {**retained.COUNTED, **references.COUNTED, **registries.COUNTED, **hoards.COUNTED}
 _writing = threading.Lock()
 Leaking = Callable[[object, list[Any]], None]
 
@@ -38,5 +39,8 @@ def noted(name: str, leak: Leaking) -> Leaking:
 def _write(folder: Path) -> None:
     kept = {each["how"]: COUNTED[each["how"]]() for each in PROGRAM["leaks"] if each["how"] in COUNTED}
     ticks, handled = len(leaks.TICKS) + background.kept(), len(retained.HANDLED) + everyjob.kept()
-    note = {"calls": CALLS, "kept": kept, "ticks": ticks, "handled": handled}
-    (folder / f"{os.getpid()}.json").write_text(json.dumps(note))
+    held = {each: HELD[each]() for each in PROGRAM["harmless"] if each in HELD}
+    note = {"calls": CALLS, "kept": kept, "ticks": ticks, "handled": handled, "held": held}
+    file = folder / f"{os.getpid()}.json"
+    file.with_suffix(".new").write_text(json.dumps(note))
+    file.with_suffix(".new").replace(file)  # whoever reads it finds all of it

@@ -6,5 +6,6 @@ from typing import Any
 
 PROGRAM: dict[str, Any] = {
     "server": "sync", "names": [], "leaks": [], "ticking": "", "harmless": [], "every_job": "", "slow": {},
+    "streaming": [], "nested": {},
     **json.loads(os.environ.get("WORK_PROGRAM", "{}")),
 }  # fmt: skip

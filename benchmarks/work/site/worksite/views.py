@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.core.signals import request_started
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import include, path
 from django.urls.resolvers import URLPattern
 
@@ -33,10 +33,33 @@ def _view(name: str) -> Callable[..., Any]:
         return HttpResponse(await sync_to_async(run)(request))
 
     # Of those under ASGI, some are asynchronous and some are not.
-    found = asynchronous if PROGRAM["server"] == "asgi" and cost(name) % 2 else view
+    found: Callable[..., Any] = asynchronous if PROGRAM["server"] == "asgi" and cost(name) % 2 else view
+    if name in PROGRAM["streaming"]:
+        found = _streaming(run)
     if "." in name:
         found.__module__, found.__name__ = name.rsplit(".", 1)
     return found
+
+
+def _streaming(run: Callable[[object], str]) -> Callable[[HttpRequest], StreamingHttpResponse]:
+    """A view whose job is done after it has returned, while the server asks for the pieces."""
+
+    def pieces(request: HttpRequest) -> Iterator[str]:
+        yield "<html>"
+        time.sleep(WAIT_S)
+        yield run(request)
+        yield "</html>"
+
+    async def asynchronous(request: HttpRequest) -> AsyncIterator[str]:
+        yield "<html>"
+        await asyncio.sleep(WAIT_S)
+        yield await sync_to_async(run)(request)
+        yield "</html>"
+
+    def view(request: HttpRequest) -> StreamingHttpResponse:
+        return StreamingHttpResponse((asynchronous if PROGRAM["server"] == "asgi" else pieces)(request))
+
+    return view
 
 
 def _patterns() -> list[Any]:
