@@ -16,6 +16,7 @@ from django.db import DatabaseError, router
 
 from memwatch import conf, known_causes
 from memwatch.models import Process, connection
+from memwatch.sampling.distributions import distributions
 from memwatch.transport import open_uplink, redacted
 
 DATABASES = ("postgresql", "sqlite")
@@ -199,8 +200,14 @@ CAUSES = "memwatch"
 
 @checks.register(CAUSES)
 def check_code(**_kwargs: Any) -> Iterable[checks.CheckMessage]:
-    """What is known to leak in this site's classes and in this Python."""
-    return _warnings([*known_causes.of_the_code(), *known_causes.interpreter(platform.python_version())])
+    """What is known to leak in this site's classes, in this Python and in what is installed."""
+    return _warnings(
+        [
+            *known_causes.of_the_code(),
+            *known_causes.interpreter(platform.python_version()),
+            *known_causes.packages(distributions(), platform.python_version()),
+        ]
+    )
 
 
 @checks.register(CAUSES, deploy=True)

@@ -15,6 +15,7 @@ from memwatch.agent import server_settings
 from memwatch.agent.circumstances import circumstances
 from memwatch.agent.commands import Gate, Spokesman
 from memwatch.agent.config import AgentConfig
+from memwatch.agent.distributions import DistributionsWatch
 from memwatch.agent.flight.desk import FlightDesk
 from memwatch.agent.orders import Orders
 from memwatch.agent.outbox import Batch, Numbered, Outbox
@@ -70,6 +71,7 @@ class Agent:
         self._spokesman = Spokesman()
         self._parent = ParentWatch(agent_in=forked_from)
         self._surroundings = SurroundingsWatch()
+        self._distributions = DistributionsWatch()
         self._uplink: Uplink | None = None
         self._away = False
         self._reported = False
@@ -182,6 +184,8 @@ class Agent:
             self._outbox.outside = self._parent.look()
         with contextlib.suppress(Exception):
             self._outbox.surroundings = self._surroundings.look()
+        with contextlib.suppress(Exception):
+            self._outbox.distributions = self._distributions.look() or self._outbox.distributions
         self._take(self._samples.take(census=None))
 
     def _take(self, taken: Numbered | None) -> None:
@@ -234,6 +238,7 @@ class Agent:
                 answers=answers,
                 outside=self._outbox.outside,
                 surroundings=self._outbox.surroundings,
+                distributions=self._outbox.distributions,
                 recordings=recordings,
                 dropped=self._outbox.dropped,
                 failures=self._samples.failures,

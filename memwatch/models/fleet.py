@@ -190,6 +190,16 @@ class Process(models.Model):
         help_text=_("How its server runs and recycles processes, as far as it says."),
     )
 
+    installation = models.ForeignKey(
+        "memwatch.Installation",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="processes",
+        verbose_name=_("installed distributions"),
+    )
+
     objects = ProcessQuerySet.as_manager()
 
     class Meta:

@@ -14,9 +14,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from memwatch.records import MemorySnapshot
+from memwatch.records.distributions import Distribution
 from memwatch.records.flight import Death
 from memwatch.records.surroundings import Surroundings
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
+from memwatch.transport import distributions as distributions_schema
 from memwatch.transport import schema
 from memwatch.transport import surroundings as surroundings_schema
 from memwatch.transport.digests import equal, hmac_sha256, token_hex
@@ -104,6 +106,8 @@ class Report:
     """Processes of its cgroup that the kernel has killed for lack of memory, and how often it killed all at once."""
     surroundings: Surroundings | None = None
     """Its container, where this process speaks for all in it."""
+    distributions: tuple[Distribution, ...] | None = None
+    """What it can import from: in one report of each process."""
 
     def encode(self) -> bytes:
         """The JSON bytes; :class:`WireError` when over ``MAX_REPORT_BYTES``, and never for what a figure or name is.
@@ -127,6 +131,7 @@ class Report:
             "deaths": [schema.sendable(death.to_dict()) for death in self.deaths],
             "oom": self.oom,
             "surroundings": None if self.surroundings is None else schema.sendable(self.surroundings.to_dict()),
+            "distributions": schema.sendable(self.distributions),
         }
         payload = json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
         if len(payload) > MAX_REPORT_BYTES:
@@ -154,6 +159,7 @@ class Report:
                 deaths=flight_checks.deaths(value.get("deaths")),
                 oom=flight_checks.oom_counters(value.get("oom")),
                 surroundings=surroundings_schema.decode(value.get("surroundings")),
+                distributions=distributions_schema.decode(value.get("distributions")),
             )
 
 

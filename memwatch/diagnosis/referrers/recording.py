@@ -128,18 +128,16 @@ class ReferrersRecording:
         self, question: Question, began: Mapping[str, int], meter: Meter
     ) -> Generator[float, None, tuple[dict[str, Any], float]]:
         """The second look and when it began: early if that is enough to decide, else after the whole time."""
+        since, apart_s = meter.elapsed_s, self._host.apart_s
         if self._between is not None:
             yield from self._between()
-            seconds = meter.elapsed_s
-            found, _ = yield from self._look(question, meter)
-            return found, seconds
-        since, apart_s = meter.elapsed_s, self._host.apart_s
-        if meter.child_cpu_s <= LIGHT_S and (yield from self._wait(began, since, EARLY * apart_s, apart_s, meter)):
-            seconds = meter.elapsed_s
-            found, _ = yield from self._look(dataclasses.replace(question, least_new=ENOUGH_NEW), meter)
-            if "too_few" not in found and any(each["sure"] for each in found["candidates"][:1]):
-                return found, seconds
-        yield from self._wait(began, since, apart_s, LONGER * apart_s, meter)
+        else:
+            if meter.child_cpu_s <= LIGHT_S and (yield from self._wait(began, since, EARLY * apart_s, apart_s, meter)):
+                seconds = meter.elapsed_s
+                found, _ = yield from self._look(dataclasses.replace(question, least_new=ENOUGH_NEW), meter)
+                if "too_few" not in found and any(each["sure"] for each in found["candidates"][:1]):
+                    return found, seconds
+            yield from self._wait(began, since, apart_s, LONGER * apart_s, meter)
         seconds = meter.elapsed_s
         found, _ = yield from self._look(question, meter)
         return found, seconds
