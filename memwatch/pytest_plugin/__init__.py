@@ -13,6 +13,7 @@ from memwatch.pytest_plugin.options import MARKER, OPTIONS
 
 if TYPE_CHECKING:
     from memwatch.pytest_plugin.memory import Memory
+    from memwatch.pytest_plugin.session import Session
 
 SESSION = "memwatch-session"
 
@@ -37,4 +38,6 @@ def memory(request: pytest.FixtureRequest) -> Memory:
     """Measures what calls keep: ``assert_no_leak``, ``assert_peak``, ``kept_by``, ``assert_urls``, ``assert_tasks``."""
     from memwatch.pytest_plugin.memory import Memory  # noqa: PLC0415 - loads the engine
 
-    return Memory(request.config.pluginmanager.get_plugin(SESSION), request.node)
+    session: Session | None = request.config.pluginmanager.get_plugin(SESSION)
+    assert session is not None
+    return Memory(session, request.node)
