@@ -12,7 +12,7 @@ def favicon(_request: HttpRequest) -> HttpResponseRedirect:
     return HttpResponseRedirect(static("memwatch/icon.svg"))
 
 
-admin.autodiscover()  # settings_slim leaves it to whoever needs an address
+admin.autodiscover()  # with settings_slim the admin does not do so itself
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
