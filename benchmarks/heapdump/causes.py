@@ -49,9 +49,7 @@ class Server:
     def open(self, method: str, path: str, body: object = None) -> Any:
         """The answer, to be read."""
         data = None if body is None else json.dumps(body).encode()
-        asked = urllib.request.Request(
-            f"{self._url}/api/v1/{path}", method=method, headers=self._headers, data=data
-        )
+        asked = urllib.request.Request(f"{self._url}/api/v1/{path}", method=method, headers=self._headers, data=data)
         return urllib.request.urlopen(asked, timeout=60)
 
     def ask(self, method: str, path: str, body: object = None) -> Any:

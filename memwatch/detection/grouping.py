@@ -30,6 +30,15 @@ FRAMEWORKS = frozenset(
 )  # fmt: skip
 """Packages that most hosts use: beside a leaking class of the host, their objects are its parts."""
 
+OWNERS = frozenset(
+    {
+        "django.core.handlers.wsgi.WSGIRequest", "django.core.handlers.asgi.ASGIRequest",
+        "celery.worker.request.Request", "celery.app.task.Context",
+        "starlette.requests.Request", "werkzeug.wrappers.request.Request", "flask.wrappers.Request",
+    }
+)  # fmt: skip
+"""Objects of one job that hold what a job needs: of types of frameworks that grow alike, these lead."""
+
 PARTS_PER_OBJECT = 20
 """Containers and cells that one leaked object may hold; growth beyond that has another cause."""
 
@@ -125,9 +134,9 @@ def _likeliest_first(leaks: Sequence[Judged], held: Collection[str]) -> list[Jud
     """
     plain = all(rank(item.case.series.name) <= BUILT_IN_RANK for item in leaks)
 
-    def first(item: Judged) -> tuple[bool, int, bool, int]:
+    def first(item: Judged) -> tuple[bool, int, bool, bool, int]:
         name, count = item.case.series.name, item.verdict.growth_count
-        return not _kept(name, held), -rank(name), name not in held, -count if plain else count
+        return not _kept(name, held), -rank(name), name not in held, name not in OWNERS, -count if plain else count
 
     return sorted(leaks, key=first)
 

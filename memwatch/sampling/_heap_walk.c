@@ -10,7 +10,7 @@
    list from one walk to the next, until stop(). Nothing depends on where they are: each lane is seen to end at the
    bookmark that the next one begins with, or the walk begins again without them.
 
-   Forked processes share the objects that gc.freeze() has set apart, as long as nobody writes to them. There the walk
+   Forked processes share the objects that gc.freeze() has set apart, until one writes to them. There the walk
    rests at milestones alone: bookmarks that stay where they are, so that the next walk writes nothing.
 
    What it must never do, because it is a guest:
@@ -1631,6 +1631,9 @@ static PyModuleDef_Slot slots[] = {
     {Py_mod_exec, execute},
 #if PY_VERSION_HEX >= 0x030C0000
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+#if PY_VERSION_HEX >= 0x030D0000
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED}, /* a free-threaded build refuses it, and keeps its threads free */
 #endif
     {0, NULL},
 };

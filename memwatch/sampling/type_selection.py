@@ -9,6 +9,9 @@ from operator import sub
 MAX_REPORTED = 480
 """The most types one snapshot reports, whatever is asked for: a report's format takes 500."""
 
+WORTH_ALL = 20
+"""Growth from which all types that grow alike are reported: a kept request brings sixty with it, one of each."""
+
 
 class ReportedTypes:
     """Chooses the types of ``top_objects`` from each census.
@@ -46,11 +49,13 @@ class ReportedTypes:
         self._baseline, self._latest = baseline, counts
         growth = dict(zip(counts, map(sub, counts.values(), map(baseline.get, counts, repeat(0))), strict=True))
         chosen = dict.fromkeys(sorted(counts, key=counts.__getitem__, reverse=True)[: self._top])
-        growers = (name for name in sorted(growth, key=growth.__getitem__, reverse=True) if name not in chosen)
-        for _, name in zip(range(self._growers), growers, strict=False):
-            if growth[name] <= 0:
-                break
-            chosen[name] = None
+        growing = (name for name, grown in growth.items() if grown > 0 and name not in chosen)
+        growers = sorted(growing, key=growth.__getitem__, reverse=True)[: 2 * self._growers]
+        last = growers[: self._growers][-1:]
+        alike = max([WORTH_ALL, *map(growth.__getitem__, last)])
+        for number, name in enumerate(growers):
+            if number < self._growers or growth[name] >= alike:
+                chosen[name] = None
         self._reported = dict.fromkeys(chosen, self._censuses) | self._reported
         self._let_go(chosen, growth)
         seen = self._readers.get(reader, self._censuses)

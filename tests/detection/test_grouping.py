@@ -32,6 +32,16 @@ def test_what_an_instance_brings_is_folded_under_the_hosts_class():
     )
 
 
+def test_of_types_that_come_with_each_request_the_request_leads():
+    parts = (
+        "django.utils.datastructures.MultiValueDict", "django.urls.resolvers.ResolverMatch",
+        "django.core.handlers.wsgi.WSGIRequest", "django.http.request.HttpHeaders",
+    )  # fmt: skip
+    found = leaks({name: lambda i: 2 + 20 * i for name in parts})
+    assert set(found) == {"django.core.handlers.wsgi.WSGIRequest"}
+    assert len(found["django.core.handlers.wsgi.WSGIRequest"].grows_with) == 3
+
+
 def test_a_follower_is_told_as_expected():
     given = [snapshot(i, {"app.Order": 100 + 30 * i, "list": 200 + 30 * i}) for i in range(40)]
     (follower,) = (v for v in judge(History.from_snapshots(given)) if v.object_type == "list")

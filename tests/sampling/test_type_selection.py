@@ -39,6 +39,19 @@ def test_at_least_five_growers_outside_the_most_numerous_are_reported() -> None:
     assert len(set(top_objects) - set(sorted(CROWD, key=CROWD.__getitem__)[-20:])) >= 5
 
 
+def test_types_that_grow_as_the_last_one_chosen_are_reported_too() -> None:
+    """A kept request brings more types with it than the growers that are reported; its own is to be among them."""
+    parts = {f"part{number}": 50 for number in range(15)}
+    few = {f"few{number}": 3 for number in range(15)}
+    assert set(reported(CROWD).choose({**CROWD, **parts})[0]) >= set(parts)
+    assert len(set(reported(CROWD).choose({**CROWD, **few})[0]) & set(few)) == 10
+
+
+def test_of_many_that_grow_alike_twice_as_many_are_reported_at_most() -> None:
+    parts = {f"part{number}": 50 for number in range(200)}
+    assert len(set(reported(CROWD).choose({**CROWD, **parts})[0]) & set(parts)) == 20
+
+
 def test_a_type_once_reported_stays_with_0_when_it_is_gone() -> None:
     types = reported(CROWD)
     types.choose({**CROWD, "batch": 500})

@@ -115,6 +115,7 @@ class Walk:
                 groups[key] = [each]
             else:
                 group.append(each)
+        each = None  # the last one would have a reference too many
         objects.clear()
         while groups:
             _, group = groups.popitem()

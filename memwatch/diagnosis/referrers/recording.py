@@ -8,7 +8,7 @@ small parts.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 from memwatch.diagnosis import options, own_code, results
@@ -44,13 +44,21 @@ _NO_ROOM = "the copy would need more memory than there is to spare"
 class ReferrersRecording:
     """In copies of the process, else within it."""
 
-    def __init__(self, asked: options.ReferrersOptions, host: Host) -> None:
+    def __init__(
+        self,
+        asked: options.ReferrersOptions,
+        host: Host,
+        *,
+        between: Callable[[], Generator[float, None, None]] | None = None,
+    ) -> None:
+        """``between``: what is done between the two looks, in place of waiting for calls; it yields seconds to wait."""
         self.needs_mb = NEEDS_MB + host.listing_mb
         if asked.type == "native":
             raise Refused("native memory belongs to no Python object: record a flame graph with native_traces instead")
         self._asked = asked
         self._host = host
         self._counts_garbage = True
+        self._between = between
 
     def run(self, meter: Meter) -> Waits:
         """Yields seconds to wait; returns the result. Raises :class:`Refused` for a type without an instance."""
@@ -121,12 +129,15 @@ class ReferrersRecording:
     ) -> Generator[float, None, tuple[dict[str, Any], float]]:
         """The second look and when it began: early if that is enough to decide, else after the whole time."""
         since, apart_s = meter.elapsed_s, self._host.apart_s
-        if meter.child_cpu_s <= LIGHT_S and (yield from self._wait(began, since, EARLY * apart_s, apart_s, meter)):
-            seconds = meter.elapsed_s
-            found, _ = yield from self._look(dataclasses.replace(question, least_new=ENOUGH_NEW), meter)
-            if "too_few" not in found and any(each["sure"] for each in found["candidates"][:1]):
-                return found, seconds
-        yield from self._wait(began, since, apart_s, LONGER * apart_s, meter)
+        if self._between is not None:
+            yield from self._between()
+        else:
+            if meter.child_cpu_s <= LIGHT_S and (yield from self._wait(began, since, EARLY * apart_s, apart_s, meter)):
+                seconds = meter.elapsed_s
+                found, _ = yield from self._look(dataclasses.replace(question, least_new=ENOUGH_NEW), meter)
+                if "too_few" not in found and any(each["sure"] for each in found["candidates"][:1]):
+                    return found, seconds
+            yield from self._wait(began, since, apart_s, LONGER * apart_s, meter)
         seconds = meter.elapsed_s
         found, _ = yield from self._look(question, meter)
         return found, seconds
