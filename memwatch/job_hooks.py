@@ -102,9 +102,7 @@ def _resolve_request(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any]
 
 def _fail(job: Job, request: Any, raised: BaseException) -> None:
     job.name = _view(request)
-    job.error = True
-    job.cut_off = issubclass(type(raised), SystemExit | KeyboardInterrupt)
-    job.end()
+    requests.fail(job, raised)
 
 
 def _until_closed(job: Job, request: Any, response: Any) -> None:

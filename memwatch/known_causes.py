@@ -15,8 +15,10 @@ from django.apps import apps
 from django.utils.translation import gettext as _
 from django.views import View
 
+from memwatch.known_leaks import PYTHON, Match, matching
+from memwatch.records.distributions import Distribution
+
 _LRU_CACHE = type(functools.lru_cache(lambda: None))
-_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 _RECYCLES = re.compile(
     r"(--max-requests|--limit-max-requests|--max-tasks-per-child|--maxtasksperchild)[= ]\s*([1-9]\d*)"
 )
@@ -108,21 +110,26 @@ def _cached_method(owner: type, name: str, cache: Any) -> Cause:
 
 
 def interpreter(version: str, where: str = "") -> Iterator[Cause]:
-    """Known causes in a CPython version, e.g. ``3.14.2``."""
-    found = _VERSION.match(version)
-    numbers = tuple(map(int, found.groups())) if found else ()
-    if (3, 14, 0) <= numbers <= (3, 14, 4):
-        yield Cause(
-            key="W023",
-            where=where or f"Python {version}",
-            what=_(
-                "CPython %s has the incremental collector of 3.14.0 to 3.14.4, which lets garbage pile up; it was "
-                "taken back in 3.14.5."
-            )
-            % found.group(),  # type: ignore[union-attr]
-            remedy=_("Run 3.14.5 or newer, or 3.13."),
-            source="https://github.com/python/cpython/issues/148726",
-        )
+    """Known leaks of a CPython version, e.g. ``3.14.2``."""
+    for match in matching((), version):
+        yield _release(match, where or f"Python {version}")
+
+
+def packages(distributions: Iterable[Distribution], python: str, where: str = "") -> Iterator[Cause]:
+    """Known leaks of what is installed for this CPython."""
+    for match in matching(distributions, python):
+        if match.leak.package != PYTHON:
+            yield _release(match, where or f"{match.leak.package} {match.version}")
+
+
+def _release(match: Match, where: str) -> Cause:
+    return Cause(
+        key="W023" if match.leak.package == PYTHON else "W027",
+        where=where,
+        what=f"{match.sentence} {match.leak.symptom}",
+        remedy=_("Run %s or newer.") % match.fixed_in,
+        source=match.leak.reference,
+    )
 
 
 def recycling(where: str, command_line: str = "", *, tasks: object = None) -> Iterator[Cause]:

@@ -3,6 +3,7 @@
 from memwatch.models.figures import Baseline, FiguresColumns, Snapshot, SnapshotRollup
 from memwatch.models.findings import Alert, ExpectedGrowth, Leak, LeakEvent, Severity
 from memwatch.models.fleet import Death, ObjectType, Overview, Process, Recommendation, Release, Service
+from memwatch.models.installations import Installation
 from memwatch.models.notifications import Notification
 from memwatch.models.operations import Command, Counter, Lease, Operations, RejectedReport
 from memwatch.models.recordings import FlameGraphMode, Recording, RecordingKind, RecordingPart, Trigger
@@ -20,6 +21,7 @@ __all__ = [
     "ExpectedGrowth",
     "FiguresColumns",
     "FlameGraphMode",
+    "Installation",
     "Leak",
     "LeakEvent",
     "Lease",

@@ -190,13 +190,26 @@ class Process(models.Model):
         help_text=_("How its server runs and recycles processes, as far as it says."),
     )
 
+    installation = models.ForeignKey(
+        "memwatch.Installation",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="processes",
+        verbose_name=_("installed distributions"),
+    )
+
     objects = ProcessQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("process")
         verbose_name_plural = _("processes")
         ordering = ("service__name", "host", "slot_number", "-id")
-        permissions = (("take_snapshot", _("Can ask processes for snapshots")),)
+        permissions = (
+            ("take_snapshot", _("Can ask processes for snapshots")),
+            ("see_command_key", _("Can see the keys that sign commands to processes")),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=("service", "host", "slot_number"),

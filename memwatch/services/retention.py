@@ -15,6 +15,7 @@ from memwatch.models import (
     Alert,
     Baseline,
     Command,
+    Installation,
     Leak,
     Process,
     Recording,
@@ -53,6 +54,7 @@ class PruneResult:
     leaks: int = 0
     alerts: int = 0
     processes: int = 0
+    installations: int = 0
     baselines: int = 0
     commands: int = 0
     rejected_reports: int = 0
@@ -153,6 +155,7 @@ def _steps(settings: Settings, now: datetime) -> list[_Step]:
             Recycle.objects.filter(at__lt=findings).exclude(state__in=Recycle.PENDING), _deleter(Recycle), 500,
         ),
         _Step("processes", "ended processes", Process.objects.filter(ended_at__lt=findings), _delete_processes, 20),
+        _Step("installations", "lists of distributions", _unused_installations(), _delete_installations, 100),
     ]  # fmt: skip
 
 
@@ -203,6 +206,17 @@ def _delete_names(ids: list[int]) -> int:
     locked = list(WorkName.objects.select_for_update().filter(pk__in=ids).values_list("pk", flat=True))
     _, by_model = _unused_names().filter(pk__in=locked).delete()
     return by_model.get(WorkName._meta.label, 0)
+
+
+def _unused_installations() -> QuerySet[Installation]:
+    return Installation.objects.exclude(Exists(Process.objects.filter(installation=OuterRef("pk"))))
+
+
+def _delete_installations(ids: list[int]) -> int:
+    """Locked first, as names of work are."""
+    locked = list(Installation.objects.select_for_update().filter(pk__in=ids).values_list("pk", flat=True))
+    _, by_model = _unused_installations().filter(pk__in=locked).delete()
+    return by_model.get(Installation._meta.label, 0)
 
 
 def _delete_recordings(ids: list[int]) -> int:

@@ -13,7 +13,9 @@ from django.utils.html import escape
 
 from memwatch import formatting
 from memwatch.heapdump.sizes import count_text, size_text
+from memwatch.known_leaks import Match
 from memwatch.models import Leak
+from memwatch.queries.diagnosis import known_leaks
 from memwatch.queries.leak_work import explanation_of
 from memwatch.queries.processes.lookup import services_of_alive
 from memwatch.records import SEVERITIES
@@ -75,6 +77,8 @@ class Report:
 
     recycling: tuple[str, ...] = ()
     """How each policy of recycling stands that is not off."""
+    known: tuple[str, ...] = ()
+    """Known leaks of releases that processes have imported."""
 
     @property
     def title(self) -> str:
@@ -91,21 +95,23 @@ def report(
     deaths: Deaths = NO_DEATHS,
     settings: Sequence[SettingsLine] = (),
     recycling: tuple[str, ...] = (),
+    known: tuple[str, ...] = (),
 ) -> Report:
     """The leaks of the report; load the rows with ``service`` and ``process__service``."""
     leaks = list(leaks)
-    heaps = leak_heaps.heaps_of(leaks)
+    heaps, explained = leak_heaps.heaps_of(leaks), known_leaks.of_leaks(leaks)
     worst_first = sorted(leaks, key=lambda leak: (-SEVERITIES.index(leak.severity), leak.service.name, leak.pk))
     services = services_of_alive()
     return Report(
         made_at=now.isoformat(timespec="seconds"),
         processes=len(services),
         services=tuple(dict.fromkeys(services)),
-        leaks=tuple(_facts(leak, now, heaps.get(leak.pk)) for leak in worst_first),
+        leaks=tuple(_facts(leak, now, heaps.get(leak.pk), explained[leak.pk]) for leak in worst_first),
         work=_work(work),
         deaths=deaths,
         settings=tuple(settings),
         recycling=recycling,
+        known=known,
     )
 
 
@@ -129,6 +135,11 @@ def recycling_of(now: datetime, service: str | None = None) -> tuple[str, ...]:
     return recycling_lines.lines(now, service)
 
 
+def known_of(service: str | None = None) -> tuple[str, ...]:
+    """Known leaks of what is installed, of one service or of all."""
+    return tuple(f"{each.service}: {known_line(each.match)}" for each in known_leaks.in_services(service))
+
+
 def _work(lines: Sequence[WorkLine]) -> dict[str, tuple[WorkLine, ...]]:
     keep = [line for line in lines if line.measured >= MIN_MEASURED and (line.kept_kib or 0.0) > 0]
     peak = [line for line in lines if line.peak_mb]
@@ -136,7 +147,7 @@ def _work(lines: Sequence[WorkLine]) -> dict[str, tuple[WorkLine, ...]]:
     return {name: tuple(found[:MOST_WORK]) for name, found in lists.items() if found}
 
 
-def _facts(leak: Leak, now: datetime, heap: LeakHeap | None) -> LeakFacts:
+def _facts(leak: Leak, now: datetime, heap: LeakHeap | None, known: Sequence[Match]) -> LeakFacts:
     since = leak.started_at or leak.detected_at
     return LeakFacts(
         id=leak.pk,
@@ -149,11 +160,13 @@ def _facts(leak: Leak, now: datetime, heap: LeakHeap | None) -> LeakFacts:
         confidence=leak.confidence,
         verdict=leak.verdict,
         since=since.isoformat(timespec="seconds"),
-        facts=tuple((label, text) for label, text in _told(leak, since, now, heap) if text),
+        facts=tuple((label, text) for label, text in _told(leak, since, now, heap, known) if text),
     )
 
 
-def _told(leak: Leak, since: datetime, now: datetime, heap: LeakHeap | None) -> list[tuple[str, str]]:
+def _told(
+    leak: Leak, since: datetime, now: datetime, heap: LeakHeap | None, known: Sequence[Match]
+) -> list[tuple[str, str]]:
     evidence: Mapping[str, Any] = leak.evidence if isinstance(leak.evidence, Mapping) else {}
     statistics, container = evidence.get("statistics"), evidence.get("container")
     unit = str(statistics.get("unit") or "") if isinstance(statistics, Mapping) else ""
@@ -170,8 +183,14 @@ def _told(leak: Leak, since: datetime, now: datetime, heap: LeakHeap | None) -> 
         ("heap dump", "" if heap is None else _of_heap(heap)),
         ("grows with it", _names(evidence.get("grows_with"))),
         ("extension modules", _names(evidence.get("extension_modules"))),
+        ("known leak", " ".join(known_line(match) for match in known if match.fits)),
         ("state", leak.get_state_display()),
     ]
+
+
+def known_line(match: Match) -> str:
+    """A known leak with its source."""
+    return f"{match.sentence[:-1]} ({match.leak.reference})."
 
 
 def _of_heap(heap: LeakHeap) -> str:
@@ -204,6 +223,8 @@ def as_text(made: Report) -> str:
         lines.append("")
     if made.recycling:
         lines += [RECYCLING_TITLE, *(f"  {line}" for line in made.recycling), ""]
+    if made.known:
+        lines += [KNOWN_TITLE, *(f"  {line}" for line in made.known), ""]
     for name, found in made.work.items():
         lines += [WORK_TITLES[name], *(f"  {work_head(line)}: {work_said(name, line)}" for line in found), ""]
     if made.settings:
@@ -230,6 +251,7 @@ def death_said(line: DeathLine) -> str:
 
 SETTINGS_TITLE = "Settings that fit"
 RECYCLING_TITLE = "Recycling"
+KNOWN_TITLE = "Known leaks of what is installed"
 WORK_TITLES = {
     "kept": "Work: keeps most memory in a call (mean of the last day)",
     "peak": "Work: highest peaks of a call (last day)",
@@ -266,6 +288,8 @@ def as_markdown(made: Report) -> str:
         lines.append("")
     if made.recycling:
         lines += [f"## {RECYCLING_TITLE}", "", *(f"- {_markdown(line)}" for line in made.recycling), ""]
+    if made.known:
+        lines += [f"## {KNOWN_TITLE}", "", *(f"- {_markdown(line)}" for line in made.known), ""]
     for name, found in made.work.items():
         lines += [f"## {_markdown(WORK_TITLES[name])}", ""]
         lines += [f"- **{_markdown(work_head(line))}**: {_markdown(work_said(name, line))}" for line in found]
@@ -299,6 +323,7 @@ def as_html(made: Report) -> str:
             "settings_title": SETTINGS_TITLE,
             "settings": [(line.service, settings_table.said(line)) for line in made.settings],
             "recycling_title": RECYCLING_TITLE,
+            "known_title": KNOWN_TITLE,
             "work": [
                 (WORK_TITLES[name], [(work_head(line), work_said(name, line)) for line in found])
                 for name, found in made.work.items()

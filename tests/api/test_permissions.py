@@ -37,6 +37,7 @@ def details(fleet: Fleet) -> list[str]:
         f"processes/{fleet.web.pk}/",
         f"processes/{fleet.web.pk}/drift/",
         f"processes/{fleet.web.pk}/metrics/",
+        f"processes/{fleet.web.pk}/distributions/",
         f"snapshots/{fleet.last.pk}/",
         f"snapshots/compare/?from={fleet.last.pk}&to={fleet.last.pk}",
         f"leaks/{fleet.leak.pk}/",

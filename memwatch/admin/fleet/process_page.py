@@ -23,6 +23,7 @@ from memwatch.admin.leaks import tables
 from memwatch.admin.process_tables import process_state
 from memwatch.models import Baseline, Leak, Process, Snapshot
 from memwatch.queries.leaks import unresolved_of
+from memwatch.queries.processes.installations import distributions_of
 from memwatch.queries.processes.surroundings import container_of
 from memwatch.records import KIB_PER_MB, MemorySnapshot
 from memwatch.records.server_settings import DECLARED
@@ -76,6 +77,7 @@ def context(process: Process, query: Mapping[str, str], now: datetime, user: Any
         "allocator": allocator.panel(process, figures, now, user),
         "container": container.panel(container_of(process, now=now), now),
         "identity": _identity(process, now),
+        "distributions": distributions_of(process),
         "server_settings": settings_lines(process.server_settings),
         "neighbours": slots.neighbours(process, now),
         "slot_url": slots.url(process),

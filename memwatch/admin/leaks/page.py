@@ -19,6 +19,7 @@ from memwatch.admin.leaks.pooled_chart import pooled_chart
 from memwatch.admin.leaks.rules import rule_rows
 from memwatch.admin.recycling import words as recycling_words
 from memwatch.models import Leak, LeakEvent, Recording
+from memwatch.queries.diagnosis.known_leaks import of_leaks
 from memwatch.queries.diagnosis.recordings import recordings_of
 from memwatch.queries.leaks import leaks_beside, newest_events
 from memwatch.queries.processes.releases import releases_of
@@ -33,6 +34,8 @@ MOST_ENTRIES = 400
 MOST_LIVES = 24
 """Processes drawn for a leak that shows over many short lives."""
 MOST_EVENTS = 200
+MOST_KNOWN = 8
+"""Known leaks of releases that are listed."""
 BEFORE = 0.15
 """Share of the leak's life to show before its beginning."""
 LEAST_SHOWN = timedelta(minutes=5)
@@ -79,6 +82,7 @@ def context(leak: Leak, query: Mapping[str, str], now: datetime, user: Any) -> d
         "figures_lines": evidence.readable(leak, now),
         "rules": rule_rows(raw),
         "why_not": _why_not(leak, raw, now),
+        "known_leaks": of_leaks([leak])[leak.pk][:MOST_KNOWN],
         "todo": runbooks.what_to_do(leak),
         "until_fixed": _until_fixed(leak, now, user),
         "statistics": evidence.statistics_lines(raw),

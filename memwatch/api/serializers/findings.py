@@ -10,7 +10,9 @@ from rest_framework import serializers
 from memwatch.api.filters import ALERT_STATES
 from memwatch.api.serializers.figures import Time
 from memwatch.api.serializers.work import CulpritSerializer, culprits_of
+from memwatch.known_leaks import Match
 from memwatch.models import Alert, Leak, LeakEvent, Severity
+from memwatch.queries.diagnosis.known_leaks import of_leaks
 from memwatch.services.recordings.leak_heaps import LeakHeap
 
 
@@ -95,14 +97,35 @@ class LeakHeapSerializer(serializers.Serializer[LeakHeap]):
     holders = HeapHolderSerializer(many=True)
 
 
+class KnownLeakSerializer(serializers.Serializer[Match]):
+    """A leak that is known of a release that is installed."""
+
+    id = serializers.CharField(source="leak.id")
+    package = serializers.CharField(source="leak.package", help_text="`python` for CPython itself")
+    version = serializers.CharField(help_text="What is installed")
+    fixed_in = serializers.CharField()
+    fits = serializers.BooleanField(help_text="Whether it grows as this leak does: the same type, or the same kind")
+    sentence = serializers.CharField()
+    symptom = serializers.CharField(source="leak.symptom", help_text="When memory grows")
+    reference = serializers.URLField(source="leak.reference")
+
+
 class LeakDetailSerializer(LeakSerializer):
     """A leak with its history."""
 
     events = LeakEventSerializer(many=True)
+    known_leaks = serializers.SerializerMethodField(
+        help_text="Known leaks of the releases that the process, or the service, has imported; those that fit first"
+    )
     heap = serializers.SerializerMethodField(
         help_text="What keeps the objects alive, by the newest analysed heap dump of the process or of its service; "
         "null without one, and without the permission dump_heap"
     )
+
+    @extend_schema_field(KnownLeakSerializer(many=True))
+    def get_known_leaks(self, leak: Leak) -> list[dict[str, Any]]:
+        """By ``memwatch/known_leaks.toml``."""
+        return [dict(KnownLeakSerializer(match).data) for match in of_leaks([leak])[leak.pk]]
 
     @extend_schema_field(LeakHeapSerializer(allow_null=True))
     def get_heap(self, _leak: Leak) -> dict[str, Any] | None:

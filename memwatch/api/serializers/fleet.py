@@ -15,6 +15,7 @@ from memwatch.models import Command
 from memwatch.queries import ProcessFigures
 from memwatch.queries.processes.surroundings import reported_by
 from memwatch.records import KIB_PER_MB
+from memwatch.records.distributions import Distribution
 
 
 class ServiceSerializer(serializers.Serializer[Any]):
@@ -119,6 +120,16 @@ class ProcessSerializer(serializers.Serializer[ProcessFigures]):
             values |= {name: getattr(item.census, name) for name in CENSUS_FIGURES}
             values["census_at"] = item.census.timestamp
         return self._figures.to_representation(values)
+
+
+class DistributionSerializer(serializers.Serializer[Distribution]):
+    """What pip installed, as the process found it."""
+
+    name = serializers.CharField(help_text="Normalized: lower case, `-` between words")
+    version = serializers.CharField()
+    imported = serializers.BooleanField(
+        help_text="Whether the process, or another one of its service with the same distributions, imported it"
+    )
 
 
 class CommandSerializer(serializers.Serializer[Command]):

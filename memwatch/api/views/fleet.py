@@ -23,8 +23,15 @@ from memwatch.api.pagination import ByName
 from memwatch.api.serializers.errors import ErrorSerializer
 from memwatch.api.serializers.figures import BaselineSerializer, DriftSerializer, MetricsSerializer, baseline_values
 from memwatch.api.serializers.findings import ReasonSerializer
-from memwatch.api.serializers.fleet import CommandSerializer, ProcessSerializer, ServiceSerializer, StatsSerializer
+from memwatch.api.serializers.fleet import (
+    CommandSerializer,
+    DistributionSerializer,
+    ProcessSerializer,
+    ServiceSerializer,
+    StatsSerializer,
+)
 from memwatch.models import Baseline, Command, Leak, Process, Service
+from memwatch.queries.processes.installations import distributions_of
 from memwatch.services import baselines, commands
 
 NUMBER = r"[0-9]{1,18}"
@@ -159,6 +166,13 @@ class ProcessView(ReadView):
     def metrics(self, request: Request, **_kwargs: Any) -> Response:
         """The figures of the process, as in Prometheus."""
         return Response(MetricsSerializer(queries.metrics_of(self.get_object())).data)
+
+    @documented(summary="Distributions that it can import from", responses=DistributionSerializer(many=True))
+    @action(detail=True, methods=["get"], pagination_class=None, filter_backends=())
+    def distributions(self, request: Request, **_kwargs: Any) -> Response:
+        """By name; empty until the process has reported them, about a minute after its start."""
+        found: Any = distributions_of(self.get_object())
+        return Response(DistributionSerializer(found, many=True).data)
 
 
 @documented_view(retrieve=documented(summary="One command"))

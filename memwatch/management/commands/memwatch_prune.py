@@ -27,6 +27,7 @@ _WORDS = {
     "leaks": "resolved leaks",
     "alerts": "cleared alerts",
     "processes": "ended processes",
+    "installations": "lists of distributions",
     "baselines": "replaced baselines",
     "commands": "commands",
     "rejected_reports": "rejected reports",

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from memwatch.models import Leak
 from memwatch.records import SEVERITIES
-from memwatch.terminal.report import FORMATS, deaths_of, recycling_of, report, settings_of, work_of, worst
+from memwatch.terminal.report import FORMATS, deaths_of, known_of, recycling_of, report, settings_of, work_of, worst
 from memwatch.terminal.selection import TablesCommand
 
 FOUND = 2
@@ -51,6 +51,7 @@ class Command(TablesCommand):
                 deaths=deaths_of(now, one),
                 settings=settings_of(now, one),
                 recycling=recycling_of(now, one),
+                known=known_of(one),
             )
         text = FORMATS[options["format"]](made)
         if options["output"] is None:

@@ -11,6 +11,7 @@ from memwatch import known_causes
 from memwatch.known_causes import Cause
 from memwatch.models import Process, Recording
 from memwatch.queries.diagnosis.recordings import number, rows
+from memwatch.queries.processes.installations import installed
 
 MOST = 500
 MOST_SUMMARIES = 200
@@ -23,6 +24,7 @@ def all_causes() -> list[Cause]:
         *known_causes.of_the_code(),
         *known_causes.of_the_settings(settings),
         *_of_processes(),
+        *_of_releases(),
         *_of_summaries(),
     ):
         found.setdefault((cause.key, cause.where, cause.what), cause)
@@ -33,9 +35,16 @@ def _of_processes() -> Iterator[Cause]:
     alive = Process.objects.alive().filter(outside=False).select_related("service").order_by("service__name", "pk")
     for process in alive[:MOST]:
         where = str(process.service)
-        yield from known_causes.interpreter(process.python, where)
         yield from known_causes.recycling(where, process.command_line)
         yield from known_causes.unfrozen(where, process.program, process.command_line)
+
+
+def _of_releases() -> Iterator[Cause]:
+    alive = Process.objects.alive().filter(outside=False)
+    for service, python in alive.order_by().values_list("service__name", "python").distinct():
+        yield from known_causes.interpreter(python, service)
+    for each in installed(alive):
+        yield from known_causes.packages([one for one in each.distributions if one.imported], each.python, each.service)
 
 
 def _of_summaries() -> Iterator[Cause]:

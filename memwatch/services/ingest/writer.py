@@ -20,7 +20,7 @@ from memwatch.services import counters
 from memwatch.services.deaths import explained, successors
 from memwatch.services.deaths import noticed as deaths
 from memwatch.services.deaths.noticed import Noticed
-from memwatch.services.ingest import automatic_baselines, processes, work, work_totals
+from memwatch.services.ingest import automatic_baselines, installations, processes, work, work_totals
 from memwatch.services.ingest.bulk import insert, save_columns
 from memwatch.services.ingest.sightings import Sighting, outside_key
 from memwatch.services.locking import writing
@@ -51,6 +51,7 @@ _RARELY = (
     "parent_pid", "python", "agent_version", "extension_modules", "census_method", "cpu_budget_percent", "end_evidence",
     "oom_kills", "oom_group_kills",
     "start_method", "frozen_objects", "allocator_settings", "surroundings", "server_settings",
+    "installation",
 )  # fmt: skip
 _ANSWERS = {"done": Command.State.DONE, "refused": Command.State.REFUSED, "failed": Command.State.FAILED}
 _QUESTIONS_AT_ONCE = 100
@@ -114,6 +115,7 @@ class _Writer:
         self._changed: set[Process] = set()
         self._heard: dict[str, datetime] = {}
         self._kills_read: list[Process] = []
+        self._installed: list[tuple[Process, installations.Reported]] = []
 
     def take(self, report: Report, sighting: Sighting) -> None:
         self._counted[REPORTS, ""] += 1
@@ -124,6 +126,9 @@ class _Writer:
             self._raise_total(process, column, getattr(report, field), counter)
         if report.surroundings is not None:
             process.surroundings = {**report.surroundings.to_dict(), "received_at": self._now.isoformat()}
+            self._changed.add(process)
+        if report.distributions is not None:
+            self._installed.append((process, report.distributions))
             self._changed.add(process)
         for seq, snapshot in report.snapshots:
             self._gather(process, seq, snapshot)
@@ -172,6 +177,7 @@ class _Writer:
                 counted=self._counted,
                 now=self._now,
             )
+        installations.assign(self._installed, self._now)
         self._save_processes()
         successors.explain(self._kills_read, self._service, self._counted, self._now)
         self._save_answers()

@@ -1,0 +1,30 @@
+"""Which distributions the processes of a service have: one row for all processes that have the same."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from memwatch.models.fleet import Service
+
+
+class Installation(models.Model):
+    """The distributions that some processes of a service reported, each process once."""
+
+    service = models.ForeignKey(Service, models.CASCADE, related_name="installations", verbose_name=_("service"))
+    digest = models.CharField(_("digest"), max_length=64, help_text=_("SHA-256 of the names and versions."))
+    versions = models.JSONField(_("versions"), help_text=_("By name."))
+    imported = models.JSONField(
+        _("imported"), default=list, help_text=_("Names of those that one of the processes has imported, sorted.")
+    )
+    first_seen_at = models.DateTimeField(_("first seen"), default=timezone.now)
+
+    class Meta:
+        default_permissions = ()
+        verbose_name = _("installation")
+        verbose_name_plural = _("installations")
+        constraints = (models.UniqueConstraint(fields=("service", "digest"), name="memwatch_installation_unique"),)
+
+    def __str__(self) -> str:
+        return f"{self.service} {self.digest[:8]}"
