@@ -20,8 +20,8 @@ from memwatch.pytest_plugin.noted import KEPT, Note
 
 SUSPICIOUS = 400
 """Blocks kept from which a collection follows: what pytest itself keeps of a test is far less."""
-SHARE = 0.04
-"""Of the time, for collections."""
+FREE_S, SHARE = 1.0, 0.04
+"""For collections: so many seconds, and of the time that the run takes this share."""
 MOST_TESTS, MOST_TYPES = 20, 10
 """Named at the end."""
 LEAST_OBJECTS = 100
@@ -62,7 +62,7 @@ class Suite:
     def _kept(self) -> dict[str, int]:
         kept, collected = counting.blocks() - self._start, False
         began = counting.now()
-        if kept > SUSPICIOUS and self._spent_s <= SHARE * (began - self._began):
+        if kept > SUSPICIOUS and self._spent_s <= FREE_S + SHARE * (began - self._began):
             counting.collect(1)
             kept, collected = counting.blocks() - self._start, True
             self._spent_s += counting.now() - began
