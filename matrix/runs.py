@@ -23,13 +23,17 @@ from matrix.interpreters import Interpreter, found
 ROOT = Path(__file__).parents[1]
 DJANGOS: Mapping[str, tuple[int, int]] = {"5.2": (3, 11), "6.0": (3, 12), "6.1": (3, 12)}
 """Each with the oldest Python that it takes."""
-CORE = (
-    *(f"tests/{folder}" for folder in ("sampling", "diagnosis", "agent", "transport", "detection", "metrics")),
+HEAP = (*(f"tests/{folder}" for folder in ("sampling", "diagnosis", "agent")), "tests/test_memory_profiler.py")
+"""Passes over the heap of the test run itself: it is a third as large without the other tests."""
+OTHERS = (
+    *(f"tests/{folder}" for folder in ("transport", "detection", "metrics")),
+    *(f"tests/heapdump/test_{name}.py" for name in ("compiled", "dump")),
     "tests/launch/test_run.py",
-    *(f"tests/test_{name}.py" for name in ("core_without_django", "exposition", "memory_profiler", "profiler_alerts")),
+    *(f"tests/test_{name}.py" for name in ("core_without_django", "exposition", "job_hooks", "profiler_alerts")),
 )
+CORE = (HEAP, OTHERS)
 """What looks into the interpreter, what Pythons and Djangos make different, and what sites import."""
-EXTRAS = "django,api,prometheus,redis,postgres,flamegraph,terminal"
+EXTRAS = "django,api,prometheus,redis,postgres,flamegraph,terminal,heapdump"
 LENIENT = (
     "get_connection() is deprecated",
     "The 'connection' argument is deprecated",
@@ -64,7 +68,7 @@ def environment(interpreter: Interpreter, django: str, folder: Path) -> str:
 
 
 def counted(report: Path) -> dict[str, Any]:
-    """Tests by their outcome, and the seconds that they took."""
+    """Tests by their outcome."""
     suite = ET.parse(report).getroot().find("testsuite")  # noqa: S314 - what pytest has written
     assert suite is not None  # noqa: S101
     tests, failed, skipped = (
@@ -78,16 +82,22 @@ def _names_tests(arguments: Sequence[str]) -> bool:
 
 
 def tested(python: str, folder: Path, arguments: Sequence[str]) -> dict[str, Any]:
-    """Run the core's tests; how they went."""
+    """Run the core's tests, or those that the arguments name; how they went."""
+    begun = time.monotonic()
+    outcomes = [_tested(python, folder, [*arguments, *part]) for part in ([()] if _names_tests(arguments) else CORE)]
+    return {name: sum(each[name] for each in outcomes) for name in ("passed", "failed", "skipped")} | {
+        "seconds": round(time.monotonic() - begun)
+    }
+
+
+def _tested(python: str, folder: Path, arguments: Sequence[str]) -> dict[str, Any]:
     report = folder / "report.xml"
     report.unlink(missing_ok=True)
-    begun = time.monotonic()
     pytest = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
     pytest += [f"-Wdefault:{text}" for text in LENIENT]
     settings = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
-    pytest += [*arguments, *(() if _names_tests(arguments) else CORE)]
-    subprocess.run(pytest, cwd=ROOT, env=settings, check=False)  # noqa: S603 - our own
-    return counted(report) | {"seconds": round(time.monotonic() - begun)}
+    subprocess.run([*pytest, *arguments], cwd=ROOT, env=settings, check=False)  # noqa: S603 - our own
+    return counted(report)
 
 
 def keep(results: Path, row: dict[str, Any]) -> None:

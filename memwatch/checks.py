@@ -12,7 +12,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
-from django.db import router
+from django.db import DatabaseError, router
 
 from memwatch import conf, known_causes
 from memwatch.models import Process, connection
@@ -90,14 +90,6 @@ def check_site(**_kwargs: Any) -> Iterable[checks.CheckMessage]:
     if not django_settings.USE_TZ:
         text, _, hint = connection.WITHOUT_ZONES.partition(": ")
         found.append(checks.Error(text, hint=f"{hint[0].upper()}{hint[1:]}.", id="memwatch.E004"))
-    if importlib.util.find_spec("celery") is None:
-        found.append(
-            checks.Warning(
-                "Celery is not installed: what the processes report is not stored, and nothing is judged",
-                hint='Install "memwatch[django]", and let beat and a worker run.',
-                id="memwatch.W004",
-            )
-        )
     return [*found, *_check_routers(), *_check_engine()]
 
 
@@ -138,7 +130,7 @@ def check_database(
     databases: Iterable[str] | None = None, *, configured: Mapping[str, Any] | None = None, **_kwargs: Any
 ) -> Iterable[checks.CheckMessage]:
     """What makes SQLite fail as "database is locked" while reports are stored, and questions wait in vain."""
-    found: list[checks.CheckMessage] = []
+    found = list(_check_timetable()) if connection.alias() in (databases or ()) else []
     for alias in databases or ():
         database = (configured or django_settings.DATABASES)[alias]
         if database.get("ATOMIC_REQUESTS") and _hub_is_lent():
@@ -169,6 +161,30 @@ def check_database(
                 )
             )
     return found
+
+
+def _check_timetable() -> Iterable[checks.CheckMessage]:
+    """Where Celery is not installed, ``memwatch_work`` does its part."""
+    if importlib.util.find_spec("celery") is not None:
+        return
+    from memwatch.queries.deployment.site import timetable_runs  # noqa: PLC0415 - each process of the site loads checks
+
+    try:
+        runs = timetable_runs()
+    except DatabaseError:  # no tables yet
+        runs = ""
+    if not runs:
+        yield checks.Warning(
+            "Celery is not installed, and memwatch_work does not run: what the processes report is not stored",
+            hint='Let "manage.py memwatch_work" run, or install "memwatch[django]" and let beat and a worker run.',
+            id="memwatch.W004",
+        )
+    if _hub_is_lent():
+        yield checks.Warning(
+            'MEMWATCH["HUB_TRANSPORT"] is "worker", and Celery is not installed: no page can send a command',
+            hint="Give the URL of a user that may send commands.",
+            id="memwatch.W012",
+        )
 
 
 def _hub_is_lent() -> bool:

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 from memwatch.conf import HUB_BY_WORKER, get_settings
 from memwatch.models import Lease, Process, connection
 from memwatch.queries import transport_state
+from memwatch.queries.deployment.site import timetable_runs
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ def readyz(_request: HttpRequest) -> JsonResponse:
         _look_into_database(checks)
     except Error as error:
         logger.warning("not ready: %s: %s", type(error).__name__, str(error)[:300])
-    for name in ("broker", "transport"):
+    for name in {"broker", "transport"} & set(checks):
         checks[name] = {"ok": _PARTS[name].is_well()}
     ready = checks["database"]["ok"] and checks["migrations"]["ok"]
     well = all(check["ok"] for check in checks.values())
@@ -81,6 +82,8 @@ def _look_into_database(checks: dict[str, dict[str, Any]]) -> None:
         checks["migrations"] = {"ok": _is_migrated()}
         if checks["migrations"]["ok"]:
             checks["beat"] = _beat()
+            if timetable_runs():  # nothing of memwatch's asks the broker
+                del checks["broker"]
             checks["ingest"] = _ingest()
 
 
@@ -104,7 +107,7 @@ def _ingest() -> dict[str, Any]:
 
 
 def _beat() -> dict[str, Any]:
-    """When a task of beat's was last done; fine where none has been yet and no process is watched."""
+    """When a task of the timetable was last done; fine where none has been yet and no process is watched."""
     last = Lease.objects.aggregate(last=Max("last_finished_at"))["last"]
     if last is None:
         return {"ok": not Process.objects.exists(), "age_s": None, "limit_s": BEAT_LIMIT_S}

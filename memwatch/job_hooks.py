@@ -22,13 +22,17 @@ _HANDLERS = "django.core.handlers.base"
 _COMMANDS = "django.core.management.base"
 _TASKS = "django.tasks.signals"
 """Django 6.0 has tasks of its own, which its workers run."""
+_BACKPORT = "django_tasks.signals"
+"""The same tasks for older Djangos: the package django-tasks."""
 
 
 def install(*, recorded: bool = True) -> None:
     """Measure the jobs of this process and of those forked from it; ``recorded``: the flight record names them."""
     meter.begin_process(recorded=recorded)
-    for name in (_HANDLERS, _COMMANDS, _TASKS):
-        if importlib.util.find_spec(name.rpartition(".")[0]) is not None:
+    for name in (_HANDLERS, _COMMANDS, _TASKS, _BACKPORT):
+        package = name.rpartition(".")[0]
+        wanted = package in sys.modules if name == _BACKPORT else importlib.util.find_spec(package) is not None
+        if wanted:  # the backport changes classes of Django as it is imported: only the site may decide on that
             importlib.import_module(name)
     wrap()
 
@@ -39,10 +43,10 @@ def wrap() -> None:
     wrap_method(handler, "resolve_request", _resolve_request)
     wrap_method(handler, "get_response", _get_response)
     wrap_method(handler, "get_response_async", _get_response_async)
-    commands, tasks = sys.modules.get(_COMMANDS), sys.modules.get(_TASKS)
+    commands = sys.modules.get(_COMMANDS)
     if commands is not None:
         wrap_method(commands.BaseCommand, "execute", _execute)
-    if tasks is not None:
+    for tasks in filter(None, map(sys.modules.get, (_TASKS, _BACKPORT))):
         tasks.task_started.connect(_begin_django_task, dispatch_uid="memwatch.job_hooks")
         tasks.task_finished.connect(_end_django_task, dispatch_uid="memwatch.job_hooks")
 
@@ -98,9 +102,7 @@ def _resolve_request(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any]
 
 def _fail(job: Job, request: Any, raised: BaseException) -> None:
     job.name = _view(request)
-    job.error = True
-    job.cut_off = issubclass(type(raised), SystemExit | KeyboardInterrupt)
-    job.end()
+    requests.fail(job, raised)
 
 
 def _until_closed(job: Job, request: Any, response: Any) -> None:

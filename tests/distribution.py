@@ -30,6 +30,8 @@ WAITING = (
     "tests/services/test_crashes.py",
     "tests/metrics/test_database_away.py",
     "tests/metrics/test_exporter_command.py",
+    "tests/timetable/test_work_command.py",
+    "tests/timetable/test_django_tasks.py",
     "tests/project/test_broker.py",
     "tests/monitoring/test_live.py",
     "tests/test_prefork.py",

@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from memwatch import health
 from memwatch.models import Lease
+from memwatch.queries.deployment.site import TIMETABLE
+from memwatch.services import locking
 from tests.services.stored import store_process
 
 
@@ -105,6 +107,19 @@ def test_a_broker_and_a_transport_that_are_away_degrade(
     assert checks["broker"] == checks["transport"] == {"ok": False}
     assert b"secret" not in answer.content
     assert "a-secret-password" not in caplog.text
+
+
+@pytest.mark.django_db
+def test_where_memwatch_work_runs_the_timetable_nobody_asks_the_broker(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(celery.current_app.conf, "broker_url", "redis://127.0.0.1:1/0")
+    assert client.get("/readyz").json()["checks"]["broker"] == {"ok": False}
+    locking.claim(TIMETABLE, "here:7", 60)
+    answer = client.get("/readyz").json()
+    assert (answer["status"], "broker" in answer["checks"]) == ("ok", False)
+    locking.claim(TIMETABLE, "here:7", -1)
+    assert client.get("/readyz").json()["checks"]["broker"] == {"ok": False}
 
 
 @pytest.mark.django_db

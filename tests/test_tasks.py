@@ -15,6 +15,7 @@ from memwatch.agent import own
 from memwatch.models import Lease, Snapshot
 from memwatch.schedule import beat_schedule
 from memwatch.services.ingest import reader
+from memwatch.timetable import steps
 from memwatch.transport import open_uplink
 from tests.reports import report, snapshot
 
@@ -92,7 +93,7 @@ def test_a_worker_that_is_asked_to_stop_begins_no_further_batch(transport_url: s
     child = os.fork()
     if child == 0:
         os.read(asked, 1)
-        os._exit(7 if tasks._is_leaving() else 0)
+        os._exit(7 if steps.is_leaving() else 0)
     uplink = open_uplink(transport_url, "sender")
     uplink.send(report(snapshots={0: snapshot()}).encode())
     try:
@@ -102,7 +103,7 @@ def test_a_worker_that_is_asked_to_stop_begins_no_further_batch(transport_url: s
         tasks.ingest_reports.apply(throw=True)
         assert Snapshot.objects.count() == 0
     finally:
-        tasks._leaving[0] = 0
+        steps.leave(False)
         uplink.close()
 
 

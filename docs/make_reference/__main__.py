@@ -17,7 +17,17 @@ _PART = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- /made -->)", re.DOTALL)
 
 def parts() -> Mapping[str, Callable[[], str]]:
     """What makes each part. Django has to be set up."""
-    from docs.make_reference import api, commands, figures, known_leaks, metrics, models, settings, support  # noqa: PLC0415
+    from docs.make_reference import (  # noqa: PLC0415
+        api,
+        commands,
+        figures,
+        gate,
+        known_leaks,
+        metrics,
+        models,
+        settings,
+        support,
+    )
 
     return {
         "settings": settings.settings,
@@ -32,6 +42,7 @@ def parts() -> Mapping[str, Callable[[], str]]:
         "api_parameters": api.parameters,
         "api_values": api.values,
         "support": support.support,
+        "gate_options": gate.options,
         "known_leaks": known_leaks.known_leaks,
     }
 

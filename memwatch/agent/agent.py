@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import random
-import secrets
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -32,7 +31,7 @@ from memwatch.records.flight import Death
 from memwatch.sampling import Sampler
 from memwatch.sampling.identity import ProcessInfo, describe_process
 from memwatch.sampling.walk import stop_walk
-from memwatch.transport import Incoming, TransportUnavailable, Uplink, gevent_compat, open_uplink
+from memwatch.transport import Incoming, TransportUnavailable, Uplink, digests, gevent_compat, open_uplink
 from memwatch.transport.wire import Answer, RecordingPart, Report, WireError
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ class Agent:
         self.config = config
         self.pid = os.getpid()
         self._begin_at = time.monotonic() + start_delay_s
-        self._nonce = secrets.token_hex(8)
+        self._nonce = digests.token_hex(8)
         self._chance = random.Random(self._nonce)  # noqa: S311 - the host's own sequence is left alone
         self._making = gevent_compat.new_lock()
         self._sampler: Sampler | None = None
@@ -66,7 +65,7 @@ class Agent:
             lambda: self.sampler, self._desk.discount, self._flight, self._complain, heap_limit_mb=config.heap_limit_mb
         )
         self._outbox = Outbox(self._encode, buffer_size=config.buffer_size, parts=self._desk.parts, deaths=self._flight)
-        self._gate = Gate(config.command_key)
+        self._gate = Gate(config.command_key, *config.command_key_previous)
         self._recycling = RecyclingDesk(self._flight.note_order)
         self._orders = Orders(self._desk, self._recycling, self._samples, lambda: self.sampler)
         self._spokesman = Spokesman()

@@ -15,8 +15,9 @@ MAX_LIFETIME = timedelta(hours=1)
 class Gate:
     """Lets a command in once. Refusals raise :class:`WireError` with a stable reason and are counted."""
 
-    def __init__(self, key: str) -> None:
-        self._key = key
+    def __init__(self, *keys: str) -> None:
+        """``keys``: any of them may have signed a command; without one none is obeyed."""
+        self._keys = keys
         self._seen: dict[str, datetime] = {}
         self.refused = 0
 
@@ -26,7 +27,7 @@ class Gate:
         Reasons beside those of :meth:`Command.decode`: ``misdirected``, ``lifetime``, ``repeated``, ``crowded``.
         """
         try:
-            command = Command.decode(payload, self._key, now=now)
+            command = Command.decode(payload, *self._keys, now=now)
             self._check(command, target=target, now=now)
         except WireError:
             self.refused += 1

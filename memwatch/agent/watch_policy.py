@@ -12,7 +12,7 @@ UNKNOWN_DELAY_S = 10.0
 
 _OTHER_WEB_SERVERS = ("mod_wsgi-express", "cheroot")
 _WEB_COMMANDS = ("runserver", "runserver_plus")
-_LONG_COMMANDS = ("memwatch_exporter",)
+_LONG_COMMANDS = ("memwatch_exporter", "memwatch_work")
 _SHORT_COMMANDS = frozenset(
     {
         "",
@@ -34,6 +34,7 @@ _SHORT_COMMANDS = frozenset(
         "makemessages",
         "makemigrations",
         "memwatch_doctor",
+        "memwatch_env",
         "memwatch_prune",
         "memwatch_top",
         "migrate",
@@ -101,5 +102,5 @@ def _management(command: str, arguments: Sequence[str], environ: Mapping[str, st
     if command in WEB_SERVERS:
         return WEB
     if command in _LONG_COMMANDS:
-        return NOW
+        return NOW if "--once" not in arguments else None
     return None if command in _SHORT_COMMANDS or "--help" in arguments or "-h" in arguments else LATER

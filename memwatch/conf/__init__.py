@@ -84,9 +84,14 @@ class Settings:
     """The transport that sends commands and reads reports, with more rights than ``transport``. ``worker``: this
     process has no such rights, and a Celery worker sends its commands. Empty: ``transport``."""
     command_key: str = ""
-    """Signs commands to agents. It is the same in all processes. Default: derived from Django's ``SECRET_KEY``."""
+    """Signs commands to agents. It is the same in all processes of the site; other programs may have the key of their
+    service (``memwatch_env``). Default: derived from Django's ``SECRET_KEY``."""
+    command_key_previous: tuple[str, ...] = ()
+    """The key before the last change: agents that still have it obey, and so do those of this process. Default: derived
+    from Django's ``SECRET_KEY_FALLBACKS`` if ``command_key`` is."""
     command_key_file: str = ""
-    """The file that contains ``command_key``, e.g. a secret that the container mounts."""
+    """The file that contains ``command_key``, e.g. a secret that the container mounts. Further lines are
+    earlier keys."""
     task_queue: str = "memwatch"
     """The Celery queue of memwatch's tasks."""
     retention_snapshots_hours: float = 48.0
@@ -154,6 +159,11 @@ class Settings:
         return self.transport
 
     @property
+    def command_keys(self) -> tuple[str, ...]:
+        """The key of commands, and those before the last change."""
+        return (self.command_key, *self.command_key_previous)
+
+    @property
     def recordings_folder_path(self) -> Path:
         """The folder for outcomes of recordings, with the default filled in."""
         return Path(self.recordings_folder) if self.recordings_folder else Path(f"{default_folder()}-recordings")
@@ -180,6 +190,7 @@ class Settings:
             flight_recorder=self.flight_recorder,
             transport=self.transport_url,
             command_key=self.command_key,
+            command_key_previous=self.command_key_previous,
         )
 
 
@@ -237,7 +248,7 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-_SECRET = ("command_key", "metrics_token", "webhook_secret", "alert_channels")
+_SECRET = ("command_key", "command_key_previous", "metrics_token", "webhook_secret", "alert_channels")
 """Not shown in errors; the address of a webhook often holds a token."""
 
 
@@ -292,11 +303,17 @@ def get_settings() -> Settings:
         return settings
     if settings.command_key_file:
         try:
-            return dataclasses.replace(settings, command_key=environment.read_key(settings.command_key_file))
+            key, *previous = environment.read_keys(settings.command_key_file)
         except ValueError as error:
             raise SettingError(f'MEMWATCH["COMMAND_KEY_FILE"]: {error}') from None
-    secret = f"memwatch.commands:{django_settings.SECRET_KEY}".encode()
-    return dataclasses.replace(settings, command_key=hashlib.sha256(secret).hexdigest())
+    else:
+        key, *previous = map(_derived, (django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS))
+    previous += settings.command_key_previous
+    return dataclasses.replace(settings, command_key=key, command_key_previous=tuple(previous))
+
+
+def _derived(secret: object) -> str:
+    return hashlib.sha256(f"memwatch.commands:{secret}".encode()).hexdigest()
 
 
 def read_settings(given: object) -> Settings:
@@ -310,7 +327,7 @@ def read_settings(given: object) -> Settings:
 
 
 def _forget(*, setting: str, **_kwargs: Any) -> None:
-    if setting in ("MEMWATCH", "SECRET_KEY", "BASE_DIR"):
+    if setting in ("MEMWATCH", "SECRET_KEY", "SECRET_KEY_FALLBACKS", "BASE_DIR"):
         get_settings.cache_clear()
 
 

@@ -13,8 +13,10 @@ from memwatch.detection.series import Series
 from memwatch.detection.statistics.estimators import Slope, Trend, drawdown, mann_kendall, noise, quantile, theil_sen
 from memwatch.detection.statistics.model_comparison import Comparison, compare
 
-WINDOWS = ("given", "hour", "day", "week")
-"""``given``: the caller chose the snapshots and wants an answer; the others are a standing watch, which can wait."""
+WINDOWS = ("given", "calls", "hour", "day", "week")
+"""``given``: the caller chose the snapshots and wants an answer. ``calls``: so did a test that made the same number of
+calls before each and a full collection after them, so that counts are exact; they are counted from the lowest. The
+others are a standing watch, which can wait."""
 
 HOUR_S = 3600.0
 
@@ -67,7 +69,12 @@ class Case:
     @property
     def watching(self) -> bool:
         """Whether this is a standing watch, which waits for more points instead of guessing."""
-        return self.window != "given"
+        return self.window not in ("given", "calls")
+
+    @property
+    def exact(self) -> bool:
+        """Whether the points are counts of a test, in which nothing but the calls made a difference."""
+        return self.window == "calls"
 
     @property
     def is_unnamed_memory(self) -> bool:

@@ -81,8 +81,8 @@ HIGH_CONFIDENCE_POINTS, HIGH_CONFIDENCE, FAIR_CONFIDENCE = 40, 0.99, 0.8
 def judge(history: History, *, thresholds: Thresholds = DEFAULTS, window: str = "given") -> list[Verdict]:
     """Verdicts on all series of one process, leaks first; types with one cause are grouped into one leak.
 
-    ``window``: ``given`` for snapshots that a caller chose; ``hour``, ``day`` or ``week`` for a standing watch, which
-    waits for more points. Raises :class:`ValueError` for another window.
+    ``window``: ``given`` for snapshots that a caller chose, ``calls`` for exact counts of a test; ``hour``, ``day`` or
+    ``week`` for a standing watch, which waits for more points. Raises :class:`ValueError` for another window.
     """
     if window not in WINDOWS:
         raise ValueError(f"window is {window!r}: give one of {', '.join(WINDOWS)}")

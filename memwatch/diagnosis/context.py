@@ -50,7 +50,8 @@ class Host:
     requests_handled: Callable[[], int | None] = _nothing
     tasks_handled: Callable[[], int | None] = _nothing
     apart_s: float = 8.0
-    """Between two looks, at least; longer, but not three times as long, while the process has handled few calls."""
+    """Between two looks; longer, but not three times as long, while the process has handled few calls. Less, if
+    so much came by then that the container is sure."""
     shows_values: bool = False
     """Whether the process lets values of its objects be shown, where somebody may ask for them."""
     since_full_s: Callable[[], float | None] = _nothing

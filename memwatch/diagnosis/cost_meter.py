@@ -23,7 +23,7 @@ class Meter:
         self._rss_mb = self._peak_mb = self._rss()
         self._longest_pause_ms = self.longest_hold_ms = 0.0
         self._forks_ms: list[float] = []
-        self._child_cpu_s = self._child_mb = 0.0
+        self.child_cpu_s = self._child_mb = 0.0
         self.copy_mb: float | None = None
         """What only a copy of the process owns while there is one, as far as it was looked at."""
 
@@ -77,7 +77,7 @@ class Meter:
 
     def child(self, *, cpu_s: float = 0.0, owned_mb: float = 0.0) -> None:
         """Note what a copy of the process has taken: CPU adds up, of the memory the most is kept."""
-        self._child_cpu_s += cpu_s
+        self.child_cpu_s += cpu_s
         self._child_mb = max(self._child_mb, owned_mb)
 
     def figures(self) -> dict[str, float]:
@@ -95,7 +95,7 @@ class Meter:
         if self._forks_ms:
             found["forks"] = float(len(self._forks_ms))
             found["fork_ms"] = round(max(self._forks_ms), 3)
-            found["child_cpu_ms"] = round(self._child_cpu_s * 1e3, 3)
+            found["child_cpu_ms"] = round(self.child_cpu_s * 1e3, 3)
             found["child_mb"] = round(self._child_mb, 2)
         if requests is not None and self._requests is not None:
             found["requests"] = float(requests - self._requests)

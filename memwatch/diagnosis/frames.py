@@ -15,6 +15,7 @@ from memwatch.diagnosis.context import Host
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.heap import introspection
 from memwatch.diagnosis.heap.borrowed import held
+from memwatch.diagnosis.heap.references import Start
 from memwatch.sampling.atomic import Step, uninterrupted
 from memwatch.sampling.type_names import clean
 
@@ -26,21 +27,20 @@ _COPIES = sys.version_info < (3, 13)
 _locals_of, _globals_of = attrgetter("f_locals"), attrgetter("f_globals")
 
 
-def local_variables(wanted: frozenset[int], host: Host, meter: Meter) -> dict[int, tuple[str, str]]:
-    """``(local variable 'x' of f (file:line), thread name)`` by the id of what is wanted."""
-    names = thread_names()
+def local_variables(wanted: frozenset[int], host: Host, meter: Meter) -> dict[int, Start]:
+    """By the id of what is wanted."""
     of_thread: list[str] = []
     hits: list[list[tuple[Any, int]]] = []
-    places: dict[int, tuple[str, str]] = {}
+    places: dict[int, Start] = {}
     with held(host) as frames:
-        _gather(frames, of_thread, names)
+        _gather(frames, of_thread)
         with meter.pausing():
             uninterrupted(_steps(frames, wanted, hits))
         for number, found in enumerate(hits):
             for name, child in found:
-                where = _where(frames[number])
-                place = (clean(f"local variable '{name}' of {where}"), clean(of_thread[number]))
-                places.setdefault(child, place)
+                code, line = frames[number].f_code, frames[number].f_lineno or 0
+                start = Start(clean(name), clean(code.co_qualname), clean(code.co_filename), line, of_thread[number])
+                places.setdefault(child, start)
     return places
 
 
@@ -52,14 +52,23 @@ def variables(frame: FrameType, wanted: frozenset[int]) -> list[tuple[Any, int]]
     return [found for each in hits for found in each]
 
 
-def _gather(frames: list[Any], of_thread: list[str], names: dict[int, str]) -> None:
-    """Every thread's frames, ours left out."""
+def _gather(frames: list[Any], of_thread: list[str]) -> None:
+    for frame, thread in running(MOST_FRAMES):
+        if _is_readable(frame):
+            frames.append(frame)
+            of_thread.append(clean(thread))
+
+
+def running(most: int) -> Iterator[tuple[FrameType, str]]:
+    """The frames of all threads, with the name of the thread; ours left out."""
+    names = thread_names()
+    number = 0
     for ident, top in sys._current_frames().items():
         frame: FrameType | None = top
-        while frame is not None and len(frames) < MOST_FRAMES:
-            if _is_readable(frame) and not is_own(frame):
-                frames.append(frame)
-                of_thread.append(names.get(ident, f"thread {ident}"))
+        while frame is not None and number < most:
+            number += 1
+            if not is_own(frame):
+                yield frame, names.get(ident, f"thread {ident}")
             frame = frame.f_back
 
 
@@ -74,10 +83,6 @@ def _is_readable(frame: FrameType) -> bool:
 
 def _is_of_function(frame: FrameType) -> bool:
     return bool(frame.f_code.co_flags & CO_OPTIMIZED)
-
-
-def _where(frame: FrameType) -> str:
-    return f"{frame.f_code.co_qualname} ({frame.f_code.co_filename}:{frame.f_lineno})"
 
 
 def _steps(frames: list[Any], wanted: frozenset[int], hits: list[list[tuple[Any, int]]]) -> list[Step]:

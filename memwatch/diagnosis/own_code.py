@@ -10,20 +10,19 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
-from types import CellType, CodeType, FrameType, FunctionType, GeneratorType, ModuleType
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from memwatch.diagnosis.allocations.sites import is_library
-from memwatch.diagnosis.heap import introspection
+from memwatch.diagnosis.heap import introspection, references
 from memwatch.diagnosis.heap_dump.kinds import LruCache
 from memwatch.diagnosis.referrers.graph import Graph
-from memwatch.diagnosis.referrers.nodes import NAMESPACE
 from memwatch.diagnosis.source_lines import Sources
+from memwatch.heapdump.format import Edge
 from memwatch.sampling.type_names import clean, type_name
 
 MOST_STEPS = 60
 MOST_FUNCTIONS = 200
-_FRAME = re.compile(r"local variable '(.*?)' of (.*) \((.+):(\d+)\)$")
 _GETTERS = tuple(vars(property)[name].__get__ for name in ("fget", "fset"))
 _WRAPPED = tuple((of, vars(of)["__func__"].__get__) for of in (staticmethod, classmethod))
 
@@ -43,10 +42,6 @@ class Place:
     own: bool = True
     """Whether it is the program's own, not a library's."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return dataclasses.asdict(self)
-
 
 def locate(
     holder: int, graph: Graph, objects: Mapping[int, Any], environment: Mapping[str, str] = os.environ
@@ -64,7 +59,7 @@ def locate(
                 return place
             if of_library is None and not place.file.startswith("<"):
                 of_library = dataclasses.replace(place, own=False)
-        for parent, _edge in graph.parents(child):
+        for parent, _link in graph.parents(child):
             if parent not in seen:
                 seen.add(parent)
                 waiting.append(parent)
@@ -78,41 +73,34 @@ def is_own(file: str, package: str) -> bool:
 
 def _places_of(child: int, graph: Graph, objects: Mapping[int, Any]) -> Iterator[Place]:
     item = objects.get(child)
-    if type(item) is LruCache:
-        wrapped = (introspection.instance_dict(item) or {}).get("__wrapped__")
-        if type(wrapped) is FunctionType:
-            yield _in_function(wrapped, "")
-    for parent, edge in graph.parents(child):
-        owners = [objects.get(owner) for owner, up in graph.parents(parent) if up.via == NAMESPACE]
-        attribute = edge.key if owners else _quoted(edge.via, "attribute '")
-        if attribute:
-            for owner in owners or [objects.get(parent)]:
-                yield from _attribute(owner, attribute)
+    if type(item) is LruCache and (function := references.wrapped(item)) is not None:
+        yield _in_function(function, "")
+    for parent, link in graph.parents(child):
+        owners = graph.owners(parent)
+        if owners or link.how is Edge.ATTRIBUTE:
+            for each in owners or [parent]:
+                yield from _attribute(objects.get(each), link.name)
         elif type(objects.get(parent)) is CellType:
-            yield from _closures(parent, graph, objects)
+            for owner, up in graph.parents(parent):
+                if up.how is Edge.CELL:
+                    yield from _function(objects.get(owner), up.name)
         else:
-            yield from _function(objects.get(parent), _quoted(edge.via, "local variable '"))
-    for element, root in graph.places(child):
-        if found := _FRAME.match(element):
-            name, function, file, line = found.groups()
-            yield Place(
-                label=f"'{name}' of {function}", name=name, file=file, module="", functions=((int(line), int(line)),)
-            )
-        elif root.startswith("module "):
-            yield from _global(root.removeprefix("module "), element.rpartition(".")[2])
+            yield from _function(objects.get(parent), link.name if link.how is Edge.LOCAL else "")
+    for start in graph.starts(child):
+        if start.thread:
+            label = f"'{start.name}' of {start.of}"
+            lines = ((start.line, start.line),)
+            yield Place(label=label, name=start.name, file=start.file, module="", functions=lines)
+        else:
+            yield from _global(start.of, start.name)
 
 
 def _function(holder: Any, variable: str) -> Iterator[Place]:
     """A function, or one that is suspended, or a frame of one."""
     if type(holder) is FunctionType:
-        yield _in_function(holder, "")
-    elif type(holder) in (GeneratorType, FrameType):
-        code: CodeType = holder.gi_code if type(holder) is GeneratorType else holder.f_code
+        yield _in_function(holder, variable)
+    elif (code := references.code_run(holder)) is not None:
         yield _in_code(code, variable, f"'{variable}' of {clean(code.co_qualname)}", "")
-
-
-def _quoted(via: str, prefix: str) -> str:
-    return via.removeprefix(prefix).rstrip("'") if via.startswith(prefix) else ""
 
 
 def _attribute(owner: Any, name: str) -> Iterator[Place]:
@@ -154,16 +142,6 @@ def _global(module: str, name: str) -> Iterator[Place]:
 
 def _module_of(function: FunctionType) -> Any:
     return vars(FunctionType)["__module__"].__get__(function)
-
-
-def _closures(cell: int, graph: Graph, objects: Mapping[int, Any]) -> Iterator[Place]:
-    """The functions whose cell it is, through the tuple that holds a function's cells."""
-    name = graph.cells.get(cell, "")
-    for parent, _edge in graph.parents(cell):
-        for owner, _up in graph.parents(parent):
-            function = objects.get(owner)
-            if type(function) is FunctionType:
-                yield _in_function(function, name)
 
 
 def _functions(namespace: Any) -> Iterator[FunctionType]:

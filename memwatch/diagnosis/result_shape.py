@@ -14,7 +14,8 @@ import types
 import typing
 from typing import Any
 
-from memwatch.diagnosis.results import Allocations, HeapSummary, Referrers
+from memwatch.diagnosis.allocations.result import Allocations
+from memwatch.diagnosis.results import HeapSummary, Referrers
 from memwatch.diagnosis.trim.result import Trim
 
 RESULTS: dict[str, type] = {

@@ -6,12 +6,11 @@ import sys
 from collections.abc import Generator, Iterator
 from functools import partial
 from itertools import islice
-from types import FunctionType
 from typing import Any
 
 from memwatch.diagnosis.context import Host
 from memwatch.diagnosis.cost_meter import Meter
-from memwatch.diagnosis.heap import introspection, walk
+from memwatch.diagnosis.heap import introspection, references, walk
 from memwatch.diagnosis.heap.big_containers import Objects, of_types
 from memwatch.diagnosis.heap.borrowed import held, put_back
 from memwatch.diagnosis.heap_dump.kinds import LruCache
@@ -77,8 +76,8 @@ class Suspects:
         entries = cache_length(item)
         if not entries:
             return None
-        of = (introspection.instance_dict(item) or {}).get("__wrapped__")
-        title = introspection.function_name(of) if type(of) is FunctionType else name or "?"
+        of = references.wrapped(item)
+        title = name or "?" if of is None else introspection.function_name(of)
         many = (
             "give it a maxsize, or clear it: every different argument stays for ever" if entries > MANY_CACHED else ""
         )

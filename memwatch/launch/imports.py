@@ -27,6 +27,7 @@ WITH_AGENT = {
     "django.core.handlers.base": "memwatch.host_hooks.django_site",
     "django.core.management.base": "memwatch.host_hooks.django_site",
     "django.tasks.signals": "memwatch.host_hooks.django_site",
+    "django_tasks.signals": "memwatch.host_hooks.django_site",
     "dramatiq.broker": "memwatch.host_hooks.dramatiq",
     "dramatiq.worker": "memwatch.host_hooks.dramatiq",
     "fastapi.routing": "memwatch.host_hooks.starlette",

@@ -11,7 +11,6 @@ import _thread
 import gc
 import os
 import sys
-import threading
 import time
 
 from memwatch.launch import imports, messages
@@ -52,7 +51,7 @@ class Starter:
         except RuntimeError:  # the system gives no thread, or the interpreter ends
             self._running = False
 
-    def _run(self, alarm: threading.Lock, ended: threading.Lock) -> None:
+    def _run(self, alarm: _thread.LockType, ended: _thread.LockType) -> None:
         try:
             self._thread = _thread_id()
             _signal.pthread_sigmask(_signal.SIG_BLOCK, set(_signal.valid_signals()) - set(_FAULTS))
@@ -60,7 +59,9 @@ class Starter:
                 self._start()
         finally:
             # What we import has asked for the current thread: the program would see one that never ends.
-            threading._active.pop(_get_ident(), None)  # type: ignore[attr-defined]
+            threads = getattr(sys.modules.get("threading"), "_active", None)
+            if threads is not None:
+                threads.pop(_get_ident(), None)
             self._running = False
             ended.release()
 

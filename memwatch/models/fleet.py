@@ -206,7 +206,10 @@ class Process(models.Model):
         verbose_name = _("process")
         verbose_name_plural = _("processes")
         ordering = ("service__name", "host", "slot_number", "-id")
-        permissions = (("take_snapshot", _("Can ask processes for snapshots")),)
+        permissions = (
+            ("take_snapshot", _("Can ask processes for snapshots")),
+            ("see_command_key", _("Can see the keys that sign commands to processes")),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=("service", "host", "slot_number"),

@@ -84,8 +84,8 @@ class Allocators:
 
     def __init__(self, library: ctypes.PyDLL | None = None, *, malloc: bool = True) -> None:
         """``malloc``: whether malloc is asked too, which takes time where it has many free pieces."""
-        self._library = _open() if library is None else library
-        self._mallinfo2 = _find_mallinfo2(self._library) if malloc and self._library is not None else None
+        self._library = open_library() if library is None else library
+        self._mallinfo2 = find_mallinfo2(self._library) if malloc and self._library is not None else None
         self._has_stream = self._library is not None and _prepare_stream(self._library)
         self._told: tuple[float, int] | None = None
         """Bytes of a block on average and bytes of arenas, when pymalloc last reported them."""
@@ -130,14 +130,14 @@ class Allocators:
             library.free(text)
 
 
-def _open() -> ctypes.PyDLL | None:
+def open_library() -> ctypes.PyDLL | None:
     try:
         return ctypes.PyDLL(None)
     except (OSError, TypeError):
         return None
 
 
-def _find_mallinfo2(library: ctypes.PyDLL) -> ctypes._NamedFuncPointer | None:
+def find_mallinfo2(library: ctypes.PyDLL) -> ctypes._NamedFuncPointer | None:
     if any(hasattr(library, name) for name in _OTHER_MALLOCS):
         return None
     try:

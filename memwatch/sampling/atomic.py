@@ -130,6 +130,8 @@ class Headroom:
 
     def restore(self) -> None:
         """Fill what has been given, as far as the collector's count allows."""
+        if not possible():  # another thread could switch the collector off while it is off for us
+            return
         # Tuple iterators: small, tracked, and without a free list, which the collector's count would not see.
         for portion, size in zip(self._portions, self.SIZES, strict=True):
             if not portion and gc.get_count()[0] + size < gc.get_threshold()[0] * 0.9:

@@ -1,4 +1,4 @@
-"""The walk over the collector's lists, compiled, where this Python has it; see ``_heap_walk.c``."""
+"""The compiled walk over the heap, where this Python has it: ``_heap_walk.c``; free-threaded, ``_stopped_walk.c``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import dataclasses
 import importlib
 import os
 import struct
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -21,13 +22,15 @@ WITHIN_S = (1.0, 0.3, 0.0)
 MOST_REST, LEAST_REST = 4.0, 2.0
 """Rest after a hold, as multiples of the hold; of a walk in no hurry."""
 _CONTAINER = struct.Struct("6q")
+_FREE_THREADED = "t" in getattr(sys, "abiflags", "")
+_METHOD, _MODULE = ("stop-the-world walk", "_stopped_walk") if _FREE_THREADED else ("native walk", "_heap_walk")
 
 
 def _load() -> tuple[Any, str]:
     if os.environ.get("MEMWATCH_HEAP_WALK", "").lower() in ("0", "off", "false", "no"):
         return None, "switched off by MEMWATCH_HEAP_WALK"
     try:
-        return importlib.import_module("memwatch.sampling._heap_walk"), ""
+        return importlib.import_module(f"memwatch.sampling.{_MODULE}"), ""
     except ImportError as missing:
         known = getattr(missing, "name", None) is None and str(missing)
         return None, str(missing) if known else "the compiled part is not installed"
@@ -37,10 +40,10 @@ _native, _why_not = _load()
 
 
 def census_method() -> str:
-    """Which way objects are counted here: ``native walk``, or ``fallback`` or ``nothing`` and why."""
+    """Which way objects are counted here: by a compiled walk, or ``fallback`` or ``nothing`` and why."""
     if _native is not None:
-        return "native walk"
-    return f"fallback: {_why_not}" if possible() else "nothing: this Python has no global lock"
+        return _METHOD
+    return f"fallback: {_why_not}" if possible() else f"nothing: this Python has no global lock, and {_why_not}"
 
 
 def native() -> bool:

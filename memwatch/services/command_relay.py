@@ -49,8 +49,10 @@ def ask_worker(payloads: Mapping[str, bytes], *, wait_s: float) -> None:
 
     Raises :class:`TransportUnavailable` when the broker does not take the task.
     """
-    import celery  # noqa: PLC0415 - the hub is needed without it
-
+    try:
+        import celery  # noqa: PLC0415 - the hub is needed without it
+    except ModuleNotFoundError:
+        raise TransportUnavailable("HUB_TRANSPORT is worker, and Celery is not installed") from None
     settings = get_settings()
     texts = {key: payload.decode() for key, payload in payloads.items()}
     ids = [wire.Command.decode(p, settings.command_key, now=datetime.now(UTC)).id for p in payloads.values()]
@@ -77,12 +79,12 @@ def checked(payloads: Mapping[str, str], *, longest_s: float, most_a_minute: int
     Signed, known, not expired and not for long, for the process that they are sent to; what leaves a row has it, and
     the process was not asked more than ``most_a_minute`` times for the same.
     """
-    key, now = get_settings().command_key, datetime.now(UTC)
+    keys, now = get_settings().command_keys, datetime.now(UTC)
     found: dict[str, tuple[wire.Command, bytes]] = {}
     for target, text in list(payloads.items())[:MOST_DELIVERED]:
         payload = text.encode("utf-8", "surrogatepass")
         try:
-            command = wire.Command.decode(payload, key, now=now)
+            command = wire.Command.decode(payload, *keys, now=now)
         except wire.WireError:
             continue
         if command.target == target and command.expires_at - now <= timedelta(seconds=longest_s + CLOCKS_APART_S):

@@ -11,10 +11,10 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from memwatch.conf import get_settings
-from memwatch.models import Command, Process
+from memwatch.models import Command, Process, Service
 from memwatch.services import ActionRefused, audit, command_relay
 from memwatch.services.ingest import reader
-from memwatch.transport import Hub, TransportUnavailable, wire
+from memwatch.transport import Hub, TransportUnavailable, keys, wire
 
 log = logging.getLogger("memwatch")
 
@@ -62,8 +62,7 @@ def ask(
     messages = {process.pk: _message(name, process, arguments) for process in processes}
     rows = [_row(process, messages[process.pk], refusals.get(process.pk), by, now) for process in processes]
     Command.objects.bulk_create(rows, batch_size=500)
-    key = get_settings().command_key
-    payloads = {p.key: messages[p.pk].encode(key) for p in processes if p.pk not in refusals}
+    payloads = _signed({process: messages[process.pk] for process in processes if process.pk not in refusals})
     problem = _send(payloads, wait_s=min(wait_s, MOST_WAIT_S), hub=hub) if payloads else ""
     if problem:
         sent = [row.pk for row in rows if row.state == Command.State.SENT]
@@ -86,9 +85,10 @@ def nudge(now: datetime | None = None, *, hub: Hub | None = None) -> int:
     now = now or timezone.now()
     settings = get_settings()
     before = now - timedelta(seconds=settings.snapshot_interval + DELIVERY_S)
-    silent = Process.objects.alive().filter(outside=False, last_seen_at__lt=before).values_list("key", flat=True)
+    silent = Process.objects.alive().filter(outside=False, last_seen_at__lt=before)
     payloads = {
-        key: wire.Command.make("snapshot", key, lifetime_s=LIFETIME_S).encode(settings.command_key) for key in silent
+        key: wire.Command.make("snapshot", key, lifetime_s=LIFETIME_S).encode(*_keys(service))
+        for key, service in silent.values_list("key", "service__name")
     }
     if payloads and (problem := _send(payloads, wait_s=0, hub=hub)):
         log.warning("memwatch: %d silent processes could not be asked: %s", len(payloads), problem)
@@ -100,12 +100,13 @@ def tell(
     name: str, processes: Iterable[Process], *, hub: Hub | None = None, arguments: Mapping[str, Any] | None = None
 ) -> None:
     """Send a command without a row and without waiting. That the transport is away is logged, no more."""
-    key = get_settings().command_key
-    payloads = {
-        process.key: _message(name, process, arguments).encode(key)
-        for process in processes
-        if not process.outside and process.ended_at is None
-    }
+    payloads = _signed(
+        {
+            process: _message(name, process, arguments)
+            for process in processes
+            if not process.outside and process.ended_at is None
+        }
+    )
     if payloads and (problem := _send(payloads, wait_s=0, hub=hub)):
         log.warning("memwatch: %d processes did not get the command %s: %s", len(payloads), name, problem)
 
@@ -154,6 +155,18 @@ def _refusals(name: str, processes: Sequence[Process], now: datetime) -> dict[in
 
 def _message(name: str, process: Process, arguments: Mapping[str, Any] | None) -> wire.Command:
     return wire.Command.make(name, process.key, lifetime_s=LIFETIME_S, **(arguments or {}))
+
+
+def _signed(messages: Mapping[Process, wire.Command]) -> dict[str, bytes]:
+    """Each for the service of its process."""
+    services = Service.objects.in_bulk({process.service_id for process in messages}) if messages else {}
+    return {
+        process.key: message.encode(*_keys(services[process.service_id].name)) for process, message in messages.items()
+    }
+
+
+def _keys(service: str) -> tuple[str, ...]:
+    return keys.signing_keys(get_settings().command_keys, service)
 
 
 def _row(process: Process, message: wire.Command, refusal: str | None, by: Any, now: datetime) -> Command:

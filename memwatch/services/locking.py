@@ -77,6 +77,12 @@ def take(name: str, holder: str, now: datetime, ttl_s: float) -> bool:
     return bool(free.update(**values))
 
 
+def claim(name: str, holder: str, ttl_s: float) -> None:
+    """Say who has a lease that excludes no other process."""
+    values = {"holder": holder, "expires_at": timezone.now() + timedelta(seconds=ttl_s)}
+    Lease.objects.update_or_create(name=name, defaults=values)
+
+
 def extend(name: str, holder: str, ttl_s: float) -> None:
     """Keep a lease that this holder has."""
     Lease.objects.filter(name=name, holder=holder).update(expires_at=timezone.now() + timedelta(seconds=ttl_s))

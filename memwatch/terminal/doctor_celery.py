@@ -1,4 +1,4 @@
-"""Celery: the broker, the timetable, a worker on memwatch's queue, and whether the tasks run."""
+"""What runs the timetable: Celery with its broker, beat and worker, or ``memwatch_work``; and whether the tasks run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+from django.db import DatabaseError
 from django.utils import timezone
 
 from memwatch import formatting
-from memwatch.conf import get_settings
-from memwatch.queries.deployment.site import last_runs, stored_beat_tasks
+from memwatch.conf import HUB_BY_WORKER, get_settings
+from memwatch.queries.deployment.site import last_runs, stored_beat_tasks, timetable_runs
 from memwatch.queries.processes.lookup import first_seen
 from memwatch.schedule import beat_schedule
 from memwatch.terminal.finding import Finding
@@ -28,16 +29,25 @@ WORKERS_S = 3.0
 LATE = 3
 """Intervals after which a task that has not finished is missing."""
 LATE_S = 30.0
+WORK = "manage.py memwatch_work"
 
 
 def broker() -> Iterator[Finding]:
-    """Whether the site's broker answers."""
+    """Whether the site's broker answers, where Celery runs the timetable."""
+    where = _without_celery()
+    if where:
+        yield Finding(True, f"memwatch_work runs the timetable on {where}, without Celery")
+        if get_settings().hub_transport == HUB_BY_WORKER:
+            remedy = "Give the web process a HUB_TRANSPORT that may send commands, or let a Celery worker run."
+            yield Finding(False, "HUB_TRANSPORT is worker: without Celery no page can send a command", remedy)
+        return
     if celery is None:
-        text = "Celery is not installed: what the processes report is not stored, and nothing is judged"
-        yield Finding(False, text, 'pip install "memwatch[django]", then let beat and a worker run.')
+        text = "nothing runs memwatch's timetable: reports are not stored, and nothing is judged"
+        yield Finding(False, text, f"Start {WORK}, which needs no Celery.")
         return
     if not _is_loaded():
-        remedy = "Make celery.py and import its application in the project's __init__.py: see docs/how-to/install.md."
+        remedy = "Make celery.py and import its application in the project's __init__.py (docs/how-to/install.md)"
+        remedy += f", or start {WORK}."
         yield Finding(False, "the site's settings load no Celery application: broker and workers are not known", remedy)
         return
     app = celery.current_app
@@ -55,6 +65,14 @@ def broker() -> Iterator[Finding]:
     yield Finding(True, f"broker {url} answers")
 
 
+def _without_celery() -> str:
+    """Where ``memwatch_work`` runs; empty where it does not."""
+    try:
+        return timetable_runs()
+    except DatabaseError:
+        return ""  # the database's own line says what is wrong with it
+
+
 def _is_loaded() -> bool:
     """Whether the site's own application is there, not the one that Celery makes up where there is none."""
     return bool(celery.current_app.main != "default")
@@ -62,7 +80,7 @@ def _is_loaded() -> bool:
 
 def timetable() -> Iterator[Finding]:
     """Whether beat knows memwatch's tasks."""
-    if celery is None or not _is_loaded():
+    if celery is None or not _is_loaded() or _without_celery():
         return
     wanted = {entry["task"] for entry in beat_schedule().values()}
     known = {entry.get("task") for entry in (celery.current_app.conf.beat_schedule or {}).values()}
@@ -77,7 +95,7 @@ def timetable() -> Iterator[Finding]:
 
 def queue() -> Iterator[Finding]:
     """Whether a worker serves memwatch's queue."""
-    if celery is None or not _is_loaded():
+    if celery is None or not _is_loaded() or _without_celery():
         return
     name = get_settings().task_queue
     answers: dict[str, Any] | None = None
@@ -108,9 +126,10 @@ def ticks() -> Iterator[Finding]:
         if now - (last or since) > patience:
             late.append(f"{name} ({'never' if last is None else formatting.age(last, now)})")
     if late:
-        yield Finding(False, f"overdue tasks: {', '.join(late)}", "Does beat run: celery -A yoursite beat?")
+        remedy = f"Does beat run (celery -A yoursite beat), or {WORK}?"
+        yield Finding(False, f"overdue tasks: {', '.join(late)}", remedy)
     elif not finished:
-        yield Finding(None, "no task of memwatch has run yet", "Start beat: celery -A yoursite beat")
+        yield Finding(None, "no task of memwatch has run yet", f"Start beat (celery -A yoursite beat), or {WORK}.")
     else:
         newest = max(finished.values())
-        yield Finding(True, f"beat ticks and its tasks are done, the last {formatting.age(newest, now)}")
+        yield Finding(True, f"the timetable's tasks are done, the last {formatting.age(newest, now)}")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import select
 import socket
 import struct
@@ -18,6 +17,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from memwatch.transport import gevent_compat
+from memwatch.transport.digests import token_hex
 from memwatch.transport.private_folder import Folder
 from memwatch.transport.protocols import Incoming, TransportUnavailable
 from memwatch.transport.wire import MAX_COMMAND_BYTES
@@ -109,7 +109,7 @@ class Listener:
         listener = gevent_compat.new_socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             with self._folder.opened(SOCKETS) as opened:
-                beside = f".{secrets.token_hex(8)}.tmp"
+                beside = f".{token_hex(8)}.tmp"
                 listener.bind(socket_path(opened, self._folder.path, beside))
                 os.chmod(beside, self._folder.file_mode, dir_fd=opened)
                 listener.listen(_MAX_CLIENTS)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from memwatch.transport.digests import sha256_hex
 from memwatch.transport.wire import MAX_REPORT_BYTES, WireError
 
 EVERYONE = "*"
@@ -128,7 +128,7 @@ class Peek(Protocol):
 
 def address(process_key: str) -> str:
     """A process's name in file names and Redis keys: 32 hexadecimal digits."""
-    return hashlib.sha256(process_key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return sha256_hex(process_key.encode("utf-8", "surrogatepass"))[:32]
 
 
 def check_report_size(payload: bytes) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import select
+import tempfile  # noqa: F401 - the folder of flight records needs it, and the agent's thread is not to import it
 import time
 from collections.abc import Sequence
 from typing import Any

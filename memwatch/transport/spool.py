@@ -15,10 +15,10 @@ import dataclasses
 import errno
 import os
 import re
-import secrets
 import stat
 import time
 
+from memwatch.transport.digests import token_hex
 from memwatch.transport.private_folder import LocalAddress
 from memwatch.transport.protocols import READ_BYTES, Delivery, HubState, TransportUnavailable
 from memwatch.transport.wire import MAX_REPORT_BYTES
@@ -49,7 +49,7 @@ class SpoolWriter:
         folder = self._where.folder
         with folder.opened(SPOOL) as spool:
             self._check_room(spool, len(payload))
-            name = f"{time.time_ns():020d}-{secrets.token_hex(8)}.report"
+            name = f"{time.time_ns():020d}-{token_hex(8)}.report"
             beside = f".{name}.tmp"
             try:
                 _write_file(spool, beside, payload, folder.file_mode)
@@ -96,7 +96,7 @@ class SpoolReader:
             for name, source, report in waiting:
                 if len(deliveries) >= limit or read >= READ_BYTES:
                     break
-                claim = f"{time.time_ns():020d}.{secrets.token_hex(4)}.{report}"
+                claim = f"{time.time_ns():020d}.{token_hex(4)}.{report}"
                 try:
                     os.rename(name, claim, src_dir_fd=source, dst_dir_fd=claimed)
                 except FileNotFoundError:

@@ -8,11 +8,8 @@ ignored, so that two versions can be deployed side by side.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import hmac
 import json
-import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,6 +21,7 @@ from memwatch.sampling.identity import OutsideProcess, ProcessInfo
 from memwatch.transport import distributions as distributions_schema
 from memwatch.transport import schema
 from memwatch.transport import surroundings as surroundings_schema
+from memwatch.transport.digests import equal, hmac_sha256, token_hex
 from memwatch.transport.flights import checks as flight_checks
 from memwatch.transport.recordings import RecordingPart, decode_part
 from memwatch.transport.schema import (
@@ -60,6 +58,8 @@ COMMANDS = ("ping", "snapshot", "reset_baseline", "record", "cancel_recording", 
 ``memwatch.diagnosis.KINDS``) and ``options`` (of that kind, all optional); ``cancel_recording`` takes ``recording``;
 ``recycle`` takes ``drain_s`` (seconds) and ``whole`` (whether a whole worker may be ended).
 """
+MOST_SIGNATURES = 20
+"""More of one command are not looked at."""
 FOR_ONE = ("recycle",)
 """Commands that never go to every process at once."""
 
@@ -181,17 +181,22 @@ class Command:
         if name not in COMMANDS:
             raise ValueError(f"unknown command {name!r}: one of {', '.join(COMMANDS)}")
         return cls(
-            id=secrets.token_hex(8),
+            id=token_hex(8),
             name=name,
             target=target,
             expires_at=datetime.now(UTC) + timedelta(seconds=lifetime_s),
-            nonce=secrets.token_hex(16),
+            nonce=token_hex(16),
             arguments=arguments,
         )
 
-    def encode(self, key: str) -> bytes:
-        """The signed JSON bytes."""
+    def encode(self, key: str, *others: str) -> bytes:
+        """The JSON bytes, signed with ``key`` and with the others: who has one of them obeys.
+
+        Agents that know one signature only check that of ``key``, which signs the others too.
+        """
         body = self._body()
+        if others:
+            body["also"] = [_sign(body, other) for other in others]
         return json.dumps({**body, "sig": _sign(body, key)}, separators=(",", ":")).encode()
 
     def _body(self) -> dict[str, Any]:
@@ -206,8 +211,10 @@ class Command:
         }
 
     @classmethod
-    def decode(cls, payload: bytes, key: str, *, now: datetime) -> Command:
+    def decode(cls, payload: bytes, *keys: str, now: datetime) -> Command:
         """Check the signature and the expiry, then the fields; :class:`WireError` with the reason otherwise.
+
+        One of the signatures has to be of one of ``keys``.
 
         Reasons: ``oversized``, ``malformed``, ``version``, ``unsigned``, ``expired``, ``unknown``. That a nonce was
         seen before (``repeated``) is for the receiver to know.
@@ -215,8 +222,10 @@ class Command:
         value = schema.load(payload, MAX_COMMAND_BYTES)
         signature = value.pop("sig", None)
         with schema.malformed("command"):
-            right = _sign(value, key)
-        if not key or not isinstance(signature, str) or not hmac.compare_digest(_bytes(signature), _bytes(right)):
+            signed = _is_signed(value, [signature], keys)
+            also = value.pop("also", [])
+            signed = signed or _is_signed(value, schema.items({"also": also}, "also")[:MOST_SIGNATURES], keys)
+        if not signed:
             raise WireError("unsigned", "command without a right signature: is COMMAND_KEY the same on both sides?")
         with schema.malformed("command"):
             command = cls(
@@ -234,9 +243,15 @@ class Command:
         return command
 
 
+def _is_signed(body: Mapping[str, Any], signatures: Sequence[object], keys: Sequence[str]) -> bool:
+    right = [_bytes(_sign(body, key)) for key in keys if key]
+    given = [_bytes(signature) for signature in signatures if isinstance(signature, str)]
+    return any(equal(one, other) for one in given for other in right)
+
+
 def _sign(body: Mapping[str, Any], key: str) -> str:
     text = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
-    return hmac.new(_bytes(key), text, hashlib.sha256).hexdigest()
+    return hmac_sha256(_bytes(key), text)
 
 
 def _bytes(text: str) -> bytes:

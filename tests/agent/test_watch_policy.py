@@ -23,6 +23,8 @@ from memwatch.agent.watch_policy import LATER, NOW, WEB, Occasion, occasion
         ("/bin/celery -A shop call shop.work", None),
         ("/bin/celery -A shop purge", None),
         ("manage.py memwatch_exporter", NOW),
+        ("manage.py memwatch_work", NOW),
+        ("manage.py memwatch_work --once", None),
         ("manage.py run_stack", None),
         ("manage.py migrate", None),
         ("manage.py test shop", None),

@@ -46,7 +46,7 @@ def cases(api: Any, method: str, path: str, check: Any) -> None:
     """Call ``check`` with many cases of one operation."""
 
     @seed(1)
-    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=EXAMPLES, database=None, suppress_health_check=list(HealthCheck))
     @given(case=api[path][method.upper()].as_strategy())
     def each(case: Any) -> None:
         check(case)

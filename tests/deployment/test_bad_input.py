@@ -174,13 +174,13 @@ def _assert_commands_told(site: TinySite) -> None:
 def test_without_celery_the_site_runs_and_is_told_what_lacks(tmp_path: Path, migrated: Path) -> None:
     site = TinySite(tmp_path, database=migrated)
     without = ("celery", "kombu")
-    checked = site.manage("check", without=without)
+    checked = site.manage("check", "--database", "default", without=without)
     assert checked.returncode == 0
-    assert "Celery is not installed: what the processes report is not stored" in checked.stderr
-    assert 'Install "memwatch[django]"' in checked.stderr
+    assert "memwatch_work does not run: what the processes report is not stored" in checked.stderr
+    assert 'install "memwatch[django]"' in checked.stderr
     doctor = site.manage("memwatch_doctor", without=without)
-    assert "✗ Celery is not installed" in doctor.stdout
-    assert 'pip install "memwatch[django]"' in doctor.stdout
+    assert "✗ nothing runs memwatch's timetable" in doctor.stdout
+    assert "→ Start manage.py memwatch_work, which needs no Celery." in doctor.stdout
     assert "Traceback" not in doctor.stderr
     page = f"{SET_UP}from django.test import Client; print(Client().get('/').status_code)"
     assert site.run("-c", page, without=without).stdout == "200\n"

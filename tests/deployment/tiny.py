@@ -85,20 +85,33 @@ class TinySite:
         without: Sequence[str] = (),
     ) -> subprocess.CompletedProcess[str]:
         """``python [-O] <command>`` in the site; packages named in ``without`` are not there."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MEMWATCH_", "DJANGO_"))}
-        if without:
-            self._hide(without)
         return subprocess.run(
             [sys.executable, *([optimize] if optimize else []), *command],
-            cwd=self.folder,
-            env={
-                **kept, "DJANGO_SETTINGS_MODULE": "settings", "PYTHONWARNINGS": "default",
-                "MEMWATCH_AGENT": "off",  # on a slow machine a command would live long enough to report itself
-                "PYTHONPATH": os.pathsep.join([str(self.folder / "hidden"), str(self.folder), str(ROOT)]),
-                **(environment or {}),
-            },
+            cwd=self.folder, env=self.environment(environment, without),
             capture_output=True, text=True, timeout=WITHIN_S, check=False,
         )  # fmt: skip
+
+    def start(
+        self, *command: str, environment: Mapping[str, str] | None = None, without: Sequence[str] = ()
+    ) -> subprocess.Popen[bytes]:
+        """A management command that runs on; what it says is in the file ``said`` of the site's folder."""
+        with (self.folder / "said").open("wb") as said:
+            return subprocess.Popen(
+                [sys.executable, "-m", "django", *command],
+                cwd=self.folder, env=self.environment(environment, without), stdout=said, stderr=said,
+            )  # fmt: skip
+
+    def environment(self, given: Mapping[str, str] | None, without: Sequence[str] = ()) -> dict[str, str]:
+        """Of the site's programs."""
+        if without:
+            self._hide(without)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MEMWATCH_", "DJANGO_"))}
+        return {
+            **kept, "DJANGO_SETTINGS_MODULE": "settings", "PYTHONWARNINGS": "default",
+            "MEMWATCH_AGENT": "off",  # on a slow machine a command would live long enough to report itself
+            "PYTHONPATH": os.pathsep.join([str(self.folder / "hidden"), str(self.folder), str(ROOT)]),
+            **(given or {}),
+        }  # fmt: skip
 
     def manage(self, *command: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """A management command."""

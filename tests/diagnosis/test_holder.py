@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import sys
 import threading
 import types
@@ -14,6 +15,7 @@ import pytest
 
 from memwatch.diagnosis.context import Host
 from memwatch.diagnosis.own_code import is_own
+from memwatch.diagnosis.referrers import looks, recording
 from tests.diagnosis.conftest import referrers
 
 SOURCE = """\
@@ -131,6 +133,42 @@ def recorded(site: Any, handle: Any) -> dict[str, Any]:
     with Traffic(handle, site.Request) as traffic:
         host = Host(apart_s=0.4, requests_handled=lambda: traffic.handled)
         return referrers("shopaudit.middleware.Request", host=host)
+
+
+def test_much_growth_in_a_short_time_is_enough(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "EARLY", 0.001)
+    monkeypatch.setattr(recording, "LIGHT_S", 1e9)
+    for number in range(200):
+        site.AUDIT(site.Request(number))
+    with Traffic(site.AUDIT, site.Request) as traffic:
+        host = Host(apart_s=600.0, requests_handled=lambda: traffic.handled)  # longer than a test may take
+        holder = referrers("shopaudit.middleware.Request", host=host)["holder"]
+    assert (holder["attribute"], holder["sure"]) == ("AuditTrail.trail", True)
+    assert holder["grew"] >= recording.ENOUGH_NEW
+
+
+def test_little_growth_is_waited_for(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "EARLY", 0.001)
+    monkeypatch.setattr(recording, "LIGHT_S", 1e9)
+    site.AUDIT.trail += map(site.Request, range(200))
+    copies: list[object] = []
+
+    def counted(*given: Any) -> Any:
+        copies.append(given)
+        return in_child(*given)
+
+    def grown(*given: Any) -> Any:
+        site.AUDIT.trail += map(site.Request, range(1_000, 1_010))
+        return second(*given)
+
+    in_child, second = recording.in_child, looks.second_of_two
+    monkeypatch.setattr(recording, "in_child", counted)
+    monkeypatch.setattr(looks, "second_of_two", grown)
+    handled = itertools.count(step=recording.ENOUGH_CALLS)
+    host = Host(apart_s=0.2, requests_handled=lambda: next(handled))
+    holder = referrers("shopaudit.middleware.Request", host=host)["holder"]
+    assert (holder["attribute"], holder["grew"], holder["sure"]) == ("AuditTrail.trail", 10, True)
+    assert len(copies) == 3  # the first look, one in vain, and the second
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_both_ways_write_the_same(tmp_path: Path) -> None:
     code = """
         import collections, gc, json, sys, weakref
         from memwatch import dump_heap
-        from memwatch.diagnosis.heap_dump import compiled
+        from memwatch.diagnosis.heap_dump import compiled, walk
 
         class Plain:
             def __init__(self, number):
@@ -90,6 +90,8 @@ def test_both_ways_write_the_same(tmp_path: Path) -> None:
         gc.collect()
         dump_heap(sys.argv[1])
         compiled.module = None
+        if sys.version_info >= (3, 13):  # before, a generator that was asked for its variables keeps them in a dict
+            walk.CHUNK = 50
         dump_heap(sys.argv[2])
         print(json.dumps([list(map(id, kept)), [id(vars(each)) for each in kept if type(each) is Plain]]))
     """
@@ -112,9 +114,9 @@ def test_both_ways_write_the_same(tmp_path: Path) -> None:
         and edges(one.objects[address]) != edges(other.objects[address]) and address not in namespaces
     ]  # fmt: skip
     assert len(different) < 0.002 * len(common)
-    assert set(one.names.items()) ^ set(other.names.items()) <= {
-        item for item in {*one.names.items(), *other.names.items()} if "memwatch" in item[1] or "<" in item[1]
-    }
+    of_one_dump = {name for _, name in set(one.names.items()) ^ set(other.names.items())}
+    # The generator that makes the dump lies elsewhere each time, from Python 3.13 on.
+    assert all("memwatch" in name or "<" in name or name == "Dump.run" for name in of_one_dump)
 
 
 def test_the_copy_owns_a_small_part_of_the_heap() -> None:

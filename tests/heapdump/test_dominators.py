@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memwatch.heapdump.analysis.dominators import NOWHERE, dominator_tree
@@ -28,7 +28,7 @@ def graphs(draw):
 
 
 @given(graphs())
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 def test_what_a_node_retains_is_what_no_root_reaches_without_it(made):
     count, edges, weak, roots, sizes = made
     graph = plain_graph(count, edges, roots, sizes, weak)
@@ -48,7 +48,7 @@ def test_what_a_node_retains_is_what_no_root_reaches_without_it(made):
 
 
 @given(graphs())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_children_of_a_node_are_what_it_dominates_nearest_the_largest_first(made):
     count, edges, weak, roots, sizes = made
     graph = plain_graph(count, edges, roots, sizes, weak)
@@ -61,7 +61,7 @@ def test_the_children_of_a_node_are_what_it_dominates_nearest_the_largest_first(
 
 
 @given(graphs())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_paths_are_the_shortest_and_use_no_weak_reference(made):
     count, edges, weak, roots, sizes = made
     graph = plain_graph(count, edges, roots, sizes, weak)

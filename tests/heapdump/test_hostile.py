@@ -69,7 +69,7 @@ def opened(content):
 
 
 @given(dumps())
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 def test_every_valid_file_has_an_analysis_a_report_and_every_form(content):
     heap = opened(content)
     if heap is None:
@@ -86,7 +86,7 @@ def test_every_valid_file_has_an_analysis_a_report_and_every_form(content):
 
 
 @given(dumps(), dumps())
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 def test_every_two_files_have_a_difference(first, second):
     before, after = opened(first), opened(second)
     if before is not None and after is not None:

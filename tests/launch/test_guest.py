@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from memwatch.agent.config.environment import read_key
+from memwatch.agent.config.environment import read_keys
 from memwatch.launch import command, pth
 from tests.launch.running import ROOT, Hub, done, environment, python, running
 
@@ -66,9 +66,26 @@ def test_a_key_is_read_from_a_regular_file_alone(tmp_path: Path) -> None:
     try:
         os.write(writer, b"k" * 5000)
         with pytest.raises(ValueError, match="is no regular file"):
-            read_key(path)
+            read_keys(path)
     finally:
         os.close(writer)
+
+
+HEAVY = ("_hashlib", "_ssl", "_bz2", "_lzma", "hmac", "secrets", "tempfile", "urllib.request", "asyncio", "email")
+"""What takes megabytes or milliseconds to load."""
+
+
+def test_what_is_heavy_is_loaded_only_for_the_program(hub: Hub, tmp_path: Path) -> None:
+    script = f"import sys; sys.stdin.readline(); print([each for each in {HEAVY} if each in sys.modules])"
+    with running(python("-c", script), environment(hub), tmp_path) as process:
+        hub.wait_for(process.pid)
+        out, _ = process.communicate("\n")
+    assert out == "[]\n"
+
+
+def test_the_start_loads_no_threads_for_a_program_without_any(hub: Hub, tmp_path: Path) -> None:
+    got = done(python("-c", "import sys; print('threading' in sys.modules)"), environment(hub), tmp_path)
+    assert (got.stdout, got.stderr) == ("False\n", "")
 
 
 ZIPPED = """

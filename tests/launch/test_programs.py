@@ -175,6 +175,7 @@ TASKS: dict[str, tuple[str, str, str, str]] = {
         "hueyjobs.{}",
     ),
     "apscheduler": ("apscheduler", "{programs}/timetable.py", "", "timetable:{}"),
+    "django-tasks": ("django_tasks", "{programs}/djangotasks.py", "", "__main__.{}"),
     "celery": (
         "celery",
         "-m celery -A celerytasks worker -c 1",

@@ -174,7 +174,7 @@ def test_a_census_that_fails_leaves_the_cheap_figures(monkeypatch: pytest.Monkey
 
 def test_an_interpreter_without_the_global_lock_takes_no_census(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
-    monkeypatch.setattr(walk, "native", lambda: False)  # it does not come with such an interpreter
+    monkeypatch.setattr(walk, "native", lambda: False)  # without a compiler
     snapshot = Sampler().sample(census=True)
     assert snapshot.total_objects is None
     assert snapshot.rss_mb

@@ -87,7 +87,7 @@ def test_one_that_is_larger_than_all_the_room_is_not_kept() -> None:
     assert kept.dicts() == [snapshot(0, types=1).to_dict()]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.integers(0, 60), min_size=1, max_size=60),
     st.integers(1, 12),

@@ -47,16 +47,16 @@ def _counts() -> dict[str, Any]:
 def _loop() -> None:
     from django.db import close_old_connections
 
-    from memwatch import tasks
+    from memwatch.timetable import steps
     from memwatch.transport.redis_hub import RedisHub
 
     RedisHub.__init__.__kwdefaults__["lease_s"] = 3.0  # type: ignore[index]
-    tasks._INGEST_TTL_S = 3.0
+    steps._INGEST_TTL_S = 3.0
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: stopping.append(number))
     while not stopping:
-        with contextlib.suppress(Exception):  # logged by the task; Celery goes on as well
-            tasks.ingest_reports()
+        with contextlib.suppress(Exception):  # logged by the step; Celery goes on as well
+            steps.ingest_reports()
         close_old_connections()
         time.sleep(0.1)
 

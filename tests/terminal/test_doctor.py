@@ -16,6 +16,8 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from memwatch.models import Lease, Process
+from memwatch.queries.deployment.site import TIMETABLE
+from memwatch.services import locking
 from memwatch.terminal import doctor_celery, doctor_site, unwatched
 from memwatch.terminal.doctor import examine
 from memwatch.terminal.finding import Finding
@@ -65,6 +67,7 @@ def test_a_database_without_the_tables_says_which_command_makes_them(tmp_path: P
     assert "✗ no Celery worker answers" in done.stdout
 
 
+@pytest.mark.django_db
 def test_a_broker_whose_client_is_not_installed_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     app = Celery("site", broker="redis://localhost/0", set_as_current=False)
     monkeypatch.setattr(doctor_celery.celery, "current_app", app)
@@ -89,11 +92,13 @@ def test_how_objects_are_counted_is_told_by_process() -> None:
     store_process("web", census_method="native walk")
     store_process("worker", census_method="fallback: the compiled part is not installed")
     store_process("shop", census_method="nothing: this Python has no global lock")
+    store_process("free", census_method="stop-the-world walk")
     store_process("beat")  # an agent of before
     assert "objects counted by native walk: web-1" in texts(doctor_site.agents(), ok=True)
     slow = texts(doctor_site.agents(), ok=None)
     assert "objects counted by fallback: the compiled part is not installed: worker-1" in slow
     assert "objects counted by nothing: this Python has no global lock: shop-1" in slow
+    assert "objects counted by stop-the-world walk: free-1" in slow
     assert "beat" not in slow
 
 
@@ -131,10 +136,21 @@ def test_tasks_that_have_not_run_of_late_are_named() -> None:
 
 
 @pytest.mark.django_db
+def test_where_memwatch_work_runs_no_broker_beat_or_worker_is_missed(settings: Any) -> None:
+    assert texts(doctor_celery.queue(), ok=False)
+    locking.claim(TIMETABLE, "here:7", 60)
+    assert texts(doctor_celery.broker(), ok=True) == "memwatch_work runs the timetable on here:7, without Celery -> "
+    assert [*doctor_celery.timetable(), *doctor_celery.queue()] == []
+    settings.MEMWATCH = {"HUB_TRANSPORT": "worker"}
+    assert "no page can send a command" in texts(doctor_celery.broker(), ok=False)
+
+
+@pytest.mark.django_db
 def test_the_tasks_of_a_site_just_installed_are_not_late() -> None:
     assert texts(doctor_celery.ticks(), ok=False) == ""
 
 
+@pytest.mark.django_db
 def test_a_timetable_without_memwatch_says_which_line_is_missing(settings: Any) -> None:
     import celery
 

@@ -143,7 +143,7 @@ def feed(kind: str, inputs: int) -> Tally:
     met: list[bytes] = []
     each = sum(1 for _ in spoil(0, [(0, 0, b"x")]))
 
-    @settings(max_examples=inputs // each + 1, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=inputs // each + 1, database=None, suppress_health_check=list(HealthCheck))
     @given(json_values, edits)
     def run(value: Any, changes: list[tuple[int, int, bytes]]) -> None:
         with hangs_are_found():

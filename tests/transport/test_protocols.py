@@ -151,7 +151,7 @@ def test_a_reader_killed_in_the_middle_loses_and_doubles_nothing(uplink: Uplink,
     ready = context.Event()
     process = context.Process(target=_read_and_hang, args=(url, ready))
     process.start()
-    assert ready.wait(20)
+    assert ready.wait(120)
     os.kill(process.pid or 0, signal.SIGKILL)
     process.join(10)
     process.close()

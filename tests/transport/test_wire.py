@@ -365,7 +365,7 @@ reports = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(reports)
 def test_whatever_a_sampler_produces_goes_through_and_can_be_stored(sent: Report) -> None:
     decoded = Report.decode(sent.encode())
@@ -397,7 +397,7 @@ PLACES: list[tuple[str | int, ...]] = [
 ]  # fmt: skip
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.sampled_from(PLACES), json_values)
 def test_hostile_values_are_refused_or_taken_but_never_crash(place: tuple[str | int, ...], value: Any) -> None:
     try:
@@ -412,7 +412,7 @@ def test_hostile_values_are_refused_or_taken_but_never_crash(place: tuple[str | 
     assert decoded.process.key
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
 @example(b"\xef\xbb\xbf{}")
 def test_any_bytes_are_refused_with_a_reason(payload: bytes) -> None:
@@ -451,6 +451,43 @@ def test_a_command_is_refused_unless_signed_with_the_key() -> None:
         with pytest.raises(WireError) as caught:
             Command.decode(json.dumps(forged).encode(), KEY, now=datetime.now(UTC))
         assert caught.value.reason == "unsigned"
+
+
+def test_a_command_with_several_signatures_is_for_whoever_has_one_of_the_keys() -> None:
+    sent = command()
+    payload = sent.encode(KEY, "of the service", "before")
+    for held in ((KEY,), ("of the service",), ("before",), ("another", "before")):
+        assert Command.decode(payload, *held, now=datetime.now(UTC)) == sent
+    for held in ((), ("",), ("another",)):
+        with pytest.raises(WireError) as caught:
+            Command.decode(payload, *held, now=datetime.now(UTC))
+        assert caught.value.reason == "unsigned"
+
+
+def test_an_agent_that_knows_one_signature_finds_it_right() -> None:
+    """As agents of earlier versions check it: over all but itself."""
+    value = json.loads(command().encode(KEY, "of the service"))
+    signature = value.pop("sig")
+    text = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    assert signature == hmac.new(KEY.encode(), text, hashlib.sha256).hexdigest()
+
+
+def test_no_signature_of_one_command_does_for_another() -> None:
+    value = json.loads(command().encode(KEY, "of the service"))
+    other = json.loads(command().encode("mine", "mine too"))
+    forged = [
+        value | {"name": "ping"},
+        value | {"nonce": other["nonce"]},
+        other | {"also": value["also"]},
+        other | {"also": [value["sig"]]},
+        other | {"sig": value["sig"]},
+        other | {"also": "".join(value["also"])},
+        other | {"also": [["x"], None, 1]},
+    ]
+    for each in forged:
+        for key in (KEY, "of the service"):
+            with pytest.raises(WireError):
+                Command.decode(json.dumps(each).encode(), key, now=datetime.now(UTC))
 
 
 def signed(**changes: Any) -> bytes:

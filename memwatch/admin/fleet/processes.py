@@ -19,7 +19,7 @@ from memwatch import queries
 from memwatch.admin import columns, formats
 from memwatch.admin.base import Listed, PageAdmin
 from memwatch.admin.filters import ChoiceFilter
-from memwatch.admin.fleet import actions, process_page, slots
+from memwatch.admin.fleet import actions, add_program, process_page, slots
 from memwatch.admin.process_tables import counted_objects, process_state, slot_name
 from memwatch.models import Process
 from memwatch.queries.leaks import leaking_processes
@@ -100,6 +100,7 @@ class ProcessAdmin(PageAdmin):
         "workrollup": "service=service_id", "death": "service=service_id",
     }  # fmt: skip
     page_template = "admin/memwatch/process/page.html"
+    change_list_template = "admin/memwatch/process/list.html"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ProcessList
@@ -138,8 +139,16 @@ class ProcessAdmin(PageAdmin):
         view = self.for_viewers(self.slot_view)
         return [
             path("slot/<int:service>/<path:host>/<int:slot>/", view, name="memwatch_process_slot"),
+            path("add-program/", self.for_viewers(self.program_view), name=add_program.URL_NAME),
             *super().get_urls(),
         ]
+
+    def program_view(self, request: HttpRequest) -> HttpResponse:
+        """The lines for another program, and whether it reports."""
+        found = add_program.context(
+            request.GET.get("service"), timezone.now(), may_see=request.user.has_perm(add_program.PERMISSION)
+        )
+        return self.rendered(request, "admin/memwatch/process/add_program.html", found)
 
     def slot_view(self, request: HttpRequest, service: int, host: str, slot: int) -> HttpResponse:
         """Every process that held a slot, one after the other, in one chart."""

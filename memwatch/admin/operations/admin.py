@@ -75,7 +75,7 @@ class CounterAdmin(RowAdmin):
     ordering = ("name", "labels")
     related: ClassVar = {"rejectedreport": "", "lease": ""}
     about = gettext_lazy("Totals that do not fall when rows are pruned; /metrics shows them too.")
-    empty = gettext_lazy("No counter yet: no report has arrived. Check that a worker and beat are running.")
+    empty = gettext_lazy("No counter yet: no report has arrived. Check that beat and a worker run, or memwatch_work.")
 
     @admin.display(description=gettext_lazy("counter"), ordering="name")
     def counts(self, counter: Counter) -> SafeString:
@@ -95,7 +95,7 @@ class LeaseAdmin(RowAdmin):
     search_help_text = gettext_lazy("Name or holder")
     search_fields = ("name", "holder")
     about = gettext_lazy("Work that one worker does at a time: the current worker, and the last run.")
-    empty = gettext_lazy("No task has run yet: start beat and a worker that serves memwatch's queue.")
+    empty = gettext_lazy("No task has run yet: start beat and a worker that serves memwatch's queue, or memwatch_work.")
 
     state_shown = columns.text(gettext_lazy("state"), lambda lease: pages.lease_badge(lease, timezone.now()))
     does = columns.text(gettext_lazy("task"), pages.task_of)

@@ -11,9 +11,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from memwatch.admin.base import SinglePageAdmin
+from memwatch.admin.fleet import add_program
 from memwatch.models import Operations
 
 SECTIONS: tuple[tuple[Promise, dict[str, Promise]], ...] = (
@@ -92,6 +94,8 @@ class OperationsAdmin(SinglePageAdmin):
                 and (label.startswith("memwatch.") or not own)
                 and registered[label].has_view_permission(request)
             ]
+            if "memwatch.service" in texts and registered["memwatch.process"].has_view_permission(request):
+                entries.insert(0, {"url": add_program.url(), "name": _("Add a program"), "text": add_program.TEXT})
             if entries:
                 found.append({"title": title, "entries": entries})
         return found

@@ -17,6 +17,7 @@ from memwatch.admin.row_page import RowPage, Text
 from memwatch.models import Counter, Lease, RejectedReport
 from memwatch.queries.deployment import counters
 from memwatch.queries.deployment.operations import rejected_alike
+from memwatch.queries.deployment.site import TIMETABLE, TIMETABLE_ONCE
 from memwatch.schedule import beat_schedule
 
 REASONS: dict[str, Promise] = {
@@ -76,11 +77,13 @@ WORK: dict[str, tuple[str, Promise]] = {
     "end_stale_processes": ("end_stale_processes", gettext_lazy("ends processes that vanished")),
     "expire_commands": ("end_stale_processes", gettext_lazy("expires commands without an answer")),
     "prune": ("prune", gettext_lazy("rolls up and deletes rows older than their retention")),
+    TIMETABLE: ("", gettext_lazy("“manage.py memwatch_work” runs the timetable, without Celery")),
+    TIMETABLE_ONCE: ("", gettext_lazy("“manage.py memwatch_work --once” has run what was due of the timetable")),
     "memwatch.lives": ("", gettext_lazy("when recycled workers were last judged together")),
     "memwatch.transport": ("", gettext_lazy("when the transport was last reached, to end processes that vanished")),
     "memwatch.long_windows": ("", gettext_lazy("when growth over days was last judged")),
 }
-"""By lease: beat's task that does it, and what it does."""
+"""By lease: the entry of the timetable that does it, and what it does."""
 LATE_INTERVALS = 4
 MOST_OTHERS = 10
 LONGEST = 160
@@ -234,7 +237,7 @@ def lease(row: Lease, now: datetime) -> RowPage:
             Line(
                 label=_("Interval"),
                 value=formats.duration(every),
-                hint=_("started by beat") if every else _("started on demand"),
+                hint=_("started by the timetable") if every else _("started on demand"),
             ),
             Line(label=_("Worker"), value=row.holder or _("no worker")),
             Line(
@@ -244,8 +247,8 @@ def lease(row: Lease, now: datetime) -> RowPage:
             ),
         ],
         advice=[
-            _("Is beat running, and only once? “manage.py memwatch_doctor” checks this."),
-            _("Is a worker running for the queue? Start one with “celery -A yoursite worker -Q celery,memwatch”."),
+            _("Is beat running, and only once, or “manage.py memwatch_work”? “manage.py memwatch_doctor” checks this."),
+            _("With beat: does a worker serve the queue? Start “celery -A yoursite worker -Q celery,memwatch”."),
             _("Does the task fail? Then the worker's log has a line “memwatch: %s failed” with the reason.") % row.name,
         ]
         if state in ("late", "never")

@@ -19,6 +19,7 @@ from memwatch import queries
 from memwatch.admin import formats, panels
 from memwatch.admin.base import SinglePageAdmin
 from memwatch.admin.deaths import admin as deaths_admin
+from memwatch.admin.fleet import add_program
 from memwatch.admin.leaks import evidence, tables
 from memwatch.admin.overview import state as overview_state
 from memwatch.admin.overview import tables as overview_tables
@@ -48,7 +49,13 @@ class OverviewAdmin(SinglePageAdmin):
         return request.user.has_perm("memwatch.view_service")
 
     def page(self, request: HttpRequest) -> Mapping[str, Any]:
-        return {"refresh_s": REFRESH_S, "related": self.related_links(request), **fleet_page(timezone.now())}
+        program_url = add_program.url() if request.user.has_perm("memwatch.view_process") else ""
+        return {
+            "refresh_s": REFRESH_S,
+            "program_url": program_url,
+            "related": self.related_links(request),
+            **fleet_page(timezone.now()),
+        }
 
 
 def fleet_page(now: datetime) -> Mapping[str, Any]:

@@ -184,7 +184,7 @@ def cost_problem(state: Mapping[str, Any]) -> str:
         return _("The transport cannot be reached: %s") % str(transport.get("problem", ""))
     late = LAGGING_INTERVALS * state["snapshot_interval_s"] + 30
     if lag is not None and lag > late and transport.get("backlog"):
-        return _("Reports are waiting to be stored. Check that beat and a worker for the queue memwatch are running.")
+        return _("Reports are waiting to be stored. Check that beat and a worker run, or memwatch_work.")
     if lag is not None and lag > late and state["processes_alive"]:
         return _(
             "No process has reported for %s. Check that the processes run and use the same transport."

@@ -12,7 +12,9 @@ class AgentConfig:
     transport: str
     """``local:///folder`` or ``redis://…``."""
     command_key: str
-    """Commands not signed with it are refused."""
+    """Commands not signed with it are refused: the deployment's key, or that of the service."""
+    command_key_previous: tuple[str, ...] = ()
+    """Keys before the last change, obeyed too."""
     host: str
     service: str | None = None
     """Guessed from the program when not given."""

@@ -24,11 +24,12 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "flight_recorder": values.flag,
     "transport": values.transport,
     "command_key": values.text,
+    "command_key_previous": values.keys,
     "record_values": values.flag,
 }
 """By field of :class:`AgentConfig`. The variable is ``MEMWATCH_`` and the field in upper case."""
 KEY_FILE = "MEMWATCH_COMMAND_KEY_FILE"
-_SECRET = ("command_key", "transport")
+_SECRET = ("command_key", "command_key_previous", "transport")
 _MOST_KEY_BYTES = 4096
 
 
@@ -62,7 +63,8 @@ def agent_config(environ: Mapping[str, str]) -> AgentConfig:
         wrong.append("MEMWATCH_TRANSPORT is not set: give local:///a/folder or redis://host:6379/0")
     if environ.get(KEY_FILE) and not found["command_key"]:
         try:
-            found["command_key"] = read_key(environ[KEY_FILE])
+            found["command_key"], *previous = read_keys(environ[KEY_FILE])
+            found["command_key_previous"] = (*previous, *found.get("command_key_previous", ()))
         except ValueError as error:
             wrong.append(f"{KEY_FILE}: {error}")
     if wrong:
@@ -72,21 +74,25 @@ def agent_config(environ: Mapping[str, str]) -> AgentConfig:
     return AgentConfig(**found)
 
 
-def read_key(path: str) -> str:
-    """The key that a file holds, without the white space around it. Raises :class:`ValueError` if there is none."""
+def read_keys(path: str) -> list[str]:
+    """The keys that a file holds, one a line: the present one, then earlier ones.
+
+    Raises :class:`ValueError` if there is none.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would wait for its writer
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise ValueError(f"{path} is no regular file")
-            key = file.read(_MOST_KEY_BYTES).decode().strip()
+            lines = file.read(_MOST_KEY_BYTES).decode().splitlines()
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ValueError(f"{path} is no text") from None
-    if not key:
+    keys = [line.strip() for line in lines if line.strip()]
+    if not keys:
         raise ValueError(f"{path} is empty: it must hold the key that signs commands")
-    return key
+    return keys
 
 
 def _complete(transport: str) -> str:

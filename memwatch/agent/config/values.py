@@ -52,6 +52,13 @@ def text(value: Any) -> str:
     return value
 
 
+def keys(value: Any) -> tuple[str, ...]:
+    found = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else (None,)
+    if not all(isinstance(key, str) for key in found):
+        raise ValueError("give a text, or a list of texts")
+    return tuple(key for key in found if key)
+
+
 def name(value: Any) -> str | None:
     if value in (None, ""):
         return None

@@ -25,7 +25,7 @@ def _only_then(case: Case, happened: Mapping[float, float | None], name: str) ->
 
     Over days what is made again and again must show, so only the watch of the hour is settled.
     """
-    if case.window not in ("hour", "given") or case.growth <= 0:
+    if case.window not in ("hour", "given", "calls") or case.growth <= 0:
         return False
     during = steps = 0.0
     before = False

@@ -31,6 +31,8 @@ MAPPED_KIB = 1024
 WATCH_BLOCKS, WATCH_MEMORY_KIB, WATCH_SHARE = 10_000, 2048, 0.02
 """A standing watch requires more growth of memory that nothing explains: the interpreter's free lists slowly take up
 to 40,000 blocks. 2 MB an hour is 48 MB a day; the windows of a day and a week find slower leaks."""
+CALLS_KIB = 64
+"""Least growth of malloc's memory over the calls of a test: less is the C library's own reserve of freed pieces."""
 ENTRIES, ENTRIES_SHARE, ENTRIES_KIB = 300, 0.04, 16
 """Least growth of a single container. It is direct evidence, so less memory is enough."""
 SLOT_BYTES = 8
@@ -91,6 +93,8 @@ def _steady_gate(case: Case, least: float) -> Decision | None:
 
 
 def _blocks_gate(case: Case) -> Decision | None:
+    if case.exact:
+        return _exact_gate(case, case.thresholds.min_growth_count)
     least, share = (WATCH_BLOCKS, WATCH_SHARE) if case.watching else (BLOCKS, BLOCKS_SHARE)
     case.least = max(least, share * case.values[0])
     if case.growth < case.least:
@@ -116,7 +120,17 @@ def _entries_gate(case: Case) -> Decision | None:
     return None
 
 
+def _exact_gate(case: Case, least: float) -> Decision | None:
+    case.least = least
+    if case.growth < least:
+        return _quiet("it has not grown enough")
+    case.gate = "memory"
+    return None
+
+
 def _kib_gate(case: Case) -> Decision | None:
+    if case.exact:
+        return _exact_gate(case, CALLS_KIB)
     least, share = MAPPED_KIB if case.series.source.startswith("rss") else MEMORY_KIB, MEMORY_SHARE
     if case.watching:
         least, share = WATCH_MEMORY_KIB, WATCH_SHARE

@@ -13,8 +13,8 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from memwatch.diagnosis import results
 from memwatch.diagnosis.allocations import sites, traced
+from memwatch.diagnosis.allocations.result import Allocations, Site
 from memwatch.diagnosis.allocations.sites import Frames, Sizes
 from memwatch.diagnosis.allocations.tracebacks import reader_of
 from memwatch.diagnosis.allocations.tracers import memray_tracks
@@ -81,7 +81,7 @@ class AllocationsRecording:
         self._without_instance = ""
         self._pace = pace_of(host)
 
-    def run(self, meter: Meter) -> Generator[float, None, results.Allocations]:
+    def run(self, meter: Meter) -> Generator[float, None, Allocations]:
         """Yields seconds to wait; returns the result. However it ends, tracing is off afterwards."""
         classes: tuple[type, ...] = ()
         if impossible():  # before it traces: then our own look would cost several times as much, and the host with it
@@ -95,7 +95,7 @@ class AllocationsRecording:
         del seen, grown  # a second one may follow
         if self._asked.callers and (lines := sites.to_be_asked(found)):
             found = yield from self._with_callers(found, lines, classes, meter)
-        return results.Allocations(
+        return Allocations(
             seconds=seconds,
             traced_mb=traced_mb,
             frames=self._asked.frames,
@@ -105,11 +105,11 @@ class AllocationsRecording:
 
     def _with_callers(
         self,
-        found: tuple[results.Site, ...],
+        found: tuple[Site, ...],
         lines: frozenset[tuple[str, int]],
         classes: tuple[type, ...],
         meter: Meter,
-    ) -> Generator[float, None, tuple[results.Site, ...]]:
+    ) -> Generator[float, None, tuple[Site, ...]]:
         """A library's line allocates: for some seconds, with deep stacks, who of the program's own calls it."""
         notes = tuple(self._notes)  # what this second look notes is about itself
         try:

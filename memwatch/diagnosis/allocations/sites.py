@@ -9,7 +9,7 @@ from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from memwatch.diagnosis import results
+from memwatch.diagnosis.allocations.result import Site
 from memwatch.diagnosis.source_lines import Sources
 from memwatch.sampling.type_names import clean
 
@@ -68,7 +68,7 @@ def grown_since(middle: Sizes, sizes: Sizes) -> dict[Frames, int]:
 
 def listed(
     sizes: Sizes, grown: dict[Frames, int], minutes: float, of_type: dict[Frames, int], type_name: str | None
-) -> tuple[results.Site, ...]:
+) -> tuple[Site, ...]:
     """The sites that grew most; those of the type asked for are never left out."""
     sources = Sources()
     least = _LEAST_SHARE * sum(entry[0] for entry in sizes.values())
@@ -81,7 +81,7 @@ def listed(
         function = sources.function(file, line)
         called_from, caller_code = _told(own_caller(frames), sources)
         found.append(
-            results.Site(
+            Site(
                 file=clean(file),
                 line=line,
                 function=function,
@@ -104,15 +104,15 @@ def _makes(function: str, type_name: str | None) -> bool:
     return bool(type_name and owner and method in ("__init__", "__new__") and f".{type_name}".endswith(f".{owner}"))
 
 
-def to_be_asked(sites: Sequence[results.Site]) -> frozenset[tuple[str, int]]:
+def to_be_asked(sites: Sequence[Site]) -> frozenset[tuple[str, int]]:
     """``(file, line)`` of the sites that answer the question: those in a library of which no caller is known."""
     answers = [site for site in sites if site.of_type] or sites[:1]
     return frozenset((site.file, site.line) for site in answers if is_library(site.file) and not site.traceback)
 
 
 def with_callers(
-    sites: Sequence[results.Site], lines: frozenset[tuple[str, int]], weights: Mapping[Frames, int]
-) -> tuple[results.Site, ...]:
+    sites: Sequence[Site], lines: frozenset[tuple[str, int]], weights: Mapping[Frames, int]
+) -> tuple[Site, ...]:
     """The sites, those of these lines with the callers that weigh most in traces with deeper frames."""
     sources = Sources()
     heaviest: dict[tuple[str, int], dict[tuple[str, int], tuple[int, Frames]]] = {}

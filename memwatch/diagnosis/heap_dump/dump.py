@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from memwatch import __version__
+from memwatch.diagnosis import frames
 from memwatch.diagnosis.context import Host, Refused
 from memwatch.diagnosis.copy import parent
 from memwatch.diagnosis.copy.child import Send
@@ -141,16 +142,15 @@ def _in_copy(send: Send, fields: Mapping[str, Any], *, keys: bool) -> bytes:
     began = time.perf_counter()
     rows = Rows(_sending(send))
     rows.header(**fields)
-    running = list(roots.running_frames())
+    running = list(frames.running(roots.MOST_FRAMES))
     roots.write(rows, running)
-    frames = [frame for frame, _thread in running]
     walking = (
         native.NativeWalk(rows, addresses, keys=keys, most=MOST_OBJECTS)
         if is_compiled
         else walk.Walk(rows, keys=keys, most=MOST_OBJECTS)
     )
     destructors.disarm(walking.kind)
-    walking.all(objects, frames)
+    walking.all(objects, [frame for frame, _thread in running])
     seconds = time.perf_counter() - began
     rows.end(complete=walking.complete, seconds=seconds)
     return json.dumps({"complete": walking.complete and rows.whole, "seconds": round(seconds, 3)}).encode()

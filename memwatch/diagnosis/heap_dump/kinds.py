@@ -37,6 +37,13 @@ FAMILIES: tuple[tuple[type, Family], ...] = (
     *((weakref.ref, Family.WEAK_REFERENCE), (LruCache, Family.LRU_CACHE)),
 )
 _FAMILY_OF = {id(of): family for of, family in FAMILIES}
+
+
+def family_of(of: type) -> Family:
+    """The built-in type that it is or derives from."""
+    return next((_FAMILY_OF[id(base)] for base in mro_of(of) if id(base) in _FAMILY_OF), Family.OTHER)
+
+
 LENGTHS: dict[Family, Callable[[Any], int]] = {
     Family.STR: str.__len__,
     Family.BYTES: bytes.__len__,
@@ -71,7 +78,7 @@ class Kind:
         self.of = of
         order = mro_of(of)
         self.exact = _FAMILY_OF.get(id(of)) is not None
-        self.family = next((_FAMILY_OF[id(base)] for base in order if id(base) in _FAMILY_OF), Family.OTHER)
+        self.family = family_of(of)
         flags = _flags_of(of)
         module, name = module_and_qualname(of)
         self.module, self.name = clean(module), clean(name)

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
 import weakref
 from array import array
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from inspect import CO_OPTIMIZED
 from itertools import filterfalse
-from types import FunctionType
+from types import CellType, CodeType
 from typing import TYPE_CHECKING, Any
 
 from memwatch.diagnosis import sensitive
-from memwatch.diagnosis.heap import introspection
-from memwatch.diagnosis.heap_dump.code_links import Link, OfCode, others
+from memwatch.diagnosis.heap import introspection, references
+from memwatch.diagnosis.heap.references import Reference
+from memwatch.diagnosis.heap_dump import destructors
 from memwatch.diagnosis.heap_dump.kinds import LENGTHS, Kind, values_bytes
 from memwatch.diagnosis.heap_dump.shapes import Shapes
 from memwatch.heapdump.format import NONE, Edge, Family, TypeFlag
-from memwatch.sampling.type_names import clean, type_name
+from memwatch.sampling.type_names import clean
 
 if TYPE_CHECKING:
     from memwatch.diagnosis.heap_dump.walk import Walk
 
+Link = tuple[Any, Edge, int]
+"""A target, how it is referred to, and the number of its name."""
+_NAMED = (
+    *(Family.CLASS, Family.MODULE, Family.FUNCTION, Family.CODE, Family.FRAME, Family.GENERATOR),
+    *(Family.WEAK_REFERENCE, Family.LRU_CACHE),
+)
+_CODE_PARTS = tuple(
+    vars(CodeType)[name].__get__
+    for name in ("co_consts", "co_names", "co_filename", "co_name", "co_qualname", "co_linetable", "co_exceptiontable")
+)
+_content_of = CellType.__dict__["cell_contents"].__get__
 _LONGEST_KEY = 40
 _INSTANCES_KEEP_VALUES = sys.version_info >= (3, 13)
 """From Python 3.13 on an instance keeps its values when its ``__dict__`` is made: that then refers to nothing."""
@@ -36,24 +50,15 @@ class Links:
         self._walk = walk
         self._rows = walk.rows
         self._keys = keys
-        self.code = OfCode(walk.rows)
         self._shapes: dict[int, Shapes] = {}
         self.beside: list[int] = []
         """What the instances of the last group take beside their own size."""
         self.namespaces: dict[int, Edge] = {}
         """Dicts whose keys are names, by their id."""
-        self._of_family: dict[Family, Callable[[Any], list[Link]]] = {
-            Family.CLASS: self._class,
-            Family.MODULE: self._module,
-            Family.FUNCTION: self.code.function,
-            Family.FRAME: self.code.frame,
-            Family.GENERATOR: self.code.deferred,
-            Family.CODE: self.code.code,
-            Family.WEAK_REFERENCE: self._weak_reference,
-            Family.LRU_CACHE: self._lru_cache,
+        self._of_family: dict[Family, Callable[[Kind, Any], list[Link]]] = {
+            **dict.fromkeys(_NAMED, self._object),
+            **dict.fromkeys(references.ENTRIES, self._sequence_like),
             Family.DICT: self._dict_like,
-            **dict.fromkeys((Family.LIST, Family.TUPLE, Family.DEQUE), self._sequence_like),
-            **dict.fromkeys((Family.SET, Family.FROZENSET), self._sequence_like),
         }
 
     def of_group(self, kind: Kind, group: list[Any]) -> list[int]:
@@ -69,7 +74,7 @@ class Links:
             return self._plain(group)
         counts: list[int] = []
         for item in group:
-            links = each(item)
+            links = each(kind, item)
             counts.append(len(links))
             self._add(links)
         return counts
@@ -110,76 +115,71 @@ class Links:
             self._add([(target, Edge.OTHER, NONE) for each in found for target in each])
         return counts
 
-    def _class(self, item: Any) -> list[Link]:
-        found = gc.get_referents(item)
-        for each in found:
-            if type(each) is dict:
-                self.namespaces[id(each)] = Edge.CLASS_ATTRIBUTE
-        self._rows.name(id(item), type_name(item))
-        kept = [each for each in found if each is not item and each is not type(item)]
-        return [(each, Edge.DICT if type(each) is dict else Edge.OTHER, NONE) for each in kept]
+    def _object(self, kind: Kind, item: Any) -> list[Link]:
+        """Of an object that is no plain container: all that it refers to, and its own name."""
+        if (own := references.called(item, kind.family)) is not None:
+            self._rows.name(id(item), own.name, place=own.file, line=NONE if own.line is None else own.line)
+        if kind.family in (Family.FRAME, Family.GENERATOR):
+            return self._variables(item)
+        if kind.family is Family.CODE:
+            return [(part(item), Edge.OTHER, NONE) for part in _CODE_PARTS]
+        named = list(references.named(item, kind.family))
+        self._note(named, kind.family)
+        # A module's C code is not asked, see ``objects_but_modules``. The collector does not see cells behind a tuple.
+        found = [] if kind.family is Family.MODULE else references.linked(references.others(item), named)
+        more = named if kind.family in (Family.MODULE, Family.FUNCTION) else []
+        if kind.family is Family.WEAK_REFERENCE and (target := weakref.ref.__call__(item)) is not None:
+            more = [(target, Edge.WEAK, None)]
+        return self._numbered([*found, *more])
 
-    def _module(self, item: Any) -> list[Link]:
-        """What C code keeps beside the namespace is not asked for: see ``objects_but_modules``."""
-        namespace = introspection.module_dict_of(item)
-        if type(namespace) is not dict:
-            return []
-        self.namespaces[id(namespace)] = Edge.GLOBAL
-        name, file = introspection.entry(namespace, "__name__"), introspection.entry(namespace, "__file__")
-        if type(name) is str:
-            self._rows.name(id(item), clean(name), place=clean(file) if type(file) is str else "")
-        return [(namespace, Edge.DICT, NONE)]
+    def _note(self, named: Iterable[Reference], family: Family) -> dict[Any, Any]:
+        """Note the dict of the attributes, which it returns."""
+        for target, how, _name in named:
+            if how is Edge.DICT:
+                self.namespaces.setdefault(id(target), references.NAMESPACES.get(family, Edge.ATTRIBUTE))
+                return target  # type: ignore[no-any-return]
+        return {}
 
-    def _weak_reference(self, item: Any) -> list[Link]:
-        links: list[Link] = [(each, Edge.OTHER, NONE) for each in others(item)]
-        target = weakref.ref.__call__(item)
-        return links if target is None else [*links, (target, Edge.WEAK, NONE)]
+    def _variables(self, item: Any) -> list[Link]:
+        """Of a frame or what has one: local variables, by name where they can be asked for."""
+        found, frame = references.others(item), references.frame_of(item)
+        is_frame = item is frame
+        if frame is None or (is_frame and not frame.f_code.co_flags & CO_OPTIMIZED):
+            frame = None
+        if frame is None or not destructors.may_ask(frame, found):
+            return [(each, Edge.STACK if is_frame else Edge.OTHER, NONE) for each in found]
+        values = list(frame.f_locals.items())
+        return self._numbered(_by_variable(found, values))
 
-    def _lru_cache(self, item: Any) -> list[Link]:
-        found = others(item)
-        for each in found:
-            if type(each) is FunctionType:
-                code = introspection.code_of(each)
-                file = clean(code.co_filename)
-                self._rows.name(id(item), introspection.function_name(each), place=file, line=code.co_firstlineno)
-                break
-        namespace = introspection.instance_dict(item)
-        if namespace is not None:
-            self.namespaces[id(namespace)] = Edge.ATTRIBUTE
-        return [(each, Edge.DICT if each is namespace else Edge.OTHER, NONE) for each in found]
+    def _numbered(self, links: list[Reference]) -> list[Link]:
+        return [(target, how, self.named(name)) for target, how, name in links]
 
-    def _dict_like(self, item: Any) -> list[Link]:
+    def named(self, text: object) -> int:
+        """The number of a name; ``NONE`` for what is no text."""
+        return self._rows.string(clean(text)) if type(text) is str else NONE
+
+    def _dict_like(self, kind: Kind, item: Any) -> list[Link]:
         keys, values = list(dict.keys(item)), list(dict.values(item))
         links: list[Link] = [(key, Edge.KEY, NONE) for key in keys]
         links += zip(values, [Edge.VALUE] * len(values), self._key_names(keys), strict=True)
-        return links + self._beside(item, [*keys, *values])
+        return links + self._beside(kind, item, [*keys, *values])
 
-    def _sequence_like(self, item: Any) -> list[Link]:
-        base = introspection.base_of(type(item))
-        entries = list(introspection.entries_of(item, base))
-        kind = Edge.MEMBER if base in (set, frozenset) else Edge.INDEX
-        return [(each, kind, NONE) for each in entries] + self._beside(item, entries)
+    def _sequence_like(self, kind: Kind, item: Any) -> list[Link]:
+        entries = list(introspection.entries_of(item, introspection.base_of(kind.of)))
+        how = references.ENTRIES[kind.family]
+        return [(each, how, NONE) for each in entries] + self._beside(kind, item, entries)
 
-    def _beside(self, item: Any, entries: list[Any]) -> list[Link]:
+    def _beside(self, kind: Kind, item: Any, entries: list[Any]) -> list[Link]:
         """What an object of a class derived from a container refers to beside its entries."""
         left = Counter(map(id, entries))
-        named = {id(value): name for name, value in introspection.slots(item)}
-        rest = others(item)
-        namespace = introspection.instance_dict(item)
-        if namespace:
-            self.namespaces.setdefault(id(namespace), Edge.ATTRIBUTE)
-            named.update((id(value), name) for name, value in namespace.items())
-        links: list[Link] = []
-        for each in rest:
-            if each is namespace:
-                links.append((each, Edge.DICT, NONE))
-            elif left[id(each)] > 0:
-                left[id(each)] -= 1
-            elif id(each) in named:
-                links.append((each, Edge.ATTRIBUTE, self.code.named(named[id(each)])))
-            else:
-                links.append((each, Edge.OTHER, NONE))
-        return links
+        rest = []
+        for each in references.others(item):
+            left[id(each)] -= 1
+            if left[id(each)] < 0:
+                rest.append(each)
+        named = list(references.named(item, kind.family))
+        named += [(value, Edge.ATTRIBUTE, name) for name, value in self._note(named, kind.family).items()]
+        return self._numbered(references.linked(rest, named))
 
     def _key_names(self, keys: list[Any]) -> list[int]:
         if not self._keys:
@@ -193,7 +193,7 @@ class Links:
             kind = self.namespaces[id(item)]
             keys = [key for key in item if type(key) is not str]
             links: list[Link] = [(key, Edge.KEY, NONE) for key in keys]
-            links += [(value, kind, self.code.named(key)) for key, value in item.items()]
+            links += [(value, kind, self.named(key)) for key, value in item.items()]
             counts.append(len(links))
             self._add(links)
             # The names themselves are objects too; they are interned in most cases.
@@ -237,3 +237,18 @@ class Links:
 def is_short_identifier(key: object) -> bool:
     """Whether the key of a dict may be shown, where keys are asked for."""
     return type(key) is str and len(key) <= _LONGEST_KEY and key.isidentifier() and not sensitive.is_secret(key)
+
+
+def _by_variable(found: list[Any], values: list[tuple[Any, Any]]) -> list[Reference]:
+    """Local variables by name; a frame that runs does not say what else it refers to."""
+    named = {id(value): (value, name) for name, value in values}
+    links: list[Reference] = []
+    for each in found:
+        _, name = named.pop(id(each), (None, None))
+        how = Edge.LOCAL if name is not None else Edge.STACK
+        if name is None and type(each) is CellType:
+            how = Edge.CELL
+            with contextlib.suppress(ValueError):  # an empty cell
+                _, name = named.pop(id(_content_of(each)), (None, None))
+        links.append((each, how, name))
+    return links + [(value, Edge.LOCAL, name) for value, name in named.values()]

@@ -146,7 +146,7 @@ class NativeWalk(Walk):
     def _function(self, function: FunctionType) -> tuple[int, int, int, bytes]:
         code = introspection.code_of(function)
         file = clean(code.co_filename)
-        cells = array("I", [self.links.code.named(name) for name in code.co_freevars])
+        cells = array("I", [self.links.named(name) for name in code.co_freevars])
         place = self.rows.string(file) if file else NONE
         return self.rows.string(introspection.function_name(function)), place, code.co_firstlineno, cells.tobytes()
 

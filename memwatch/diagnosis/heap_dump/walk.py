@@ -19,6 +19,7 @@ from itertools import chain, compress, filterfalse, repeat
 from types import FrameType
 from typing import Any
 
+from memwatch.diagnosis.heap.references import ENTRIES
 from memwatch.diagnosis.heap_dump.kinds import LENGTHS, Kind
 from memwatch.diagnosis.heap_dump.links import Links
 from memwatch.heapdump.format import MAX_SIZE, NONE, Edge, Family, Flag
@@ -29,13 +30,6 @@ CHUNK = 20_000
 EDGES_AT_ONCE = 1 << 24
 """More than the attributes of so many objects are."""
 _ATOMS = (Family.STR, Family.BYTES, Family.BYTEARRAY, Family.INT, Family.FLOAT)
-_SEQUENCES = {
-    Family.LIST: Edge.INDEX,
-    Family.TUPLE: Edge.INDEX,
-    Family.DEQUE: Edge.INDEX,
-    Family.SET: Edge.MEMBER,
-    Family.FROZENSET: Edge.MEMBER,
-}
 _CONTAINERS = LENGTHS.keys() - _ATOMS
 _OURS = 3
 """References to an object of a group that are ours: of the group, of ``map`` and of the list it comes from."""
@@ -121,6 +115,7 @@ class Walk:
                 groups[key] = [each]
             else:
                 group.append(each)
+        each = None  # the last one would have a reference too many
         objects.clear()
         while groups:
             _, group = groups.popitem()
@@ -137,7 +132,7 @@ class Walk:
             self._check_room(kind, group)
         if kind.exact and kind.family in _ATOMS:
             self._objects(kind, group, tracked=tracked, edges=None)
-        elif kind.exact and kind.family in _SEQUENCES:
+        elif kind.exact and kind.family in ENTRIES:
             self._sequences(kind, group, tracked=tracked)
         else:
             counts = self.references(group)
@@ -201,7 +196,7 @@ class Walk:
         for end, length in enumerate(lengths, 1):
             total += length
             if total >= AT_ONCE or end == len(lengths):
-                self.refer(partial(chain.from_iterable, group[start:end]), _SEQUENCES[kind.family])
+                self.refer(partial(chain.from_iterable, group[start:end]), ENTRIES[kind.family])
                 start, total = end, 0
         self._objects(kind, group, tracked=tracked, edges=lengths, references=counts)
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Mapping, Sequence
-from types import FrameType
 from typing import Any
 
 from memwatch.diagnosis import frames
 from memwatch.diagnosis.context import Host
 from memwatch.diagnosis.copy.child import Still
 from memwatch.diagnosis.heap import frozen_objects, introspection
+from memwatch.diagnosis.heap.references import Start, frame_of
 from memwatch.diagnosis.referrers.graph import Graph
-from memwatch.diagnosis.referrers.nodes import Examiner, Node, frame_of
+from memwatch.diagnosis.referrers.nodes import Examiner, Node
 from memwatch.sampling.census import OBSERVER
 from memwatch.sampling.module_names import module_level_names
 from memwatch.sampling.type_names import clean
@@ -34,17 +34,17 @@ class Noted:
     def __init__(self, climbed: Graph, most_dicts: int | None) -> None:
         self._graph = climbed
         self._examiner = Examiner(most_dicts=most_dicts)
-        climbed.cells = self._examiner.cells
 
     def names(self, named: Mapping[int, str]) -> None:
         """Names of modules that lead to objects."""
         for child, name in named.items():
-            self._graph.place(child, clean(name), f"module {clean(name.rpartition('.')[0])}")
+            module, _, own = clean(name).rpartition(".")
+            self._graph.start(child, Start(own, module))
 
-    def variables(self, found: Mapping[int, tuple[str, str]]) -> None:
+    def variables(self, found: Mapping[int, Start]) -> None:
         """Local variables of threads that lead to objects."""
-        for child, (element, thread) in found.items():
-            self._graph.place(child, element, f"thread {thread}")
+        for child, start in found.items():
+            self._graph.start(child, start)
 
     def lonely(self, wanted: Iterable[int]) -> frozenset[int]:
         """Those of which no holder was found."""
@@ -55,11 +55,10 @@ class Noted:
         module = modules.get(id(item))
         if module is not None:
             for key, child in introspection.keys_of(item, wanted):
-                name = clean(key) if type(key) is str else "?"
-                self._graph.place(child, f"{module}.{name}", f"module {module}")
+                self._graph.start(child, Start(clean(key) if type(key) is str else "?", module))
             return None
         node = self._examiner.examine(item, wanted)
-        if node.type.startswith(OBSERVER) or not node.edges:
+        if node.type.startswith(OBSERVER) or not node.links:
             return None
         self._graph.add(node)
         return node
@@ -120,7 +119,7 @@ class Climb:
                 if node is not None:
                     self.objects[node.id] = item
                     if node.root is None:
-                        above[node.id] = len(node.edges)
+                        above[node.id] = len(node.links)
         if lonely := self._noted.lonely(asked):
             self._noted.variables(frames.local_variables(lonely, Host(), Still()))  # type: ignore[arg-type]
         return above
@@ -141,5 +140,5 @@ class Climb:
 
 def _is_ours(item: Any) -> bool:
     """Whether it is a frame, or a suspended function, of this package."""
-    frame = item if type(item) is FrameType else frame_of(item)
-    return type(frame) is FrameType and frames.is_own(frame)
+    frame = frame_of(item)
+    return frame is not None and frames.is_own(frame)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from memwatch.diagnosis.heap.introspection import counted
-from memwatch.diagnosis.referrers.nodes import NAMESPACE, PASSED_ON, Edge, Node
+from memwatch.diagnosis.heap.references import NAMESPACES, Start
+from memwatch.diagnosis.referrers.nodes import Link, Node
 from memwatch.diagnosis.results import Chain, Referrer
+from memwatch.heapdump import words
+from memwatch.heapdump.format import Edge
 
 ARROW = " → "
 MOST_CHAINS = 10
@@ -16,8 +19,9 @@ MOST_REFERRERS = 25
 _PATHS_EACH = 3
 """Ways that are followed for one instance, the shortest first."""
 _STEPS_EACH = 400
-UNNAMED = frozenset({"key", "as a key", "index", "entry", "cell", "inside", "bound method"})
-"""Ways of which a chain need not speak: the type of the holder says it."""
+_UNNAMED = frozenset({Edge.KEY, Edge.VALUE, Edge.INDEX, Edge.MEMBER, Edge.CELL})
+"""A chain need not speak of these: the type of the holder says it, or the name of the cell."""
+_PLAIN = ("", "cell", "bound method")
 NO_ROOT = "none found: held by a frame, by C code, or higher up than was climbed"
 
 
@@ -38,43 +42,47 @@ class Graph:
     def __init__(self, type_name: str) -> None:
         self._type = type_name
         self.nodes: dict[int, Node] = {}
-        self._parents: dict[int, list[tuple[int, Edge]]] = {}
-        self._places: dict[int, list[tuple[str, str]]] = {}
-        """Roots that are no objects: ``(element, root)`` of module-level names and local variables."""
-        self.cells: Mapping[int, str] = {}
+        self._parents: dict[int, list[tuple[int, Link]]] = {}
+        self._starts: dict[int, dict[Start, None]] = {}
 
     def add(self, node: Node) -> None:
-        """A holder with its edges; one seen before gains edges."""
+        """A holder with its links; one seen before gains links."""
         known = self.nodes.get(node.id)
-        self.nodes[node.id] = node
-        have = set(known.edges) if known else set()
-        for edge in node.edges:
-            if edge not in have:
-                self._parents.setdefault(edge.child, []).append((node.id, edge))
-        if known:
-            self.nodes[node.id] = dataclasses.replace(node, edges=tuple({*known.edges, *node.edges}))
+        have = known.links if known else ()
+        new = [link for link in node.links if link not in set(have)]
+        for link in new:
+            self._parents.setdefault(link.child, []).append((node.id, link))
+        self.nodes[node.id] = dataclasses.replace(node, links=(*have, *new))
 
-    def place(self, child: int, element: str, root: str) -> None:
+    def start(self, child: int, start: Start) -> None:
         """A name under which the object itself can be reached."""
-        places = self._places.setdefault(child, [])
-        if (element, root) not in places:
-            places.append((element, root))
+        self._starts.setdefault(child, {})[start] = None
 
     def has_holder(self, child: int) -> bool:
         """Whether anything is known to refer to it."""
-        return child in self._parents or child in self._places
+        return child in self._parents or child in self._starts
 
-    def parents(self, child: int) -> list[tuple[int, Edge]]:
+    def parents(self, child: int) -> list[tuple[int, Link]]:
         """Who refers to it, and how."""
         return self._parents.get(child, [])
 
-    def places(self, child: int) -> list[tuple[str, str]]:
-        """``(element, root)`` of the names under which it can be reached itself."""
-        return self._places.get(child, [])
+    def starts(self, child: int) -> Iterable[Start]:
+        """The names under which it can be reached itself."""
+        return self._starts.get(child, {})
+
+    def owners(self, child: int) -> list[int]:
+        """Those whose attributes are in it, where it is a namespace."""
+        return [owner for owner, link in self.parents(child) if link.how is Edge.DICT]
+
+    def variable(self, cell: int) -> str:
+        """The name of the closure variable that a cell is; empty for all others."""
+        return next((link.name for _owner, link in self.parents(cell) if link.how is Edge.CELL), "")
 
     def is_namespace(self, child: int) -> bool:
         """Whether it is the dict of somebody's attributes, or the tuple of a function's cells."""
-        return any(edge.via in (NAMESPACE, PASSED_ON) for _parent, edge in self.parents(child))
+        return any(
+            link.how is Edge.DICT or (link.how is Edge.CELL and not link.name) for _, link in self.parents(child)
+        )
 
     def above(self, child: int) -> dict[int, int]:
         """All that leads to it, with the least number of steps; what is found from a root on is left out."""
@@ -82,7 +90,7 @@ class Graph:
         waiting = deque([child])
         while waiting:
             below = waiting.popleft()
-            for parent, _edge in self.parents(below):
+            for parent, _link in self.parents(below):
                 if parent not in steps:
                     steps[parent] = steps[below] + 1
                     waiting.append(parent)
@@ -98,8 +106,10 @@ class Graph:
             if not waiting or len(found) >= _PATHS_EACH:
                 break
             child, below, nodes = waiting.popleft()
-            for element, root in self._places.get(child, ()):
-                found.append(Way((f"{element}{self._in_brackets(child)}", *below), root, nodes, True))
+            found += [
+                Way((f"{start.element} ({self._described(child)})", *below), start.root, nodes, True)
+                for start in self.starts(child)
+            ]
             ups = self._ups(child)
             for parent, element in ups:
                 if parent in nodes or parent == instance:
@@ -116,21 +126,19 @@ class Graph:
     def _ups(self, child: int) -> list[tuple[int, str]]:
         """``(holder, how the child shows below it)``; namespaces give way to those whose they are."""
         found: list[tuple[int, str]] = []
-        for parent, edge in self._parents.get(child, ()):
-            owners = [owner for owner, up in self._parents.get(parent, ()) if up.via == NAMESPACE]
-            functions = [owner for owner, up in self._parents.get(parent, ()) if up.via == PASSED_ON]
-            found += [(each, self._named(f"{self._attribute(each)} '{edge.key}'", child)) for each in owners]
-            found += [(each, self._described(child)) for each in functions]
-            if not owners and not functions:
-                found.append((parent, self._by_edge(edge, child)))
+        for parent, link in self.parents(child):
+            owners = self.owners(parent)
+            found += [(each, self._named(self._attribute(each, link), child)) for each in owners]
+            if not owners and not self.is_namespace(parent):
+                found.append((parent, self._by_link(link, child)))
         return found
 
-    def _attribute(self, owner: int) -> str:
-        root = self.nodes[owner].root or ""
-        return "class attribute" if root.startswith("class ") else "attribute"
+    def _attribute(self, owner: int, link: Link) -> str:
+        return words.reference(NAMESPACES.get(self.nodes[owner].family, Edge.ATTRIBUTE), link.name or "?")
 
-    def _by_edge(self, edge: Edge, child: int) -> str:
-        return self._described(child) if edge.via in UNNAMED else self._named(edge.via, child)
+    def _by_link(self, link: Link, child: int) -> str:
+        is_plain = link.how in _UNNAMED or (link.how is Edge.OTHER and link.name in _PLAIN)
+        return self._described(child) if is_plain else self._named(words.via(link.how, link.name), child)
 
     def _named(self, how: str, child: int) -> str:
         return f"{how} ({self._described(child)})"
@@ -139,27 +147,25 @@ class Graph:
         node = self.nodes.get(child)
         if node is None:
             return self._type
-        label = f"closure variable '{self.cells[child]}'" if child in self.cells else node.label
+        variable = self.variable(child)
+        label = words.reference(Edge.CELL, variable) if variable else node.label
         return label if node.length is None else f"{label}, {counted(node.length)}"
-
-    def _in_brackets(self, child: int) -> str:
-        return f" ({self._described(child)})"
 
     def directly(self, instance: int) -> set[tuple[str, str]]:
         """``(holder's type, via)`` of each way in which an instance itself is referred to."""
         found: set[tuple[str, str]] = set()
-        for element, root in self._places.get(instance, ()):
-            found.add((root, element))
-        for parent, edge in self._parents.get(instance, ()):
-            owners = [owner for owner, up in self._parents.get(parent, ()) if up.via == NAMESPACE]
-            for owner in owners:
-                node = self.nodes[owner]
-                found.add((node.root or node.type, f"{self._attribute(owner)} '{edge.key}'"))
-            if not owners:
-                node = self.nodes[parent]
-                via = f"cell '{self.cells[parent]}'" if parent in self.cells else edge.via
-                found.add((node.root or node.type, via))
+        found.update((start.root, start.element) for start in self.starts(instance))
+        for parent, link in self.parents(instance):
+            for owner in self.owners(parent):
+                found.add((self._title(owner), self._attribute(owner, link)))
+            if not self.owners(parent):
+                variable = self.variable(parent)
+                found.add((self._title(parent), f"cell '{variable}'" if variable else words.via(link.how, link.name)))
         return found
+
+    def _title(self, key: int) -> str:
+        node = self.nodes[key]
+        return node.root or node.type
 
 
 def referrers(graph: Graph, examined: Sequence[int], instances: int) -> tuple[Referrer, ...]:

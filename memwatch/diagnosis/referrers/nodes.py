@@ -1,55 +1,48 @@
-"""What an object is to those that it refers to: by which attribute, key, cell or local variable it holds them."""
+"""How an object holds those that are searched for; names come from :mod:`memwatch.diagnosis.heap.references`.
+
+It looks at one object at a time, and of what that refers to only at what is wanted: where the program runs on, nothing
+may be held, and a container of a million entries must not be gone through in Python.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from itertools import compress, repeat
 from operator import is_, is_not
-from types import (
-    AsyncGeneratorType,
-    CellType,
-    CodeType,
-    CoroutineType,
-    FrameType,
-    FunctionType,
-    GeneratorType,
-    MethodType,
-    ModuleType,
-)
+from types import FunctionType
 from typing import Any
 
 from memwatch.diagnosis import frames
-from memwatch.diagnosis.heap import introspection
-from memwatch.diagnosis.heap_dump.kinds import LruCache
+from memwatch.diagnosis.heap import introspection, references
+from memwatch.diagnosis.heap_dump.kinds import family_of
+from memwatch.heapdump import words
+from memwatch.heapdump.format import Edge, Family, Root
 from memwatch.sampling.atomic import late, uninterrupted
 from memwatch.sampling.type_names import clean, type_name
 
-_closure_of = FunctionType.__dict__["__closure__"].__get__
-_defaults_of = FunctionType.__dict__["__defaults__"].__get__
-_DEFERRED: dict[int, tuple[str, str]] = {
-    id(GeneratorType): ("gi_frame", "generator"),
-    id(CoroutineType): ("cr_frame", "coroutine"),
-    id(AsyncGeneratorType): ("ag_frame", "asynchronous generator"),
+_OTHERS = {
+    Family.CLASS: "base class",
+    Family.FUNCTION: "attribute of the function",
+    Family.LRU_CACHE: "cache",
+    Family.CELL: "cell",
+    Family.METHOD: "bound method",
 }
-NAMESPACE = "namespace"
-"""The way in which an instance, a class or a module holds the dict of its attributes: the two are shown as one."""
-PASSED_ON = "passed on"
-"""The way in which a function holds the tuple of its cells: the tuple is not shown."""
+"""What is held by a reference that has no name."""
+_defaults_of = FunctionType.__dict__["__defaults__"].__get__
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Edge:
+class Link:
     """How a holder refers to one object."""
 
     child: int
     """The object's id."""
-    via: str
-    """``attribute 'x'``, ``key``, ``index``, …"""
-    key: str | None = None
-    """The text that is the key in a dict: the name, where the dict turns out to be a namespace."""
+    how: Edge
+    name: str = ""
+    """Of an attribute or variable; of an entry of a dict its key, if that is a text; of ``OTHER`` what it is."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,7 +56,8 @@ class Node:
     length: int | None = None
     root: str | None = None
     """What it is, where there is no need to climb further: ``class shop.Cart``, ``function shop.f``."""
-    edges: tuple[Edge, ...] = ()
+    links: tuple[Link, ...] = ()
+    family: Family = Family.OTHER
 
 
 class Examiner:
@@ -74,126 +68,77 @@ class Examiner:
 
     def __init__(self, *, most_dicts: int | None) -> None:
         self._dicts_made, self._most_dicts = 0, most_dicts
-        self.cells: dict[int, str] = {}
-        """Names of closure variables by the cell's id."""
 
     def examine(self, item: Any, wanted: frozenset[int]) -> Node:
-        """The node of one holder and its edges to those of ``wanted``."""
-        kind = type(item)
-        name = type_name(kind)
-        if kind is ModuleType:  # its C code is not always only looked at, by gc.get_referents
+        """The node of one holder and its links to those of ``wanted``."""
+        of = type(item)
+        family, base = family_of(of), introspection.base_of(of)
+        if family is Family.MODULE:  # its C code is not always only looked at, by gc.get_referents
             wanted &= {id(introspection.module_dict_of(item))}
-        elif introspection.base_of(kind) is None:
+        elif base is None:
             wanted = frozenset(introspection.referred_to(item, wanted))
-        for of, look in _LOOKS:
-            if kind is of:
-                return look(self, item, name, wanted)
-        if introspection.is_class(item):
-            title = f"class {type_name(item)}"
-            root = title if introspection.found_by_name(item) else None
-            bases = frozenset(map(id, introspection.mro_of(item)))
-            ways = tuple(Edge(child, "base class" if child in bases else NAMESPACE) for child in wanted)
-            return Node(id(item), name, title, None, root, ways)
-        return self._instance(item, name, wanted)
+        links = list(self._links(item, family, base, wanted))
+        named = {link.child for link in links}
+        if base is None or not links:
+            inside = wanted if base is None else introspection.referred_to(item, wanted)
+            links += [Link(child, Edge.OTHER, _OTHERS.get(family, "")) for child in inside if child not in named]
+        name = type_name(of)
+        label = _label(item, family, name)
+        length = cache_length(item) if family is Family.LRU_CACHE else introspection.length(item)
+        return Node(id(item), name, label, length, _root(item, family, label), tuple(links), family)
 
-    def _instance(self, item: Any, name: str, wanted: frozenset[int]) -> Node:
-        base = introspection.base_of(type(item))
-        edges: list[Edge] = []
-        if base is dict:
-            edges += _dict_edges(item, wanted)
-        elif base is not None and base is not bytearray:
-            way = "entry" if base in (set, frozenset) else "index"
-            edges += [Edge(child, way) for child in introspection.ids_in(item, base, wanted)]
-        if base is None or type(item) is not base:
-            edges += self._attributes(item, wanted)
-        known = {edge.child for edge in edges}
-        edges += [
-            Edge(child, "inside") for child in introspection.referred_to(item, wanted) if base is None or not edges
-        ]
-        edges = [edge for edge in edges if edge.via != "inside" or edge.child not in known]
-        return Node(id(item), name, name, introspection.length(item), None, tuple(edges))
+    def _links(self, item: Any, family: Family, base: type | None, wanted: frozenset[int]) -> Iterator[Link]:
+        if (frame := references.frame_of(item)) is not None:
+            yield from (Link(child, Edge.LOCAL, _word(name)) for name, child in frames.variables(frame, wanted))
+        elif family is Family.FUNCTION:
+            yield from self._function(item, wanted)
+        elif family in references.NAMESPACES:
+            yield from (Link(id(each), how) for each, how, _ in references.named(item, family) if id(each) in wanted)
+        else:
+            if base is dict:
+                yield from (Link(child, Edge.VALUE, _word(key)) for key, child in introspection.keys_of(item, wanted))
+                yield from (Link(child, Edge.KEY) for child in introspection.ids_in(item, dict, wanted))
+            elif family in references.ENTRIES:
+                how = references.ENTRIES[family]
+                yield from (Link(child, how) for child in introspection.ids_in(item, base, wanted))
+            if type(item) is not base:
+                yield from self._attributes(item, family, wanted)
 
-    def _attributes(self, item: Any, wanted: frozenset[int]) -> Iterator[Edge]:
-        for slot, value in introspection.slots(item):
+    def _attributes(self, item: Any, family: Family, wanted: frozenset[int]) -> Iterator[Link]:
+        makes_dict = self._most_dicts is None or self._dicts_made < self._most_dicts
+        self._dicts_made += makes_dict
+        for value, how, name in references.named(item, family, makes_dict=makes_dict):
             if id(value) in wanted:
-                yield Edge(id(value), f"attribute '{_word(slot)}'")
-        if self._most_dicts is not None and self._dicts_made >= self._most_dicts:
-            return
-        self._dicts_made += 1
-        namespace = introspection.instance_dict(item)
-        if namespace is None:
-            return
-        if id(namespace) in wanted:
-            yield Edge(id(namespace), NAMESPACE)
-        for key, child in introspection.keys_of(namespace, wanted):
-            yield Edge(child, f"attribute '{_word(key)}'")
+                yield Link(id(value), how, _word(name))
+            if how is Edge.DICT:
+                for key, child in introspection.keys_of(value, wanted):
+                    yield Link(child, Edge.ATTRIBUTE, _word(key))
 
-    def _function(self, item: FunctionType, name: str, wanted: frozenset[int]) -> Node:
-        title = f"function {introspection.function_name(item)}"
-        root = None if "<locals>" in title or "<lambda>" in title else title
-        closure, edges = _closure_of(item), []
-        if closure is not None:
-            self.cells.update(zip(map(id, closure), introspection.code_of(item).co_freevars, strict=False))
-            edges += [Edge(id(closure), PASSED_ON)] if id(closure) in wanted else []
-        defaults = _defaults_of(item)
+    def _function(self, item: FunctionType, wanted: frozenset[int]) -> Iterator[Link]:
+        """Its cells are behind a tuple, which is not shown."""
+        closure, defaults = references.closure_of(item), _defaults_of(item)
+        if closure is not None and id(closure) in wanted:
+            yield Link(id(closure), Edge.CELL)
+            yield from (Link(id(each), how, _word(name)) for each, how, name in references.named(item, Family.FUNCTION))
         if defaults is not None and id(defaults) in wanted:
-            edges.append(Edge(id(defaults), "default of an argument"))
-        known = {edge.child for edge in edges}
-        edges += [Edge(child, "attribute of the function") for child in wanted if child not in known]
-        return Node(id(item), name, title, None, root, tuple(edges))
-
-    def _cell(self, item: CellType, name: str, wanted: frozenset[int]) -> Node:
-        return Node(id(item), name, "cell", None, None, tuple(Edge(child, "cell") for child in wanted))
-
-    def _method(self, item: MethodType, name: str, wanted: frozenset[int]) -> Node:
-        return Node(id(item), name, "bound method", None, None, tuple(Edge(child, "bound method") for child in wanted))
-
-    def _module(self, item: ModuleType, name: str, wanted: frozenset[int]) -> Node:
-        title = f"module {_word(introspection.module_dict_of(item).get('__name__'))}"
-        return Node(id(item), name, title, None, title, tuple(Edge(child, NAMESPACE) for child in wanted))
-
-    def _lru_cache(self, item: Any, name: str, wanted: frozenset[int]) -> Node:
-        namespace = introspection.instance_dict(item) or {}
-        of = namespace.get("__wrapped__")
-        title = f"lru_cache of {introspection.function_name(of)}" if type(of) is FunctionType else "lru_cache"
-        entries = cache_length(item)
-        return Node(id(item), name, title, entries, None, tuple(Edge(child, "cache") for child in wanted))
-
-    def _deferred(self, item: Any, name: str, wanted: frozenset[int]) -> Node:
-        frame, what = frame_of(item), _DEFERRED[id(type(item))][1]
-        code: CodeType | None = None if frame is None else frame.f_code
-        title = what if code is None else f"{what} {clean(code.co_qualname)}"
-        return Node(id(item), name, title, None, None, self._locals(frame, wanted))
-
-    def _frame(self, item: FrameType, name: str, wanted: frozenset[int]) -> Node:
-        title = f"a frame of {clean(item.f_code.co_qualname)} that a traceback keeps"
-        return Node(id(item), name, title, None, None, self._locals(item, wanted))
-
-    def _locals(self, frame: FrameType | None, wanted: frozenset[int]) -> tuple[Edge, ...]:
-        found = [] if frame is None else frames.variables(frame, wanted)
-        named = [Edge(child, f"local variable '{_word(key)}'") for key, child in found]
-        return tuple(named) or tuple(Edge(child, "inside") for child in wanted)
+            yield Link(id(defaults), Edge.OTHER, "default of an argument")
 
 
-_LOOKS: tuple[tuple[type, Callable[[Examiner, Any, str, frozenset[int]], Node]], ...] = (
-    (FunctionType, Examiner._function),
-    (CellType, Examiner._cell),
-    (MethodType, Examiner._method),
-    (ModuleType, Examiner._module),
-    (LruCache, Examiner._lru_cache),
-    (GeneratorType, Examiner._deferred),
-    (CoroutineType, Examiner._deferred),
-    (AsyncGeneratorType, Examiner._deferred),
-    (FrameType, Examiner._frame),
-)
-"""Exact types that hold things in a way of their own."""
+def _label(item: Any, family: Family, name: str) -> str:
+    if family is Family.FRAME:
+        return words.root(Root.FRAME, clean(item.f_code.co_qualname))
+    own = references.called(item, family)
+    return name if own is None else words.titled(name, family, own.name)
 
 
-def frame_of(item: Any) -> FrameType | None:
-    """That of a suspended function; ``None`` for one that is over, and for anything else."""
-    name, _ = _DEFERRED.get(id(type(item)), ("", ""))
-    frame: FrameType | None = getattr(item, name) if name else None
-    return frame
+def _root(item: Any, family: Family, label: str) -> str | None:
+    if family is Family.CLASS:
+        is_root = introspection.found_by_name(item)
+    elif family is Family.FUNCTION:
+        is_root = "<locals>" not in label and "<lambda>" not in label
+    else:
+        is_root = family is Family.MODULE
+    return label if is_root else None
 
 
 def cache_length(cache: Any) -> int | None:
@@ -218,13 +163,6 @@ def cache_length(cache: Any) -> int | None:
     return lengths[-1] if lengths else None
 
 
-def _dict_edges(item: Any, wanted: frozenset[int]) -> Iterator[Edge]:
-    for key, child in introspection.keys_of(item, wanted):
-        yield Edge(child, "key", key if type(key) is str else None)
-    for child in introspection.ids_in(item, dict, wanted):
-        yield Edge(child, "as a key")
-
-
 def _word(name: Any) -> str:
-    """A name for a text: what is no text, or hostile, is made harmless."""
-    return clean(name)[:100] if type(name) is str else "?"
+    """A name for a text, cut; empty for what is no text."""
+    return clean(name)[:100] if type(name) is str else ""

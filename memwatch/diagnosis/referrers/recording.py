@@ -8,7 +8,7 @@ small parts.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 from memwatch.diagnosis import options, own_code, results
@@ -17,10 +17,10 @@ from memwatch.diagnosis.copy import memory_headroom
 from memwatch.diagnosis.copy.parent import OWN_MB, Harmed, NotForked, impossible, in_child
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.heap import introspection
-from memwatch.diagnosis.referrers import search
+from memwatch.diagnosis.referrers import looks, search
 from memwatch.diagnosis.referrers.chosen_container import find_container
 from memwatch.diagnosis.referrers.in_process import Waits, search_in_process
-from memwatch.diagnosis.referrers.search import Look, Question
+from memwatch.diagnosis.referrers.looks import Look, Question
 from memwatch.diagnosis.source_lines import Sources
 from memwatch.diagnosis.structure.circumstances import Memory, due, garbage_of, memory_of, sized
 from memwatch.records import BigContainer
@@ -32,6 +32,10 @@ EXAMINED_EACH = 5
 ENOUGH_CALLS = 30
 """Requests or tasks between two looks."""
 LONGER = 2.5
+EARLY, ENOUGH_NEW = 0.4, 20
+"""A look after this part of the time decides where it is sure, and at least so many objects came."""
+LIGHT_S = 1.0
+"""Of CPU: where the first look took more, there is no early one, which could be in vain."""
 _POLL_S = 0.25
 _TOO_LARGE = "the heap is too large to count all references in time"
 _NO_ROOM = "the copy would need more memory than there is to spare"
@@ -40,13 +44,21 @@ _NO_ROOM = "the copy would need more memory than there is to spare"
 class ReferrersRecording:
     """In copies of the process, else within it."""
 
-    def __init__(self, asked: options.ReferrersOptions, host: Host) -> None:
+    def __init__(
+        self,
+        asked: options.ReferrersOptions,
+        host: Host,
+        *,
+        between: Callable[[], Generator[float, None, None]] | None = None,
+    ) -> None:
+        """``between``: what is done between the two looks, in place of waiting for calls; it yields seconds to wait."""
         self.needs_mb = NEEDS_MB + host.listing_mb
         if asked.type == "native":
             raise Refused("native memory belongs to no Python object: record a flame graph with native_traces instead")
         self._asked = asked
         self._host = host
         self._counts_garbage = True
+        self._between = between
 
     def run(self, meter: Meter) -> Waits:
         """Yields seconds to wait; returns the result. Raises :class:`Refused` for a type without an instance."""
@@ -70,7 +82,7 @@ class ReferrersRecording:
         except NotForked as reason:
             found = yield from search_in_process(self._asked, self._host, meter, instead_of=str(reason))
             note = f"Searched within the process, which cannot tell old objects from new ones: {reason}."
-            return results.with_notes(found, note)
+            return dataclasses.replace(found, notes=(*found.notes, note))
 
     def in_copies(self, meter: Meter) -> Waits:
         """The result, found in copies alone. Raises :class:`NotForked` where none can be had, and :class:`Refused`."""
@@ -84,7 +96,7 @@ class ReferrersRecording:
         question = Question(
             type=asked.type,
             samples=EXAMINED_EACH * asked.samples,
-            depth=search.DEPTH if asked.depth is None else asked.depth,
+            depth=looks.DEPTH if asked.depth is None else asked.depth,
             values=asked.samples if asked.values else 0,
             at_baseline=None if baseline is None else baseline.get(asked.type, 0),
             container=container,
@@ -94,31 +106,52 @@ class ReferrersRecording:
         apart_s = 0.0
         if host.apart_s:
             began, began_s = self._handled(), meter.elapsed_s
-            first, before = yield from self._look(search.first_of_two(question), meter)
-            yield from self._wait(began, meter)
-            question, apart_s = search.second_of_two(question, before), meter.elapsed_s - began_s
-        found, _ = yield from self._look(question, meter)
-        if host.apart_s:
+            first, before = yield from self._look(looks.first_of_two(question), meter)
+            question = looks.second_of_two(question, before)
+            found, seconds = yield from self._in_time(question, began, meter)
+            apart_s = seconds - began_s
             calls = {name: count - first["handled"][name] for name, count in found["handled"].items()}
+        else:
+            found, _ = yield from self._look(question, meter)
         return self._result(found, container, baseline, calls, apart_s)
 
     def _look(self, question: Question, meter: Meter) -> Generator[float, None, tuple[dict[str, Any], Look]]:
         # The copy's own counts: the process goes on counting before and after it is copied.
         content = yield from in_child(lambda: search.answer(question, self._handled()), self._host, meter)
-        return search.parse(content)
+        return looks.parse(content)
 
     def _handled(self) -> dict[str, int]:
         """Calls of each kind so far."""
         return {"request": self._host.requests_handled() or 0, "task": self._host.tasks_handled() or 0}
 
-    def _wait(self, began: Mapping[str, int], meter: Meter) -> Generator[float, None, None]:
-        """For some time; longer until enough calls were handled."""
-        since = meter.elapsed_s
-        while (waited := meter.elapsed_s - since) < LONGER * self._host.apart_s:
+    def _in_time(
+        self, question: Question, began: Mapping[str, int], meter: Meter
+    ) -> Generator[float, None, tuple[dict[str, Any], float]]:
+        """The second look and when it began: early if that is enough to decide, else after the whole time."""
+        since, apart_s = meter.elapsed_s, self._host.apart_s
+        if self._between is not None:
+            yield from self._between()
+        else:
+            if meter.child_cpu_s <= LIGHT_S and (yield from self._wait(began, since, EARLY * apart_s, apart_s, meter)):
+                seconds = meter.elapsed_s
+                found, _ = yield from self._look(dataclasses.replace(question, least_new=ENOUGH_NEW), meter)
+                if "too_few" not in found and any(each["sure"] for each in found["candidates"][:1]):
+                    return found, seconds
+            yield from self._wait(began, since, apart_s, LONGER * apart_s, meter)
+        seconds = meter.elapsed_s
+        found, _ = yield from self._look(question, meter)
+        return found, seconds
+
+    def _wait(
+        self, began: Mapping[str, int], since: float, least_s: float, longest_s: float, meter: Meter
+    ) -> Generator[float, None, bool]:
+        """Until enough calls were handled; whether they were within the longest time."""
+        while (waited := meter.elapsed_s - since) < longest_s:
             calls = max(count - began[name] for name, count in self._handled().items())
-            if waited >= self._host.apart_s and calls >= ENOUGH_CALLS:
-                return
-            yield _POLL_S
+            if waited >= least_s and calls >= ENOUGH_CALLS:
+                return True
+            yield min(_POLL_S, max(0.01, longest_s - waited))
+        return False
 
     def _container(self, meter: Meter) -> BigContainer | None:
         if self._asked.type != options.UNTRACKED:

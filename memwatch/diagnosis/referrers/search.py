@@ -22,12 +22,12 @@ from memwatch.diagnosis.heap.retained import Weigher
 from memwatch.diagnosis.referrers import graph, holding
 from memwatch.diagnosis.referrers.climb import Climb
 from memwatch.diagnosis.referrers.graph import Graph, Way
+from memwatch.diagnosis.referrers.looks import Question
 from memwatch.diagnosis.referrers.subjects import container_of, counted, evenly, instances_of
 from memwatch.diagnosis.results import Expiring
 from memwatch.diagnosis.structure.bounds import bound_of
 from memwatch.diagnosis.structure.expiring import Expiries
 from memwatch.diagnosis.structure.garbage import OutOfTime, Unreachable
-from memwatch.records import BigContainer
 from memwatch.sampling.type_names import clean, type_name
 
 MOST_REMEMBERED = 1_000_000
@@ -36,49 +36,6 @@ MOST_KEPT = 50
 """Types of what a holder keeps alive that are named."""
 LEAST_NEW = 3
 """Objects that came between two looks, from which these are what is traced."""
-DEPTH = 16
-"""Levels to climb, unless fewer are asked for."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
-    """What one look leaves for the next: where the instances were, and how long the containers above them."""
-
-    count: int
-    ids: array[int]
-    lengths: Mapping[int, tuple[str, int]]
-    """Type and entries by id."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Question:
-    """What is asked of one look."""
-
-    type: str
-    samples: int
-    """Instances that are traced."""
-    depth: int = DEPTH
-    values: int = 0
-    """Instances whose values are shown."""
-    at_baseline: int | None = None
-    """Instances at the agent's baseline."""
-    container: BigContainer | None = None
-    """In place of a type's instances: the container with this id, or this name."""
-    before: Look | None = None
-    count_garbage: bool = True
-    """Whether the copy may come to own all pages of the heap, as it does where it counts every reference."""
-    only_remember: bool = False
-    """The first of two looks: what it leaves is wanted, no more."""
-
-
-def first_of_two(question: Question) -> Question:
-    """It leaves what the second compares with; the youngest objects are traced."""
-    return dataclasses.replace(question, only_remember=True, values=0)
-
-
-def second_of_two(question: Question, before: Look) -> Question:
-    """It answers."""
-    return dataclasses.replace(question, before=before)
 
 
 def answer(question: Question, handled: Mapping[str, int]) -> bytes:
@@ -91,16 +48,6 @@ def answer(question: Question, handled: Mapping[str, int]) -> bytes:
     return json.dumps(found, ensure_ascii=True, separators=(",", ":")).encode() + b"\n" + ids.tobytes()
 
 
-def parse(content: bytes) -> tuple[dict[str, Any], Look]:
-    """The same, back in the process."""
-    line, _, rest = content.partition(b"\n")
-    found = json.loads(line)
-    ids = array("Q")
-    ids.frombytes(rest)
-    lengths = {int(key): (str(kind), int(length)) for key, kind, length in found.pop("lengths")}
-    return found, Look(count=int(found["instances"]), ids=ids, lengths=lengths)
-
-
 class _Search:
     def __init__(self, question: Question) -> None:
         self._asked = question
@@ -111,9 +58,12 @@ class _Search:
 
     def answer(self) -> tuple[dict[str, Any], array[int]]:
         asked = self._asked
+        if asked.least_new and self._came() < asked.least_new:
+            return {"instances": 0, "lengths": [], "too_few": True}, array("Q")
         # Before there are references of our own.
         if asked.count_garbage and not asked.only_remember and asked.container is None:
-            self._look_for_garbage()
+            with contextlib.suppress(OutOfTime):
+                self._unreachable = Unreachable()
         if count := gc.get_freeze_count():
             gc.unfreeze()  # of the copy: the lists then have them too, as the last of the oldest
             self._frozen = frozenset(map(id, gc.get_objects(2)[-count:]))
@@ -144,7 +94,7 @@ class _Search:
         found["chains"] = [dataclasses.asdict(each) for each in graph.chains(ways, of)]
         garbage = self._garbage(instances)
         alive = len(instances) - (garbage or 0)
-        before = None if asked.before is None else self._lengths_before(climbed, asked.before)
+        before = None if asked.before is None else _still(asked.before.lengths, climb.objects)
         expiries = Expiries(climbed, climb.objects, examined, before, instances=alive)
         if asked.container is None:
             found["candidates"] = self._candidates(
@@ -152,9 +102,9 @@ class _Search:
             )
             expiring = expiries.all_together()
         else:
-            one, expiring = self._of_container(climbed, examined[0], climb, asked.before, expiries)
+            one, expiring = self._of_container(climbed, examined[0], climb, before, expiries)
             found["candidates"] = [one]
-        found["expiring"] = None if expiring is None else expiring.to_dict()
+        found["expiring"] = _plain(expiring)
         found["notes"] = self._notes + climb.notes
         found["garbage"] = garbage
         found["frozen"] = sum(id(item) in self._frozen for item in instances)
@@ -165,6 +115,17 @@ class _Search:
         return found, ids
 
     # Which objects:
+
+    def _came(self) -> int:
+        """Objects, or entries of the container, that came since the look before; frozen ones are older."""
+        asked = self._asked
+        assert asked.before is not None  # noqa: S101 - for mypy
+        if asked.container is not None:
+            item = container_of(asked.container)
+            _kind, length = asked.before.lengths.get(id(item), ("", 0))
+            return (introspection.length(item) or 0) - length
+        known = frozenset(asked.before.ids)
+        return sum(id(item) not in known for found in instances_of(asked.type) for item in found if item is not found)
 
     def _instances(self) -> list[Any]:
         """The oldest first, as far as the collector's lists tell."""
@@ -216,10 +177,6 @@ class _Search:
 
     # What is garbage:
 
-    def _look_for_garbage(self) -> None:
-        with contextlib.suppress(OutOfTime):
-            self._unreachable = Unreachable()
-
     def _alive(self, found: list[Any]) -> list[Any]:
         """Without garbage, where that is known and enough is left."""
         unreachable = self._unreachable
@@ -241,88 +198,66 @@ class _Search:
         asked = self._asked
         found = []
         for each in holding.candidates(climbed, examined, before, new=new):
-            node = climbed.nodes[each.id]
-            ways = climbed.ways(each.id)
-            elements = ways[0].elements if ways else ()
-            found.append(
-                {
-                    "name": clean(graph.ARROW.join(elements)) or node.label,
-                    "type": node.type,
-                    "length": node.length,
-                    "holds": each.holds,
-                    "of": each.of,
-                    "grew": each.grew,
-                    "sure": each.sure,
-                    "bound": self._bound(
-                        climb,
-                        climbed,
-                        each.id,
-                        explains=holding.of_entries(each, node.length or 0, new=new, instances=alive),
-                        bounded=holding.of_bounded(
-                            each, node.length or 0, instances=alive - (asked.at_baseline or 0), complete=not climb.notes
-                        ),
-                    ),
-                    "lifetime": None if (lifetime := expiries.of(each.id)) is None else lifetime.to_dict(),
-                    **self._size_and_place(climb, climbed, each.id),
-                }
+            length = climbed.nodes[each.id].length or 0
+            explains = holding.of_entries(each, length, new=new, instances=alive)
+            bounded = holding.of_bounded(
+                each, length, instances=alive - (asked.at_baseline or 0), complete=not climb.notes
             )
+            one = self._holder(climbed, each.id, climb, grew=each.grew, explains=explains, bounded=bounded)
+            lifetime = expiries.of(each.id)
+            found.append({**one, "holds": each.holds, "of": each.of, "sure": each.sure, "lifetime": _plain(lifetime)})
         return found
 
     def _of_container(
-        self, climbed: Graph, key: int, climb: Climb, before: Look | None, expiries: Expiries
+        self, climbed: Graph, key: int, climb: Climb, before: Mapping[int, int] | None, expiries: Expiries
     ) -> tuple[dict[str, Any], Expiring | None]:
-        item = climb.objects[key]
-        kind, length = type_name(type(item)), introspection.length(item)
-        was = (before.lengths if before is not None else {}).get(key)
-        grew = length - was[1] if was is not None and was[0] == kind and length is not None else None
-        ways = climbed.ways(key)
-        name = graph.ARROW.join(ways[0].elements) if ways else kind
-        found: dict[str, Any] = {
-            "name": clean(name),
-            "type": kind,
-            "length": length,
-            "holds": None,
-            "of": None,
-            "grew": grew,
-        }
-        found["bound"] = self._bound(climb, climbed, key, explains=(grew or 0) > 0)
-        lifetime, expiring = expiries.of_suspect(key, grew=(grew or 0) > 0)
-        found["lifetime"] = None if lifetime is None else lifetime.to_dict()
-        return {**found, "sure": (grew or 0) > 0, **self._size_and_place(climb, climbed, key)}, expiring
+        length = introspection.length(climb.objects[key])
+        grew = None if before is None or key not in before or length is None else length - before[key]
+        grows = (grew or 0) > 0
+        found = self._holder(climbed, key, climb, grew=grew, explains=grows)
+        lifetime, expiring = expiries.of_suspect(key, grew=grows)
+        return {**found, "holds": None, "of": None, "sure": grows, "lifetime": _plain(lifetime)}, expiring
 
-    def _bound(
-        self, climb: Climb, climbed: Graph, key: int, *, explains: bool, bounded: bool = False
-    ) -> dict[str, Any] | None:
+    def _holder(
+        self, climbed: Graph, key: int, climb: Climb, *, grew: int | None, explains: bool, bounded: bool = False
+    ) -> dict[str, Any]:
         """``bounded``: whether a bound that is enforced explains the growth."""
+        item = climb.objects[key]
         bound, lie = bound_of(key, climbed, climb.objects)
         if lie:
             self._notes.append(lie)
-        if bound is None:
-            return None
-        return {**bound.to_dict(), "explains": bound.own and (explains or (bounded and bound.enforced))}
-
-    def _size_and_place(self, climb: Climb, climbed: Graph, key: int) -> dict[str, Any]:
-        place = own_code.locate(key, climbed, climb.objects)
-        weighed = self._weigher.weigh([climb.objects[key]])
+        if bound is not None:
+            explained = bound.own and (explains or (bounded and bound.enforced))
+            bound = dataclasses.replace(bound, explains=explained)
+        weighed = self._weigher.weigh([item])
         most = nlargest(MOST_KEPT, weighed.types if weighed.complete else (), key=itemgetter(1))
+        node, ways = climbed.nodes.get(key), climbed.ways(key)
+        kind = type_name(type(item))
         return {
+            "name": clean(graph.ARROW.join(ways[0].elements if ways else ())) or (kind if node is None else node.label),
+            "type": kind,
+            "length": introspection.length(item) if node is None else node.length,
+            "grew": grew,
+            "bound": _plain(bound),
             "keeps": [{"type": clean(type_name(kind)), "count": count} for kind, count in most],
             "retained_kb": round(weighed.bytes / 1024, 1),
             "retained_is_lower_bound": not weighed.complete,
-            "place": None if place is None else place.to_dict(),
+            "place": _plain(own_code.locate(key, climbed, climb.objects)),
         }
 
-    @staticmethod
-    def _lengths_before(climbed: Graph, before: Look) -> dict[int, int]:
-        """Entries at the first look, of those that are of the same type still: an address may have a new tenant."""
-        return {
-            key: length
-            for key, (kind, length) in before.lengths.items()
-            if key in climbed.nodes and climbed.nodes[key].type == kind
-        }
+
+def _still(lengths: Mapping[int, tuple[str, int]], objects: Mapping[int, Any]) -> dict[int, int]:
+    """Of those that are of the same type as at the first look: an address may have a new tenant."""
+    of_type = {key: type_name(type(objects[key])) for key in lengths.keys() & objects.keys()}
+    return {key: lengths[key][1] for key, kind in of_type.items() if lengths[key][0] == kind}
 
 
 def _rooted(ways: Mapping[int, Sequence[Way]], *, all_garbage: bool) -> bool | None:
     if any(way.found for each in ways.values() for way in each):
         return True
     return False if all_garbage else None
+
+
+def _plain(found: Any) -> dict[str, Any] | None:
+    """JSON-ready."""
+    return None if found is None else dataclasses.asdict(found)

@@ -52,6 +52,10 @@ def container_of(wanted: BigContainer) -> Any:
     for item in gc.get_objects():
         if id(item) == wanted.token:
             return item
+    for holder in gc.get_objects():  # a dict of texts, or a bytearray, on an attribute
+        for item in gc.get_referents(holder):
+            if id(item) == wanted.token:
+                return item
     raise Refused(f"the {wanted.type} that had grown most is gone: record once more")
 
 

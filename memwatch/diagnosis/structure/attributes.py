@@ -12,18 +12,18 @@ from typing import Any
 
 from memwatch.diagnosis.heap import introspection
 from memwatch.diagnosis.referrers.graph import Graph
-from memwatch.diagnosis.referrers.nodes import NAMESPACE
+from memwatch.heapdump.format import Edge
 
 _MANGLED = re.compile(r"^_[A-Za-z0-9_]*?__(?=[a-z])")
 
 
 def owners(key: int, climbed: Graph, objects: Mapping[int, Any]) -> Iterator[Any]:
     """Those whose attribute the object with this id is: instances, then classes."""
-    for parent, edge in climbed.parents(key):
-        if edge.via.startswith("attribute "):
+    for parent, link in climbed.parents(key):
+        if link.how is Edge.ATTRIBUTE:
             yield objects[parent]
-        elif edge.key is not None:
-            yield from (objects[owner] for owner, up in climbed.parents(parent) if up.via == NAMESPACE)
+        elif link.name:
+            yield from (objects[owner] for owner in climbed.owners(parent))
 
 
 def attributes(owner: Any) -> Iterator[tuple[str, Any]]:

@@ -10,10 +10,9 @@ import gc
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
-from types import FunctionType
 from typing import Any
 
-from memwatch.diagnosis.heap import introspection
+from memwatch.diagnosis.heap import introspection, references
 from memwatch.diagnosis.heap_dump.kinds import LruCache
 from memwatch.diagnosis.referrers.graph import Graph
 from memwatch.diagnosis.results import Bound
@@ -75,7 +74,7 @@ def _nearest(key: int, climbed: Graph, objects: Mapping[int, Any]) -> Bound | No
         return None
     if introspection.base_of(type(item)) is deque and (most := _whole(_max_length_of(item))):
         return Bound(limit=most, entries=entries, by=f"deque(maxlen={most})", enforced=True)
-    for name, _root in climbed.places(key):
+    for name in (start.element for start in climbed.starts(key)):
         if (limit := _of_module(name)) is not None:
             return Bound(limit=limit, entries=entries, by=f"{name.partition('.')[0]}.{_MODULES[name]}", enforced=True)
     for owner in (item, *owners(key, climbed, objects)):
@@ -91,8 +90,8 @@ def _of_lru_cache(cache: Any) -> Bound | None:
     most = _whole(most)
     if most is None:
         return None
-    of = (introspection.instance_dict(cache) or {}).get("__wrapped__")
-    name = f" of {introspection.function_name(of)}" if type(of) is FunctionType else ""
+    of = references.wrapped(cache)
+    name = "" if of is None else f" of {introspection.function_name(of)}"
     return Bound(limit=most, entries=entries, by=f"lru_cache(maxsize={most}){name}", enforced=True)
 
 

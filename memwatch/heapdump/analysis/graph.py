@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from memwatch.heapdump import words
 from memwatch.heapdump.format import Edge, Family, HeapDumpError
 from memwatch.heapdump.format import Root as RootKind
 
@@ -56,11 +57,8 @@ class Root:
 
     @property
     def label(self) -> str:
-        """E.g. ``module shop.leaks``, ``frame of handle in thread MainThread``."""
-        if self.kind is RootKind.FRAME:
-            return f"frame of {self.name}" + (f" in thread {self.thread}" if self.thread else "")
-        prefix = {RootKind.MODULE: "module ", RootKind.CLASS: "class "}.get(self.kind, "")
-        return f"{prefix}{self.name}"
+        """As :func:`words.root`."""
+        return words.root(self.kind, self.name, self.thread)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

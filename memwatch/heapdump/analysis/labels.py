@@ -6,34 +6,19 @@ import os
 from pathlib import Path
 
 from memwatch.diagnosis.own_code import is_own
+from memwatch.heapdump import words
 from memwatch.heapdump.analysis.graph import C_CODE, CLASS_EDGE, HeapGraph
 from memwatch.heapdump.format import Edge, Family
 
 _OUR_FOLDER = f"{Path(__file__).parents[2]}{os.sep}"
-_WORDS = {
-    Edge.OTHER: "reference",
-    Edge.KEY: "key",
-    Edge.VALUE: "value",
-    Edge.INDEX: "item",
-    Edge.MEMBER: "member",
-    Edge.CELL: "variable",
-    Edge.STACK: "working value",
-    Edge.WEAK: "weak reference",
-    Edge.DICT: "__dict__",
-}
-_NAMED = {Edge.CELL: "variable", Edge.LOCAL: "local variable", Edge.VALUE: "value of"}
 
 
 def edge_label(graph: HeapGraph, reference: int) -> str:
-    """E.g. ``attribute 'quotes'``, ``item 3``, ``local variable 'kept'``, ``value``."""
-    kind, name = int(graph.kinds[reference]), graph.name_of(reference)
-    if kind == CLASS_EDGE:
-        return "class"
+    """As :func:`words.reference`; of what is not in the file: ``class``, ``root``."""
+    kind = int(graph.kinds[reference])
     if kind >= CLASS_EDGE:
-        return "root"
-    if name:
-        return f"{_NAMED.get(Edge(kind), 'attribute')} '{name}'"
-    return _WORDS.get(Edge(kind), "attribute")
+        return "class" if kind == CLASS_EDGE else "root"
+    return words.reference(Edge(kind), graph.name_of(reference))
 
 
 def node_label(graph: HeapGraph, node: int) -> str:
@@ -43,7 +28,7 @@ def node_label(graph: HeapGraph, node: int) -> str:
     of = graph.type_of(node)
     label = graph.labels.get(node)
     if label is not None:
-        return f"{of.name} {label.name}"
+        return words.titled(of.name, of.family, label.name)
     root = graph.roots.get(node)
     if root is not None and root.name != C_CODE:
         return f"{of.name} of {root.label}" if of.family is not Family.FRAME else root.label

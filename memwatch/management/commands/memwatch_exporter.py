@@ -12,6 +12,7 @@ from prometheus_client.core import Metric
 
 from memwatch.agent import own
 from memwatch.conf import get_settings
+from memwatch.management.stopping import on_signals
 from memwatch.metrics.background_refresh import Refresher
 from memwatch.metrics.collector import FleetCollector
 from memwatch.metrics.server import DEFAULT_PORT, ListenError, MetricsServer, required_token
@@ -49,7 +50,10 @@ class Command(BaseCommand):
         max_age = options["max_age"]
         if max_age is not None and not max_age >= options["interval"]:
             raise CommandError(f"--max-age is {max_age:g}: give at least the interval ({options['interval']:g})")
-        told_to_stop = _on_signals(signal.SIGINT, signal.SIGTERM)
+        with on_signals(signal.SIGINT, signal.SIGTERM) as stop:
+            self._serve(stop, options, max_age)
+
+    def _serve(self, stop: socket.socket, options: dict[str, Any], max_age: float | None) -> None:
         refresher = Refresher(_Reading(), interval_s=options["interval"], max_age_s=max_age)
         try:
             token = required_token(options["address"], get_settings().metrics_token)
@@ -60,23 +64,9 @@ class Command(BaseCommand):
         shown = f"[{options['address']}]" if ":" in options["address"] else options["address"] or "0.0.0.0"  # noqa: S104
         self.stdout.write(f"memwatch exporter: http://{shown}:{server.port}/metrics")
         self.stdout.flush()  # what reads the log is to see it now
-        told_to_stop.recv(1)
+        stop.recv(1)
         refresher.stop()
         server.stop()
-
-
-def _on_signals(*numbers: signal.Signals) -> socket.socket:
-    """A socket that can be read once one of the signals has come.
-
-    No lock is waited for: a signal that comes just before the wait would not end it. The handlers are set outright,
-    because a shell that starts a command in the background leaves SIGINT ignored.
-    """
-    reader, writer = socket.socketpair()
-    writer.setblocking(False)
-    signal.set_wakeup_fd(writer.detach())
-    for number in numbers:
-        signal.signal(number, lambda *_signal: None)
-    return reader
 
 
 class _Reading:

@@ -7,14 +7,24 @@ from datetime import datetime
 from typing import Any
 
 from django.apps import apps
+from django.utils import timezone
 
 from memwatch.models import Lease
+
+TIMETABLE, TIMETABLE_ONCE = "memwatch.timetable", "memwatch.timetable_once"
+"""Leases that exclude no other process: they say that ``manage.py memwatch_work`` runs, or did so with ``--once``."""
 
 
 def last_runs() -> dict[str, datetime]:
     """When each task last finished, by its lease; tasks that never finished are left out."""
     rows = Lease.objects.exclude(last_finished_at=None).values_list("name", "last_finished_at")
     return {name: at for name, at in rows if at is not None}
+
+
+def timetable_runs() -> str:
+    """Where ``manage.py memwatch_work`` runs memwatch's timetable, as ``host:pid``; empty where it does not."""
+    rows = Lease.objects.filter(name__in=(TIMETABLE, TIMETABLE_ONCE), expires_at__gt=timezone.now())
+    return rows.order_by("name").values_list("holder", flat=True).first() or ""
 
 
 def finished_since(lease: str, since: datetime) -> bool:

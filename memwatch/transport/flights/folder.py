@@ -10,15 +10,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import re
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from memwatch.transport.digests import sha256_hex
 from memwatch.transport.flights import checks, layout, memory
 from memwatch.transport.private_folder import Folder, LocalAddress
 from memwatch.transport.protocols import redacted
@@ -47,6 +46,8 @@ def folders_of(url: str) -> tuple[Folder, ...]:
         on_disk = address.folder
         in_memory = _in_memory(str(on_disk.path), on_disk.group) if address.flights_in_memory else None
     else:
+        import tempfile  # noqa: PLC0415 - it loads a dozen modules; the transport over Redis has them
+
         prefix = parse_qs(urlsplit(url).query).get("prefix", [""])[0]
         which = f"{redacted(url)} {prefix}"
         on_disk = Folder(Path(tempfile.gettempdir()) / f"memwatch-{os.geteuid()}-{_short(which)}")
@@ -64,7 +65,7 @@ def _in_memory(which: str, group: int | None = None) -> Folder | None:
 
 
 def _short(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return sha256_hex(text.encode("utf-8", "surrogatepass"))[:12]
 
 
 def file_name(started_ns: int, pid: int, nonce: str) -> str:

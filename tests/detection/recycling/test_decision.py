@@ -247,5 +247,5 @@ class Fleet(RuleBasedStateMachine):
         assert len(self.look().over) <= len(self.workers)
 
 
-Fleet.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Fleet.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestFleet = Fleet.TestCase

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import gc
 import mmap
+import operator
 import os
 import signal
 import socket
@@ -299,6 +300,32 @@ def test_what_follows_the_thread_at_the_last_moment_is_taken_off_in_a_copy(
     finally:
         begin(None)
     assert answer == b"None"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is of Python 3.12")
+def test_what_monitors_the_process_at_the_last_moment_is_taken_off_in_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracing, "active", lambda: None)
+    monitoring: Any = getattr(sys, "monitoring", None)
+    events = (monitoring.events.PY_START, monitoring.events.CALL, monitoring.events.LINE, monitoring.events.RAISE)
+    called: list[int] = []
+
+    def work() -> bytes:
+        before = len(called)
+        with contextlib.suppress(ValueError):
+            max(())  # type: ignore[type-var]
+        return f"{before > 0} {len(called) - before}".encode()
+
+    running = copied(work)
+    monitoring.use_tool_id(4, "a profiler")
+    try:
+        for event in events:
+            monitoring.register_callback(4, event, lambda *_event: called.append(1))
+        monitoring.set_events(4, functools.reduce(operator.or_, events))
+        answer = ended(running)
+    finally:
+        monitoring.set_events(4, 0)
+        monitoring.free_tool_id(4)
+    assert answer == b"True 0"
 
 
 def test_where_there_is_no_room_there_is_no_fork() -> None:

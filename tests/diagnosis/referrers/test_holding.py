@@ -6,7 +6,8 @@ import pytest
 
 from memwatch.diagnosis.referrers.graph import Graph
 from memwatch.diagnosis.referrers.holding import candidates
-from memwatch.diagnosis.referrers.nodes import Edge, Node
+from memwatch.diagnosis.referrers.nodes import Link, Node
+from memwatch.heapdump.format import Edge
 
 DICT, LISTS, INSTANCES = 1, (2, 3, 4), range(100, 130)
 
@@ -14,11 +15,11 @@ DICT, LISTS, INSTANCES = 1, (2, 3, 4), range(100, 130)
 @pytest.mark.parametrize("not_met_before", [(), (4,), (3, 4)])
 def test_a_list_that_the_first_look_did_not_meet_grows_as_the_others_do(not_met_before: tuple[int, ...]) -> None:
     graph = Graph("shop.Quote")
-    edges = tuple(Edge(child, "key") for child in LISTS)
-    graph.add(Node(DICT, "dict", "dict", length=3, edges=edges))
+    links = tuple(Link(child, Edge.VALUE) for child in LISTS)
+    graph.add(Node(DICT, "dict", "dict", length=3, links=links))
     for place, each in enumerate(LISTS):
-        edges = tuple(Edge(child, "index") for child in INSTANCES[place::3])
-        graph.add(Node(each, "list", "list", length=110, edges=edges))
+        links = tuple(Link(child, Edge.INDEX) for child in INSTANCES[place::3])
+        graph.add(Node(each, "list", "list", length=110, links=links))
     before = {DICT: 3} | {each: 100 for each in LISTS if each not in not_met_before}
     likeliest, *_ = candidates(graph, list(INSTANCES), before, new=30)
     assert (likeliest.id, likeliest.grew, likeliest.sure) == (DICT, 30, True)

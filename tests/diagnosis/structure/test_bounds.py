@@ -13,7 +13,7 @@ import pytest
 from django.core.cache.backends.locmem import LocMemCache
 
 from memwatch.diagnosis.context import Host
-from memwatch.diagnosis.referrers import holding, search
+from memwatch.diagnosis.referrers import holding, looks
 from memwatch.diagnosis.results import Bound
 from memwatch.diagnosis.structure.circumstances import Memory, sized
 from tests.diagnosis.conftest import referrers
@@ -160,13 +160,13 @@ def test_what_is_still_to_come_must_fit_the_limit_or_not_double_the_process() ->
 
 def looked_at_twice(monkeypatch: pytest.MonkeyPatch, between: Callable[[], object]) -> dict[str, Any]:
     """The result of two looks, with something done between them."""
-    second = search.second_of_two
+    second = looks.second_of_two
 
     def later(*given: Any) -> Any:
         between()
         return second(*given)
 
-    monkeypatch.setattr(search, "second_of_two", later)
+    monkeypatch.setattr(looks, "second_of_two", later)
     return referrers(QUOTE, host=Host(apart_s=0.1))
 
 

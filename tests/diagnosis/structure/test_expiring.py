@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from memwatch.diagnosis.context import Host
-from memwatch.diagnosis.referrers import search
+from memwatch.diagnosis.referrers import looks
 from memwatch.diagnosis.results import Lifetime
 from memwatch.diagnosis.structure.circumstances import Memory, due
 from memwatch.diagnosis.structure.evidence import finding
@@ -25,13 +25,13 @@ ROOM = 960.0
 
 
 def looked_at_twice(monkeypatch: pytest.MonkeyPatch, between: Callable[[], object]) -> dict[str, Any]:
-    second = search.second_of_two
+    second = looks.second_of_two
 
     def later(*given: Any) -> Any:
         between()
         return second(*given)
 
-    monkeypatch.setattr(search, "second_of_two", later)
+    monkeypatch.setattr(looks, "second_of_two", later)
     return referrers(SESSION, host=Host(apart_s=0.1))
 
 

@@ -13,7 +13,7 @@ import pytest
 from memwatch.diagnosis.context import Host
 from memwatch.diagnosis.copy import memory_headroom
 from memwatch.diagnosis.copy.parent import OWN_MB
-from memwatch.diagnosis.referrers import search
+from memwatch.diagnosis.referrers import looks
 from memwatch.diagnosis.structure import garbage
 from memwatch.diagnosis.structure.garbage import OutOfTime, Unreachable
 from memwatch.sampling.procmem import ProcessMemory
@@ -140,7 +140,7 @@ def test_garbage_that_came_is_not_traced_where_others_came(
 ) -> None:
     quote = make_class("Quote")
     shop.QUOTES = [quote() for _ in range(10)]  # type: ignore[attr-defined]
-    first = search.second_of_two
+    first = looks.second_of_two
 
     def between(*given: Any) -> Any:
         for _ in range(40):
@@ -148,7 +148,7 @@ def test_garbage_that_came_is_not_traced_where_others_came(
             shop.QUOTES.append(quote())
         return first(*given)
 
-    monkeypatch.setattr(search, "second_of_two", between)
+    monkeypatch.setattr(looks, "second_of_two", between)
     result = counted(monkeypatch, host=Host(apart_s=0.1))
     assert "80 of the 120 that came are garbage: left out." in result["notes"]
     assert (result["came_between"], result["traced"]) == (40, 40)

@@ -95,7 +95,7 @@ def test_what_is_wrong_is_refused(spoilt: bytes) -> None:
         layout.read(spoilt)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(seed=st.integers(0, 2**32), changes=st.integers(1, 60))
 def test_spoilt_bytes_raise_nothing_else(seed: int, changes: int) -> None:
     chance, spoilt = random.Random(seed), whole()
@@ -107,7 +107,7 @@ def test_spoilt_bytes_raise_nothing_else(seed: int, changes: int) -> None:
 plain = st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.recursive(plain, st.lists, max_leaves=5))
 def test_spoilt_values_raise_nothing_else(value: Any) -> None:
     for name in WHO:

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('memwatch', '0024_job_names'),
+        ('memwatch', '0025_permission_to_see_command_keys'),
     ]
 
     operations = [

@@ -1,0 +1,1 @@
+"""The plug-in for pytest against programs with a known answer, harmless tests, and its own cost."""

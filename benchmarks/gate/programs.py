@@ -1,0 +1,130 @@
+"""The programs of ``benchmarks.leaks`` through the plug-in: does the leak fail its test, with what, and which line?
+
+``python -m benchmarks.gate.programs`` drives those of ``--group earlier`` that this environment can run; with
+``--installed`` those of packages too, each in an environment of its own. A call is a step of the program; 40,000 are
+judged, after as many in the first look: what fills up is full by then, as in ``benchmarks.leaks``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from benchmarks.leaks.case import GROUPS, HALVES, Case
+from benchmarks.leaks.environments import DEFAULT_FOLDER, ROOT, NotInstallableError, environment, python_with
+from benchmarks.leaks.runs import Run, planned
+
+TARGET = 0.95
+TIMEOUT_S = 1800.0
+_DRIVEN = ROOT / "benchmarks" / "gate" / "driven.py"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """What the plug-in said of one program."""
+
+    run: Run
+    failed: bool
+    leaks: tuple[dict[str, Any], ...]
+    notes: tuple[str, ...]
+    seconds: float
+
+    @property
+    def named(self) -> bool:
+        """Whether the type, the holder or a type beside it is the culprit, or the kind where there is no name."""
+        return any(_names(self.run.case, leak) for leak in self.leaks)
+
+    @property
+    def placed(self) -> bool:
+        """Whether the line is in the program itself, or in the package whose release leaks."""
+        return any(_in_program(self.run, leak["where"]) for leak in self.leaks)
+
+
+def _names(case: Case, leak: dict[str, Any]) -> bool:
+    if leak["kind"] == case.leaks and (case.leaks == "native" or not case.culprit):
+        return True
+    told = [leak["type"], *leak["grows_with"], leak["holder"]]
+    return any(fnmatchcase(name, each) or name.endswith(f".{each}") for name in told for each in case.culprit)
+
+
+def _in_program(run: Run, where: str) -> bool:
+    own = run.name.replace(".", "/") + ".py:"
+    return own in where or (run.case.released and "-packages/" in where)
+
+
+def answer(run: Run, calls: int, folder: Path) -> Answer:
+    """Drive one. Raises :class:`NotInstallableError`, and :class:`RuntimeError` where it ended with an error."""
+    python = str(python_with(f"{run.release} pytest", folder)) if run.release else sys.executable
+    with tempfile.TemporaryDirectory() as temporary:
+        junit = Path(temporary) / "junit.xml"
+        command = [python, "-m", "pytest", "-p", "memwatch.pytest_plugin", "-p", "no:cacheprovider", "-q", "--tb=short"]
+        command += ["-c", "/dev/null", f"--rootdir={ROOT}", f"--junitxml={junit}", str(_DRIVEN)]
+        own = {"GATE_CASE": run.name, "GATE_CALLS": str(calls), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        began = time.monotonic()
+        done = subprocess.run(
+            command, env=environment() | own, cwd=ROOT, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+        )
+        seconds = time.monotonic() - began
+        if done.returncode not in (0, 1) or "LeakError" in done.stderr:
+            raise RuntimeError(f"{run.label} ended with {done.returncode}: {(done.stdout + done.stderr)[-800:]}")
+        said = [(each.get("name"), each.get("value") or "") for each in ElementTree.parse(junit).iter("property")]
+    leaks = tuple(json.loads(value) for name, value in said if name == "memwatch_leak")
+    if done.returncode and not leaks:
+        raise RuntimeError(f"{run.label} failed without a leak: {done.stdout[-800:]}")
+    notes = tuple(value for name, value in said if name in ("memwatch_no_leak", "memwatch_undecided"))
+    return Answer(run, bool(done.returncode), leaks, notes, seconds)
+
+
+def lines(answers: list[Answer]) -> Iterator[str]:
+    """The score, then each mistake."""
+    leaking = [each for each in answers if each.run.leaking]
+    harmless = [each for each in answers if not each.run.leaking]
+    right = [each for each in leaking if each.failed and each.named and each.placed]
+    yield f"leaks: {sum(each.failed for each in leaking)} of {len(leaking)} fail their test"
+    yield f"   with the culprit: {sum(each.named for each in leaking)}, with culprit and line: {len(right)}"
+    yield f"harmless: {sum(each.failed for each in harmless)} of {len(harmless)} fail"
+    for each in answers:
+        if each.failed != each.run.leaking or (each.run.leaking and each not in right):
+            told = "; ".join(f"{leak['type']} {leak['per_call']:g} at {leak['where'] or '?'}" for leak in each.leaks)
+            yield f"   {each.run.label}: {told or 'nothing'}{''.join(f' [{note}]' for note in each.notes)}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gate.programs", description=__doc__)
+    parser.add_argument("--half", choices=HALVES)
+    parser.add_argument("--group", choices=GROUPS, default="earlier")
+    parser.add_argument("--only", nargs="*", default=[], metavar="CASE")
+    parser.add_argument("--installed", action="store_true", help="also the programs that need packages of their own")
+    parser.add_argument("--calls", type=int, default=40_000)
+    parser.add_argument("--environments", type=Path, default=DEFAULT_FOLDER)
+    options = parser.parse_args()
+    answers = []
+    for run in planned(options.half, options.only, options.group):
+        if run.release and not options.installed:
+            continue
+        try:
+            answers.append(answer(run, options.calls, options.environments))
+        except (NotInstallableError, RuntimeError, subprocess.TimeoutExpired) as error:
+            print(f"   {run.label} was not driven: {error}", flush=True)
+            continue
+        each = answers[-1]
+        print(f"   {run.label}: {'fails' if each.failed else 'passes'}, {each.seconds:.0f} s", flush=True)
+    print(*lines(answers), sep="\n")
+    leaking = [each for each in answers if each.run.leaking]
+    right = sum(each.failed and each.named and each.placed for each in leaking)
+    flagged = any(each.failed and not each.run.leaking for each in answers)
+    return int(flagged or right < TARGET * len(leaking))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

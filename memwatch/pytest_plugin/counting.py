@@ -1,0 +1,103 @@
+"""Counting what the process holds: a full collection, then objects by type, blocks, and the C library's memory.
+
+The functions are kept from when this module is loaded, at collection, where no test has patched them yet. They are kept
+out of the module's own names, which is where tools that stop the clock look for them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from memwatch.pytest_plugin.ledger import Count
+from memwatch.sampling.census import take_census
+from memwatch.sampling.type_names import TypeNames
+
+MOST_COLLECTIONS = 3
+"""Finalizers of garbage leave more garbage; after so many collections what is left counts as kept."""
+_NO_REST = 2
+"""The census does not rest between its parts: the test waits for it, and no one else."""
+
+
+class _Functions:
+    """As they were before any test."""
+
+    collect = staticmethod(gc.collect)
+    freeze, unfreeze, frozen = staticmethod(gc.freeze), staticmethod(gc.unfreeze), staticmethod(gc.get_freeze_count)
+    clock = staticmethod(time.perf_counter)
+    blocks = staticmethod(sys.getallocatedblocks) if hasattr(sys, "getallocatedblocks") else staticmethod(lambda: 0)
+
+
+def now() -> float:
+    """Seconds, of a clock that tests do not stop."""
+    return _Functions.clock()
+
+
+def blocks() -> int:
+    """Small blocks of memory in use."""
+    return _Functions.blocks()
+
+
+def collect(most: int = MOST_COLLECTIONS) -> None:
+    """Take what is garbage, also what the finalizers of garbage leave."""
+    for _ in range(most):
+        if not _Functions.collect():
+            return
+
+
+@contextlib.contextmanager
+def set_aside() -> Iterator[None]:
+    """Within it collections look at new objects alone, and so take next to no time.
+
+    Old objects that become garbage in cycles are not freed until its end, so what was counted within it may be too
+    much: a count after it tells. Where the program has frozen objects itself, nothing is set aside.
+    """
+    collect()
+    if _Functions.frozen():
+        yield
+        return
+    _Functions.freeze()
+    try:
+        yield
+    finally:
+        _Functions.unfreeze()
+
+
+class Counter:
+    """Counts; one for a measurement."""
+
+    def __init__(self) -> None:
+        self._names = TypeNames()
+        self._malloc_kib = _malloc_reader()
+        self._census()  # what the first one makes for itself, names above all, is there from then on
+
+    def count(self) -> Count:
+        """After a full collection."""
+        collect()
+        in_use, malloc = blocks(), self._malloc_kib()
+        return Count(self._census(), in_use, malloc)
+
+    def _census(self) -> dict[str, int]:
+        while True:
+            census = take_census(self._names, hurry=_NO_REST)
+            if census is not None:  # it ends without an answer where another thread's collection lasts
+                return census.counts
+
+
+def _malloc_reader() -> Callable[[], float | None]:
+    from memwatch.sampling import allocator  # noqa: PLC0415 - it loads ctypes
+
+    library: Any = allocator.open_library()
+    read = allocator.find_mallinfo2(library) if library is not None else None
+    if read is None:
+        return lambda: None
+
+    def malloc_kib() -> float:
+        info = read()
+        return float(info.uordblks + info.hblkhd) / 1024
+
+    return malloc_kib

@@ -1,0 +1,130 @@
+"""The cause of a leak: what holds it, in copies of the process, and which line makes it, in a run under tracemalloc."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Generator
+from typing import Any
+
+from memwatch.pytest_plugin import containers, tracing
+from memwatch.pytest_plugin.calls import Calls, Steps
+from memwatch.pytest_plugin.counting import collect, now
+from memwatch.pytest_plugin.findings import Growth, Holder, Leak
+from memwatch.records import BigContainer
+
+NEW_OBJECTS, LEAST_CALLS, MOST_CALLS = 24, 16, 20_000
+"""Objects that should come between two looks, and the calls that are made for them."""
+LONGEST_S = 60.0
+"""The search for the cause of one leak may take so long, whatever is left of the budget."""
+TOO_LATE = "the search for what holds {} took too long: whether it is a cache on its way to its bound is not known"
+_MOST_SHARE = 0.2
+"""Of that time, the part that the calls between two looks may take."""
+
+
+class Undecided(Exception):  # noqa: N818 - an answer more than an error
+    """The machine is too busy, or the calls too slow, to tell a leak from a cache that fills."""
+
+
+def explained(growth: Growth, calls: Calls, *, since: float) -> Steps[tuple[Leak | None, str]]:
+    """The leak with what could be found; ``None`` and the reason, where the heap shows that it is no leak.
+
+    ``since``: when the growth may have begun. Raises :class:`Undecided`.
+    """
+    calls.allow(LONGEST_S)
+    count = _calls_for(growth, calls)
+    holder, notes, why = yield from _holder(growth, count, calls, since)
+    if why:
+        return None, why
+    line = (yield from tracing.line_of(growth, count)) if calls.left_s > 0 else None
+    return Leak(growth=growth, holder=holder, line=line, notes=notes), ""
+
+
+def _calls_for(growth: Growth, calls: Calls) -> int:
+    """To see enough new objects, as far as time allows."""
+    wanted = math.ceil(NEW_OBJECTS / max(growth.per_call, NEW_OBJECTS / MOST_CALLS))
+    affordable = int(LONGEST_S * _MOST_SHARE / calls.each_s)
+    return max(1, min(max(wanted, LEAST_CALLS), affordable))
+
+
+def _holder(
+    growth: Growth, count: int, calls: Calls, since: float
+) -> Steps[tuple[Holder | None, tuple[str, ...], str]]:
+    """The holder where it is proven, what is to be said, and why it is no leak."""
+    if sys.platform != "linux":
+        return None, (), ""
+    from memwatch.diagnosis.context import Refused  # noqa: PLC0415 - where something leaks
+    from memwatch.diagnosis.copy.parent import NotForked  # noqa: PLC0415
+    from memwatch.diagnosis.structure import evidence  # noqa: PLC0415
+    from memwatch.diagnosis.structure.expected_time import expected_s  # noqa: PLC0415
+
+    began, container = now(), None
+    if growth.kind != "objects":
+        before = containers.lengths()
+        yield count
+        container = containers.grown(before, containers.lengths(), growth, count)
+        del before
+        if container is None:
+            return None, (), ""
+    try:
+        found = yield from _looks(growth, container, count, calls)
+    except (NotForked, Refused, OSError, ValueError) as reason:  # of the last two: a copy that fails, or says nonsense
+        if now() - began > LONGEST_S or calls.left_s <= 0:
+            raise Undecided(TOO_LATE.format(growth.type)) from None
+        return None, (f"What holds it was not looked for: {reason}.",), ""
+    shown = found.to_dict()
+    likeliest = shown["candidates"][0] if shown["candidates"] else {}
+    grown_s = now() - since
+    if evidence.acquits(shown, likeliest) or expected_s(shown, grown_s) > grown_s:
+        return None, (), evidence.finding(shown, likeliest)
+    return _proven(found.holder), (), ""
+
+
+def _looks(growth: Growth, container: BigContainer | None, count: int, calls: Calls) -> Steps[Any]:
+    """The result of two looks into copies of the process, with the calls between them."""
+    from memwatch.diagnosis import options  # noqa: PLC0415 - where something leaks
+    from memwatch.diagnosis.context import Host, Refused  # noqa: PLC0415
+    from memwatch.diagnosis.copy.tracing import coverage_tolerated  # noqa: PLC0415
+    from memwatch.diagnosis.cost_meter import Meter  # noqa: PLC0415
+    from memwatch.diagnosis.referrers.recording import ReferrersRecording  # noqa: PLC0415
+
+    handled = asked = 0
+
+    def between() -> Generator[float, None, None]:
+        nonlocal asked
+        asked = count
+        yield 0.0
+
+    host = Host(containers=lambda: None if container is None else (container,), requests_handled=lambda: handled)
+    type_name = options.UNTRACKED if container is not None else growth.type
+    steps = ReferrersRecording(options.ReferrersOptions(type=type_name), host, between=between).in_copies(Meter())
+    collect()
+    try:
+        while True:
+            with coverage_tolerated():
+                wait_s = next(steps)
+            if asked:
+                made = yield asked
+                if made < asked:
+                    raise Refused("the time is over")
+                handled, asked = handled + made, 0
+                collect()
+            else:
+                time.sleep(wait_s)
+    except StopIteration as end:
+        return end.value
+    finally:
+        steps.close()
+
+
+def _proven(found: Any) -> Holder | None:
+    if found is None or not found.sure:
+        return None
+    return Holder(
+        name=found.name,
+        attribute=found.attribute,
+        code=found.code,
+        code_line=found.code_line,
+        own_code=found.own_code,
+    )

@@ -1,0 +1,91 @@
+"""From counts by call to what grows with every call: the engine's rules, on exact counts. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from memwatch.detection import History, Thresholds, Verdict, judge
+from memwatch.pytest_plugin.findings import Growth
+from memwatch.pytest_plugin.ledger import Ledger
+from memwatch.records import KIB_PER_MB
+
+LEAST_GROWTH = 12
+"""Objects or blocks that must come in a series: one in two of its steps. A cache that resizes makes fewer."""
+LEAST_BLOCKS, LEAST_KIB = 8, 8.0
+"""Blocks and KiB of the first look's last round that make a series worth while: less is free lists."""
+BLOCKS_CALLS, OBJECTS_CALLS = 200, 1_000
+"""The same as calls for each."""
+FADED = 0.5
+"""A leak keeps its rate when there are more calls; what fills up falls below this share of it."""
+STAYED = 0.5
+"""Share of a growth that must still be there when all garbage is collected, old objects included."""
+THRESHOLDS = Thresholds(min_growth_percent=50.0, min_growth_count=LEAST_GROWTH)
+
+
+def may_leak(ledger: Ledger) -> bool:
+    """Whether the last and longest round of the first look added anything that is worth a series."""
+    calls = int(_last(ledger.calls))
+    least = max(1, calls // OBJECTS_CALLS)
+    if any(_last(column) >= least for column in ledger.objects.values()):
+        return True
+    malloc = ledger.malloc_kib
+    return _last(ledger.blocks) >= max(LEAST_BLOCKS, calls // BLOCKS_CALLS) or (
+        malloc is not None and _last(malloc) >= LEAST_KIB
+    )
+
+
+def _last(column: Sequence[float]) -> float:
+    return column[-1] - column[-2]
+
+
+def leaks(ledger: Ledger) -> tuple[list[Growth], bool]:
+    """What the rules call a leak, the largest first; and whether something grows of which they cannot tell yet."""
+    verdicts = judge(history(ledger), thresholds=THRESHOLDS, window="calls")
+    calls = ledger.made
+    found = [_growth(verdict, calls) for verdict in verdicts if verdict.is_leak]
+    found = [each for each in found if _stayed(ledger, each)]
+    waits = any(verdict.outcome == "not enough data" and verdict.growth_count > 0 for verdict in verdicts)
+    return found, waits
+
+
+def _stayed(ledger: Ledger, growth: Growth) -> bool:
+    stayed = ledger.stayed(growth.unit, growth.type)
+    return stayed is None or stayed >= STAYED * growth.grown
+
+
+def history(ledger: Ledger) -> History:
+    """As the engine reads it: a second between two counts, each column counted from its lowest."""
+    objects = ledger.objects
+    figures: dict[str, Sequence[float | None]] = {
+        "allocated_blocks": _from_lowest(ledger.blocks),
+        "total_objects": _from_lowest([sum(row) for row in zip(*objects.values(), strict=True)] or [0] * ledger.rows),
+    }
+    if (malloc := ledger.malloc_kib) is not None:
+        figures["malloc_used_mb"] = [kib / KIB_PER_MB for kib in _from_lowest(malloc)]
+    return History(
+        times=tuple(float(row) for row in range(ledger.rows)),
+        figures=figures,
+        counts={name: [int(each) for each in _from_lowest(column)] for name, column in objects.items()},
+    )
+
+
+def _from_lowest(column: Sequence[float]) -> list[float]:
+    lowest = min(column)
+    return [value - lowest for value in column]
+
+
+def _growth(verdict: Verdict, calls: int) -> Growth:
+    return Growth(
+        kind=verdict.kind,
+        type=verdict.object_type,
+        unit=str(verdict.statistics.get("unit", "objects")),
+        grown=verdict.growth_count,
+        calls=calls,
+        grows_with=verdict.grows_with,
+    )
+
+
+def still(before: Sequence[Growth], after: Sequence[Growth]) -> list[Growth]:
+    """Of the leaks of the longer series those that did not fade; a leak that is new there stays."""
+    rates = {growth.type: growth.per_call for growth in before}
+    return [each for each in after if each.per_call >= FADED * rates.get(each.type, 0.0)]

@@ -1,0 +1,165 @@
+"""What follows a run of pytest: which tests are measured, what they showed, what is said and noted at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from memwatch.pytest_plugin.noted import CALLS, KNOWN, LEAK, NO_LEAK, PROPERTIES, SKIPPED, UNDECIDED, Note
+from memwatch.pytest_plugin.options import ALL, OFF
+
+if TYPE_CHECKING:
+    from memwatch.pytest_plugin.findings import Leak, Outcome
+    from memwatch.pytest_plugin.plan import Plan
+
+MARK = "no_leaks"
+
+
+class LeakError(AssertionError):
+    """A test keeps more with every call."""
+
+
+class Session:
+    """Registered for every run; it does nothing until a test is measured or an option asks for it."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.mode: str = config.getoption("memwatch")
+        self.is_worker = hasattr(config, "workerinput")
+        self._noted: list[Note] = []
+        """Of all tests that reported, here or in a worker."""
+        self._suite: Any = None
+        self._baseline: Any = None
+        if config.getoption("memwatch_baseline") or config.getoption("memwatch_baseline_write"):
+            from memwatch.pytest_plugin.ratchet import Ratchet  # noqa: PLC0415 - where it is asked for
+
+            self._baseline = Ratchet.of(config)
+        if self.mode == ALL:
+            from memwatch.pytest_plugin.suite import Suite  # noqa: PLC0415
+
+            self._suite = Suite()
+            config.pluginmanager.register(self._suite, "memwatch-suite")
+
+    # Which tests are measured:
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Load what measures before a test patches the clock or the collector; refuse what a marker cannot mean."""
+        if self.mode == OFF:
+            return
+        marked = [item for item in items if item.get_closest_marker(MARK) is not None]
+        for item in marked:
+            self.plan_of(item)
+        if marked or any("memory" in getattr(item, "fixturenames", ()) for item in items):
+            from memwatch.pytest_plugin import measurement  # noqa: F401, PLC0415 - see above
+
+    def plan_of(self, item: pytest.Item) -> Plan:
+        """As its marker asks. Raises :class:`pytest.UsageError` for what it cannot mean."""
+        marker = item.get_closest_marker(MARK)
+        if marker is None or marker.args:
+            raise pytest.UsageError(f"{item.nodeid}: no_leaks takes names, e.g. @pytest.mark.no_leaks(calls=500)")
+        try:
+            return self.plan(**marker.kwargs)
+        except (TypeError, ValueError) as reason:
+            raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.no_leaks: {reason}") from None
+
+    def plan(self, *, calls: int | None = None, warmup: int | None = None, budget: float | None = None) -> Plan:
+        """With what the command line sets in place of what is left out."""
+        from memwatch.pytest_plugin import plan as plans  # noqa: PLC0415 - where something is measured
+
+        budget = self.config.getoption("memwatch_budget") if budget is None else budget
+        return plans.Plan(
+            calls=calls,
+            warmup=plans.WARMUP if warmup is None else warmup,
+            budget_s=plans.BUDGET_S if budget is None else budget,
+        )
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """A marked test is replaced by its repetition, before plug-ins for asynchronous tests look at it."""
+        function = getattr(item, "obj", None)
+        if self.mode == OFF or item.get_closest_marker(MARK) is None or not callable(function):
+            return (yield)
+        from memwatch.pytest_plugin.repetition import repeated  # noqa: PLC0415 - where it is used
+
+        item.obj = repeated(function, self.plan_of(item), partial(self._settle_marked, item))  # type: ignore[attr-defined]
+        try:
+            return (yield)
+        finally:
+            item.obj = function  # type: ignore[attr-defined]
+
+    # What they showed:
+
+    def _settle_marked(self, item: pytest.Item, outcome: Outcome) -> None:
+        """The text is all there is to see: no line of the test raised it."""
+        try:
+            self.settle(item, item.name, outcome)
+        except LeakError as leak:
+            text = str(leak)
+        else:
+            return
+        pytest.fail(text, pytrace=False)
+
+    def settle(self, item: pytest.Item, subject: str, outcome: Outcome) -> None:
+        """Note the outcome. Raises :class:`LeakError` for leaks that the baseline does not know."""
+        from memwatch.pytest_plugin import sentences  # noqa: PLC0415 - where something was measured
+
+        note = item.user_properties.append
+        note((CALLS, str(outcome.calls)))
+        if outcome.undecided:
+            note((UNDECIDED, f"{subject}: {outcome.undecided}"))
+        for name, why in outcome.acquitted:
+            note((NO_LEAK, f"{subject}: {name} grows, but is no leak: {why}"))
+        new: list[Leak] = []
+        for leak in outcome.leaks:
+            is_known = self._baseline is not None and self._baseline.knows(item.nodeid, leak)
+            note((KNOWN if is_known else LEAK, json.dumps(leak.to_dict())))
+            if not is_known:
+                new.append(leak)
+        if new:
+            __tracebackhide__ = True
+            raise LeakError(sentences.failure(subject, new))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """What a test noted, in this process or in a worker; the report of its end has all."""
+        if report.when == "teardown":
+            for name, value in report.user_properties:
+                if name in PROPERTIES:
+                    self._noted.append(Note(report.nodeid, name, str(value)))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """The baseline has the last word on the exit code."""
+        if self._baseline is not None and not self.is_worker:
+            self._baseline.finish(self._noted)
+            if self._baseline.fixed and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        return (yield)
+
+    # What is said at the end:
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """What was noted; nothing where nothing was."""
+        lines = list(self._lines())
+        if lines:
+            terminalreporter.section("memwatch")
+            for line in lines:
+                terminalreporter.write_line(line)
+
+    def _lines(self) -> Iterator[str]:
+        for note in self._noted:
+            if note.name in (NO_LEAK, UNDECIDED, SKIPPED):
+                yield note.value
+            elif note.name == KNOWN:
+                leak = json.loads(note.value)
+                yield f"known leak: {note.test}: {leak['type']}, {leak['per_call']:g} {leak['unit']} per call"
+        if self._baseline is not None:
+            yield from self._baseline.lines()
+        if self._suite is not None:
+            yield from self._suite.lines(self._noted)
+        from memwatch.pytest_plugin import github  # noqa: PLC0415 - at the end
+
+        yield from github.lines([(note.test, json.loads(note.value)) for note in self._noted if note.name == LEAK])

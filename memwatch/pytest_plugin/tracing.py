@@ -1,0 +1,97 @@
+"""Which line makes what leaks: a run under tracemalloc, begun and ended here."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections import Counter
+from pathlib import Path
+
+from memwatch.diagnosis.allocations import sites
+from memwatch.diagnosis.allocations.sites import Frames, Sizes, own_caller
+from memwatch.diagnosis.allocations.tracebacks import reader_of
+from memwatch.diagnosis.source_lines import Sources
+from memwatch.pytest_plugin.calls import Steps
+from memwatch.pytest_plugin.counting import collect
+from memwatch.pytest_plugin.findings import Growth, Line
+from memwatch.sampling.type_names import type_name
+
+FRAMES = 25
+_OURS = f"{Path(__file__).parent}{os.sep}"
+
+
+def line_of(growth: Growth, count: int) -> Steps[Line | None]:
+    """The line that made most of what came in ``count`` calls and stayed; ``None`` where none is known."""
+    import _tracemalloc  # noqa: PLC0415 - only where something leaks
+
+    starts = not _tracemalloc.is_tracing()
+    if starts:
+        _tracemalloc.start(FRAMES)
+    try:
+        yield max(1, count // 4)  # what the first calls under it keep for themselves is not counted
+        collect()
+        before = _of_type(growth.type) if growth.kind == "objects" else _sizes()
+        yield count
+        collect()
+        after = _of_type(growth.type) if growth.kind == "objects" else _sizes()
+    finally:
+        if starts:
+            _tracemalloc.stop()
+    by_size = 0 if growth.unit == "KiB" else 1
+    nothing = [0, 0]
+    return _line({frames: sizes[by_size] - before.get(frames, nothing)[by_size] for frames, sizes in after.items()})
+
+
+def _of_type(name: str) -> Sizes:
+    """Instances by the frames that made them."""
+    objects = gc.get_objects()
+    counts: Counter[Frames] = Counter()
+    for of in set(map(type, objects)):
+        if type_name(of) == name:
+            counts.update(filter(None, reader_of((of,))([item for item in objects if type(item) is of])))
+    return {frames: [0, count] for frames, count in counts.items()}
+
+
+def _sizes() -> Sizes:
+    """Bytes and blocks by the frames that allocated them."""
+    import _tracemalloc  # noqa: PLC0415
+
+    steps = sites.by_frames(_tracemalloc._get_traces())
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            sizes: Sizes = end.value
+            return sizes
+
+
+def _line(gained: dict[Frames, int]) -> Line | None:
+    by_inner: Counter[Frames] = Counter()
+    for frames, count in gained.items():
+        inner = _without_ours(frames)
+        if inner and count > 0:
+            by_inner[inner] += count
+    if not by_inner:
+        return None
+    (frames, _count), sources = by_inner.most_common(1)[0], Sources()
+    file, line = frames[0]
+    caller = own_caller(frames)
+    return Line(
+        code=f"{shown(file)}:{line}",
+        code_line=sources.code(file, line),
+        called_from="" if caller is None else f"{shown(caller[0])}:{caller[1]}",
+        caller_line="" if caller is None else sources.code(*caller),
+    )
+
+
+def _without_ours(frames: Frames) -> Frames:
+    """The frames within the call: those from our own on are pytest's."""
+    for number, (file, _line) in enumerate(frames):
+        if file.startswith(_OURS):
+            return frames[:number]
+    return frames
+
+
+def shown(file: str) -> str:
+    """Relative to the working directory, where it lies below it."""
+    return file.removeprefix(f"{Path.cwd()}{os.sep}")
