@@ -5,7 +5,7 @@ How to use it: ``docs/how-to/leaks-in-tests.md``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -38,6 +38,5 @@ def memory(request: pytest.FixtureRequest) -> Memory:
     """Measures what calls keep: ``assert_no_leak``, ``assert_peak``, ``kept_by``, ``assert_urls``, ``assert_tasks``."""
     from memwatch.pytest_plugin.memory import Memory  # noqa: PLC0415 - loads the engine
 
-    session: Session | None = request.config.pluginmanager.get_plugin(SESSION)
-    assert session is not None
+    session = cast("Session", request.config.pluginmanager.get_plugin(SESSION))
     return Memory(session, request.node)
