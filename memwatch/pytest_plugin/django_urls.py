@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -53,8 +52,3 @@ def path_of(route: Route, arguments: Arguments) -> tuple[str, str]:
         return "", unknown
     values = {name: given[name]() if callable(given[name]) else given[name] for name in route.needs}
     return reverse(route.name, kwargs=values), ""
-
-
-def get(client: Any, path: str) -> object:
-    """One request of a copy of the test client, with its cookies: each request leaves finalizers on its client."""
-    return copy.copy(client).get(path)

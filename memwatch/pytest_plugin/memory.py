@@ -82,7 +82,7 @@ class Memory:
             if unknown:
                 self._skip(f"{route.name} was not measured: give its arguments ({unknown}) in args")
             else:
-                subjects[route.name] = partial(django_urls.get, client, path)
+                subjects[route.name] = partial(client.get, path)
         return self._measure_all(subjects, self._session.plan(calls=calls, warmup=warmup, budget=budget))
 
     def assert_tasks(
