@@ -200,20 +200,24 @@ CAUSES = "memwatch"
 
 @checks.register(CAUSES)
 def check_code(**_kwargs: Any) -> Iterable[checks.CheckMessage]:
-    """What is known to leak in this site's classes, in this Python and in what is installed."""
-    return _warnings(
-        [
-            *known_causes.of_the_code(),
-            *known_causes.interpreter(platform.python_version()),
-            *known_causes.packages(distributions(), platform.python_version()),
-        ]
-    )
+    """What is known to leak in this site's classes."""
+    return _warnings(known_causes.of_the_code())
 
 
 @checks.register(CAUSES, deploy=True)
 def check_deployment(**_kwargs: Any) -> Iterable[checks.CheckMessage]:
     """What leaks, or hides leaks, where processes run long: with ``check --deploy`` only."""
     return _warnings(known_causes.of_the_settings(django_settings))
+
+
+@checks.register(CAUSES, deploy=True)
+def check_releases(**_kwargs: Any) -> Iterable[checks.CheckMessage]:
+    """What is known to leak in this Python and in what is installed.
+
+    With ``check --deploy`` only: a Celery worker runs the other checks at its start, and would keep 1 MB of this.
+    """
+    python = platform.python_version()
+    return _warnings([*known_causes.interpreter(python), *known_causes.packages(distributions(), python)])
 
 
 def _warnings(causes: Iterable[known_causes.Cause]) -> list[checks.CheckMessage]:

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from importlib import resources
-from typing import Any, NamedTuple
-
-from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memwatch.records.distributions import Distribution
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
 
 PYTHON = "python"
 """The package of leaks in CPython itself."""
@@ -80,11 +79,15 @@ class Match(NamedTuple):
 @functools.cache
 def known_leaks() -> tuple[KnownLeak, ...]:
     """All entries, in the order of the file."""
-    text = resources.files("memwatch").joinpath("known_leaks.toml").read_text(encoding="utf-8")
+    import tomllib  # noqa: PLC0415 - a site's processes import this module with memwatch's checks, and need no more
+
+    text = Path(__file__).with_name("known_leaks.toml").read_text(encoding="utf-8")
     return tuple([_entry(each) for each in tomllib.loads(text)["leak"]])
 
 
 def _entry(value: Mapping[str, Any]) -> KnownLeak:
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415 - see above
+
     given = dict(value)
     versions, fixed_in = _texts(given.pop("versions")), _texts(given.pop("fixed_in"))
     python, reproduced = given.pop("python", None), given.pop("reproduced", None)
@@ -147,6 +150,8 @@ def _fixed_in(leak: KnownLeak, version: str) -> str:
 
 
 def _takes(versions: SpecifierSet | None, version: str) -> bool:
+    from packaging.version import InvalidVersion, Version  # noqa: PLC0415 - see above
+
     if versions is None:
         return True
     try:

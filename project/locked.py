@@ -8,11 +8,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 
+FOR_TESTS = {"pytest"}
+"""Extras that no deployment runs with."""
+_EXTRAS = sorted(tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]["optional-dependencies"])
 LOCKS = {
-    "requirements.txt": ["--all-extras", "--group", "project"],
+    "requirements.txt": [
+        *(f"--extra={name}" for name in _EXTRAS if name not in FOR_TESTS), "--group", "project",
+    ],
     "requirements-dev.txt": ["--all-extras", "--group", "project", "--group", "dev"],
-}
+}  # fmt: skip
 
 
 def compile_lock(target: pathlib.Path, options: list[str]) -> None:

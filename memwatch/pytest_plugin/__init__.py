@@ -5,7 +5,7 @@ How to use it: ``docs/how-to/leaks-in-tests.md``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -13,6 +13,7 @@ from memwatch.pytest_plugin.options import MARKER, OPTIONS
 
 if TYPE_CHECKING:
     from memwatch.pytest_plugin.memory import Memory
+    from memwatch.pytest_plugin.session import Session
 
 SESSION = "memwatch-session"
 
@@ -37,4 +38,5 @@ def memory(request: pytest.FixtureRequest) -> Memory:
     """Measures what calls keep: ``assert_no_leak``, ``assert_peak``, ``kept_by``, ``assert_urls``, ``assert_tasks``."""
     from memwatch.pytest_plugin.memory import Memory  # noqa: PLC0415 - loads the engine
 
-    return Memory(request.config.pluginmanager.get_plugin(SESSION), request.node)
+    session = cast("Session", request.config.pluginmanager.get_plugin(SESSION))
+    return Memory(session, request.node)

@@ -13,7 +13,7 @@ POINTS, LEAST_POINTS = 24, 8
 """Counts of a series that is judged. With fewer than the least nothing can be said."""
 SURE_EACH, SURE_S = 320, 3.0
 """A series that shows a leak is followed by a longer one: at most so many calls between two counts, and so many seconds
-of calls. What only fills up fades meanwhile."""
+of calls. A cache that only fills up has ended its growth by then."""
 LEAST_ESCALATION = 2
 """A series that is not this many times as long would show nothing new."""
 SHARE_OF_CALLS = 0.7

@@ -36,7 +36,7 @@ class Ratchet:
 
     @classmethod
     def of(cls, config: pytest.Config) -> Ratchet:
-        """As the options say. Raises :class:`pytest.UsageError` for a file that is none."""
+        """As the options say. Raises ``pytest.UsageError`` for a file that is none."""
         writes = bool(config.getoption("memwatch_baseline_write"))
         file = config.invocation_params.dir / (config.getoption("memwatch_baseline") or DEFAULT_FILE)
         if writes and not file.exists():

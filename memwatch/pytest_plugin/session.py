@@ -57,7 +57,7 @@ class Session:
             from memwatch.pytest_plugin import measurement  # noqa: F401, PLC0415 - see above
 
     def plan_of(self, item: pytest.Item) -> Plan:
-        """As its marker asks. Raises :class:`pytest.UsageError` for what it cannot mean."""
+        """As its marker asks. Raises ``pytest.UsageError`` for what it cannot mean."""
         marker = item.get_closest_marker(MARK)
         if marker is None or marker.args:
             raise pytest.UsageError(f"{item.nodeid}: no_leaks takes names, e.g. @pytest.mark.no_leaks(calls=500)")

@@ -66,6 +66,8 @@
 #define MAX_CONTAINERS 4096 /* where there are more, the shorter ones are left out */
 #define LANES 4             /* parts of a long list that are walked in turns */
 #define MILESTONE_EVERY 8192 /* objects of the permanent generation: counted in half a millisecond or less */
+#define MILESTONES_SPARE 16 /* of these, more than every second stretch may have lost its objects */
+#define CONTAINER_COST 32   /* objects that are counted in the time that a big container takes */
 #define STEPS 16            /* of each lane at each end, between two looks at the clock: some microseconds */
 #define RESTARTS 2          /* how often a walk begins again because a collection has reordered the lists */
 #define YOUNG_HOLD_NS 3000000LL /* young lists are reordered often: they are walked in one hold where that is enough */
@@ -944,12 +946,25 @@ is_milestone(Walk *walk, PyGC_Head *g)
     return !is_list_head(walk->collector, g) && Py_TYPE(object_of(g)) == walk->state->milestone_type;
 }
 
+/* Let others run at a milestone. In the meantime all may be thawed and frozen once more, in another order: what begins
+   the list is another object then, for the younger lists go first, and one of them has the walk's bookmark. */
+static Outcome
+rest_at(Walk *walk, PyObject *milestone)
+{
+    PyGC_Head *list = list_head(walk->collector, 0), *first = next_of(list);
+    PyObject_GC_UnTrack(walk->tail); /* it may be the last one there since the rest before */
+    place_bookmark(walk, walk->tail, previous_of(list_head(walk->collector, 1)));
+    Outcome outcome = let_others_run(walk);
+    walk->disturbed |= !PyObject_GC_IsTracked(milestone) || next_of(list) != first;
+    return outcome == GO_ON ? look_round(walk, 0, collections(walk->collector, 0)) : outcome;
+}
+
 /* Count the frozen objects. Nothing but gc.unfreeze() changes the order of their list. */
 static Outcome
 walk_frozen(Walk *walk)
 {
     PyGC_Head *list = list_head(walk->collector, 0);
-    Py_ssize_t since = 0; /* objects after the last milestone */
+    Py_ssize_t since = 0, cost = 0; /* after the last milestone, and of all, in objects */
     if (next_of(list) == list) {
         take_milestones_out(walk->state); /* they were thawed with everything else */
     }
@@ -959,10 +974,14 @@ walk_frozen(Walk *walk)
             return walk->restarts < RESTARTS ? GIVEN_UP : GO_ON;
         }
         if (!is_milestone(walk, g)) {
+            Py_ssize_t containers = walk->n_containers;
             if (!count(walk, object_of(g))) {
                 return NO_MEMORY;
             }
-            if (++since < MILESTONE_EVERY || is_milestone(walk, next_of(g))) {
+            Py_ssize_t own = walk->n_containers == containers ? 1 : CONTAINER_COST;
+            cost += own;
+            since += own;
+            if (since < MILESTONE_EVERY || is_milestone(walk, next_of(g))) {
                 continue;
             }
             if ((g = add_milestone(walk, g)) == NULL) {
@@ -972,15 +991,16 @@ walk_frozen(Walk *walk)
         since = 0;
         if (clock_ns(CLOCK_MONOTONIC) - walk->held_at > walk->hold_ns) {
             PyObject *milestone = Py_NewRef(object_of(g)); /* another walk may take it out */
-            Outcome outcome = let_others_run(walk);
-            walk->disturbed |= !PyObject_GC_IsTracked(milestone);
-            outcome = outcome == GO_ON ? look_round(walk, 0, collections(walk->collector, 0)) : outcome;
+            Outcome outcome = rest_at(walk, milestone);
             int lost = !PyObject_GC_IsTracked(milestone);
             Py_DECREF(milestone);
             if (outcome != GO_ON || lost) {
                 return outcome;
             }
         }
+    }
+    if (walk->state->n_milestones > MILESTONES_SPARE + 2 * cost / MILESTONE_EVERY) {
+        take_milestones_out(walk->state); /* what lay between them is gone: the next walk begins with none */
     }
     return GO_ON;
 }

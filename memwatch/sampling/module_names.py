@@ -9,7 +9,7 @@ from itertools import chain, compress, repeat
 from operator import itemgetter
 
 from memwatch.sampling import walk
-from memwatch.sampling.atomic import uninterrupted
+from memwatch.sampling.atomic import possible, uninterrupted
 from memwatch.sampling.container_scan import map_each, namespaces, of_loaded
 
 _Hit = tuple[object, object, int]
@@ -19,8 +19,10 @@ _Hit = tuple[object, object, int]
 def module_level_names(tokens: Iterable[int]) -> dict[int, str]:
     """``module.NAME`` by the id of the object, for those of ``tokens`` that a module's namespace holds.
 
-    Where several do, underscored names and ``__main__`` give way to others.
+    Where several do, underscored names and ``__main__`` give way to others. None are found without the global lock.
     """
+    if not possible():
+        return {}
     wanted = sorted(frozenset(tokens))
     if walk.names is None:
         hits = _by_python(frozenset(wanted))

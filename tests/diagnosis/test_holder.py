@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from memwatch.diagnosis.context import Host
+from memwatch.diagnosis.copy.parent import in_child
 from memwatch.diagnosis.own_code import is_own
 from memwatch.diagnosis.referrers import looks, recording
 from tests.diagnosis.conftest import referrers
@@ -161,7 +162,7 @@ def test_little_growth_is_waited_for(site: Any, monkeypatch: pytest.MonkeyPatch)
         site.AUDIT.trail += map(site.Request, range(1_000, 1_010))
         return second(*given)
 
-    in_child, second = recording.in_child, looks.second_of_two
+    second = looks.second_of_two
     monkeypatch.setattr(recording, "in_child", counted)
     monkeypatch.setattr(looks, "second_of_two", grown)
     handled = itertools.count(step=recording.ENOUGH_CALLS)

@@ -177,6 +177,13 @@ def _nothing(arguments: list[str]) -> None:
 
 
 OURS = [name for name, application in get_commands().items() if application == "memwatch"]
+def _eval(arguments: list[str]) -> None:
+    for word in arguments:
+        inner = re.fullmatch(r"\$\((.+)\)", word)
+        assert inner is not None, word
+        check(inner[1])
+
+
 CHECKS: dict[str, Callable[[list[str]], None]] = {
     "make": _make,
     "python": _python,
@@ -184,6 +191,7 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "pip": _pip,
     "curl": _curl,
     "pytest": _files,
+    "eval": _eval,
     "cp": _nothing,
     "cd": _nothing,
     "head": _nothing,

@@ -68,3 +68,10 @@ def test_what_are_no_addresses_is_refused() -> None:
     assert walk.names is not None
     with pytest.raises(TypeError, match="addresses are bytes"):
         walk.names([1])  # type: ignore[arg-type]
+
+
+def test_without_the_global_lock_no_value_of_a_module_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread could drop it meanwhile: its destructor would run in ours."""
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
+    monkeypatch.setattr(walk, "names", None)
+    assert module_level_names([id(sys.path)]) == {}

@@ -162,6 +162,49 @@ def test_what_is_thawed_into_the_list_that_is_being_walked_is_counted_once() -> 
     assert seen == [True, [100_000]]
 
 
+@pytest.mark.parametrize("between", ["", "gc.collect()"])
+def test_what_is_thawed_and_frozen_again_amid_the_walk_is_counted_once(between: str) -> None:
+    seen = script(f"""
+        gc.freeze()
+        more = [Kept() for _ in range(50_000)]
+        thread, ended = walking()
+        amid = not ended
+        sys.setswitchinterval(10)  # the walk sees all of it at once
+        gc.unfreeze()
+        {between}
+        gc.freeze()
+        thread.join()
+        say([amid, ended])
+    """)
+    assert seen == [True, [100_000]]
+
+
+@pytest.mark.parametrize("first", ["", "gc.unfreeze()"])
+def test_bookmarks_do_not_pile_up_where_what_is_frozen_goes_and_more_is_frozen(first: str) -> None:
+    left = script(f"""
+        for _ in range(30):
+            del kept[:]
+            {first}
+            kept += [Kept() for _ in range(50_000)]
+            gc.freeze()
+            assert counted()[0]["Kept"] == 50_000
+        gc.unfreeze()
+        say(len(bookmarks()))
+    """)
+    assert left < 60
+
+
+def test_others_run_between_big_containers_that_are_frozen() -> None:
+    few, many = script("""
+        gc.freeze()
+        few = counted(hold_us=0)[1][8]
+        big = [[None] * 300 for _ in range(4_000)]
+        gc.freeze()
+        say([few, counted(hold_us=0)[1][8]])
+    """)
+    assert many >= few + 15
+
+
 @pytest.mark.parametrize("setting", ["gc.disable()", "gc.set_threshold(0)", "gc.set_threshold(10**6, 50, 1000)"])
 def test_a_program_that_collects_in_its_own_way_is_counted_and_left_as_it_was(setting: str) -> None:
     seen, before, after = script(f"""

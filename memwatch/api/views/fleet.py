@@ -171,8 +171,8 @@ class ProcessView(ReadView):
     @action(detail=True, methods=["get"], pagination_class=None, filter_backends=())
     def distributions(self, request: Request, **_kwargs: Any) -> Response:
         """By name; empty until the process has reported them, about a minute after its start."""
-        found: Any = distributions_of(self.get_object())
-        return Response(DistributionSerializer(found, many=True).data)
+        found = distributions_of(self.get_object())
+        return Response(DistributionSerializer(found, many=True).data)  # type: ignore[arg-type]  # of many
 
 
 @documented_view(retrieve=documented(summary="One command"))
