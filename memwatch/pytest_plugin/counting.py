@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from memwatch.pytest_plugin.django_client import forget_finalizers
 from memwatch.pytest_plugin.ledger import Count
 from memwatch.sampling.census import take_census
 from memwatch.sampling.type_names import TypeNames
@@ -77,6 +78,7 @@ class Counter:
 
     def count(self) -> Count:
         """After a full collection."""
+        forget_finalizers()
         collect()
         in_use, malloc = blocks(), self._malloc_kib()
         return Count(self._census(), in_use, malloc)

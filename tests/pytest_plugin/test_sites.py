@@ -26,7 +26,7 @@ SITE = """
     def fine(request, **kwargs):
         return HttpResponse("fine")
 
-    def leaky(request, pk):
+    def leaky(request, pk, tenant):
         KEPT.append(Visit())
         return HttpResponse(f"{pk}")
 
