@@ -177,6 +177,8 @@ def _nothing(arguments: list[str]) -> None:
 
 
 OURS = [name for name, application in get_commands().items() if application == "memwatch"]
+
+
 def _eval(arguments: list[str]) -> None:
     for word in arguments:
         inner = re.fullmatch(r"\$\((.+)\)", word)
