@@ -235,8 +235,8 @@ def test_a_search_that_held_the_program_for_long_is_given_up(shop: types.ModuleT
     shop.QUOTES = [make_class("Quote")() for _ in range(30)]  # type: ignore[attr-defined]
     work = searching.ReferrersRecording(options.referrers({"type": QUOTE}), HOST)
     meter = Meter()
-    meter.held(300)
-    with pytest.raises(Refused, match="held the program for 300 ms"):
+    meter.held(3_000)
+    with pytest.raises(Refused, match="held the program for 3000 ms"):
         run_to_end(work.run(meter))
 
 
