@@ -165,6 +165,7 @@ def _docker(arguments: list[str]) -> None:
         added.add_argument("services", nargs="*", choices=[*services, []])
         added.add_argument("-d", action="store_true")
     run = verbs.add_parser("exec")
+    run.add_argument("-e", action="append")
     run.add_argument("service", choices=services)
     run.add_argument("command", nargs=argparse.REMAINDER)
     given: Any = parser.parse_args(arguments[1:])

@@ -14,8 +14,8 @@ class Command(BaseCommand):
     help = (
         "Prints the lines that another program needs to report here; they contain a key. With --service, the key "
         "is that of the service, and signs commands to no other. "
-        'Examples: eval "$(manage.py memwatch_env --service api)"; memwatch run -- uvicorn app:app. '
-        "memwatch_env --service api --format kubernetes. Exit code: 0."
+        "Examples: memwatch_env --service api --format kubernetes; "
+        'eval "$(manage.py memwatch_env --service api)" before memwatch run -- uvicorn app:app. Exit code: 0.'
     )
     requires_system_checks = ()
     requires_migrations_checks = False

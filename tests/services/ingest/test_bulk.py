@@ -11,7 +11,7 @@ from django.db import DatabaseError, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import ConnectionHandler
 
-from memwatch.models import Process, Release, Service, Snapshot
+from memwatch.models import Installation, Process, Release, Service, Snapshot
 from memwatch.models import connection as database
 from memwatch.models.postgres import array
 from memwatch.services.ingest import bulk
@@ -62,7 +62,7 @@ def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     connection: BaseDatabaseWrapper = handler["beside"]
     connections["beside"] = connection
     monkeypatch.setattr(database, "connection", lambda: connection)
-    tables: list[type[models.Model]] = [Service, Release, Process, Snapshot]
+    tables: list[type[models.Model]] = [Service, Release, Installation, Process, Snapshot]
     try:
         with connection.schema_editor() as editor:
             for model in tables:
