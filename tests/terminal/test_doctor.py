@@ -73,6 +73,7 @@ def test_a_broker_whose_client_is_not_installed_says_what_to_install(monkeypatch
     monkeypatch.setattr(doctor_celery.celery, "current_app", app)
     monkeypatch.delitem(sys.modules, "kombu.transport.redis", raising=False)
     monkeypatch.setitem(sys.modules, "kombu.transport.redis", None)
+    monkeypatch.setattr("kombu.transport._transport_cache", {})  # another test may have used Redis
     assert "memwatch[redis]" in texts(doctor_celery.broker(), ok=False)
 
 
