@@ -23,6 +23,8 @@ HEAD, OWNED = struct.Struct("<cQ"), struct.Struct("<d")
 ALIVE, PART, DONE, REFUSED, FAILED = b"!", b"#", b"+", b"r", b"-"
 MOST_FILES = 65_536
 """Looked for where the kernel cannot close all at once."""
+NICENESS = 10
+"""Added to a copy's niceness: its work waits for the program, not the program for it."""
 _CLOSE_RANGE = 436
 _PR_SET_PDEATHSIG = 1
 
@@ -122,7 +124,7 @@ def _settle(pipe: int, parent: int, system: System, cpu_s: int) -> None:
             system.close(descriptor)
     for descriptor in range(pipe):
         system.close(descriptor)
-    system.nice(10)
+    system.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # does not hold where the kernel pipes it to a program
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
 

@@ -101,7 +101,7 @@ def test_what_has_stopped_growing_comes_after_what_still_grows() -> None:
             once.extend([number] for number in range(5000))  # fills up at once
         kept.extend([number] for number in range(50))  # goes on growing
 
-    result = record(leak, duration_s=1.2)
+    result = record(leak, duration_s=3)  # the look in its middle is to end before it
     lines = [site["line"] for site in result["sites"] if site["file"] == HERE]
     assert lines.index(line_of("# goes on growing")) < lines.index(line_of("# fills up at once"))
 

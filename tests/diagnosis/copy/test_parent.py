@@ -24,7 +24,8 @@ import pytest
 
 from memwatch.diagnosis import options
 from memwatch.diagnosis.context import Host, Refused
-from memwatch.diagnosis.copy import cloning, fork_pause, parent, tracing
+from memwatch.diagnosis.copy import child, cloning, fork_pause, parent, tracing
+from memwatch.diagnosis.copy.child import NICENESS
 from memwatch.diagnosis.copy.parent import NotForked, in_child
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.referrers.recording import ReferrersRecording
@@ -163,9 +164,10 @@ def test_what_the_host_closes_is_closed_for_its_peers() -> None:
     running.close()
 
 
-def test_a_copy_is_killed_first_and_runs_at_low_priority() -> None:
+def test_a_copy_is_killed_first_and_runs_at_low_priority(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "NICENESS", NICENESS)
     running = begun(busy)
-    copy = copy_that(lambda copy: copy.num_fds() == 1 and copy.nice() >= 10)
+    copy = copy_that(lambda copy: copy.num_fds() == 1 and copy.nice() >= NICENESS >= 10)
     assert Path(f"/proc/{copy.pid}/oom_score_adj").read_text().strip() == "1000"
     status = Path(f"/proc/{copy.pid}/status").read_text().splitlines()
     blocked = next(line.split()[1] for line in status if line.startswith("SigBlk"))
