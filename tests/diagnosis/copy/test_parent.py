@@ -65,10 +65,10 @@ def copies() -> list[psutil.Process]:
     """The children that are copies of this process; other tests' servers may run beside them."""
     ours = psutil.Process()
     found = []
-    for child in ours.children():
+    for each in ours.children():
         with contextlib.suppress(psutil.Error):
-            if child.cmdline() == ours.cmdline():
-                found.append(child)
+            if each.cmdline() == ours.cmdline():
+                found.append(each)
     return found
 
 
