@@ -13,6 +13,7 @@ import os
 import sys
 import time
 
+from memwatch.interpreters import is_main_interpreter
 from memwatch.launch import imports, messages
 
 WAIT_S = 1.0
@@ -134,7 +135,7 @@ _starter: Starter | None = None
 def begin() -> None:
     """Have this process watched, and those that are forked from it. Nothing happens the second time."""
     global _starter  # noqa: PLW0603 - one per process
-    if _starter is not None or _is_helper() or not _is_main_interpreter():
+    if _starter is not None or _is_helper() or not is_main_interpreter():
         return
     _starter = Starter()
     messages.mark_first(os.environ)
@@ -184,19 +185,6 @@ def _becomes_another_program() -> bool:
 def _is_helper() -> bool:
     """Whether this is the process of :mod:`multiprocessing` that removes what others leave: it does nothing else."""
     return any("multiprocessing.resource_tracker import" in each for each in sys.orig_argv[:6])
-
-
-def _is_main_interpreter() -> bool:
-    try:
-        if sys.version_info >= (3, 13):
-            import _interpreters as interpreters  # noqa: PLC0415
-
-            return bool(interpreters.get_current()[0] == interpreters.get_main()[0])
-        import _xxsubinterpreters  # type: ignore[import-not-found]  # noqa: PLC0415
-
-        return bool(_xxsubinterpreters.get_current() == _xxsubinterpreters.get_main())
-    except ImportError:
-        return True
 
 
 def _reason(error: Exception) -> str:
