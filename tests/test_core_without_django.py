@@ -36,7 +36,7 @@ import memwatch
 for package in ("records", "profiler", "sampling", "detection", "diagnosis", "transport", "agent", "launch"):
     module = importlib.import_module(f"memwatch.{package}")
     for found in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{module.__name__}."):
-        if not found.name.startswith("memwatch.transport.redis"):
+        if not found.name.startswith(("memwatch.transport.redis", "memwatch.sampling._stopped_walk")):
             importlib.import_module(found.name)
 """
 
