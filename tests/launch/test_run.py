@@ -238,9 +238,7 @@ def empty_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="without /proc psutil says what a process is")
-def test_a_child_in_an_environment_without_psutil_is_watched(
-    hub: Hub, tmp_path: Path, empty_environment: Path
-) -> None:
+def test_a_child_in_an_environment_without_psutil_is_watched(hub: Hub, tmp_path: Path, empty_environment: Path) -> None:
     environ = {name: value for name, value in environment(hub).items() if name != "PYTHONPATH"}
     program = "import sys; print([each for each in sys.path if 'site-packages' in each], flush=True); sys.stdin.read()"
     begin = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from memwatch.__main__ import main; sys.exit(main())"
