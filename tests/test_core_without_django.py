@@ -45,7 +45,7 @@ import memwatch.profiler
 
 places = {name: getattr(sys.modules[name], "__file__", None) or "" for name in set(sys.modules) - before}
 installed = {name.partition(".")[0] for name, place in places.items() if "site-packages" in place}
-assert installed - {"memwatch"} == {"psutil"}, installed
+assert installed - {"memwatch"} == set(), installed  # psutil is loaded where /proc does not say the same
 """
 
 PROFILER = """\
