@@ -10,9 +10,10 @@ class EventCursor(models.Model):
     """How far the events of one kind have been sent: a restart goes on there."""
 
     name = models.CharField(_("name"), max_length=60, primary_key=True)
+    began_at = models.DateTimeField(_("since"), help_text=_("What happened before is not sent."))
     at = models.DateTimeField(_("until"), help_text=_("What happened up to then was sent."))
     sent = models.JSONField(
-        _("sent"), default=list, help_text=_("Ids of the latest: what is stored late is neither left out nor sent twice.")
+        _("sent"), default=list, help_text=_("Ids and times of the latest: what is stored late is sent as well, once.")
     )
 
     class Meta:
