@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.context import Context
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.trace import TraceFlags
+from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
 from memwatch.metrics.otlp.instruments import SCHEMA_URL
 from memwatch.metrics.otlp.outlet import Outlet
@@ -70,14 +71,11 @@ def record(event: LoggedEvent, now: datetime, *, url: Callable[[str, int], str |
         "memwatch.url": url(*event.page),
         **event.attributes,
     }
-    trace_id, span_id = _hexadecimal(event.trace_id, 32), _hexadecimal(event.span_id, 16)
     return ReadableLogRecord(
         LogRecord(
             timestamp=nanoseconds(event.at),
             observed_timestamp=nanoseconds(now),
-            trace_id=trace_id if trace_id and span_id else 0,
-            span_id=span_id if trace_id and span_id else 0,
-            trace_flags=TraceFlags(0),
+            context=_context(event),
             severity_text=event.severity.upper(),
             severity_number=SEVERITIES[event.severity],
             body=event.text,
@@ -87,6 +85,14 @@ def record(event: LoggedEvent, now: datetime, *, url: Callable[[str, int], str |
         Resource(_resource(event), SCHEMA_URL),
         SCOPE,
     )
+
+
+def _context(event: LoggedEvent) -> Context:
+    """That of the job; an empty one otherwise, and never the one of this process."""
+    trace_id, span_id = _hexadecimal(event.trace_id, 32), _hexadecimal(event.span_id, 16)
+    if not (trace_id and span_id):
+        return Context()
+    return set_span_in_context(NonRecordingSpan(SpanContext(trace_id, span_id, is_remote=True)), Context())
 
 
 def _hexadecimal(text: str, digits: int) -> int:

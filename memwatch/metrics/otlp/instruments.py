@@ -73,11 +73,8 @@ def instrument(family: Metric, prefix: str) -> Instrument | None:
     own = not family.name.startswith(prefix)
     name = family.name.removeprefix("memwatch_" if own else prefix)
     figure = _DECLARED.get(name) or FIGURES.get(name)
-    if (
-        not own
-        and figure is not None
-        and (figure.metric or name != "gc_collections" and figure.otel == _COLLECTIONS.otel)
-    ):
+    one_generation = figure is not None and figure.otel == _COLLECTIONS.otel and name != "gc_collections"
+    if one_generation or (not own and figure is not None and figure.metric):
         return None
     said = figure.otel if figure is not None else ""
     stem, unit, factor = _unit(name, family.documentation)

@@ -59,7 +59,7 @@ class Resources:
                 for key, value in process.resource.items():
                     if key not in _OF_ONE and not key.startswith("k8s."):
                         said.setdefault(key, Counter())[value] += 1
-        return {"service.name": service} | {key: counts.most_common(1)[0][0] for key, counts in said.items()}
+        return {"service.name": service, **{key: counts.most_common(1)[0][0] for key, counts in said.items()}}
 
 
 def process_attributes(process: Observed) -> dict[str, str | int]:

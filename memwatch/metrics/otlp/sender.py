@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class Sender:
-    """Sends what :meth:`offer` was given last. Start it in the process that is to send: a fork of that sends nothing."""
+    """Sends what :meth:`offer` was given last, from a thread: a fork of the process sends nothing."""
 
     def __init__(
         self,
