@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from memwatch.exposition import families
+from memwatch.exposition import down, families
 from memwatch.metrics.otlp import sender as module
 from memwatch.metrics.otlp.config import config
 from memwatch.metrics.otlp.sender import Sender
@@ -179,10 +179,8 @@ def test_tls_to_a_collector_without_it_gives_one_line(
     assert "SSL" in line, line
 
 
-def test_after_a_failure_the_rest_of_a_reading_is_not_tried(
-    receiver: Receiver, senders: Senders, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sender = senders()
+def test_after_a_failure_the_rest_of_a_reading_is_not_tried(receiver: Receiver, senders: Senders) -> None:
+    sender = senders(OTEL_EXPORTER_OTLP_TIMEOUT="60")
     receiver.refuse = 400
     seen = Observation(
         source=FLEET,
@@ -208,8 +206,6 @@ def test_the_variables_of_the_exporter_do_not_name_the_watched_processes(receive
 
 
 def test_figures_that_cannot_be_read_are_said_to_be_down(receiver: Receiver, senders: Senders) -> None:
-    from memwatch.exposition import down
-
     sender = senders()
     sender.offer(down(), None)
     sender.send()
