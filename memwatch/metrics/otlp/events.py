@@ -19,7 +19,7 @@ from memwatch.models import Process
 from memwatch.observation import Observed
 from memwatch.queries.deployment.event_log import SOURCES, LoggedEvent, Source
 from memwatch.services import event_cursors
-from memwatch.services.locking import single_flight
+from memwatch.services.locking import alone
 from memwatch.services.notifications import page_url
 
 AT_ONCE = 500
@@ -39,7 +39,7 @@ _Records = list[ReadableLogRecord]
 
 def send_events(outlet: Outlet[_Records], now: datetime, *, sources: Sequence[Source] = SOURCES) -> None:
     """Send what has happened, the oldest first, until one request fails. Nothing where another exporter is at it."""
-    with single_flight(LEASE, LEASE_S) as ours:
+    with alone(LEASE, LEASE_S) as ours:
         if ours:
             for source in sources:
                 if not _send(source, outlet, now):

@@ -14,7 +14,7 @@ from memwatch.metrics.otlp import events as module
 from memwatch.metrics.otlp.config import config
 from memwatch.metrics.otlp.events import LEASE, LEASE_S, send_events
 from memwatch.metrics.otlp.outlet import Outlet, logs_outlet
-from memwatch.models import EventCursor, LeakEvent, Process, Recycle
+from memwatch.models import EventCursor, LeakEvent, Lease, Process, Recycle
 from memwatch.queries.deployment.event_log import EVENT_NAMES, SOURCES
 from memwatch.services import event_cursors
 from memwatch.services.locking import take
@@ -205,6 +205,11 @@ def test_one_of_several_exporters_sends(
     leak_event(process, now - MINUTE)
     assert take(LEASE, "another", timezone.now(), LEASE_S)
     assert sent(outlet, receiver, now) == []
+
+
+@pytest.mark.usefixtures("begun")
+def test_sending_is_no_sign_that_the_timetable_runs() -> None:
+    assert not Lease.objects.exists(), "the health page goes by the last run of any"
 
 
 def test_ids_that_are_kept_are_bounded(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
