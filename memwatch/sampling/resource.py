@@ -44,7 +44,8 @@ def attributes_of(environment: Mapping[str, str]) -> dict[str, str]:
     if service:
         found["service.name"] = service[:MOST_VALUE]
     kept = [(name, value) for name, value in found.items() if is_attribute(name, value) and HIDDEN not in value]
-    return dict(kept[-MOST_ATTRIBUTES:])
+    kept.sort(key=lambda item: not item[0].startswith("service."))  # those of the service are not cut off
+    return dict(kept[:MOST_ATTRIBUTES])
 
 
 def _entry(entry: str) -> tuple[str, str]:
