@@ -21,7 +21,7 @@ def said(attributes: str, **more: str) -> dict[str, str]:
 def test_the_standard_variables_are_read_as_the_sdk_reads_them() -> None:
     from opentelemetry.sdk.resources import OTELResourceDetector
 
-    text = "service.namespace=acme, deployment.environment.name = staging ,team=caf%C3%A9%20au%20lait"
+    text = "service.namespace=acme, deployment.environment.name = staging ,team=a%20b%2Cc%3Dd"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OTEL_RESOURCE_ATTRIBUTES", text)
         patch.setenv("OTEL_SERVICE_NAME", "shop")

@@ -29,9 +29,8 @@ def test_an_endpoint_in_its_environment_makes_the_exporter_send(
         environment["OTEL_METRIC_EXPORT_INTERVAL"] = "1000"
         process, port = exporter()
         until(lambda: [point for point in collector.points if (point.name, point.value) == ("memwatch.up", 1)])
-        found = wait_for_up(port, 1)
-        assert found["memwatch_otlp_sent_total", "signal=metrics"] > 0
-        assert found["memwatch_otlp_failing", "signal=logs"] == 0
+        until(lambda: scrape(port).get(("memwatch_otlp_sent_total", "signal=metrics"), 0))
+        assert scrape(port)["memwatch_otlp_failing", "signal=logs"] == 0
         collector.hang.set()
         until(lambda: collector.requests > len(collector.metrics))
         process.send_signal(signal.SIGTERM)
