@@ -193,6 +193,7 @@ class LeakEvent(models.Model):
         verbose_name = _("leak event")
         verbose_name_plural = _("leak events")
         ordering = ("at", "id")
+        indexes = (models.Index(fields=("at",), name="memwatch_leak_event_at"),)
 
     def __str__(self) -> str:
         return f"{self.kind} at {self.at:%Y-%m-%d %H:%M}"

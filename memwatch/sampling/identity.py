@@ -20,6 +20,7 @@ from memwatch.sampling.isolation import psutil
 from memwatch.sampling.procmem import read_bytes
 from memwatch.sampling.program import guess_program, guess_service, worker_name
 from memwatch.sampling.redaction import command_line
+from memwatch.sampling.resource import resource
 from memwatch.sampling.type_names import clean
 from memwatch.sampling.walk import census_method
 
@@ -58,6 +59,8 @@ class ProcessInfo:
     """Variables of its environment that the allocators read; ``None`` where its agent does not say."""
     server_settings: Values = dataclasses.field(default_factory=dict)
     """What its server says of itself: :data:`memwatch.records.server_settings.DECLARED`."""
+    resource: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Attributes of its OpenTelemetry resource: :mod:`memwatch.sampling.resource`."""
 
     @property
     def key(self) -> str:
@@ -109,6 +112,7 @@ def describe_process(
         frozen_objects=_frozen_objects(os.getpid()),
         allocator_settings=allocator_settings(),
         server_settings=dict(server_settings or {}),
+        resource=resource(),
     )
 
 
