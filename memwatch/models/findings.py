@@ -218,6 +218,7 @@ class Alert(models.Model):
         JOB_PEAK = "job_peak", _("a job's peak comes near the limit")
         PROCESS_KILLED = "process_killed", _("a process was killed or crashed")
         RECYCLING_USELESS = "recycling_useless", _("recycling does not help")
+        RELEASE_CHANGE = "release_change", _("a release takes more memory")
 
     type = models.CharField(_("type"), max_length=20, choices=Type)
     severity = models.CharField(_("severity"), max_length=8, choices=Severity)

@@ -13,7 +13,7 @@ class Installation(models.Model):
     """The distributions that some processes of a service and release reported, and what they imported, each once."""
 
     service = models.ForeignKey(Service, models.CASCADE, related_name="installations", verbose_name=_("service"))
-    digest = models.CharField(_("digest"), max_length=64, help_text=_("SHA-256 of the release, the names and versions."))
+    digest = models.CharField(_("digest"), max_length=64, help_text=_("SHA-256 of release, names and versions."))
     versions = models.JSONField(_("versions"), help_text=_("By name."))
     imported = models.JSONField(
         _("imported"), default=list, help_text=_("Names of those that one of the processes has imported, sorted.")

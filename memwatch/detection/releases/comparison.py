@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
 from memwatch.detection.releases.figures import COMPARED, OBJECTS_OF_A_TYPE, Compared
-from memwatch.detection.releases.shift import histogram_p, least_p, shift
+from memwatch.detection.releases.shift import Shift, histogram_p, least_p, shift
 from memwatch.records import histogram
 
 MORE, LESS, SAME, UNCLEAR, UNKNOWN = "more", "less", "same", "unclear", "unknown"
@@ -22,6 +22,10 @@ PEAK_LEAST_MB, PEAK_SHARE, PEAK_ALPHA = 8.0, 0.25, 0.01
 
 Sample = Mapping[str, float]
 """The figures of one process, by the names of :data:`COMPARED`; without those that were not measured."""
+
+
+Measured = tuple[int, histogram.Counts, float]
+"""Calls of a release, the histogram of their peaks in KiB, and the highest one."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,8 +121,8 @@ def package_of(type_name: str) -> str:
     return package if dot else "builtins"
 
 
-def peak(kind: str, name: str, before: tuple[int, histogram.Counts, float], after: tuple[int, histogram.Counts, float]) -> Peak:
-    """From the calls, the histogram in KiB and the highest peak of each release."""
+def peak(kind: str, name: str, before: Measured, after: Measured) -> Peak:
+    """Of one view, task or command."""
     (calls_before, counts_before, most_before), (calls_after, counts_after, most_after) = before, after
     low, high = (
         None if found is None else found / 1024
@@ -140,34 +144,32 @@ def peak(kind: str, name: str, before: tuple[int, histogram.Counts, float], afte
     )  # fmt: skip
 
 
-def _change(name: str, figure: Compared, before: Sequence[Mapping[str, float]], after: Sequence[Mapping[str, float]]) -> Change:
+def _change(name: str, figure: Compared, before: Sequence[Sample], after: Sequence[Sample]) -> Change:
     low = [sample[name] for sample in before if name in sample]
     high = [sample[name] for sample in after if name in sample]
-    counted = {"processes_before": len(low), "processes_after": len(high)}
-    middle = {"before": median(low) if low else None, "after": median(high) if high else None}
-    if not low or not high:
-        return Change(name=name, verdict=UNKNOWN, **middle, **counted)
-    found = shift(low, high)
-    return Change(
+    known = Change(
         name=name,
-        verdict=_verdict(figure, middle["before"] or 0.0, found.shift, found.low, found.high, found.p)
-        if enough(len(low), len(high))
-        else UNKNOWN,
-        **middle,
-        shift=found.shift,
-        low=found.low,
-        high=found.high,
-        p=found.p,
-        superiority=found.superiority,
-        **counted,
+        verdict=UNKNOWN,
+        before=median(low) if low else None,
+        after=median(high) if high else None,
+        processes_before=len(low),
+        processes_after=len(high),
+    )
+    if not low or not high:
+        return known
+    found = shift(low, high)
+    return dataclasses.replace(
+        known,
+        verdict=_verdict(figure, known.before or 0.0, found) if enough(len(low), len(high)) else UNKNOWN,
+        **dataclasses.asdict(found),
     )
 
 
-def _verdict(figure: Compared, before: float, moved: float, low: float | None, high: float | None, p: float) -> str:  # noqa: PLR0917
-    if figure.counts(moved, before):
-        return (MORE if moved > 0 else LESS) if p <= ALPHA else UNCLEAR
-    ends = [end for end in (low, high) if end is not None]
-    return UNCLEAR if any(figure.counts(end, before) for end in ends) and p > ALPHA else SAME
+def _verdict(figure: Compared, before: float, found: Shift) -> str:
+    if figure.counts(found.shift, before):
+        return (MORE if found.shift > 0 else LESS) if found.p <= ALPHA else UNCLEAR
+    ends = [end for end in (found.low, found.high) if end is not None]
+    return UNCLEAR if any(figure.counts(end, before) for end in ends) else SAME
 
 
 def _largest(found: Iterable[Change], most: int) -> list[Change]:

@@ -71,6 +71,9 @@ class Explanation:
     modules_after: float | None = None
 
 
+NOTHING = Explanation()
+
+
 def package_changes(
     before: Mapping[str, Imported], after: Mapping[str, Imported], versions_before: Versions, versions_after: Versions
 ) -> list[PackageChange]:
@@ -144,4 +147,3 @@ def _by_distribution(packages: Mapping[str, Imported]) -> dict[str, float]:
         key = each.distribution or name
         found[key] = found.get(key, 0.0) + each.modules
     return found
-

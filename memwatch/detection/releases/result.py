@@ -5,11 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from memwatch.detection.releases.comparison import UNKNOWN, Change, Peak, Side, missing
-from memwatch.detection.releases.figures import BIRTH, COMPARED, LATER
-from memwatch.detection.releases.imports import BY_VERSION, Explanation, PackageChange
+from memwatch.detection.releases.comparison import LESS, MORE, UNKNOWN, Change, Peak, Side, missing
+from memwatch.detection.releases.figures import BIRTH, COMPARED, GROWTH, LATER
+from memwatch.detection.releases.imports import BY_VERSION, NOTHING, Explanation, PackageChange
 
 AGE, JOBS = "age", "jobs"
+WORTH_NAMING = 0.2
+"""A package that explains a smaller share is not named in a sentence."""
+MOST_NAMED = 2
+BEYOND_BIRTH = 0.25
+"""A later difference is worth a word if it is so much greater than that at birth."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Comparison:
     types: Sequence[Change] = ()
     packages: Sequence[Change] = ()
     """Objects by the package of their type."""
-    imports: Explanation = Explanation()
+    imports: Explanation = NOTHING
     peaks: Sequence[Peak] = ()
     at_once: bool = False
     """Both ran in the same hours, so that the peaks of their jobs cannot be told apart."""
@@ -78,3 +83,32 @@ def package_text(package: PackageChange) -> str:
         return f"{package.mb or 0.0:,.0f} MB from {named if package.version_before else name}"
     more = "more " if package.modules_before else ""
     return f"{package.mb or 0.0:,.0f} MB from {modules:,} {more}module{'' if modules == 1 else 's'} of {name}"
+
+
+def headline(found: Comparison) -> str:
+    """E.g. ``+150 MB a worker at birth, of it about 120 MB from 977 modules of ddtrace 4.1``."""
+    if not found.is_known:
+        return f"not known yet: {found.missing}"
+    said = []
+    for name in (BIRTH, LATER, GROWTH):
+        change = found.figures[name]
+        if change.verdict in (MORE, LESS) and not (name == LATER and _follows_birth(found)):
+            said.append(change_text(change, found.at))
+        if name == BIRTH and said:
+            said += [f"of it about {text}" for text in _named(found)]
+    return ", ".join(said) or "no change of its memory"
+
+
+def _named(found: Comparison) -> list[str]:
+    grown = found.figures[BIRTH].shift or 0.0
+    worth = [each for each in found.imports.packages if each.mb is not None and each.mb >= WORTH_NAMING * grown]
+    text = " and ".join(map(package_text, worth[:MOST_NAMED])) if grown > 0 else ""
+    return [text] if text else []
+
+
+def _follows_birth(found: Comparison) -> bool:
+    """Whether the later difference is that at birth."""
+    birth, later = found.figures[BIRTH], found.figures[LATER]
+    if birth.verdict != later.verdict or birth.shift is None or later.shift is None:
+        return False
+    return abs(later.shift - birth.shift) <= BEYOND_BIRTH * abs(birth.shift)

@@ -1,8 +1,8 @@
 """Two groups of processes: whether one lies higher, by how much, and how sure that is.
 
 Mann-Whitney's test (1947), exact with ties up to :data:`MOST_EXACT` processes: all ways to divide the ranks are
-counted. Hodges and Lehmann's shift (1963) is the median of all differences between a process of the one group and one of
-the other; its interval comes from the same distribution. The tests check both against SciPy.
+counted. Hodges and Lehmann's shift (1963) is the median of all differences between a process of the one group and one
+of the other; its interval comes from the same distribution. The tests check both against SciPy.
 """
 
 from __future__ import annotations

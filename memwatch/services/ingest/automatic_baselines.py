@@ -15,6 +15,7 @@ from memwatch.queries.baselines import warm_up
 from memwatch.queries.series.snapshot_mapping import COLUMNS
 from memwatch.services.ingest.bulk import insert, save_columns
 
+
 def keep_up(stored: Mapping[Process, Sequence[Snapshot]], interval_s: float) -> None:
     """Set and move automatic baselines after these snapshots were stored, and learn what they report late.
 
