@@ -15,6 +15,7 @@ from memwatch.models import Installation, Process, Release
 from memwatch.queries.processes.installations import versions_of_release
 from memwatch.queries.releases.peaks import peaks
 from memwatch.queries.releases.sides import sides
+from memwatch.queries.row_ids import is_id
 
 MOST_ROWS = 20
 """Of types, packages and names of work."""
@@ -75,6 +76,11 @@ def _first(releases: Iterable[Release], counts: dict[int | None, int], least: in
 def named(service: str, name: str) -> Release | None:
     """The release of the service with this name."""
     return Release.objects.select_related("service").filter(service__name=service, name=name).first()
+
+
+def release_of_service(service: int, pk: str) -> Release | None:
+    """The release with this id, if it is one of the service."""
+    return Release.objects.select_related("service").filter(service=service, pk=int(pk)).first() if is_id(pk) else None
 
 
 def newest_running(service: str) -> Release | None:
