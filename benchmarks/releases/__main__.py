@@ -1,8 +1,8 @@
 """Pairs of releases of a real program under the real agent, compared as a deployment would.
 
 Each pair is a service of its own: four processes of the old release and four of the new one, at the same time. Later
-figures are compared at the age that the processes reach here. The limits: the right dependency is named, with its memory
-within 30 %; nothing is said where nothing changed; a leak is told from a larger birth; one worker says nothing.
+figures are compared at the age that the processes reach here. The limits: the right dependency is named, its memory to
+30 %; nothing is said where nothing changed; a leak is told from a larger birth; one worker says nothing.
 """
 
 from __future__ import annotations

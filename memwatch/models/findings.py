@@ -269,3 +269,8 @@ class Alert(models.Model):
     @property
     def is_raised(self) -> bool:
         return self.cleared_at is None
+
+    @property
+    def release_id(self) -> int | None:
+        """The release that it is about, if it is about one."""
+        return int(self.subject.rpartition(":")[2]) if self.type == self.Type.RELEASE_CHANGE else None

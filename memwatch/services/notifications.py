@@ -98,8 +98,8 @@ def _url(alert: Alert) -> str | None:
     """Where there is most to see: the page of its leak or release, else its own."""
     if alert.leak_id is not None:
         return page_url("leak", alert.leak_id)
-    if alert.type == Alert.Type.RELEASE_CHANGE:
-        return page_url("release", int(alert.subject.rpartition(":")[2]))
+    if alert.release_id is not None:
+        return page_url("release", alert.release_id)
     return page_url("alert", alert.pk)
 
 

@@ -38,7 +38,7 @@ def grown(now: datetime) -> Release:
     )  # fmt: skip
 
 
-def test_it_is_told_once_and_for_a_day(grown: Release, now: datetime) -> None:
+def test_it_is_told_once_and_for_a_day(grown: Release, now: datetime, admin_client: Client) -> None:
     assert releases.check(now) == 1
     assert releases.check(now) == 0
     alerts.check(now)
@@ -47,6 +47,8 @@ def test_it_is_told_once_and_for_a_day(grown: Release, now: datetime) -> None:
     assert alert.value == pytest.approx(150, abs=1)
     (message,) = Notification.objects.filter(alert=alert)
     assert message.payload["url"].endswith(reverse("admin:memwatch_release_change", args=(grown.pk,)))
+    shown = admin_client.get(reverse("admin:memwatch_alert_change", args=(alert.pk,))).content.decode()
+    assert reverse("admin:memwatch_release_change", args=(grown.pk,)) in shown
     later = now + timedelta(minutes=10)
     assert releases.check(later) == 1
     alerts.check(later)

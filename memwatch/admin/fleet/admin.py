@@ -111,6 +111,7 @@ class ServiceAdmin(PageAdmin):
                     "url": formats.page_url("release", release.pk),
                     "name": release.name,
                     "seen": formats.when(release.first_seen_at, now),
+                    "says": release.changes.get("says") or "",
                 }
                 for release in newest_releases(obj.pk, SHOWN_RELEASES)
             ],
