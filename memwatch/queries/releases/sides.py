@@ -152,11 +152,15 @@ def _at(old: Sequence[_Worker], new: Sequence[_Worker]) -> At | None:
     for age in reversed(AGES_S):
         reached = [[each for each in group if _reached(each, age)] for group in (old, new)]
         if enough(*map(len, reached)):
-            jobs = [median(max(p.jobs for p in each.points if p.age_s <= age) for each in group) for group in reached]
+            jobs = [median(_jobs(each, age) for each in group) for group in reached]
             if min(jobs) >= 1 and max(jobs) / min(jobs) > MUCH_MORE_WORK:
                 return At(JOBS, min(jobs))
             return At(AGE, age)
     return None
+
+
+def _jobs(worker: _Worker, age: float) -> float:
+    return max(point.jobs for point in worker.points if point.age_s <= age * MARGIN)
 
 
 def _reached(worker: _Worker, age: float) -> bool:
