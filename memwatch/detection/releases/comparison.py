@@ -86,7 +86,7 @@ def enough(before: int, after: int) -> bool:
 
 def missing(before: int, after: int) -> str:
     """What has to be there before more can be said."""
-    return f"measured {before} processes before and {after} after; at least 4 of each are needed, or 3 and 5"
+    return f"it needs 4 processes of each release, or 3 and 5, and measured {before} before and {after} after"
 
 
 def changes(before: Sequence[Sample], after: Sequence[Sample]) -> list[Change]:

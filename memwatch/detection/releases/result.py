@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from memwatch.detection.releases.comparison import LESS, MORE, UNKNOWN, Change, Peak, Side, missing
+from memwatch.detection.releases.comparison import LESS, MORE, UNCLEAR, UNKNOWN, Change, Peak, Side, missing
 from memwatch.detection.releases.figures import BIRTH, COMPARED, GROWTH, LATER
-from memwatch.detection.releases.imports import BY_VERSION, NOTHING, Explanation, PackageChange
+from memwatch.detection.releases.imports import NOTHING, Explanation, PackageChange
 
 AGE, JOBS = "age", "jobs"
 WORTH_NAMING = 0.2
@@ -78,7 +78,7 @@ def package_text(package: PackageChange) -> str:
     """E.g. ``120 MB from 977 modules of ddtrace 4.1``."""
     name = f"{package.name} {package.version_after}".strip()
     modules = round(package.modules)
-    if modules <= 0 or (package.basis == BY_VERSION and not modules):
+    if modules <= 0:
         named = f"{package.name} {package.version_before} → {package.version_after}"
         return f"{package.mb or 0.0:,.0f} MB from {named if package.version_before else name}"
     more = "more " if package.modules_before else ""
@@ -96,6 +96,8 @@ def headline(found: Comparison) -> str:
             said.append(change_text(change, found.at))
         if name == BIRTH and said:
             said += [f"of it about {text}" for text in _named(found)]
+    if not said and UNCLEAR in {found.figures[name].verdict for name in (BIRTH, LATER)}:
+        return "not clear: the processes differ too much among themselves"
     return ", ".join(said) or "no change of its memory"
 
 

@@ -75,7 +75,7 @@ def test_one_worker_alone_says_nothing_yet() -> None:
     found = pair({"processes": 1}, {"processes": 1, "birth_mb": 400.0})
     assert found.figures[names.BIRTH].verdict == UNKNOWN
     assert headline(found) == (
-        "not known yet: measured 1 processes before and 1 after; at least 4 of each are needed, or 3 and 5"
+        "not known yet: it needs 4 processes of each release, or 3 and 5, and measured 1 before and 1 after"
     )
 
 
