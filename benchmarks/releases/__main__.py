@@ -24,6 +24,8 @@ from benchmarks.releases.packages import install
 HERE = Path(__file__).resolve().parent
 PROCESSES = 4
 INTERVAL_S = 5.0
+LEAST_SNAPSHOTS = 14
+"""Of each process: five until it has warmed up, and some for a slope."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,12 +93,12 @@ PAIRS = (
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.releases", description=__doc__)
     parser.add_argument("pairs", nargs="*", metavar="PAIR", help=f"of {', '.join(pair.name for pair in PAIRS)}")
-    parser.add_argument("--seconds", type=float, default=100.0, help="that each pair runs; default: %(default)s")
+    parser.add_argument("--within", type=float, default=900.0, help="seconds for each pair; default: %(default)s")
     options = parser.parse_args()
     chosen = [pair for pair in PAIRS if not options.pairs or pair.name in options.pairs]
     with tempfile.TemporaryDirectory() as folder:
         _set_up(Path(folder))
-        wrong = sum(not _measure(pair, Path(folder), options.seconds) for pair in chosen)
+        wrong = sum(not _measure(pair, Path(folder), options.within) for pair in chosen)
     print(f"{len(chosen) - wrong} of {len(chosen)} pairs as they should be")
     return int(wrong > 0)
 
@@ -116,7 +118,7 @@ def _set_up(folder: Path) -> None:
     call_command("migrate", verbosity=0)
 
 
-def _measure(pair: Pair, folder: Path, seconds: float) -> bool:
+def _measure(pair: Pair, folder: Path, within_s: float) -> bool:
     from memwatch.services.ingest.reader import ingest_reports
 
     with contextlib.ExitStack() as running:
@@ -126,11 +128,22 @@ def _measure(pair: Pair, folder: Path, seconds: float) -> bool:
                 install(site, each.name, each.version, modules=each.modules, data_mb=each.data_mb)
             running.enter_context(_processes(pair.name, name, version, site))
             time.sleep(1.0)  # so that the releases are seen in this order
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        until = time.monotonic() + within_s
+        while time.monotonic() < until and not _have_lived(pair):
             time.sleep(2.0)
             ingest_reports(limit=5_000)
-    return _judge(pair, seconds)
+    return _judge(pair)
+
+
+def _have_lived(pair: Pair) -> bool:
+    """Whether all have been born, have said what they import, and have sent enough snapshots for a slope."""
+    from memwatch.models import Process
+
+    lives = [
+        process.installation_id is not None and process.snapshots.count() >= LEAST_SNAPSHOTS
+        for process in Process.objects.filter(service__name=pair.name)
+    ]
+    return len(lives) == pair.before.processes + pair.after.processes and all(lives)
 
 
 @contextlib.contextmanager
@@ -158,17 +171,19 @@ def _processes(service: str, release: str, version: Version, site: Path) -> Iter
             process.wait()
 
 
-def _judge(pair: Pair, seconds: float) -> bool:
+def _judge(pair: Pair) -> bool:
     from django.utils import timezone
 
     from memwatch.detection.releases.comparison import MORE
     from memwatch.detection.releases.figures import BIRTH, GROWTH
     from memwatch.detection.releases.result import headline
-    from memwatch.models import Release
+    from memwatch.models import Process, Release
     from memwatch.queries.releases import sides
     from memwatch.queries.releases.compare import compare, newest_running, release_before
 
-    sides.AGES_S = (seconds * 0.7,)  # type: ignore[assignment]  # those of a deployment are a quarter of an hour and more
+    lives = Process.objects.filter(service__name=pair.name).values_list("started_at", "last_seen_at")
+    # Those of a deployment are a quarter of an hour and more.
+    sides.AGES_S = (0.9 * min((seen - started).total_seconds() for started, seen in lives),)
     after = newest_running(pair.name)
     before: Release | None = None if after is None else release_before(after)
     if after is None or before is None:
