@@ -183,7 +183,7 @@ def _judge(pair: Pair) -> bool:
 
     lives = Process.objects.filter(service__name=pair.name).values_list("started_at", "last_seen_at")
     # Those of a deployment are a quarter of an hour and more.
-    sides.AGES_S = (0.9 * min((seen - started).total_seconds() for started, seen in lives),)
+    sides.AGES_S = (0.9 * min([(seen - started).total_seconds() for started, seen in lives], default=1.0),)
     after = newest_running(pair.name)
     before: Release | None = None if after is None else release_before(after)
     if after is None or before is None:
