@@ -180,7 +180,7 @@ def _counts(title: str, what: str, changes: Sequence[Change], found: Comparison)
 def _peaks(found: Comparison) -> Table:
     empty = _("No view, task or command was measured in both releases.")
     if found.at_once:
-        empty = _("Both releases ran in the same hours: the peaks of their jobs cannot be told apart.")
+        empty = _("Both releases ran in the same hours: the peaks of their jobs cannot be separated.")
     return Table(
         title=_("Peaks of jobs"),
         names=[_("Name"), _("Kind"), found.before.name, found.after.name, _("Calls"), _("Verdict")],

@@ -100,7 +100,7 @@ class ReleaseComparisonSerializer(serializers.Serializer[Any]):
     objects_by_package = ReleaseChangeSerializer(many=True)
     objects_by_type = ReleaseChangeSerializer(many=True)
     peaks = PeakChangeSerializer(many=True)
-    at_once = serializers.BooleanField(help_text="Both ran in the same hours, so that peaks cannot be told apart")
+    at_once = serializers.BooleanField(help_text="Both ran in the same hours, so that peaks cannot be separated")
 
 
 def comparison_values(found: Comparison) -> dict[str, Any]:

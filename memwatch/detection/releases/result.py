@@ -50,7 +50,7 @@ class Comparison:
     imports: Explanation = NOTHING
     peaks: Sequence[Peak] = ()
     at_once: bool = False
-    """Both ran in the same hours, so that the peaks of their jobs cannot be told apart."""
+    """Both ran in the same hours, so that the peaks of their jobs cannot be separated."""
 
     @property
     def is_known(self) -> bool:

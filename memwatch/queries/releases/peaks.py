@@ -21,7 +21,7 @@ Span = tuple[datetime, datetime]
 
 
 def peaks(before: Release, after: Release, now: datetime, most: int) -> tuple[list[Peak], bool]:
-    """The names whose peaks differ most, and whether the releases ran at once, so that none can be told."""
+    """The names whose peaks differ most, and whether the releases ran at once, so that none is known."""
     spans = _spans(before, after, now)
     old, new = _hours(before.pk, spans)[-MOST_HOURS:], _hours(after.pk, spans)[:MOST_HOURS]
     if not old or not new:
