@@ -13,6 +13,7 @@ from memwatch.alerts.inputs import LIMIT_WORDS, Finding, Fleet, LeakView, Proces
 from memwatch.alerts.job_peaks import JobPeakRule
 from memwatch.alerts.process_deaths import ProcessKilledRule
 from memwatch.alerts.recycling import RecyclingUselessRule
+from memwatch.alerts.releases import ReleaseChangeRule
 from memwatch.conf import Settings
 from memwatch.detection.surroundings import container_subject
 from memwatch.records import SEVERITIES
@@ -191,6 +192,7 @@ RULES: tuple[Rule, ...] = (
     JobPeakRule(),
     ProcessKilledRule(),
     RecyclingUselessRule(),
+    ReleaseChangeRule(),
 )
 """Every rule, in the order in which their alerts are raised."""
 

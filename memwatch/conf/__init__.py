@@ -74,6 +74,11 @@ class Settings:
     """Percent from which that alert is critical."""
     drift_min_mb: float = 50.0
     """A smaller drift raises no alert, whatever its percentage."""
+    release_change_percent: float = 10.0
+    """Percent that the workers of a new release take more memory than those of the release before, from which an alert
+    is raised."""
+    release_change_min_mb: float = 16.0
+    """A smaller change raises no alert, whatever its percentage."""
     work: bool = True
     """Measure memory by view, task and command. It takes at most 1 % of their time."""
     flight_recorder: bool = True
@@ -219,6 +224,8 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "drift_warning_percent": values.between(0.01, 1e6, "50"),
     "drift_critical_percent": values.between(0.01, 1e6, "100"),
     "drift_min_mb": values.between(0, 1e9, "50"),
+    "release_change_percent": values.between(0.01, 1e6, "10"),
+    "release_change_min_mb": values.between(0, 1e9, "16"),
     "hub_transport": values.hub_transport,
     "command_key_file": values.text,
     "task_queue": values.text,

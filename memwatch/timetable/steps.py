@@ -18,7 +18,7 @@ from django.db import DatabaseError
 from memwatch.agent import own
 from memwatch.conf import get_settings
 from memwatch.models import connection
-from memwatch.services import alerts, commands, locking, notifications, retention
+from memwatch.services import alerts, commands, locking, notifications, releases, retention
 from memwatch.services.ingest import processes, reader
 from memwatch.services.leaks import judging
 from memwatch.services.recordings import heap_analyses, progress, triggers
@@ -82,7 +82,8 @@ def detect_leaks() -> None:
 
 
 def check_alerts() -> None:
-    """Raise and clear alerts; notifications go into the outbox."""
+    """Compare new releases, then raise and clear alerts; notifications go into the outbox."""
+    _alone("compare_releases", _JUDGING_TTL_S, releases.check)
     _alone("check_alerts", _JUDGING_TTL_S, alerts.check)
     _alone("fire_triggers", _JUDGING_TTL_S, triggers.fire)
 
