@@ -56,8 +56,8 @@ def download(recording: Recording, form: str, *, values: bool) -> HttpResponseBa
         return _heap_dump(recording, form, stem)
     if recording.kind != RecordingKind.FLAMEGRAPH:
         if form != "json":
-            forms = ["json", *(PROFILES if recording.kind in profiles.KINDS else ())]
-            raise ActionRefused(f"{recording} can be downloaded as {', '.join(forms)}")
+            forms = f"json, {', '.join(PROFILES)}" if recording.kind in profiles.KINDS else "json only"
+            raise ActionRefused(f"{recording} can be downloaded as {forms}")
         result = storage.result_of(recording)
         shown = result if values else without_values(result)
         content = json.dumps(shown, indent=2, ensure_ascii=False).encode()

@@ -17,6 +17,7 @@ from memwatch.models import Recording, RecordingKind, WorkName
 from memwatch.profiles.forms import FORMS as PROFILES
 from memwatch.queries.diagnosis.recordings import conclude, container_of, number, place, rows
 from memwatch.queries.leak_work import made_in
+from memwatch.records import traces
 from memwatch.services.recordings import profiles
 
 MOST_ROWS = 40
@@ -87,6 +88,8 @@ def costs(recording: Recording) -> list[Line]:
         lines.append(Line(label=_("Objects written"), value=formats.count(int(number(measured["objects"])))))
     if recording.size:
         lines.append(Line(label=_("Size"), value=size(recording.size / 1024)))
+    spans = traces.joined([], recording.traces)
+    lines += [Line(label=_("Trace"), value=trace, hint=_("of a job that ran")) for trace in map(traces.trace_id, spans)]
     return lines
 
 
