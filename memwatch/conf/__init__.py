@@ -81,6 +81,10 @@ class Settings:
     """A smaller change raises no alert, whatever its percentage."""
     work: bool = True
     """Measure memory by view, task and command. It takes at most 1 % of their time."""
+    traces: str = "off"
+    """``links``: the peaks of jobs and recordings name the trace and span of OpenTelemetry that they belong to.
+    ``attributes``: spans also get ``memwatch.kept_bytes`` and ``memwatch.peak_bytes`` of their job. This asks your
+    program's own ``opentelemetry`` in each job."""
     flight_recorder: bool = True
     """Keep what a process is doing in a file of 16 KB that outlives it, so that its end can be explained."""
     transport: str = "local:"
@@ -125,6 +129,11 @@ class Settings:
     ``recordings_folder``."""
     recordings_folder: str = ""
     """A folder that only its user can read (0700). Default: a folder beside that of a bare ``local:``."""
+    profiles_url: str = ""
+    """The address of a Pyroscope server that every new flame graph, recording of allocation sites and heap summary is
+    pushed to as a profile, e.g. ``https://user:token@profiles.example.org``. Empty: nowhere."""
+    profiles_tenant: str = ""
+    """The tenant on that server (``X-Scope-OrgID``), if it has several."""
     alert_channels: tuple[Any, ...] = ("memwatch.alerts.channels.log",)
     """Where alerts are sent: ``mailto:``, ``https://`` (or ``http://``), dotted paths of callables, or callables.
     Default: the log."""
@@ -192,6 +201,7 @@ class Settings:
             record_values=self.record_values and self.hub_transport in ("", HUB_BY_WORKER),
             enable_tracemalloc=self.enable_tracemalloc,
             work=self.work,
+            traces=self.traces,
             flight_recorder=self.flight_recorder,
             transport=self.transport_url,
             command_key=self.command_key,
@@ -239,6 +249,8 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "recordings_database_kb": values.whole(0, 102_400, "512"),
     "recordings_storage": values.text,
     "recordings_folder": values.text,
+    "profiles_url": addresses.profiles,
+    "profiles_tenant": values.name,
     "alert_channels": addresses.channels,
     "channel_timeout": values.between(0.1, 300, "10"),
     "webhook_secret": values.text,
@@ -255,7 +267,7 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-_SECRET = ("command_key", "command_key_previous", "metrics_token", "webhook_secret", "alert_channels")
+_SECRET = ("command_key", "command_key_previous", "metrics_token", "webhook_secret", "alert_channels", "profiles_url")
 """Not shown in errors; the address of a webhook often holds a token."""
 
 

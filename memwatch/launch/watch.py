@@ -40,7 +40,7 @@ def watch(config: AgentConfig | None) -> None:
     server_settings.guarded(server_settings.note_application_loaded)
     imports.activate()
     if config.work:  # last: a server's hook counts from now on, and the framework's is there to name what it counts
-        meter.begin_process(recorded=config.flight_recorder)
+        meter.begin_process(recorded=config.flight_recorder, traces=config.traces)
 
 
 def _speak_for_ourselves() -> None:

@@ -23,6 +23,7 @@ from memwatch.admin.work import page
 from memwatch.models import WorkName, WorkRollup
 from memwatch.queries import work
 from memwatch.queries.work import WorkRow
+from memwatch.records import traces
 
 
 @admin.register(WorkRollup)
@@ -111,6 +112,11 @@ def _tiles(row: WorkRow) -> list[Line]:
             label=_("Highest peak"),
             value=formats.megabytes(row.peak_mb_max),
             hint=_("median %s") % formats.megabytes(row.peak_mb_p50),
+        ),
+        *(
+            [Line(label=_("Trace of the highest peak"), value=traces.trace_id(row.peak_trace))]
+            if row.peak_trace
+            else []
         ),
         Line(label=_("95 % time"), value=formats.took(row.seconds_p95)),
     ]

@@ -19,6 +19,7 @@ from memwatch.models import WorkName
 from memwatch.queries import work
 from memwatch.queries.row_ids import is_id
 from memwatch.queries.work import Course, WorkRow
+from memwatch.records import traces
 
 SHOWN = 200
 USUAL_RANGE = "24h"
@@ -202,10 +203,18 @@ def _calls(row: WorkRow, rate: float) -> SafeString:
 
 
 def _highest(row: WorkRow) -> str | SafeString:
-    """A link to the process where it was."""
+    """A link to the process where it was, with the trace of the call."""
     text = formats.megabytes(row.peak_mb_max)
     if row.peak_process_id is None or row.peak_mb_max is None:
         return text
     title = _("The process in which it was measured")
     address = formats.page_url("process", row.peak_process_id)
-    return format_html('<a href="{}" title="{}">{}</a>', address, title, text)
+    link = format_html('<a href="{}" title="{}">{}</a>', address, title, text)
+    if not row.peak_trace:
+        return link
+    return format_html('{}<span class="mw-held" title="{}">{}</span>', link, row.peak_trace, trace_text(row.peak_trace))
+
+
+def trace_text(span: str) -> str:
+    """The trace of a span, to be looked for in another tool."""
+    return _("trace %s") % traces.trace_id(span)
