@@ -9,6 +9,7 @@ import pytest
 
 from memwatch.models import Leak, Process, Recording
 from memwatch.services.leaks import judging
+from memwatch.timetable import steps
 from memwatch.transport import Hub
 from tests.services.recorded import REFERRERS, bring
 from tests.services.stored import MINUTE, NOON, QUOTE, growing, store_process, store_snapshots
@@ -70,6 +71,20 @@ def test_a_suspicion_asks_for_a_look_and_opens_nothing(process: Process, hub: Hu
 
 
 @pytest.mark.usefixtures("at_noon")
+def test_what_a_look_shows_opens_the_leak_with_the_next_ingest(
+    process: Process, hub: Hub, at_noon: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps.detect_leaks()
+    bring(process, Recording.objects.get(look=True), holder=None, chains=[])
+    assert not Leak.objects.exists()
+    monkeypatch.setattr("django.utils.timezone.now", lambda: NOON + timedelta(seconds=1))
+    Recording.objects.update(finished_at=NOON + timedelta(seconds=1))
+    steps.ingest_reports()
+    assert Leak.objects.get().object_type == QUOTE
+    monkeypatch.setattr(judging, "detect", lambda: pytest.fail("nothing is new"))
+    steps.ingest_reports()
+
+
 def test_a_way_from_a_root_to_a_container_that_grows_makes_it_certain(process: Process, hub: Hub) -> None:
     look = look_at(process, hub, candidates=[HOLDER], chains=REFERRERS["chains"])
     assert judging.detect(NOON + MINUTE, hub=hub).opened == 1
