@@ -72,7 +72,7 @@ def test_a_suspicion_asks_for_a_look_and_opens_nothing(process: Process, hub: Hu
 
 @pytest.mark.usefixtures("at_noon")
 def test_what_a_look_shows_opens_the_leak_with_the_next_ingest(
-    process: Process, hub: Hub, at_noon: None, monkeypatch: pytest.MonkeyPatch
+    process: Process, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps.detect_leaks()
     bring(process, Recording.objects.get(look=True), holder=None, chains=[])
@@ -85,6 +85,7 @@ def test_what_a_look_shows_opens_the_leak_with_the_next_ingest(
     steps.ingest_reports()
 
 
+@pytest.mark.usefixtures("at_noon")
 def test_a_way_from_a_root_to_a_container_that_grows_makes_it_certain(process: Process, hub: Hub) -> None:
     look = look_at(process, hub, candidates=[HOLDER], chains=REFERRERS["chains"])
     assert judging.detect(NOON + MINUTE, hub=hub).opened == 1
