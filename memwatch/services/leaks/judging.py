@@ -232,8 +232,9 @@ def _kept_alive() -> dict[int, dict[str, dict[str, int]]]:
     """By service and leaking type, what its holder keeps alive, of the leaks whose processes' heaps were looked at."""
     found: dict[int, dict[str, dict[str, int]]] = {}
     rows = Leak.objects.unresolved().filter(kind=Leak.Kind.OBJECTS, evidence__look__keeps__isnull=False)
-    for service, object_type, keeps in rows.values_list("service", "evidence__look__type", "evidence__look__keeps"):
-        found.setdefault(service, {})[object_type] = keeps
+    columns = "service", "object_type", "evidence__look__type", "evidence__look__keeps"
+    for service, object_type, looked_at, keeps in rows.values_list(*columns):
+        found.setdefault(service, {}).update(dict.fromkeys((object_type, looked_at), keeps))
     return found
 
 

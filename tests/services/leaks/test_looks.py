@@ -212,6 +212,32 @@ def test_a_process_is_looked_at_for_the_worst_leak_alone(hub: Hub) -> None:
     assert Leak.objects.get().object_type == QUOTE
 
 
+ROW, QUERY = "django.contrib.contenttypes.models.ContentType", "django.db.models.sql.query.Query"
+
+
+def queries(minutes: float) -> dict[str, Any]:
+    """Queries that are kept with five rows each, and are among what is reported since noon."""
+    kept = int((minutes + 121) ** 1.02 * 100)
+    return {"types": {ROW: 5 * kept, QUERY: kept} if minutes > 0 else {ROW: 5 * kept}}
+
+
+@pytest.mark.usefixtures("at_noon")
+@pytest.mark.parametrize("innocent", [False, True], ids=["a part that leaks", "a part that is cleared"])
+def test_a_look_at_a_part_shows_what_holds_the_whole_and_clears_nothing(hub: Hub, innocent: bool) -> None:
+    row = store_process(census_method="native")
+    store_snapshots(row, NOON - 2 * HOUR, NOON, queries)
+    look = look_at(row, hub, candidates=[CACHE if innocent else HOLDER])
+    assert look.options["type"] == ROW
+    store_snapshots(row, NOON + MINUTE, NOON + 45 * MINUTE, queries)
+    judging.detect(NOON + 45 * MINUTE, hub=hub)
+    leak = Leak.objects.get()
+    assert (leak.object_type, leak.evidence["grows_with"]) == (QUERY, [ROW])
+    if innocent:
+        assert "look" not in leak.evidence
+    else:
+        assert leak.evidence["look"]["held_by"].startswith("shop.leaks.QUOTES")
+
+
 @pytest.mark.usefixtures("at_noon")
 def test_a_leak_that_rises_to_high_waits_for_a_look(process: Process, hub: Hub, settings: Any) -> None:
     settings.MEMWATCH = {"LOOK_BEFORE_LEAK": False, "SNAPSHOT_INTERVAL": 60}
