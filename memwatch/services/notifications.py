@@ -100,7 +100,7 @@ def _summary(alert: Alert, lasted_s: float) -> str:
     what = alert.get_type_display()
     said = f"{place}: {what} is over after {formatting.duration(lasted_s)}"
     if alert.leak is not None:
-        said = f"{place}: the leak of {alert.leak.object_type} is over after {formatting.duration(lasted_s)}"
+        said = f"{place}: the leak of {alert.leak.what} is over after {formatting.duration(lasted_s)}"
         return f"{said}: {_why_over(alert.leak)}."
     if alert.type == Alert.Type.PROCESS_KILLED:
         quiet = formatting.duration(FRESH_S)

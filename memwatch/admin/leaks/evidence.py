@@ -52,7 +52,7 @@ def unit_of(leak: Leak) -> str:
 
 def name_of(leak: Leak) -> str:
     """The type; the kind for memory that has no type."""
-    return leak.object_type if leak.kind == Leak.Kind.OBJECTS else leak.get_kind_display()
+    return leak.what
 
 
 def held_in(leak: Leak) -> str:
