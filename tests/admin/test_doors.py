@@ -190,7 +190,8 @@ def test_a_report_that_waits_to_be_stored_makes_no_process_silent(fleet: Fleet, 
     with override_settings(MEMWATCH={**settings.MEMWATCH, "SNAPSHOT_INTERVAL": 2}):
         assert "1 alive" in (page := _index(login("viewer")))
         assert "silent" not in page
-        assert "all report" in login("overview", "view_service").get(reverse("admin:memwatch_overview_changelist")).content.decode()
+        answer = login("overview", "view_service").get(reverse("admin:memwatch_overview_changelist"))
+        assert "all report" in answer.content.decode()
     fleet.process("web", slot=2, last_seen_at=fleet.now - timedelta(minutes=3))
     assert "1 silent" in _index(login("processes", "view_process"))
 

@@ -37,7 +37,8 @@ def test_through_every_page_of_a_heap_dump(visit: Visitor, dump: Recording) -> N
     page.get_by_role("link", name="Open the analysis").click()
     expect(page.get_by_role("status")).to_contain_text("is being analysed")
     visit.look()
-    expect(page.get_by_role("heading", name="What keeps the most memory")).to_be_visible()  # it loads itself until it is there
+    # The page loads itself until it is there.
+    expect(page.get_by_role("heading", name="What keeps the most memory")).to_be_visible()
     visit.look()
     page.locator("summary", has_text="Packages").click()
     visit.look()
