@@ -16,5 +16,5 @@ def memwatch_card(context: Context) -> dict[str, Any]:
     # Django loads the tags of every installed application, also in a site that has no admin.
     from memwatch.admin.doors import beside, card  # noqa: PLC0415
 
-    doors = card(context.get("available_apps") or ())
-    return {**doors, "related": beside(context["request"]) if doors["doors"] else []}
+    doors, request = card(context.get("available_apps") or ()), context.get("request")
+    return {**doors, "related": beside(request) if request is not None and doors["doors"] else []}
