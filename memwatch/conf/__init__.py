@@ -23,6 +23,9 @@ from memwatch.conf.values import HUB_BY_WORKER
 
 __all__ = ["HUB_BY_WORKER", "SettingError", "Settings", "default_folder", "get_settings", "problems", "read_settings"]
 
+REPORT_GRACE_S = 30.0
+"""What a report may take from the process to the database before its sender counts as silent."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -181,6 +184,11 @@ class Settings:
     def recordings_folder_path(self) -> Path:
         """The folder for outcomes of recordings, with the default filled in."""
         return Path(self.recordings_folder) if self.recordings_folder else Path(f"{default_folder()}-recordings")
+
+    @property
+    def silent_after_s(self) -> float:
+        """Seconds without a report after which a process counts as silent: two intervals, and time to store them."""
+        return 2 * self.snapshot_interval + REPORT_GRACE_S
 
     @property
     def hub_url(self) -> str:

@@ -111,7 +111,7 @@ def _summary(alert: Alert, lasted_s: float) -> str:
     what = alert.get_type_display()
     said = f"{place}: {what} is over after {formatting.duration(lasted_s)}"
     if alert.leak is not None:
-        said = f"{place}: the leak of {alert.leak.object_type} is over after {formatting.duration(lasted_s)}"
+        said = f"{place}: the leak of {alert.leak.what} is over after {formatting.duration(lasted_s)}"
         return f"{said}: {_why_over(alert.leak)}."
     if alert.type == Alert.Type.RELEASE_CHANGE:
         return f"service {alert.service.name}: the change of the release is no news any more, or it runs no longer."
