@@ -114,18 +114,19 @@ def _jobs(service: Service, release: Release, before: Release, since: datetime, 
     """By the hours of the run, and by those before the release: an hour with both is left out."""
     begun = work.start_of_hour(release.first_seen_at)
     rows = work.asked_for(service.pk)
-    first = max(since, begun) if since >= begun else since
-    then = _measured(rows, max(before.first_seen_at, begun - BEFORE), begun)
-    new = _measured(rows, first, now)
+    then = _measured(rows, max(before.first_seen_at, begun - BEFORE), begun, now)
+    new = _measured(rows, since, now, now)
     return [
         JobPeak(kind=key[0], name=key[1], mb=new[key], before_mb=then[key]) for key in sorted(new.keys() & then.keys())
     ]
 
 
-def _measured(rows: QuerySet[work.WorkRollup], since: datetime, until: datetime) -> dict[tuple[str, str], float]:
+def _measured(
+    rows: QuerySet[work.WorkRollup], since: datetime, until: datetime, now: datetime
+) -> dict[tuple[str, str], float]:
     if since >= until:
         return {}
-    chosen = work.within(rows, since, until)
+    chosen = work.within(rows, since, until, now)
     enough = [row for row in work.summed(chosen) if row.sums["peak_calls"] >= MIN_CALLS]
     found = work.measured(chosen, enough)
     return {(row.kind, row.name): row.peak_mb_p95 for row in found if row.peak_mb_p95 is not None}

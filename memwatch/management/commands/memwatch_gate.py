@@ -54,10 +54,8 @@ class Command(TablesCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         load = _load(options)
-        for name, least in (("minutes", 0.0), ("more_percent", 0.0)):
-            if not (math.isfinite(options[name]) and options[name] >= least) or (
-                name == "minutes" and not options[name]
-            ):
+        for name in ("minutes", "more_percent"):
+            if not 0 < options[name] < math.inf:
                 raise _wrong(f"--{name.replace('_', '-')} is {options[name]:g}: give a number above 0.")
         if (obstacle := connection.obstacle()) is not None:
             raise _wrong(f"{obstacle[0].upper()}{obstacle[1:]}.")

@@ -31,7 +31,7 @@ def run(load: Load, seconds: float, *, service: str | None, more_percent: float,
     since, began = timezone.now(), time.monotonic()
     load.start()
     try:
-        _wait(load, began, seconds, since, service, say)
+        _wait(load, seconds, lambda: _seen(since, service), say)
     finally:
         load.stop()
     took = time.monotonic() - began
@@ -42,16 +42,14 @@ def run(load: Load, seconds: float, *, service: str | None, more_percent: float,
     return _judged(load, took, since, service, more_percent)
 
 
-def _wait(
-    load: Load, began: float, seconds: float, since: datetime, service: str | None, say: Callable[[str], None]
-) -> None:
-    """Until the time is over, or nothing drives the site any more."""
-    tell_at = began
+def _wait(load: Load, seconds: float, seen: Callable[[], str], say: Callable[[str], None]) -> None:
+    """Until the time is over."""
+    tell_at = began = time.monotonic()
     while (passed := time.monotonic() - began) < seconds:
         runner.run_once()
         if time.monotonic() >= tell_at:
             tell_at = time.monotonic() + TELL_S
-            say(f"{_clock(passed)} of {_clock(seconds)}: {load.told()}{_seen(since, service)}")
+            say(f"{_clock(passed)} of {_clock(seconds)}: {load.told()}{seen()}")
         time.sleep(min(LOOK_S, max(0.0, seconds - passed)))
 
 
