@@ -31,7 +31,6 @@ if TYPE_CHECKING:
             """Bytes in use and taken from the system; ``None`` without glibc's malloc."""
 
 
-
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class AllocatorFigures:
     """In use and taken from the system; ``None`` where the platform does not tell."""
@@ -61,6 +60,7 @@ class AllocatorFigures:
 
 _ALLOCATED = re.compile(rb"^# bytes in allocated blocks\s*=\s*([\d,]+)", re.MULTILINE)
 _ARENAS = re.compile(rb"^(\d+) arenas \* (\d+) bytes/arena", re.MULTILINE)
+
 
 def parse_pymalloc(text: bytes) -> tuple[int, int] | None:
     """``(bytes in allocated blocks, bytes of arenas)`` of the debug text; ``None`` when it has another form."""

@@ -7,15 +7,11 @@ import socket
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import close_old_connections, connections
-from prometheus_client.core import Metric
 
 from memwatch.agent import own
-from memwatch.conf import get_settings
 from memwatch.management.stopping import on_signals
-from memwatch.metrics.background_refresh import Refresher
-from memwatch.metrics.collector import FleetCollector
-from memwatch.metrics.server import DEFAULT_PORT, ListenError, MetricsServer, required_token
+from memwatch.metrics.exporter import Exporter
+from memwatch.metrics.server import DEFAULT_PORT, ListenError
 
 
 class Command(BaseCommand):
@@ -54,30 +50,11 @@ class Command(BaseCommand):
             self._serve(stop, options, max_age)
 
     def _serve(self, stop: socket.socket, options: dict[str, Any], max_age: float | None) -> None:
-        refresher = Refresher(_Reading(), interval_s=options["interval"], max_age_s=max_age)
         try:
-            token = required_token(options["address"], get_settings().metrics_token)
-            server = MetricsServer(refresher.page, address=options["address"], port=options["port"], token=token)
+            exporter = Exporter(options["address"], options["port"], interval_s=options["interval"], max_age_s=max_age)
         except ListenError as error:
             raise CommandError(str(error)) from None
-        refresher.start()
-        shown = f"[{options['address']}]" if ":" in options["address"] else options["address"] or "0.0.0.0"  # noqa: S104
-        self.stdout.write(f"memwatch exporter: http://{shown}:{server.port}/metrics")
+        self.stdout.write(f"memwatch exporter: {exporter.url}")
         self.stdout.flush()  # what reads the log is to see it now
         stop.recv(1)
-        refresher.stop()
-        server.stop()
-
-
-class _Reading:
-    """One reading of the fleet, on a database connection that is given up when it broke."""
-
-    def __init__(self) -> None:
-        self._collector = FleetCollector(max_age_s=0)
-
-    def __call__(self) -> list[Metric]:
-        close_old_connections()
-        metrics = self._collector.metrics()
-        if self._collector.failing:
-            connections.close_all()
-        return metrics
+        exporter.stop()
