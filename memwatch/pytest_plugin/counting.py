@@ -11,7 +11,6 @@ import gc
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from memwatch.pytest_plugin.django_client import forget_finalizers
 from memwatch.pytest_plugin.ledger import Count
