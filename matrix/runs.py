@@ -28,7 +28,7 @@ HEAP = (*(f"tests/{folder}" for folder in ("sampling", "diagnosis", "agent")), "
 OTHERS = (
     *(f"tests/{folder}" for folder in ("transport", "detection", "metrics")),
     *(f"tests/heapdump/test_{name}.py" for name in ("compiled", "dump")),
-    "tests/launch/test_run.py",
+    *(f"tests/launch/test_{name}.py" for name in ("run", "attach")),
     *(f"tests/test_{name}.py" for name in ("core_without_django", "exposition", "job_hooks", "profiler_alerts")),
 )
 CORE = (HEAP, OTHERS)

@@ -12,6 +12,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
 PUT_IN, TAKE_OUT, LOOK = "put in", "take out", "look"
 WATCHED, ENDED, LOOKED, FAILED = "watched", "ended", "looked", "failed"
@@ -107,6 +108,6 @@ def _in_thread(work: Callable[[], None], tell: Callable[..., None]) -> None:
     _thread.start_new_thread(run, ())
 
 
-def _agent() -> object | None:
+def _agent() -> Any:
     lifecycle = sys.modules.get("memwatch.agent.lifecycle")
     return None if lifecycle is None else lifecycle.current()

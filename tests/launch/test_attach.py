@@ -136,7 +136,10 @@ def test_an_answer_is_read_from_a_regular_file_alone(folder: attach.Folder, tmp_
     assert folder.answer() is None
     answer = tmp_path / "given" / "answer"
     (tmp_path / "secret").write_text("watched\n")
-    answer.symlink_to(tmp_path / "secret") if trick == "link" else os.mkfifo(answer)
+    if trick == "link":
+        answer.symlink_to(tmp_path / "secret")
+    else:
+        os.mkfifo(answer)
     with pytest.raises(attach.CannotAttach):
         folder.answer()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 from memwatch.transport import open_uplink
 from tests.deployment.tiny import TinySite
 from tests.reports import process, report, snapshot
+from tests.servers import free_port
 from tests.waiting import until
 
 pytestmark = pytest.mark.deployment
@@ -127,6 +130,33 @@ def test_reports_are_stored_and_judged_without_celery_and_it_stops_clean(
     assert log.endswith("memwatch work: stopped\n")
     assert "failed" not in log
     assert state(site)[2] == ""
+
+
+def test_it_serves_the_metrics_as_well(
+    tmp_path: Path, migrated: Path, start: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    site, port = TinySite(tmp_path, database=migrated), free_port()
+    send(site)
+    program = start(site, "--metrics-port", str(port))
+
+    def served() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            return str(answer.read().decode())
+
+    until(lambda: "memwatch_" in served(), within_s=60, every_s=1, seen=lambda: said(site))
+    log = stop(site, program, signal.SIGTERM)
+    assert f"memwatch exporter: http://127.0.0.1:{port}/metrics" in log
+    with pytest.raises(urllib.error.URLError):
+        served()
+
+
+def test_metrics_for_everybody_need_a_token(
+    tmp_path: Path, migrated: Path, start: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    site = TinySite(tmp_path, database=migrated)
+    program = start(site, "--metrics-port", str(free_port()), "--metrics-address", "0.0.0.0")
+    assert program.wait(60) == 1
+    assert "METRICS_TOKEN" in said(site)
 
 
 def test_a_step_that_fails_stops_no_other(

@@ -9,16 +9,12 @@ from argparse import BooleanOptionalAction
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import close_old_connections, connections
-from prometheus_client.core import Metric
 
 from memwatch.agent import own
-from memwatch.conf import get_settings
 from memwatch.management.stopping import on_signals
-from memwatch.metrics.background_refresh import Refresher
-from memwatch.metrics.collector import FleetCollector
+from memwatch.metrics.exporter import Exporter
 from memwatch.metrics.otlp.config import ENDPOINT, ConfigError, config
-from memwatch.metrics.server import DEFAULT_PORT, ListenError, MetricsServer, required_token
+from memwatch.metrics.server import DEFAULT_PORT, ListenError
 
 if TYPE_CHECKING:
     from memwatch.metrics.otlp.sender import Sender
@@ -66,23 +62,16 @@ class Command(BaseCommand):
 
     def _serve(self, stop: socket.socket, options: dict[str, Any], max_age: float | None) -> None:
         sender = self._sender(options["otlp"])
-        refresher = Refresher(_Reading(sender), interval_s=options["interval"], max_age_s=max_age)
         try:
-            token = required_token(options["address"], get_settings().metrics_token)
-            server = MetricsServer(refresher.page, address=options["address"], port=options["port"], token=token)
+            exporter = Exporter(
+                options["address"], options["port"], interval_s=options["interval"], max_age_s=max_age, sender=sender
+            )
         except ListenError as error:
             raise CommandError(str(error)) from None
-        refresher.start()
-        if sender is not None:
-            sender.start()
-        shown = f"[{options['address']}]" if ":" in options["address"] else options["address"] or "0.0.0.0"  # noqa: S104
-        self.stdout.write(f"memwatch exporter: http://{shown}:{server.port}/metrics")
+        self.stdout.write(f"memwatch exporter: {exporter.url}")
         self.stdout.flush()  # what reads the log is to see it now
         stop.recv(1)
-        refresher.stop()
-        server.stop()
-        if sender is not None:
-            sender.stop()
+        exporter.stop()
 
     def _sender(self, wanted: bool | None) -> Sender | None:
         try:
@@ -102,20 +91,3 @@ class Command(BaseCommand):
             return None
         except (ConfigError, OSError, ValueError, RuntimeError) as error:
             raise CommandError(f"nothing can be sent over OTLP: {error}") from None
-
-
-class _Reading:
-    """One reading of the fleet, on a database connection that is given up when it broke."""
-
-    def __init__(self, sender: Sender | None) -> None:
-        self._collector, self._sender = FleetCollector(max_age_s=0), sender
-
-    def __call__(self) -> list[Metric]:
-        close_old_connections()
-        metrics = self._collector.metrics()
-        if self._collector.failing:
-            connections.close_all()
-        if self._sender is None:
-            return metrics
-        self._sender.offer(metrics, self._collector.observation)
-        return [*metrics, *self._sender.families()]
