@@ -119,6 +119,12 @@ def families(
     _add_all(recycled, observation.recycles)
     stopped = made.own("recycling_stopped", "1 if the policy of the service has stopped itself, 0 while it acts.")
     _add_all(stopped, ((labels, int(has_stopped)) for labels, has_stopped in observation.recycling))
+    changed = made.own(
+        "release_change_bytes",
+        "How much more memory a worker of the newest release takes than one of the release before, where enough "
+        "processes of both are known; growth is in bytes an hour.",
+    )
+    _add_all(changed, observation.release_changes)
     _add_operations(made, observation)
     source = made.own(
         "exporter_source", "Source of the figures: the fleet, a transport, or the exporter's own process."

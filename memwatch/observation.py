@@ -105,6 +105,9 @@ class Observation:
     """Labels (service, reason and result) and how many workers were recycled so; never falls."""
     recycling: Sequence[tuple[Mapping[str, str], bool]] = ()
     """Services whose policy acts, and whether it has stopped itself."""
+    release_changes: Sequence[tuple[Mapping[str, str], float]] = ()
+    """Labels (service, release and figure) and how many bytes a worker takes more than one of the release before, of
+    the newest release that runs; 0 where the figure is the same. Growth is in bytes an hour."""
     rejected_reports: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """Reports ever refused by reason; never falls."""
     notifications: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)

@@ -50,6 +50,11 @@ class BigContainer(Record):
     entry_bytes: float | None = None
     """Mean size of the sampled entries in bytes; ``None`` when not sampled."""
 
+    @property
+    def address(self) -> str:
+        """``list at 0x7f2c5d1a8c40``: what it is called where it has no name; empty without a token."""
+        return "" if self.token is None else f"{self.type} at {self.token:#x}"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class MemorySnapshot(Record):

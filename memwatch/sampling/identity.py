@@ -119,8 +119,18 @@ def describe_process(
 def started_at() -> datetime:
     """When the system started this process."""
     try:
-        return datetime.fromtimestamp(psutil.Process().create_time(), UTC)
-    except (psutil.Error, OSError):
+        ticks = int((read_bytes("/proc/self/stat") or b"").rpartition(b")")[2].split()[19])
+        _, _, after = (read_bytes("/proc/stat", 1 << 20) or b"").partition(b"\nbtime ")
+        return datetime.fromtimestamp(ticks / os.sysconf("SC_CLK_TCK") + int(after.split(maxsplit=1)[0]), UTC)
+    except (IndexError, ValueError):  # no Linux
+        return _started_elsewhere()
+
+
+def _started_elsewhere() -> datetime:
+    system = psutil()
+    try:
+        return datetime.fromtimestamp(system.Process().create_time(), UTC)
+    except (system.Error, OSError):
         return datetime.now(UTC)
 
 
@@ -163,10 +173,13 @@ def arguments_of(pid: int) -> list[str]:
     raw = read_bytes(f"/proc/{pid}/cmdline")
     if raw is not None:
         return [argument.decode(errors="replace") for argument in raw.rstrip(b"\0").split(b"\0")]
+    if os.path.isdir("/proc/self"):  # noqa: PTH112 - no more than a look
+        return []
+    system = psutil()
     try:
-        arguments: list[str] = psutil.Process(pid).cmdline()
+        arguments: list[str] = system.Process(pid).cmdline()
         return arguments
-    except (psutil.Error, OSError, ValueError):
+    except (system.Error, OSError, ValueError):
         return []
 
 
