@@ -19,13 +19,12 @@ def said(attributes: str, **more: str) -> dict[str, str]:
 
 
 def test_the_standard_variables_are_read_as_the_sdk_reads_them() -> None:
-    from opentelemetry.sdk.resources import OTELResourceDetector
-
+    resources = pytest.importorskip("opentelemetry.sdk.resources")
     text = "service.namespace=acme, deployment.environment.name = staging ,team=a%20b%2Cc%3Dd"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OTEL_RESOURCE_ATTRIBUTES", text)
         patch.setenv("OTEL_SERVICE_NAME", "shop")
-        expected = dict(OTELResourceDetector().detect().attributes)
+        expected = dict(resources.OTELResourceDetector().detect().attributes)
     assert said(text, OTEL_SERVICE_NAME="shop") == expected
     assert said("service.name=a", OTEL_SERVICE_NAME="b") == {"service.name": "b"}
     assert said("") == {}
