@@ -15,6 +15,7 @@ BENCHMARKS = {
     "ingest": "reports into SQLite",
     "detect": "a pass of detection over 5,000 processes, on SQLite and PostgreSQL",
     "exporter": "the fleet exporter with 1,000 processes, against prometheus_client's own gauges",
+    "otlp": "an export over OTLP of 1,000 and 5,000 processes, against the instruments of the SDK",
     "diagnosis": "recordings: the pauses of a referrers pass, requests before, during and after",
     "heapdump": "heap dumps of 0.1 to 5 million objects: pause, time, memory, against gc.collect()",
     "heapdump.load": "requests to gunicorn during heap dumps, against calm ones",

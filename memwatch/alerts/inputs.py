@@ -113,6 +113,8 @@ class JobView:
     rise_mb: float
     """The most that resident memory rose during a call."""
     rise_in: Place | None = None
+    rise_trace: str = ""
+    """Id of the trace of that call, where jobs are linked with traces."""
     usual_mb: float | None = None
     """What such a rise hardly ever exceeds; ``None`` where too few calls were measured."""
     peak_mb: float = 0.0

@@ -41,7 +41,7 @@ Severities = Mapping[str, int]
 _PROCESS: tuple[str | Moment, ...] = (
     "pk", "service_id", "service__name", "host", "slot_number", "release__name", "python", Moment("started_at"),
     "dropped_snapshots", "sampling_failures", "refused_commands", "outside", "growth_kib_per_hour", "leaks_known",
-    "surroundings",
+    "surroundings", "pid", "key", "resource",
 )  # fmt: skip
 _SHOWN = (*NUMBERS, "counts")
 _LAST: tuple[str | Moment, ...] = (
@@ -82,6 +82,9 @@ class _Process(NamedTuple):
     growth_kib_per_hour: int | None
     leaks_known: bool
     surroundings: Any
+    pid: int
+    key: str
+    resource: Any
     last: _Last | None
 
     @property
@@ -116,6 +119,7 @@ def observe() -> Observation:
     now = timezone.now()
     return Observation(
         source=FLEET,
+        at=now,
         processes=_observed(processes, labels, leaks, now),
         service_leaks=_service_leaks(services, leaks),
         open_leaks=_open_leaks(labels, services, leaks, now),
@@ -187,6 +191,9 @@ def _observed(
             growth_kib_per_hour=process.growth_kib_per_hour,
             leaks_known=None if process.outside else process.leaks_known,
             container=_container(process.surroundings, now),
+            pid=process.pid,
+            instance=process.key,
+            resource=process.resource if isinstance(process.resource, dict) else {},
         )
         for process in processes
     ]

@@ -151,10 +151,15 @@ class Leak(models.Model):
         indexes = (models.Index(fields=("state", "severity"), name="memwatch_leak_state"),)
 
     def __str__(self) -> str:
-        return f"{self.object_type} in {self.process or self.service}"
+        return f"{self.what} in {self.process or self.service}"
 
     def get_absolute_url(self) -> str:
         return reverse("admin:memwatch_leak_change", args=(self.pk,))
+
+    @property
+    def what(self) -> str:
+        """What leaks: the type, or the kind of memory that has no type."""
+        return self.object_type if self.kind == Leak.Kind.OBJECTS else self.get_kind_display()
 
     @property
     def exhausted_at(self) -> datetime | None:
@@ -193,6 +198,7 @@ class LeakEvent(models.Model):
         verbose_name = _("leak event")
         verbose_name_plural = _("leak events")
         ordering = ("at", "id")
+        indexes = (models.Index(fields=("at",), name="memwatch_leak_event_at"),)
 
     def __str__(self) -> str:
         return f"{self.kind} at {self.at:%Y-%m-%d %H:%M}"

@@ -216,6 +216,14 @@ class Process(models.Model):
         help_text=_("How its server runs and recycles processes, as far as it says."),
     )
 
+    resource = models.JSONField(
+        _("OpenTelemetry resource"),
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        blank=True,
+        help_text=_("Attributes from OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME, its container and its pod."),
+    )
+
     installation = models.ForeignKey(
         "memwatch.Installation",
         models.SET_NULL,

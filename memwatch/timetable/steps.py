@@ -73,12 +73,19 @@ def take_snapshots() -> None:
 def ingest_reports() -> None:
     """Store what has arrived, and finish the recordings that are complete with it; cheap when that is nothing."""
     _alone("ingest_reports", _INGEST_TTL_S, reader.ingest_reports, limit=INGEST_AT_ONCE, leaving=is_leaving)
-    _alone("keep_up_recordings", _INGEST_TTL_S, progress.keep_up)
+    _alone("keep_up_recordings", _INGEST_TTL_S, _keep_up_recordings)
+
+
+def _keep_up_recordings() -> None:
+    """A look that has ended decides at once, not with the next turn of ``detect_leaks``."""
+    progress.keep_up()
+    if judging.is_awaited():
+        detect_leaks()
 
 
 def detect_leaks() -> None:
     """Judge the series; open, update, resolve and reopen leaks."""
-    _alone("detect_leaks", _JUDGING_TTL_S, judging.detect)
+    _alone(judging.LEASE, _JUDGING_TTL_S, judging.detect)
 
 
 def check_alerts() -> None:

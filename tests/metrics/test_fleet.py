@@ -66,6 +66,15 @@ def test_the_last_known_counts_stay_with_the_time_they_were_counted(fleet: Fleet
     assert after["memwatch_last_snapshot_timestamp_seconds", *WEB_1] > counted_at
 
 
+def test_a_process_is_observed_with_its_identity_and_what_it_says_of_its_resource(fleet: Fleet) -> None:
+    Process.objects.filter(pk=fleet.web.pk).update(resource={"service.namespace": "acme"})
+    collector = FleetCollector(max_age_s=0)
+    collector.metrics()
+    assert collector.observation is not None
+    (web,) = [each for each in collector.observation.processes if each.labels["slot"] == "web-1"]
+    assert (web.pid, web.instance, web.resource) == (fleet.web.pid, fleet.web.key, {"service.namespace": "acme"})
+
+
 def test_steady_growth_and_whether_leaks_are_known_are_shown(fleet: Fleet) -> None:
     Process.objects.filter(pk=fleet.web.pk).update(growth_kib_per_hour=2048, leaks_known=True)
     found = shown()

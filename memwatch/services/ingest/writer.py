@@ -51,7 +51,7 @@ _RARELY = (
     "dropped_snapshots", "sampling_failures", "refused_commands", "ended_at", "end_reason", "program", "command_line",
     "parent_pid", "python", "agent_version", "extension_modules", "census_method", "cpu_budget_percent", "end_evidence",
     "oom_kills", "oom_group_kills",
-    "start_method", "frozen_objects", "allocator_settings", "surroundings", "server_settings",
+    "start_method", "frozen_objects", "allocator_settings", "surroundings", "server_settings", "resource",
     "installation",
 )  # fmt: skip
 _ANSWERS = {"done": Command.State.DONE, "refused": Command.State.REFUSED, "failed": Command.State.FAILED}
