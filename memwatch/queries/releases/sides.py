@@ -201,7 +201,7 @@ def _collections(worker: _Worker, birth: _Birth) -> float | None:
     if worker.measured_at is None or worker.collections is None or birth.collections is None:
         return None
     span = worker.measured_at - birth.timestamp
-    if span < _LEAST_SPAN:
+    if span < _LEAST_SPAN or worker.collections < birth.collections:
         return None
     return (worker.collections - birth.collections) / (span / timedelta(hours=1))
 
