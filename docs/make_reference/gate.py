@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from docs.make_reference.tables import code, table
-from memwatch.pytest_plugin.options import OPTIONS
+from memwatch.pytest_plugin import OPTIONS
 
 
 def options() -> str:

@@ -23,6 +23,9 @@ from memwatch.conf.values import HUB_BY_WORKER
 
 __all__ = ["HUB_BY_WORKER", "SettingError", "Settings", "default_folder", "get_settings", "problems", "read_settings"]
 
+REPORT_GRACE_S = 30.0
+"""What a report may take from the process to the database before its sender counts as silent."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -74,6 +77,11 @@ class Settings:
     """Percent from which that alert is critical."""
     drift_min_mb: float = 50.0
     """A smaller drift raises no alert, whatever its percentage."""
+    release_change_percent: float = 10.0
+    """Percent that the workers of a new release take more memory than those of the release before, from which an alert
+    is raised."""
+    release_change_min_mb: float = 16.0
+    """A smaller change raises no alert, whatever its percentage."""
     work: bool = True
     """Measure memory by view, task and command. It takes at most 1 % of their time."""
     traces: str = "off"
@@ -178,6 +186,11 @@ class Settings:
         return Path(self.recordings_folder) if self.recordings_folder else Path(f"{default_folder()}-recordings")
 
     @property
+    def silent_after_s(self) -> float:
+        """Seconds without a report after which a process counts as silent: two intervals, and time to store them."""
+        return 2 * self.snapshot_interval + REPORT_GRACE_S
+
+    @property
     def hub_url(self) -> str:
         """The transport as the server uses it."""
         return self.hub_transport if self.hub_transport not in ("", HUB_BY_WORKER) else self.transport_url
@@ -229,6 +242,8 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "drift_warning_percent": values.between(0.01, 1e6, "50"),
     "drift_critical_percent": values.between(0.01, 1e6, "100"),
     "drift_min_mb": values.between(0, 1e9, "50"),
+    "release_change_percent": values.between(0.01, 1e6, "10"),
+    "release_change_min_mb": values.between(0, 1e9, "16"),
     "hub_transport": values.hub_transport,
     "command_key_file": values.text,
     "task_queue": values.text,

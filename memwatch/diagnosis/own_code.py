@@ -10,6 +10,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -23,6 +24,7 @@ from memwatch.sampling.type_names import clean, type_name
 
 MOST_STEPS = 60
 MOST_FUNCTIONS = 200
+_OURS = f"{Path(__file__).parents[1]}{os.sep}"
 _GETTERS = tuple(vars(property)[name].__get__ for name in ("fget", "fset"))
 _WRAPPED = tuple((of, vars(of)["__func__"].__get__) for of in (staticmethod, classmethod))
 
@@ -67,7 +69,9 @@ def locate(
 
 
 def is_own(file: str, package: str) -> bool:
-    """Whether it is the program's: no installed package but its own."""
+    """Whether it is the program's: no installed package but its own, and not memwatch."""
+    if file.startswith(_OURS):
+        return False
     return not is_library(file) or (bool(package) and f"-packages/{package}/" in file.replace("\\", "/"))
 
 
@@ -187,11 +191,8 @@ def line_of(place: Mapping[str, Any], sources: Sources) -> tuple[str, int, str]:
     shown = _shown(file, str(place["module"]))
     ranges = [(int(first), int(last)) for first, last in place["functions"]]
     word = re.escape(name)
-    adding = re.compile(
-        rf"\b{word}(\[.*\]\s*=[^=]|\s*\+=|\b.*\.(append|appendleft|add|update|setdefault|extend|insert|put)\()"
-    )
     if name:
-        for pattern in (adding, re.compile(rf"\b{word}\b")):
+        for pattern in (_adding(name), re.compile(rf"\b{word}\b")):
             for first, last in ranges or [(1, 20_000)]:
                 for line in range(first, min(last, first + 5_000) + 1):
                     text = sources.code(file, line)
@@ -201,6 +202,18 @@ def line_of(place: Mapping[str, Any], sources: Sources) -> tuple[str, int, str]:
                         return shown, line, text
     line = ranges[0][0] if ranges else 1
     return shown, line, sources.code(file, line)
+
+
+def adds(name: str, line: str) -> bool:
+    """Whether a line of code adds to what has this name."""
+    return bool(name) and _adding(name).search(line) is not None
+
+
+def _adding(name: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"\b{re.escape(name)}"
+        r"(\[.*\]\s*=[^=]|\s*\+=|\b.*\.(append|appendleft|add|update|setdefault|extend|insert|put)\()"
+    )
 
 
 def _shown(file: str, module: str) -> str:

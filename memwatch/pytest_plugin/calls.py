@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, TypeVar
 
+from memwatch.pytest_plugin.captured import Captured
 from memwatch.pytest_plugin.counting import now
 
 Result = TypeVar("Result")
@@ -34,6 +35,7 @@ class Calls:
         self.seconds = 0.0
         """Spent in calls."""
         self._budget_s = budget_s
+        self._captured = Captured()
 
     @property
     def left_s(self) -> float:
@@ -53,7 +55,7 @@ class Calls:
         """So many, or fewer where time runs out."""
         before = self.made
         for _ in range(count):
-            if self.left_s <= 0 and self.made:
+            if not self._begins():
                 break
             began = now()
             try:
@@ -69,7 +71,7 @@ class Calls:
         """The same of a coroutine function."""
         before = self.made
         for _ in range(count):
-            if self.left_s <= 0 and self.made:
+            if not self._begins():
                 break
             began = now()
             try:
@@ -80,6 +82,14 @@ class Calls:
             self.seconds += now() - began
             self.made += 1
         return self.made - before
+
+    def _begins(self) -> bool:
+        """Whether one more call is made; it finds what pytest had captured before the first."""
+        if self.left_s <= 0 and self.made:
+            return False
+        if self.made:
+            self._captured.restore()
+        return True
 
     def _explain(self, error: Exception) -> None:
         if self.made:

@@ -11,7 +11,6 @@ import gc
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from memwatch.pytest_plugin.django_client import forget_finalizers
 from memwatch.pytest_plugin.ledger import Count
@@ -50,6 +49,11 @@ def collect(most: int = MOST_COLLECTIONS) -> None:
             return
 
 
+def collect_young() -> None:
+    """Take garbage among the objects of the last moments, which takes next to no time."""
+    _Functions.collect(1)
+
+
 @contextlib.contextmanager
 def set_aside() -> Iterator[None]:
     """Within it collections look at new objects alone, and so take next to no time.
@@ -73,7 +77,7 @@ class Counter:
 
     def __init__(self) -> None:
         self._names = TypeNames()
-        self._malloc_kib = _malloc_reader()
+        self._malloc_kib = malloc_reader()
         self._census()  # what the first one makes for itself, names above all, is there from then on
 
     def count(self) -> Count:
@@ -83,6 +87,10 @@ class Counter:
         in_use, malloc = blocks(), self._malloc_kib()
         return Count(self._census(), in_use, malloc)
 
+    def types(self) -> dict[str, int]:
+        """Objects by type as they are, garbage included."""
+        return self._census()
+
     def _census(self) -> dict[str, int]:
         while True:
             census = take_census(self._names, hurry=_NO_REST)
@@ -90,16 +98,16 @@ class Counter:
                 return census.counts
 
 
-def _malloc_reader() -> Callable[[], float | None]:
-    from memwatch.sampling import allocator  # noqa: PLC0415 - it loads ctypes
+def malloc_reader() -> Callable[[], float | None]:
+    """Reads the C library's memory in use, in KiB."""
+    from memwatch.sampling.allocator import own_source  # noqa: PLC0415 - it may load ctypes
 
-    library: Any = allocator.open_library()
-    read = allocator.find_mallinfo2(library) if library is not None else None
-    if read is None:
+    read = own_source().malloc_bytes
+    if read() is None:
         return lambda: None
 
-    def malloc_kib() -> float:
-        info = read()
-        return float(info.uordblks + info.hblkhd) / 1024
+    def malloc_kib() -> float | None:
+        found = read()
+        return None if found is None else found[0] / 1024
 
     return malloc_kib

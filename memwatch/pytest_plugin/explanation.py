@@ -121,10 +121,14 @@ def _looks(growth: Growth, container: BigContainer | None, count: int, calls: Ca
 def _proven(found: Any) -> Holder | None:
     if found is None or not found.sure:
         return None
+    from memwatch.diagnosis import own_code  # noqa: PLC0415 - where something leaks
+
+    variable = found.attribute.split("'")[1] if found.attribute.startswith("'") else found.attribute.rpartition(".")[2]
     return Holder(
         name=found.name,
         attribute=found.attribute,
         code=found.code,
         code_line=found.code_line,
         own_code=found.own_code,
+        adds=own_code.adds(variable, found.code_line),
     )

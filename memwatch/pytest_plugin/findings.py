@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from memwatch.diagnosis.allocations.sites import is_library
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Growth:
@@ -43,6 +45,8 @@ class Holder:
     code_line: str = ""
     own_code: bool = True
     """Whether that is the program's own, not a library's."""
+    adds: bool = True
+    """Whether that line adds to the container; else it only names it, or what leads to it."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,12 +74,12 @@ class Leak:
     @property
     def where(self) -> str:
         """``file:line`` to look at first: the program's own, where one is known; empty where nothing is."""
-        of_holder = self.holder.code if self.holder is not None else ""
-        if of_holder and self.holder is not None and self.holder.own_code:
-            return of_holder
-        if self.line is not None:
-            return self.line.called_from or self.line.code
-        return of_holder
+        line = (self.line.called_from or self.line.code) if self.line is not None else ""
+        if self.holder is None or not self.holder.code:
+            return line
+        if self.holder.own_code and (self.holder.adds or not line or is_library(line)):
+            return self.holder.code
+        return line or self.holder.code
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; what a baseline keeps and a report carries."""

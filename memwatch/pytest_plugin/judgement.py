@@ -13,6 +13,9 @@ LEAST_GROWTH = 12
 """Objects or blocks that must come in a series: one in two of its steps. A cache that resizes makes fewer."""
 LEAST_BLOCKS, LEAST_KIB = 8, 8.0
 """Blocks and KiB of the first look's last round that make a series worth while: less is free lists."""
+NATIVE_BYTES, MOST_NATIVE_KIB = 16, 128.0
+"""A native leak is at least so many bytes for each call; with many calls so many KiB in all. The C library keeps some
+of what was freed ready for each thread, and counts it as in use."""
 BLOCKS_CALLS, OBJECTS_CALLS = 200, 1_000
 """The same as calls for each."""
 FADED = 0.5
@@ -43,9 +46,13 @@ def leaks(ledger: Ledger) -> tuple[list[Growth], bool]:
     verdicts = judge(history(ledger), thresholds=THRESHOLDS, window="calls")
     calls = ledger.made
     found = [_growth(verdict, calls) for verdict in verdicts if verdict.is_leak]
-    found = [each for each in found if _stayed(ledger, each)]
+    found = [each for each in found if _stayed(ledger, each) and not _is_spare(each)]
     waits = any(verdict.outcome == "not enough data" and verdict.growth_count > 0 for verdict in verdicts)
     return found, waits
+
+
+def _is_spare(growth: Growth) -> bool:
+    return growth.unit == "KiB" and growth.grown < min(growth.calls * NATIVE_BYTES / 1024, MOST_NATIVE_KIB)
 
 
 def _stayed(ledger: Ledger, growth: Growth) -> bool:

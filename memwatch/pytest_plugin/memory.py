@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from memwatch.pytest_plugin import peaks
+from memwatch.pytest_plugin import OFF, peaks
 from memwatch.pytest_plugin.calls import Calls, Steps, run
 from memwatch.pytest_plugin.findings import Kept
 from memwatch.pytest_plugin.measurement import measured
 from memwatch.pytest_plugin.noted import SKIPPED
-from memwatch.pytest_plugin.options import OFF
 from memwatch.pytest_plugin.plan import BUDGET_S, WARMUP, Plan
 from memwatch.pytest_plugin.session import LeakError
 

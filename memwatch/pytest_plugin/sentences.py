@@ -75,6 +75,8 @@ def _to_do(leak: Leak) -> str:
         if "lru_cache" in leak.holder.name:
             return f"give the cache of {name} a maxsize; do not cache methods by self."
         return f"remove entries from {name} when they are over, or give it a bound, e.g. deque(maxlen=...)."
+    if leak.line is not None and leak.growth.unit == "KiB":
+        return f"give back what {leak.line.called_from or leak.line.code} takes: close or free it."
     if leak.line is not None:
         return f"find what keeps a reference to what {leak.line.called_from or leak.line.code} makes."
     if leak.growth.kind == "native":

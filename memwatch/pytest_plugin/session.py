@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from memwatch.pytest_plugin import ALL, MARK, OFF
 from memwatch.pytest_plugin.noted import CALLS, KNOWN, LEAK, NO_LEAK, PROPERTIES, SKIPPED, UNDECIDED, Note
-from memwatch.pytest_plugin.options import ALL, OFF
 
 if TYPE_CHECKING:
     from memwatch.pytest_plugin.findings import Leak, Outcome
     from memwatch.pytest_plugin.plan import Plan
-
-MARK = "no_leaks"
 
 
 class LeakError(AssertionError):
@@ -24,7 +22,7 @@ class LeakError(AssertionError):
 
 
 class Session:
-    """Registered for every run; it does nothing until a test is measured or an option asks for it."""
+    """Registered where a test or an option asks for it."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -46,15 +44,12 @@ class Session:
 
     # Which tests are measured:
 
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Load what measures before a test patches the clock or the collector; refuse what a marker cannot mean."""
-        if self.mode == OFF:
-            return
-        marked = [item for item in items if item.get_closest_marker(MARK) is not None]
-        for item in marked:
-            self.plan_of(item)
-        if marked or any("memory" in getattr(item, "fixturenames", ()) for item in items):
-            from memwatch.pytest_plugin import measurement  # noqa: F401, PLC0415 - see above
+    def prepare(self, items: list[pytest.Item]) -> None:
+        """Load what measures, with the functions that tests may patch; refuse what a marker cannot mean."""
+        for item in items:
+            if item.get_closest_marker(MARK) is not None:
+                self.plan_of(item)
+        from memwatch.pytest_plugin import measurement  # noqa: F401, PLC0415 - where something is measured
 
     def plan_of(self, item: pytest.Item) -> Plan:
         """As its marker asks. Raises ``pytest.UsageError`` for what it cannot mean."""

@@ -17,11 +17,23 @@ from memwatch.pytest_plugin.findings import Growth, Line
 from memwatch.sampling.type_names import type_name
 
 FRAMES = 25
+EXPLAINED = 0.5
+"""Native memory of which tracemalloc sees less than this share was taken behind its back."""
 _OURS = f"{Path(__file__).parent}{os.sep}"
 
 
 def line_of(growth: Growth, count: int) -> Steps[Line | None]:
     """The line that made most of what came in ``count`` calls and stayed; ``None`` where none is known."""
+    frames, gained = yield from _traced(growth, count)
+    if growth.unit == "KiB" and gained < EXPLAINED * growth.per_call * count * 1024:
+        from memwatch.pytest_plugin.native_lines import native_frames  # noqa: PLC0415 - where it leaks
+
+        frames = yield from native_frames(count)
+    return _line(frames) if frames else None
+
+
+def _traced(growth: Growth, count: int) -> Steps[tuple[Frames, int]]:
+    """The frames of that line, and what was gained there: bytes of native memory, else objects or blocks."""
     import _tracemalloc  # noqa: PLC0415 - only where something leaks
 
     starts = not _tracemalloc.is_tracing()
@@ -39,7 +51,12 @@ def line_of(growth: Growth, count: int) -> Steps[Line | None]:
             _tracemalloc.stop()
     by_size = 0 if growth.unit == "KiB" else 1
     nothing = [0, 0]
-    return _line({frames: sizes[by_size] - before.get(frames, nothing)[by_size] for frames, sizes in after.items()})
+    gained: Counter[Frames] = Counter()
+    for frames, sizes in after.items():
+        more = sizes[by_size] - before.get(frames, nothing)[by_size]
+        if more > 0 and (inner := _without_ours(frames)):
+            gained[inner] += more
+    return gained.most_common(1)[0] if gained else ((), 0)
 
 
 def _of_type(name: str) -> Sizes:
@@ -65,15 +82,8 @@ def _sizes() -> Sizes:
             return sizes
 
 
-def _line(gained: dict[Frames, int]) -> Line | None:
-    by_inner: Counter[Frames] = Counter()
-    for frames, count in gained.items():
-        inner = _without_ours(frames)
-        if inner and count > 0:
-            by_inner[inner] += count
-    if not by_inner:
-        return None
-    (frames, _count), sources = by_inner.most_common(1)[0], Sources()
+def _line(frames: Frames) -> Line:
+    sources = Sources()
     file, line = frames[0]
     caller = own_caller(frames)
     return Line(

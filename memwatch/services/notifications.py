@@ -92,8 +92,17 @@ def message_of(alert: Alert, event: str, now: datetime) -> dict[str, Any]:
         "slot": alert.process.slot if alert.process else None,
         "processes": alert.processes,
         "object_type": alert.leak.object_type if alert.leak else None,
-        "url": page_url("leak", alert.leak_id) if alert.leak_id is not None else page_url("alert", alert.pk),
+        "url": _url(alert),
     }
+
+
+def _url(alert: Alert) -> str | None:
+    """Where there is most to see: the page of its leak or release, else its own."""
+    if alert.leak_id is not None:
+        return page_url("leak", alert.leak_id)
+    if alert.release_id is not None:
+        return page_url("release", alert.release_id)
+    return page_url("alert", alert.pk)
 
 
 def _summary(alert: Alert, lasted_s: float) -> str:
@@ -102,8 +111,10 @@ def _summary(alert: Alert, lasted_s: float) -> str:
     what = alert.get_type_display()
     said = f"{place}: {what} is over after {formatting.duration(lasted_s)}"
     if alert.leak is not None:
-        said = f"{place}: the leak of {alert.leak.object_type} is over after {formatting.duration(lasted_s)}"
+        said = f"{place}: the leak of {alert.leak.what} is over after {formatting.duration(lasted_s)}"
         return f"{said}: {_why_over(alert.leak)}."
+    if alert.type == Alert.Type.RELEASE_CHANGE:
+        return f"service {alert.service.name}: the change of the release is no news any more, or it runs no longer."
     if alert.type == Alert.Type.PROCESS_KILLED:
         quiet = formatting.duration(FRESH_S)
         return f"service {alert.service.name}: no process was killed and none crashed for {quiet}."

@@ -275,7 +275,7 @@ def test_the_agent_adds_next_to_nothing_to_the_time_of_exit() -> None:
         return statistics.median(lasted)
 
     without, within = exit_ms("agent.stop()"), exit_ms("agent.start(config)")
-    assert within - without < 400, "a transport that does not answer cannot hold up the exit"
+    assert within - without < 2_000, "a transport that does not answer cannot hold up the exit"
 
 
 def test_an_agent_at_work_takes_less_than_three_megabytes(run_script: RunScript) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+import memwatch.diagnosis.own_code
 from memwatch.diagnosis.context import Host
 from memwatch.diagnosis.copy.parent import in_child
-from memwatch.diagnosis.own_code import is_own
+from memwatch.diagnosis.own_code import adds, is_own
 from memwatch.diagnosis.referrers import looks, recording
 from tests.diagnosis.conftest import referrers
 
@@ -224,6 +225,21 @@ def test_an_installed_site_is_the_programs_own_code_and_other_packages_are_not()
     assert not is_own(f"{folder}/django/dispatch/dispatcher.py", "pretix")
     assert not is_own(f"{folder}/pretix/base/middleware.py", "")
     assert is_own("/srv/shopaudit/middleware.py", "")
+    assert not is_own(memwatch.diagnosis.own_code.__file__, "memwatch"), "a tree of memwatch is not the program's"
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "expected"),
+    [
+        ("TRAIL", "TRAIL.append(entry)", True),
+        ("by_user", "self.by_user.setdefault(user, []).append(request)", True),
+        ("pages", "pages[path] = text", True),
+        ("logger", 'logger.exception("sampling fails")', False),
+        ("", "anything.append(entry)", False),
+    ],
+)
+def test_a_line_adds_to_a_container_or_only_names_it(name: str, line: str, expected: bool) -> None:
+    assert adds(name, line) is expected
 
 
 def test_what_only_passes_through_has_no_sure_holder(site: Any) -> None:

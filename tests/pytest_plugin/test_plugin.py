@@ -355,6 +355,18 @@ def test_all_lists_what_the_tests_of_a_suite_keep(pytester: pytest.Pytester, wor
     result.stdout.no_fnmatch_line("*  test_shop.py::test_garbage*")
 
 
+def test_all_counts_no_objects_where_nothing_has_grown(pytester: pytest.Pytester) -> None:
+    source = """
+    @pytest.mark.parametrize("number", range(30))
+    def test_small(number):
+        pass
+    """
+    result = run(pytester, source, "--memwatch=all")
+    result.assert_outcomes(passed=30)
+    result.stdout.fnmatch_lines(["30 tests keep * blocks of memory*"])
+    result.stdout.no_fnmatch_line("objects that came and stayed*")
+
+
 def test_off_runs_marked_tests_once(pytester: pytest.Pytester) -> None:
     source = """
     @pytest.mark.no_leaks
@@ -373,10 +385,72 @@ def test_nothing_is_loaded_until_it_is_used(pytester: pytest.Pytester) -> None:
     import sys
 
     def test_loaded():
-        heavy = ("memwatch.detection", "memwatch.sampling", "memwatch.diagnosis", "django", "celery", "ctypes")
-        assert [name for name in heavy if name in sys.modules] == []
+        assert [name for name in sys.modules if name.startswith("memwatch")] == ["memwatch", "memwatch.pytest_plugin"]
+        assert not {"django", "celery", "psutil"} & set(sys.modules)
     """
     run(pytester, source).assert_outcomes(passed=1)
+
+
+def test_the_fixture_may_be_asked_for_by_name(pytester: pytest.Pytester) -> None:
+    source = """
+    def test_kept(request):
+        with pytest.raises(AssertionError, match="test_shop.Entry: 1 object per call"):
+            request.getfixturevalue("memory").assert_no_leak(keep)
+    """
+    run(pytester, source).assert_outcomes(passed=1)
+
+
+def test_what_pytest_captures_of_logging_is_no_leak(pytester: pytest.Pytester) -> None:
+    source = """
+    import logging
+    log = logging.getLogger("shop")
+
+    @pytest.fixture
+    def before():
+        log.warning("set up")
+
+    @pytest.mark.no_leaks
+    def test_logs(before, caplog):
+        log.warning("order %s", next(NUMBERS))
+        assert [record.message.partition(" ")[0] for record in caplog.records] == ["order"]
+        assert [record.message for record in caplog.get_records("setup")] == ["set up"]
+
+    def test_within(memory, caplog):
+        log.warning("begun")
+        memory.assert_no_leak(lambda: log.warning("order"))
+        assert caplog.messages == ["begun", "order"]
+        assert caplog.text.count("order") == 1
+        caplog.clear()
+        memory.assert_no_leak(lambda: (caplog.clear(), log.warning("order")))
+        assert caplog.messages == ["order"]
+    """
+    run(pytester, source).assert_outcomes(passed=2)
+
+
+@on_linux
+@pytest.mark.skipif("musl" in sys.version, reason="the C library does not tell what is in use")
+def test_the_line_that_takes_native_memory_is_found(pytester: pytest.Pytester) -> None:
+    source = """
+    import ctypes, sys
+
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    libc.free.argtypes = [ctypes.c_void_p]
+
+    def lost():
+        libc.free(libc.malloc(5_000))
+        return libc.malloc(2_000)
+
+    @pytest.mark.no_leaks
+    def test_native():
+        lost()
+
+    def test_nobody_traces():
+        assert sys.gettrace() is None
+    """
+    result = run(pytester, source)
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["  made at: test_shop.py:20", "      return libc.malloc(2_000)"])
 
 
 def test_coverage_does_not_look_like_a_leak(pytester: pytest.Pytester) -> None:

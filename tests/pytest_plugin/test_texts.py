@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from memwatch.pytest_plugin import github, sentences
 from memwatch.pytest_plugin.findings import Growth, Holder, Leak, Line
 from memwatch.pytest_plugin.noted import CALLS, KNOWN, UNDECIDED, Note
 from memwatch.pytest_plugin.ratchet import Ratchet, parsed, written
-from memwatch.pytest_plugin.suite import report
+from memwatch.pytest_plugin.suite import Kept, report
 
 GROWTH = Growth(kind="objects", type="shop.Entry", unit="objects", grown=120, calls=120, grows_with=("dict",))
 LEAK = Leak(
@@ -136,11 +137,22 @@ def test_github_gets_an_annotation_beside_the_line(tmp_path: Path, monkeypatch: 
 
 
 def test_a_suite_is_told_by_what_its_tests_keep_most_first() -> None:
-    kept = {"blocks": 40, "modules": 0, "collected": 0}
+    kept = Kept(blocks=40, modules=0, collected=0)
     tests = [(f"test_{number}", kept) for number in range(9)]
-    tests += [("test_big", {"blocks": 9_000, "modules": 3, "collected": 1})]
+    tests += [("test_big", Kept.read("9000 3 1"))]
     lines = list(report(tests, {"shop.Entry": 500, "dict": 3}))
     assert lines[0].startswith("10 tests keep 9,360 blocks of memory")
     assert [line for line in lines if "test_" in line] == ["       9,000        3  test_big"]
     assert lines[-1] == "objects that came and stayed: 500 shop.Entry"
     assert list(report([], {})) == []
+
+
+def test_the_first_place_to_look_at_is_where_it_is_added_else_the_programs_own_line() -> None:
+    def where(**holder: bool) -> str:
+        return dataclasses.replace(LEAK, holder=dataclasses.replace(LEAK.holder, **holder)).where
+
+    assert where() == "shop/leaks.py:41"
+    assert where(adds=False) == "shop/views.py:12", "a line that only names what leads to it proves nothing"
+    assert where(own_code=False) == "shop/views.py:12"
+    assert dataclasses.replace(LEAK, line=None).where == "shop/leaks.py:41"
+    assert dataclasses.replace(LEAK, holder=None, line=None).where == ""

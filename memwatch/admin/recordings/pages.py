@@ -62,7 +62,7 @@ def facts(recording: Recording) -> list[Any]:
     """The subject, the reason, the time and the user."""
     found: list[Any] = [formats.link_to(recording.process)]
     if recording.leak is not None:
-        found.append(formats.link_to(recording.leak, recording.leak.object_type))
+        found.append(formats.link_to(recording.leak, recording.leak.what))
     elif recording.object_type:
         found.append(recording.object_type)
     found.append(_("by %s") % recording.asked_by)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import BadRequest, PermissionDenied
@@ -30,13 +30,16 @@ from memwatch.records import traces
 class WorkRollupAdmin(RowAdmin):
     """Its list is the page *Work*, which sums the rows up."""
 
+    related: ClassVar = {"leak": "", "death": "", "recommendation": ""}
+
     @method_decorator(require_safe)
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
         if any("\0" in value for values in request.GET.lists() for value in values[1]):
             raise BadRequest("the address contains a NUL character (%00): remove it")
-        context = {**page.context(request.GET, timezone.now()), **(extra_context or {})}
+        related = self.related_links(request)
+        context = {**page.context(request.GET, timezone.now()), "related": related, **(extra_context or {})}
         return self.rendered(request, "admin/memwatch/work/page.html", context)
 
     def row_page(self, obj: WorkRollup, now: datetime) -> RowPage:

@@ -20,6 +20,7 @@ from memwatch.queries import work
 from memwatch.queries.row_ids import is_id
 from memwatch.queries.work import Course, WorkRow
 from memwatch.records import traces
+from memwatch.records.work import NO_VIEW
 
 SHOWN = 200
 USUAL_RANGE = "24h"
@@ -91,6 +92,7 @@ def context(query: Mapping[str, str], now: datetime) -> dict[str, Any]:
         "heads": table.heads,
         "rows": table.rows,
         "shared": any(row.shared for row in shown),
+        "no_view": NO_VIEW if any(row.name == NO_VIEW for row in shown) else "",
         "more": ngettext("%s more name had fewer calls.", "%s more names had fewer calls.", more) % formats.count(more)
         if more > 0
         else "",

@@ -15,7 +15,7 @@ from memwatch.sampling.type_names import clean
 
 MOST_SITES = 40
 _OUR_FOLDERS = tuple(
-    f"{Path(__file__).parents[1] / name}{os.sep}" for name in ("agent", "diagnosis", "sampling", "transport")
+    f"{Path(__file__).parents[2] / name}{os.sep}" for name in ("agent", "diagnosis", "sampling", "transport")
 )
 _SLICE = 20_000
 _LEAST_SHARE = 0.001

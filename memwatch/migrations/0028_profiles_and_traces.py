@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('memwatch', '0026_distributions'),
+        ('memwatch', '0027_otel'),
     ]
 
     operations = [

@@ -1,0 +1,1 @@
+"""The gate for staging: drive a site, then pass or fail by what its agents reported."""

@@ -1,0 +1,182 @@
+"""What drives the site: threads that get pages, or a command that is run again and again. Nothing of Django."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from http.client import HTTPException
+from pathlib import Path
+from typing import Protocol
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+TIMEOUT_S = 30.0
+MOST_BODY = 64 * 2**20
+"""Bytes of an answer that are read."""
+END_S = 10.0
+"""A command gets so many seconds to end after SIGTERM."""
+RESTART_S = 0.5
+"""Between two runs of the command."""
+MOST_FAILED = 0.1
+"""Share of the requests that may fail."""
+
+
+class Load(Protocol):
+    """Runs beside the gate from ``start`` to ``stop``."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End, and wait for it."""
+
+    def told(self) -> str:
+        """What it has done so far."""
+
+    def obstacle(self) -> str:
+        """Why the site was not driven as it should be; empty where it was."""
+
+
+def urls_of(given: Sequence[str], file: Path | None) -> list[str]:
+    """Those on the command line and in the file, in which ``#`` starts a comment. Raises :class:`ValueError`."""
+    lines = list(given)
+    if file is not None:
+        try:
+            lines += [line.partition(" #")[0].strip() for line in file.read_text(encoding="utf-8").splitlines()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"--urls {file}: {getattr(error, 'strerror', None) or 'it is no text in UTF-8'}") from None
+    found = [line for line in lines if line and not line.startswith("#")]
+    for url in found:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise ValueError(f"{url!r} is no URL: give one such as http://localhost:8000/orders/")
+    return found
+
+
+class Pages:
+    """Gets the URLs in turn, in some threads."""
+
+    def __init__(self, urls: Sequence[str], clients: int) -> None:
+        self._next = itertools.cycle(urls)
+        self._clients = clients
+        self._over = threading.Event()
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._made = self._failed = 0
+        self._last = ""
+
+    def start(self) -> None:
+        for number in range(self._clients):
+            self._threads.append(threading.Thread(target=self._run, name=f"memwatch-gate-{number}", daemon=True))
+            self._threads[-1].start()
+
+    def stop(self) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join(TIMEOUT_S)
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            with self._lock:
+                url = next(self._next)
+            problem = _problem(url)
+            with self._lock:
+                self._made += 1
+                if problem:
+                    self._failed += 1
+                    self._last = f"{url}: {problem}"
+            if problem:
+                self._over.wait(RESTART_S)
+
+    def told(self) -> str:
+        with self._lock:
+            failed = f", {self._failed:,} failed ({self._last})" if self._failed else ""
+            return f"{self._made:,} requests{failed}"
+
+    def obstacle(self) -> str:
+        with self._lock:
+            if not self._made:
+                return "No request was made."
+            if self._failed > MOST_FAILED * self._made:
+                return f"{self._failed:,} of {self._made:,} requests failed, the last one {self._last}."
+        return ""
+
+
+def _problem(url: str) -> str:
+    try:
+        with urlopen(Request(url, headers={"User-Agent": "memwatch-gate"}), timeout=TIMEOUT_S) as answer:  # noqa: S310 - checked
+            read = 0
+            while read < MOST_BODY and (part := answer.read(2**16)):
+                read += len(part)
+    except HTTPError as error:
+        error.close()
+        return f"status {error.code}"
+    except (OSError, HTTPException, ValueError) as error:
+        return str(getattr(error, "reason", "") or error or type(error).__name__)[:200]
+    return ""
+
+
+class Command:
+    """A program that drives the site, started again whenever it ends well."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = list(command)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="memwatch-gate", daemon=True)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ended = 0
+        self._problem = ""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            try:
+                process = self._process = subprocess.Popen(  # noqa: S603 - of the one who runs the gate
+                    self._command, stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), start_new_session=True
+                )
+            except OSError as error:
+                self._problem = f"{self._command[0]} cannot be started: {error.strerror}."
+                return
+            if self._over.is_set():
+                _end(process)
+            code = process.wait()
+            if self._over.is_set():
+                return
+            if code:
+                self._problem = f"{self._command[0]} ended with exit code {code}."
+                return
+            self._ended += 1
+            self._over.wait(RESTART_S)
+
+    def stop(self) -> None:
+        self._over.set()
+        if self._process is not None:
+            _end(self._process)
+        self._thread.join(END_S)
+
+    def told(self) -> str:
+        times = "once" if self._ended == 1 else f"{self._ended:,} times"
+        return self._problem.rstrip(".") or f"{self._command[0]} has ended {times}"
+
+    def obstacle(self) -> str:
+        return self._problem
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """It and what it started."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if process.poll() is None:
+                os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(END_S)
+            return
