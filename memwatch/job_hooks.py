@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from memwatch.agent.config.values import ATTRIBUTES, OFF
+from memwatch.agent.config.values import OFF
 from memwatch.agent.work import meter, spans
 from memwatch.agent.work.job import Job, cleaned, current
 from memwatch.host_hooks import requests
@@ -39,10 +39,6 @@ def install(*, recorded: bool = True, traces: str = OFF) -> None:
         if wanted:  # the backport changes classes of Django as it is imported: only the site may decide on that
             importlib.import_module(name)
     wrap()
-    if traces == ATTRIBUTES:
-        handler = sys.modules[_HANDLERS].BaseHandler
-        wrap_method(handler, "_get_response", _innermost)
-        wrap_method(handler, "_get_response_async", _innermost_async)
 
 
 def wrap() -> None:
@@ -51,6 +47,9 @@ def wrap() -> None:
     wrap_method(handler, "resolve_request", _resolve_request)
     wrap_method(handler, "get_response", _get_response)
     wrap_method(handler, "get_response_async", _get_response_async)
+    if spans.wanted():
+        wrap_method(handler, "_get_response", _innermost)
+        wrap_method(handler, "_get_response_async", _innermost_async)
     commands = sys.modules.get(_COMMANDS)
     if commands is not None:
         wrap_method(commands.BaseCommand, "execute", _execute)

@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 from memwatch.models import Process, Recording
 from memwatch.permissions import OPERATORS
 from memwatch.services.recordings import progress, results
-from memwatch.transport.recordings import MEMRAY, split_dump
+from memwatch.transport.recordings import MEMRAY, RecordingPart, split_dump
 from tests.api.conftest import Fleet
 from tests.heapdump.test_format import small_dump
 from tests.profiles.reading import total
@@ -249,6 +249,18 @@ def test_a_recording_is_downloaded_as_a_profile(operator: APIClient, fleet: Flee
     scope = operator.get(f"{where}download/?as=speedscope")
     assert scope["Content-Disposition"].endswith('.speedscope.json"')
     assert sum(scope.json()["profiles"][0]["weights"]) == total(answer.content)
+
+
+def test_a_recording_names_the_traces_of_the_jobs_that_ran(operator: APIClient, fleet: Fleet) -> None:
+    where = post(operator, process=fleet.web.pk, kind="heap_summary")["Location"]
+    recording = Recording.objects.get()
+    spans = [f"{number:032x}-{number:016x}" for number in (1, 2)]
+    parts = [RecordingPart(recording=recording.wire_id, state="running", traces=(span,)) for span in (*spans, spans[0])]
+    results.take([(fleet.web, part) for part in parts], timezone.now())
+    bring(fleet.web, recording)
+    told = operator.get(where).json()
+    assert told["state"] == "done"
+    assert told["traces"] == [{"trace_id": span[:32], "span_id": span[33:]} for span in spans]
 
 
 def test_recordings_without_sizes_are_no_profiles(operator: APIClient, fleet: Fleet) -> None:

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from memwatch.models import Leak
+from memwatch.models import Leak, WorkRollup
 from memwatch.queries.work import FIGURES, HOUR, start_of_hour
 from memwatch.records.work import VIEW
 from tests.api.conftest import Fleet
@@ -48,9 +48,17 @@ def _names(client: APIClient, query: str = "") -> list[str]:
 
 
 @pytest.mark.usefixtures("worked")
+def test_a_row_names_the_span_of_the_highest_peak(viewer: APIClient) -> None:
+    WorkRollup.objects.filter(work__name="shop:upload").update(peak_trace=f"{'4b' * 16}-{'0f' * 8}")
+    by_name = {row["name"]: row for row in viewer.get(f"{WORK}?{THEN}").json()["results"]}
+    assert (by_name["shop:upload"]["peak_trace_id"], by_name["shop:upload"]["peak_span_id"]) == ("4b" * 16, "0f" * 8)
+    assert (by_name["shop:detail"]["peak_trace_id"], by_name["shop:detail"]["peak_span_id"]) == (None, None)
+
+
+@pytest.mark.usefixtures("worked")
 def test_a_row_says_what_the_calls_of_a_name_took_and_kept(viewer: APIClient) -> None:
     (row,) = viewer.get(f"{WORK}?{THEN}&name=shop:detail").json()["results"]
-    assert list(row) == ["service", "kind", "name", *FIGURES]
+    assert list(row) == ["service", "kind", "name", *FIGURES, "peak_trace_id", "peak_span_id"]
     assert (row["service"], row["kind"], row["calls"], row["errors"], row["shared"]) == ("web", "view", 40, 3, 0)
     assert (row["kept_blocks_per_call"], row["kept_kib_per_call"], row["peak_mb_max"]) == (0.0, 1.0, 2.0)
     assert row["peak_mb_p50"] == pytest.approx(2, rel=0.05)

@@ -200,6 +200,7 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "export": _nothing,
     "head": _nothing,
     "git": _nothing,
+    "go": _nothing,
     "celery": _celery,
     "gunicorn": _gunicorn,
     "uvicorn": _uvicorn,

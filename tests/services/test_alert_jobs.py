@@ -55,6 +55,13 @@ def test_a_peak_near_the_limit_raises_an_alert_until_an_hour_has_passed_without_
     assert alerts.check(NOON + 2 * HOUR) == alerts.AlertResult(cleared=1)
 
 
+def test_the_alert_names_the_trace_of_the_call(worker):
+    store_peak(worker)
+    WorkRollup.objects.update(peak_trace=f"{'4b' * 16}-{'0f' * 8}")
+    alerts.check(NOON + 10 * MINUTE)
+    assert Alert.objects.get().message.endswith(f" Trace of the call: {'4b' * 16}.")
+
+
 def test_it_lasts_although_the_process_has_ended(worker):
     store_peak(worker)
     end_process(worker, NOON + MINUTE)

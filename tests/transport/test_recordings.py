@@ -108,3 +108,17 @@ def test_parts_of_different_recordings_are_not_mixed() -> None:
         join([one, dataclasses.replace(one, recording="f" * 16)])
     with pytest.raises(WireError, match="one recording"):
         join([])
+
+
+SPANS = tuple(f"{number:032x}-{number:016x}" for number in range(1, 20))
+
+
+def test_the_spans_of_running_jobs_come_along_ten_at_most() -> None:
+    part = RecordingPart(recording=ID, state="running", traces=SPANS[:2])
+    assert decode_part(part.to_wire()) == part
+    assert decode_part({**part.to_wire(), "traces": list(SPANS)}).traces == SPANS[:10]
+
+
+@pytest.mark.parametrize("traces", ["x", 7, {"a": 1}, [7, None, "x" * 49, SPANS[0].upper()], None])
+def test_what_is_no_span_is_left_out_of_a_part(traces: Any) -> None:
+    assert decode_part({"recording": ID, "state": "running", "traces": traces}).traces == ()

@@ -16,6 +16,7 @@ GOOD = WorkFigures(
     "task", "shop.sync", calls=3, errors=1, shared=1, seconds=1.5, seconds_max=1.0, seconds_counts={"140": 3},
     blocks_calls=2, blocks=-7, blocks_squares=49.0, blocks_max=-3, rss_calls=2, rss_kib=-4, rss_kib_max=4,
     peak_calls=2, peak_kib_max=307_200, peak_counts={"133": 2}, peak_rss_kib=400_000,
+    peak_trace="4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
 )  # fmt: skip
 
 
@@ -34,6 +35,11 @@ def test_figures_of_a_newer_agent_are_left_out_and_those_of_an_older_one_are_non
     assert decoded([[*GOOD, "new", 5]]) == (GOOD,)
     assert decoded([["view", "index", 4]]) == (WorkFigures("view", "index", 4),)
     assert decoded([["dream", "of an agent to come", 4]]) == ()
+
+
+@pytest.mark.parametrize("trace", ["4bf9", 7, None, "x" * 10_000, GOOD.peak_trace.upper()])
+def test_what_is_no_span_is_left_out_and_the_figures_are_kept(trace: Any) -> None:
+    assert decoded([[*GOOD[:-1], trace]]) == (GOOD._replace(peak_trace=""),)
 
 
 @pytest.mark.parametrize(

@@ -37,14 +37,14 @@ class WorkSerializer(serializers.Serializer[Any]):
     )
     peak_mb_p95 = serializers.FloatField(allow_null=True, help_text="The same, the 95th percentile, to 5 %")
     peak_mb_max = serializers.FloatField(allow_null=True, help_text="The same, the highest")
-    peak_trace_id = serializers.SerializerMethodField(
-        help_text="Trace id of the call with the highest peak; null unless the setting TRACES is on and it has one"
-    )
-    peak_span_id = serializers.SerializerMethodField(help_text="Span id of that call, or null")
     seconds_p95 = serializers.FloatField(allow_null=True, help_text="Duration, the 95th percentile, to 5 %")
     shared = serializers.IntegerField(
         help_text="Calls that ran beside another one in their process: memwatch cannot separate their memory"
     )
+    peak_trace_id = serializers.SerializerMethodField(
+        help_text="Trace id of the call with the highest peak; null unless the setting TRACES is on and it has one"
+    )
+    peak_span_id = serializers.SerializerMethodField(help_text="Span id of that call, or null")
 
     def get_peak_trace_id(self, row: Any) -> str | None:
         """Of the highest peak."""

@@ -115,6 +115,7 @@ def put(recording: Recording, now: datetime) -> None:
         recording=recording,
         event=Notification.Event.INFO,
         channel=to.name,
+        episode=f"profile {recording.wire_id}",  # one that fails holds up no other
         payload={"id": str(key), "type": "profile", "recording": recording.pk, "message": f"Profile: {recording}"},
         created_at=now,
         next_attempt_at=now,

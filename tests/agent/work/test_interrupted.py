@@ -73,11 +73,11 @@ def test_jobs_are_counted_after_any_interruption(own_meter: Meter, alarm: Alarm)
 def test_sums_that_nobody_gives_back_are_taken_all_the_same() -> None:
     totals = Totals()
     assert totals._guard.acquire(blocking=False)  # by a thread whose handler raised before it could count
-    totals.ended.append((TASK, "shop.sync", 0.1, False, False, None, None, None, None, None))
+    totals.ended.append((TASK, "shop.sync", 0.1, False, False, None, None, None, None, None, None))
     found = [totals.take() for _ in range(MISSES)]
     assert found[:-1] == [None] * (MISSES - 1)
     assert [row.calls for row in found[-1] or ()] == [1]
-    totals.ended.append((TASK, "shop.sync", 0.1, False, False, None, None, None, None, None))
+    totals.ended.append((TASK, "shop.sync", 0.1, False, False, None, None, None, None, None, None))
     assert [row.calls for row in totals.take() or ()] == [1]
 
 

@@ -55,8 +55,11 @@ def test_what_comes_later_is_added_and_a_second_delivery_is_not(hub: Hub, send: 
 
 
 def test_histograms_and_the_process_of_the_highest_peak_are_kept(hub: Hub, send: Any) -> None:
-    low = view(peak_calls=1, peak_kib_max=100, peak_counts={"49": 1}, peak_rss_kib=5_000)
-    high = view(peak_calls=2, peak_kib_max=300_000, peak_counts={"49": 1, "133": 1}, peak_rss_kib=400_000)
+    spans = [f"{trace:032x}-{1:016x}" for trace in (1, 2)]
+    low = view(peak_calls=1, peak_kib_max=100, peak_counts={"49": 1}, peak_rss_kib=5_000, peak_trace=spans[0])
+    high = view(
+        peak_calls=2, peak_kib_max=300_000, peak_counts={"49": 1, "133": 1}, peak_rss_kib=400_000, peak_trace=spans[1]
+    )
     send(report(process(1), {0: worked(5, high)}), report(process(2), {0: worked(5, low)}))
     ingest_reports(hub=hub, now=at(6))
     row = hour()
@@ -64,6 +67,7 @@ def test_histograms_and_the_process_of_the_highest_peak_are_kept(hub: Hub, send:
     assert (row.peak_kib_max, row.peak_rss_kib) == (300_000, 400_000)
     assert row.peak_process is not None
     assert row.peak_process.pid == 1
+    assert row.peak_trace == spans[1]
 
 
 def test_the_snapshot_keeps_the_calls_by_name(hub: Hub, send: Any) -> None:
