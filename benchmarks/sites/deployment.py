@@ -72,6 +72,7 @@ class Deployment:
         site = self.site
         self.switch.write_text("none")
         if self._used:
+            self._drop_reports()
             site.manage("migrate", "memwatch", "zero", "-v0")
             site.manage("migrate", "memwatch", "-v0")
         self._used = True
@@ -85,6 +86,12 @@ class Deployment:
         site.wait(lambda: site.get("/healthz")[0], lambda status: status in (200, 503))
         site.wait(lambda: self._ask("/api/v1/token/", USER)[0], lambda status: status == 200)
         self._token = str(self._ask("/api/v1/token/", USER)[1]["token"])
+
+    def _drop_reports(self) -> None:
+        """Those of the run before that nobody read: they would bring its processes into the new tables."""
+        spool = Path(self.site.environment["TMPDIR"])
+        shutil.rmtree(spool)
+        spool.mkdir()
 
     def stop(self) -> None:
         """What :meth:`start` started."""

@@ -76,7 +76,7 @@ class ReferrersOptions:
         Option(
             kind="text",
             default="",
-            help="With the type untracked: the module-level name of the container, or `list at 0x7f2c5d1a8c40`.",
+            help="With the type untracked: the module-level name or the address of the container.",
         )
     )
     """Empty for the container that has grown most."""
