@@ -105,10 +105,12 @@ lock: .venv/.installed-dev
 clean:
 	rm -rf .venv var build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
-.venv/.installed: requirements.txt pyproject.toml project/install.py memwatch/sampling/_heap_walk.c memwatch/sampling/_stopped_walk.c memwatch/diagnosis/heap_dump/_copy_walk.c
+COMPILED = $(wildcard memwatch/*/_*.c memwatch/*/*/_*.c)
+
+.venv/.installed: requirements.txt pyproject.toml project/install.py $(COMPILED)
 	@test -n "$(PYTHON)" || { echo "memwatch: no Python found: install Python 3.11 or newer, or make run PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@"$(PYTHON)" project/install.py requirements.txt && touch $@
 
-.venv/.installed-dev: requirements-dev.txt pyproject.toml project/install.py memwatch/sampling/_heap_walk.c memwatch/sampling/_stopped_walk.c memwatch/diagnosis/heap_dump/_copy_walk.c
+.venv/.installed-dev: requirements-dev.txt pyproject.toml project/install.py $(COMPILED)
 	@test -n "$(PYTHON)" || { echo "memwatch: no Python found: install Python 3.11 or newer, or make test PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@"$(PYTHON)" project/install.py requirements-dev.txt && touch $@ .venv/.installed

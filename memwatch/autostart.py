@@ -59,7 +59,7 @@ def _install(config: AgentConfig, *, delay_s: float, serves_requests: bool) -> N
     except ValueError as wrong:
         raise SettingError(f'MEMWATCH["TRANSPORT"] is {redacted(config.transport)}: {wrong}') from None
     if config.work:
-        job_hooks.install(recorded=config.flight_recorder)
+        job_hooks.install(recorded=config.flight_recorder, traces=config.traces)
     ends.install()
     server_settings.guarded(server_settings.note_application_loaded)
     if serves_requests:

@@ -7,6 +7,7 @@ conventions (bytes, seconds, ratios). A figure that was not measured has no samp
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
@@ -118,6 +119,12 @@ def families(
     _add_all(recycled, observation.recycles)
     stopped = made.own("recycling_stopped", "1 if the policy of the service has stopped itself, 0 while it acts.")
     _add_all(stopped, ((labels, int(has_stopped)) for labels, has_stopped in observation.recycling))
+    changed = made.own(
+        "release_change_bytes",
+        "How much more memory a worker of the newest release takes than one of the release before, where enough "
+        "processes of both are known; growth is in bytes an hour.",
+    )
+    _add_all(changed, observation.release_changes)
     _add_operations(made, observation)
     source = made.own(
         "exporter_source", "Source of the figures: the fleet, a transport, or the exporter's own process."
@@ -131,6 +138,34 @@ def site_up(*, up: bool) -> list[Metric]:
     """Whether the metrics of the site that share an exposition with memwatch's could be read."""
     text = "1 if the site's own metrics could be read, else 0."
     return [GaugeMetricFamily("memwatch_site_metrics_up", text, value=int(up))]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class OtlpState:
+    """What became of the data of one signal since the exporter started."""
+
+    signal: str
+    """``metrics`` or ``logs``."""
+    sent: int
+    dropped: int
+    failing: bool
+
+
+def otlp(states: Iterable[OtlpState]) -> list[Metric]:
+    """How sending over OTLP goes; nothing where nothing is sent."""
+    states = list(states)
+    if not states:
+        return []
+    made = _Families("")
+    sent = made.own("otlp_sent_total", "Points of metrics and records of events that arrived over OTLP, by signal.")
+    dropped = made.own("otlp_dropped_total", "Points of metrics that did not arrive over OTLP and were given up.")
+    failing = made.own("otlp_failing", "1 if the last export over OTLP did not arrive, else 0, by signal.")
+    for each in states:
+        labels = {"signal": each.signal}
+        _add(sent, labels, each.sent)
+        _add(dropped, labels, each.dropped)
+        _add(failing, labels, int(each.failing))
+    return made.made
 
 
 def down() -> list[Metric]:

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from memwatch.agent.work import meter
+from memwatch.agent.config.values import ATTRIBUTES, OFF
+from memwatch.agent.work import meter, spans
 from memwatch.agent.work.job import Job, cleaned, current
 from memwatch.host_hooks import requests
 from memwatch.host_hooks.reading import is_exactly, read
@@ -26,15 +27,22 @@ _BACKPORT = "django_tasks.signals"
 """The same tasks for older Djangos: the package django-tasks."""
 
 
-def install(*, recorded: bool = True) -> None:
-    """Measure the jobs of this process and of those forked from it; ``recorded``: the flight record names them."""
-    meter.begin_process(recorded=recorded)
+def install(*, recorded: bool = True, traces: str = OFF) -> None:
+    """Measure the jobs of this process and of those forked from it.
+
+    ``recorded``: the flight record names them; ``traces``: how they are linked with the program's traces.
+    """
+    meter.begin_process(recorded=recorded, traces=traces)
     for name in (_HANDLERS, _COMMANDS, _TASKS, _BACKPORT):
         package = name.rpartition(".")[0]
         wanted = package in sys.modules if name == _BACKPORT else importlib.util.find_spec(package) is not None
         if wanted:  # the backport changes classes of Django as it is imported: only the site may decide on that
             importlib.import_module(name)
     wrap()
+    if traces == ATTRIBUTES:
+        handler = sys.modules[_HANDLERS].BaseHandler
+        wrap_method(handler, "_get_response", _innermost)
+        wrap_method(handler, "_get_response_async", _innermost_async)
 
 
 def wrap() -> None:
@@ -49,6 +57,28 @@ def wrap() -> None:
     for tasks in filter(None, map(sys.modules.get, (_TASKS, _BACKPORT))):
         tasks.task_started.connect(_begin_django_task, dispatch_uid="memwatch.job_hooks")
         tasks.task_finished.connect(_end_django_task, dispatch_uid="memwatch.job_hooks")
+
+
+def _innermost(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Within all middleware: there the span of the request has not ended."""
+
+    def _get_response(self: Any, request: Any) -> Any:
+        try:
+            return original(self, request)
+        finally:
+            spans.tell(VIEW)
+
+    return _get_response
+
+
+def _innermost_async(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    async def _get_response_async(self: Any, request: Any) -> Any:
+        try:
+            return await original(self, request)
+        finally:
+            spans.tell(VIEW)
+
+    return _get_response_async
 
 
 def _get_response(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

@@ -37,6 +37,11 @@ class Observed:
     """Whether its objects were counted often enough to say whether it leaks; ``None`` if leaks are not judged."""
     container: Mapping[str, float] = dataclasses.field(default_factory=dict)
     """Bytes of its container by what they are (the keys of ``CONTAINER_PARTS``), if it reports it."""
+    pid: int | None = None
+    instance: str = ""
+    """The identity of this run of the process: no other has it."""
+    resource: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Attributes of its OpenTelemetry resource, as it reports them."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +88,8 @@ class Observation:
 
     source: str
     """``FLEET`` (the deployment by its database), ``TRANSPORT`` (what its agents report) or ``SELF`` (one process)."""
+    at: datetime | None = None
+    """When it was read."""
     processes: Sequence[Observed] = ()
     service_leaks: Sequence[tuple[Mapping[str, str], Mapping[str, int]]] = ()
     """Labels and open leaks by severity of services that leak as a whole (recycled workers)."""
@@ -98,6 +105,9 @@ class Observation:
     """Labels (service, reason and result) and how many workers were recycled so; never falls."""
     recycling: Sequence[tuple[Mapping[str, str], bool]] = ()
     """Services whose policy acts, and whether it has stopped itself."""
+    release_changes: Sequence[tuple[Mapping[str, str], float]] = ()
+    """Labels (service, release and figure) and how many bytes a worker takes more than one of the release before, of
+    the newest release that runs; 0 where the figure is the same. Growth is in bytes an hour."""
     rejected_reports: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """Reports ever refused by reason; never falls."""
     notifications: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)

@@ -7,7 +7,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import hypothesis
 import psycopg
 import pytest
 
+from tests import skips
 from tests.distribution import Distribution, place
 from tests.servers import PostgresServer, RedisServer, postgres_program, redis_program
 
@@ -99,3 +100,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Distribution
     """Of ``make test``; with another ``--dist`` or order, pytest-xdist's own."""
     ours = config.getoption("dist") == "loadfile" and not config.getoption("loadscopereorder")
     return Distribution(config, log) if ours else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A skip counts as a failure where everything is required."""
+    report = yield
+    skips.judge(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """So does a file that is skipped whole."""
+    report = yield
+    skips.judge(report)
+    return report

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from benchmarks.sites import run, watching
+from benchmarks.sites.deployment import Deployment
 from benchmarks.sites.recipes import SITES
 from benchmarks.sites.scoring import Told, false_verdicts, first_growth, is_named, judge
 from benchmarks.sites.truth import LEAKS, PLANTED, scoring
@@ -64,3 +66,34 @@ def test_growth_is_said_by_any_finding_of_the_service_but_not_by_collections() -
     rows = [told("alerts", 11, type="gc_spike"), told("alerts", 12, type="growth_rate"), told("leaks", 14)]
     assert first_growth(rows, "web", 10) == 12
     assert first_growth(rows, "worker", 10) is None
+
+
+class Answering:
+    """A deployment whose API refuses a recording some times, and ends at once the one that it begins."""
+
+    def __init__(self, refusals: int) -> None:
+        self.refusals, self.asked = refusals, 0
+
+    def post(self, _path: str, _values: Any) -> tuple[int, Any]:
+        self.asked += 1
+        return (409, "it is recording already") if self.asked <= self.refusals else (202, {"id": 7})
+
+    def get(self, _path: str) -> Any:
+        return {"id": 7, "state": "done", "conclusion": {"held_by": "shop.views.SEEN"}}
+
+
+def test_the_cause_is_asked_for_again_while_memwatch_records_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "BUSY_PAUSE_S", 0.0)
+    recorded = watching.find_the_cause(cast("Deployment", Answering(refusals=2)), 1)
+    assert (recorded.refused, recorded.conclusion) == ("", {"held_by": "shop.views.SEEN"})
+
+
+def test_a_process_that_is_recorded_all_the_time_ends_as_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "BUSY_S", 0.0)
+    assert watching.find_the_cause(cast("Deployment", Answering(refusals=9)), 1).refused.startswith("409")
+
+
+def test_a_result_keeps_the_evidence_of_each_finding() -> None:
+    row = leak(evidence={"holder": "shop.views.SEEN"}, unknown=1)
+    assert run._short(row)["evidence"] == {"holder": "shop.views.SEEN"}
+    assert "unknown" not in run._short(row)

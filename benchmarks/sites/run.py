@@ -139,6 +139,6 @@ def _recording(recorded: Recorded | None, ran: list[Any], start: float) -> dict[
 
 
 def _short(row: Any) -> dict[str, Any]:
-    wanted = ("id", "service", "slot", "kind", "object_type", "state", "severity", "confidence", "verdict", "type",
-              "message", "growth_count", "growth_percent", "growing_since", "growth_mb_per_hour")  # fmt: skip
+    wanted = ("id", "service", "slot", "kind", "object_type", "state", "severity", "confidence", "verdict", "evidence",
+              "type", "message", "growth_count", "growth_percent", "growing_since", "growth_mb_per_hour")  # fmt: skip
     return {key: row[key] for key in wanted if row.get(key) is not None}

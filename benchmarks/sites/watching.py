@@ -12,6 +12,9 @@ from benchmarks.sites.truth import Planted
 
 ENDED = ("done", "failed", "cancelled")
 RECORDED_WITHIN_S = 240.0
+BUSY_S, BUSY_PAUSE_S = 60.0, 2.0
+"""How long memwatch may be busy with a recording of its own before ours, and between two tries."""
+CONFLICT = 409
 GROWTH_ALERTS = ("growth_rate", "heap_warning", "heap_critical", "container_warning", "container_critical",
                  "baseline_drift")  # fmt: skip
 
@@ -89,7 +92,7 @@ class Recorded:
 def find_the_cause(deployment: Deployment, leak: int) -> Recorded:
     """Ask for it, and wait until it and what follows it are over."""
     start = time.monotonic()
-    status, answer = deployment.post("recordings/", {"leak": leak})
+    status, answer = _ask_for_it(deployment, leak, start + BUSY_S)
     if status != 202:
         return Recorded(start, time.monotonic(), f"{status}: {answer}"[:500], [])
     group = [int(answer["id"])]
@@ -105,3 +108,12 @@ def find_the_cause(deployment: Deployment, leak: int) -> Recorded:
             break
         time.sleep(0.5)
     return Recorded(start, time.monotonic(), "", [found[key] for key in group if key in found])
+
+
+def _ask_for_it(deployment: Deployment, leak: int, until: float) -> tuple[int, Any]:
+    """Again for as long as the process is being recorded, as a trigger of memwatch's own may do just now."""
+    while True:
+        status, answer = deployment.post("recordings/", {"leak": leak})
+        if status != CONFLICT or time.monotonic() >= until:
+            return status, answer
+        time.sleep(BUSY_PAUSE_S)

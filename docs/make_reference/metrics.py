@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client.core import Metric
 
 from docs.make_reference.tables import code, table
-from memwatch.exposition import families, site_up
+from memwatch.exposition import OtlpState, families, otlp, site_up
 from tests.monitoring.files import whole_observation
 
 REFERENCE = "fogcompute_memory_"
@@ -18,7 +18,8 @@ def _row(family: Metric) -> tuple[str, str, str]:
 
 
 def _table(kind: str, *, reference: bool) -> str:
-    made = [*families(whole_observation()), *site_up(up=True)]
+    sending = OtlpState(signal="metrics", sent=0, dropped=0, failing=False)
+    made = [*families(whole_observation()), *site_up(up=True), *otlp([sending])]
     chosen = [each for each in made if each.name.startswith(REFERENCE) is reference and each.type == kind]
     return table((kind, "labels", ""), map(_row, chosen))
 

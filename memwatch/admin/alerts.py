@@ -110,6 +110,8 @@ class AlertAdmin(PageAdmin):
         now = timezone.now()
         runbook = runbooks.OF_ALERTS.get(Alert.Type(obj.type), "") if obj.type in Alert.Type.values else ""
         facts: list[str | SafeString] = [_where(obj), format_html(_("raised {}"), formats.when(obj.raised_at, now))]
+        if obj.release_id is not None:
+            facts.append(formats.link(formats.page_url("release", obj.release_id), _("what the release changed")))
         if obj.cleared_at:
             facts.append(format_html(_("cleared {}"), formats.when(obj.cleared_at, now)))
         return {

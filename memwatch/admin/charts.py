@@ -232,7 +232,7 @@ def _label(event: Event) -> str:
         words = {"slot": row.slot, "pid": row.pid, "how": row.get_end_reason_display()}
         return (_("%(slot)s started, pid %(pid)d") if event.kind == "start" else _("pid %(pid)d %(how)s")) % words
     if isinstance(row, Leak):
-        return _("leak of %s detected") % row.object_type
+        return _("leak of %s detected") % row.what
     if isinstance(row, Baseline):
         whose = _("baseline of the process reset") if row.process_id else _("baseline of the service reset")
         return f"{whose}: {row.reason}" if row.reason else whose

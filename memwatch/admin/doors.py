@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.contrib import admin
 from django.db import transaction
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.html import format_html
@@ -19,7 +21,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin import formats
 from memwatch.admin.leaks import evidence
-from memwatch.models import connection
+from memwatch.models import Overview, connection
 from memwatch.queries.processes.card import FleetState, fleet_state
 
 if TYPE_CHECKING:
@@ -68,6 +70,12 @@ def card(available_apps: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         "tone": _tone(state) if state and "leak" in found else "",
         "worst": [_worst(leak) for leak in state.worst] if state and "leak" in found else [],
     }
+
+
+def beside(request: HttpRequest) -> list[dict[str, str]]:
+    """The pages that the overview leads to, for who may open them: work, deaths, settings that fit."""
+    links = getattr(admin.site._registry.get(Overview), "related_links", None)
+    return list(links(request)) if links else []
 
 
 def _state() -> FleetState | None:

@@ -47,7 +47,9 @@ class NotificationAdmin(ReadOnlyAdmin):
     list_select_related = ("alert",)
     search_fields = ("channel", "error", "alert__message", "recycle__name")
     search_help_text = gettext_lazy("Channel, error, words of the alert, or recycled worker")
-    about = gettext_lazy("Notifications of alerts and recycled workers, by channel and delivery status.")
+    about = gettext_lazy(
+        "Notifications of alerts and recycled workers, and pushed profiles, by channel and delivery status."
+    )
     empty = gettext_lazy(
         "No notification yet. Set ALERT_CHANNELS to receive notifications; “manage.py memwatch_notify” sends a test "
         "message to each channel."
@@ -56,8 +58,8 @@ class NotificationAdmin(ReadOnlyAdmin):
     change_form_template = "admin/memwatch/notification/form.html"
     paginator = BoundedPaginator
     fields = (
-        "alert", "recycle", "event", "channel", "state_shown", "attempts", "error", "created_at", "next_attempt_at",
-        "sent_at", "again_at", "key", "payload_shown",
+        "alert", "recycle", "recording", "event", "channel", "state_shown", "attempts", "error", "created_at",
+        "next_attempt_at", "sent_at", "again_at", "key", "payload_shown",
     )  # fmt: skip
     readonly_fields = ("state_shown", "payload_shown", "key")
 

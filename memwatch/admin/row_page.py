@@ -54,7 +54,10 @@ class RowAdmin(PageAdmin):
         raise NotImplementedError
 
     def page(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
-        found = self.row_page(obj, timezone.now())
+        return self.context(self.row_page(obj, timezone.now()))
+
+    def context(self, found: RowPage) -> Mapping[str, Any]:
+        """What the template gets."""
         return {
             "crumb": found.title,
             **{field.name: getattr(found, field.name) for field in dataclasses.fields(found)},

@@ -94,6 +94,7 @@ OF_ALERTS = {
     Alert.Type.JOB_PEAK: "MemwatchJobPeak",
     Alert.Type.PROCESS_KILLED: "MemwatchProcessKilled",
     Alert.Type.RECYCLING_USELESS: "MemwatchRecyclingUseless",
+    Alert.Type.RELEASE_CHANGE: "MemwatchReleaseGrew",
 }
 """The runbook of each alert."""
 

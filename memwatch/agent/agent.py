@@ -185,7 +185,7 @@ class Agent:
         with contextlib.suppress(Exception):
             self._outbox.surroundings = self._surroundings.look()
         with contextlib.suppress(Exception):
-            self._outbox.distributions = self._distributions.look() or self._outbox.distributions
+            self._outbox.inventory = self._distributions.look() or self._outbox.inventory
         self._take(self._samples.take(census=None))
 
     def _take(self, taken: Numbered | None) -> None:
@@ -229,6 +229,7 @@ class Agent:
         deaths: tuple[Death, ...] = (),
         goodbye: bool = False,
     ) -> bytes | None:
+        inventory = self._outbox.inventory
         try:
             return Report(
                 process=self.process,
@@ -238,7 +239,8 @@ class Agent:
                 answers=answers,
                 outside=self._outbox.outside,
                 surroundings=self._outbox.surroundings,
-                distributions=self._outbox.distributions,
+                distributions=None if inventory is None else inventory.distributions or None,
+                packages=None if inventory is None else inventory.packages or None,
                 recordings=recordings,
                 dropped=self._outbox.dropped,
                 failures=self._samples.failures,

@@ -79,6 +79,14 @@ def stop(timeout_s: float = 2.0) -> None:
         agent.thread.stop(timeout_s)
 
 
+def end() -> None:
+    """End this process's agent for good: nothing starts it again, here or in what is forked from here."""
+    global _config  # noqa: PLW0603 - one per process
+    _config = None
+    stop()
+    meter.end_process()
+
+
 def _load_transport(url: str) -> None:
     """Import its modules here: a fork amid an import in another thread would leave a lock locked in the child."""
     with contextlib.suppress(TransportUnavailable):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from memwatch.records import MemorySnapshot
-from memwatch.records.distributions import Distribution
+from memwatch.records.distributions import Inventory
 from memwatch.records.flight import Death
 from memwatch.records.surroundings import Surroundings
 from memwatch.sampling.identity import OutsideProcess
@@ -111,7 +111,7 @@ class Outbox:
         self._answers: deque[Answer] = deque(maxlen=50)
         self.outside: tuple[OutsideProcess, ...] = ()
         self.surroundings: Surroundings | None = None
-        self.distributions: tuple[Distribution, ...] | None = None
+        self.inventory: Inventory | None = None
         self.report_due = False
         """A report is wanted even if there is nothing to say."""
 
@@ -174,7 +174,7 @@ class Outbox:
         send(payload)
         for _ in answers:
             self._answers.popleft()
-        self.outside, self.surroundings, self.distributions = (), None, None
+        self.outside, self.surroundings, self.inventory = (), None, None
         self.report_due = False
         return True
 

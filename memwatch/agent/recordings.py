@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from memwatch.agent.upload import Upload
+from memwatch.agent.work import spans
 from memwatch.transport.recordings import RecordingPart, is_recording_id, split
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class RecordingDesk:
         except Exception as refusal:  # noqa: BLE001 - Refused among them, whose class is not to be imported for this
             return "refused", str(refusal) or type(refusal).__name__
         self._id, self._progress_at = str(wanted), time.monotonic() + _PROGRESS_S
-        self.parts.append(RecordingPart(recording=self._id, state="running"))
+        self.parts.append(RecordingPart(recording=self._id, state="running", traces=tuple(spans.running_now())))
         return "done", "started"
 
     def _made(self, kind: str, given: Mapping[str, Any]) -> Recorder:
@@ -139,6 +140,8 @@ class RecordingDesk:
 
     def _end(self, outcome: Outcome) -> None:
         self._recorder = None
+        if running := spans.running_now():
+            self.parts.append(RecordingPart(recording=self._id, state="running", traces=tuple(running)))
         if outcome.file is not None:
             self._upload = Upload(self._id, outcome.file, outcome.measured)
         elif outcome.state == "done":

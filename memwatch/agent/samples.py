@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from memwatch.agent import work_counters
+from memwatch.agent.collector_break import suspended
 from memwatch.agent.config import AgentConfig
 from memwatch.agent.flight.desk import FlightDesk
 from memwatch.agent.full_collections import FullCollections
@@ -28,7 +29,7 @@ def make_sampler(config: AgentConfig, thread: NativeThread) -> Sampler:
         heap_limit_mb=config.heap_limit_mb,
         pause_budget_ms=config.pause_budget_ms,
         cpu_share_budget=config.cpu_budget_percent / 100,
-        around_walk=thread.collector.suspended(),
+        around_walk=suspended(thread.collector),
         leaving=lambda: thread.leaving,
         requests_handled=work_counters.requests_handled,
         tasks_handled=work_counters.tasks_handled,

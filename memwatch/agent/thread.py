@@ -3,59 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
+from memwatch.agent.collector_break import new_break
 from memwatch.transport import gevent_compat
-
-
-class CollectorBreak:
-    """A time without collections. Both ends are harmless when repeated."""
-
-    def __init__(self) -> None:
-        self._taken = False
-
-    @property
-    def taken(self) -> bool:
-        """Whether collections are off by our doing."""
-        return self._taken
-
-    def begin(self) -> None:
-        """No collection from now on, if there were any before."""
-        if gc.isenabled():
-            self._taken = True  # first, so that a child forked between the two puts it right
-            gc.disable()
-
-    def end(self) -> None:
-        """Collections as before :meth:`begin`."""
-        if self._taken:
-            gc.enable()
-            self._taken = False
-
-    def suspended(self) -> AbstractContextManager[None]:
-        """The program's collector on, as the program has it, for work that takes seconds but makes no objects."""
-        return _Suspended(self)
-
-
-class _Suspended(contextlib.AbstractContextManager[None]):
-    def __init__(self, collector: CollectorBreak) -> None:
-        self._collector = collector
-        self._was_taken = False
-
-    def __enter__(self) -> None:
-        self._was_taken = self._collector.taken
-        self._collector.end()
-
-    def __exit__(self, *_exception: object) -> None:
-        if self._was_taken:
-            self._collector.begin()
-
 
 THREAD_NAME = "memwatch"
 """As ``top -H`` shows it; also how a child tells that its parent has an agent."""
@@ -85,7 +41,7 @@ class NativeThread:
         self._tid = 0
         self._ident = 0
         self.stopping = False
-        self.collector = CollectorBreak()
+        self.collector = new_break()
         """Begun while the thread works, ended while it waits."""
 
     @property
@@ -114,7 +70,7 @@ class NativeThread:
             self._ident = gevent_compat.original("_thread", "get_ident")()
             self._tid = gevent_compat.original("_thread", "get_native_id")()
             _settle_in(self._tid)
-            gevent_compat.around_waits[self._ident] = (self.collector.end, self.collector.begin)
+            gevent_compat.waits_of[self._ident] = self.collector
             self.collector.begin()
             leaving = False
             while not leaving:
@@ -123,7 +79,7 @@ class NativeThread:
                     leaving = self.leaving  # else it was called back
                     self._running = not leaving
         finally:
-            gevent_compat.around_waits.pop(self._ident, None)
+            gevent_compat.waits_of.pop(self._ident, None)
             self.collector.end()
             self._running = False
             ended.release()
@@ -131,9 +87,7 @@ class NativeThread:
     def sleep(self, seconds: float) -> None:
         """Wait, in the thread itself, until the time is over or somebody wants something of it."""
         seconds = min(max(0.0, seconds), 86_400.0)
-        self.collector.end()
-        self._alarm.acquire(True, seconds)
-        self.collector.begin()
+        self.collector.call(self._alarm.acquire, (True, seconds))
 
     def rouse(self) -> None:
         """End a :meth:`sleep` or another wait of the thread."""

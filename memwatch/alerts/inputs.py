@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 from memwatch.thresholds import HOLD, Hold
 
@@ -112,6 +113,8 @@ class JobView:
     rise_mb: float
     """The most that resident memory rose during a call."""
     rise_in: Place | None = None
+    rise_trace: str = ""
+    """Id of the trace of that call, where jobs are linked with traces."""
     usual_mb: float | None = None
     """What such a rise hardly ever exceeds; ``None`` where too few calls were measured."""
     peak_mb: float = 0.0
@@ -166,6 +169,26 @@ class RecyclingView:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ReleaseView:
+    """A release that runs, and that was compared with the one before it."""
+
+    id: int
+    service_id: int
+    service: str
+    name: str
+    before: str
+    """The name of the release before."""
+    figures: Mapping[str, Mapping[str, Any]]
+    """The verdict on each figure, as it is stored."""
+    says: str
+    """What it changed, in a sentence without its subject."""
+
+    @property
+    def subject(self) -> str:
+        return f"release:{self.id}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Fleet:
     """All that is judged in one run."""
 
@@ -174,6 +197,8 @@ class Fleet:
     jobs: tuple[JobView, ...] = ()
     deaths: tuple[DeathsView, ...] = ()
     recycling: tuple[RecyclingView, ...] = ()
+    releases: tuple[ReleaseView, ...] = ()
+    """Those whose news are of the last day."""
     raised: Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
     """Severity of each alert that is raised now, by (type, subject)."""
 

@@ -130,5 +130,6 @@ def _finding(
         threshold=threshold,
         service_id=job.service_id,
         process_id=None if place is None else place.id,
-        message=f"{job.kind} {job.name} in {where}: {said}",
+        message=f"{job.kind} {job.name} in {where}: {said}"
+        + (f" Trace of the call: {job.rise_trace}." if job.rise_trace else ""),
     )

@@ -45,6 +45,7 @@ UNITS = {
     "baseline_drift": "% above the baseline",
     "job_peak": "% of the limit",
     "process_killed": "in the last hour",
+    "release_change": "MB a worker more",
     WORKER_RECYCLED: "MB of private memory",
     RECYCLE_REHEARSED: "MB of private memory",
 }

@@ -13,6 +13,7 @@ from memwatch.alerts.inputs import LIMIT_WORDS, Finding, Fleet, LeakView, Proces
 from memwatch.alerts.job_peaks import JobPeakRule
 from memwatch.alerts.process_deaths import ProcessKilledRule
 from memwatch.alerts.recycling import RecyclingUselessRule
+from memwatch.alerts.releases import ReleaseChangeRule
 from memwatch.conf import Settings
 from memwatch.detection.surroundings import container_subject
 from memwatch.records import SEVERITIES
@@ -191,6 +192,7 @@ RULES: tuple[Rule, ...] = (
     JobPeakRule(),
     ProcessKilledRule(),
     RecyclingUselessRule(),
+    ReleaseChangeRule(),
 )
 """Every rule, in the order in which their alerts are raised."""
 
@@ -210,15 +212,22 @@ def _urgency(leak: LeakView) -> tuple[int, float, int]:
     return -SEVERITIES.index(leak.severity), left, leak.id
 
 
+_WITHOUT_TYPE = {"untracked": "memory in untracked objects", "native": "native memory"}
+"""What leaks, by the kind of a leak without a type. Its growth has a unit of its own, which the verdict says."""
+
+
 def _leak_message(leaks: Sequence[LeakView], worst: LeakView, *, pooled: bool) -> str:
     place = f"{worst.slot} on {worst.host}" if worst.slot else f"service {worst.service}"
     where = place if len(leaks) == 1 else f"service {worst.service}"
     many = "" if len(leaks) == 1 or pooled else f" in {len(leaks)} processes"
     at_worst = "" if len(leaks) == 1 or not worst.slot else f" in {place}"
     work = f"{textwrap.shorten(worst.work, LONGEST_WORK, placeholder='…').rstrip('.')}. " if worst.work else ""
+    untyped = _WITHOUT_TYPE.get(worst.kind)
+    percent = f"{worst.growth_percent:.0f} %"
+    grown = percent if untyped else f"{worst.growth_count:,} ({percent})"
     return (
-        f"{where}: {worst.object_type} leaks{many}, {worst.severity} severity, grown by {worst.growth_count:,} "
-        f"({worst.growth_percent:.0f} %){at_worst}. {worst.sentence.rstrip('.')}. {work}"
+        f"{where}: {untyped or worst.object_type} leaks{many}, {worst.severity} severity, grown by {grown}{at_worst}. "
+        f"{worst.sentence.rstrip('.')}. {work}"
         "Open the leak to see what holds it, then acknowledge, snooze or suppress it."
     )
 

@@ -57,7 +57,7 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes, *, now: float |
 def post(
     url: str, message: Mapping[str, Any], *, secret: str, timeout_s: float, clock: Callable[[], float] = time.time
 ) -> None:
-    """Send it once; :class:`DeliveryError` unless the answer is a 2xx. Redirects are not followed."""
+    """Send the message, signed, as :func:`deliver` does."""
     body = json.dumps(message, ensure_ascii=False, allow_nan=False).encode()
     timestamp = str(int(clock()))
     request = urllib.request.Request(  # noqa: S310 - the settings let http and https pass, no other scheme
@@ -72,6 +72,12 @@ def post(
             DELIVERY: str(message["id"]),
         },
     )
+    deliver(request, timeout_s=timeout_s)
+
+
+def deliver(request: urllib.request.Request, *, timeout_s: float) -> None:
+    """Send it once; :class:`DeliveryError` unless the answer is a 2xx. Redirects are not followed."""
+    url = request.full_url
     try:
         with _opener.open(request, timeout=timeout_s):
             pass

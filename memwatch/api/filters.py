@@ -18,6 +18,7 @@ from memwatch.models import (
     RecordingKind,
     Recycle,
     RecyclingPolicy,
+    Release,
     Service,
     Severity,
     Snapshot,
@@ -199,6 +200,16 @@ class RecycleFilter(filters.FilterSet):
 
     class Meta:
         model = Recycle
+        fields: tuple[str, ...] = ()
+
+
+class ReleaseFilter(filters.FilterSet):
+    service = common.service()
+    since = common.since("first_seen_at")
+    until = common.until("first_seen_at")
+
+    class Meta:
+        model = Release
         fields: tuple[str, ...] = ()
 
 

@@ -12,6 +12,7 @@ from memwatch.api.views.notifications import NotificationView
 from memwatch.api.views.recommendations import RecommendationView
 from memwatch.api.views.recordings import RecordingView
 from memwatch.api.views.recycling import RecycleView, RecyclingPolicyView
+from memwatch.api.views.releases import ReleaseView
 from memwatch.api.views.token import TokenView
 from memwatch.api.views.work import WorkView
 
@@ -29,6 +30,7 @@ router.register("commands", CommandView, basename="command")
 router.register("recordings", RecordingView, basename="recording")
 router.register("deaths", DeathView, basename="death")
 router.register("recommendations", RecommendationView, basename="recommendation")
+router.register("releases", ReleaseView, basename="release")
 router.register("recycling/policies", RecyclingPolicyView, basename="recycling-policy")
 router.register("recycles", RecycleView, basename="recycle")
 router.register("work", WorkView, basename="work")

@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     """With all its commands."""
     import argparse  # noqa: PLC0415 - memwatch run does without
 
-    from memwatch.command_line import heap, run  # noqa: PLC0415
+    from memwatch.command_line import attach, heap, run  # noqa: PLC0415
 
     found = argparse.ArgumentParser(
         prog="memwatch",
@@ -25,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = found.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run.add_to(commands)
+    attach.add_to(commands)
     heap.add_to(commands)
     return found
 

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 from memwatch.command_line.heap_dump import add_dump
 from memwatch.heapdump.format import HeapDumpError
 from memwatch.heapdump.report import html, text
+from memwatch.profiles import sources
+from memwatch.profiles.forms import FORMS as PROFILES
+from memwatch.profiles.profile import Profile
 
 if TYPE_CHECKING:
     from memwatch.heapdump.analysis.heap import Heap
 
-REPORTS = ("text", "html", "json", "jsonl", "heapsnapshot", "csv")
+REPORTS = ("text", "html", "json", "jsonl", "heapsnapshot", "csv", *PROFILES)
 DIFFERENCES = ("text", "json")
 
 
@@ -32,7 +35,8 @@ def add_to(commands: Any) -> None:
         help="say what is in a heap dump",
         description="Says what is in a heap dump. "
         "Examples: memwatch heap report web.heap; memwatch heap report web.heap --format html --output web.html; "
-        "memwatch heap report web.heap --format heapsnapshot --output web.heapsnapshot (for Chrome DevTools). "
+        "memwatch heap report web.heap --format heapsnapshot --output web.heapsnapshot (for Chrome DevTools); "
+        "memwatch heap report web.heap --format pprof --output web.pb.gz (for go tool pprof). "
         "Exit code: 0; 1 if the file cannot be read; 2 for a wrong option.",
     )
     report.add_argument("file", type=Path, metavar="FILE", help="the heap dump")
@@ -86,7 +90,29 @@ def _report(options: argparse.Namespace) -> int:
             raise HeapDumpError("--type: give --format text or json with it")
         made = text.paths(options.type, content) if options.format == "text" else _json(content)
         return _write(options.output, lambda file: file.write(made))
+    if options.format in PROFILES:
+        return _write_profile(options.output, heap, options.file.name, options.format)
     return _write(options.output, _writer(heap, options.format))
+
+
+def _write_profile(output: Path | None, heap: Heap, name: str, form: str) -> int:
+    from memwatch.heapdump.analysis.result import dominators_of  # noqa: PLC0415 - numpy is an extra
+
+    content = PROFILES[form].write(
+        Profile(
+            samples=sources.of_dominators({"dominators": dominators_of(heap)}),
+            name=name,
+            time_s=sources.seconds(heap.graph.about.get("at")),
+            comments=(f"memwatch heap dump {name}",),
+        )
+    )
+    if output is not None:
+        output.write_bytes(content)
+    elif sys.stdout is None or (form == "pprof" and sys.stdout.isatty()):
+        raise HeapDumpError("a profile in pprof's form is no text: give --output FILE")
+    else:
+        sys.stdout.buffer.write(content)
+    return 0
 
 
 def _writer(heap: Heap, form: str) -> Callable[[TextIO], object]:

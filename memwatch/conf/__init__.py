@@ -23,6 +23,9 @@ from memwatch.conf.values import HUB_BY_WORKER
 
 __all__ = ["HUB_BY_WORKER", "SettingError", "Settings", "default_folder", "get_settings", "problems", "read_settings"]
 
+REPORT_GRACE_S = 30.0
+"""What a report may take from the process to the database before its sender counts as silent."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -74,8 +77,17 @@ class Settings:
     """Percent from which that alert is critical."""
     drift_min_mb: float = 50.0
     """A smaller drift raises no alert, whatever its percentage."""
+    release_change_percent: float = 10.0
+    """Percent that the workers of a new release take more memory than those of the release before, from which an alert
+    is raised."""
+    release_change_min_mb: float = 16.0
+    """A smaller change raises no alert, whatever its percentage."""
     work: bool = True
     """Measure memory by view, task and command. It takes at most 1 % of their time."""
+    traces: str = "off"
+    """``links``: the peaks of jobs and recordings name the trace and span of OpenTelemetry that they belong to.
+    ``attributes``: spans also get ``memwatch.kept_bytes`` and ``memwatch.peak_bytes`` of their job. This asks your
+    program's own ``opentelemetry`` in each job."""
     flight_recorder: bool = True
     """Keep what a process is doing in a file of 16 KB that outlives it, so that its end can be explained."""
     transport: str = "local:"
@@ -120,6 +132,11 @@ class Settings:
     ``recordings_folder``."""
     recordings_folder: str = ""
     """A folder that only its user can read (0700). Default: a folder beside that of a bare ``local:``."""
+    profiles_url: str = ""
+    """The address of a Pyroscope server that every new flame graph, recording of allocation sites and heap summary is
+    pushed to as a profile, e.g. ``https://user:token@profiles.example.org``. Empty: nowhere."""
+    profiles_tenant: str = ""
+    """The tenant on that server (``X-Scope-OrgID``), if it has several."""
     alert_channels: tuple[Any, ...] = ("memwatch.alerts.channels.log",)
     """Where alerts are sent: ``mailto:``, ``https://`` (or ``http://``), dotted paths of callables, or callables.
     Default: the log."""
@@ -169,6 +186,11 @@ class Settings:
         return Path(self.recordings_folder) if self.recordings_folder else Path(f"{default_folder()}-recordings")
 
     @property
+    def silent_after_s(self) -> float:
+        """Seconds without a report after which a process counts as silent: two intervals, and time to store them."""
+        return 2 * self.snapshot_interval + REPORT_GRACE_S
+
+    @property
     def hub_url(self) -> str:
         """The transport as the server uses it."""
         return self.hub_transport if self.hub_transport not in ("", HUB_BY_WORKER) else self.transport_url
@@ -187,6 +209,7 @@ class Settings:
             record_values=self.record_values and self.hub_transport in ("", HUB_BY_WORKER),
             enable_tracemalloc=self.enable_tracemalloc,
             work=self.work,
+            traces=self.traces,
             flight_recorder=self.flight_recorder,
             transport=self.transport_url,
             command_key=self.command_key,
@@ -219,6 +242,8 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "drift_warning_percent": values.between(0.01, 1e6, "50"),
     "drift_critical_percent": values.between(0.01, 1e6, "100"),
     "drift_min_mb": values.between(0, 1e9, "50"),
+    "release_change_percent": values.between(0.01, 1e6, "10"),
+    "release_change_min_mb": values.between(0, 1e9, "16"),
     "hub_transport": values.hub_transport,
     "command_key_file": values.text,
     "task_queue": values.text,
@@ -232,6 +257,8 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "recordings_database_kb": values.whole(0, 102_400, "512"),
     "recordings_storage": values.text,
     "recordings_folder": values.text,
+    "profiles_url": addresses.profiles,
+    "profiles_tenant": values.name,
     "alert_channels": addresses.channels,
     "channel_timeout": values.between(0.1, 300, "10"),
     "webhook_secret": values.text,
@@ -248,7 +275,7 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-_SECRET = ("command_key", "command_key_previous", "metrics_token", "webhook_secret", "alert_channels")
+_SECRET = ("command_key", "command_key_previous", "metrics_token", "webhook_secret", "alert_channels", "profiles_url")
 """Not shown in errors; the address of a webhook often holds a token."""
 
 

@@ -34,6 +34,15 @@ def site(value: Any) -> str:
     raise ValueError("give the address of the site, e.g. https://ops.example.org")
 
 
+def profiles(value: Any) -> str:
+    """The address of a server for profiles, perhaps with a user and a password; empty for none."""
+    if value in (None, ""):
+        return ""
+    if isinstance(value, str) and _is_http_url(value) and not set("?#") & set(value):
+        return value.rstrip("/")
+    raise ValueError("give the address of a Pyroscope server, e.g. https://pyroscope.example.org")
+
+
 def _is_channel(text: str) -> bool:
     scheme, colon, rest = text.partition(":")
     if not colon:

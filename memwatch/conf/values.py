@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from memwatch.agent.config.values import between, flag, text, transport, whole
+from memwatch.agent.config.values import between, flag, name, text, transport, whole
 
-__all__ = ["HUB_BY_WORKER", "between", "flag", "hub_transport", "namespace", "page", "text", "whole"]
+__all__ = ["HUB_BY_WORKER", "between", "flag", "hub_transport", "name", "namespace", "page", "text", "whole"]
 
 HUB_BY_WORKER = "worker"
 """For ``HUB_TRANSPORT``: this process has no hub of its own."""

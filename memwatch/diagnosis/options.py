@@ -73,7 +73,11 @@ class ReferrersOptions:
     type: str = _declared(_TYPE, required=True)
     """Also ``untracked``."""
     container: str = _declared(
-        Option(kind="text", default="", help="With the type untracked: the module-level name of the container.")
+        Option(
+            kind="text",
+            default="",
+            help="With the type untracked: the module-level name of the container, or `list at 0x7f2c5d1a8c40`.",
+        )
     )
     """Empty for the container that has grown most."""
     samples: int = _declared(Option(kind="whole", default=20, most=100, help="Instances whose values are shown."))

@@ -9,7 +9,7 @@ from typing import Any
 from memwatch import agent
 from memwatch.agent import work_counters
 from memwatch.agent.lifecycle import EXIT_WAIT_S, ensure
-from memwatch.agent.work import meter
+from memwatch.agent.work import meter, spans
 from memwatch.agent.work.job import cleaned, current
 from memwatch.host_hooks import ends, server_settings, task_limits
 from memwatch.host_hooks.reading import read
@@ -38,6 +38,7 @@ def install() -> None:
 def worker_ready(sender: Any = None, **_kwargs: Any) -> None:
     """A pool of threads, greenlets or none executes tasks in this process; a prefork pool in its children."""
     ends.install()
+    _link_spans()
     server_settings.guarded(server_settings.note_celery_worker, sender)
     pool = read(sender, "pool")
     if pool is not None and not module_and_qualname(type(pool))[0].endswith(".prefork"):
@@ -60,12 +61,26 @@ def end_task(task_id: Any = None, state: Any = None, **_kwargs: Any) -> None:
         job.end()
 
 
+def _tell_span(**_kwargs: Any) -> None:
+    """The task is done, and its span ends with ``task_postrun``."""
+    spans.tell(TASK)
+
+
+def _link_spans() -> None:
+    """Where spans get the figures of their tasks: after the task, and before OpenTelemetry ends its span."""
+    if spans.wanted():
+        signals = sys.modules["celery.signals"]
+        for name in ("task_success", "task_failure"):
+            getattr(signals, name).connect(_tell_span, weak=False, dispatch_uid="memwatch.autostart.spans")
+
+
 def _on_task(**_kwargs: Any) -> None:
     work_counters.count_task()
 
 
 def _on_pool_child(**_kwargs: Any) -> None:
     work_counters.expect_tasks()
+    _link_spans()
     server_settings.guarded(server_settings.note_pool_child)
     ensure()
 

@@ -173,5 +173,5 @@ def _count(lines: list[dict[str, Any]], seconds: float) -> None:
     ended = [line for line in lines if "seconds" in line] or [{**lines[-1], "seconds": seconds, "failed": True}]
     for line in ended:
         name, peak, top = line.get("name") or UNNAMED, line.get("peak"), line.get("top")
-        own.totals.ended.append((TASK, name, line["seconds"], line["failed"], False, None, None, peak, None, top))
+        own.totals.ended.append((TASK, name, line["seconds"], line["failed"], False, None, None, peak, None, top, None))
     own.totals.add_up()

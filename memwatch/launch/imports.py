@@ -103,6 +103,13 @@ def install() -> None:
     sys.meta_path.insert(0, Finder())
 
 
+def note_loaded() -> None:
+    """Of what the program imported before, as if it were imported now: it runs, so all of that waits for the agent."""
+    for name in WITH_AGENT:
+        if name in sys.modules:
+            _imported(name)
+
+
 def _imported(name: str) -> None:
     if name in EARLY:
         _hook(EARLY[name])

@@ -13,7 +13,15 @@ import os
 import sys
 import time
 
+from memwatch.interpreters import is_main_interpreter
 from memwatch.launch import imports, messages
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Ended = Callable[[str], None]
+    """Called when the agent has been started, with an empty text, or with the reason why it was not."""
 
 WAIT_S = 1.0
 FORK_WAIT_S = 2.0
@@ -30,8 +38,13 @@ _get_ident = _thread.get_ident
 class Starter:
     """One per process."""
 
-    def __init__(self) -> None:
-        self.begin_at = time.monotonic() + WAIT_S
+    def __init__(
+        self, environ: Mapping[str, str] | None = None, *, wait_s: float = WAIT_S, ended: Ended | None = None
+    ) -> None:
+        """``environ``: what the agent reads, instead of the environment of the process."""
+        self.begin_at = time.monotonic() + wait_s
+        self.environ = environ
+        self._ended_with = ended or _say_why_not
         self._alarm = self._ended = _new_lock()
         self._thread = 0
         self._running = False
@@ -71,14 +84,15 @@ class Starter:
             self._delay_collections()
             from memwatch.launch import watch  # noqa: PLC0415 - not before the second is over
 
-            config = watch.prepare()
+            config = watch.prepare(os.environ if self.environ is None else self.environ)
             self.importing = False
             if not self.forking:
                 self.done = True
                 watch.watch(config)
+                self._ended_with("")
         except Exception as error:  # noqa: BLE001 - the program runs on
             self.done = True
-            messages.say(f"process {os.getpid()} is not watched: {_reason(error)}")
+            self._ended_with(_reason(error))
         finally:
             self.importing = False
             self.allow_collections()
@@ -134,14 +148,38 @@ _starter: Starter | None = None
 def begin() -> None:
     """Have this process watched, and those that are forked from it. Nothing happens the second time."""
     global _starter  # noqa: PLW0603 - one per process
-    if _starter is not None or _is_helper() or not _is_main_interpreter():
+    if _starter is not None or _is_helper() or not is_main_interpreter():
         return
     _starter = Starter()
     messages.mark_first(os.environ)
+    _hook()
+    _starter.launch()
+
+
+def put_in(environ: Mapping[str, str], ended: Ended) -> None:
+    """Have this process watched that runs already, and has no agent: now, and as ``environ`` says."""
+    global _starter
+    is_first, _starter = _starter is None, Starter(environ, wait_s=0.0, ended=ended)
+    if is_first:
+        _hook()
+        imports.note_loaded()
+    _starter.launch()
+
+
+def is_busy() -> bool:
+    """Whether the agent is about to start here."""
+    return _starter is not None and not _starter.done
+
+
+def _hook() -> None:
     imports.install()
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
-    _starter.launch()
+
+
+def _say_why_not(reason: str) -> None:
+    if reason:
+        messages.say(f"process {os.getpid()} is not watched: {reason}")
 
 
 def _before_fork() -> None:
@@ -163,7 +201,7 @@ def _after_in_child() -> None:
         parents.allow_collections()  # the thread that would is not here
     if parents is None or parents.done:  # the agent sees to its children itself
         return
-    _starter = Starter()
+    _starter = Starter(parents.environ)
     if parents.importing:  # the thread that holds the locks of these modules is not here
         _starter.done = True
     elif not _becomes_another_program():
@@ -184,19 +222,6 @@ def _becomes_another_program() -> bool:
 def _is_helper() -> bool:
     """Whether this is the process of :mod:`multiprocessing` that removes what others leave: it does nothing else."""
     return any("multiprocessing.resource_tracker import" in each for each in sys.orig_argv[:6])
-
-
-def _is_main_interpreter() -> bool:
-    try:
-        if sys.version_info >= (3, 13):
-            import _interpreters as interpreters  # noqa: PLC0415
-
-            return bool(interpreters.get_current()[0] == interpreters.get_main()[0])
-        import _xxsubinterpreters  # type: ignore[import-not-found]  # noqa: PLC0415
-
-        return bool(_xxsubinterpreters.get_current() == _xxsubinterpreters.get_main())
-    except ImportError:
-        return True
 
 
 def _reason(error: Exception) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
+from collections.abc import Mapping
 
 from memwatch.agent import lifecycle
 from memwatch.agent.config import AgentConfig
@@ -19,14 +19,14 @@ class _OneLine(logging.Handler):
         messages.say(record.getMessage().removeprefix("memwatch: "))
 
 
-def prepare() -> AgentConfig | None:
+def prepare(environ: Mapping[str, str]) -> AgentConfig | None:
     """The configuration, with the modules of its transport loaded; ``None`` where the process is not to be watched.
 
     Raises :class:`ValueError` for a variable that is wrong, :class:`TransportUnavailable` without the client library.
     """
-    if not is_on(os.environ):
+    if not is_on(environ):
         return None
-    config = agent_config(os.environ)
+    config = agent_config(environ)
     open_uplink(config.transport, "").close()
     return config
 
@@ -40,7 +40,7 @@ def watch(config: AgentConfig | None) -> None:
     server_settings.guarded(server_settings.note_application_loaded)
     imports.activate()
     if config.work:  # last: a server's hook counts from now on, and the framework's is there to name what it counts
-        meter.begin_process(recorded=config.flight_recorder)
+        meter.begin_process(recorded=config.flight_recorder, traces=config.traces)
 
 
 def _speak_for_ourselves() -> None:

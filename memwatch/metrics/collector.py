@@ -39,6 +39,8 @@ class FleetCollector(Collector):
         self._metrics: list[Metric] = []
         self._read_at: float | None = None
         self.failing = False
+        self.observation: Observation | None = None
+        """What the last families were made of; ``None`` while the figures cannot be read."""
 
     def describe(self) -> list[Metric]:
         """Nothing: registering must not read the database."""
@@ -65,15 +67,16 @@ class FleetCollector(Collector):
     def _fresh(self) -> list[Metric]:
         try:
             settings = get_settings()
-            made = families(self._read(), namespace=settings.metrics_namespace, type_limit=settings.metrics_type_limit)
+            seen = self._read()
+            made = families(seen, namespace=settings.metrics_namespace, type_limit=settings.metrics_type_limit)
         except Exception as error:  # noqa: BLE001 - whatever fails, the scraper gets an answer that says so
             if not self.failing:
                 logger.warning("the fleet's figures cannot be read, memwatch_up is 0: %s", _line(error))
-            self.failing = True
+            self.failing, self.observation = True, None
             return down()
         if self.failing:
             logger.info("the fleet's figures can be read again")
-        self.failing = False
+        self.failing, self.observation = False, seen
         return made
 
 

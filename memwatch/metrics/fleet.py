@@ -1,4 +1,4 @@
-"""The fleet as an exposition wants it: eleven queries at most, and a look at the transport."""
+"""The fleet as an exposition wants it: twelve queries at most, and a look at the transport."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from django.utils import timezone
 from memwatch import models
 from memwatch.detection.deaths import REASONS
 from memwatch.detection.outlook import exhausted_at, time_left_s
+from memwatch.detection.releases.comparison import LESS, MORE, SAME
+from memwatch.detection.releases.figures import COMPARED, MB_AN_HOUR
+from memwatch.detection.releases.figures import MB as MB_UNIT
 from memwatch.detection.surroundings import page_cache_mb
 from memwatch.exposition import CONTAINER_PARTS
 from memwatch.models import Leak
@@ -25,6 +28,7 @@ from memwatch.queries.deployment.stats import transport_state
 from memwatch.queries.processes.fleet import alive_with_last, heap_drifts, latest_censuses
 from memwatch.queries.processes.surroundings import CURRENT, read
 from memwatch.queries.recycling import acting
+from memwatch.queries.releases.stored import running
 from memwatch.queries.series.snapshot_mapping import NUMBERS, figures_of_many
 from memwatch.records import MB
 from memwatch.transport import TransportUnavailable
@@ -37,7 +41,7 @@ Severities = Mapping[str, int]
 _PROCESS: tuple[str | Moment, ...] = (
     "pk", "service_id", "service__name", "host", "slot_number", "release__name", "python", Moment("started_at"),
     "dropped_snapshots", "sampling_failures", "refused_commands", "outside", "growth_kib_per_hour", "leaks_known",
-    "surroundings",
+    "surroundings", "pid", "key", "resource",
 )  # fmt: skip
 _SHOWN = (*NUMBERS, "counts")
 _LAST: tuple[str | Moment, ...] = (
@@ -78,6 +82,9 @@ class _Process(NamedTuple):
     growth_kib_per_hour: int | None
     leaks_known: bool
     surroundings: Any
+    pid: int
+    key: str
+    resource: Any
     last: _Last | None
 
     @property
@@ -112,6 +119,7 @@ def observe() -> Observation:
     now = timezone.now()
     return Observation(
         source=FLEET,
+        at=now,
         processes=_observed(processes, labels, leaks, now),
         service_leaks=_service_leaks(services, leaks),
         open_leaks=_open_leaks(labels, services, leaks, now),
@@ -120,6 +128,7 @@ def observe() -> Observation:
         deaths=_deaths(totals, services.values()),
         recycles=_recycles(totals),
         recycling=[({"service": service}, stopped) for service, stopped in acting()],
+        release_changes=_release_changes(),
         leak_detections=_by_label(totals, counters.LEAK_DETECTIONS, "severity"),
         rejected_reports=_by_label(totals, counters.REJECTED, "reason"),
         notifications={
@@ -182,6 +191,9 @@ def _observed(
             growth_kib_per_hour=process.growth_kib_per_hour,
             leaks_known=None if process.outside else process.leaks_known,
             container=_container(process.surroundings, now),
+            pid=process.pid,
+            instance=process.key,
+            resource=process.resource if isinstance(process.resource, dict) else {},
         )
         for process in processes
     ]
@@ -262,6 +274,19 @@ def _deaths(totals: Totals, services: Iterable[str]) -> list[tuple[Mapping[str, 
 def _recycles(totals: Totals) -> list[tuple[Mapping[str, str], int]]:
     rows = totals.get(counters.RECYCLES, ())
     return sorted(rows, key=lambda row: sorted(row[0].items()))
+
+
+def _release_changes() -> list[tuple[Mapping[str, str], float]]:
+    """Of figures in MB whose verdict is known."""
+    found: list[tuple[Mapping[str, str], float]] = []
+    sizes = {each.name for each in COMPARED.values() if each.unit in (MB_UNIT, MB_AN_HOUR)}
+    for release in running():
+        for name, change in (release.changes.get("figures") or {}).items():
+            if name in sizes and change.get("verdict") in (MORE, LESS, SAME):
+                mb = 0.0 if change["verdict"] == SAME else float(change.get("shift") or 0.0)
+                labels = {"service": release.service.name, "release": release.name, "figure": name}
+                found.append((labels, mb * MB))
+    return found
 
 
 def _by_label(totals: Totals, name: str, label: str) -> dict[str, int]:

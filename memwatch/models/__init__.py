@@ -1,5 +1,6 @@
 """Tables and querysets; no mathematics."""
 
+from memwatch.models.event_cursors import EventCursor
 from memwatch.models.figures import Baseline, FiguresColumns, Snapshot, SnapshotRollup
 from memwatch.models.findings import Alert, ExpectedGrowth, Leak, LeakEvent, Severity
 from memwatch.models.fleet import Death, ObjectType, Overview, Process, Recommendation, Release, Service
@@ -18,6 +19,7 @@ __all__ = [
     "Command",
     "Counter",
     "Death",
+    "EventCursor",
     "ExpectedGrowth",
     "FiguresColumns",
     "FlameGraphMode",

@@ -151,10 +151,15 @@ class Leak(models.Model):
         indexes = (models.Index(fields=("state", "severity"), name="memwatch_leak_state"),)
 
     def __str__(self) -> str:
-        return f"{self.object_type} in {self.process or self.service}"
+        return f"{self.what} in {self.process or self.service}"
 
     def get_absolute_url(self) -> str:
         return reverse("admin:memwatch_leak_change", args=(self.pk,))
+
+    @property
+    def what(self) -> str:
+        """What leaks: the type, or the kind of memory that has no type."""
+        return self.object_type if self.kind == Leak.Kind.OBJECTS else self.get_kind_display()
 
     @property
     def exhausted_at(self) -> datetime | None:
@@ -193,6 +198,7 @@ class LeakEvent(models.Model):
         verbose_name = _("leak event")
         verbose_name_plural = _("leak events")
         ordering = ("at", "id")
+        indexes = (models.Index(fields=("at",), name="memwatch_leak_event_at"),)
 
     def __str__(self) -> str:
         return f"{self.kind} at {self.at:%Y-%m-%d %H:%M}"
@@ -218,6 +224,7 @@ class Alert(models.Model):
         JOB_PEAK = "job_peak", _("a job's peak comes near the limit")
         PROCESS_KILLED = "process_killed", _("a process was killed or crashed")
         RECYCLING_USELESS = "recycling_useless", _("recycling does not help")
+        RELEASE_CHANGE = "release_change", _("a release takes more memory")
 
     type = models.CharField(_("type"), max_length=20, choices=Type)
     severity = models.CharField(_("severity"), max_length=8, choices=Severity)
@@ -268,3 +275,8 @@ class Alert(models.Model):
     @property
     def is_raised(self) -> bool:
         return self.cleared_at is None
+
+    @property
+    def release_id(self) -> int | None:
+        """The release that it is about, if it is about one."""
+        return int(self.subject.rpartition(":")[2]) if self.type == self.Type.RELEASE_CHANGE else None

@@ -33,6 +33,32 @@ class Release(models.Model):
     service = models.ForeignKey(Service, models.CASCADE, related_name="releases", verbose_name=_("service"))
     name = models.CharField(_("release"), max_length=200)
     first_seen_at = models.DateTimeField(_("first seen"), default=timezone.now)
+    compared_with = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("compared with"),
+        help_text=_("The release before it, if its processes were compared."),
+    )
+    compared_at = models.DateTimeField(_("compared"), null=True, blank=True, editable=False)
+    changes = models.JSONField(
+        _("changes"),
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        blank=True,
+        editable=False,
+        help_text=_("The verdict on each figure, by its name, and what it says in a sentence."),
+    )
+    changed_at = models.DateTimeField(
+        _("changed"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("When its processes were first found to take more memory than those of the release before."),
+    )
 
     class Meta:
         verbose_name = _("release")
@@ -188,6 +214,14 @@ class Process(models.Model):
         db_default=models.Value({}, models.JSONField()),
         blank=True,
         help_text=_("How its server runs and recycles processes, as far as it says."),
+    )
+
+    resource = models.JSONField(
+        _("OpenTelemetry resource"),
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        blank=True,
+        help_text=_("Attributes from OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME, its container and its pod."),
     )
 
     installation = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""Which distributions the processes of a service have: one row for all processes that have the same."""
+"""What the processes of a release are installed with and import: one row for all processes that have the same."""
 
 from __future__ import annotations
 
@@ -10,13 +10,23 @@ from memwatch.models.fleet import Service
 
 
 class Installation(models.Model):
-    """The distributions that some processes of a service reported, each process once."""
+    """The distributions that some processes of a service and release reported, and what they imported, each once."""
 
     service = models.ForeignKey(Service, models.CASCADE, related_name="installations", verbose_name=_("service"))
-    digest = models.CharField(_("digest"), max_length=64, help_text=_("SHA-256 of the names and versions."))
+    digest = models.CharField(_("digest"), max_length=64, help_text=_("SHA-256 of release, names and versions."))
     versions = models.JSONField(_("versions"), help_text=_("By name."))
     imported = models.JSONField(
         _("imported"), default=list, help_text=_("Names of those that one of the processes has imported, sorted.")
+    )
+    packages = models.JSONField(
+        _("packages"),
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        blank=True,
+        help_text=_("Imported ones: by name the distribution, and the modules of all processes that reported them."),
+    )
+    reports = models.PositiveIntegerField(
+        _("processes with packages"), default=0, db_default=0, help_text=_("That reported what they had imported.")
     )
     first_seen_at = models.DateTimeField(_("first seen"), default=timezone.now)
 

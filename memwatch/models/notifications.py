@@ -1,4 +1,4 @@
-"""Notifications of alerts and of recycled workers: the outbox."""
+"""Notifications of alerts and of recycled workers, and profiles of recordings: the outbox."""
 
 from __future__ import annotations
 
@@ -44,6 +44,15 @@ class Notification(models.Model):
         verbose_name=_("recycle"),
         help_text=_("Where it is about a worker that was recycled, and not about an alert."),
     )
+    recording = models.ForeignKey(
+        "memwatch.Recording",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="notifications",
+        verbose_name=_("recording"),
+        help_text=_("Where it is the profile of a recording, for the server of PROFILES_URL."),
+    )
     event = models.CharField(_("event"), max_length=7, choices=Event)
     channel = models.CharField(_("channel"), max_length=300)
     episode = models.CharField(max_length=500, editable=False, help_text=_("Its messages are delivered in order."))
@@ -66,6 +75,7 @@ class Notification(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("alert", "event", "channel"), name="memwatch_told_once"),
             models.UniqueConstraint(fields=("recycle", "channel"), name="memwatch_recycle_told_once"),
+            models.UniqueConstraint(fields=("recording", "channel"), name="memwatch_profile_pushed_once"),
         )
         indexes = (models.Index(fields=("id",), condition=Q(state="waiting"), name="memwatch_notification_waiting"),)
 
@@ -74,7 +84,7 @@ class Notification(models.Model):
 
     @property
     def about(self) -> str:
-        """The alert or the recycled worker in a sentence."""
+        """The alert, the recycled worker or the recording in a sentence."""
         if self.alert is not None:
             return str(self.alert)
         return str(self.payload.get("message") or "") if isinstance(self.payload, dict) else ""

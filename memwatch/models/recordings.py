@@ -174,6 +174,13 @@ class Recording(models.Model):
     options = models.JSONField(_("options"), default=dict, blank=True)
     result = models.JSONField(_("result"), null=True, blank=True)
     measured = models.JSONField(_("what it cost"), default=dict, blank=True)
+    traces = models.JSONField(
+        _("traces"),
+        default=list,
+        blank=True,
+        null=True,
+        help_text=_("Spans of the jobs that ran when it began or ended."),
+    )
     parts = models.PositiveIntegerField(default=0, editable=False, help_text=_("Of the artifact; 0: none is known."))
     artifact = models.CharField(
         _("file"), max_length=100, blank=True, help_text=_("Its name in the storage; empty: in the database, or none.")

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from memwatch.models.figures import SnapshotRollup
 from memwatch.models.fleet import Process, Service
+from memwatch.records.traces import LENGTH
 from memwatch.records.work import MAX_NAME
 
 
@@ -67,6 +68,9 @@ class WorkRollup(models.Model):
         related_name="+",
         verbose_name=_("process"),
         help_text=_("Where the highest peak was."),
+    )
+    peak_trace = models.CharField(
+        _("trace"), max_length=LENGTH, blank=True, default="", db_default="", help_text=_("Of the highest peak.")
     )
     top_process = models.ForeignKey(
         Process,

@@ -11,7 +11,6 @@ import gc
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from memwatch.pytest_plugin.django_client import forget_finalizers
 from memwatch.pytest_plugin.ledger import Count
@@ -101,15 +100,14 @@ class Counter:
 
 def malloc_reader() -> Callable[[], float | None]:
     """Reads the C library's memory in use, in KiB."""
-    from memwatch.sampling import allocator  # noqa: PLC0415 - it loads ctypes
+    from memwatch.sampling.allocator import own_source  # noqa: PLC0415 - it may load ctypes
 
-    library: Any = allocator.open_library()
-    read = allocator.find_mallinfo2(library) if library is not None else None
-    if read is None:
+    read = own_source().malloc_bytes
+    if read() is None:
         return lambda: None
 
-    def malloc_kib() -> float:
-        info = read()
-        return float(info.uordblks + info.hblkhd) / 1024
+    def malloc_kib() -> float | None:
+        found = read()
+        return None if found is None else found[0] / 1024
 
     return malloc_kib

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from memwatch.detection import compare
 from memwatch.models import Baseline, Process, Service, Snapshot
 from memwatch.queries.series.snapshot_mapping import figures_of_many
 from memwatch.records import DriftReport
+
+WARM_UP_INTERVALS = 5
+WARM_UP_AT_MOST = timedelta(minutes=5)
+
+
+def warm_up(interval_s: float) -> timedelta:
+    """How old a process is when its automatic baseline becomes fair."""
+    return min(timedelta(seconds=WARM_UP_INTERVALS * interval_s), WARM_UP_AT_MOST)
 
 
 def baseline_of(process: Process) -> Baseline | None:

@@ -28,7 +28,7 @@ def leaks_by_id(ids: Iterable[int]) -> dict[int, Leak]:
 
 def active_leaks_of_processes() -> list[Leak]:
     """Open and acknowledged leaks of processes: their process id, severity and type."""
-    return list(Leak.objects.active().exclude(process=None).only("process_id", "severity", "object_type"))
+    return list(Leak.objects.active().exclude(process=None).only("process_id", "severity", "kind", "object_type"))
 
 
 def active_by_type(service: int, names: Iterable[str]) -> dict[str, Leak]:

@@ -111,7 +111,7 @@ def _lives(services: Iterable[int], since: datetime, now: datetime) -> dict[int,
     rows = list(ranked.filter(place__lte=MOST_LIVES).order_by("started_at", "pk").values_list(*columns))
     started = {row[0]: row[5] for row in rows}
     long = {row[0] for row in rows if (row[6] or row[7]) - row[5] > DETAILED}
-    points = _points(started, long, since)
+    points = points_of(started, long, since)
     found: dict[int, list[tuple[bool, Life]]] = defaultdict(list)
     for pk, service, is_worker, host, release, began, ended, seen, reason in rows:
         life = Life(
@@ -126,7 +126,8 @@ def _lives(services: Iterable[int], since: datetime, now: datetime) -> dict[int,
     return found
 
 
-def _points(started: Mapping[int, datetime], long: set[int], since: datetime) -> dict[int, list[Point]]:
+def points_of(started: Mapping[int, datetime], long: set[int], since: datetime) -> dict[int, list[Point]]:
+    """The life of each process that started then, by age: the ``long`` ones by the hour. Two queries."""
     found: dict[int, list[Point]] = defaultdict(list)
     step = F("process__last_seq") / MOST_SNAPSHOTS * SHARED_EVERY + 1
     rows = Snapshot.objects.filter(process__in=started.keys() - long, rss_kib__isnull=False)

@@ -41,6 +41,8 @@ class WorkRow:
     """By the names of :data:`HISTOGRAMS`, once :func:`measured` has read them."""
     peak_process_id: int | None = None
     """Where its highest peak was, once :func:`measured` has read it."""
+    peak_trace: str = ""
+    """In which span of OpenTelemetry, where jobs are linked with traces."""
 
     @property
     def key(self) -> Key:
@@ -175,15 +177,15 @@ def measured(rows: QuerySet[WorkRollup], some: Iterable[WorkRow]) -> list[WorkRo
     if not known:
         return found
     highest: dict[Key, int] = {}
-    columns = ("service_id", "work_id", "peak_calls", "peak_kib_max", "peak_process_id", *HISTOGRAMS)
-    for service, work, peak_calls, peak, process, *counts in _of(rows, known).values_list(*columns).iterator():
+    columns = ("service_id", "work_id", "peak_calls", "peak_kib_max", "peak_process_id", "peak_trace", *HISTOGRAMS)
+    for service, work, peak_calls, peak, process, trace, *counts in _of(rows, known).values_list(*columns).iterator():
         row = known.get((service, work))
         if row is None:
             continue
         for name, more in zip(HISTOGRAMS, counts, strict=True):
             histogram.add(row.counts.setdefault(name, {}), more)
         if peak_calls and peak >= highest.get(row.key, 0):
-            highest[row.key], row.peak_process_id = peak, process
+            highest[row.key], row.peak_process_id, row.peak_trace = peak, process, trace
     return found
 
 

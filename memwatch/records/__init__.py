@@ -29,7 +29,7 @@ def _collections(generation: int) -> Any:
     return figure(
         Unit.TOTAL, f"Collections of generation {generation} since the process started",
         label=f"Collections, generation {generation}", column=f"gc_collections_gen{generation}",
-        reference_help=f"Gen {generation} GC count since the process started.",
+        reference_help=f"Gen {generation} GC count since the process started.", otel="cpython.gc.collections",
     )  # fmt: skip
 
 
@@ -50,6 +50,11 @@ class BigContainer(Record):
     entry_bytes: float | None = None
     """Mean size of the sampled entries in bytes; ``None`` when not sampled."""
 
+    @property
+    def address(self) -> str:
+        """``list at 0x7f2c5d1a8c40``: what it is called where it has no name; empty without a token."""
+        return "" if self.token is None else f"{self.type} at {self.token:#x}"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class MemorySnapshot(Record):
@@ -63,7 +68,7 @@ class MemorySnapshot(Record):
         Unit.MB, "Resident memory (RSS)",
         label="Resident (RSS)", column="rss_kib",
         metric="process_resident_memory_bytes", metric_help="Resident memory.",
-        reference_help="Resident Set Size in MB.",
+        reference_help="Resident Set Size in MB.", otel="process.memory.usage",
     )
     uss_mb: float | None = figure(
         Unit.MB, f"Memory that no other process shares (USS){_FIFTH}",
@@ -80,7 +85,7 @@ class MemorySnapshot(Record):
     )
     vms_mb: float | None = figure(
         Unit.MB, "Virtual memory", label="Virtual (VMS)", column="vms_kib", metric="process_virtual_memory_bytes",
-        reference_help="Virtual Memory Size in MB.",
+        reference_help="Virtual Memory Size in MB.", otel="process.memory.virtual",
     )
 
     heap_used_mb: float | None = figure(
@@ -118,7 +123,7 @@ class MemorySnapshot(Record):
     heap_free_mb: float | None = figure(Unit.MB, "heap_size_mb minus heap_used_mb", compared=False)
     heap_percent: float | None = figure(
         Unit.PERCENT, "Share of heap_size_mb that is used", label="Heap of its limit",
-        reference_help="Heap usage percentage: used of the total heap size.",
+        reference_help="Heap usage percentage: used of the total heap size.", otel="memwatch.heap_utilization",
     )
     cgroup_used_mb: float | None = figure(
         Unit.MB, "Working set of the process's container",
@@ -186,11 +191,13 @@ class MemorySnapshot(Record):
     threads: int | None = figure(
         Unit.COUNT, "Threads of the process, including the agent's",
         label="Threads", column="threads", small=True, metric="process_threads", metric_help="Threads of the process.",
+        otel="process.thread.count",
     )
     page_faults: int | None = figure(
         Unit.TOTAL, "Major page faults since the process started: pages read from disk or swap",
         label="Major page faults", hint="read from disk or swap", column="page_faults",
         metric="process_major_page_faults_total",
+        otel="process.paging.faults", otel_attributes=(("system.paging.fault.type", "major"),),
     )
     """``None`` without /proc."""
 

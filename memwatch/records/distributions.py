@@ -1,4 +1,4 @@
-"""The distributions that a process can import from: what pip installed, by name and version."""
+"""The distributions that a process can import from, by name and version, and the packages that it has imported."""
 
 from __future__ import annotations
 
@@ -18,3 +18,28 @@ class Distribution(NamedTuple):
     version: str
     imported: bool = False
     """Whether the process had imported a module of it when it looked."""
+
+
+MAX_PACKAGES = 300
+"""That one process reports: those with most modules, and the others as one."""
+MOST_MODULES = 1_000_000
+STANDARD_LIBRARY, OTHERS = "(standard library)", "(other packages)"
+"""What counts as one package."""
+
+
+class Package(NamedTuple):
+    """Imported modules that belong together. On the wire it is a list: new figures go to the end."""
+
+    name: str
+    """The highest package that is theirs alone, such as ``django`` or ``google.cloud.storage``."""
+    modules: int
+    """In ``sys.modules``."""
+    distribution: str = ""
+    """The normalized name of the distribution that they belong to; empty for other code."""
+
+
+class Inventory(NamedTuple):
+    """What a process is installed with, and what it has imported."""
+
+    distributions: tuple[Distribution, ...]
+    packages: tuple[Package, ...]

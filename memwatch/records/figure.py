@@ -63,6 +63,10 @@ class Figure:
     """Its HELP where that is not the help text."""
     reference_help: str = ""
     """HELP of the reference's gauge, which has the attribute's name; empty for none."""
+    otel: str = ""
+    """The name in OpenTelemetry's semantic conventions; empty where it follows from the metric's name."""
+    otel_attributes: tuple[tuple[str, str], ...] = ()
+    """What the conventions want to be said beside it."""
 
 
 def _field(make: Callable[_P, Figure]) -> Callable[_P, Any]:

@@ -59,6 +59,8 @@ class WorkFigures(NamedTuple):
     """Histogram of those rises, in KiB."""
     peak_rss_kib: int = 0
     """The highest resident memory of the process during a call."""
+    peak_trace: str = ""
+    """``<trace id>-<span id>`` of the call with the highest peak, where the program's traces are linked."""
 
 
 SUMS = (

@@ -1,4 +1,5 @@
-"""Which distributions this process can import from, read from the names in the folders of ``sys.path``.
+"""Which distributions this process can import from, read from the names in the folders of ``sys.path``, and how many
+modules of each it has imported, counted by their names in ``sys.modules``.
 
 ``importlib.metadata`` asks the finders on ``sys.meta_path``, which may be the host's, and imports the standard
 library's mail parser. The names of the folders that installers leave have the same answer: PEP 376 and PEP 427 put
@@ -10,14 +11,19 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from memwatch.records.distributions import (
     MAX_DISTRIBUTION_NAME,
     MAX_DISTRIBUTION_VERSION,
     MAX_DISTRIBUTIONS,
+    MAX_PACKAGES,
+    OTHERS,
+    STANDARD_LIBRARY,
     Distribution,
+    Inventory,
+    Package,
 )
 from memwatch.sampling.procmem import read_bytes
 
@@ -40,17 +46,30 @@ def distributions(path: Iterable[str] | None = None, modules: Mapping[str, objec
     Of two of one name the first on the path counts, as it does for imports. Arguments are for tests. Runs no code of
     the host: only exact ``str`` are taken, and no module is touched. About 50 µs for each distribution.
     """
+    return list(inventory(path, modules).distributions)
+
+
+def inventory(path: Iterable[str] | None = None, modules: Mapping[str, object] | None = None) -> Inventory:
+    """The same with the packages that are imported, by name: at most ``MAX_PACKAGES``, and the others as one.
+
+    A package belongs to the distribution whose first files are in it. A distribution with several packages may be named
+    for one of them only.
+    """
     loaded = _exact(modules if modules is not None else sys.modules)
     found: dict[str, Distribution] = {}
+    roots: dict[str, str] = {}
     for folder in _folders(path):
         for entry in _metadata(folder):
             name, version = _name_and_version(folder, entry)
             if name and name not in found:
-                found[name] = Distribution(name, version, _is_imported(name, f"{folder}/{entry}", loaded))
+                imported = _roots(name, f"{folder}/{entry}", loaded)
+                found[name] = Distribution(name, version, bool(imported))
+                for root in imported:
+                    roots.setdefault(root, name)
             if len(found) >= MOST_FOUND:
                 break
     kept = sorted(found.values(), key=lambda each: (not each.imported, each.name))[:MAX_DISTRIBUTIONS]
-    return sorted(kept)
+    return Inventory(tuple(sorted(kept)), _packages(loaded, roots))
 
 
 def _exact(modules: Mapping[str, object]) -> frozenset[str]:
@@ -96,16 +115,43 @@ def _version_inside(path: str) -> str:
     return found.group(1) if found else ""
 
 
-def _is_imported(name: str, metadata: str, loaded: frozenset[str]) -> bool:
-    """By its own name, else by the first modules in its list of files."""
-    if name.replace("-", "_") in loaded:
-        return True
+def _roots(name: str, metadata: str, loaded: frozenset[str]) -> Sequence[str]:
+    """Its highest packages that are imported: by its own name, else by the first modules in its list of files."""
+    own = name.replace("-", "_")
+    if own in loaded:
+        return (own,)
     if metadata.endswith(".egg-info"):
         listed = (read_bytes(f"{metadata}/top_level.txt", _HEAD_BYTES) or b"").decode(errors="replace").split()
     else:
         head = (read_bytes(f"{metadata}/RECORD", _HEAD_BYTES) or b"").decode(errors="replace")
         listed = [_module_of(line) for line in head.split("\n")]
-    return not loaded.isdisjoint(listed)
+    highest: list[str] = []
+    for module in sorted(loaded.intersection(listed)):
+        if not any(module.startswith(f"{root}.") for root in highest):
+            highest.append(module)
+    return highest
+
+
+def _packages(loaded: frozenset[str], roots: Mapping[str, str]) -> tuple[Package, ...]:
+    """The modules by package; what belongs to no distribution by its first name."""
+    counts: dict[str, int] = {}
+    for module in loaded:
+        root = _root_of(module, roots)
+        counts[root] = counts.get(root, 0) + 1
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    kept = [Package(name, modules, roots.get(name, "")) for name, modules in ranked[:MAX_PACKAGES]]
+    others = sum([modules for _name, modules in ranked[MAX_PACKAGES:]])
+    return tuple(sorted(kept) + ([Package(OTHERS, others)] if others else []))
+
+
+def _root_of(module: str, roots: Mapping[str, str]) -> str:
+    prefix = module
+    while prefix not in roots:
+        prefix, dot, _last = prefix.rpartition(".")
+        if not dot:
+            first = module.partition(".")[0]
+            return STANDARD_LIBRARY if first in sys.stdlib_module_names else first[:MAX_DISTRIBUTION_NAME]
+    return prefix
 
 
 def _module_of(line: str) -> str:

@@ -20,6 +20,7 @@ from memwatch.sampling.isolation import psutil
 from memwatch.sampling.procmem import read_bytes
 from memwatch.sampling.program import guess_program, guess_service, worker_name
 from memwatch.sampling.redaction import command_line
+from memwatch.sampling.resource import resource
 from memwatch.sampling.type_names import clean
 from memwatch.sampling.walk import census_method
 
@@ -58,6 +59,8 @@ class ProcessInfo:
     """Variables of its environment that the allocators read; ``None`` where its agent does not say."""
     server_settings: Values = dataclasses.field(default_factory=dict)
     """What its server says of itself: :data:`memwatch.records.server_settings.DECLARED`."""
+    resource: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Attributes of its OpenTelemetry resource: :mod:`memwatch.sampling.resource`."""
 
     @property
     def key(self) -> str:
@@ -109,14 +112,25 @@ def describe_process(
         frozen_objects=_frozen_objects(os.getpid()),
         allocator_settings=allocator_settings(),
         server_settings=dict(server_settings or {}),
+        resource=resource(),
     )
 
 
 def started_at() -> datetime:
     """When the system started this process."""
     try:
-        return datetime.fromtimestamp(psutil.Process().create_time(), UTC)
-    except (psutil.Error, OSError):
+        ticks = int((read_bytes("/proc/self/stat") or b"").rpartition(b")")[2].split()[19])
+        _, _, after = (read_bytes("/proc/stat", 1 << 20) or b"").partition(b"\nbtime ")
+        return datetime.fromtimestamp(ticks / os.sysconf("SC_CLK_TCK") + int(after.split(maxsplit=1)[0]), UTC)
+    except (IndexError, ValueError):  # no Linux
+        return _started_elsewhere()
+
+
+def _started_elsewhere() -> datetime:
+    system = psutil()
+    try:
+        return datetime.fromtimestamp(system.Process().create_time(), UTC)
+    except (system.Error, OSError):
         return datetime.now(UTC)
 
 
@@ -159,10 +173,13 @@ def arguments_of(pid: int) -> list[str]:
     raw = read_bytes(f"/proc/{pid}/cmdline")
     if raw is not None:
         return [argument.decode(errors="replace") for argument in raw.rstrip(b"\0").split(b"\0")]
+    if os.path.isdir("/proc/self"):  # noqa: PTH112 - no more than a look
+        return []
+    system = psutil()
     try:
-        arguments: list[str] = psutil.Process(pid).cmdline()
+        arguments: list[str] = system.Process(pid).cmdline()
         return arguments
-    except (psutil.Error, OSError, ValueError):
+    except (system.Error, OSError, ValueError):
         return []
 
 

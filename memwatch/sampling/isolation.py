@@ -1,4 +1,4 @@
-"""psutil and ``_tracemalloc``, or stand-ins in an interpreter that refuses both.
+"""``_tracemalloc`` and psutil, or stand-ins in an interpreter that refuses both.
 
 That is one with a lock of its own beside others in the process (PEP 684), as
 ``concurrent.futures.InterpreterPoolExecutor`` makes it. Django imports its applications there too, so memwatch can be
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import sys
 from typing import Any, NoReturn
+
+from memwatch.interpreters import is_main_interpreter
 
 _REFUSED = "subinterpreter"
 """In the message of the ImportError."""
@@ -29,15 +31,24 @@ class _NoTracemalloc:
         return 0, 0
 
 
-psutil: Any
+def psutil() -> Any:
+    """psutil, which takes a megabyte: loaded where ``/proc`` does not say the same."""
+    if ISOLATED:
+        return _NoPsutil
+    import psutil  # noqa: PLC0415 - see above
+
+    return psutil
+
+
 tracemalloc: Any
+ISOLATED = False
+"""Whether this is such an interpreter."""
 try:
     import _tracemalloc as tracemalloc  # the interpreter's own part: tracemalloc is imported where somebody traces
 
-    import psutil
+    if not is_main_interpreter():
+        import psutil as _  # noqa: F401 - whether it can be
 except ImportError as error:
     if _REFUSED not in str(error):
         raise
-    psutil, tracemalloc = _NoPsutil, _NoTracemalloc
-ISOLATED = psutil is _NoPsutil
-"""Whether this is such an interpreter."""
+    tracemalloc, ISOLATED = _NoTracemalloc, True

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from memwatch.records import MB
-from memwatch.sampling.identity import OutsideProcess
+from memwatch.sampling.identity import OutsideProcess, arguments_of
 from memwatch.sampling.isolation import psutil
 from memwatch.sampling.program import SUPERVISED, guess_program
 from memwatch.sampling.redaction import command_line
@@ -18,12 +18,15 @@ def observe_parent() -> OutsideProcess | None:
 
     Several workers share a parent; one of them must speak for it. The caller knows whether the parent has an agent.
     """
+    arguments = arguments_of(os.getppid())
+    program = program_of_parent(arguments)
+    if program is None:
+        return None
+    system = psutil()
     try:
-        parent = psutil.Process(os.getppid())
+        parent = system.Process(os.getppid())
         with parent.oneshot():
-            arguments = parent.cmdline()
-            program = program_of_parent(arguments)
-            if program is None or not _is_eldest(parent):
+            if not _is_eldest(parent):
                 return None
             memory = parent.memory_info()
             return OutsideProcess(
@@ -35,7 +38,7 @@ def observe_parent() -> OutsideProcess | None:
                 vms_mb=memory.vms / MB,
                 timestamp=datetime.now(UTC),
             )
-    except (psutil.Error, OSError, ValueError):
+    except (system.Error, OSError, ValueError):
         return None
 
 
@@ -56,6 +59,6 @@ def _is_eldest(parent: Any) -> bool:
         try:
             if "resource_tracker" not in " ".join(child.cmdline()):  # multiprocessing's, no worker
                 siblings.append((child.create_time(), child.pid))
-        except psutil.Error:
+        except psutil().Error:
             continue
     return bool(siblings) and min(siblings)[1] == os.getpid()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -75,11 +76,12 @@ class ProcessMemory:
         )  # fmt: skip
 
     def _resident_elsewhere(self) -> ResidentFigures:
+        system = psutil()
         try:
-            process = psutil.Process()
+            process = system.Process()
             info = process.memory_info()
             return ResidentFigures(rss_mb=info.rss / MB, vms_mb=info.vms / MB, threads=process.num_threads())
-        except (psutil.Error, OSError):
+        except (system.Error, OSError):
             return ResidentFigures()
 
     def shared(self) -> SharedFigures:
@@ -103,11 +105,12 @@ class ProcessMemory:
         )
 
     def _shared_elsewhere(self) -> SharedFigures:
-        if psutil.LINUX:  # an old kernel, or no right to read it: psutil would walk the far slower smaps
+        if sys.platform == "linux":  # an old kernel, or no right to read it: psutil would walk the far slower smaps
             return SharedFigures()
+        system = psutil()
         try:
-            info = psutil.Process().memory_full_info()
-        except (psutil.Error, OSError):
+            info = system.Process().memory_full_info()
+        except (system.Error, OSError):
             return SharedFigures()
         uss: int | None = getattr(info, "uss", None)
         return SharedFigures(uss_mb=None if uss is None else uss / MB)

@@ -20,6 +20,8 @@ _ASSIGNMENT = re.compile(rf"(?is)({_HIDING}[\w.\"'-]{{0,100}}\s*[=:]\s*)(\"[^\"]
 """``TOKEN=…``, ``?password=…&``, ``secret: …`` anywhere in an argument."""
 _WHOLE = re.compile(rf"(?is)^(-{{0,2}}[\w.-]*{_HIDING}[\w.-]*=).+$")
 """An argument that is one assignment: all of it is the secret, blanks and commas too."""
+_OPTION = re.compile(r"--[A-Za-z][\w-]*(?:=|$)")
+"""What follows a secret's name is the secret, unless it is such an option: a password may begin with ``--``, too."""
 _SIGNED_URL = re.compile(r"(?i)([?&]sig=)[^\s&]+")
 _JOINED_LOGIN = re.compile(r"(?s)^(-[uU]|--(?:proxy-)?user=)([^:\s=-][^:\s]*):.+$")
 _LOGIN = ("-u", "-U", "--user", "--proxy-user")
@@ -63,7 +65,7 @@ def command_line(arguments: Iterable[str]) -> str:
     for argument in arguments:
         if length > MAX_COMMAND_LINE:
             break
-        if hide_next and not argument.startswith("--"):
+        if hide_next and not _OPTION.match(argument):
             shown.append(HIDDEN)
             hide_next = False
         else:

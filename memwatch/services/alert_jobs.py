@@ -11,7 +11,7 @@ from memwatch.alerts.inputs import JobView, Place
 from memwatch.alerts.job_peaks import MIN_RISE_MB, UNUSUAL_MB
 from memwatch.models import Process, WorkRollup
 from memwatch.queries.series.snapshot_mapping import megabytes
-from memwatch.records import KIB_PER_MB, histogram
+from memwatch.records import KIB_PER_MB, histogram, traces
 from memwatch.services.rollups import DAY, HOUR, start_of_hour
 
 MIN_CALLS = 20
@@ -20,8 +20,8 @@ MIN_CALLS = 20
 _Name = tuple[int, int]
 """Service, name."""
 _ROW = (
-    "service", "service__name", "work", "work__kind", "work__name", "peak_kib_max", "peak_process", "peak_rss_kib",
-    "top_process",
+    "service", "service__name", "work", "work__kind", "work__name", "peak_kib_max", "peak_process", "peak_trace",
+    "peak_rss_kib", "top_process",
 )  # fmt: skip
 _PLACE = (
     "pk", "host", "slot_number", "service__name", "last_snapshot__rss_kib", "last_snapshot__heap_limit_kib",
@@ -55,6 +55,8 @@ def _joined(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     for figure, place in (("peak_kib_max", "peak_process"), ("peak_rss_kib", "top_process")):
         if other[figure] >= one[figure]:
             higher.update({figure: other[figure], place: other[place]})
+            if place == "peak_process":
+                higher["peak_trace"] = other["peak_trace"]
     return higher
 
 
@@ -76,6 +78,7 @@ def _view(row: Mapping[str, Any], places: Mapping[int, Mapping[str, Any]], usual
         name=row["work__name"],
         rise_mb=row["peak_kib_max"] / KIB_PER_MB,
         rise_in=_place(places.get(row["peak_process"])),
+        rise_trace=traces.trace_id(row["peak_trace"]),
         usual_mb=megabytes(usual_kib),
         peak_mb=peak_kib / KIB_PER_MB,
         peak_in=_place(top),

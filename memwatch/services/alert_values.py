@@ -20,6 +20,7 @@ from memwatch.queries.series.snapshot_mapping import megabytes
 from memwatch.services.alert_deaths import process_deaths
 from memwatch.services.alert_jobs import job_peaks
 from memwatch.services.alert_recycling import stopped_recycling
+from memwatch.services.alert_releases import changed_releases
 
 STRETCHES = 4
 """Floors looked at: an hour in quarters."""
@@ -90,6 +91,7 @@ def look(settings: Settings, now: datetime) -> Fleet:
         jobs=job_peaks(now),
         deaths=process_deaths(now),
         recycling=stopped_recycling(),
+        releases=changed_releases(now),
         raised=raised,
     )
 

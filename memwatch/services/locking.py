@@ -49,7 +49,7 @@ def single_flight(name: str, ttl_s: float, *, now: datetime | None = None) -> It
     The holder gives it back at the end of the block. One that was killed loses it after ``ttl_s`` seconds, and so does
     one that works longer: what runs under a lease has to be harmless when run twice.
     """
-    holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(6)}"[-100:]
+    holder = _holder()
     held = take(name, holder, now or timezone.now(), ttl_s)
     try:
         yield held
@@ -59,6 +59,22 @@ def single_flight(name: str, ttl_s: float, *, now: datetime | None = None) -> It
             Lease.objects.filter(name=name, holder=holder).update(
                 holder="", expires_at=finished, last_finished_at=finished
             )
+
+
+@contextmanager
+def alone(name: str, ttl_s: float) -> Iterator[bool]:
+    """The same for what is no task of the timetable: no run of it may count as a sign that the timetable runs."""
+    holder = _holder()
+    held = take(name, holder, timezone.now(), ttl_s)
+    try:
+        yield held
+    finally:
+        if held:
+            drop(name, holder)
+
+
+def _holder() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(6)}"[-100:]
 
 
 def take(name: str, holder: str, now: datetime, ttl_s: float) -> bool:

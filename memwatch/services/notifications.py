@@ -7,6 +7,7 @@ same id. Messages of one episode reach a channel in their order; a channel that 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
 import random
 import uuid
@@ -24,11 +25,12 @@ from memwatch.alerts.delivery import Limits, Outcome, Parcel, deliver
 from memwatch.alerts.inputs import episode_of
 from memwatch.alerts.messages import UNITS
 from memwatch.alerts.process_deaths import FRESH_S
-from memwatch.conf import get_settings
+from memwatch.conf import Settings, get_settings
 from memwatch.models import Alert, Leak, Notification
 from memwatch.queries.deployment.counters import ATTEMPTS_FAILED, NOTIFICATIONS_FAILED, NOTIFICATIONS_SENT
 from memwatch.services import ActionRefused, audit, counters
 from memwatch.services.locking import writing
+from memwatch.services.recordings import pushing
 
 logger = logging.getLogger(__name__)
 
@@ -90,8 +92,17 @@ def message_of(alert: Alert, event: str, now: datetime) -> dict[str, Any]:
         "slot": alert.process.slot if alert.process else None,
         "processes": alert.processes,
         "object_type": alert.leak.object_type if alert.leak else None,
-        "url": page_url("leak", alert.leak_id) if alert.leak_id is not None else page_url("alert", alert.pk),
+        "url": _url(alert),
     }
+
+
+def _url(alert: Alert) -> str | None:
+    """Where there is most to see: the page of its leak or release, else its own."""
+    if alert.leak_id is not None:
+        return page_url("leak", alert.leak_id)
+    if alert.release_id is not None:
+        return page_url("release", alert.release_id)
+    return page_url("alert", alert.pk)
 
 
 def _summary(alert: Alert, lasted_s: float) -> str:
@@ -100,8 +111,10 @@ def _summary(alert: Alert, lasted_s: float) -> str:
     what = alert.get_type_display()
     said = f"{place}: {what} is over after {formatting.duration(lasted_s)}"
     if alert.leak is not None:
-        said = f"{place}: the leak of {alert.leak.object_type} is over after {formatting.duration(lasted_s)}"
+        said = f"{place}: the leak of {alert.leak.what} is over after {formatting.duration(lasted_s)}"
         return f"{said}: {_why_over(alert.leak)}."
+    if alert.type == Alert.Type.RELEASE_CHANGE:
+        return f"service {alert.service.name}: the change of the release is no news any more, or it runs no longer."
     if alert.type == Alert.Type.PROCESS_KILLED:
         quiet = formatting.duration(FRESH_S)
         return f"service {alert.service.name}: no process was killed and none crashed for {quiet}."
@@ -132,16 +145,30 @@ def page_url(page: str, pk: int) -> str | None:
         return None
 
 
+def outlets(settings: Settings) -> dict[str, channels.Channel]:
+    """Where the outbox is sent to, by name: the channels of messages, and the server for profiles."""
+    profiles = pushing.channel(settings)
+    return {**channels.configured(settings), **({} if profiles is None else {profiles.name: profiles})}
+
+
+def _setting(row: Notification) -> str:
+    return "ALERT_CHANNELS" if row.recording_id is None else "PROFILES_URL"
+
+
 def send(now: datetime | None = None) -> SendResult:
     """Deliver what is due. Only one may run at a time: else a message goes out twice."""
     now, settings = now or timezone.now(), get_settings()
-    known = channels.configured(settings)
+    known = outlets(settings)
     given_up = _give_up(now, known)
     due = _due(now, known)
     sent = failed = 0
     parcels = {name: [Parcel(row.pk, row.payload) for row in rows] for name, rows in due.items()}
     rows = {row.pk: row for found in due.values() for row in found}
-    for outcome in deliver(parcels, known, limits=Limits(call_s=settings.channel_timeout)):
+    profiles = {name: parcels.pop(name) for name in tuple(parcels) if isinstance(known[name], pushing.ProfileChannel)}
+    for outcome in itertools.chain(
+        deliver(parcels, known, limits=Limits(call_s=settings.channel_timeout)),
+        deliver(profiles, known, limits=Limits(call_s=settings.channel_timeout + pushing.MAKING_S)),
+    ):
         if outcome.error is None:
             sent += _arrived(rows[outcome.id])
         else:
@@ -156,8 +183,8 @@ def send_again(notification: Notification, *, by: Any, now: datetime | None = No
     Raises :class:`ActionRefused` if its channel is no longer configured.
     """
     now = now or timezone.now()
-    if notification.channel not in channels.configured(get_settings()):
-        raise ActionRefused(f"{notification.channel} is no longer in ALERT_CHANNELS: add it there, then send again")
+    if notification.channel not in outlets(get_settings()):
+        raise ActionRefused(f"{notification.channel} is no longer in {_setting(notification)}: set it, then send again")
     row = Notification.objects.select_for_update(of=("self",)).get(pk=notification.pk)
     was = row.get_state_display()
     row.state, row.attempts, row.error, row.sent_at = _State.WAITING, 0, "", None
@@ -210,7 +237,7 @@ def _give_up(now: datetime, known: Mapping[str, channels.Channel]) -> int:
     for row in waiting.filter(old):
         given_up += _close(row, row.error or "not tried in time")
     for row in waiting.exclude(channel__in=known):
-        given_up += _close(row, "the channel is no longer in ALERT_CHANNELS")
+        given_up += _close(row, f"the channel is no longer in {_setting(row)}")
     return given_up
 
 
@@ -248,4 +275,6 @@ def _failed(row: Notification, outcome: Outcome, now: datetime) -> bool:
 
 
 def _named(row: Notification) -> str:
+    if row.recording_id is not None:
+        return f"the profile of recording {row.recording_id}"
     return f"recycle {row.recycle_id}" if row.alert_id is None else f"alert {row.alert_id}"

@@ -14,6 +14,7 @@ register = template.Library()
 def memwatch_card(context: Context) -> dict[str, Any]:
     """What leaks, the alerts, the silent processes, and links to memwatch's pages that the user may open."""
     # Django loads the tags of every installed application, also in a site that has no admin.
-    from memwatch.admin.doors import card  # noqa: PLC0415
+    from memwatch.admin.doors import beside, card  # noqa: PLC0415
 
-    return card(context.get("available_apps") or ())
+    doors, request = card(context.get("available_apps") or ()), context.get("request")
+    return {**doors, "related": beside(request) if request is not None and doors["doors"] else []}

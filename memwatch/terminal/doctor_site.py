@@ -139,7 +139,7 @@ def agents() -> Iterator[Finding]:
         start = "Start web, worker and beat" + (" again" if ended else " with memwatch in INSTALLED_APPS")
         yield Finding(False, "no process reports", f"{start}; reports need a worker and a minute to arrive.")
         return
-    silent_s = 2 * conf.get_settings().snapshot_interval + 30
+    silent_s = conf.get_settings().silent_after_s
     now = timezone.now()
     silent = [process for process in alive if (now - process.last_seen_at).total_seconds() > silent_s]
     services: dict[str, int] = {}

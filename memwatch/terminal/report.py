@@ -77,6 +77,8 @@ class Report:
 
     recycling: tuple[str, ...] = ()
     """How each policy of recycling stands that is not off."""
+    releases: tuple[str, ...] = ()
+    """What the newest release of each service changed."""
     known: tuple[str, ...] = ()
     """Known leaks of releases that processes have imported."""
 
@@ -95,6 +97,7 @@ def report(
     deaths: Deaths = NO_DEATHS,
     settings: Sequence[SettingsLine] = (),
     recycling: tuple[str, ...] = (),
+    releases: tuple[str, ...] = (),
     known: tuple[str, ...] = (),
 ) -> Report:
     """The leaks of the report; load the rows with ``service`` and ``process__service``."""
@@ -111,6 +114,7 @@ def report(
         deaths=deaths,
         settings=tuple(settings),
         recycling=recycling,
+        releases=releases,
         known=known,
     )
 
@@ -223,6 +227,8 @@ def as_text(made: Report) -> str:
         lines.append("")
     if made.recycling:
         lines += [RECYCLING_TITLE, *(f"  {line}" for line in made.recycling), ""]
+    if made.releases:
+        lines += [RELEASES_TITLE, *(f"  {line}" for line in made.releases), ""]
     if made.known:
         lines += [KNOWN_TITLE, *(f"  {line}" for line in made.known), ""]
     for name, found in made.work.items():
@@ -251,6 +257,7 @@ def death_said(line: DeathLine) -> str:
 
 SETTINGS_TITLE = "Settings that fit"
 RECYCLING_TITLE = "Recycling"
+RELEASES_TITLE = "What releases changed"
 KNOWN_TITLE = "Known leaks of what is installed"
 WORK_TITLES = {
     "kept": "Work: keeps most memory in a call (mean of the last day)",
@@ -288,6 +295,8 @@ def as_markdown(made: Report) -> str:
         lines.append("")
     if made.recycling:
         lines += [f"## {RECYCLING_TITLE}", "", *(f"- {_markdown(line)}" for line in made.recycling), ""]
+    if made.releases:
+        lines += [f"## {RELEASES_TITLE}", "", *(f"- {_markdown(line)}" for line in made.releases), ""]
     if made.known:
         lines += [f"## {KNOWN_TITLE}", "", *(f"- {_markdown(line)}" for line in made.known), ""]
     for name, found in made.work.items():
@@ -323,6 +332,7 @@ def as_html(made: Report) -> str:
             "settings_title": SETTINGS_TITLE,
             "settings": [(line.service, settings_table.said(line)) for line in made.settings],
             "recycling_title": RECYCLING_TITLE,
+            "releases_title": RELEASES_TITLE,
             "known_title": KNOWN_TITLE,
             "work": [
                 (WORK_TITLES[name], [(work_head(line), work_said(name, line)) for line in found])

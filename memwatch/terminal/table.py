@@ -69,7 +69,7 @@ def rows(now: datetime) -> list[Row]:
                 growth_mb_per_hour=growth.get(process.pk),
                 drift_percent=item.drift_percent,
                 leaks=item.open_leaks,
-                worst=f"{leak.severity} {leak.object_type}" if leak else "",
+                worst=f"{leak.severity} {leak.what}" if leak else "",
                 worst_rank=SEVERITIES.index(leak.severity) + 1 if leak else 0,
                 seen_at=process.last_seen_at,
             )

@@ -18,7 +18,7 @@ from django.db import DatabaseError
 from memwatch.agent import own
 from memwatch.conf import get_settings
 from memwatch.models import connection
-from memwatch.services import alerts, commands, locking, notifications, retention
+from memwatch.services import alerts, commands, locking, notifications, releases, retention
 from memwatch.services.ingest import processes, reader
 from memwatch.services.leaks import judging
 from memwatch.services.recordings import heap_analyses, progress, triggers
@@ -73,16 +73,24 @@ def take_snapshots() -> None:
 def ingest_reports() -> None:
     """Store what has arrived, and finish the recordings that are complete with it; cheap when that is nothing."""
     _alone("ingest_reports", _INGEST_TTL_S, reader.ingest_reports, limit=INGEST_AT_ONCE, leaving=is_leaving)
-    _alone("keep_up_recordings", _INGEST_TTL_S, progress.keep_up)
+    _alone("keep_up_recordings", _INGEST_TTL_S, _keep_up_recordings)
+
+
+def _keep_up_recordings() -> None:
+    """A look that has ended decides at once, not with the next turn of ``detect_leaks``."""
+    progress.keep_up()
+    if judging.is_awaited():
+        detect_leaks()
 
 
 def detect_leaks() -> None:
     """Judge the series; open, update, resolve and reopen leaks."""
-    _alone("detect_leaks", _JUDGING_TTL_S, judging.detect)
+    _alone(judging.LEASE, _JUDGING_TTL_S, judging.detect)
 
 
 def check_alerts() -> None:
-    """Raise and clear alerts; notifications go into the outbox."""
+    """Compare new releases, then raise and clear alerts; notifications go into the outbox."""
+    _alone("compare_releases", _JUDGING_TTL_S, releases.check)
     _alone("check_alerts", _JUDGING_TTL_S, alerts.check)
     _alone("fire_triggers", _JUDGING_TTL_S, triggers.fire)
 

@@ -11,8 +11,7 @@ import importlib
 import select
 import socket
 import sys
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from memwatch.sampling.atomic import native_lock
 
@@ -31,28 +30,46 @@ def is_patched() -> bool:
     return monkey is not None and bool(monkey.is_module_patched("socket"))
 
 
-around_waits: dict[int, tuple[Callable[[], None], Callable[[], None]]] = {}
-"""What a thread (by its native identifier) wants called before and after each of its waits."""
+class HasFileno(Protocol):
+    """A socket or an open file."""
 
-_NOTHING_AROUND = (lambda: None, lambda: None)
+    def fileno(self) -> int:
+        """Its number."""
+
+
+class Waits(Protocol):
+    """How a thread waits that wants something done around each of its waits."""
+
+    def poll(self, events: dict[int, int], milliseconds: float, /) -> list[tuple[int, int]]:
+        """As :func:`poll`."""
+
+
+waits_of: dict[int, Waits] = {}
+"""By the thread's native identifier."""
+
+
+def poll(events: dict[int, int], milliseconds: float) -> list[tuple[int, int]]:
+    """What can be done at once or within the time, as ``(file number, events)``. Raises :class:`OSError`."""
+    made: select.poll = original("select", "poll")()
+    for number, wanted in events.items():
+        made.register(number, wanted)
+    return made.poll(milliseconds)
 
 
 class Poll:
     """A poll object. (Not ``select.select``: it fails for file numbers from 1024 on.)"""
 
     def __init__(self) -> None:
-        poll: select.poll = original("select", "poll")()
-        self.register = poll.register
-        self._poll = poll.poll
+        self._events: dict[int, int] = {}
+
+    def register(self, file: int | HasFileno, events: int) -> None:
+        """Wait for these events of a file, too."""
+        self._events[file if isinstance(file, int) else file.fileno()] = events
 
     def poll(self, timeout_ms: float) -> list[tuple[int, int]]:
-        """What can be done at once or within the time, as ``(file number, events)``."""
-        before, after = around_waits.get(original("_thread", "get_ident")(), _NOTHING_AROUND)
-        before()
-        try:
-            return self._poll(timeout_ms)
-        finally:
-            after()
+        """As :func:`poll`."""
+        waits = waits_of.get(original("_thread", "get_ident")())
+        return poll(self._events, timeout_ms) if waits is None else waits.poll(self._events, timeout_ms)
 
 
 def new_poll() -> Poll:

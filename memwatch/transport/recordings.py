@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, BinaryIO
 
+from memwatch.records import traces
 from memwatch.transport import schema
 from memwatch.transport.schema import WireError
 
@@ -60,6 +61,9 @@ class RecordingPart:
     ``bytes`` is the size of the artifact before compression.
     """
 
+    traces: tuple[str, ...] = ()
+    """The spans of the jobs that ran when it began and when it ended, as :mod:`memwatch.records.traces` writes them."""
+
     def to_wire(self) -> dict[str, Any]:
         """JSON-ready; the inverse of :func:`decode_part`."""
         small = {"recording": self.recording, "state": self.state, "content_type": self.content_type}
@@ -68,6 +72,7 @@ class RecordingPart:
             "part": self.part,
             "parts": self.parts,
             "content": self.content,
+            **({"traces": list(self.traces)} if self.traces else {}),
         }
 
 
@@ -99,6 +104,7 @@ def decode_part(value: Any) -> RecordingPart:
         content_type=content_type,
         error=schema.text("error", found.get("error"), default=""),
         measured=_measured(found.get("measured") or {}),
+        traces=tuple(traces.joined([], found.get("traces"))),
     )
 
 

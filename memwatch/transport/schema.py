@@ -15,6 +15,7 @@ from memwatch.records.server_settings import MAX_TEXT as MAX_SETTING
 from memwatch.records.server_settings import MAX_WHOLE as MAX_SETTING_WHOLE
 from memwatch.sampling.allocator_settings import MOST_SETTINGS, MOST_TEXT, is_setting
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
+from memwatch.sampling.resource import MOST_ATTRIBUTES, MOST_VALUE, is_attribute
 from memwatch.sampling.type_names import MAX_NAME, clean
 from memwatch.transport import strict_json
 
@@ -193,6 +194,7 @@ def process(value: object) -> ProcessInfo:
         frozen_objects=None if frozen is None else whole("frozen_objects", frozen),
         allocator_settings=_allocator_settings(found.get("allocator_settings")),
         server_settings=_server_settings(found.get("server_settings")),
+        resource=_resource(found.get("resource")),
     )
 
 
@@ -205,6 +207,15 @@ def _allocator_settings(value: object) -> dict[str, str] | None:
         raise WireError("malformed", f"allocator_settings: an object of at most {MOST_SETTINGS} is wanted")
     texts = {name: text("allocator_settings", each, limit=MOST_TEXT + 1) for name, each in found.items()}
     return {name: each for name, each in texts.items() if is_setting(name, each)}
+
+
+def _resource(value: object) -> dict[str, str]:
+    """Attributes of the form that an agent sends; any other is left out."""
+    found = {} if value is None else mapping("resource", value)
+    if len(found) > MOST_ATTRIBUTES:
+        raise WireError("malformed", f"resource: an object of at most {MOST_ATTRIBUTES} attributes is wanted")
+    texts = {name: text("resource", each, limit=MOST_VALUE) for name, each in found.items()}
+    return {name: each for name, each in texts.items() if is_attribute(name, each)}
 
 
 def _server_settings(value: object) -> dict[str, Value]:

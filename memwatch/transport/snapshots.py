@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, get_type_hints
 
-from memwatch.records import FIGURES, BigContainer, MemorySnapshot
+from memwatch.records import FIGURES, BigContainer, MemorySnapshot, traces
 from memwatch.records.figure import Figure
 from memwatch.records.histogram import LAST
 from memwatch.records.work import KINDS, MAX_NAMES, WorkFigures
@@ -111,6 +111,7 @@ _SIGNED = ("blocks", "blocks_max", "rss_kib", "rss_kib_max")
 _BY_TYPE: Mapping[type, Callable[[str, object], Any]] = {str: text, float: number, int: whole}
 _WORK_CHECKS = {field: _BY_TYPE.get(kind, _histogram) for field, kind in get_type_hints(WorkFigures).items()}
 _WORK_CHECKS |= dict.fromkeys(_SIGNED, _signed_whole)
+_WORK_CHECKS["peak_trace"] = lambda _name, value: traces.checked(value)
 _WORK_CHECKS["blocks_squares"] = partial(number, high=float(MAX_WHOLE) ** 2)
 
 

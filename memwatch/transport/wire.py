@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from memwatch.records import MemorySnapshot
-from memwatch.records.distributions import Distribution
+from memwatch.records.distributions import Distribution, Package
 from memwatch.records.flight import Death
 from memwatch.records.surroundings import Surroundings
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
@@ -108,6 +108,8 @@ class Report:
     """Its container, where this process speaks for all in it."""
     distributions: tuple[Distribution, ...] | None = None
     """What it can import from: in one report of each process."""
+    packages: tuple[Package, ...] | None = None
+    """What it has imported: in the same report."""
 
     def encode(self) -> bytes:
         """The JSON bytes; :class:`WireError` when over ``MAX_REPORT_BYTES``, and never for what a figure or name is.
@@ -132,6 +134,7 @@ class Report:
             "oom": self.oom,
             "surroundings": None if self.surroundings is None else schema.sendable(self.surroundings.to_dict()),
             "distributions": schema.sendable(self.distributions),
+            "packages": schema.sendable(self.packages),
         }
         payload = json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
         if len(payload) > MAX_REPORT_BYTES:
@@ -160,6 +163,7 @@ class Report:
                 oom=flight_checks.oom_counters(value.get("oom")),
                 surroundings=surroundings_schema.decode(value.get("surroundings")),
                 distributions=distributions_schema.decode(value.get("distributions")),
+                packages=distributions_schema.decode_packages(value.get("packages")),
             )
 
 

@@ -176,6 +176,26 @@ def test_card_takes_six_queries_whatever_the_fleet(fleet: Fleet, login: Login) -
     assert counts == [6, 6]
 
 
+def test_card_leads_to_what_killed_a_worker_what_did_it_and_which_number_to_set(fleet: Fleet, login: Login) -> None:
+    fleet.process("shop")
+    lists = [reverse(f"admin:memwatch_{name}_changelist") for name in ("workrollup", "death", "recommendation")]
+    page = _index(login("viewer"))
+    assert [url for url in lists if f'<a href="{url}">' in page] == lists
+    page = _index(login("alerts", "view_alert"))
+    assert [url for url in lists if f'<a href="{url}">' in page] == []
+
+
+def test_a_report_that_waits_to_be_stored_makes_no_process_silent(fleet: Fleet, login: Login) -> None:
+    fleet.process("web", last_seen_at=fleet.now - timedelta(seconds=20))
+    with override_settings(MEMWATCH={**settings.MEMWATCH, "SNAPSHOT_INTERVAL": 2}):
+        assert "1 alive" in (page := _index(login("viewer")))
+        assert "silent" not in page
+        answer = login("overview", "view_service").get(reverse("admin:memwatch_overview_changelist"))
+        assert "all report" in answer.content.decode()
+    fleet.process("web", slot=2, last_seen_at=fleet.now - timedelta(minutes=3))
+    assert "1 silent" in _index(login("processes", "view_process"))
+
+
 def test_card_is_on_the_page_of_the_application(login: Login) -> None:
     page = login("viewer").get(reverse("admin:app_list", kwargs={"app_label": "memwatch"})).content.decode()
     assert page.count(CARD) == 1

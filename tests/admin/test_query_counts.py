@@ -23,6 +23,7 @@ MOST = {
     "overview": 26, "service": 18, "process": 22, "slot": 14, "leak": 29, "pooled leak": 26, "snapshot": 12,
     "baseline": 12, "alert": 7, "compare": 11, "expected growth": 8, "confirmation": 5,
     "work": 10, "name of work": 7, "death": 23, "deaths": 8, "settings that fit": 12, "fit of a service": 11,
+    "release": 26,
 }  # fmt: skip
 """With two of them for session and user."""
 
@@ -97,6 +98,7 @@ class Pages:
             "alert": _url(self.alert),
             "compare": f"{compare}?process={process.pk}&from={first.pk}&to={self.snapshot.pk}",
             "expected growth": _url(self.rule),
+            "release": _url(Release.objects.latest("pk")),
             "work": reverse("admin:memwatch_workrollup_changelist"),
             "name of work": _url(WorkName.objects.get(name="shop:index")),
             "confirmation": reverse("admin:memwatch_leak_act", args=(self.leak.pk, "acknowledge")),

@@ -8,27 +8,27 @@ import pytest
 
 from memwatch.agent import distributions
 from memwatch.agent.distributions import LOOK_AFTER_S, DistributionsWatch
-from memwatch.records.distributions import Distribution
+from memwatch.records.distributions import Distribution, Inventory, Package
 from tests.agent.conftest import Watched
 
-CELERY = Distribution("celery", "5.3.6", True)
+FOUND = Inventory((Distribution("celery", "5.3.6", True),), (Package("celery", 96, "celery"),))
 
 
 def test_one_look_and_late() -> None:
     now = 100.0
-    watch = DistributionsWatch(look=lambda: [CELERY], clock=lambda: now)
+    watch = DistributionsWatch(look=lambda: FOUND, clock=lambda: now)
     assert watch.look() is None
     now += LOOK_AFTER_S - 1
     assert watch.look() is None
     now += 1
-    assert watch.look() == (CELERY,)
+    assert watch.look() == FOUND
     assert watch.look() is None
 
 
 def test_a_look_that_fails_is_not_repeated() -> None:
     now, looks = 0.0, []
 
-    def fails() -> list[Distribution]:
+    def fails() -> Inventory:
         looks.append(now)
         raise OSError("gone")
 
@@ -49,5 +49,6 @@ def test_they_are_in_one_report_of_the_process(
     watched.wait(lambda found: any(report.distributions for report in found))
     seen = len(watched.reports)
     reports = watched.wait(lambda found: len(found) >= seen + 3)
-    (once,) = [report.distributions for report in reports if report.distributions is not None]
-    assert {"pytest", "psutil"} <= {each.name for each in once if each.imported}
+    (once,) = [report for report in reports if report.distributions is not None or report.packages is not None]
+    assert {"pytest", "psutil"} <= {each.name for each in once.distributions if each.imported}
+    assert {"pytest", "psutil"} <= {each.distribution for each in once.packages}

@@ -131,6 +131,12 @@ def test_a_type_that_leaks_in_several_processes_is_one_finding_that_tells_of_the
     )
 
 
+@pytest.mark.parametrize(("kind", "what"), [("untracked", "memory in untracked objects"), ("native", "native memory")])
+def test_a_leak_without_a_type_is_named_in_words_and_its_growth_has_no_bare_number(kind: str, what: str):
+    (finding,) = decide(Fleet(leaks=(leak(1, kind=kind, object_type=kind, growth_count=1_245),)), LIMITS)
+    assert finding.message.startswith(f"web-1 on a: {what} leaks, medium severity, grown by 10 %. grows. ")
+
+
 def test_the_message_of_a_leak_says_which_job_makes_it_grow():
     said = "Every request, whatever its view: 1.00 objects a call (0.99 to 1.01), explains 97 % of the growth."
     (finding,) = decide(Fleet(leaks=(leak(1, work=said),)), LIMITS)

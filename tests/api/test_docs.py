@@ -24,6 +24,7 @@ POST recycling/policies/stop-all/ GET recycles/ GET recycles/{id}/
 GET services/ GET services/{name}/ POST services/{name}/reset-baseline/
 GET processes/ GET processes/{id}/ POST processes/{id}/reset-baseline/ POST processes/{id}/snapshot/
 GET processes/{id}/drift/ GET processes/{id}/metrics/ GET processes/{id}/distributions/
+GET releases/ GET releases/{id}/ GET releases/compare/
 GET snapshots/ GET snapshots/{id}/ GET snapshots/compare/
 GET leaks/ GET leaks/{id}/ POST leaks/{id}/acknowledge/ POST leaks/{id}/snooze/ POST leaks/{id}/resolve/
 POST leaks/{id}/reopen/ POST leaks/{id}/suppress/

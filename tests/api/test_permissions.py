@@ -25,6 +25,7 @@ LISTS = (
     "work",
     "deaths",
     "recommendations",
+    "releases",
 )
 WHO = ("anonymous", "plain", "viewer", "operator", "superuser")
 READS = {"anonymous": 401, "plain": 403, "viewer": 200, "operator": 200, "superuser": 200}

@@ -19,6 +19,7 @@ from memwatch.services.recordings import progress, results
 from memwatch.transport.recordings import MEMRAY, split_dump
 from tests.api.conftest import Fleet
 from tests.heapdump.test_format import small_dump
+from tests.profiles.reading import total
 from tests.services.recorded import arrive, bring, capture, store_recording
 from tests.services.stored import QUOTE, end_process
 
@@ -230,6 +231,32 @@ def test_outcomes_are_downloaded_as_attachments_that_no_browser_trusts(operator:
     assert page["Content-Type"].startswith("text/html")
     assert b"leak_on_purpose" in page.content
     assert operator.get(f"{where}download/?as=exe").status_code == 400
+
+
+@pytest.mark.parametrize("kind", ["allocations", "heap_summary", "flamegraph"])
+def test_a_recording_is_downloaded_as_a_profile(operator: APIClient, fleet: Fleet, kind: str) -> None:
+    if kind == "flamegraph":
+        where = post(operator, process=fleet.web_2.pk, kind=kind)["Location"]
+        arrive(fleet.web_2, Recording.objects.get(kind=kind), capture(), MEMRAY)
+    else:
+        where = f"{URL}{store_recording(fleet.web, kind).pk}/"
+    recording = Recording.objects.get(kind=kind)
+    answer = operator.get(f"{where}download/?format=pprof")
+    assert answer["Content-Disposition"] == f'attachment; filename="memwatch-{kind}-{recording.pk}.pb.gz"'
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    lines = operator.get(f"{where}download/?as=collapsed").content.decode().splitlines()
+    assert total(answer.content) == sum(int(line.rsplit(" ", 1)[1]) for line in lines) > 0
+    scope = operator.get(f"{where}download/?as=speedscope")
+    assert scope["Content-Disposition"].endswith('.speedscope.json"')
+    assert sum(scope.json()["profiles"][0]["weights"]) == total(answer.content)
+
+
+def test_recordings_without_sizes_are_no_profiles(operator: APIClient, fleet: Fleet) -> None:
+    recording = store_recording(fleet.web)
+    for query in ("format=pprof", "as=pprof"):
+        answer = operator.get(f"{URL}{recording.pk}/download/?{query}")
+        assert answer.status_code == 400
+        assert "pprof is none of: json" in str(answer.json())
 
 
 def test_the_difference_of_two_recordings(viewer: APIClient, fleet: Fleet) -> None:

@@ -130,8 +130,16 @@ class Guest:
 
     def wait_for_snapshots(self, pids: Callable[[], Collection[int]], *, at_least: int) -> dict[int, Report]:
         """Those of :meth:`first_snapshots`, once there are ``at_least`` and all have sent one."""
-        self.wait(lambda _reports: len(pids()) >= at_least and set(pids()) <= set(self.first_snapshots()))
-        return {pid: report for pid, report in self.first_snapshots().items() if pid in pids()}
+        found: dict[int, Report] = {}
+
+        def complete(_reports: list[Report]) -> bool:
+            there, first = set(pids()), self.first_snapshots()
+            found.clear()
+            found.update({pid: first[pid] for pid in there & set(first)})
+            return len(there) >= at_least and there <= set(first)
+
+        self.wait(complete)
+        return found
 
     def first_snapshots(self) -> dict[int, Report]:
         """The first report with a snapshot of each process, by pid."""

@@ -184,7 +184,7 @@ def test_only_a_leak_becomes_a_leak():
 
 
 def test_an_unknown_window_is_refused():
-    with pytest.raises(ValueError, match="given, hour, day, week"):
+    with pytest.raises(ValueError, match="given, calls, hour, day, week"):
         judge(History.from_snapshots(series(lambda i: i, 5)), window="month")
 
 

@@ -197,6 +197,7 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "eval": _eval,
     "cp": _nothing,
     "cd": _nothing,
+    "export": _nothing,
     "head": _nothing,
     "git": _nothing,
     "celery": _celery,

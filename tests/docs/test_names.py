@@ -15,7 +15,10 @@ from memwatch.conf import Settings
 from memwatch.detection.rules.recycled_workers import POOL_RULES
 from memwatch.detection.rules.registry import QUESTIONS, RULES
 from memwatch.detection.severity import LEAK_BOUNDS
+from memwatch.exposition import families
+from memwatch.metrics.otlp.instruments import instrument
 from tests.docs.blocks import PAGES, ROOT, name_of, spans_of
+from tests.monitoring.files import whole_observation
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
 
@@ -42,8 +45,21 @@ def test_files_that_a_page_names_are_there(page: Path) -> None:
     assert gone == []
 
 
+OTLP_NAMES = {
+    *(each.name for family in families(whole_observation()) if (each := instrument(family, "fogcompute_memory_"))),
+    *(
+        name
+        for path in [*(ROOT / "memwatch/metrics/otlp").glob("*.py"), ROOT / "memwatch/queries/deployment/event_log.py"]
+        for name in re.findall(r'"(memwatch\.[\w.]+)"', path.read_text())
+    ),
+}
+"""Metrics, events and attributes that are sent to OpenTelemetry."""
+
+
 def exists(dotted: str) -> bool:
-    """Whether it is a module, something in one, the name of a task, or the id of a system check."""
+    """Whether it is a module, something in one, the name of a task, the id of a system check, or a name in OTLP."""
+    if dotted in OTLP_NAMES:
+        return True
     parts = dotted.split(".")
     if re.fullmatch(r"[EWI]\d{3}", parts[-1]):
         return any(dotted in path.read_text() for path in (ROOT / "memwatch").rglob("*.py"))

@@ -15,6 +15,7 @@ import pytest
 from memwatch.command_line import main
 from memwatch.heapdump.format import Edge, Family
 from tests.heapdump.planted import COUNT, PLANTED, Planted
+from tests.profiles.reading import parsed, total
 from tests.test_core_without_django import REFUSED
 
 
@@ -178,3 +179,17 @@ def test_a_report_does_not_replace_its_dump(dump, capsys):
         assert main(["heap", *words, "--output", str(dump)]) == 1
         assert "is the heap dump itself: give another file" in capsys.readouterr().err
     assert dump.read_bytes() == content
+
+
+@pytest.mark.parametrize("form", ["pprof", "speedscope", "collapsed"])
+def test_a_profile_for_other_tools(dump, tmp_path, capsysbinary, form):
+    output = tmp_path / "web.profile"
+    assert main(["heap", "report", str(dump), "--format", form, "--output", str(output)]) == 0
+    assert main(["heap", "report", str(dump), "--format", form]) == 0
+    content = output.read_bytes()
+    assert capsysbinary.readouterr().out == content
+    if form == "collapsed":
+        assert any(b"shop.leaks.AuditTrail.trail" in line and b";" in line for line in content.splitlines())
+    if form == "pprof":
+        assert parsed(content).time_nanos == 1_700_000_000 * 10**9
+        assert total(content) > 0

@@ -47,8 +47,10 @@ sys.stdin.readline()
 
 @pytest.mark.parametrize("wish", ["pass", "gc.disable()", "gc.set_threshold(500, 5, 5)"])
 def test_threads_and_garbage_collection_are_those_of_the_program(hub: Hub, tmp_path: Path, wish: str) -> None:
-    """Also what it sets while the agent's modules are imported."""
-    shown = "print(gc.isenabled(), gc.get_threshold(), threading.enumerate() == [threading.main_thread()])"
+    """Also what it sets while the agent's modules are imported. It collects nothing while the agent works."""
+    off = wish == "gc.disable()"
+    shown = f"end = time.monotonic() + 9\nwhile gc.isenabled() is {off} and time.monotonic() < end:\n    pass\n"
+    shown += "print(gc.isenabled(), gc.get_threshold(), threading.enumerate() == [threading.main_thread()])"
     with running(python("-c", f"{WISH.format(wish=wish)}{STARTED}{shown}"), environment(hub), tmp_path) as process:
         hub.wait_for(process.pid)
         out, _ = process.communicate("\n")

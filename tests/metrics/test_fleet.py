@@ -66,6 +66,15 @@ def test_the_last_known_counts_stay_with_the_time_they_were_counted(fleet: Fleet
     assert after["memwatch_last_snapshot_timestamp_seconds", *WEB_1] > counted_at
 
 
+def test_a_process_is_observed_with_its_identity_and_what_it_says_of_its_resource(fleet: Fleet) -> None:
+    Process.objects.filter(pk=fleet.web.pk).update(resource={"service.namespace": "acme"})
+    collector = FleetCollector(max_age_s=0)
+    collector.metrics()
+    assert collector.observation is not None
+    (web,) = [each for each in collector.observation.processes if each.labels["slot"] == "web-1"]
+    assert (web.pid, web.instance, web.resource) == (fleet.web.pid, fleet.web.key, {"service.namespace": "acme"})
+
+
 def test_steady_growth_and_whether_leaks_are_known_are_shown(fleet: Fleet) -> None:
     Process.objects.filter(pk=fleet.web.pk).update(growth_kib_per_hour=2048, leaks_known=True)
     found = shown()
@@ -206,13 +215,13 @@ def test_the_backlog_of_the_transport_is_shown(fleet: Fleet, transport_url: str)
     assert shown()["memwatch_transport_backlog",] == 1
 
 
-def test_the_fleet_takes_nine_queries_whatever_its_size(fleet: Fleet, django_assert_num_queries: Any) -> None:
+def test_the_fleet_takes_ten_queries_whatever_its_size(fleet: Fleet, django_assert_num_queries: Any) -> None:
     for slot in range(3, 23):
         process = store_process("web", slot=slot, host=f"host-{slot}")
         store_snapshots(process, NOON - MINUTE, NOON, growing(-5, 100))
         store_leak(process)
         bring(process, *(ended(f"task_{number}", peak_kib=100) for number in range(5)))
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         FleetCollector(max_age_s=0).metrics()
 
 

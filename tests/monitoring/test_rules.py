@@ -35,6 +35,7 @@ OWN = {
     "MemwatchNotificationsFailing",
     "MemwatchProcessKilled",
     "MemwatchRecyclingUseless",
+    "MemwatchReleaseGrew",
     "MemwatchReportsDropped",
     "MemwatchSpoolNearlyFull",
 }

@@ -165,3 +165,19 @@ def test_inhibition_speaks_of_alerts_there_are() -> None:
                 assert value in known
             else:
                 assert [name for name in known if re.fullmatch(value, name)]
+
+
+def test_the_collector_of_compose_takes_what_the_exporter_is_told_to_send() -> None:
+    collector, exporter = COMPOSE["otel-collector"], COMPOSE["memory-exporter"]
+    assert collector["profiles"] == ["otel"], "it is not started without being asked for"
+    (argument,) = collector["command"]
+    settings = load(mounts("otel-collector")[argument.removeprefix("--config=")])
+    for pipeline in settings["service"]["pipelines"].values():
+        for kind, names in pipeline.items():
+            assert set(names) <= set(settings[kind])
+    assert set(settings["service"]["pipelines"]) == {"metrics", "logs"}
+    assert settings["receivers"]["otlp"]["protocols"]["grpc"]["endpoint"].endswith(":4317")
+    assert exporter["environment"]["OTEL_EXPORTER_OTLP_ENDPOINT"] == "${OTEL_EXPORTER_OTLP_ENDPOINT:-}", (
+        "off by default"
+    )
+    assert "http://otel-collector:4317" in (ROOT / "docs" / "how-to" / "opentelemetry.md").read_text()

@@ -29,7 +29,8 @@ def services(rows: list[dict]) -> Counter[str]:
 def check_that_all_is_watched(stack: Stack) -> None:
     def all_there():
         rows = stack.watched()
-        return rows if services(rows) >= Counter(WATCHED) else None
+        counted = all(row["outside"] or (row["last_snapshot"] or {}).get("total_objects") for row in rows)
+        return rows if counted and services(rows) >= Counter(WATCHED) else None
 
     rows = stack.wait_for(all_there, 60)
     for row in (row for row in rows if not row["outside"]):

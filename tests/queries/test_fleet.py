@@ -165,4 +165,5 @@ def test_stats_say_how_memwatch_is_doing(tmp_path: Any, monkeypatch: pytest.Monk
     assert (found["snapshots_dropped"], found["rejected_by_reason"]) == (4, {"malformed": 1})
     assert found["open_leaks"] == {"low": 0, "medium": 0, "high": 0, "critical": 0}
     assert (found["lag_s"], found["transport"]["backlog"], found["cost"]["census_pause_ms_mean"]) == (30, 0, 3.5)
-    assert queries.stats(at(600) + timedelta(seconds=121))["processes_silent"] == 2
+    assert queries.stats(at(600) + timedelta(seconds=149))["processes_silent"] == 0
+    assert queries.stats(at(600) + timedelta(seconds=151))["processes_silent"] == 2

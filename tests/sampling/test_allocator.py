@@ -10,7 +10,8 @@ import tracemalloc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memwatch.sampling.allocator import AllocatorFigures, Allocators, parse_pymalloc
+from memwatch.sampling.allocator import AllocatorFigures, Allocators, own_source, parse_pymalloc
+from memwatch.sampling.allocator_functions import AllocatorFunctions
 
 REPORT = (
     "import sys; from memwatch.sampling.allocator import Allocators\n"
@@ -36,6 +37,19 @@ def test_small_objects_are_pymallocs_and_large_ones_mallocs() -> None:
         assert after.committed_mb is not None
         assert after.used_mb <= after.committed_mb
     assert len(small) + len(large) > 0
+
+
+def test_the_compiled_part_and_ctypes_say_the_same() -> None:
+    compiled, functions = own_source(), AllocatorFunctions()
+    one, other = compiled.malloc_bytes(), functions.malloc_bytes()
+    assert (one is None) == (other is None)
+    if one is not None and other is not None:
+        assert all(abs(first - second) < 1024 * 1024 for first, second in zip(one, other, strict=True))
+    texts = [each.pymalloc_text() for each in (compiled, functions)]
+    pairs = [parse_pymalloc(text or b"") for text in texts]
+    assert (pairs[0] is None) == (pairs[1] is None)
+    if pairs[0] is not None and pairs[1] is not None:
+        assert abs(pairs[0][0] - pairs[1][0]) < 1024 * 1024
 
 
 def test_it_writes_nothing_to_stderr_and_leaks_no_memory() -> None:
@@ -65,7 +79,7 @@ def test_a_platform_that_lacks_the_functions_gives_nothing() -> None:
     class Bare:
         """A C library without any of them: musl, macOS, an old glibc."""
 
-    figures = Allocators(Bare()).read()  # type: ignore[arg-type]
+    figures = Allocators(AllocatorFunctions(Bare())).read()  # type: ignore[arg-type]
     assert figures == AllocatorFigures()
     assert figures.used_mb is None
 

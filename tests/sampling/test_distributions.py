@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from memwatch.records.distributions import MAX_DISTRIBUTIONS, Distribution
-from memwatch.sampling.distributions import distributions
+from memwatch.records.distributions import MAX_DISTRIBUTIONS, MAX_PACKAGES, OTHERS, Distribution, Package
+from memwatch.sampling.distributions import distributions, inventory
 
 
 def install(site: Path, name: str, record: str = "", **files: str) -> None:
@@ -129,3 +129,32 @@ def test_it_leaves_no_memory_behind() -> None:
     for _ in range(3):
         distributions()
     assert sys.getallocatedblocks() - before < 200
+
+
+def test_modules_are_counted_by_package(tmp_path: Path) -> None:
+    install(tmp_path, "PyYAML-6.0.2.dist-info", "_yaml/__init__.py,x,1\nyaml/__init__.py,sha256=a,12\n")
+    install(tmp_path, "google_cloud_storage-2.1.dist-info", "google/cloud/storage/__init__.py,,\n")
+    install(tmp_path, "google_api_core-1.9.dist-info", "google/api_core/__init__.py,,\n")
+    modules = dict.fromkeys(
+        ("yaml", "yaml.nodes", "yaml.cyaml", "google", "google.api_core", "google.api_core.retry", "google.other",
+         "google.cloud.storage", "google.cloud.storage.blob", "shop", "shop.models", "json", "json.decoder", "__main__")
+    )  # fmt: skip
+    assert inventory([str(tmp_path)], modules).packages == (
+        Package("(standard library)", 2),
+        Package("__main__", 1),
+        Package("google", 2),
+        Package("google.api_core", 2, "google-api-core"),
+        Package("google.cloud.storage", 2, "google-cloud-storage"),
+        Package("shop", 2),
+        Package("yaml", 3, "pyyaml"),
+    )
+
+
+def test_packages_beyond_the_bound_are_one() -> None:
+    modules = dict.fromkeys([f"p{number}" for number in range(MAX_PACKAGES + 50)] + ["p7.more"])
+    found = inventory([], modules).packages
+    assert len(found) == MAX_PACKAGES + 1
+    assert Package("p7", 2) in found
+    assert found[-1] == Package(OTHERS, 50)
+    assert sum(each.modules for each in found) == len(modules)
+    assert len(inventory([], {"x" * 5_000: None}).packages[0].name) == 100

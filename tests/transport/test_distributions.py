@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from memwatch.records.distributions import MAX_DISTRIBUTIONS, Distribution
+from memwatch.records.distributions import MAX_DISTRIBUTIONS, MAX_PACKAGES, Distribution, Package
 from memwatch.transport.wire import MAX_REPORT_BYTES, Report, WireError
 from tests.reports import report
 
@@ -51,4 +51,32 @@ def test_texts_are_cut_and_cleaned() -> None:
 def test_what_is_none_is_refused(value: Any) -> None:
     with pytest.raises(WireError) as refused:
         Report.decode(sent(value))
+    assert refused.value.reason == "malformed"
+
+
+PACKAGES = (Package("(standard library)", 412), Package("celery", 96, "celery"))
+
+
+def sent_packages(value: Any) -> bytes:
+    payload = json.loads(report().encode())
+    payload["packages"] = value
+    return json.dumps(payload).encode()
+
+
+def test_packages_arrive_as_they_were_sent() -> None:
+    assert Report.decode(report(packages=PACKAGES).encode()).packages == PACKAGES
+    assert Report.decode(sent_packages([["celery", 96, "celery", "more"]])).packages == PACKAGES[1:]
+    assert Report.decode(sent_packages(None)).packages is None
+    most = tuple(Package(f"{n:03}{'x' * 97}", 10**6, "y" * 100) for n in range(MAX_PACKAGES + 1))
+    assert Report.decode(report(packages=most).encode()).packages == most
+
+
+@pytest.mark.parametrize(
+    "value",
+    [7, {}, [7], [["celery", 1]], [["celery", "1", ""]], [["celery", -1, ""]], [["celery", 10**9, ""]],
+     [["celery", True, ""]], [["a", 1, ""]] * (MAX_PACKAGES + 2)],
+)  # fmt: skip
+def test_packages_that_are_none_are_refused(value: Any) -> None:
+    with pytest.raises(WireError) as refused:
+        Report.decode(sent_packages(value))
     assert refused.value.reason == "malformed"

@@ -68,6 +68,7 @@ def full_report() -> Report:
             release="r", python="3.11", agent="0.1", extension_modules=("numpy", "lxml"),
             census_method="native walk", cpu_budget_percent=0.5,
             allocator_settings={"MALLOC_ARENA_MAX": "2", "LD_PRELOAD": "libjemalloc.so.2"},
+            resource={"service.name": "shop", "service.namespace": "acmé"},
         ),
         snapshots=((0, figures), (7, snapshot())),
         answers=(Answer(command="c", state="done", detail="d", snapshot_seq=7), Answer(command="c", state="failed")),
@@ -181,6 +182,13 @@ def test_only_known_settings_of_allocators_are_taken() -> None:
     assert Report.decode(report().encode()).process.allocator_settings is None, "of an older agent"
 
 
+def test_only_attributes_of_a_resource_are_taken_and_long_ones_are_cut() -> None:
+    sent = {"service.name": "shop", "no name": "x", "empty": "", "long": "x" * 1000, "odd": "a\x00b"}
+    found = Report.decode(spoilt("process", "resource", value=sent)).process.resource
+    assert found == {"service.name": "shop", "long": "x" * 255, "odd": "a\\x00b"}
+    assert Report.decode(report().encode()).process.resource == {}, "of an older agent"
+
+
 def test_a_lease_is_kept_within_bounds() -> None:
     assert Report.decode(report(lease_s=1e9).encode()).lease_s == 7 * 86400
     assert Report.decode(report(lease_s=0.1).encode()).lease_s == 1
@@ -259,6 +267,7 @@ FIGURES = ("snapshots", 0, 1)
         (("process", "cpu_budget_percent"), ["0.5", -1, 101, True]),
         (("process", "allocator_settings"), ["x", 1, [["MALLOC_ARENA_MAX", "2"]], {"MALLOC_ARENA_MAX": 2}]),
         (("process", "allocator_settings"), [{"a": None}, {f"n{number}": "1" for number in range(25)}]),
+        (("process", "resource"), ["x", 1, [["a", "b"]], {"a": 1}, {"a": None}, {f"n{at}": "1" for at in range(41)}]),
         (("process",), [None, [], "x", 1]),
         (("sent_at",), [None, 1e9, "2300-01-01T00:00:00+00:00", "1969-01-01T00:00:00+00:00", "\ud800"]),
         (("lease_s",), [None, 0, -1, True, 1e300, 10**400, "60"]),

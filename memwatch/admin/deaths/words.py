@@ -27,7 +27,7 @@ REASONS: Mapping[str, tuple[str | Promise, str]] = {
     End.RECYCLED: (gettext_lazy("recycled"), "low"),
     End.RECYCLED_BY_MEMWATCH: (gettext_lazy("recycled by memwatch"), "low"),
     End.STOPPED: (gettext_lazy("stopped"), "low"),
-    End.GOODBYE: (gettext_lazy("goodbye"), "low"),
+    End.GOODBYE: (gettext_lazy("ended normally"), "low"),
     End.REPLACED: (gettext_lazy("replaced"), "low"),
 }
 """Each reason in a word or two, and its severity."""

@@ -32,6 +32,7 @@ from memwatch.queries.leaks import leaks_by_id
 from memwatch.queries.processes.fleet import alive_of_service
 from memwatch.queries.processes.releases import newest_releases
 from memwatch.queries.processes.sharing import sharing_of
+from memwatch.queries.releases.compare import release_before, release_of_service
 
 SHOWN_RELEASES = 5
 SHOWN_BASELINES = 5
@@ -110,6 +111,7 @@ class ServiceAdmin(PageAdmin):
                     "url": formats.page_url("release", release.pk),
                     "name": release.name,
                     "seen": formats.when(release.first_seen_at, now),
+                    "says": release.changes.get("says") or "",
                 }
                 for release in newest_releases(obj.pk, SHOWN_RELEASES)
             ],
@@ -160,12 +162,13 @@ class ServiceAdmin(PageAdmin):
 
 @admin.register(Release)
 class ReleaseAdmin(RowAdmin):
-    list_display = ("name", "service", "first_seen", "alive")
+    list_display = ("name", "service", "first_seen", "alive", "change")
     list_filter = ("service",)
     search_fields = ("name", "service__name")
     search_help_text = gettext_lazy("Release or service")
     about = gettext_lazy(
-        "Versions of the services, as their processes report them. Charts mark them and leaks name them."
+        "Versions of the services, as their processes report them, and what each changed against the one before it. "
+        "Charts mark them and leaks name them."
     )
     empty = gettext_lazy(
         "No process reports a release. Set MEMWATCH_RELEASE in the environment of your processes, e.g. to the deployed "
@@ -180,8 +183,13 @@ class ReleaseAdmin(RowAdmin):
     first_seen = columns.when(gettext_lazy("first seen"), "first_seen_at")
     alive = columns.figure(gettext_lazy("processes alive"), lambda release: formats.count(release.running), "running")
 
-    def row_page(self, obj: Release, now: datetime) -> RowPage:
-        return pages.release(obj, now)
+    change = columns.text(gettext_lazy("change"), lambda release: str(release.changes.get("says") or ""))
+
+    def page(self, request: HttpRequest, obj: Release) -> Mapping[str, Any]:
+        """``?from=`` chooses the release that it is compared with, else it is the one before."""
+        asked = request.GET.get("from", "")
+        before = (release_of_service(obj.service_id, asked) if asked else None) or release_before(obj)
+        return self.context(pages.release(obj, timezone.now(), before))
 
 
 @admin.register(ObjectType)

@@ -30,6 +30,7 @@ def panel(process: Process, figures: MemorySnapshot | None, now: datetime, user:
     verdict = trims.verdict_of(check) if check is not None else None
     return {
         "kept": kept(figures) if process.is_alive else "",
+        "little": little(figures) if process.is_alive else "",
         "change": change_text(process),
         "settings": settings_text(process.allocator_settings),
         "verdict": formats.with_names(verdict.sentence) if verdict else "",
@@ -39,14 +40,31 @@ def panel(process: Process, figures: MemorySnapshot | None, now: datetime, user:
     }
 
 
+def _free_mb(figures: MemorySnapshot | None) -> float | None:
+    if figures is None or figures.heap_committed_mb is None or figures.heap_used_mb is None:
+        return None
+    return figures.heap_committed_mb - figures.heap_used_mb
+
+
+def _words(figures: MemorySnapshot | None, free: float) -> dict[str, str]:
+    return {"free": formats.megabytes(free), "all": formats.megabytes(figures.heap_committed_mb if figures else None)}
+
+
+def little(figures: MemorySnapshot | None) -> str:
+    """A sentence where the allocators keep little that is free; empty where that is not known."""
+    free = _free_mb(figures)
+    if free is None or kept(figures):
+        return ""
+    text = _("The allocators hold %(all)s, of which %(free)s is free. Objects and their buffers use the rest.")
+    return text % _words(figures, free)
+
+
 def kept(figures: MemorySnapshot | None) -> str:
     """A sentence where the allocators keep much that is free; else empty."""
-    if figures is None or figures.heap_committed_mb is None or figures.heap_used_mb is None:
+    free = _free_mb(figures)
+    if figures is None or free is None or free < KEPT_MB or (figures.fragmentation_percent or 0.0) < KEPT_PERCENT:
         return ""
-    free = figures.heap_committed_mb - figures.heap_used_mb
-    if free < KEPT_MB or (figures.fragmentation_percent or 0.0) < KEPT_PERCENT:
-        return ""
-    words = {"free": formats.megabytes(free), "all": formats.megabytes(figures.heap_committed_mb)}
+    words = _words(figures, free)
     return (
         _(
             "The allocators hold %(all)s, of which %(free)s is free. That is not a leak: they keep it for later. "

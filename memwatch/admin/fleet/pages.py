@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from memwatch.admin import formats
+from memwatch.admin.fleet import release_page
 from memwatch.admin.leaks import tables
 from memwatch.admin.panels import Cell, Line, Table, figure
 from memwatch.admin.process_tables import process_state
@@ -16,6 +17,7 @@ from memwatch.admin.row_page import RowPage
 from memwatch.models import Leak, ObjectType, Release
 from memwatch.queries.leaks import expected_growth_of, leaks_of_type
 from memwatch.queries.processes.releases import release_state, releases_with_leaks
+from memwatch.queries.releases.compare import compare
 from memwatch.queries.series.snapshots import newest_counts_of
 
 MOST_ROWS = 20
@@ -23,16 +25,17 @@ MOST_LOOKED_AT = 300
 """Processes whose last census is read for one type."""
 
 
-def release(row: Release, now: datetime) -> RowPage:
-    """Who runs it, what leaks in it, and the releases before and after."""
+def release(row: Release, now: datetime, before: Release | None) -> RowPage:
+    """What it changed against ``before``, who runs it, what leaks in it, and the releases before and after."""
+    compared = None if before is None else compare(before, row, now)
     state = release_state(row, MOST_ROWS + 1)
     around = releases_with_leaks(row.service_id, MOST_ROWS)
     newest = bool(around) and around[0].pk == row.pk
     return RowPage(
         title=row.name,
         subtitle=_("release of %s") % row.service,
-        sentence=_release_sentence(state.alive, state.leaking, newest=newest),
-        tone="high" if state.leaks_now else "",
+        sentence=f"{_release_sentence(state.alive, state.leaking, newest=newest)} {release_page.sentence(compared)}",
+        tone="high" if state.leaks_now else "medium" if release_page.takes_more(compared) else "",
         facts=[
             formats.link_to(row.service),
             format_html(_("first seen {}"), formats.when(row.first_seen_at, now)),
@@ -47,16 +50,18 @@ def release(row: Release, now: datetime) -> RowPage:
             Line(label=_("Leaks found"), value=formats.count(state.leaks)),
         ],
         tables=[
+            *release_page.tables(compared),
             _leak_table(_("Leaks found in this release"), state.newest, _("No leak was found in this release."), now),
             Table(
                 title=_("Releases of the service, newest first"),
-                names=[_("Release"), _("First seen"), _("Processes"), _("With a leak")],
+                names=[_("Release"), _("First seen"), _("Processes"), _("With a leak"), _("Comparison")],
                 cells=[
                     [
                         formats.link(formats.page_url("release", each.pk), each.name),
                         formats.when(each.first_seen_at, now),
                         figure(formats.count(each.processes), each.processes),
                         figure(formats.count(each.leaking), each.leaking),
+                        "" if each.pk == row.pk else formats.link(f"?from={each.pk}", _("compare with it")),
                     ]
                     for each in around
                 ],

@@ -52,7 +52,7 @@ def unit_of(leak: Leak) -> str:
 
 def name_of(leak: Leak) -> str:
     """The type; the kind for memory that has no type."""
-    return leak.object_type if leak.kind == Leak.Kind.OBJECTS else leak.get_kind_display()
+    return leak.what
 
 
 def held_in(leak: Leak) -> str:
@@ -151,7 +151,7 @@ def _memory(statistics: Mapping[str, Any]) -> str:
     if not isinstance(rate, int | float) or measured is None:
         return ""
     words = {"figure": measured, "rate": formats.signed_percent(rate)}
-    return _("its %(figure)s grows by %(rate)s an hour at its lowest points") % words
+    return _("the lowest points of its %(figure)s rise by %(rate)s an hour") % words
 
 
 def _limit(leak: Leak, statistics: Mapping[str, Any], now: datetime) -> tuple[str, str]:

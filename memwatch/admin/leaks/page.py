@@ -17,6 +17,7 @@ from memwatch.admin.leaks import charts as leak_charts
 from memwatch.admin.leaks import evidence, recorded, steps
 from memwatch.admin.leaks.pooled_chart import pooled_chart
 from memwatch.admin.leaks.rules import rule_rows
+from memwatch.admin.recycling import policies as recycling_policies
 from memwatch.admin.recycling import words as recycling_words
 from memwatch.models import Leak, LeakEvent, Recording
 from memwatch.queries.diagnosis.known_leaks import of_leaks
@@ -234,7 +235,9 @@ def _until_fixed(leak: Leak, now: datetime, user: Any) -> dict[str, str | SafeSt
         found["sentence"] = sentence(advice_of(leak.service, now))
         found["url"] = formats.page_url("recommendation", leak.service_id)
     if user.has_perm("memwatch.view_recyclingpolicy"):
-        found["policy"] = recycling_words.in_short(policy_of(leak.service_id))
+        policy = policy_of(leak.service_id)
+        found["policy"] = recycling_words.in_short(policy)
+        found["add_policy"] = recycling_policies.add_url(leak.service_id, user) if policy is None else ""
     return found or None
 
 

@@ -35,7 +35,7 @@ SECTIONS: tuple[tuple[Promise, dict[str, Promise]], ...] = (
             "memwatch.service": gettext_lazy("Groups of processes that run the same program."),
             "memwatch.death": gettext_lazy("Ends of processes: out of memory, killed, crashed, silent."),
             "memwatch.recycle": gettext_lazy("Workers that memwatch recycled, and what it gained."),
-            "memwatch.release": gettext_lazy("Versions of the services, and the leaks found in each."),
+            "memwatch.release": gettext_lazy("Versions of the services: what each changed, and the leaks found in it."),
             "memwatch.baseline": gettext_lazy("Reference figures that later snapshots are compared with."),
             "memwatch.objecttype": gettext_lazy("Python types that any process has reported."),
         },

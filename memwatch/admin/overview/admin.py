@@ -43,7 +43,7 @@ class OverviewAdmin(SinglePageAdmin):
     page_template = "admin/memwatch/overview/page.html"
     page_title = gettext_lazy("Memory of the fleet")
     row_model = "service"
-    related: ClassVar = {"workrollup": "", "death": "", "recommendation": ""}
+    related: ClassVar = {"workrollup": "", "death": "", "recommendation": "", "release": ""}
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("memwatch.view_service")

@@ -24,8 +24,6 @@ from memwatch.models import Leak
 from memwatch.queries import Candidate, Glance, LeakGlance, Recent
 from memwatch.records import KIB_PER_MB, SEVERITIES
 
-LAGGING_INTERVALS = 2
-
 
 def service_rows(
     items: Sequence[Glance],
@@ -131,8 +129,8 @@ def _service_row(
 
 
 def silent_of(items: Iterable[Glance], now: datetime) -> Counter[int]:
-    """How many have not reported for two intervals, by their service's id."""
-    before = now - timedelta(seconds=2 * get_settings().snapshot_interval)
+    """How many count as silent, by their service's id."""
+    before = now - timedelta(seconds=get_settings().silent_after_s)
     return Counter(item.service_id for item in items if item.last_seen_at < before)
 
 
@@ -182,7 +180,7 @@ def cost_problem(state: Mapping[str, Any]) -> str:
     transport, lag = state["transport"], state["lag_s"]
     if not transport["available"]:
         return _("The transport cannot be reached: %s") % str(transport.get("problem", ""))
-    late = LAGGING_INTERVALS * state["snapshot_interval_s"] + 30
+    late = get_settings().silent_after_s
     if lag is not None and lag > late and transport.get("backlog"):
         return _("Reports are waiting to be stored. Check that beat and a worker run, or memwatch_work.")
     if lag is not None and lag > late and state["processes_alive"]:

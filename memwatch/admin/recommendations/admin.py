@@ -33,9 +33,9 @@ class AdviceList(Listed):
 
 @admin.register(Recommendation)
 class RecommendationAdmin(RowAdmin):
-    list_display = ("name", "says", "jobs", "now", "expected", "recycles")
+    list_display = ("service", "says", "jobs", "now", "expected", "recycles")
     search_fields = ("name",)
-    search_help_text = gettext_lazy("Part of the name")
+    search_help_text = gettext_lazy("Part of the name of the service")
     list_per_page = 20
     about = gettext_lazy(
         "After how many jobs to replace a worker, how many workers fit, and which container limit they need: "
@@ -44,11 +44,12 @@ class RecommendationAdmin(RowAdmin):
     empty = gettext_lazy("No service yet. The numbers need processes that report.")
     related: ClassVar = {"service": "", "workrollup": ""}
 
+    service = columns.text(gettext_lazy("service"), lambda row: row.name, "name")
     says = columns.text(gettext_lazy("result"), lambda row: page.state_badge(row.advice))
-    jobs = columns.figure(gettext_lazy("jobs of a worker"), lambda row: page.jobs_text(row.advice))
-    now = columns.figure(gettext_lazy("now"), lambda row: page.current_jobs_text(row.advice))
+    jobs = columns.figure(gettext_lazy("jobs a worker, recommended"), lambda row: page.jobs_text(row.advice))
+    now = columns.figure(gettext_lazy("jobs a worker, now"), lambda row: page.current_jobs_text(row.advice))
     expected = columns.figure(gettext_lazy("expected peak"), lambda row: page.peak_text(row.advice))
-    recycles = columns.figure(gettext_lazy("replaced a day"), lambda row: page.recycles_text(row.advice))
+    recycles = columns.figure(gettext_lazy("workers replaced a day"), lambda row: page.recycles_text(row.advice))
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("memwatch.view_service")

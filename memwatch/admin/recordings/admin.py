@@ -54,7 +54,7 @@ class RecordingAdmin(PageAdmin):
     search_help_text = gettext_lazy("Service, host, type or user")
     about = gettext_lazy(
         "Details that a process recorded about itself: which references keep objects alive, and which"
-        " lines allocate memory."
+        " lines allocate memory. A button on the page of a leak or a process starts one."
     )
     empty = gettext_lazy(
         "No recording yet. Start one with “Find the cause” on the page of a leak, or with a button on"
@@ -97,7 +97,7 @@ class RecordingAdmin(PageAdmin):
     def leak_shown(self, recording: Recording) -> SafeString | str:
         if recording.leak is None:
             return formats.type_name(recording.object_type) if recording.object_type else formats.NOT_MEASURED
-        return formats.link_to(recording.leak, recording.leak.object_type)
+        return formats.link_to(recording.leak, recording.leak.what)
 
     @admin.display(description=gettext_lazy("took"))
     def took(self, recording: Recording) -> SafeString:

@@ -10,9 +10,10 @@ from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 
 from memwatch.models import Recording, RecordingKind
+from memwatch.profiles.forms import FORMS as PROFILES
 from memwatch.queries.diagnosis.recordings import without_values
 from memwatch.services import ActionRefused
-from memwatch.services.recordings import flamegraphs, heap_analyses, heap_dumps, storage
+from memwatch.services.recordings import flamegraphs, heap_analyses, heap_dumps, profiles, storage
 from memwatch.transport.recordings import HEAP_DUMP
 
 _Answer = TypeVar("_Answer", bound=HttpResponseBase)
@@ -44,15 +45,19 @@ def flamegraph(recording: Recording) -> HttpResponse:
 
 
 def download(recording: Recording, form: str, *, values: bool) -> HttpResponseBase:
-    """The outcome as an attachment. Raises :class:`ActionRefused` and :class:`recording_files.OutcomeMissing`."""
+    """The outcome as an attachment. Raises :class:`ActionRefused` and :class:`storage.OutcomeMissing`."""
     stem = f"memwatch-{recording.kind}-{recording.pk}"
     if recording.state != Recording.State.DONE:
         raise ActionRefused(f"{recording} is {recording.get_state_display()}: there is nothing to download")
+    if form in PROFILES and recording.kind in profiles.KINDS:
+        known = PROFILES[form]
+        return _attachment(profiles.made(recording, form), known.content_type, f"{stem}.{known.suffix}")
     if recording.kind == RecordingKind.HEAP_DUMP:
         return _heap_dump(recording, form, stem)
     if recording.kind != RecordingKind.FLAMEGRAPH:
         if form != "json":
-            raise ActionRefused(f"{recording} can be downloaded as json only")
+            forms = f"json, {', '.join(PROFILES)}" if recording.kind in profiles.KINDS else "json only"
+            raise ActionRefused(f"{recording} can be downloaded as {forms}")
         result = storage.result_of(recording)
         shown = result if values else without_values(result)
         content = json.dumps(shown, indent=2, ensure_ascii=False).encode()
@@ -65,12 +70,12 @@ def download(recording: Recording, form: str, *, values: bool) -> HttpResponseBa
         answer = _attachment(flamegraphs.render(recording, "html"), "text/html; charset=utf-8", f"{stem}.html")
         answer["Content-Security-Policy"] = SANDBOX
         return answer
-    raise ActionRefused(f"{recording} can be downloaded as html, txt or bin")
+    raise ActionRefused(f"{recording} can be downloaded as html, bin, {', '.join(PROFILES)}")
 
 
 def _heap_dump(recording: Recording, form: str, stem: str) -> FileResponse:
     if form not in HEAP_FORMS:
-        raise ActionRefused(f"{recording} can be downloaded as {', '.join(HEAP_FORMS)}")
+        raise ActionRefused(f"{recording} can be downloaded as {', '.join([*HEAP_FORMS, *PROFILES])}")
     content = heap_dumps.opened(recording) if form == "heap" else heap_analyses.made(recording, form)
     answer = FileResponse(content, as_attachment=True, filename=f"{stem}.{form}")
     answer["Content-Type"] = HEAP_FORMS[form]

@@ -150,11 +150,13 @@ def _dominators(found: Mapping[str, Any]) -> Table:
     count = len(found["children"]) + found["more"]["count"] - known
     retained = sum(row["retained"] for row in found["children"]) + found["more"]["retained"]
     words = {"count": formats.count(count), "size": size_text(retained - sum(row["retained"] for row in rows))}
+    retains = _("Retained is what would be free without the object.")
+    rest = _("%(count)s more retain %(size)s together.") % words if count > 0 else ""
     return Table(
-        title=_("Dominators") if not found["above"] else _("What dies with it"),
+        title=_("What keeps the most memory") if not found["above"] else _("What would be free with it"),
         names=[_("Object"), _("Retained"), _("Share"), _("Objects")],
         cells=cells,
-        note=_("%(count)s more retain %(size)s together.") % words if count > 0 else "",
+        note=f"{retains} {rest}".rstrip(),
         empty=_("Nothing: all that it refers to is also kept by others."),
     )
 

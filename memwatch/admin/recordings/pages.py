@@ -14,8 +14,11 @@ from memwatch.admin.panels import Cell, Line, Table, contents, figure
 from memwatch.admin.recordings import trim
 from memwatch.admin.work import page as work_page
 from memwatch.models import Recording, RecordingKind, WorkName
+from memwatch.profiles.forms import FORMS as PROFILES
 from memwatch.queries.diagnosis.recordings import conclude, container_of, number, place, rows
 from memwatch.queries.leak_work import made_in
+from memwatch.records import traces
+from memwatch.services.recordings import profiles
 
 MOST_ROWS = 40
 MOST_SUSPECTS = 15
@@ -59,7 +62,7 @@ def facts(recording: Recording) -> list[Any]:
     """The subject, the reason, the time and the user."""
     found: list[Any] = [formats.link_to(recording.process)]
     if recording.leak is not None:
-        found.append(formats.link_to(recording.leak, recording.leak.object_type))
+        found.append(formats.link_to(recording.leak, recording.leak.what))
     elif recording.object_type:
         found.append(recording.object_type)
     found.append(_("by %s") % recording.asked_by)
@@ -85,6 +88,8 @@ def costs(recording: Recording) -> list[Line]:
         lines.append(Line(label=_("Objects written"), value=formats.count(int(number(measured["objects"])))))
     if recording.size:
         lines.append(Line(label=_("Size"), value=size(recording.size / 1024)))
+    spans = traces.joined([], recording.traces)
+    lines += [Line(label=_("Trace"), value=trace, hint=_("of a job that ran")) for trace in map(traces.trace_id, spans)]
     return lines
 
 
@@ -103,9 +108,10 @@ def files(recording: Recording) -> list[dict[str, str]]:
     if recording.kind == RecordingKind.FLAMEGRAPH:
         forms = {
             "html": _("Flame graph (HTML page)"),
-            "txt": _("Collapsed stacks (text, for other tools)"),
             "bin": _("Capture (binary, for memray)"),
         }
+    if recording.kind in profiles.KINDS:
+        forms |= {form: _(known.label) for form, known in PROFILES.items()}
     return [
         {"label": label, "url": reverse("admin:memwatch_recording_download", args=(recording.pk, form))}
         for form, label in forms.items()

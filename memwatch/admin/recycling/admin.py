@@ -145,7 +145,7 @@ def _tiles(recycle: Recycle) -> list[Line]:
         found.append(Line(label=_("Evidence"), value=kind, hint=recycle.recording.get_state_display(), url=url))
     if recycle.leak is not None:
         url = formats.page_url("leak", recycle.leak.pk)
-        found.append(Line(label=_("Leak"), value=formats.type_name(recycle.leak.object_type), url=url))
+        found.append(Line(label=_("Leak"), value=formats.type_name(recycle.leak.what), url=url))
     return found
 
 

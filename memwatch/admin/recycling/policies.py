@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -25,6 +26,11 @@ else:
     PolicyModelForm = forms.ModelForm
 
 PERMISSION = "memwatch.recycle_workers"
+
+
+def add_url(service: int, user: Any) -> str:
+    """The form of a new policy of the service; empty for a user who may not add one."""
+    return f"{reverse('admin:memwatch_recyclingpolicy_add')}?service={service}" if user.has_perm(PERMISSION) else ""
 
 
 class PolicyForm(PolicyModelForm):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import BadRequest, PermissionDenied
@@ -23,11 +23,14 @@ from memwatch.admin.work import page
 from memwatch.models import WorkName, WorkRollup
 from memwatch.queries import work
 from memwatch.queries.work import WorkRow
+from memwatch.records import traces
 
 
 @admin.register(WorkRollup)
 class WorkRollupAdmin(RowAdmin):
     """Its list is the page *Work*, which sums the rows up."""
+
+    related: ClassVar = {"leak": "", "death": "", "recommendation": ""}
 
     @method_decorator(require_safe)
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -35,7 +38,8 @@ class WorkRollupAdmin(RowAdmin):
             raise PermissionDenied
         if any("\0" in value for values in request.GET.lists() for value in values[1]):
             raise BadRequest("the address contains a NUL character (%00): remove it")
-        context = {**page.context(request.GET, timezone.now()), **(extra_context or {})}
+        related = self.related_links(request)
+        context = {**page.context(request.GET, timezone.now()), "related": related, **(extra_context or {})}
         return self.rendered(request, "admin/memwatch/work/page.html", context)
 
     def row_page(self, obj: WorkRollup, now: datetime) -> RowPage:
@@ -111,6 +115,11 @@ def _tiles(row: WorkRow) -> list[Line]:
             label=_("Highest peak"),
             value=formats.megabytes(row.peak_mb_max),
             hint=_("median %s") % formats.megabytes(row.peak_mb_p50),
+        ),
+        *(
+            [Line(label=_("Trace of the highest peak"), value=traces.trace_id(row.peak_trace))]
+            if row.peak_trace
+            else []
         ),
         Line(label=_("95 % time"), value=formats.took(row.seconds_p95)),
     ]

@@ -19,6 +19,8 @@ from memwatch.models import WorkName
 from memwatch.queries import work
 from memwatch.queries.row_ids import is_id
 from memwatch.queries.work import Course, WorkRow
+from memwatch.records import traces
+from memwatch.records.work import NO_VIEW
 
 SHOWN = 200
 USUAL_RANGE = "24h"
@@ -90,6 +92,7 @@ def context(query: Mapping[str, str], now: datetime) -> dict[str, Any]:
         "heads": table.heads,
         "rows": table.rows,
         "shared": any(row.shared for row in shown),
+        "no_view": NO_VIEW if any(row.name == NO_VIEW for row in shown) else "",
         "more": ngettext("%s more name had fewer calls.", "%s more names had fewer calls.", more) % formats.count(more)
         if more > 0
         else "",
@@ -202,10 +205,18 @@ def _calls(row: WorkRow, rate: float) -> SafeString:
 
 
 def _highest(row: WorkRow) -> str | SafeString:
-    """A link to the process where it was."""
+    """A link to the process where it was, with the trace of the call."""
     text = formats.megabytes(row.peak_mb_max)
     if row.peak_process_id is None or row.peak_mb_max is None:
         return text
     title = _("The process in which it was measured")
     address = formats.page_url("process", row.peak_process_id)
-    return format_html('<a href="{}" title="{}">{}</a>', address, title, text)
+    link = format_html('<a href="{}" title="{}">{}</a>', address, title, text)
+    if not row.peak_trace:
+        return link
+    return format_html('{}<span class="mw-held" title="{}">{}</span>', link, row.peak_trace, trace_text(row.peak_trace))
+
+
+def trace_text(span: str) -> str:
+    """The trace of a span, to be looked for in another tool."""
+    return _("trace %s") % traces.trace_id(span)

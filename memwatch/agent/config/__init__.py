@@ -32,6 +32,8 @@ class AgentConfig:
     """For ``get_memory_profiler()``; the agent itself never traces."""
     work: bool = True
     """Measure memory by view, task and command."""
+    traces: str = "off"
+    """``links``: note the span of OpenTelemetry that a job ran in; ``attributes``: also give it the job's figures."""
     flight_recorder: bool = True
     """Keep what the process is doing where it outlives it, and collect what others have left."""
     buffer_size: int = 500

@@ -21,6 +21,7 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "cpu_budget_percent": values.between(0.01, 100, "0.5"),
     "heap_limit_mb": values.optional_limit,
     "work": values.flag,
+    "traces": values.traces,
     "flight_recorder": values.flag,
     "transport": values.transport,
     "command_key": values.text,

@@ -71,6 +71,17 @@ def optional_limit(value: Any) -> float | None:
     return None if value in (None, "") else number(value, low=1, high=1e9, example="2048")
 
 
+TRACES = OFF, LINKS, ATTRIBUTES = ("off", "links", "attributes")
+"""Whether jobs are linked with the program's traces, and whether spans get the figures of their jobs."""
+
+
+def traces(value: Any) -> str:
+    word = {False: OFF, True: LINKS, "": OFF, "on": LINKS}.get(value, value) if isinstance(value, bool | str) else ""
+    if word not in TRACES:
+        raise ValueError(f"give one of {', '.join(TRACES)}")
+    return str(word)
+
+
 def transport(value: Any) -> str:
     if isinstance(value, str) and value.split(":", 1)[0] in ("local", "redis", "rediss", "unix"):
         return value

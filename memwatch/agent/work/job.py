@@ -99,7 +99,8 @@ class Job:
                 meter.read_after(self, seconds)
             else:
                 late, top = (None, None) if seconds < LATE_S else meter.peaks.read_late()
-                meter.ended.append((self.kind, self.name, seconds, self.error, False, None, None, None, late, top))
+                ended = (self.kind, self.name, seconds, self.error, False, None, None, None, late, top, None)
+                meter.ended.append(ended)
             if not serial % BATCH:
                 meter.totals.add_up()
         except BaseException:  # whatever a signal's handler raises

@@ -22,6 +22,7 @@ from memwatch.agent.work.made_in import Made, Search
 from memwatch.agent.work.own_memory import OwnMemory
 from memwatch.agent.work.peaks import Peaks
 from memwatch.agent.work.totals import Totals
+from memwatch.agent.work.traces import Traces, traces_for
 from memwatch.records.work import COMMAND
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ class Meter:
 
     __slots__ = (
         "_chance", "_heavy", "_light", "_paid", "ended", "is_over", "last", "memory", "now", "peaks", "running",
-        "search", "serials", "skipped", "slots", "totals", "worked",
+        "search", "serials", "skipped", "slots", "totals", "traces", "worked",
     )  # fmt: skip
 
-    def __init__(self, slots: JobSlots | None = None) -> None:
+    def __init__(self, slots: JobSlots | None = None, traces: Traces | None = None) -> None:
         self._chance = random.Random()  # noqa: S311 - the host's own sequence is left alone
         self.memory = OwnMemory()
         self.peaks = Peaks(self.memory)
@@ -60,6 +61,8 @@ class Meter:
         self.search: Search | None = None
         """While a recording asks which job the objects of a type are made in."""
         self.slots = slots
+        self.traces = traces
+        """Where jobs are linked with the program's traces."""
         self.now = Clock.now
         self.is_over = False
         """Whether jobs are measured by another meter from now on, or by none."""
@@ -145,6 +148,10 @@ class Meter:
                 late, top = self.peaks.read_late()
             if search is not None:
                 search.job_ends(job)
+        trace = None
+        if self.traces is not None:
+            self.traces.tell(job, rss, peak)
+            trace = self.traces.end(job)
         job.readings = None  # a context that was copied may hold the job for long
         if search is not None:
             search.earn(seconds * SHARE)
@@ -153,11 +160,15 @@ class Meter:
             outer.read().add_inner(blocks, rss, top)
             job.outer = None
         own_blocks, own_kib = read.own_blocks(blocks), read.own_kib(rss)
-        self.ended.append((job.kind, job.name, seconds, job.error, job.shared, own_blocks, own_kib, peak, late, top))
+        self.ended.append(
+            (job.kind, job.name, seconds, job.error, job.shared, own_blocks, own_kib, peak, late, top, trace)
+        )
 
     def drop(self, job: Job) -> None:
         """It has ended, and counting it was broken off: it runs no longer."""
         self.running.discard(job.serial)
+        if self.traces is not None:
+            self.traces.end(job)
         if self.slots is not None:
             self.slots.drop(job)
 
@@ -175,15 +186,18 @@ class Meter:
 _meter: Meter | None = None
 
 
-def begin_process(*, recorded: bool | None = None) -> None:
+def begin_process(*, recorded: bool | None = None, traces: str | None = None) -> None:
     """Measure the jobs of this process from now on; of a forked child, its own.
 
-    ``recorded``: whether the flight record is to name them; ``None``: as before.
+    ``recorded``: whether the flight record is to name them; ``traces``: how they are linked with the program's traces,
+    a word of :data:`memwatch.agent.config.values.TRACES`; ``None``: as before.
     """
     global _meter
     if recorded is None:
         recorded = _meter is not None and _meter.slots is not None
-    before, _meter = _meter, Meter(JobSlots() if recorded else None)
+    known = None if _meter is None else _meter.traces
+    linked = traces_for(traces) if traces is not None else None if known is None else known.again()
+    before, _meter = _meter, Meter(JobSlots() if recorded else None, linked)
     if before is not None:
         before.close()
 
@@ -246,6 +260,8 @@ def begin(
             own.read_before(job)
         if slots is not None:
             slots.begin(job, known)
+        if own.traces is not None:
+            own.traces.note(job)
     except BaseException:  # a handler of the host's raised: who called does not know this job
         job.shared = True
         job.end()
@@ -260,6 +276,8 @@ def name(kind: str, name: str) -> None:
         job.name = name
         if _meter is not None and _meter.slots is not None:
             _meter.slots.name(job)
+        if _meter is not None and _meter.traces is not None:
+            _meter.traces.note(job)
 
 
 def take() -> tuple[WorkFigures, ...] | None:

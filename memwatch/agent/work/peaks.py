@@ -66,6 +66,14 @@ class Peaks:
                 peak = max(0, top - before)
         return after - before, peak, top
 
+    def so_far(self, read: Readings) -> tuple[int | None, int | None]:
+        """Change of resident memory, and rise to the peak, of a job that goes on."""
+        now, before = (None if read.rss is None else self._memory.rss_kib()), read.rss
+        if now is None or before is None:
+            return None, None
+        top = None if read.peak is None else self._memory.peak_kib()
+        return now - before, None if top is None else max(0, max(top, read.peak or 0, now) - before)
+
     def read_late(self) -> tuple[int | None, int | None]:
         """Rise and peak of a long job that was not measured when it began, where it has raised the peak of before.
 

@@ -6,6 +6,7 @@ from collections import deque
 from typing import Any
 
 from memwatch.agent.work.clock import Clock
+from memwatch.agent.work.traces import Trace, text
 from memwatch.records.histogram import bucket
 from memwatch.records.work import HISTOGRAMS, MAX_NAMES, OTHER, UNNAMED, WorkFigures
 from memwatch.transport import gevent_compat
@@ -20,10 +21,10 @@ processor's caches for other things since the last."""
 MISSES = 3
 """So many snapshots in a row that find the sums in use: no thread uses them."""
 
-Ended = tuple[str, str, float, bool, bool, int | None, int | None, int | None, int | None, int | None]
+Ended = tuple[str, str, float, bool, bool, int | None, int | None, int | None, int | None, int | None, Trace | None]
 """A job that has ended: kind, name, seconds, whether it failed, whether it is shared, blocks kept, KiB kept, KiB of its
-rise to the peak, the same where it was only noticed because the peak rose, KiB resident at the peak. What was not
-measured, or is of several jobs at once, is ``None``."""
+rise to the peak, the same where it was only noticed because the peak rose, KiB resident at the peak, its span. What
+was not measured, or is of several jobs at once, is ``None``."""
 
 
 class Totals:
@@ -98,7 +99,7 @@ class Totals:
 
 
 def _count(row: dict[str, Any], ended: Ended) -> None:
-    _kind, _name, seconds, failed, shared, blocks, rss_kib, peak_kib, late_kib, peak_rss_kib = ended
+    _kind, _name, seconds, failed, shared, blocks, rss_kib, peak_kib, late_kib, peak_rss_kib, trace = ended
     row["calls"] += 1
     row["seconds"] += seconds
     row["seconds_max"] = max(row["seconds_max"], seconds)
@@ -117,6 +118,8 @@ def _count(row: dict[str, Any], ended: Ended) -> None:
     rise_kib = late_kib if peak_kib is None else peak_kib
     if rise_kib is not None:
         row["peak_calls"] = row.get("peak_calls", 0) + 1
+        if rise_kib >= row.get("peak_kib_max", 0):
+            row["peak_trace"] = "" if trace is None else text(trace)
         row["peak_kib_max"] = max(row.get("peak_kib_max", 0), rise_kib)
     if peak_rss_kib is not None:
         row["peak_rss_kib"] = max(row.get("peak_rss_kib", 0), peak_rss_kib)

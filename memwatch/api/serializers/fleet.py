@@ -188,7 +188,9 @@ class StatsSerializer(serializers.Serializer[Any]):
     services = serializers.IntegerField()
     processes = serializers.IntegerField()
     processes_alive = serializers.IntegerField()
-    processes_silent = serializers.IntegerField(help_text="Running, but without a report for more than two intervals")
+    processes_silent = serializers.IntegerField(
+        help_text="Running, but without a report for two snapshot intervals and 30 s"
+    )
     processes_growing = serializers.IntegerField(
         help_text="Processes whose resident memory grows steadily, whatever the cause"
     )

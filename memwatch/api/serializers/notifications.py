@@ -19,6 +19,9 @@ class NotificationSerializer(serializers.Serializer[Notification]):
     recycle = serializers.IntegerField(
         source="recycle_id", allow_null=True, help_text="Id of the recycle; null if it is about an alert"
     )
+    recording = serializers.IntegerField(
+        source="recording_id", allow_null=True, help_text="Id of the recording whose profile is pushed, else null"
+    )
     event = serializers.ChoiceField(choices=Notification.Event.choices)
     channel = serializers.CharField(help_text="Name of the channel, without secrets")
     state = serializers.ChoiceField(choices=Notification.State.choices)

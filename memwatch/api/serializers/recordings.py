@@ -9,6 +9,7 @@ from rest_framework import serializers
 from memwatch.api.serializers.figures import Time
 from memwatch.diagnosis.options import ALL, LONGEST_TEXT, OF_KIND, Option
 from memwatch.models import FlameGraphMode, Leak, Process, Recording, RecordingKind
+from memwatch.records import traces
 from memwatch.services.recordings import options as recording_options
 
 KINDS = ", ".join(RecordingKind.values)
@@ -38,12 +39,21 @@ class RecordingSerializer(serializers.Serializer[Recording]):
         help_text="Cost to the process: duration_s, cpu_ms, longest_pause_ms, rss_added_mb, bytes; of copies of "
         "the process forks, fork_ms, child_cpu_ms, child_mb",
     )
+    traces = serializers.SerializerMethodField(
+        help_text="Spans of the jobs that ran when it began or ended, each with trace_id and span_id; empty unless the "
+        "setting TRACES is on"
+    )
     size = serializers.IntegerField(help_text="Size of the result in bytes")
     error = serializers.CharField(help_text="Why there is no result")
     requested_at = Time()
     requested_by = serializers.CharField(allow_null=True, help_text="User name")
     started_at = Time(allow_null=True)
     finished_at = Time(allow_null=True)
+
+    def get_traces(self, row: Recording) -> list[dict[str, str]]:
+        """By the ids that other tools know."""
+        spans = traces.joined([], row.traces)
+        return [{"trace_id": traces.trace_id(span), "span_id": traces.span_id(span)} for span in spans]
 
 
 class AdviceSerializer(serializers.Serializer[Any]):

@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from memwatch.models import WorkName
 from memwatch.queries.leak_work import explanation_of
+from memwatch.records import traces
 from memwatch.records.work import EVERY
 
 _KINDS = ", ".join(WorkName.Kind.values)
@@ -36,10 +37,22 @@ class WorkSerializer(serializers.Serializer[Any]):
     )
     peak_mb_p95 = serializers.FloatField(allow_null=True, help_text="The same, the 95th percentile, to 5 %")
     peak_mb_max = serializers.FloatField(allow_null=True, help_text="The same, the highest")
+    peak_trace_id = serializers.SerializerMethodField(
+        help_text="Trace id of the call with the highest peak; null unless the setting TRACES is on and it has one"
+    )
+    peak_span_id = serializers.SerializerMethodField(help_text="Span id of that call, or null")
     seconds_p95 = serializers.FloatField(allow_null=True, help_text="Duration, the 95th percentile, to 5 %")
     shared = serializers.IntegerField(
         help_text="Calls that ran beside another one in their process: memwatch cannot separate their memory"
     )
+
+    def get_peak_trace_id(self, row: Any) -> str | None:
+        """Of the highest peak."""
+        return traces.trace_id(row.peak_trace) or None
+
+    def get_peak_span_id(self, row: Any) -> str | None:
+        """Of the highest peak."""
+        return traces.span_id(row.peak_trace) or None
 
 
 class CulpritSerializer(serializers.Serializer[Any]):

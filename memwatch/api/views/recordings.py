@@ -27,11 +27,12 @@ from memwatch.api.views import heaps
 from memwatch.api.views.fleet import NUMBER
 from memwatch.api.views.heaps import HeapViews
 from memwatch.models import Recording, RecordingKind
+from memwatch.profiles.forms import FORMS as PROFILES
 from memwatch.queries.diagnosis import recordings as asked
 from memwatch.queries.diagnosis import trims
 from memwatch.queries.diagnosis.recordings import conclude
 from memwatch.queries.row_ids import is_id
-from memwatch.services.recordings import flamegraphs, heap_analyses, heap_dumps, requests, storage, triggers
+from memwatch.services.recordings import flamegraphs, heap_analyses, heap_dumps, profiles, requests, storage, triggers
 from memwatch.transport.recordings import HEAP_DUMP
 
 FORMS = {
@@ -42,8 +43,9 @@ FORMS = {
     "heap": HEAP_DUMP,
     "heapsnapshot": "application/json",
     "csv": "text/csv; charset=utf-8",
+    **{name: form.content_type for name, form in PROFILES.items()},
 }
-_FORMS_OF = {
+_OWN_FORMS = {
     RecordingKind.FLAMEGRAPH: ("html", "txt", "bin"),
     RecordingKind.HEAP_DUMP: ("heap", "heapsnapshot", "html", "csv"),
 }
@@ -69,6 +71,10 @@ class RecordingView(HeapViews):
     filterset_class = RecordingFilter
     queryset = Recording.objects.all()
     lookup_value_regex = NUMBER
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """``format`` names the form of a download, which no renderer writes."""
+        return super().perform_content_negotiation(request, force or self.action == "download")
 
     def get_queryset(self) -> QuerySet[Recording]:
         return asked.listed()
@@ -138,9 +144,10 @@ class RecordingView(HeapViews):
                 "as",
                 OpenApiTypes.STR,
                 enum=list(FORMS),
-                description="Of a flame graph: html (the default), txt (collapsed stacks), bin (memray's capture). "
+                description="Of a flame graph: html (the default), bin (memray's capture), txt (collapsed stacks). "
                 "Of a heap dump (needs the permission dump_heap): heap (for `memwatch heap`), heapsnapshot (for Chrome "
-                "DevTools), html (a report), csv (types). Of all others: json",
+                "DevTools), html (a report), csv (types). Of all others: json. Of flame graphs, allocations, heap "
+                "summaries and heap dumps also: pprof, speedscope, collapsed (stacks). `format` means the same",
             )
         ],
         responses={
@@ -153,8 +160,8 @@ class RecordingView(HeapViews):
     def download(self, request: Request, **_kwargs: Any) -> HttpResponseBase:
         """Answers with an attachment."""
         recording = self.get_object()
-        own = _FORMS_OF.get(recording.kind, ("json",))
-        form = request.query_params.get("as", own[0])
+        own = _forms_of(recording)
+        form = request.query_params.get("as") or request.query_params.get("format") or own[0]
         if form not in own:
             raise ValidationError({"as": f"{form[:20]} is none of: {', '.join(own)}"})
         if not requests.may_read(request.user, recording):
@@ -162,7 +169,9 @@ class RecordingView(HeapViews):
         content = _content(recording, form, values=requests.may_see_values(request.user))
         requests.downloaded(recording, form, by=request.user)
         answer = _answer(content, FORMS[form])
-        answer["Content-Disposition"] = f'attachment; filename="memwatch-{recording.kind}-{recording.pk}.{form}"'
+        answer["Content-Disposition"] = (
+            f'attachment; filename="memwatch-{recording.kind}-{recording.pk}.{_suffix(form)}"'
+        )
         answer["Content-Security-Policy"] = "sandbox; default-src 'none'"
         answer["X-Content-Type-Options"] = "nosniff"
         answer["Cache-Control"] = "private, no-store"
@@ -204,6 +213,15 @@ class RecordingView(HeapViews):
         return Response(values)
 
 
+def _forms_of(recording: Recording) -> tuple[str, ...]:
+    own = _OWN_FORMS.get(RecordingKind(recording.kind), ("json",))
+    return (*own, *PROFILES) if recording.kind in profiles.KINDS else own
+
+
+def _suffix(form: str) -> str:
+    return PROFILES[form].suffix if form in PROFILES else form
+
+
 def _begin(given: dict[str, Any], user: Any) -> Recording:
     process, leak, kind, options = given["process"], given["leak"], given["kind"], given["options"]
     wait_s = requests.REFUSAL_WAIT_S
@@ -236,6 +254,8 @@ def _content(recording: Recording, form: str, *, values: bool) -> bytes | File: 
     try:
         if recording.state != Recording.State.DONE:
             raise storage.OutcomeMissing(f"{recording} is {recording.get_state_display()}")
+        if form in PROFILES:
+            return profiles.made(recording, form)
         if form == "heap":
             return heap_dumps.opened(recording)
         if recording.kind == RecordingKind.HEAP_DUMP:

@@ -156,7 +156,7 @@ class AllocationsRecording:
         of_type: dict[Frames, int] = {}
         wanted = name if classes is not None and name not in _WITHOUT_INSTANCES else ""
         try:
-            copied = in_child(lambda: traced.added_up(wanted), self._host, meter)
+            copied = in_child(lambda: traced.added_up(wanted, ended=not _tracing_in), self._host, meter)
             content = yield from _answered(copied, meter, stops=classes is not None)
         except NotForked as reason:
             if wanted and isinstance(reason, Harmed):
@@ -164,7 +164,7 @@ class AllocationsRecording:
             elif wanted:
                 of_type = yield from self._traced_instances(classes or (), meter)
             if not tracemalloc.is_tracing():
-                raise Refused(traced.STOPPED) from None
+                raise Refused(traced.STOPPED if _tracing_in else f"{reason}; record again later") from None
             with meter.pausing():
                 traces = _traces()
             sizes = yield from sites.by_frames(traces)

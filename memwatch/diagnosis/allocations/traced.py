@@ -15,16 +15,23 @@ from memwatch.diagnosis.copy.child import to_the_end
 from memwatch.diagnosis.referrers import subjects
 
 STOPPED = "tracemalloc was stopped by the program during the recording: nothing is left to show"
+TOO_LATE = (
+    "the first copy of the process got stuck, and tracing had ended before the second was made: record again later, "
+    "when the machine is less busy"
+)
 MOST_FRAMES = 60_000
 """The number of stacks in a result, the heaviest first."""
 
 
-def added_up(type_name: str) -> bytes:
-    """Bytes and blocks by the frames that allocated them, and instances of the type likewise. Tracing is off then."""
+def added_up(type_name: str, *, ended: bool = False) -> bytes:
+    """Bytes and blocks by the frames that allocated them, and instances of the type likewise. Tracing is off then.
+
+    ``ended``: memwatch itself has ended the tracing, because an earlier copy seemed to have it all.
+    """
     import _tracemalloc  # noqa: PLC0415 - loaded before the fork
 
     if not _tracemalloc.is_tracing():
-        raise Refused(STOPPED)
+        raise Refused(TOO_LATE if ended else STOPPED)
     of_type: Counter[Frames] = Counter()
     refused = ""
     try:

@@ -15,7 +15,7 @@ import sys
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import BuiltinFunctionType
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 from memwatch.diagnosis.heap.introspection import mro_of
@@ -28,8 +28,10 @@ MOST_OBJECTS, LEAST_OBJECTS = 600_000, 150_000
 MOST_S = 12.0
 """Of wall time for all weighing: a copy has 60 seconds for all that it does."""
 AT_ONCE = 20_000
-_SHARED = frozenset({Family.CLASS, Family.MODULE, Family.FUNCTION, Family.CODE, Family.FRAME})
+_SHARED = frozenset({Family.CLASS, Family.MODULE, Family.CODE, Family.FRAME})
 """What these refer to belongs to the program, from wherever it is reached."""
+_OF_FUNCTION = tuple(FunctionType.__dict__[name].__get__ for name in ("__closure__", "__defaults__", "__kwdefaults__"))
+"""What a function has of its own. The rest is its module's, and leads to all of the program."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,8 +117,10 @@ class Weigher:
         return found
 
     def _referents(self, item: Any) -> list[Any]:
-        found = gc.get_referents(item)
         kind = self._kind(item)
+        if kind.family is Family.FUNCTION:
+            return [found for of in _OF_FUNCTION if (found := of(item)) is not None]
+        found = gc.get_referents(item)
         if found and kind.family is Family.DICT:  # whose keys are not among them if all are texts
             known = set(map(id, found))
             found += [key for key in dict.keys(item) if id(key) not in known]

@@ -11,7 +11,7 @@ from memwatch.sampling.module_names import module_level_names
 
 
 def find_container(host: Host, wanted: str, meter: Meter) -> BigContainer:
-    """The one of that name, or the one that has grown most. Raises :class:`Refused` where there is none."""
+    """The one of that name or address, or the one that has grown most. Raises :class:`Refused` where there is none."""
     known = [each for each in host.containers() or () if each.token is not None]
     chosen = _called(wanted, known) or _called(wanted, _look(host, meter))
     if not chosen:
@@ -25,7 +25,7 @@ def find_container(host: Host, wanted: str, meter: Meter) -> BigContainer:
 
 
 def _called(wanted: str, known: list[BigContainer]) -> list[BigContainer]:
-    return [each for each in known if not wanted or wanted in (each.name, f"{each.type} {each.name}")]
+    return [each for each in known if not wanted or wanted in (each.name, f"{each.type} {each.name}", each.address)]
 
 
 def _look(host: Host, meter: Meter) -> list[BigContainer]:

@@ -214,7 +214,8 @@ class _Search:
         length = introspection.length(climb.objects[key])
         grew = None if before is None or key not in before or length is None else length - before[key]
         grows = (grew or 0) > 0
-        found = self._holder(climbed, key, climb, grew=grew, explains=grows)
+        # What is asked about is that it has more entries: a bound that is enforced explains it in any case.
+        found = self._holder(climbed, key, climb, grew=grew, explains=grows, bounded=True)
         lifetime, expiring = expiries.of_suspect(key, grew=grows)
         return {**found, "holds": None, "of": None, "sure": grows, "lifetime": _plain(lifetime)}, expiring
 

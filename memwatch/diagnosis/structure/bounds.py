@@ -34,9 +34,10 @@ NAMES = (
 _MODULES = {"re._cache": "_MAXCACHE", "re._cache2": "_MAXCACHE2"}
 """Caches of Python's own, by the name in their module, and what they are bounded by."""
 _CACHETOOLS, _SQLALCHEMY = "cachetools.Cache", "sqlalchemy.util._collections.LRUCache"
+_CELERY = "celery.utils.collections.LimitedSet"
 ENFORCED = frozenset(
     {
-        _CACHETOOLS, _SQLALCHEMY, "django.core.cache.backends.locmem.LocMemCache", "jinja2.utils.LRUCache",
+        _CACHETOOLS, _CELERY, _SQLALCHEMY, "django.core.cache.backends.locmem.LocMemCache", "jinja2.utils.LRUCache",
         "urllib3._collections.RecentlyUsedContainer", "queue.Queue", "asyncio.queues.Queue",
         "sqlalchemy.util.queue.Queue", "sqlalchemy.util.queue.AsyncAdaptedQueue",
         "psycopg_pool.pool.ConnectionPool", "psycopg_pool.pool_async.AsyncConnectionPool",
@@ -111,6 +112,8 @@ def _of_owner(owner: Any, entries: int) -> Bound | None:
     known = {type_name(each) for each in introspection.mro_of(type(owner))}
     if _SQLALCHEMY in known and type(share := introspection.attribute(owner, "threshold")) is float and 0 <= share < 10:
         limit = int(limit * (1 + share))
+    if _CELERY in known:
+        limit = int(limit * 1.15)  # its heap has some that were added again
     if _CACHETOOLS in known:
         size = _whole(introspection.attribute(owner, "_Cache__currsize"))
         limit = limit if size is None else round(limit * entries / size)  # it counts in units of its own

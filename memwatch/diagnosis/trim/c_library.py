@@ -103,9 +103,11 @@ def _malloc_of(library: Any) -> str:
     for function, name in MALLOCS.items():
         if hasattr(library, function):
             return name
-    file = _file_of(library, "malloc")
-    if file and file not in {_file_of(library, "malloc_trim"), os.path.basename(sys.executable)}:  # noqa: PTH119
-        return file
+    ours = {"", _file_of(library, "malloc_trim"), os.path.basename(sys.executable)}  # noqa: PTH119
+    # A program at a fixed address (Debian's 3.14) has entries of its own for the functions whose address it takes.
+    for file in (_file_of(library, name) for name in ("malloc", "calloc", "realloc")):
+        if file not in ours:
+            return file
     if not hasattr(library, "gnu_get_libc_version"):
         return ""
     version = library.gnu_get_libc_version

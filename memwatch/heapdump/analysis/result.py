@@ -42,7 +42,7 @@ def analysis_of(
         "modules": heap.modules,
         "packages": heap.packages,
         "roots": heap.roots,
-        "dominators": lambda: _dominators(heap),
+        "dominators": lambda: dominators_of(heap),
         "paths": lambda: {name: heap.paths_of(name, MOST_PATH_GROUPS) for name in wanted},
         "duplicates": heap.duplicates,
         "containers": heap.containers,
@@ -70,7 +70,7 @@ def telling_types(heap: Heap, most: int = MOST_PATH_TYPES) -> list[str]:
     return chosen + [total.name for total in by_size[: most - len(chosen)]]
 
 
-def _dominators(heap: Heap) -> dict[str, Any]:
+def dominators_of(heap: Heap) -> dict[str, Any]:
     """Nodes by their number as text, from all roots down to those that retain little."""
     least = int(heap.tree.retained[heap.graph.top]) // LEAST_SHARE + 1
     listed = set(heap.largest_nodes(MOST_NODES, least))

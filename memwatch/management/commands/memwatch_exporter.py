@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
-from typing import Any
+from argparse import BooleanOptionalAction
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import close_old_connections, connections
@@ -15,14 +17,19 @@ from memwatch.conf import get_settings
 from memwatch.management.stopping import on_signals
 from memwatch.metrics.background_refresh import Refresher
 from memwatch.metrics.collector import FleetCollector
+from memwatch.metrics.otlp.config import ENDPOINT, ConfigError, config
 from memwatch.metrics.server import DEFAULT_PORT, ListenError, MetricsServer, required_token
+
+if TYPE_CHECKING:
+    from memwatch.metrics.otlp.sender import Sender
 
 
 class Command(BaseCommand):
     help = (
-        "Serves the metrics of all processes to Prometheus, until SIGINT or SIGTERM. "
-        "Examples: memwatch_exporter; memwatch_exporter --address 0.0.0.0 --port 9202. "
-        "Exit code: 0 if it was stopped, 1 if it cannot listen."
+        "Serves the metrics of all processes to Prometheus, until SIGINT or SIGTERM. With --otlp, or with "
+        "OTEL_EXPORTER_OTLP_ENDPOINT in its environment, it also sends them to an OpenTelemetry collector. "
+        "Examples: memwatch_exporter; memwatch_exporter --address 0.0.0.0 --port 9202; memwatch_exporter --otlp. "
+        "Exit code: 0 if it was stopped, 1 if it cannot listen or cannot send."
     )
     requires_system_checks = ()
 
@@ -42,6 +49,10 @@ class Command(BaseCommand):
             help="seconds after which it shows memwatch_up 0 instead of figures that it could not renew "
             "(default: three intervals, at least 15)",
         )  # fmt: skip
+        parser.add_argument(
+            "--otlp", action=BooleanOptionalAction, default=None,
+            help="send metrics and events over OTLP (default: if OTEL_EXPORTER_OTLP_ENDPOINT is set)",
+        )  # fmt: skip
 
     def handle(self, *_args: Any, **options: Any) -> None:
         own.declare()
@@ -54,30 +65,57 @@ class Command(BaseCommand):
             self._serve(stop, options, max_age)
 
     def _serve(self, stop: socket.socket, options: dict[str, Any], max_age: float | None) -> None:
-        refresher = Refresher(_Reading(), interval_s=options["interval"], max_age_s=max_age)
+        sender = self._sender(options["otlp"])
+        refresher = Refresher(_Reading(sender), interval_s=options["interval"], max_age_s=max_age)
         try:
             token = required_token(options["address"], get_settings().metrics_token)
             server = MetricsServer(refresher.page, address=options["address"], port=options["port"], token=token)
         except ListenError as error:
             raise CommandError(str(error)) from None
         refresher.start()
+        if sender is not None:
+            sender.start()
         shown = f"[{options['address']}]" if ":" in options["address"] else options["address"] or "0.0.0.0"  # noqa: S104
         self.stdout.write(f"memwatch exporter: http://{shown}:{server.port}/metrics")
         self.stdout.flush()  # what reads the log is to see it now
         stop.recv(1)
         refresher.stop()
         server.stop()
+        if sender is not None:
+            sender.stop()
+
+    def _sender(self, wanted: bool | None) -> Sender | None:
+        try:
+            chosen = config(os.environ, wanted=wanted)
+            if not chosen.anything:
+                return None
+            from memwatch.metrics.otlp.sender import Sender  # noqa: PLC0415 - its packages are an extra
+
+            return Sender.of(chosen, namespace=get_settings().metrics_namespace)
+        except ModuleNotFoundError as error:
+            if not (error.name or "").startswith(("opentelemetry", "grpc")):
+                raise
+            said = f"OTLP needs a package that is missing ({error.name}): pip install 'memwatch[otel]'"
+            if wanted:
+                raise CommandError(said) from None
+            self.stderr.write(f"memwatch exporter: {said}. {ENDPOINT} is set; until then nothing is sent.")
+            return None
+        except (ConfigError, OSError, ValueError, RuntimeError) as error:
+            raise CommandError(f"nothing can be sent over OTLP: {error}") from None
 
 
 class _Reading:
     """One reading of the fleet, on a database connection that is given up when it broke."""
 
-    def __init__(self) -> None:
-        self._collector = FleetCollector(max_age_s=0)
+    def __init__(self, sender: Sender | None) -> None:
+        self._collector, self._sender = FleetCollector(max_age_s=0), sender
 
     def __call__(self) -> list[Metric]:
         close_old_connections()
         metrics = self._collector.metrics()
         if self._collector.failing:
             connections.close_all()
-        return metrics
+        if self._sender is None:
+            return metrics
+        self._sender.offer(metrics, self._collector.observation)
+        return [*metrics, *self._sender.families()]

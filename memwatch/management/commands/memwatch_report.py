@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from memwatch.models import Leak
 from memwatch.records import SEVERITIES
+from memwatch.terminal import release_lines
 from memwatch.terminal.report import FORMATS, deaths_of, known_of, recycling_of, report, settings_of, work_of, worst
 from memwatch.terminal.selection import TablesCommand
 
@@ -20,8 +21,9 @@ FOUND = 2
 class Command(TablesCommand):
     help = (
         "Reports the open and acknowledged leaks, the most severe first, the processes that were killed, crashed or "
-        "vanished within the last week, how recycling stands, and the views, tasks and commands of the last day that "
-        "keep most memory or have the highest peaks, and the services whose recycling, workers or limit should change. "
+        "vanished within the last week, how recycling stands, what new releases changed, the views, tasks and commands "
+        "of the last day that keep most memory or have the highest peaks, and the services whose recycling, workers or "
+        "limit should change. "
         "Examples: memwatch_report; memwatch_report --format markdown --service web; "
         "memwatch_report --format html --output leaks.html; memwatch_report --fail-on high (for a pipeline). "
         f"Exit code: 0; {FOUND} with --fail-on if a leak is that severe."
@@ -51,6 +53,7 @@ class Command(TablesCommand):
                 deaths=deaths_of(now, one),
                 settings=settings_of(now, one),
                 recycling=recycling_of(now, one),
+                releases=release_lines.lines(one),
                 known=known_of(one),
             )
         text = FORMATS[options["format"]](made)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from memwatch.models import Counter
+from datetime import datetime
+
+from django.db.models import Min
+
+from memwatch.models import Counter, Service
 
 REPORTS = "memwatch_reports"
 """Reports taken."""
@@ -62,6 +66,12 @@ def totals(name: str) -> list[tuple[dict[str, str], int]]:
     """``(labels, value)`` of each."""
     rows = Counter.objects.filter(name=name).order_by("labels").values_list("labels", "value")
     return [(parse_labels(labels), value) for labels, value in rows]
+
+
+def counting_since() -> datetime | None:
+    """When the first service was seen: no total is older. ``None`` before there is one."""
+    since: datetime | None = Service.objects.aggregate(Min("created_at"))["created_at__min"]
+    return since
 
 
 def _escaped(value: str) -> str:

@@ -20,13 +20,13 @@ from memwatch.transport import HubState, TransportUnavailable, open_hub
 def stats(now: datetime | None = None, *, seen: Sequence[Glance] | None = None) -> dict[str, Any]:
     """JSON-ready: the fleet, what was stored and lost, open leaks by severity, lag, transport, costs.
 
-    A process is silent when its last report is older than two intervals; lag is the age of the newest report. Who has
-    had a glance at all that are alive gives it as ``seen``, and they are not read again.
+    A process is silent when its last report is older than ``silent_after_s``; lag is the age of the newest report. Who
+    has had a glance at all that are alive gives it as ``seen``, and they are not read again.
     """
     now = now or timezone.now()
     settings = get_settings()
     alive = glance() if seen is None else seen
-    silent_before = now - timedelta(seconds=2 * settings.snapshot_interval)
+    silent_before = now - timedelta(seconds=settings.silent_after_s)
     newest = max((process.last_seen_at for process in alive), default=None)
     return {
         "services": Service.objects.count(),

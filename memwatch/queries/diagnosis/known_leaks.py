@@ -50,6 +50,11 @@ def _of(leak: Leak, found: Iterable[Installed]) -> list[Installed]:
 
 
 def _matches(found: Iterable[Installed]) -> list[Match]:
-    """Each once."""
-    every = [match for each in found for match in matching(each.distributions, each.python)]
-    return list({(match.leak.id, match.version): match for match in every}.values())
+    """Each once, as imported if any has imported it."""
+    every: dict[tuple[str, str], Match] = {}
+    for each in found:
+        for match in matching(each.distributions, each.python):
+            key = match.leak.id, match.version
+            if key not in every or match.imported:
+                every[key] = match
+    return list(every.values())

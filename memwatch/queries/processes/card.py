@@ -28,7 +28,7 @@ class FleetState:
     alerts: int
     alive: int
     silent: int
-    """Alive, but without a report for two snapshot intervals."""
+    """Alive, but without a report for ``silent_after_s``."""
     growing: int
     """With resident memory that grows steadily."""
     unknown: int
@@ -39,7 +39,7 @@ class FleetState:
 
 def fleet_state(now: datetime) -> FleetState:
     """Six queries at most, whatever the size of the fleet."""
-    before = now - timedelta(seconds=2 * get_settings().snapshot_interval)
+    before = now - timedelta(seconds=get_settings().silent_after_s)
     active = Leak.objects.active().order_by()
     leaks = active.values("service", "kind", "object_type").distinct().count()
     return FleetState(

@@ -83,7 +83,7 @@ class Recent:
     rss_mb: tuple[float, ...]
     """Mean RSS of the processes looked at, oldest first, at most :data:`TIMES`."""
     growth_mb_per_hour: float | None
-    """RSS of the process that grows fastest (Theil-Sen); ``None`` where none was seen long enough."""
+    """RSS of the process that grows fastest (Theil-Sen); ``None`` where none was seen long enough after its start."""
     span_s: float
     """From the first figure to the last."""
     looked_at: int
@@ -189,9 +189,8 @@ def _means(series: dict[int, list[tuple[float, float]]], first: float, width: fl
 
 
 def _slope(points: list[tuple[float, float]], begin: float) -> float | None:
-    """MB an hour, without the warm-up where enough is left."""
-    warm = [point for point in points if point[0] >= begin + WARM_UP_S]
-    points = warm if len(warm) >= LEAST_POINTS else points
+    """MB an hour after the warm-up: what a process loads at its start would be hundreds of MB an hour."""
+    points = [point for point in points if point[0] >= begin + WARM_UP_S]
     if len(points) < LEAST_POINTS or points[-1][0] - points[0][0] < LEAST_SPAN_S:
         return None
     return theil_sen([at for at, _value in points], [value for _at, value in points]).slope * 3600

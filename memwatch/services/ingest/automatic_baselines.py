@@ -8,19 +8,12 @@ place, once. What somebody reset by hand is left alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from memwatch.models import Baseline, Process, Snapshot
+from memwatch.queries.baselines import warm_up
 from memwatch.queries.series.snapshot_mapping import COLUMNS
 from memwatch.services.ingest.bulk import insert, save_columns
-
-WARM_UP_INTERVALS = 5
-WARM_UP_AT_MOST = timedelta(minutes=5)
-
-
-def warm_up(interval_s: float) -> timedelta:
-    """How old a process is when its baseline becomes fair."""
-    return min(timedelta(seconds=WARM_UP_INTERVALS * interval_s), WARM_UP_AT_MOST)
 
 
 def keep_up(stored: Mapping[Process, Sequence[Snapshot]], interval_s: float) -> None:

@@ -54,6 +54,7 @@ class Sighting:
                 "frozen_objects": info.frozen_objects,
                 "allocator_settings": None if info.allocator_settings is None else dict(info.allocator_settings),
                 "server_settings": dict(info.server_settings),
+                "resource": dict(info.resource),
             },
         )
 

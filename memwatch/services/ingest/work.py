@@ -27,7 +27,9 @@ _Row = tuple[int, int, str, datetime]
 """Service, name, period, start."""
 _PLACES = {"peak_process": "peak_kib_max", "top_process": "peak_rss_kib"}
 """Columns of a process, and the figure that was highest in it."""
-_FIGURES = (*SUMS, *MAXIMA, *HISTOGRAMS, *_PLACES)
+_TRACE = "peak_trace"
+"""Of the call whose peak was highest."""
+_FIGURES = (*SUMS, *MAXIMA, *HISTOGRAMS, *_PLACES, _TRACE)
 
 
 def intern(snapshots: Iterable[MemorySnapshot], now: datetime) -> dict[Key, int]:
@@ -91,6 +93,8 @@ def _add(total: dict[str, Any], figures: Mapping[str, Any]) -> None:
     for place, figure in _PLACES.items():
         if figures["peak_calls"] and figures[figure] >= total.get(figure, 0):
             total[place] = figures.get(place)
+            if place == "peak_process":
+                total[_TRACE] = figures.get(_TRACE) or ""
     add(total, figures)
 
 

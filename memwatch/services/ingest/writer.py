@@ -16,6 +16,7 @@ from memwatch.queries.deployment.counters import DROPPED, DUPLICATES, FAILURES, 
 from memwatch.queries.diagnosis.object_types import ids_of
 from memwatch.queries.series.snapshot_mapping import columns_of, type_names
 from memwatch.records import MemorySnapshot
+from memwatch.records.distributions import Inventory
 from memwatch.services import counters
 from memwatch.services.deaths import explained, successors
 from memwatch.services.deaths import noticed as deaths
@@ -50,7 +51,7 @@ _RARELY = (
     "dropped_snapshots", "sampling_failures", "refused_commands", "ended_at", "end_reason", "program", "command_line",
     "parent_pid", "python", "agent_version", "extension_modules", "census_method", "cpu_budget_percent", "end_evidence",
     "oom_kills", "oom_group_kills",
-    "start_method", "frozen_objects", "allocator_settings", "surroundings", "server_settings",
+    "start_method", "frozen_objects", "allocator_settings", "surroundings", "server_settings", "resource",
     "installation",
 )  # fmt: skip
 _ANSWERS = {"done": Command.State.DONE, "refused": Command.State.REFUSED, "failed": Command.State.FAILED}
@@ -115,7 +116,7 @@ class _Writer:
         self._changed: set[Process] = set()
         self._heard: dict[str, datetime] = {}
         self._kills_read: list[Process] = []
-        self._installed: list[tuple[Process, installations.Reported]] = []
+        self._installed: list[tuple[Process, Inventory]] = []
 
     def take(self, report: Report, sighting: Sighting) -> None:
         self._counted[REPORTS, ""] += 1
@@ -127,8 +128,8 @@ class _Writer:
         if report.surroundings is not None:
             process.surroundings = {**report.surroundings.to_dict(), "received_at": self._now.isoformat()}
             self._changed.add(process)
-        if report.distributions is not None:
-            self._installed.append((process, report.distributions))
+        if report.distributions is not None or report.packages is not None:
+            self._installed.append((process, Inventory(report.distributions or (), report.packages or ())))
             self._changed.add(process)
         for seq, snapshot in report.snapshots:
             self._gather(process, seq, snapshot)

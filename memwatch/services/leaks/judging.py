@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from django.db import DatabaseError
-from django.db.models import Min
+from django.db.models import Min, Subquery
 from django.utils import timezone
 
 from memwatch.conf import Settings, get_settings
 from memwatch.detection import History, Thresholds, judge
 from memwatch.detection.rules.gates import WATCH_POINTS
 from memwatch.detection.succession import grow_in_step
-from memwatch.models import Baseline, Leak, Lease, Process
+from memwatch.models import Baseline, Leak, Lease, Process, Recording
 from memwatch.queries.judging.detection_input import EarlierCounts, judged_histories, rolled_histories
 from memwatch.queries.judging.growth_prefilter import open_by_rollups, open_by_snapshots
 from memwatch.services.leaks import work_culprits
@@ -59,7 +59,7 @@ FEWEST_POINTS = 4
 LONG_WINDOWS = {"day": timedelta(days=1), "week": timedelta(days=7)}
 LONG_EVERY = timedelta(minutes=30)
 """Roll-ups come once an hour: judging them each minute would find nothing new."""
-LONG_LEASE = "memwatch.long_windows"
+LEASE, LONG_LEASE = "detect_leaks", "memwatch.long_windows"
 KNOWN_FOR = timedelta(days=7)
 """How long a service is known for a leak: a recycled worker's successor is believed sooner."""
 
@@ -93,6 +93,12 @@ def raw_window(settings: Settings) -> timedelta:
     """An hour of snapshots; less where they come fast (300 points are enough), more where they come slowly (60)."""
     interval = settings.snapshot_interval
     return timedelta(seconds=max(60 * interval, min(3600.0, max(600.0, 300 * interval))))
+
+
+def is_awaited() -> bool:
+    """Whether a look has ended since the last run: a leak may wait for what it shows."""
+    last_run = Lease.objects.filter(name=LEASE).values("last_finished_at")
+    return Recording.objects.filter(look=True, finished_at__gt=Subquery(last_run)).exists()
 
 
 def detect(now: datetime | None = None, *, hub: Hub | None = None) -> DetectResult:
@@ -226,8 +232,9 @@ def _kept_alive() -> dict[int, dict[str, dict[str, int]]]:
     """By service and leaking type, what its holder keeps alive, of the leaks whose processes' heaps were looked at."""
     found: dict[int, dict[str, dict[str, int]]] = {}
     rows = Leak.objects.unresolved().filter(kind=Leak.Kind.OBJECTS, evidence__look__keeps__isnull=False)
-    for service, object_type, keeps in rows.values_list("service", "evidence__look__type", "evidence__look__keeps"):
-        found.setdefault(service, {})[object_type] = keeps
+    columns = "service", "object_type", "evidence__look__type", "evidence__look__keeps"
+    for service, object_type, looked_at, keeps in rows.values_list(*columns):
+        found.setdefault(service, {}).update(dict.fromkeys((object_type, looked_at), keeps))
     return found
 
 

@@ -80,19 +80,37 @@ class Looks:
         options = _options(key, verdict)
         if not self._on or process is None or not options or not _can_be_looked_at(process):
             return GO
-        made = [row for row in self._made.get(process.pk, ()) if row.options.get("type") == options["type"]]
+        every = self._made.get(process.pk, ())
+        made = [row for row in every if all(row.options.get(name) == value for name, value in options.items())]
+        if not made and (part := self._of_part(every, process, verdict, wanted=wanted)) is not None:
+            return part
         newest = made[0] if made else None
         if newest is not None and newest.is_pending:
             return Opinion(waits=wanted)
         opinion = None if newest is None else _opinion(newest, self._now, self._begin(process, verdict, made))
         again = opinion is not None and opinion.outgrown and len(self._recent(made)) == 1
-        if wanted and (again or not self._recent(self._made.get(process.pk, ()))):
+        if wanted and (again or not self._recent(every)):
             self._wanted.setdefault(process.pk, (process, options))
         asked = self._wanted.get(process.pk)
         if opinion is not None and not again:
             return opinion
         waits = asked is not None and asked[1] == options
         return Opinion(waits=waits) if waits or opinion is None else opinion
+
+    def _of_part(
+        self, every: Iterable[Recording], process: Process, verdict: Verdict, *, wanted: bool
+    ) -> Opinion | None:
+        """What a look at a type that grows with it has shown, as long as the process is not looked at again.
+
+        Which type leads changes while there are few points. A part that is no leak says nothing of the whole.
+        """
+        made = [row for row in self._recent(every) if row.options.get("type") in verdict.grows_with]
+        if not made:
+            return None
+        if made[0].is_pending:
+            return Opinion(waits=wanted)
+        opinion = _opinion(made[0], self._now, self._begin(process, verdict, made))
+        return None if opinion.acquits or "held_by" not in opinion.evidence else opinion
 
     def _recent(self, made: Iterable[Recording]) -> list[Recording]:
         return [row for row in made if self._now - row.requested_at < EVERY]
@@ -152,8 +170,9 @@ def _can_be_looked_at(process: Process) -> bool:
 def _options(key: Key, verdict: Verdict) -> dict[str, str]:
     if key[0] == Leak.Kind.OBJECTS:
         return {"type": key[1]}
-    if key[0] == Leak.Kind.UNTRACKED and verdict.container is not None and verdict.container.name:
-        return {"type": UNTRACKED, "container": verdict.container.name}
+    container = verdict.container
+    if key[0] == Leak.Kind.UNTRACKED and container is not None and (container.name or container.address):
+        return {"type": UNTRACKED, "container": container.name or container.address}
     return {}
 
 

@@ -19,12 +19,14 @@ _CHILD = Path(__file__).with_name("render_flamegraph.py")
 
 
 def render(recording: Recording, form: str) -> bytes:
-    """The capture as ``html`` (a page that needs nothing else) or ``txt`` (collapsed stacks), from the cache if there.
+    """The capture as ``html`` (a page that needs nothing else) or as a profile, from the cache if it is there.
 
-    Raises :class:`ActionRefused` where it cannot be rendered (now), and :class:`recording_files.OutcomeMissing`.
+    ``txt`` is an older name of the collapsed stacks. Raises :class:`ActionRefused` where it cannot be rendered (now),
+    and :class:`storage.OutcomeMissing`.
     """
     if recording.kind != RecordingKind.FLAMEGRAPH:
         raise storage.OutcomeMissing("it is no flame graph")
+    form = "collapsed" if form == "txt" else form
     name = storage.rendered_name(recording, form)
     known = storage.cached(name)
     if known is not None:

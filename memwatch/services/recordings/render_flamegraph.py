@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import os
 import resource
 import sys
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 MEMORY_BYTES = 2 * 1024**3
@@ -102,12 +102,15 @@ def page(mode: str, capture: str, output: str) -> int:
     return int(main([*arguments, *(["--leaks"] if mode == "leaks" else []), capture]) or 0)
 
 
-def collapsed(mode: str, capture: str, output: str) -> int:
-    """One line a stack, outermost frame first, and its bytes: what flamegraph.pl, speedscope and inferno read."""
+def profile(form: str, mode: str, capture: str, output: str) -> int:
+    """The stacks for another tool: pprof, speedscope, collapsed."""
     from memray import FileReader  # noqa: PLC0415 - under the limits only
 
-    stacks = Counter[str]()
-    with FileReader(capture) as reader:
+    from memwatch.profiles import profile as stacks  # noqa: PLC0415
+    from memwatch.profiles import sources  # noqa: PLC0415
+    from memwatch.profiles.forms import FORMS  # noqa: PLC0415
+
+    def samples(reader: FileReader) -> Iterator[stacks.Sample]:
         native = reader.metadata.has_native_traces
         records = (
             reader.get_leaked_allocation_records(merge_threads=True)
@@ -116,20 +119,37 @@ def collapsed(mode: str, capture: str, output: str) -> int:
         )
         for record in records:
             frames = record.hybrid_stack_trace(MAX_FRAMES) if native else record.stack_trace(MAX_FRAMES)
-            names = [_frame(*frame) for frame in reversed(frames)] or ["(unknown)"]
-            stacks[";".join(names)] += record.size
-    with Path(output).open("w", encoding="utf-8", errors="backslashreplace") as file:
-        file.writelines(f"{stack} {size}\n" for stack, size in sorted(stacks.items()))
+            stack = tuple(stacks.Frame(*frame) for frame in reversed(frames)) or (stacks.Frame("(unknown)"),)
+            yield stacks.Sample(stack, record.n_allocations, record.size)
+
+    with FileReader(capture) as reader:
+        began = reader.metadata.start_time
+        ended = reader.metadata.end_time or began
+        found = stacks.Profile(
+            samples=stacks.added_up(samples(reader)),
+            name="not freed by the end" if mode == "leaks" else "alive at the peak",
+            time_s=sources.seconds(ended.timestamp()),
+            duration_s=sources.seconds((ended - began).total_seconds()),
+            comments=("memwatch",),
+        )
+    Path(output).write_bytes(FORMS[form].write(found))
     return 0
 
 
-def _frame(function: str, filename: str, line: int) -> str:
-    text = f"{function} ({filename}:{line})".replace(";", ":")
-    return "".join(char if char.isprintable() else "?" for char in text)
+def find_memwatch() -> None:
+    """Isolated, an interpreter does not look around: where memwatch is not installed it does not find it."""
+    package = Path(__file__).parents[2]
+    spec = importlib.util.find_spec("memwatch")
+    if spec is None or spec.origin is None or Path(spec.origin).parent != package:
+        sys.path.insert(0, str(package.parent))
 
 
-FORMS = {"html": page, "txt": collapsed}
+def main(form: str, mode: str, capture: str, output: str) -> int:
+    """Under limits."""
+    find_memwatch()
+    confine()
+    return page(mode, capture, output) if form == "html" else profile(form, mode, capture, output)
+
 
 if __name__ == "__main__":
-    confine()
-    sys.exit(FORMS[sys.argv[1]](*sys.argv[2:5]))
+    sys.exit(main(*sys.argv[1:5]))

@@ -13,8 +13,9 @@ from django.db import OperationalError
 
 from memwatch.diagnosis import result_shape
 from memwatch.models import Command, Process, Recording, RecordingKind, RecordingPart
+from memwatch.records import traces
 from memwatch.services.locking import writing
-from memwatch.services.recordings import heap_dumps, storage
+from memwatch.services.recordings import heap_dumps, pushing, storage
 from memwatch.transport import schema, strict_json, wire
 from memwatch.transport.recordings import HEAP_DUMP, JSON, MAX_ARTIFACT_BYTES, MAX_JSON_BYTES, MEMRAY
 
@@ -63,6 +64,9 @@ def take(arrivals: Sequence[tuple[Process, wire.RecordingPart]], now: datetime) 
         recording = rows.get(part.recording)
         if recording is None or recording.process_id != process.pk or not recording.is_pending:
             continue
+        if part.traces:
+            recording.traces = traces.joined(recording.traces, part.traces)
+            recording.save(update_fields=["traces"])
         if part.state == "running":
             _begin(recording, now)
             _progress(recording, part.measured)
@@ -164,6 +168,7 @@ def _finish(recording: Recording, packed: bytes, now: datetime) -> None:
         RecordingPart.objects.filter(recording=recording).delete()
     recording.state, recording.finished_at = Recording.State.DONE, now
     recording.save(update_fields=["state", "finished_at", "result", "artifact", "size"])
+    pushing.put(recording, now)
 
 
 def _result(kind: str, plain: bytes) -> dict[str, Any]:

@@ -16,11 +16,12 @@ from django.db.models import QuerySet
 from memwatch.conf import get_settings
 from memwatch.diagnosis import result_shape
 from memwatch.models import Recording, RecordingKind, RecordingPart
+from memwatch.profiles.forms import FORMS as PROFILES
 from memwatch.transport import strict_json
 from memwatch.transport.recordings import JSON, MAX_ARTIFACT_BYTES, MEMRAY
 
-FORMS = ("html", "txt", "analysis", "heapsnapshot", "csv")
-"""What is made of a capture (a page, collapsed stacks) and of a heap dump."""
+FORMS = ("html", "txt", "analysis", "heapsnapshot", "csv", *PROFILES)
+"""What is made of a capture (a page, profiles; ``txt`` before there were these) and of a heap dump."""
 
 
 PART = ".part"

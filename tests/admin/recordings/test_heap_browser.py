@@ -37,14 +37,15 @@ def test_through_every_page_of_a_heap_dump(visit: Visitor, dump: Recording) -> N
     page.get_by_role("link", name="Open the analysis").click()
     expect(page.get_by_role("status")).to_contain_text("is being analysed")
     visit.look()
-    expect(page.get_by_role("heading", name="Dominators")).to_be_visible()  # it loads itself until it is there
+    # The page loads itself until it is there.
+    expect(page.get_by_role("heading", name="What keeps the most memory")).to_be_visible()
     visit.look()
     page.locator("summary", has_text="Packages").click()
     visit.look()
     block = page.locator(".mw-icicle a").first
     block.focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="What dies with it")).to_be_visible()
+    expect(page.get_by_role("heading", name="What would be free with it")).to_be_visible()
     visit.look()
     for query in ("?type=shop.leaks.Quote", "?q=quote", "?q=none.such", "?node=999999"):
         visit.go(reverse("admin:memwatch_recording_heap", args=(dump.pk,)) + query)

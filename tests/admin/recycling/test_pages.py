@@ -154,6 +154,7 @@ def test_the_pages_of_a_service_and_of_a_leak_lead_to_it(fleet: Fleet, recycler:
     without = text(recycler, "admin:memwatch_leak_change", leak.pk)
     assert "Until it is fixed" in without
     assert "it has no recycling policy" in without
+    assert f'href="{reverse("admin:memwatch_recyclingpolicy_add")}?service={process.service_id}"' in without
     policy_of(fleet, mode="rehearse", said="No worker is over.")
     assert "set to “rehearse”: No worker is over." in text(recycler, "admin:memwatch_leak_change", leak.pk)
     service = text(recycler, "admin:memwatch_service_change", process.service_id)
@@ -173,6 +174,8 @@ def test_the_page_of_a_leak_shows_a_policy_only_to_those_who_may_view_it(fleet: 
     policies = text(login("policies", "view_leak", "view_recyclingpolicy"), address, leak.pk)
     assert "set to “act”: web-1 is over." in policies
     assert "Settings that fit" not in policies
+    other = fleet.leak(fleet.process("web"))
+    assert "Add a policy" not in text(login("no-recycler", "view_leak", "view_recyclingpolicy"), address, other.pk)
     services = text(login("services", "view_leak", "view_service"), address, leak.pk)
     assert "web-1 is over." not in services
     assert "Settings that fit" in services

@@ -8,14 +8,14 @@ import os
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from memwatch.diagnosis import options
-from memwatch.diagnosis.allocations import sites
+from memwatch.diagnosis.allocations import recording, sites, traced
 from memwatch.diagnosis.allocations.recording import AllocationsRecording
 from memwatch.diagnosis.context import Host, Refused
 from memwatch.diagnosis.copy import cloning, parent
@@ -134,6 +134,22 @@ def test_a_program_that_memray_follows_is_left_alone(tmp_path: Path) -> None:
 def test_traces_that_the_program_has_stopped_are_not_made_up() -> None:
     with pytest.raises(Refused, match="stopped by the program"):
         record(tracemalloc.stop)
+
+
+def test_a_copy_that_fails_after_tracing_has_ended_is_not_blamed_on_the_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def failing(_work: Any, _host: Host, meter: Meter) -> Generator[float, None, bytes]:
+        began = meter.elapsed_s
+        while tracemalloc.is_tracing() and meter.elapsed_s - began < 5:
+            yield 0.05
+        raise parent.NotForked("the copy of the process was killed")
+
+    monkeypatch.setattr(recording, "in_child", failing)
+    with pytest.raises(Refused, match="the copy of the process was killed; record again later"):
+        record(lambda: None, duration_s=1)
+    with pytest.raises(Refused, match="tracing had ended"):
+        traced.added_up("", ended=True)
 
 
 def test_a_recording_that_is_given_up_stops_tracing() -> None:

@@ -82,6 +82,19 @@ def test_objects_in_a_cycle_with_their_holder(make_class: MakeClass) -> None:
     assert found.bytes > COUNT * (sys.getsizeof(top) + sys.getsizeof("the text of node 0"))
 
 
+def test_a_function_counts_with_what_it_closes_over_and_not_with_its_module() -> None:
+    def closing_over(quote: Quote, default: list[int]) -> Callable[..., Quote]:
+        return lambda _given=default: quote
+
+    made = [closing_over(Quote(number, None), [number + 1_000]) for number in range(COUNT)]
+    found = Weigher().weigh([made])
+    assert found.complete
+    counts = {of: count for of, count in found.types}  # noqa: C416
+    assert counts[Quote] == counts[types.FunctionType] == counts[types.CellType] == COUNT
+    assert sum(counts.values()) < 12 * COUNT
+    assert found.bytes > COUNT * (sys.getsizeof(made[0]) + sys.getsizeof("the text of quote 0") + sys.getsizeof([0]))
+
+
 @pytest.mark.parametrize("kind", [dict, OrderedDict])
 def test_texts_as_keys_count(kind: Any) -> None:
     texts = kind((f"a key of its own, {number}", None) for number in range(COUNT))

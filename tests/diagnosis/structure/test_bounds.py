@@ -10,12 +10,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from celery.utils.collections import LimitedSet
 from django.core.cache.backends.locmem import LocMemCache
 
 from memwatch.diagnosis.context import Host
 from memwatch.diagnosis.referrers import holding, looks
 from memwatch.diagnosis.results import Bound
 from memwatch.diagnosis.structure.circumstances import Memory, sized
+from memwatch.records import BigContainer
 from tests.diagnosis.conftest import referrers
 
 MakeClass = Callable[..., Any]
@@ -78,6 +80,22 @@ def test_a_deque_and_a_queue(shop: types.ModuleType, make_class: MakeClass) -> N
     for _ in range(30):
         waiting.put(quote())
     assert told(holder_of(shop, waiting)["bound"]) == (90, 30, "maxsize = 90 of queue.Queue", True)
+
+
+@pytest.mark.parametrize("entries", [700, 1_000], ids=["filling", "full"])
+def test_a_list_without_a_name_is_found_by_its_address_and_its_bound_explains_it(
+    shop: types.ModuleType, entries: int
+) -> None:
+    """Celery's main process keeps the ids of the last 1,000 tasks: memwatch's own tasks fill it within the hour."""
+    shop.DONE = LimitedSet(maxlen=1_000)  # type: ignore[attr-defined]
+    for number in range(entries):
+        shop.DONE.add(f"task {number}")  # type: ignore[attr-defined]
+    seen = BigContainer(type="list", length=entries, holds="tuple", token=id(shop.DONE._heap))  # type: ignore[attr-defined]
+    host = Host(apart_s=0, containers=lambda: (seen,))
+    (candidate,) = referrers("untracked", container=seen.address, host=host)["candidates"]
+    assert candidate["name"].startswith("shop_under_test.DONE")
+    assert told(candidate["bound"]) == (1_150, entries, "maxlen = 1000 of celery.utils.collections.LimitedSet", True)
+    assert candidate["bound"]["explains"]
 
 
 @pytest.mark.parametrize("slots", [False, True])

@@ -52,6 +52,12 @@ def test_processes_seen_for_moments_have_no_growth_yet_and_none_is_no_error() ->
 
 
 @pytest.mark.django_db
+def test_what_a_process_loads_at_its_start_is_no_growth() -> None:
+    process = _process("shop", 1, [30.0 + 10 * minute for minute in range(5)] + [80.0] * 5, minutes=0.5)
+    assert queries.recent(queries.fleet(), NOW)[process.service_id].growth_mb_per_hour is None
+
+
+@pytest.mark.django_db
 def test_of_a_large_fleet_some_processes_are_looked_at_in_one_query() -> None:
     for slot in range(MOST_PROCESSES + 20):
         _process("web", slot, [100.0 + slot] * 3)

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from memwatch.models import Installation, Process, Release
 from memwatch.queries.processes.installations import distributions_of, installed, versions_of_release
-from memwatch.records.distributions import Distribution
+from memwatch.records.distributions import Distribution, Package
 from memwatch.services.ingest import writer
+from memwatch.services.ingest.installations import MOST_PACKAGES
 from memwatch.services.retention import prune
 from tests.reports import START, process, report
 
@@ -87,3 +88,27 @@ def test_a_row_goes_with_the_last_process_that_has_it():
     assert prune(now, dry_run=True).installations == 0
     assert prune(now).installations == 1
     assert Installation.objects.get().versions == {"django": "5.2"}
+
+
+def test_the_modules_of_processes_are_summed_up_by_release():
+    def imported(pid, modules, release="2.3"):
+        return report(
+            process(pid, release=release), distributions=(CELERY,), packages=(Package("celery", modules, "celery"),)
+        )
+
+    store(imported(100, 90), imported(101, 96), imported(102, 400, "2.4"))
+    store(imported(100, 90))  # delivered twice
+    rows = {row.processes.first().release.name: row for row in Installation.objects.all()}
+    assert {name: (row.packages, row.reports) for name, row in rows.items()} == {
+        "2.3": ({"celery": ["celery", 186]}, 2),
+        "2.4": ({"celery": ["celery", 400]}, 1),
+    }
+
+
+def test_packages_of_many_processes_stay_bounded():
+    for pid in range(8):
+        packages = tuple(Package(f"p{pid}_{n}", 1) for n in range(200))
+        store(report(process(100 + pid), distributions=(CELERY,), packages=packages))
+    row = Installation.objects.get()
+    assert len(row.packages) <= MOST_PACKAGES + 1
+    assert sum(modules for _name, modules in row.packages.values()) == 1_600

@@ -108,8 +108,10 @@ def test_without_figures_the_alert_says_what_it_always_said() -> None:
 
 def test_the_settings_of_its_allocators_are_kept() -> None:
     store(report(process(1, allocator_settings={"MALLOC_ARENA_MAX": "2"}), {0: full()}))
-    store(report(process(2, allocator_settings={}), {0: full()}))
+    store(report(process(2, allocator_settings={}, resource={"service.name": "shop"}), {0: full()}))
     store(report(process(3), {0: full()}))
+    resources = Process.objects.order_by("pid").values_list("resource", flat=True)
+    assert list(resources) == [{}, {"service.name": "shop"}, {}]
     rows = Process.objects.order_by("pid").values_list("allocator_settings", flat=True)
     assert list(rows) == [{"MALLOC_ARENA_MAX": "2"}, {}, None]
 

@@ -9,6 +9,7 @@ import pytest
 
 from memwatch.models import Leak, Process, Recording
 from memwatch.services.leaks import judging
+from memwatch.timetable import steps
 from memwatch.transport import Hub
 from tests.services.recorded import REFERRERS, bring
 from tests.services.stored import MINUTE, NOON, QUOTE, growing, store_process, store_snapshots
@@ -67,6 +68,21 @@ def test_a_suspicion_asks_for_a_look_and_opens_nothing(process: Process, hub: Hu
     assert (look.kind, look.options["type"], look.look, look.state) == ("referrers", QUOTE, True, "requested")
     assert judging.detect(NOON + MINUTE, hub=hub).waiting == 1
     assert Recording.objects.count() == 1
+
+
+@pytest.mark.usefixtures("at_noon")
+def test_what_a_look_shows_opens_the_leak_with_the_next_ingest(
+    process: Process, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps.detect_leaks()
+    bring(process, Recording.objects.get(look=True), holder=None, chains=[])
+    assert not Leak.objects.exists()
+    monkeypatch.setattr("django.utils.timezone.now", lambda: NOON + timedelta(seconds=1))
+    Recording.objects.update(finished_at=NOON + timedelta(seconds=1))
+    steps.ingest_reports()
+    assert Leak.objects.get().object_type == QUOTE
+    monkeypatch.setattr(judging, "detect", lambda: pytest.fail("nothing is new"))
+    steps.ingest_reports()
 
 
 @pytest.mark.usefixtures("at_noon")
@@ -194,6 +210,32 @@ def test_a_process_is_looked_at_for_the_worst_leak_alone(hub: Hub) -> None:
     look = Recording.objects.get()
     assert (look.options["type"], result.waiting, result.opened) == ("shop.orders.Line", 1, 1)
     assert Leak.objects.get().object_type == QUOTE
+
+
+ROW, QUERY = "django.contrib.contenttypes.models.ContentType", "django.db.models.sql.query.Query"
+
+
+def queries(minutes: float) -> dict[str, Any]:
+    """Queries that are kept with five rows each, and are among what is reported since noon."""
+    kept = int((minutes + 121) ** 1.02 * 100)
+    return {"types": {ROW: 5 * kept, QUERY: kept} if minutes > 0 else {ROW: 5 * kept}}
+
+
+@pytest.mark.usefixtures("at_noon")
+@pytest.mark.parametrize("innocent", [False, True], ids=["a part that leaks", "a part that is cleared"])
+def test_a_look_at_a_part_shows_what_holds_the_whole_and_clears_nothing(hub: Hub, innocent: bool) -> None:
+    row = store_process(census_method="native")
+    store_snapshots(row, NOON - 2 * HOUR, NOON, queries)
+    look = look_at(row, hub, candidates=[CACHE if innocent else HOLDER])
+    assert look.options["type"] == ROW
+    store_snapshots(row, NOON + MINUTE, NOON + 45 * MINUTE, queries)
+    judging.detect(NOON + 45 * MINUTE, hub=hub)
+    leak = Leak.objects.get()
+    assert (leak.object_type, leak.evidence["grows_with"]) == (QUERY, [ROW])
+    if innocent:
+        assert "look" not in leak.evidence
+    else:
+        assert leak.evidence["look"]["held_by"].startswith("shop.leaks.QUOTES")
 
 
 @pytest.mark.usefixtures("at_noon")

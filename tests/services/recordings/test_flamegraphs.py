@@ -66,6 +66,6 @@ def test_one_that_takes_too_long_is_stopped(recording: Recording, monkeypatch: p
 
 def test_the_rendered_page_goes_with_the_recording(recording: Recording, tmp_path: Path) -> None:
     flamegraphs.render(recording, "txt")
-    assert [path.suffix for path in (tmp_path / "recordings").iterdir()] == [".txt"]
+    assert [path.suffix for path in (tmp_path / "recordings").iterdir()] == [".collapsed"]
     storage.remove_files(Recording.objects.all())
     assert list((tmp_path / "recordings").iterdir()) == []

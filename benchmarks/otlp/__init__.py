@@ -1,0 +1,1 @@
+"""What an export over OTLP costs, without the network."""

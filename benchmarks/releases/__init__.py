@@ -1,0 +1,1 @@
+"""Two releases of a real program: which dependency grew, and nothing said where none did."""

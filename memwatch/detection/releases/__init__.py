@@ -1,0 +1,1 @@
+"""What a release changed: its processes against those of the release before, at the same age and work. Pure."""

@@ -1,0 +1,120 @@
+"""Events of the database as OTLP's log records, each sent until it has arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
+
+from memwatch.metrics.otlp.instruments import SCHEMA_URL
+from memwatch.metrics.otlp.outlet import Outlet
+from memwatch.metrics.otlp.points import SCOPE, nanoseconds
+from memwatch.metrics.otlp.resources import process_attributes
+from memwatch.models import Process
+from memwatch.observation import Observed
+from memwatch.queries.deployment.event_log import SOURCES, LoggedEvent, Source
+from memwatch.services import event_cursors
+from memwatch.services.locking import alone
+from memwatch.services.notifications import page_url
+
+AT_ONCE = 500
+MOST_REQUESTS = 20
+"""Of one kind, in one run."""
+LEASE, LEASE_S = "memwatch.send_otlp_events", 300.0
+
+SEVERITIES = {
+    "info": SeverityNumber.INFO,
+    "low": SeverityNumber.INFO2,
+    "medium": SeverityNumber.WARN,
+    "high": SeverityNumber.ERROR,
+    "critical": SeverityNumber.ERROR2,
+}
+_Records = list[ReadableLogRecord]
+
+
+def send_events(outlet: Outlet[_Records], now: datetime, *, sources: Sequence[Source] = SOURCES) -> None:
+    """Send what has happened, the oldest first, until one request fails. Nothing where another exporter is at it."""
+    with alone(LEASE, LEASE_S) as ours:
+        if ours:
+            for source in sources:
+                if not _send(source, outlet, now):
+                    return
+
+
+def _send(source: Source, outlet: Outlet[_Records], now: datetime) -> bool:
+    """Whether all that there was has arrived, or as much of it as one run sends."""
+    stands = event_cursors.position(source.name, now)
+    for _request in range(MOST_REQUESTS):
+        most = AT_ONCE + len(stands.sent)
+        found = source.read(stands.since(source.late, now), now, most)
+        new = [event for event in found if event.id not in stands.sent][:AT_ONCE]
+        if new and not outlet.send([record(event, now) for event in new], len(new)):
+            return False
+        whole = len(found) < most and len(new) < AT_ONCE
+        until = now if whole else max(stands.at, min(new[-1].at, now))
+        before, stands = stands, stands.moved(until, {event.id: event.at.timestamp() for event in new}, source.late)
+        event_cursors.save(stands, before)
+        if whole:
+            break
+    return True
+
+
+def record(event: LoggedEvent, now: datetime, *, url: Callable[[str, int], str | None] = page_url) -> ReadableLogRecord:
+    """One event as a log record, under the resource of its process or service."""
+    attributes = {
+        "memwatch.event.id": event.id,
+        "memwatch.url": url(*event.page),
+        **event.attributes,
+    }
+    return ReadableLogRecord(
+        LogRecord(
+            timestamp=nanoseconds(event.at),
+            observed_timestamp=nanoseconds(now),
+            context=_context(event),
+            severity_text=event.severity.upper(),
+            severity_number=SEVERITIES[event.severity],
+            body=event.text,
+            attributes={name: value for name, value in attributes.items() if value is not None},
+            event_name=event.name,
+        ),
+        Resource(_resource(event), SCHEMA_URL),
+        SCOPE,
+    )
+
+
+def _context(event: LoggedEvent) -> Context:
+    """That of the job; an empty one otherwise, and never the one of this process."""
+    trace_id, span_id = _hexadecimal(event.trace_id, 32), _hexadecimal(event.span_id, 16)
+    if not (trace_id and span_id):
+        return Context()
+    return set_span_in_context(NonRecordingSpan(SpanContext(trace_id, span_id, is_remote=True)), Context())
+
+
+def _hexadecimal(text: str, digits: int) -> int:
+    try:
+        return int(text, 16) if len(text) == digits else 0
+    except ValueError:
+        return 0
+
+
+def _resource(event: LoggedEvent) -> dict[str, str | int]:
+    if event.process is None:
+        return {"service.name": event.service}
+    return process_attributes(_observed(event.process))
+
+
+def _observed(row: Process) -> Observed:
+    return Observed(
+        labels={"service": row.service.name, "host": row.host, "slot": row.slot},
+        started_at=row.started_at,
+        release=row.release.name if row.release is not None else "",
+        python=row.python,
+        pid=row.pid,
+        instance=row.key,
+        resource=row.resource if isinstance(row.resource, dict) else {},
+    )

@@ -1,0 +1,157 @@
+"""The families of one reading as OTLP's points: the values of the exposition, and nothing else.
+
+They are built from the SDK's data classes without its instruments: those belong to the process that they measure, and
+would need a provider for each watched process.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    Gauge,
+    MetricsData,
+    NumberDataPoint,
+    ResourceMetrics,
+    ScopeMetrics,
+    Sum,
+)
+from opentelemetry.sdk.metrics.export import Metric as OtlpMetric
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from prometheus_client.core import Metric
+
+from memwatch import __version__
+from memwatch.metrics.otlp.deltas import Deltas
+from memwatch.metrics.otlp.instruments import SCHEMA_URL, UPTIME_INSTRUMENT, Instrument, Kind, instrument
+from memwatch.metrics.otlp.resources import OWNER_LABELS, Owner, Resources, owner_of
+from memwatch.observation import Observation
+
+SCOPE = InstrumentationScope("memwatch", __version__, SCHEMA_URL)
+POINTS_AT_ONCE = 8_000
+"""In one request: between one and two megabytes."""
+
+_CUMULATIVE, _DELTA = AggregationTemporality.CUMULATIVE, AggregationTemporality.DELTA
+_ATTRIBUTES = {"generation": "cpython.gc.generation"}
+"""Labels with a name in the conventions."""
+
+Points = dict[Owner, dict[str, tuple[Instrument, list[NumberDataPoint]]]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """What was read at one time."""
+
+    families: Sequence[Metric]
+    observation: Observation | None
+    """``None`` while the figures cannot be read; the families say so."""
+    at: datetime
+    since: datetime | None = None
+    """Since when the totals of services and of the deployment count."""
+    prefix: str = "fogcompute_memory_"
+    """Of the reference's names."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Batch:
+    """One request."""
+
+    data: MetricsData
+    points: int
+
+
+def batches(reading: Reading, deltas: Deltas | None = None, *, most: int = POINTS_AT_ONCE) -> Iterator[Batch]:
+    """All points of a reading, the resources whole. With ``deltas`` counters say what was added since the last time.
+
+    Call :meth:`Deltas.commit` when a batch has arrived, before the next one is asked for.
+    """
+    points = _points(reading)
+    resources = Resources(reading.observation.processes if reading.observation is not None else ())
+    made: list[ResourceMetrics] = []
+    count = 0
+    while points:
+        owner, by_name = points.popitem()
+        metrics = []
+        for each, found in by_name.values():
+            kept = found if deltas is None or each.kind is not Kind.COUNTER else deltas.of(owner, each.name, found)
+            count += len(kept)
+            if kept:
+                metrics.append(_metric(each, kept, _CUMULATIVE if deltas is None else _DELTA))
+        made.append(ResourceMetrics(resources.of(owner), [ScopeMetrics(SCOPE, metrics, SCHEMA_URL)], SCHEMA_URL))
+        if count >= most:
+            yield Batch(MetricsData(made), count)
+            made, count = [], 0
+    if made:
+        yield Batch(MetricsData(made), count)
+
+
+def _metric(each: Instrument, points: list[NumberDataPoint], temporality: AggregationTemporality) -> OtlpMetric:
+    data: Gauge | Sum
+    if each.kind is Kind.GAUGE:
+        data = Gauge(points)
+    elif each.kind is Kind.COUNTER:
+        data = Sum(points, temporality, is_monotonic=True)
+    else:
+        data = Sum(points, _CUMULATIVE, is_monotonic=False)
+    return OtlpMetric(each.name, each.description, each.unit, data)
+
+
+def _points(reading: Reading) -> Points:
+    at = nanoseconds(reading.at)
+    starts = _starts(reading)
+    since = nanoseconds(reading.since) if reading.since is not None else 0
+    made: Points = {}
+    owners: dict[int, tuple[Owner, Mapping[str, str | int]]] = {}
+    for family in reading.families:
+        each = instrument(family, reading.prefix)
+        if each is None:
+            continue
+        more, factor, whole, name = dict(each.attributes), each.factor, each.whole, each.name
+        gauge = each.kind is Kind.GAUGE
+        for sample in family.samples:
+            labels, value = sample.labels, sample.value * factor
+            known = owners.get(id(labels))  # those of a process are the same object in family after family
+            if known is None:
+                known = owners[id(labels)] = owner_of(labels), _attributes(labels)
+            owner, attributes = known
+            start = None if gauge else starts.get(owner, since)
+            point = NumberDataPoint(
+                {**more, **attributes} if more else attributes,
+                start,  # type: ignore[arg-type]  # a gauge has none
+                at,
+                round(value) if whole else float(value),
+            )
+            by_name = made.setdefault(owner, {})
+            if name in by_name:
+                by_name[name][1].append(point)
+            else:
+                by_name[name] = each, [point]
+    for owner, start in starts.items():
+        age = NumberDataPoint({}, None, at, max(at - start, 0) / 1e9)  # type: ignore[arg-type]
+        made.setdefault(owner, {})[UPTIME_INSTRUMENT.name] = UPTIME_INSTRUMENT, [age]
+    return made
+
+
+def _starts(reading: Reading) -> dict[Owner, int]:
+    if reading.observation is None:
+        return {}
+    return {
+        owner_of(each.labels): nanoseconds(each.started_at)
+        for each in reading.observation.processes
+        if each.started_at is not None
+    }
+
+
+def _attributes(labels: Mapping[str, str]) -> dict[str, str | int]:
+    return {
+        _ATTRIBUTES.get(name, f"memwatch.{name}"): int(value) if name == "generation" else value
+        for name, value in labels.items()
+        if name not in OWNER_LABELS
+    }
+
+
+def nanoseconds(at: datetime) -> int:
+    """Since 1970, without the rounding of a float."""
+    return round(at.timestamp() * 1_000_000) * 1000

@@ -1,0 +1,1 @@
+"""Stack profiles for other tools: pprof, speedscope, collapsed stacks. Pure functions without Django."""

@@ -1,0 +1,55 @@
+"""How far events were sent: read, and moved on when they have arrived."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from memwatch.models import EventCursor
+
+MOST_SENT = 20_000
+"""Ids that are kept of one kind. With more in its time, what is older than they are counts as sent."""
+OLDEST = timedelta(days=7)
+"""What is older is not sent: nobody reads the events of a month in the order of their sending."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Position:
+    """Where one kind of events stands."""
+
+    name: str
+    began_at: datetime
+    at: datetime
+    sent: Mapping[str, float]
+    """The time of each of the latest, in seconds since 1970, by its id."""
+
+    def since(self, late: timedelta, now: datetime) -> datetime:
+        """From where on to look for what was not sent."""
+        found = max(self.began_at, self.at - late, now - OLDEST)
+        if len(self.sent) >= MOST_SENT:
+            oldest = datetime.fromtimestamp(min(self.sent.values()), now.tzinfo)
+            found = max(found, oldest + timedelta(microseconds=1))
+        return found
+
+    def moved(self, at: datetime, sent: Mapping[str, float], late: timedelta) -> Position:
+        """With these sent as well, up to that time."""
+        kept = {key: when for key, when in {**self.sent, **sent}.items() if when >= (at - late).timestamp()}
+        newest = sorted(kept.items(), key=lambda item: item[1])[-MOST_SENT:]
+        return dataclasses.replace(self, at=at, sent=dict(newest))
+
+
+def position(name: str, now: datetime) -> Position:
+    """Where it stands; one that is new begins now."""
+    row, _new = EventCursor.objects.get_or_create(name=name, defaults={"began_at": now, "at": now})
+    sent = {str(key): float(when) for key, when in row.sent}
+    return Position(name=name, began_at=row.began_at, at=row.at, sent=sent)
+
+
+def save(moved: Position, before: Position) -> None:
+    """Keep it for the next time, also after a restart."""
+    row = EventCursor.objects.filter(name=moved.name)
+    if moved.sent == before.sent:  # the long column is left as it lies
+        row.update(at=moved.at)
+    else:
+        row.update(at=moved.at, sent=list(moved.sent.items()))

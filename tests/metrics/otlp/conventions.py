@@ -1,0 +1,64 @@
+"""OpenTelemetry's semantic conventions, from their own package."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from opentelemetry.semconv._incubating import attributes, metrics
+
+KINDS = {
+    "create_counter": "counter",
+    "create_up_down_counter": "updowncounter",
+    "create_observable_gauge": "gauge",
+    "create_gauge": "gauge",
+    "create_histogram": "histogram",
+}
+
+
+class Convention(NamedTuple):
+    kind: str
+    unit: str
+
+
+class _Meter:
+    """Notes what is asked for."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, Convention] = {}
+
+    def __getattr__(self, method: str) -> Any:
+        def create(*, name: str, unit: str, **_others: object) -> None:
+            self.made[name] = Convention(KINDS.get(method, method), unit)
+
+        return create
+
+
+def _modules(package: ModuleType) -> Iterator[ModuleType]:
+    for each in pkgutil.iter_modules(package.__path__):
+        yield importlib.import_module(f"{package.__name__}.{each.name}")
+
+
+def metric_conventions() -> dict[str, Convention]:
+    """Instrument and unit of each metric that an SDK can make."""
+    meter: Any = _Meter()
+    for module in _modules(metrics):
+        for name, create in inspect.getmembers(module, inspect.isfunction):
+            if name.startswith("create_"):
+                create(meter, *[None] * (len(inspect.signature(create).parameters) - 1))
+    found: dict[str, Convention] = meter.made
+    return found
+
+
+def attribute_names() -> set[str]:
+    """The names of all attributes."""
+    return {
+        value
+        for module in _modules(attributes)
+        for name, value in vars(module).items()
+        if name.isupper() and isinstance(value, str)
+    }
