@@ -58,7 +58,7 @@ def needs(package: str) -> None:
 def test_pytest_asyncio(pytester: pytest.Pytester, mode: str) -> None:
     needs("pytest_asyncio")
     source = ASYNCHRONOUS.replace("@pytest.fixture", "import pytest_asyncio\n    @pytest_asyncio.fixture")
-    result = run(pytester, source, "-p", "pytest_asyncio", f"--asyncio-mode={mode}")
+    result = run(pytester, source, "-p", "pytest_asyncio.plugin", f"--asyncio-mode={mode}")
     result.assert_outcomes(passed=2, failed=2)
     result.stdout.fnmatch_lines([f"test_kept{LEAKS[1:]}", f"test_kept_within_a_loop{LEAKS[1:]}"])
 
@@ -92,7 +92,7 @@ def test_eight_workers_of_xdist(pytester: pytest.Pytester) -> None:
 def test_coverage_of_lines_and_branches(pytester: pytest.Pytester, plugin: str) -> None:
     needs(plugin)
     if plugin == "pytest_cov":
-        result = run(pytester, "", "-p", "pytest_cov", "--cov=.", "--cov-branch")
+        result = run(pytester, "", "-p", "pytest_cov.plugin", "--cov=.", "--cov-branch")
     else:
         pytester.makepyfile(test_shop=dedent(SHOP))
         options = ("-p", "memwatch.pytest_plugin", "-p", "no:cacheprovider")
