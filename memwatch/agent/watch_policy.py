@@ -35,6 +35,7 @@ _SHORT_COMMANDS = frozenset(
         "makemigrations",
         "memwatch_doctor",
         "memwatch_env",
+        "memwatch_gate",
         "memwatch_prune",
         "memwatch_top",
         "migrate",

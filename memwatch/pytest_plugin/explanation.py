@@ -16,6 +16,8 @@ from memwatch.records import BigContainer
 
 NEW_OBJECTS, LEAST_CALLS, MOST_CALLS = 24, 16, 20_000
 """Objects that should come between two looks, and the calls that are made for them."""
+NEW_KIB = 256
+"""The same for native memory: what comes and goes beside it is often tens of KiB."""
 LONGEST_S = 60.0
 """The search for the cause of one leak may take so long, whatever is left of the budget."""
 TOO_LATE = "the search for what holds {} took too long: whether it is a cache on its way to its bound is not known"
@@ -43,7 +45,8 @@ def explained(growth: Growth, calls: Calls, *, since: float) -> Steps[tuple[Leak
 
 def _calls_for(growth: Growth, calls: Calls) -> int:
     """To see enough new objects, as far as time allows."""
-    wanted = math.ceil(NEW_OBJECTS / max(growth.per_call, NEW_OBJECTS / MOST_CALLS))
+    new = NEW_KIB if growth.unit == "KiB" else NEW_OBJECTS
+    wanted = math.ceil(new / max(growth.per_call, new / MOST_CALLS))
     affordable = int(LONGEST_S * _MOST_SHARE / calls.each_s)
     return max(1, min(max(wanted, LEAST_CALLS), affordable))
 

@@ -7,7 +7,7 @@ chosen whose sum is nearest to what stayed.
 from __future__ import annotations
 
 import sys
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -28,18 +28,21 @@ class _Watch:
     """A trace function for one thread."""
 
     def __init__(self) -> None:
-        read = malloc_reader()
-        self.read = lambda: read() or 0.0
-        self.taken: Counter[_Place] = Counter()
+        self._read = malloc_reader()
+        self.taken: defaultdict[_Place, float] = defaultdict(float)
         """KiB by line, less what the line gave back."""
         self.callers: dict[_Place, Frames] = {}
         """The frames in which each was first seen, the innermost first."""
         self._place: _Place | None = None
         self._last = self.read()
 
+    def read(self) -> float:
+        """KiB that are in use."""
+        return self._read() or 0.0
+
     def __call__(self, frame: FrameType, event: str, _argument: object) -> Any:
         if self._place is not None:
-            self.taken[self._place] += self.read() - self._last  # type: ignore[assignment]
+            self.taken[self._place] += self.read() - self._last
         if frame.f_code.co_filename.startswith(_OURS):
             self._place = None
             return None

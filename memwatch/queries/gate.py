@@ -9,7 +9,8 @@ from statistics import median
 
 from django.db.models import Count, DateTimeField, ExpressionWrapper, F, Max, Q, QuerySet, Value
 
-from memwatch.models import Leak, Process, Release, Service, Snapshot
+from memwatch.models import Leak, Process, Release, Service, Snapshot, WorkRollup
+from memwatch.models.fleet import ProcessQuerySet
 from memwatch.queries import work
 from memwatch.records import KIB_PER_MB
 
@@ -62,7 +63,7 @@ def service_runs(since: datetime, now: datetime, service: str | None = None) -> 
     return [_run(each, since, now) for each in services]
 
 
-def _agents() -> QuerySet[Process]:
+def _agents() -> ProcessQuerySet:
     return Process.objects.filter(outside=False)
 
 
@@ -122,7 +123,7 @@ def _jobs(service: Service, release: Release, before: Release, since: datetime, 
 
 
 def _measured(
-    rows: QuerySet[work.WorkRollup], since: datetime, until: datetime, now: datetime
+    rows: QuerySet[WorkRollup], since: datetime, until: datetime, now: datetime
 ) -> dict[tuple[str, str], float]:
     if since >= until:
         return {}

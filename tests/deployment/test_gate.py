@@ -36,11 +36,16 @@ urlpatterns.append(path("order/", order))
 """
 
 
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    site = TinySite(tmp_path_factory.mktemp("migrated"))
+    assert site.manage("migrate", "--no-input").returncode == 0
+    return site.folder / "db.sqlite3"
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> TinySite:
-    made = TinySite(tmp_path, urls=URLS)
-    assert made.manage("migrate", "--no-input").returncode == 0
-    return made
+def site(tmp_path: Path, migrated: Path) -> TinySite:
+    return TinySite(tmp_path, urls=URLS, database=migrated)
 
 
 @pytest.fixture

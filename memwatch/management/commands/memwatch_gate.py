@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import DatabaseError
 
 from memwatch.models import connection
 from memwatch.terminal.gate.formats import FORMATS
@@ -62,13 +63,16 @@ class Command(TablesCommand):
         if options["output"] is not None and not options["output"].parent.is_dir():
             raise _wrong(f"{options['output']} cannot be written: there is no folder {options['output'].parent}.")
         quiet = options["verbosity"] == 0
-        made = run(
-            load,
-            options["minutes"] * 60,
-            service=options["service"],
-            more_percent=options["more_percent"],
-            say=lambda line: None if quiet else self.stderr.write(line, self.style.NOTICE),
-        )
+        try:
+            made = run(
+                load,
+                options["minutes"] * 60,
+                service=options["service"],
+                more_percent=options["more_percent"],
+                say=lambda line: None if quiet else self.stderr.write(line, self.style.NOTICE),
+            )
+        except DatabaseError as error:
+            raise _wrong(f"The database does not answer: {error}.") from None
         text = FORMATS[options["format"]](made)
         if options["output"] is None:
             self.stdout.write(text, ending="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -37,9 +38,10 @@ def run(load: Load, seconds: float, *, service: str | None, more_percent: float,
     took = time.monotonic() - began
     say("asking for the last snapshots …")
     commands.request_snapshots(queries.alive_now(since, service), wait_s=LAST_SNAPSHOT_S)
-    for name in LAST_STEPS:
-        runner.run_step(name, STEPS[name])
-    return _judged(load, took, since, service, more_percent)
+    failed = [name for name in LAST_STEPS if not runner.run_step(name, STEPS[name])]
+    made = _judged(load, took, since, service, more_percent)
+    reasons = tuple(f"memwatch's step {name} failed: the log says why." for name in failed)
+    return dataclasses.replace(made, unclear=(*made.unclear, *reasons))
 
 
 def _wait(load: Load, seconds: float, seen: Callable[[], str], say: Callable[[str], None]) -> None:
@@ -74,7 +76,7 @@ def _judged(load: Load, took: float, since: datetime, service: str | None, more_
             kind=DEATH,
             service=str(process.service),
             subject=str(process),
-            text=f"It {process.get_end_reason_display()}.",
+            text=f"How it ended: {process.get_end_reason_display()}.",
         )
         for process in queries.deaths_since(since, service)
     ]

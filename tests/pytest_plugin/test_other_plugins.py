@@ -1,0 +1,124 @@
+"""Beside other plug-ins, the real ones: each test needs its package, and says so where it lacks."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+SHOP = """
+    import asyncio, gc, itertools, time
+    import pytest
+
+    TRAIL, NUMBERS = [], itertools.count()
+
+    class Entry:
+        pass
+
+    @pytest.mark.no_leaks(calls=48)
+    def test_kept():
+        TRAIL.append(Entry())
+
+    @pytest.mark.no_leaks(calls=48)
+    def test_fine():
+        next(NUMBERS)
+"""
+ASYNCHRONOUS = """
+    @pytest.fixture
+    async def shop():
+        await asyncio.sleep(0)
+        yield TRAIL
+
+    @pytest.mark.asyncio
+    @pytest.mark.no_leaks(calls=48)
+    async def test_kept_within_a_loop(shop):
+        await asyncio.sleep(0)
+        shop.append(Entry())
+
+    @pytest.mark.asyncio
+    @pytest.mark.no_leaks(calls=48)
+    async def test_fine_within_a_loop():
+        await asyncio.gather(asyncio.sleep(0), asyncio.sleep(0))
+"""
+LEAKS = "* leaks test_shop.Entry: 1 object per call *"
+
+
+def run(pytester: pytest.Pytester, source: str, *options: str) -> pytest.RunResult:
+    pytester.makepyfile(test_shop=dedent(SHOP) + dedent(source))
+    return pytester.runpytest_subprocess("-p", "memwatch.pytest_plugin", "-p", "no:cacheprovider", *options)
+
+
+def needs(package: str) -> None:
+    pytest.importorskip(package, reason=f"{package} is not installed: it is in the extra tests")
+
+
+@pytest.mark.parametrize("mode", ["strict", "auto"])
+def test_pytest_asyncio(pytester: pytest.Pytester, mode: str) -> None:
+    needs("pytest_asyncio")
+    source = ASYNCHRONOUS.replace("@pytest.fixture", "import pytest_asyncio\n    @pytest_asyncio.fixture")
+    result = run(pytester, source, "-p", "pytest_asyncio.plugin", f"--asyncio-mode={mode}")
+    result.assert_outcomes(passed=2, failed=2)
+    result.stdout.fnmatch_lines([f"test_kept{LEAKS[1:]}", f"test_kept_within_a_loop{LEAKS[1:]}"])
+
+
+def test_pytest_forked_carries_what_the_forks_found(pytester: pytest.Pytester) -> None:
+    needs("pytest_forked")
+    result = run(pytester, "", "-p", "pytest_forked", "--forked", "--memwatch=all", "--junitxml=junit.xml")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines([LEAKS, "2 tests keep * blocks of memory*"])
+    assert "memwatch_leak" in (pytester.path / "junit.xml").read_text()
+
+
+def test_eight_workers_of_xdist(pytester: pytest.Pytester) -> None:
+    needs("xdist")
+    source = """
+    @pytest.mark.parametrize("number", range(20))
+    def test_plain(number):
+        pass
+
+    def test_by_name(request):
+        with pytest.raises(AssertionError, match="test_shop.Entry"):
+            request.getfixturevalue("memory").assert_no_leak(test_kept, calls=48)
+    """
+    result = run(pytester, source, "-p", "xdist", "-n", "8", "--memwatch=all", "--memwatch-baseline-write")
+    result.assert_outcomes(passed=23)
+    result.stdout.fnmatch_lines(["known leak: test_shop.py::test_kept: test_shop.Entry, 1 objects per call"])
+    assert "test_kept" in (pytester.path / "leaks.toml").read_text()
+
+
+@pytest.mark.parametrize("plugin", ["pytest_cov", "coverage"])
+def test_coverage_of_lines_and_branches(pytester: pytest.Pytester, plugin: str) -> None:
+    needs(plugin)
+    if plugin == "pytest_cov":
+        result = run(pytester, "", "-p", "pytest_cov.plugin", "--cov=.", "--cov-branch")
+    else:
+        pytester.makepyfile(test_shop=dedent(SHOP))
+        options = ("-p", "memwatch.pytest_plugin", "-p", "no:cacheprovider")
+        result = pytester.run("python", "-m", "coverage", "run", "--branch", "-m", "pytest", *options)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines([LEAKS])
+
+
+@pytest.mark.parametrize(("package", "frozen"), [("time_machine", "travel"), ("freezegun", "freeze_time")])
+def test_a_clock_that_stands_still(pytester: pytest.Pytester, package: str, frozen: str) -> None:
+    needs(package)
+    ticking = ", tick=False" if package == "time_machine" else ""
+    source = f"""
+    import {package}
+
+    @pytest.fixture
+    def stopped():
+        with {package}.{frozen}("2026-01-01"{ticking}):
+            yield
+
+    @pytest.mark.no_leaks(calls=48)
+    def test_kept_while_the_clock_stands_still(stopped):
+        TRAIL.append(Entry())
+
+    @pytest.mark.no_leaks(calls=48)
+    def test_fine_while_the_clock_stands_still(stopped):
+        assert time.time() == time.time()
+    """
+    run(pytester, source).assert_outcomes(passed=2, failed=2)
