@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from memwatch.agent import own
+from memwatch.conf import get_settings
 from memwatch.management.stopping import on_signals
 from memwatch.metrics.exporter import Exporter
 from memwatch.metrics.otlp.config import ENDPOINT, ConfigError, config
