@@ -33,8 +33,8 @@ def outbox(fleet: Fleet) -> list[Notification]:
 def test_a_notification_has_its_channel_message_and_outcome(viewer: APIClient, outbox: list[Notification]) -> None:
     answer = viewer.get(f"{URL}{outbox[1].pk}/").json()
     assert answer == {
-        "id": outbox[1].pk, "key": str(outbox[1].key), "alert": outbox[1].alert_id, "recycle": None, "event": "raised",
-        "channel": "mailto:ops@example.org", "state": "waiting", "attempts": 3, "error": "refused",
+        "id": outbox[1].pk, "key": str(outbox[1].key), "alert": outbox[1].alert_id, "recycle": None, "recording": None,
+        "event": "raised", "channel": "mailto:ops@example.org", "state": "waiting", "attempts": 3, "error": "refused",
         "created_at": "2026-03-02T12:00:00Z", "next_attempt_at": "2026-03-02T12:00:00Z", "sent_at": None,
         "again_at": None, "message": outbox[1].payload,
     }  # fmt: skip
@@ -104,7 +104,7 @@ def test_a_removed_channel_refuses_to_send_again_and_names_the_remedy(
 ) -> None:
     answer = operator.post(f"{URL}{outbox[2].pk}/send-again/")
     assert answer.status_code == 409
-    assert "site.gone is no longer in ALERT_CHANNELS: add it" in answer.json()["detail"]
+    assert "site.gone is no longer in ALERT_CHANNELS: set it" in answer.json()["detail"]
     assert Notification.objects.get(pk=outbox[2].pk).state == "failed"
     assert not LogEntry.objects.exists()
 

@@ -19,6 +19,7 @@ from django.core.management import CommandError
 from memwatch.models import Leak, Process, Release
 from memwatch.queries import gate as queries
 from memwatch.queries.gate import JobPeak, ServiceRun
+from memwatch.records import histogram
 from memwatch.terminal.gate import formats, outcome
 from memwatch.terminal.gate.load import Command, Pages, urls_of
 from memwatch.terminal.gate.outcome import Finding, Outcome
@@ -233,7 +234,7 @@ def test_jobs_are_compared_with_the_hours_before_the_release(db: None) -> None:
     release(new, "2.4", NOON)
     store_snapshots(new, NOON, later)
     for start, top in ((before + timedelta(hours=2), 20_000), (NOON, 400_000)):
-        store_work(new, start, peak_calls=40, peak_kib_max=top, peak_counts={str(top.bit_length()): 40})
+        store_work(new, start, peak_calls=40, peak_kib_max=top, peak_counts={str(histogram.bucket(top)): 40})
     store_work(new, NOON, "shop.tasks.once", peak_calls=2, peak_kib_max=900_000)
     (found,) = queries.service_runs(NOON, later)
     (job,) = found.jobs

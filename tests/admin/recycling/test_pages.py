@@ -174,7 +174,7 @@ def test_the_page_of_a_leak_shows_a_policy_only_to_those_who_may_view_it(fleet: 
     policies = text(login("policies", "view_leak", "view_recyclingpolicy"), address, leak.pk)
     assert "set to “act”: web-1 is over." in policies
     assert "Settings that fit" not in policies
-    other = fleet.leak(fleet.process("web"))
+    other = fleet.leak(fleet.process("api"))
     assert "Add a policy" not in text(login("no-recycler", "view_leak", "view_recyclingpolicy"), address, other.pk)
     services = text(login("services", "view_leak", "view_service"), address, leak.pk)
     assert "web-1 is over." not in services
