@@ -62,8 +62,8 @@ def test_it_has_the_compiled_walk_and_without_a_compiler_everything_else(
     need_walk()
     compiled = {name for name in wheel.namelist() if name.endswith(".so")}
     assert sorted(name.partition(".")[0] for name in compiled) == [
-        "memwatch/agent/_collector_break", "memwatch/diagnosis/heap_dump/_copy_walk", "memwatch/sampling/_heap_walk",
-        "memwatch/sampling/_stopped_walk",
+        "memwatch/agent/_collector_break", "memwatch/diagnosis/heap_dump/_copy_walk", "memwatch/sampling/_allocators",
+        "memwatch/sampling/_heap_walk", "memwatch/sampling/_stopped_walk",
     ]  # fmt: skip
     with zipfile.ZipFile(build(tmp_path, CC="/bin/false")) as without:
         assert set(wheel.namelist()) - set(without.namelist()) == compiled

@@ -65,7 +65,7 @@ except OSError:
     pass
 del _clean
 """
-"""In place of a script that nobody waits for any more: the process may open it hours later."""
+"""In place of a script whose wait has ended: the process may still open it hours later."""
 
 
 class CannotAttach(Exception):  # noqa: N818 - a state more than an error

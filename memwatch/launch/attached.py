@@ -26,7 +26,7 @@ def begin(what: str, environ: Mapping[str, str], answer: str) -> None:
     def tell(word: str, text: str = "") -> None:
         try:
             _write(answer, f"{word}\n{text}".encode(errors="backslashreplace"))
-        except OSError:  # nobody waits any more
+        except OSError:  # the wait has ended
             return
 
     {PUT_IN: _watch, TAKE_OUT: _end, LOOK: _look}[what](environ, tell)

@@ -11,7 +11,7 @@ from memwatch.models import EventCursor
 MOST_SENT = 20_000
 """Ids that are kept of one kind. With more in its time, what is older than they are counts as sent."""
 OLDEST = timedelta(days=7)
-"""What is older is not sent: nobody reads the events of a month in the order of their sending."""
+"""What is older is not sent: it is no news."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -153,7 +153,7 @@ def test_work_is_for_those_who_may_view_it_and_for_nothing_but_looking(worked: P
 def test_the_sidebar_does_not_list_work_and_other_pages_lead_to_it(fleet: Fleet, worked: Process, login: Login) -> None:
     leak = fleet.leak(worked)
     client = login("viewer")
-    assert f'href="{WORK}"' not in _text(client, reverse("admin:memwatch_leak_changelist"))
+    assert f'href="{WORK}"' not in _text(client, reverse("admin:memwatch_recording_changelist"))
     assert f'href="{WORK}"' in _text(client, "/admin/")
     ours = f'href="{WORK}?service__id__exact={worked.service_id}"'
     for row in (worked.service, worked, leak):

@@ -68,7 +68,7 @@ def test_nothing_is_open_to_the_network_and_no_program_has_rights() -> None:
         assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", ())), name
         assert "no-new-privileges:true" in service["security_opt"], name
         assert "mem_limit" in service, name
-        assert "test" in service.get("healthcheck", ()) or name in ("migrate", "web"), name
+        assert "test" in service.get("healthcheck", ()) or name in ("migrate", "web", "otel-collector"), name
         if service.get("build"):
             assert service["read_only"] is True
             assert service["cap_drop"] == ["ALL"]

@@ -49,7 +49,11 @@ OTLP_NAMES = {
     *(each.name for family in families(whole_observation()) if (each := instrument(family, "fogcompute_memory_"))),
     *(
         name
-        for path in [*(ROOT / "memwatch/metrics/otlp").glob("*.py"), ROOT / "memwatch/queries/deployment/event_log.py"]
+        for path in [
+            *(ROOT / "memwatch/metrics/otlp").glob("*.py"),
+            ROOT / "memwatch/queries/deployment/event_log.py",
+            ROOT / "memwatch/agent/work/traces.py",
+        ]
         for name in re.findall(r'"(memwatch\.[\w.]+)"', path.read_text())
     ),
 }

@@ -36,10 +36,10 @@ def test_the_default_told_is_the_default(key: str, told: str) -> None:
     default = FIELDS[key].default
     if not told:
         assert default in ("", None, ()) or key == "HOST"
-    elif told in WORDS:
-        assert default is WORDS[told]
     elif isinstance(default, str):
         assert told == default
+    elif told in WORDS:
+        assert default is WORDS[told]
     elif isinstance(default, tuple):
         assert told == ", ".join(default)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from textwrap import dedent
 
 import pytest
@@ -38,7 +39,7 @@ ASYNCHRONOUS = """
         shop.append(Entry())
 
     @pytest.mark.asyncio
-    @pytest.mark.no_leaks(calls=48)
+    @pytest.mark.no_leaks
     async def test_fine_within_a_loop():
         await asyncio.gather(asyncio.sleep(0), asyncio.sleep(0))
 """
@@ -63,14 +64,6 @@ def test_pytest_asyncio(pytester: pytest.Pytester, mode: str) -> None:
     result.stdout.fnmatch_lines([f"test_kept{LEAKS[1:]}", f"test_kept_within_a_loop{LEAKS[1:]}"])
 
 
-def test_pytest_forked_carries_what_the_forks_found(pytester: pytest.Pytester) -> None:
-    needs("pytest_forked")
-    result = run(pytester, "", "-p", "pytest_forked", "--forked", "--memwatch=all", "--junitxml=junit.xml")
-    result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines([LEAKS, "2 tests keep * blocks of memory*"])
-    assert "memwatch_leak" in (pytester.path / "junit.xml").read_text()
-
-
 def test_eight_workers_of_xdist(pytester: pytest.Pytester) -> None:
     needs("xdist")
     source = """
@@ -79,8 +72,7 @@ def test_eight_workers_of_xdist(pytester: pytest.Pytester) -> None:
         pass
 
     def test_by_name(request):
-        with pytest.raises(AssertionError, match="test_shop.Entry"):
-            request.getfixturevalue("memory").assert_no_leak(test_kept, calls=48)
+        request.getfixturevalue("memory").assert_no_leak(test_kept, calls=48)
     """
     result = run(pytester, source, "-p", "xdist", "-n", "8", "--memwatch=all", "--memwatch-baseline-write")
     result.assert_outcomes(passed=23)
@@ -96,7 +88,7 @@ def test_coverage_of_lines_and_branches(pytester: pytest.Pytester, plugin: str) 
     else:
         pytester.makepyfile(test_shop=dedent(SHOP))
         options = ("-p", "memwatch.pytest_plugin", "-p", "no:cacheprovider")
-        result = pytester.run("python", "-m", "coverage", "run", "--branch", "-m", "pytest", *options)
+        result = pytester.run(sys.executable, "-m", "coverage", "run", "--branch", "-m", "pytest", *options)
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines([LEAKS])
 

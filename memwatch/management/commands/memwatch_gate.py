@@ -40,7 +40,11 @@ class Command(TablesCommand):
             "--run", metavar="COMMAND", help="a command that drives the site instead; it is run again when it ends well"
         )
         parser.add_argument(
-            "--minutes", type=float, default=MINUTES, metavar="N", help="how long (default: %(default)g)"
+            "--minutes",
+            type=float,
+            default=MINUTES,
+            metavar="N",
+            help="how long; leaks need some minutes to be found (default: %(default)g)",
         )
         parser.add_argument(
             "--clients", type=int, default=CLIENTS, metavar="N", help="requests at a time (default: %(default)s)"

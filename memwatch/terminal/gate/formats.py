@@ -53,7 +53,7 @@ def as_json(outcome: Outcome) -> str:
 
 
 def as_junit(outcome: Outcome) -> str:
-    """A test case for each finding, for each service that passed, and for each reason why it could not be told."""
+    """A test case for each finding, for each service that passed, and for each reason why the gate could not decide."""
     failing = outcome.failing
     suite = ElementTree.Element("testsuite", name="memwatch_gate", time=f"{outcome.seconds:.3f}")
     for each in outcome.findings:

@@ -42,7 +42,7 @@ class Outcome:
     services: tuple[ServiceRun, ...]
     findings: tuple[Finding, ...]
     unclear: tuple[str, ...]
-    """Why it could not be told, and what to do."""
+    """Why the gate could not decide, and what to do."""
 
     @property
     def failing(self) -> tuple[Finding, ...]:

@@ -63,7 +63,7 @@ def test_a_leak_is_explained_by_what_was_seen() -> None:
     assert "shop.leaks.FRAGMENTS" in held
     assert hint == "12,100 entries, mostly str, about 572 bytes each"
     assert said["Limit"].startswith("the host's memory is exhausted in 5 d 17 h")
-    assert evidence.memory_rate(_leak()).startswith("its heap in use grows by +426.9 % an hour")
+    assert evidence.memory_rate(_leak()).startswith("the lowest points of its heap in use rise by +426.9 % an hour")
     assert said["Data judged"] == "38 points over 3 min (in the snapshots of the last hour)"
     assert evidence.grows_with(_leak()) == ""
     assert "Since then" not in said

@@ -82,7 +82,7 @@ def test_sums_that_nobody_gives_back_are_taken_all_the_same() -> None:
 
 
 def test_a_row_that_was_left_half_written_takes_further_jobs() -> None:
-    ended = (TASK, "shop.sync", 0.1, False, False, 5, 6, 7, None, 8)
+    ended = (TASK, "shop.sync", 0.1, False, False, 5, 6, 7, None, 8, None)
     row: dict[str, Any] = {
         "calls": 1,
         "seconds": 0.0,

@@ -29,6 +29,7 @@ Senders = Callable[..., Sender]
 @pytest.fixture(autouse=True)
 def _no_database(monkeypatch: pytest.MonkeyPatch) -> None:
     """The events have tests of their own."""
+    monkeypatch.setattr(module, "close_old_connections", lambda: None)
     monkeypatch.setattr(module, "counting_since", lambda: None)
     monkeypatch.setattr(module, "send_events", lambda *_arguments: None)
 
