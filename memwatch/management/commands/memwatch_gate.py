@@ -44,7 +44,7 @@ class Command(TablesCommand):
             type=float,
             default=MINUTES,
             metavar="N",
-            help="how long; leaks need some minutes to be found (default: %(default)g)",
+            help="how long; leaks take minutes (default: %(default)g)",
         )
         parser.add_argument(
             "--clients", type=int, default=CLIENTS, metavar="N", help="requests at a time (default: %(default)s)"
