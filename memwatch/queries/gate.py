@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from statistics import median
 
-from django.db.models import Count, DateTimeField, ExpressionWrapper, F, Max, Q, QuerySet, Value
+from django.db.models import Count, DateTimeField, ExpressionWrapper, F, Max, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 
-from memwatch.models import Leak, Process, Release, Service, Snapshot, WorkRollup
+from memwatch.models import Baseline, Leak, Process, Recording, Release, Service, Snapshot, WorkRollup
 from memwatch.models.fleet import ProcessQuerySet
 from memwatch.queries import work
 from memwatch.records import KIB_PER_MB
@@ -52,6 +53,8 @@ class ServiceRun:
     before_mb: float | None = None
     """The same of its processes, at no greater age."""
     jobs: tuple[JobPeak, ...] = ()
+    counted: int | None = None
+    """Snapshots that counted objects after the warm-up, of the process with most: leaks are judged from these."""
 
 
 def service_runs(since: datetime, now: datetime, service: str | None = None) -> list[ServiceRun]:
@@ -77,7 +80,11 @@ def _run(service: Service, since: datetime, now: datetime) -> ServiceRun:
         rows.order_by().values("process", "process__started_at").annotate(top=Max("rss_kib"), many=Count("pk"))
     )
     peaks = [row["top"] for row in of_each if row["top"] is not None]
+    born = Baseline.objects.filter(process=OuterRef("process")).order_by("timestamp").values("timestamp")[:1]
+    warm = rows.filter(timestamp__gte=Coalesce(Subquery(born), Value(since, output_field=DateTimeField())))
+    counted = warm.order_by().values("process").annotate(many=Count("total_objects")).values_list("many", flat=True)
     run = ServiceRun(
+        counted=max(counted, default=0),
         service=service.name,
         release="" if release is None else release.name,
         processes=len(of_each),
@@ -139,6 +146,12 @@ def leaks_seen(since: datetime, service: str | None = None) -> list[Leak]:
     if service is not None:
         rows = rows.filter(service__name=service)
     return list(rows.order_by("pk"))
+
+
+def looks_under_way(since: datetime, service: str | None = None) -> bool:
+    """Whether the heap of a process is looked at now, before a leak is opened."""
+    rows = Recording.objects.filter(look=True, state__in=Recording.PENDING, requested_at__gte=since)
+    return (rows if service is None else rows.filter(process__service__name=service)).exists()
 
 
 def deaths_since(since: datetime, service: str | None = None) -> list[Process]:

@@ -21,7 +21,7 @@ from memwatch.models import connection
 from memwatch.services import alerts, commands, locking, notifications, releases, retention
 from memwatch.services.ingest import processes, reader
 from memwatch.services.leaks import judging
-from memwatch.services.recordings import heap_analyses, progress, triggers
+from memwatch.services.recordings import heap_analyses, progress, pushing, triggers
 from memwatch.services.recycling import checking as recycling
 
 log = logging.getLogger("memwatch")
@@ -32,8 +32,8 @@ INGEST_AT_ONCE = 5_000
 _INGEST_TTL_S = 30.0
 """A worker killed in the middle holds up the others so long; one that takes longer gets company, which is harmless."""
 _JUDGING_TTL_S = 300.0
-_SENDING_TTL_S = 60.0
-"""And the time limit of a channel."""
+_SENDING_TTL_S = 90.0 + pushing.MAKING_S
+"""And twice the time limit of a channel: a round of messages, then one of profiles."""
 _PRUNE_TTL_S = 1800.0
 _ANALYSIS_TTL_S = heap_analyses.IN_WORKER_S + 30
 
@@ -89,10 +89,10 @@ def detect_leaks() -> None:
 
 
 def check_alerts() -> None:
-    """Compare new releases, then raise and clear alerts; notifications go into the outbox."""
-    _alone("compare_releases", _JUDGING_TTL_S, releases.check)
+    """Raise and clear alerts, whose notifications go into the outbox; then compare new releases for the next turn."""
     _alone("check_alerts", _JUDGING_TTL_S, alerts.check)
     _alone("fire_triggers", _JUDGING_TTL_S, triggers.fire)
+    _alone("compare_releases", _JUDGING_TTL_S, releases.check)  # last: should it fail, alerts are raised
 
 
 def analyse_heap_dumps() -> None:
@@ -107,7 +107,7 @@ def recycle_workers() -> None:
 
 def send_notifications() -> None:
     """Deliver what waits in the outbox; cheap when nothing does."""
-    _alone("send_notifications", _SENDING_TTL_S + get_settings().channel_timeout, notifications.send)
+    _alone("send_notifications", _SENDING_TTL_S + 2 * get_settings().channel_timeout, notifications.send)
 
 
 def end_stale_processes() -> None:

@@ -34,7 +34,7 @@ class Deltas:
             self._seen.add(key)
             self._pending[key] = start, point.time_unix_nano, value
             known = self._sent.get(key)
-            if known is not None and known[0] == start:
+            if known is not None and known[0] in (start, 0):  # 0: it was not known yet since when totals count
                 _start, until, before = known
                 before = before if before <= value else 0
             elif start >= self._began:

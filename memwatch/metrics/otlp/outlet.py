@@ -21,6 +21,8 @@ from memwatch.metrics.otlp.config import GRPC, LOGS, METRICS, Signal
 logger = logging.getLogger(__name__)
 
 _RETRYING = re.compile(r", retrying in [\d.]+s\.?")
+_QUERY = re.compile(r"\?[^\s)'\"]+")
+"""Of an address: it may hold a token."""
 _T = TypeVar("_T")
 
 
@@ -94,7 +96,7 @@ class Outlet(Generic[_T]):
     def _note_failure(self, reason: str) -> None:
         if self._failing_since is None:
             self._failing_since = time.monotonic()
-            line = " ".join(reason.split())[:400]
+            line = _QUERY.sub("?…", " ".join(reason.split()))[:400]
             logger.warning("OTLP %s do not reach %s, and memwatch goes on trying: %s", self.name, self.endpoint, line)
 
     def _note_arrival(self) -> None:

@@ -87,11 +87,11 @@ def sides(before: Release, after: Release, now: datetime) -> tuple[Side, Side, A
         for group in (old, new)
     )
     known = names_of(int(key) for birth in births.values() for key in birth.counts or ())
-    warm = _warm(old), _warm(new)
+    warm = _alike_at_birth(old, new)
     at = _at(old, new)
     found = []
     for release, group, born in ((before, old, warm[0]), (after, new, warm[1])):
-        fair = {each.pk for each in (born if enough(len(warm[0]), len(warm[1])) else group)}
+        fair = {each.pk for each in born}
         samples = [_sample(each, at, is_fair=each.pk in fair) for each in group]
         types = [_types(each.birth, known) for each in group if each.pk in fair and each.birth and each.birth.counts]
         found.append(
@@ -146,6 +146,14 @@ def _warm(workers: Iterable[_Worker]) -> list[_Worker]:
     """Those whose baseline was taken when they had imported what they need."""
     youth = warm_up(get_settings().snapshot_interval).total_seconds()
     return [each for each in workers if each.birth is not None and each.birth_age_s >= youth]
+
+
+def _alike_at_birth(old: Sequence[_Worker], new: Sequence[_Worker]) -> tuple[list[_Worker], list[_Worker]]:
+    """The warm ones; where they are too few the cold ones, if they are enough: never warm with cold."""
+    warm = _warm(old), _warm(new)
+    known = {each.pk for each in (*warm[0], *warm[1])}
+    cold = tuple([each for each in group if each.birth is not None and each.pk not in known] for group in (old, new))
+    return (cold[0], cold[1]) if not enough(*map(len, warm)) and enough(*map(len, cold)) else warm
 
 
 def _at(old: Sequence[_Worker], new: Sequence[_Worker]) -> At | None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
@@ -70,6 +71,7 @@ class Pages:
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._made = self._failed = 0
+        self._spent_s = self._lost_s = 0.0
         self._last = ""
 
     def start(self) -> None:
@@ -86,14 +88,18 @@ class Pages:
         while not self._over.is_set():
             with self._lock:
                 url = next(self._next)
+            began = time.monotonic()
             problem = _problem(url)
-            with self._lock:
-                self._made += 1
-                if problem:
-                    self._failed += 1
-                    self._last = f"{url}: {problem}"
             if problem:
                 self._over.wait(RESTART_S)
+            spent_s = time.monotonic() - began
+            with self._lock:
+                self._made += 1
+                self._spent_s += spent_s
+                if problem:
+                    self._failed += 1
+                    self._lost_s += spent_s
+                    self._last = f"{url}: {problem}"
 
     def told(self) -> str:
         with self._lock:
@@ -104,7 +110,8 @@ class Pages:
         with self._lock:
             if not self._made:
                 return "No request was made."
-            if self._failed > MOST_FAILED * self._made:
+            # By time as well: a site that is down gets two requests a second, one that answers gets hundreds.
+            if self._failed > MOST_FAILED * self._made or self._lost_s > MOST_FAILED * self._spent_s:
                 return f"{self._failed:,} of {self._made:,} requests failed, the last one {self._last}."
         return ""
 

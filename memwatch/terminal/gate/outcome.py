@@ -105,8 +105,15 @@ def unclear(services: Sequence[ServiceRun], service: str | None, obstacle: str) 
         whose = f"service {service!r}" if service is not None else "any service"
         yield f"No process of {whose} has reported: manage.py memwatch_doctor says why."
     for run in services:
-        if run.snapshots < MIN_SNAPSHOTS:
+        many = run.snapshots if run.counted is None else min(run.snapshots, run.counted)
+        if many < MIN_SNAPSHOTS:
             yield (
-                f"{run.service} has sent {run.snapshots} snapshots, and {MIN_SNAPSHOTS} are needed to judge it: give "
+                f"{run.service} has sent {many} snapshots with counts of objects since it warmed up, and "
+                f"{MIN_SNAPSHOTS} are needed to judge it: give "
                 "more --minutes, or set MEMWATCH_SNAPSHOT_INTERVAL of the site to fewer seconds."
+            )
+        if run.before and run.before_mb is None and run.peak_mb is not None:
+            yield (
+                f"{run.service}: the snapshots of release {run.before} are gone, so peaks cannot be compared: raise "
+                "RETENTION_SNAPSHOTS_HOURS of the site."
             )

@@ -24,6 +24,8 @@ from memwatch.timetable.steps import STEPS
 
 LOOK_S, TELL_S = 1.0, 15.0
 LAST_SNAPSHOT_S = 10.0
+LOOK_ENDS_S = 60.0
+"""How long to wait for a look at a heap, before which no leak is opened."""
 LAST_STEPS = ("ingest_reports", "detect_leaks", "end_stale_processes")
 
 
@@ -39,8 +41,14 @@ def run(load: Load, seconds: float, *, service: str | None, more_percent: float,
     say("asking for the last snapshots …")
     commands.request_snapshots(queries.alive_now(since, service), wait_s=LAST_SNAPSHOT_S)
     failed = [name for name in LAST_STEPS if not runner.run_step(name, STEPS[name])]
+    until = time.monotonic() + LOOK_ENDS_S
+    while (looking := queries.looks_under_way(since, service)) and time.monotonic() < until:
+        time.sleep(LOOK_S)
+        runner.run_step("ingest_reports", STEPS["ingest_reports"])  # judges again when the look has ended
     made = _judged(load, took, since, service, more_percent)
     reasons = tuple(f"memwatch's step {name} failed: the log says why." for name in failed)
+    if looking:
+        reasons += ("A process is still looked at for a leak: give more --minutes.",)
     return dataclasses.replace(made, unclear=(*made.unclear, *reasons))
 
 
