@@ -16,6 +16,7 @@ BY_DESIGN = re.compile(
     | this\ Python\ comes\ without\ its\ test\ modules
     | (no\ )?Python\ 3[\d. to]+\ is\ (not\ )?installed
     | no\ memory\ cgroup\ here | no\ cgroup\ may\ be\ made\ here
+    | could\ not\ import\ 'django\.tasks'         # it came with Django 6.0
     | go\ is\ not\ installed                        # it reads pprof, as a second reader
     | pytest_cov\ is\ not\ installed                # its lock needs coverage[toml], which pip takes for unpinned
     | django-celery-beat\ knows\ no\ Django

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from typing import Any
@@ -76,9 +75,10 @@ def _environment(options: argparse.Namespace) -> dict[str, str]:
 def _told(text: str) -> list[str]:
     """A snapshot, for people: what was measured, then the most frequent types."""
     from memwatch.records import FIGURES  # noqa: PLC0415
+    from memwatch.transport import strict_json  # noqa: PLC0415
     from memwatch.transport.snapshots import numbered_snapshot  # noqa: PLC0415
 
-    _number, snapshot = numbered_snapshot([0, json.loads(text)])  # checked as what comes from elsewhere
+    _number, snapshot = numbered_snapshot([0, strict_json.loads(text)])  # checked as what comes from elsewhere
     rows = []
     for name, figure in FIGURES.items():
         value = getattr(snapshot, name)

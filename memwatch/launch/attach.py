@@ -1,8 +1,9 @@
 """``memwatch attach PID``: puts the agent into a process that runs already, by ``sys.remote_exec`` of Python 3.14.
 
 The interpreter of the process opens a script of ours when it next executes Python, and runs it. The script and the
-answer lie in a folder that belongs to the user of the process, below the process's own root, which may be a
-container's. Its user could change both: that harms its own program, and what is read here is bounded.
+answer lie in a folder that belongs to the user of the process. Its user could change both: that harms its own program,
+and what is read here is bounded. The folder is made under this command's own root, where ``sys.remote_exec`` looks for
+the script as well, never below ``/proc/PID/root``: there that user may put links and mounts in the way of root.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ OLDEST = (3, 14)
 _NAME, _ANSWER = "memwatch_attach.py", "answer"
 _MOST_ANSWER, _MOST_REASON = 8 << 20, 500
 _EVERY_S = 0.05
-_PLACES = ("tmp", "var/tmp", "dev/shm")
+_PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - the folder in there has a name of chance
 _SYS_PTRACE = 19
 """The number of the capability."""
 _SCRIPT = """\
@@ -121,6 +122,14 @@ class Folder:
         self.asked = False
         """Whether the process may open the script."""
 
+    def is_seen_by(self, pid: int) -> bool:
+        """Whether the process finds this very folder under the same name: else it has another root, or other mounts."""
+        try:
+            seen = os.stat(f"/proc/{pid}/root{self._inside}", follow_symlinks=False)  # noqa: PTH116 - as above
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(seen, os.fstat(self._descriptor))
+
     @property
     def script(self) -> str:
         """As the process sees it; it is asked to open it."""
@@ -134,11 +143,19 @@ class Folder:
         descriptor = os.open(_NAME, flags, 0o600, dir_fd=self._descriptor)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text.format(**names, **values))
-            os.fchown(descriptor, self._owner.st_uid, self._owner.st_gid)
+            self._give(descriptor)
 
     def give_away(self) -> None:
         """To the user of the process."""
-        os.fchown(self._descriptor, self._owner.st_uid, self._owner.st_gid)
+        self._give(self._descriptor)
+
+    def _give(self, descriptor: int) -> None:
+        if self._owner.st_uid == os.geteuid():  # who may not be in the process's group
+            return
+        try:
+            os.fchown(descriptor, self._owner.st_uid, self._owner.st_gid)
+        except PermissionError:
+            raise CannotAttach("no right to give a file to the user of the process: run this as that user") from None
 
     def answer(self) -> str | None:
         """What it has answered, if it has."""
@@ -180,10 +197,23 @@ def _folder_for(pid: int) -> Iterator[Folder]:
     trouble: OSError | None = None
     for place in _PLACES:
         try:
-            outside = tempfile.mkdtemp(prefix="memwatch-", dir=f"/proc/{pid}/root/{place}")
-            folder = Folder(outside, f"/{place}/{outside.rpartition('/')[2]}", pid)
+            path = tempfile.mkdtemp(prefix="memwatch-", dir=place)
         except OSError as error:
             trouble = trouble or error
+            continue
+        try:
+            folder = Folder(path, path, pid)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.rmdir(path)  # noqa: PTH106 - no link is followed
+            trouble = trouble or error
+            continue
+        try:
+            seen = folder.is_seen_by(pid)
+        except OSError as error:
+            seen, trouble = False, trouble or error
+        if not seen:
+            folder.close(remove=True)
             continue
         opened = False
         try:
@@ -195,6 +225,8 @@ def _folder_for(pid: int) -> Iterator[Folder]:
         return
     if isinstance(trouble, PermissionError):
         raise CannotAttach(_missing_right(pid))
+    if trouble is None:
+        raise CannotAttach(f"process {pid} sees other files than this command: run it in the container of the process")
     raise CannotAttach(f"process {pid} has no folder for a file of ours (/tmp, /var/tmp, /dev/shm): {trouble}")
 
 

@@ -5,7 +5,6 @@ All that takes time is done in a thread. The answer is a file, whose name the sc
 
 from __future__ import annotations
 
-import _thread
 import os
 import sys
 
@@ -105,7 +104,9 @@ def _in_thread(work: Callable[[], None], tell: Callable[..., None]) -> None:
         except Exception as error:  # noqa: BLE001 - the program runs on
             tell(FAILED, f"{type(error).__name__}: {error}")
 
-    _thread.start_new_thread(run, ())
+    from memwatch.launch import starter  # noqa: PLC0415
+
+    starter.in_thread(run)
 
 
 def _agent() -> Any:

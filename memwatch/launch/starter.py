@@ -19,6 +19,7 @@ from memwatch.launch import imports, messages
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
     Ended = Callable[[str], None]
     """Called when the agent has been started, with an empty text, or with the reason why it was not."""
@@ -30,9 +31,16 @@ _NO_COLLECTION = 2_000_000_011
 """Objects until a collection, while the agent's modules are imported: a value that no program sets."""
 _FAULTS = (_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGABRT)
 
-_start_thread, _new_lock, _thread_id = _thread.start_new_thread, _thread.allocate_lock, _thread.get_native_id
-_get_ident = _thread.get_ident
-"""As they are now: gevent replaces them."""
+
+def _native(name: str) -> Any:
+    """Of the module ``_thread``, also where gevent has replaced it before this module was imported."""
+    monkey = sys.modules.get("gevent.monkey")
+    return getattr(_thread, name) if monkey is None else monkey.get_original("_thread", name)
+
+
+_start_thread, _new_lock, _thread_id = map(_native, ("start_new_thread", "allocate_lock", "get_native_id"))
+_get_ident = _native("get_ident")
+"""As they are now: gevent may replace them later."""
 
 
 class Starter:
@@ -164,6 +172,47 @@ def put_in(environ: Mapping[str, str], ended: Ended) -> None:
         _hook()
         imports.note_loaded()
     _starter.launch()
+
+
+def in_thread(run: Callable[[], None]) -> None:
+    """Run it in a native thread that leaves signals to the program's, and that forks wait for."""
+    ended = _new_lock()
+    ended.acquire()
+
+    def work() -> None:
+        try:
+            _signal.pthread_sigmask(_signal.SIG_BLOCK, set(_signal.valid_signals()) - set(_FAULTS))
+            run()
+        finally:
+            _others.remove(ended)
+            ended.release()
+
+    _hook_others()
+    _others.append(ended)
+    try:
+        _start_thread(work, ())
+    except BaseException:
+        _others.remove(ended)
+        raise
+
+
+_others: list[_thread.LockType] = []
+"""One for each thread of :func:`in_thread`, locked until it ends."""
+_others_hooked = False
+
+
+def _hook_others() -> None:
+    global _others_hooked  # noqa: PLW0603 - one per process
+    if not _others_hooked and hasattr(os, "register_at_fork"):
+        _others_hooked = True
+        os.register_at_fork(before=_wait_for_others, after_in_child=_others.clear)
+
+
+def _wait_for_others() -> None:
+    """A fork amid an import would leave the child a lock that is never released."""
+    for ended in _others.copy():  # threads take theirs out
+        if ended.acquire(True, FORK_WAIT_S):
+            ended.release()
 
 
 def is_busy() -> bool:

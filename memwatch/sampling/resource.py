@@ -24,8 +24,15 @@ MOST_READ = 8_000
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\-/]{0,99}\Z")
 _CONTAINER = re.compile(r"(?:/|-)([0-9a-f]{64})(?:\.scope)?$", re.MULTILINE)
-_CONTAINER_MOUNT = re.compile(r"/(?:containers|overlay-containers)/([0-9a-f]{64})/")
-_POD_MOUNT = re.compile(r"/pods/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/")
+_CONTAINER_MOUNT = re.compile(
+    r"^\d+ \d+ \S+ \S*/(?:containers|overlay-containers)/([0-9a-f]{64})/\S* /etc/(?:hostname|hosts|resolv\.conf) ",
+    re.MULTILINE,
+)
+_POD_MOUNT = re.compile(
+    r"^\d+ \d+ \S+ \S*/pods/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/\S* /(?:etc/hosts|dev/termination-log) ",
+    re.MULTILINE,
+)
+"""Mounted over the container's own files: a host's table shows the mounts of all its containers."""
 
 
 def is_attribute(name: str, value: str) -> bool:

@@ -69,6 +69,8 @@ class Traces:
         trace, known = _ids(span), self.of(job)
         if trace is None or known is None or trace[0] != known[0]:
             return
+        if job.outer is not None and trace == self.of(job.outer):  # its own has ended: this is the outer job's
+            return
         try:
             if span.is_recording():
                 for name, kib in ((KEPT, kept_kib), (PEAK, peak_kib)):
