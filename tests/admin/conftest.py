@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.utils import timezone
 
+from memwatch.conf import get_settings
 from memwatch.models import Baseline, Leak, ObjectType, Process, Service, Snapshot
 from memwatch.permissions import OPERATORS, VIEWERS
 from memwatch.queries.series.snapshot_mapping import COLUMNS, columns_of
@@ -105,10 +106,12 @@ class Fleet:
 
 
 @pytest.fixture
-def fleet(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
+def fleet(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
     """Beside an empty transport: reports that other tests have left would be a backlog."""
     monkeypatch.setenv("MEMWATCH_TRANSPORT", f"local://{tmp_path}/transport")
-    return Fleet()
+    get_settings.cache_clear()
+    yield Fleet()
+    get_settings.cache_clear()
 
 
 @pytest.fixture
