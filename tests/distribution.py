@@ -10,6 +10,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
 WAITING = (
+    "tests/deployment/test_gate.py",
     "tests/monitoring/test_whole_chain.py",
     "tests/project/test_recordings.py",
     "tests/project/test_bad_day.py",
