@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.sdk.metrics.export import NumberDataPoint
 from opentelemetry.semconv.schemas import Schemas
 from prometheus_client.core import Metric
 
@@ -256,3 +257,21 @@ class TestDelta:
             ]
         (usage,) = [metric.data for metric in metrics if metric.name == "process.memory.usage"]
         assert usage.aggregation_temporality.name == "CUMULATIVE"  # type: ignore[union-attr]
+
+
+def test_a_total_whose_beginning_becomes_known_says_only_what_was_added() -> None:
+    """The first reading of an exporter does not know it yet: its lifetime's sum was counted by somebody else."""
+    deltas, owner = Deltas(nanoseconds(NOON)), ("", "web", "")
+
+    def told(start: int, minute: int, value: int) -> list[tuple[int, float]]:
+        at = nanoseconds(NOON + timedelta(minutes=minute))
+        points = [NumberDataPoint({}, start, at, value)]
+        made = [(each.start_time_unix_nano, each.value) for each in deltas.of(owner, "memwatch.deaths", points)]
+        deltas.commit()
+        deltas.finish(at)
+        return made
+
+    assert told(0, 1, 500) == []
+    began = nanoseconds(NOON - timedelta(days=9))
+    assert told(began, 2, 503) == [(nanoseconds(NOON + timedelta(minutes=1)), 3)]
+    assert told(began, 3, 504) == [(nanoseconds(NOON + timedelta(minutes=2)), 1)]
