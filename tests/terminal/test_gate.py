@@ -85,6 +85,20 @@ def test_why_it_cannot_tell_says_what_to_do() -> None:
     few = dataclasses.replace(RUN, snapshots=3)
     assert "more --minutes" in next(outcome.unclear([few], None, ""))
     assert "9 of 10 requests" in next(outcome.unclear([RUN], None, "9 of 10 requests failed."))
+    cold = dataclasses.replace(RUN, counted=12)
+    assert "12 snapshots with counts" in next(outcome.unclear([cold], None, ""))
+    gone = dataclasses.replace(RUN, before_mb=None)
+    assert "of release 2.3 are gone" in next(outcome.unclear([gone], None, ""))
+    assert list(outcome.unclear([dataclasses.replace(gone, before="")], None, "")) == []
+
+
+def test_a_site_that_is_down_for_half_the_time_is_an_obstacle() -> None:
+    """Though it fails few requests: one that answers gets hundreds in the time of one that fails."""
+    pages = Pages(["http://127.0.0.1/"], clients=1)
+    pages._made, pages._failed, pages._spent_s, pages._lost_s = 1_000, 10, 10.0, 0.5
+    assert pages.obstacle() == ""
+    pages._lost_s = 5.0
+    assert pages.obstacle().startswith("10 of 1,000 requests failed")
 
 
 def test_text_names_service_release_peaks_and_each_finding() -> None:
