@@ -86,7 +86,9 @@ def _all(seeds: range, quiet: bool, asked: argparse.Namespace) -> list[Result]:
 def _fleets(half: str, asked: argparse.Namespace) -> bool:
     results = _all(HALVES[half], False, asked)
     workers_only = {name for _, said in results for name in said if " > " in name}
-    print(f"\n{half}: {len(results)} fleets over {WEEKS} weeks\n{'scheme':24} {'precision':>9} {'recall':>7} {'false':>6}")
+    print(
+        f"\n{half}: {len(results)} fleets over {WEEKS} weeks\n{'scheme':24} {'precision':>9} {'recall':>7} {'false':>6}"
+    )
     passed = True
     for name in results[0][1]:
         score = Score()

@@ -12,7 +12,7 @@ from statistics import median
 
 from memwatch.detection.forecast import SURE, forecast
 
-SERIES = {"tuning": range(150), "scoring": range(5_000, 5_150)}
+SERIES = {"tuning": range(600), "scoring": range(5_000, 5_600)}
 LEAST, MOST = 0.75, 0.85
 KEPT_H = 7 * 24
 LEAD_H = (3, 6, 12, 24, 48, 96)

@@ -106,6 +106,8 @@ def _learn(samples: Any) -> tuple[Any, Any, Any]:
         for which in (0, 1):
             mask = (nearest == which)[:, :, None]
             count = mask.sum(axis=1)
-            centres[:, which] = np.where(count > 0, (samples * mask).sum(axis=1) / np.maximum(count, 1), centres[:, which])
+            centres[:, which] = np.where(
+                count > 0, (samples * mask).sum(axis=1) / np.maximum(count, 1), centres[:, which]
+            )
     distance = np.linalg.norm(samples[:, :, None] - centres[:, None], axis=3).min(axis=2)
     return centres, distance.min(axis=1), distance.max(axis=1)

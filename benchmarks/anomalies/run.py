@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-
 from statistics import median
 
 from benchmarks.anomalies.world import BEGIN, DAY, HOUR_PASSES, PASS_S, Injected, Seen

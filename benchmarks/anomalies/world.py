@@ -167,7 +167,9 @@ class Fleet:
     def _born(self, slot: int, now: int, release: int) -> Worker:
         rng = self.rng
         self._next_id += 1
-        held = any(each.slot == slot and each.begin - DAY // 4 <= now < each.begin + each.length for each in self.injected)
+        held = any(
+            each.slot == slot and each.begin - DAY // 4 <= now < each.begin + each.length for each in self.injected
+        )
         ends = PASSES if self.life is None or held else now + round(self.life * rng.uniform(0.6, 1.4))
         if self.life is not None:  # the process that goes wrong lives long enough to be seen
             ends = max([ends, *(e.begin + e.length for e in self.injected if e.slot == slot and now <= e.begin < ends)])
@@ -195,7 +197,9 @@ class Fleet:
                 if part and (each.kind != "deploy" or worker.release >= self._bad_release(each)):
                     more[each.kind] = more.get(each.kind, 0.0) + part
         get = more.get
-        live = get("leak", 0.0) + get("jump", 0.0) + get("hours", 0.0) + get("deploy", 0.0) + 0.3 * get("collections", 0.0)
+        live = (
+            get("leak", 0.0) + get("jump", 0.0) + get("hours", 0.0) + get("deploy", 0.0) + 0.3 * get("collections", 0.0)
+        )
         heap_share = usual + 0.3 * mark + 0.7 * min(2.0, worker.spike) + live
         rss_share = usual + mark + min(2.0, worker.spike) + live
         rss_share += get("native", 0.0) + get("fragmentation", 0.0) + 0.25 * get("threads", 0.0)

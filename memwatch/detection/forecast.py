@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import NormalDist, median
 
 from memwatch.detection.statistics.estimators import noise, theil_sen
@@ -23,7 +24,7 @@ HORIZON_H = 30 * 24.0
 """Nothing is said of what is further away."""
 SURE = 0.8
 """The share of ends that should lie within the interval."""
-WIDER = 1.25
+WIDER = 1.15
 """By what the interval is stretched, so that back-tests hold as many ends as they should."""
 
 
@@ -92,7 +93,7 @@ def _walk(hours: Sequence[float], plain: Sequence[float], slope: float, length: 
         stretches.setdefault(number, []).append(value - slope * (at - hours[0]))
     middles = sorted((number, median(own), len(own)) for number, own in stretches.items())
     steps = []
-    for (before, low, few), (after, high, many) in zip(middles, middles[1:], strict=False):
+    for (before, low, few), (after, high, many) in pairwise(middles):
         sampling = 1.57 * white**2 * (1 / few + 1 / many)
         steps.append(max(0.0, (high - low) ** 2 - sampling) / ((after - before) * length))
     return sum(steps) / len(steps) if steps else 0.0

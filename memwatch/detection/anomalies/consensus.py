@@ -79,8 +79,12 @@ class Memory:
 
 
 def look(memory: Memory | None, now: float, ratios: Mapping[str, float], rule: Rule) -> Memory:
-    """What is remembered after one more look. A look at a time that is past changes nothing."""
-    if memory is None or now - memory.at > LONGEST_GAP * rule.half_life_s:
+    """What is remembered after one more look. A look at a time that is past changes nothing.
+
+    After a week without data nothing is remembered, nor where the clock was set back.
+    """
+    gap = 0.0 if memory is None else now - memory.at
+    if memory is None or gap > LONGEST_GAP * rule.half_life_s or gap < -rule.half_life_s:
         memory = Memory(at=now - rule.half_life_s / 4)
     if now <= memory.at:
         return memory
@@ -105,9 +109,7 @@ def holding(memory: Memory, rule: Rule) -> Collection[str]:
     if len({WATCHED[name].aspect for name in hold}) >= rule.aspects:
         return hold
     return [
-        name
-        for name in hold
-        if memory.means[name] >= rule.alone and memory.at - memory.since[name] >= rule.alone_for_s
+        name for name in hold if memory.means[name] >= rule.alone and memory.at - memory.since[name] >= rule.alone_for_s
     ]
 
 

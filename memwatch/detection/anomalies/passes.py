@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from memwatch.detection.anomalies.consensus import SIBLINGS, Memory, Rule, began, holding, look
+from memwatch.detection.anomalies.consensus import LONGEST_GAP, SIBLINGS, Memory, Rule, began, holding, look
 from memwatch.detection.anomalies.siblings import Member, Unlike, compare, ratios
 
 
@@ -36,9 +36,7 @@ def siblings_pass(members: Sequence[Member], memories: Mapping[int, Memory], now
     return step(compare(members), memories, now, SIBLINGS)
 
 
-def step(
-    seen: Mapping[int, Mapping[str, Unlike]], memories: Mapping[int, Memory], now: float, rule: Rule
-) -> Passed:
+def step(seen: Mapping[int, Mapping[str, Unlike]], memories: Mapping[int, Memory], now: float, rule: Rule) -> Passed:
     """What is known after this look. A subject that was not seen keeps what is remembered of it, for a while."""
     kept: dict[int, Memory] = {}
     findings: dict[int, Finding] = {}
@@ -53,7 +51,6 @@ def step(
         held = sorted((name for name in holding(memory, rule) if name in unlike), key=lambda name: -memory.means[name])
         if held:
             findings[pk] = Finding(pk, began(memory), {name: unlike[name] for name in held}, memory.score)
-    for pk, memory in memories.items():
-        if pk not in seen and now - memory.at <= rule.half_life_s * 12:
-            kept[pk] = memory
+    longest = LONGEST_GAP * rule.half_life_s
+    kept |= {pk: memory for pk, memory in memories.items() if pk not in seen and now - memory.at <= longest}
     return Passed(kept, findings)

@@ -7,7 +7,7 @@ the siblings' own spread and the figure's least difference allow. Only more than
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
 from statistics import median
 
 from memwatch.detection.anomalies.figures import WATCHED, Values
@@ -51,7 +51,7 @@ class Unlike:
 
 
 def compare(members: Iterable[Member]) -> dict[int, dict[str, Unlike]]:
-    """Of each process that has enough siblings, every figure that is higher than theirs; those at the median have none."""
+    """Of each process that has enough siblings, every figure that is higher than theirs; perhaps none."""
     classes: dict[tuple[Hashable, int], list[Member]] = {}
     for member in members:
         if member.age_s >= WARM_UP_S:
@@ -122,3 +122,13 @@ def busier(member: Member, siblings: Iterable[Member]) -> float | None:
 
 def ratios(unlike: Mapping[str, Unlike]) -> dict[str, float]:
     return {name: each.ratio for name, each in unlike.items()}
+
+
+def usual_sibling(member: Member, siblings: Iterable[Member], unusual: Container[int]) -> int | None:
+    """The one to compare it with: of its group, nothing unusual about it, and the nearest in age."""
+    able = [
+        each
+        for each in siblings
+        if each.group == member.group and each.id != member.id and each.id not in unusual and each.age_s >= WARM_UP_S
+    ]
+    return min(able, key=lambda each: (abs(each.age_s - member.age_s), each.id)).id if able else None
