@@ -20,8 +20,8 @@ class AnomalySerializer(serializers.Serializer[Anomaly]):
     host = serializers.CharField(source="process.host", allow_null=True, default=None)
     slot = serializers.CharField(source="process.slot", allow_null=True, default=None)
     release = serializers.CharField(source="release.name", allow_null=True, default=None)
-    kind = serializers.ChoiceField(choices=Anomaly.Kind.choices)
-    state = serializers.ChoiceField(choices=Anomaly.State.choices)
+    kind = serializers.CharField(help_text=", ".join(Anomaly.Kind.values))
+    state = serializers.CharField(help_text=", ".join(Anomaly.State.values))
     score = serializers.FloatField(help_text="0 to 100; it begins to be unusual at 25")
     says = serializers.CharField(help_text="How unlike it is, in one sentence")
     figures = serializers.DictField(
@@ -51,7 +51,7 @@ class DismissSerializer(serializers.Serializer[Any]):
 class ForecastSerializer(serializers.Serializer[Forecast]):
     """When memory will be exhausted if it goes on growing as it did."""
 
-    kind = serializers.ChoiceField(choices=Forecast.Kind.choices)
+    kind = serializers.CharField(help_text=", ".join(Forecast.Kind.values))
     host = serializers.CharField()
     service = serializers.CharField(source="process.service.name")
     process = serializers.IntegerField(
