@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
+from memwatch.conf import get_settings
 from memwatch.detection.anomalies import sentence, weekly
 from memwatch.detection.anomalies.consensus import WEEKLY, Memory
 from memwatch.detection.anomalies.lessons import Lesson, is_known
@@ -42,18 +44,26 @@ def find(now: datetime | None = None) -> int:
 
 def find_among_siblings(now: datetime) -> int:
     """One pass; how many anomalies began."""
-    members, processes = anomaly_input.members(now - EVERY, now)
+    window = max(EVERY, timedelta(seconds=2 * get_settings().snapshot_interval))
+    members, processes = anomaly_input.members(now - window, now)
     rows = AnomalyMemory.objects.filter(process__isnull=False, process__ended_at=None).order_by()
     memories = _memories(rows.values_list("process", "memory"))
     passed = siblings_pass(members, memories, now.timestamp())
     by_id = {member.id: member for member in members}
     with writing():
-        for process in processes.values():
-            if process.pk in passed.memories:
-                values = {"memory": passed.memories[process.pk].to_json(), "service_id": process.service_id}
-                AnomalyMemory.objects.update_or_create(process=process, defaults=values)
+        AnomalyMemory.objects.bulk_create(
+            (
+                AnomalyMemory(process=process, service_id=process.service_id, memory=passed.memories[pk].to_json())
+                for pk, process in processes.items()
+                if pk in passed.memories
+            ),
+            update_conflicts=True,
+            unique_fields=["process"],
+            update_fields=["memory"],
+            batch_size=500,
+        )
         forgotten = memories.keys() - passed.memories.keys()
-        AnomalyMemory.objects.filter(process__in=forgotten).delete()
+        AnomalyMemory.objects.filter(Q(process__in=forgotten) | Q(process__ended_at__isnull=False)).delete()
         _end(Anomaly.objects.filter(process__ended_at__isnull=False), now)
         going_on = {pk for pk, memory in passed.memories.items() if memory.told}
         _end(Anomaly.objects.filter(kind=_Kind.SIBLINGS).exclude(process__in=going_on), now)
