@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
@@ -80,7 +81,14 @@ def _all(seeds: range, quiet: bool, asked: argparse.Namespace) -> list[Result]:
     chosen = list(seeds)[: asked.fleets]
     jobs = [(seed, quiet, not asked.alone, tuple(asked.library)) for seed in chosen]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(one, jobs))
+        results = []
+        for seed, result in zip(chosen, pool.map(one, jobs), strict=True):
+            results.append(result)
+            score = Score()
+            score.add(result[0], result[1][OURS])
+            counts = f"{len(score.found)} found, {len(score.missed)} missed, {len(score.false)} false"
+            print(f"  seed {seed}: {counts}", file=sys.stderr, flush=True)
+    return results
 
 
 def _fleets(half: str, asked: argparse.Namespace) -> bool:
