@@ -24,7 +24,7 @@ HORIZON_H = 30 * 24.0
 """Nothing is said of what is further away."""
 SURE = 0.8
 """The share of ends that should lie within the interval."""
-WIDER = 1.15
+WIDER = 1.25
 """By what the interval is stretched, so that back-tests hold as many ends as they should."""
 
 

@@ -146,7 +146,7 @@ class AnomalyAdmin(RowAdmin):
 def _dismissed(anomaly: Anomaly, now: datetime) -> list[SafeString]:
     if anomaly.dismissed_at is None:
         return []
-    by = str(anomaly.dismissed_by or _("an API token"))
+    by = str(anomaly.dismissed_by or _("somebody"))
     fact = format_html(_("dismissed by {} {}"), by, formats.when(anomaly.dismissed_at, now))
     return [fact, format_html("{}", anomaly.comment)] if anomaly.comment else [fact]
 
