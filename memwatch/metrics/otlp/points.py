@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
+from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     Gauge,
@@ -28,13 +29,15 @@ from memwatch import __version__
 from memwatch.metrics.otlp.deltas import Deltas
 from memwatch.metrics.otlp.instruments import SCHEMA_URL, UPTIME_INSTRUMENT, Instrument, Kind, instrument
 from memwatch.metrics.otlp.resources import OWNER_LABELS, Owner, Resources, owner_of
-from memwatch.observation import Observation
+from memwatch.observation import Observation, ObservedWork
+from memwatch.records import traces
 
 SCOPE = InstrumentationScope("memwatch", __version__, SCHEMA_URL)
 POINTS_AT_ONCE = 8_000
 """In one request: between one and two megabytes."""
 
 _CUMULATIVE, _DELTA = AggregationTemporality.CUMULATIVE, AggregationTemporality.DELTA
+_PEAK = "memwatch.work_peak"
 _ATTRIBUTES = {"generation": "cpython.gc.generation"}
 """Labels with a name in the conventions."""
 
@@ -69,6 +72,7 @@ def batches(reading: Reading, deltas: Deltas | None = None, *, most: int = POINT
     Call :meth:`Deltas.commit` when a batch has arrived, before the next one is asked for.
     """
     samples, starts = _samples(reading.families, reading.prefix), _starts(reading)
+    spans = {id(each.labels): each.peak_span for each in _work(reading) if each.peak_span}
     samples.update({owner: [] for owner in starts.keys() - samples.keys()})
     resources = Resources(reading.observation.processes if reading.observation is not None else ())
     made: list[ResourceMetrics] = []
@@ -76,7 +80,7 @@ def batches(reading: Reading, deltas: Deltas | None = None, *, most: int = POINT
     while samples:
         owner, found = samples.popitem()
         metrics = []
-        for each, points in _points(found, owner, reading, starts):
+        for each, points in _points(found, reading, starts.get(owner), spans):
             kept = points if deltas is None or each.kind is not Kind.COUNTER else deltas.of(owner, each.name, points)
             count += len(kept)
             if kept:
@@ -117,10 +121,10 @@ def _samples(families: Sequence[Metric], prefix: str) -> _Samples:
 
 
 def _points(
-    samples: Sequence[tuple[Instrument, Sample]], owner: Owner, reading: Reading, starts: Mapping[Owner, int]
+    samples: Sequence[tuple[Instrument, Sample]], reading: Reading, start: int | None, spans: Mapping[int, str]
 ) -> Iterator[tuple[Instrument, list[NumberDataPoint]]]:
-    """By instrument."""
-    at, start = nanoseconds(reading.at), starts.get(owner)
+    """By instrument. ``start``: that of the process; ``spans``: of the calls with the peaks, by their labels."""
+    at = nanoseconds(reading.at)
     since = nanoseconds(reading.since) if reading.since is not None else 0
     made: dict[str, tuple[Instrument, list[NumberDataPoint]]] = {}
     attributes: dict[int, Mapping[str, str | int]] = {}
@@ -135,6 +139,7 @@ def _points(
             None if each.kind is Kind.GAUGE else since if start is None else start,  # type: ignore[arg-type]  # no start
             at,
             round(value) if each.whole else float(value),
+            _exemplars(spans[id(labels)], value, at) if each.name == _PEAK and id(labels) in spans else (),
         )
         if each.name in made:
             made[each.name][1].append(point)
@@ -144,6 +149,15 @@ def _points(
     if start is not None:
         age = NumberDataPoint({}, None, at, max(at - start, 0) / 1e9)  # type: ignore[arg-type]  # a gauge has no start
         yield UPTIME_INSTRUMENT, [age]
+
+
+def _work(reading: Reading) -> Sequence[ObservedWork]:
+    return reading.observation.work if reading.observation is not None else ()
+
+
+def _exemplars(span: str, value: float, at: int) -> Sequence[Exemplar]:
+    """The call that had this peak, by its span. It ended within the last two hours."""
+    return [Exemplar({}, round(value), at, int(traces.span_id(span), 16), int(traces.trace_id(span), 16))]
 
 
 def _starts(reading: Reading) -> dict[Owner, int]:
