@@ -20,7 +20,8 @@ class Job(NamedTuple):
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Self:
-        return cls(stored["kind"], stored["name"], stored.get("seconds"), stored.get("limit_s"), traces.checked(stored.get("span")))
+        get = stored.get
+        return cls(stored["kind"], stored["name"], get("seconds"), get("limit_s"), traces.checked(get("span")))
 
 
 class Evidence:

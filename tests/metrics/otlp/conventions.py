@@ -62,9 +62,7 @@ _ATTRIBUTE = re.compile(r'^[A-Z0-9_]+: Final = (?:\(\s*)?"([^"]+)"(?:\s*\))?\n(?
 def attribute_names() -> set[str]:
     """The names of all attributes that are not deprecated."""
     found = {
-        name: said
-        for module in _modules(attributes)
-        for name, said in _ATTRIBUTE.findall(inspect.getsource(module))
+        name: said for module in _modules(attributes) for name, said in _ATTRIBUTE.findall(inspect.getsource(module))
     }
     assert len(found) > 500, "the package's modules have another form now"
     return {name for name, said in found.items() if "Deprecated: " not in said}

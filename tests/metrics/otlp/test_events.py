@@ -153,9 +153,7 @@ def test_what_is_stored_late_is_sent_as_well(
 
 
 @pytest.mark.usefixtures("begun")
-def test_an_end_that_becomes_known_a_day_later_is_sent(
-    outlet: Outlet[Any], receiver: Receiver, now: datetime
-) -> None:
+def test_an_end_that_becomes_known_a_day_later_is_sent(outlet: Outlet[Any], receiver: Receiver, now: datetime) -> None:
     dead = store_death(at=now - 30 * 60 * MINUTE)  # its host's transport was away
     Process.objects.filter(pk=dead.pk).update(end_noted_at=now)
     (found,) = sent(outlet, receiver, now + MINUTE)
