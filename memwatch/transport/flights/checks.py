@@ -27,8 +27,8 @@ from memwatch.records.work import KINDS
 from memwatch.transport import schema
 from memwatch.transport.schema import WireError
 
-MAX_FLIGHT_BYTES = 20 * 1024
-"""Of a record, as a file and as JSON."""
+MAX_FLIGHT_BYTES = 16 * 1024
+"""Of a record as JSON."""
 MAX_KEY = 1000
 STATUS_FROM = ("", "pidfd", "hook", BECAME_ANOTHER)
 _LOWEST_STATUS, _HIGHEST_STATUS = -128, 255

@@ -21,7 +21,7 @@ from memwatch.transport import schema, strict_json
 from memwatch.transport.flights import checks
 from memwatch.transport.schema import WireError
 
-SIZE = checks.MAX_FLIGHT_BYTES
+SIZE = 20 * 1024
 MAGIC = b"memwatchflight1\n"
 STATE_AT, ENDING_AT = len(MAGIC), len(MAGIC) + 1
 """One byte each: the index in ``STATES``, and 1 + the index in ``ENDINGS``."""

@@ -55,7 +55,9 @@ def metric_conventions() -> dict[str, Convention]:
     return found
 
 
-_ATTRIBUTE = re.compile(r'^[A-Z0-9_]+: Final = (?:\(\s*)?"([^"]+)"(?:\s*\))?\n(?:"""(.*?)""")?', re.MULTILINE | re.DOTALL)
+_ATTRIBUTE = re.compile(
+    r'^[A-Z0-9_]+: Final = (?:\(\s*)?"([^"]+)"(?:\s*\))?\n(?:"""(.*?)""")?', re.MULTILINE | re.DOTALL
+)
 """As the package's modules are generated: a constant, and what there is to say of it."""
 
 
