@@ -12,7 +12,7 @@ def forget_renderings(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('memwatch', '0029_release_changes'),
+        ('memwatch', '0030_kilobytes'),
     ]
 
     operations = [
