@@ -18,7 +18,7 @@ from memwatch.models import Leak
 from memwatch.queries.diagnosis import known_leaks
 from memwatch.queries.leak_work import explanation_of
 from memwatch.queries.processes.lookup import services_of_alive
-from memwatch.records import SEVERITIES
+from memwatch.records import SEVERITIES, traces
 from memwatch.services.recordings import leak_heaps
 from memwatch.services.recordings.leak_heaps import LeakHeap
 from memwatch.terminal import death_table, recycling_lines, settings_table, work_table
@@ -203,7 +203,9 @@ def _of_heap(heap: LeakHeap) -> str:
     if heap.holders:
         most = heap.holders[0]
         text += f"; {most['holder']} keeps {formatting.count(most['count'])}"
-    return f"{text} (recording {heap.recording.pk} of {heap.recording.process})"
+    ids = [traces.trace_id(span) for span in traces.joined([], heap.recording.traces)]
+    during = f", traces {', '.join(ids)}" if ids else ""
+    return f"{text} (recording {heap.recording.pk} of {heap.recording.process}{during})"
 
 
 def _names(value: object) -> str:
@@ -250,9 +252,10 @@ def death_head(line: DeathLine) -> str:
 
 
 def death_said(line: DeathLine) -> str:
-    """Why, and whether its job has been there before."""
+    """Why, whether its job has been there before, and which trace shows it."""
     said = line.sentence or f"{line.reason[0].upper()}{line.reason[1:]}."
-    return f"{said} {line.earlier}." if line.earlier else said
+    earlier = f" {line.earlier}." if line.earlier else ""
+    return said + earlier + (f" The job's trace is {line.job_trace_id}." if line.job_trace_id else "")
 
 
 SETTINGS_TITLE = "Settings that fit"

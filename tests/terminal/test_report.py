@@ -161,10 +161,12 @@ def test_deaths_of_the_last_week_are_told_with_what_was_running(run: Callable[..
 
 
 def test_without_deaths_nothing_is_said_of_them(run: Callable[..., Ran], leaks: list[Leak]) -> None:
-    store_death("web", at=timezone.now())
+    store_death("web", at=timezone.now(), span=f"{'ab' * 16}-{'cd' * 8}")
     assert "Deaths" not in run("memwatch_report", "--service", "worker").out
     assert "Deaths" not in run("memwatch_report", str(leaks[0].pk)).out
-    assert "Deaths: 1 in the last week\n" in run("memwatch_report").out
+    said = run("memwatch_report").out
+    assert "Deaths: 1 in the last week\n" in said
+    assert f"The job's trace is {'ab' * 16}." in said
 
 
 @pytest.mark.parametrize("form", ["text", "markdown", "html", "json"])
