@@ -74,9 +74,8 @@ class TrackRecord:
             text = "The only leak found here"
             said = {CONFIRMED: "was confirmed", DISMISSED: "was dismissed"}
             return f"{text} {said.get(self.findings[0].outcome, 'is not decided')}."
-        text = (
-            f"Of the last {self.found} leaks found here, {self.confirmed} were confirmed and {self.dismissed} dismissed"
-        )
+        confirmed = f"{self.confirmed} {'was' if self.confirmed == 1 else 'were'} confirmed"
+        text = f"Of the last {self.found} leaks found here, {confirmed} and {self.dismissed} dismissed"
         undecided = self.over + self.open
         return f"{text}; {undecided} {'is' if undecided == 1 else 'are'} not decided." if undecided else f"{text}."
 

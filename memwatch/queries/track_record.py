@@ -23,7 +23,7 @@ _DECIDED = {
 def track_record(service: str | None = None) -> TrackRecord:
     """Of one service, or of all. One query.
 
-    Leaks of processes that were pruned are forgotten. Growth that a rule has suppressed from the first is no finding.
+    Growth that a rule has suppressed from the first is no finding.
     """
     by_a_person = Q(by__isnull=False) | Q(kind=_Kind.ACKNOWLEDGED)
     decisions = LeakEvent.objects.filter(by_a_person, leak=OuterRef("pk"), kind__in=_DECIDED).order_by("-at", "-id")

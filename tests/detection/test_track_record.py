@@ -24,7 +24,7 @@ def test_the_sentence_counts_what_was_confirmed_and_dismissed() -> None:
 def test_what_nobody_decided_is_neither() -> None:
     record = summed(findings("confirmed", "over", "open", "dismissed"))
     assert (record.confirmed, record.dismissed, record.over, record.open) == (1, 1, 1, 1)
-    assert record.sentence.endswith("1 were confirmed and 1 dismissed; 2 are not decided.")
+    assert record.sentence.endswith("1 was confirmed and 1 dismissed; 2 are not decided.")
 
 
 def test_only_the_last_twenty_count_and_all_are_in_the_levels() -> None:

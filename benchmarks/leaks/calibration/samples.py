@@ -17,8 +17,7 @@ from memwatch.detection.probability import features, judged_as
 GIVEN_POINTS, WATCH_LENGTHS = (5, 7, 8, *shapes.POINTS), (16, 20, 30, 60, 120)
 FIRST_LIVES = (3, 4, 6, 8, 12)
 """Fleets are judged from so many lives too: few lives say less."""
-PROGRAM_LENGTHS = (5, 8, 12, 20, 30, 40)
-WATCHED_PROGRAM_LENGTHS = (20, 30, 40)
+PROGRAM_LENGTHS, WATCHED_PROGRAM_LENGTHS = (5, 8, 12, 20, 40), (20, 40)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +119,7 @@ def of_programs(half: str, runs: Iterable[Run]) -> Source:
     for run in runs:
         if run.case.half != half:
             continue
-        for view in VIEWS:
+        for view in filter(lambda each: each.from_setup, VIEWS):
             for length in PROGRAM_LENGTHS:
                 found.judged_given(view.of(run, length), leaking=run.leaking)
             for length in WATCHED_PROGRAM_LENGTHS if view.minutes else ():
