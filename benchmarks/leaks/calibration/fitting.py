@@ -88,20 +88,20 @@ class Quality:
 
 
 def quality(told: Sequence[Told], probabilities: Sequence[float]) -> Quality:
-    """Reliability in bins of equal weight."""
+    """Reliability in bins of about equal weight; equal probabilities share a bin."""
     total = sum(one.weight for one in told)
     mean = sum(one.weight * one.is_leak for one in told) / total
-    ordered = sorted(zip(probabilities, told, strict=True), key=lambda pair: pair[0])
+    levels: dict[float, list[tuple[float, Told]]] = {}
+    for value, one in sorted(zip(probabilities, told, strict=True), key=lambda pair: pair[0]):
+        levels.setdefault(round(value, 4), []).append((value, one))
     groups: list[list[tuple[float, Told]]] = [[] for _ in range(BINS)]
     before = 0.0
-    for value, one in ordered:
-        groups[min(BINS - 1, int((before + one.weight / 2) / total * BINS))].append((value, one))
-        before += one.weight
-    return Quality(
-        bins=[_bin(group, total) for group in groups if group],
-        brier=sum(one.weight * (value - one.is_leak) ** 2 for value, one in ordered) / total,
-        base=mean * (1 - mean),
-    )
+    for level in levels.values():
+        weight = sum(one.weight for _value, one in level)
+        groups[min(BINS - 1, int((before + weight / 2) / total * BINS))] += level
+        before += weight
+    errors = (one.weight * (value - one.is_leak) ** 2 for level in levels.values() for value, one in level)
+    return Quality([_bin(group, total) for group in groups if group], sum(errors) / total, mean * (1 - mean))
 
 
 def _bin(group: Sequence[tuple[float, Told]], total: float) -> Bin:
