@@ -35,7 +35,7 @@ class LeakSerializer(serializers.Serializer[Leak]):
     probability = serializers.FloatField(
         allow_null=True, help_text="That it is a leak, 0 to 1; of the verdicts at this level, so many are leaks"
     )
-    initial_count = serializers.IntegerField(help_text="Number of objects or blocks (untracked), or KiB (native)")
+    initial_count = serializers.IntegerField(help_text="Number of objects or blocks (untracked), or KB (native)")
     current_count = serializers.IntegerField()
     growth_count = serializers.IntegerField()
     growth_percent = serializers.FloatField()

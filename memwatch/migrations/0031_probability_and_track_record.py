@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('memwatch', '0029_release_changes'),
+        ('memwatch', '0030_kilobytes'),
     ]
 
     operations = [
