@@ -61,7 +61,7 @@ def test_only_a_leak_has_a_probability() -> None:
     assert replace(leak, outcome="expected").probability is None
 
 
-def test_so_many_are_leaks_as_the_probabilities_say() -> None:
+def test_verdicts_of_a_higher_level_are_leaks_more_often() -> None:
     told = [
         (verdict.probability, shape.leaking)
         for points in (10, 20, 60)
@@ -69,10 +69,10 @@ def test_so_many_are_leaks_as_the_probabilities_say() -> None:
         for verdict in judge(history)
         if verdict.probability is not None
     ]
-    assert len(told) > 50
-    assert sum(value for value, _is_leak in told) / len(told) == pytest.approx(
-        sum(is_leak for _value, is_leak in told) / len(told), abs=0.05
-    )
+    high = [is_leak for value, is_leak in told if value >= 0.9]
+    low = [is_leak for value, is_leak in told if value < 0.9]
+    assert min(len(high), len(low)) > 20
+    assert sum(high) / len(high) > 0.95 > sum(low) / len(low)
 
 
 def test_a_caller_gets_it_with_the_leak() -> None:
