@@ -101,6 +101,7 @@ def _leak_event(row: LeakEvent) -> LoggedEvent:
             "memwatch.leak.kind": leak.kind,
             "memwatch.leak.severity": leak.severity,
             "memwatch.leak.confidence": leak.confidence,
+            "memwatch.leak.probability": leak.probability,
             "memwatch.leak.growth_per_hour": leak.growth_per_hour,
             "memwatch.leak.time_to_exhaustion": leak.time_to_exhaustion_s,
             "memwatch.object_type": leak.object_type,
