@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('memwatch', '0030_kilobytes'),
+        ('memwatch', '0032_probability_and_track_record'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
