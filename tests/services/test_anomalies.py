@@ -92,7 +92,7 @@ def test_it_ends_with_its_process(unusual: Anomaly, now: datetime) -> None:
 
 
 def test_it_ends_when_it_is_usual_again(unusual: Anomaly, now: datetime) -> None:
-    passes(list(Process.objects.all()), now, 3)
+    passes(list(Process.objects.all()), now, 5)
     unusual.refresh_from_db()
     assert unusual.state == "ended"
     assert not AnomalyMemory.objects.exists()
@@ -114,9 +114,9 @@ def test_what_is_dismissed_stays_so_and_teaches(unusual: Anomaly, now: datetime)
 
 def test_it_names_what_changed_at_the_time(now: datetime) -> None:
     processes = fleet(now, 4)
-    new = store_process(slot=9, started=now - 4 * HOUR, python="3.12.1")
     old = store_process(slot=9, started=now - 30 * HOUR, python="3.11.7")
     end_process(old, now - 4 * HOUR)
+    new = store_process(slot=9, started=now - 4 * HOUR, python="3.12.1")
     Release.objects.create(service=new.service, name="2.5", first_seen_at=now - 3 * HOUR - 5 * MINUTE)
     Process.objects.filter(pk=new.pk).update(started_at=now - 3.5 * HOUR, first_seen_at=now - 3.5 * HOUR)
     passes([*processes, new], now - 3 * HOUR, 3, new)
