@@ -1,5 +1,6 @@
 """Tables and querysets; no mathematics."""
 
+from memwatch.models.anomalies import Anomaly, AnomalyMemory, Forecast, ServiceHour
 from memwatch.models.event_cursors import EventCursor
 from memwatch.models.figures import Baseline, FiguresColumns, Snapshot, SnapshotRollup
 from memwatch.models.findings import Alert, ExpectedGrowth, Leak, LeakEvent, Severity, TrackRecord
@@ -14,6 +15,8 @@ from memwatch.models.work import WorkName, WorkRollup, WorkTotal
 
 __all__ = [
     "Alert",
+    "Anomaly",
+    "AnomalyMemory",
     "ApiToken",
     "Baseline",
     "Command",
@@ -23,6 +26,7 @@ __all__ = [
     "ExpectedGrowth",
     "FiguresColumns",
     "FlameGraphMode",
+    "Forecast",
     "Installation",
     "Leak",
     "LeakEvent",
@@ -41,6 +45,7 @@ __all__ = [
     "RejectedReport",
     "Release",
     "Service",
+    "ServiceHour",
     "Severity",
     "Snapshot",
     "SnapshotRollup",
