@@ -137,8 +137,8 @@ def _growth(trigger: Trigger, since: datetime, until: datetime) -> list[Occasion
 
 
 def _anomalies(trigger: Trigger, since: datetime, until: datetime) -> list[Occasion]:
-    rows = Anomaly.objects.filter(kind=Anomaly.Kind.SIBLINGS, detected_at__gte=since, detected_at__lte=until)
-    rows = _of_services(rows, trigger, "service")
+    found = Anomaly.objects.filter(kind=Anomaly.Kind.SIBLINGS, detected_at__gte=since, detected_at__lte=until)
+    rows = _of_services(found, trigger, "service")
     return [
         Occasion(
             at=row.detected_at, service_id=row.service_id, process_id=row.process_id, anomaly_id=row.pk, why=row.says

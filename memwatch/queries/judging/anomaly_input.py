@@ -40,7 +40,8 @@ def members(since: datetime, now: datetime) -> tuple[list[Member], dict[int, Pro
     rows = {process.pk: process for process in alive}
     found = []
     snapshots = Snapshot.objects.filter(timestamp__gte=since, timestamp__lte=now, process__ended_at=None).order_by()
-    for row in snapshots.values("process").annotate(**_AGGREGATES):
+    aggregated: Iterable[dict[str, Any]] = snapshots.values("process").annotate(**_AGGREGATES)
+    for row in aggregated:
         process = rows.get(row["process"])
         if process is None:
             continue
@@ -111,7 +112,7 @@ def usual_jobs(service: int, start: datetime) -> float | None:
     """Of a worker in the same hour of the weeks before."""
     hours = [start - weeks * 7 * 24 * HOUR for weeks in range(1, weekly.WEEKS_BACK + 1)]
     rows = ServiceHour.objects.filter(service=service, start__in=hours, jobs__isnull=False)
-    jobs = weekly.of_workers({"jobs": each} for each in rows.values_list("jobs", flat=True))
+    jobs = weekly.of_workers({"jobs": each} for each in rows.values_list("jobs", flat=True) if each is not None)
     return jobs.get("jobs")
 
 
