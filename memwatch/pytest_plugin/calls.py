@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, TypeVar
 
+import pytest
+
 from memwatch.pytest_plugin.captured import Captured
 from memwatch.pytest_plugin.counting import now
 
@@ -30,12 +32,12 @@ class Calls:
     bound, the number of counts.
     """
 
-    def __init__(self, budget_s: float) -> None:
+    def __init__(self, budget_s: float, item: pytest.Item | None = None) -> None:
         self.made = 0
         self.seconds = 0.0
         """Spent in calls."""
         self._budget_s = budget_s
-        self._captured = Captured()
+        self._captured = Captured(item)
 
     @property
     def left_s(self) -> float:

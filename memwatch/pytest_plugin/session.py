@@ -80,7 +80,7 @@ class Session:
             return (yield)
         from memwatch.pytest_plugin.repetition import repeated  # noqa: PLC0415 - where it is used
 
-        item.obj = repeated(function, self.plan_of(item), partial(self._settle_marked, item))  # type: ignore[attr-defined]
+        item.obj = repeated(function, self.plan_of(item), item, partial(self._settle_marked, item))  # type: ignore[attr-defined]
         try:
             return (yield)
         finally:

@@ -93,6 +93,23 @@ def test_coverage_of_lines_and_branches(pytester: pytest.Pytester, plugin: str) 
     result.stdout.fnmatch_lines([LEAKS])
 
 
+def test_what_coverage_keeps_of_each_thread_is_no_leak(pytester: pytest.Pytester) -> None:
+    needs("coverage")
+    source = """
+    import threading
+
+    @pytest.mark.no_leaks
+    def test_threads():
+        thread = threading.Thread(target=Entry)
+        thread.start()
+        thread.join()
+    """
+    pytester.makepyfile(test_shop=dedent(SHOP) + dedent(source))
+    options = ("-p", "memwatch.pytest_plugin", "-p", "no:cacheprovider", "-k", "test_threads")
+    result = pytester.run(sys.executable, "-m", "coverage", "run", "-m", "pytest", *options)
+    result.assert_outcomes(passed=1, deselected=2)
+
+
 @pytest.mark.parametrize(("package", "frozen"), [("time_machine", "travel"), ("freezegun", "freeze_time")])
 def test_a_clock_that_stands_still(pytester: pytest.Pytester, package: str, frozen: str) -> None:
     needs(package)
