@@ -191,7 +191,7 @@ def report(tests: Sequence[tuple[str, Kept]], grown: Mapping[str, int]) -> Itera
         yield f"{'blocks':>12}  {'imports':>7}  test"
     for test, kept in named:
         before = f" and the {kept.tests - 1} before it" if kept.tests > 1 else ""
-        mark = "" if kept.collected else " at most"
+        mark = "" if kept.collected else " (may include garbage)"
         yield f"{kept.blocks:>12,}  {kept.modules or '':>7}  {test}{before}{mark}"
     types = [(name, count) for name, count in Counter(grown).most_common(MOST_TYPES) if count >= LEAST_OBJECTS]
     if types:

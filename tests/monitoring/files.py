@@ -107,7 +107,10 @@ def whole_observation() -> Observation:
         deaths=[({"service": "web", "reason": "oom_process"}, 1)],
         recycles=[({"service": "web", "reason": "limit", "result": "recycled"}, 1)],
         recycling=[({"service": "web"}, True)],
-        release_changes=[({"service": "web", "release": "2.4", "figure": "rss_birth"}, 150e6)],
+        release_changes=[
+            ({"service": "web", "release": "2.4", "figure": "rss_birth"}, 150e6),
+            ({"service": "web", "release": "2.4", "figure": "growth_per_hour"}, 3e6),
+        ],
         notifications={became: {"mailto:ops@example.org": 1} for became in NOTIFICATIONS},
         leak_detections=dict.fromkeys(SEVERITIES, 1),
         rejected_reports={"malformed": 1},

@@ -385,6 +385,22 @@ def test_all_names_what_tests_too_quick_for_a_reading_keep(pytester: pytest.Pyte
     result.stdout.no_fnmatch_line("*objects that came and stayed*_pytest*")
 
 
+def test_another_plugin_may_mark_every_test(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        mark_all="""
+        import pytest
+
+        def pytest_collection_modifyitems(items):
+            for item in items:
+                item.add_marker(pytest.mark.no_leaks)
+        """
+    )
+    pytester.syspathinsert()
+    pytester.makepyfile(test_shop=dedent(SHOP) + "\ndef test_kept():\n    keep()\n")
+    result = pytester.runpytest_subprocess("-p", "mark_all", "-p", "memwatch.pytest_plugin", "-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1)
+
+
 def test_off_runs_marked_tests_once(pytester: pytest.Pytester) -> None:
     source = """
     @pytest.mark.no_leaks
