@@ -37,7 +37,7 @@ PANELS = (
         title="More memory than in the release before, of a worker",
         queries=[(f'{_CHANGE}{{{RELEASE},figure=~"rss_birth|rss_later"}}', f"{_BY} {{{{figure}}}}")],
         unit="bytes",
-        text="memwatch's verdict over the processes of both releases, at birth and at the same age later; 0: no change. "
+        text="The verdict over the processes of both releases, at birth and at the same age later; 0: no change. "
         "No line: not known, or not clear. The page of the release names the packages.",
         warn=64 * 2**20,
         critical=256 * 2**20,

@@ -347,11 +347,11 @@ def test_leaks_fail_unless_somebody_has_dealt_with_them(db: None) -> None:
 def test_a_leak_does_not_pass_because_its_worker_was_recycled(db: None) -> None:
     """One is enough of each type; one that somebody had dealt with stays out, and so does one that had stopped."""
     later = NOON + 2 * MINUTE
-    for slot, name, dealt_with, ended in (
-        (1, QUOTE, None, later),
-        (2, QUOTE, None, later),
-        (3, "shop.Known", "acknowledged", later),
-        (4, "shop.Stopped", None, None),
+    for slot, name, dealt_with, has_stopped in (
+        (1, QUOTE, None, False),
+        (2, QUOTE, None, False),
+        (3, "shop.Known", "acknowledged", False),
+        (4, "shop.Stopped", None, True),
     ):
         process = store_process(slot=slot)
         leak = Leak.objects.create(
@@ -362,11 +362,10 @@ def test_a_leak_does_not_pass_because_its_worker_was_recycled(db: None) -> None:
         leak.events.create(kind="detected", at=NOON)
         if dealt_with:
             leak.events.create(kind=dealt_with, at=NOON + MINUTE)
-        if ended is None:
+        if has_stopped:
             actions.resolve(leak, by=None, now=later)
-            ended = later + MINUTE
-        end_process(process, ended, Process.End.RECYCLED)
-        end_leaks([process], ended + MINUTE)
+        end_process(process, later + MINUTE, Process.End.RECYCLED)
+        end_leaks([process], later + 2 * MINUTE)
     (leak,) = queries.leaks_seen(NOON)
     assert (leak.object_type, leak.state) == (QUOTE, "resolved")
     (found,) = outcome.leaks([(each, "", 0) for each in report([leak], later).leaks])

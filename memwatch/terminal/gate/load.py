@@ -145,7 +145,9 @@ class _Redirects(HTTPRedirectHandler):
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._headers = headers
 
-    def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
+    def redirect_request(  # noqa: PLR0917 - as urllib has it
+        self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Request | None:
         made = super().redirect_request(req, fp, code, msg, headers, newurl)
         if made is not None and urlsplit(made.full_url).netloc != urlsplit(req.full_url).netloc:
             for name in self._headers:
