@@ -17,7 +17,7 @@ Steps = Generator[int, int, Result]
 """Yields how many calls are to be made next, is sent how many were, and returns its result."""
 NOT_REPEATABLE = (
     "memwatch: this was call {}. Every call gets the same fixtures, which are set up once: a test that is measured "
-    "must leave them as it found them."
+    "must leave them as it found them. To measure a part of it, use the fixture memory: memory.assert_no_leak(part)."
 )
 IN_A_LOOP = (
     "this test runs in an event loop, so a coroutine function cannot be run in one of its own: mark the asynchronous "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import unittest
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ def repeated(
     function: Callable[..., Any], plan: Plan, item: pytest.Item, settle: Callable[[Outcome], None]
 ) -> Callable[..., Any]:
     """Asynchronous where the test is, so that the plug-in which runs it finds what it knows."""
+    function = _set_up_again(function, getattr(item, "instance", None))
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
@@ -36,3 +38,22 @@ def repeated(
             settle(run(measured(plan, calls), functools.partial(function, *args, **fixtures), calls))
 
     return repetition
+
+
+def _set_up_again(function: Callable[..., Any], case: object) -> Callable[..., Any]:
+    """A test of unittest gets ``setUp`` before each call and ``tearDown`` after it; other fixtures are set up once."""
+    if not isinstance(case, unittest.TestCase) or inspect.iscoroutinefunction(function):
+        return function
+    is_first = True
+
+    @functools.wraps(function)
+    def call(*args: Any, **fixtures: Any) -> None:
+        nonlocal is_first
+        if not is_first:
+            case.tearDown()
+            case.doCleanups()
+            case.setUp()
+        is_first = False
+        function(*args, **fixtures)
+
+    return call

@@ -76,7 +76,7 @@ def test_eight_workers_of_xdist(pytester: pytest.Pytester) -> None:
     """
     result = run(pytester, source, "-p", "xdist", "-n", "8", "--memwatch=all", "--memwatch-baseline-write")
     result.assert_outcomes(passed=23)
-    result.stdout.fnmatch_lines(["known leak: test_shop.py::test_kept: test_shop.Entry, 1 objects per call"])
+    result.stdout.fnmatch_lines(["known leak: test_shop.py::test_kept: test_shop.Entry, 1 object per call"])
     assert "test_kept" in (pytester.path / "leaks.toml").read_text()
 
 

@@ -302,7 +302,7 @@ def test_the_baseline_is_a_ratchet(pytester: pytest.Pytester) -> None:
     run(pytester, LEAKING, "--memwatch-baseline-write").assert_outcomes(passed=1)
     known = run(pytester, LEAKING, *baseline)
     known.assert_outcomes(passed=1)
-    known.stdout.fnmatch_lines(["known leak: test_shop.py::test_kept: test_shop.Entry, 1 objects per call"])
+    known.stdout.fnmatch_lines(["known leak: test_shop.py::test_kept: test_shop.Entry, 1 object per call"])
     new = run(pytester, f"{LEAKING}\n{LEAKING.replace('test_kept', 'test_new')}", *baseline)
     new.assert_outcomes(passed=1, failed=1)
     fixed = run(pytester, FIXED, *baseline)
@@ -383,6 +383,33 @@ def test_all_names_what_tests_too_quick_for_a_reading_keep(pytester: pytest.Pyte
     result.stdout.fnmatch_lines(["30 tests kept *", "* test_shop.py::test_small[[]29] and the 9 before it*"])
     result.stdout.fnmatch_lines(["objects that came and stayed: 5,* list, 5,000 test_shop.Entry*"])
     result.stdout.no_fnmatch_line("*objects that came and stayed*_pytest*")
+
+
+def test_a_unittest_class_is_set_up_for_each_call(pytester: pytest.Pytester) -> None:
+    source = """
+    import unittest
+
+    ORDER = []
+
+    @pytest.mark.no_leaks
+    class TestShop(unittest.TestCase):
+        def setUp(self):
+            self.basket = []
+            self.addCleanup(ORDER.clear)
+            ORDER.append("set up")
+
+        def tearDown(self):
+            ORDER.append("torn down")
+
+        def test_basket(self):
+            self.basket.append(1)
+            self.assertEqual(self.basket, [1])
+            self.assertEqual(ORDER, ["set up"])
+
+    def test_after():
+        assert ORDER == []
+    """
+    run(pytester, source).assert_outcomes(passed=2)
 
 
 def test_another_plugin_may_mark_every_test(pytester: pytest.Pytester) -> None:

@@ -87,7 +87,7 @@ def test_a_baseline_lets_known_leaks_pass_and_no_others(tmp_path: Path) -> None:
     file = tmp_path / "leaks.toml"
     writing = ratchet(file, writes=True)
     writing.finish(noted("tests/test_shop.py::test_a", LEAK))
-    assert list(writing.lines()) == [f"1 known leaks were written to {file}"]
+    assert list(writing.lines()) == [f"1 known leak written to {file}"]
     reading = ratchet(file)
     assert reading.knows("tests/test_shop.py::test_a", LEAK)
     assert not reading.knows("tests/test_shop.py::test_b", LEAK)
