@@ -41,19 +41,24 @@ def repeated(
 
 
 def _set_up_again(function: Callable[..., Any], case: object) -> Callable[..., Any]:
-    """A test of unittest gets ``setUp`` before each call and ``tearDown`` after it; other fixtures are set up once."""
+    """A test of unittest gets ``setUp`` before each call and ``tearDown`` after it; other fixtures are set up once.
+
+    Its instance has no more attributes than before the first call: unittest makes one for each test.
+    """
     if not isinstance(case, unittest.TestCase) or inspect.iscoroutinefunction(function):
         return function
-    is_first = True
+    first: dict[str, Any] = {}
 
     @functools.wraps(function)
     def call(*args: Any, **fixtures: Any) -> None:
-        nonlocal is_first
-        if not is_first:
+        if first:
             case.tearDown()
             case.doCleanups()
+            vars(case).clear()
+            vars(case).update(first)
             case.setUp()
-        is_first = False
+        else:
+            first.update(vars(case))
         function(*args, **fixtures)
 
     return call

@@ -405,6 +405,8 @@ def test_a_unittest_class_is_set_up_for_each_call(pytester: pytest.Pytester) -> 
             self.basket.append(1)
             self.assertEqual(self.basket, [1])
             self.assertEqual(ORDER, ["set up"])
+            self.assertFalse(hasattr(self, "was_here"))
+            self.was_here = True
 
     def test_after():
         assert ORDER == []
