@@ -26,10 +26,13 @@ BENCHMARKS = {
     "work.peaks": "300 MB for 50 ms, in every pool where one job runs at a time",
     "recycling": "leaky workers of gunicorn and Celery under load, recycled, against left alone",
     "pages": "the admin's pages over a million snapshots in PostgreSQL, against Django's default change list",
+    "anomalies": "generated fleets with injected anomalies, forecasts of known ends, against plain thresholds",
     "releases": "pairs of releases of a real program: which dependency grew, and nothing said where none did",
+    "leaks.verdict_time": "snapshots until a leak of a given rate is found, against sequential tests",
     "leaks.lives": "fleets of recycled workers, against life by life",
     "leaks.shapes": "verdicts on generated series, against the reference's rule",
     "leaks.processes": "verdicts on real processes: leaks of released packages, of applications, and look-alikes",
+    "leaks.calibration": "whether so many verdicts are leaks as their probabilities say",
 }
 
 

@@ -125,6 +125,10 @@ def families(
         "processes of both are known; growth is in bytes an hour.",
     )
     _add_all(changed, observation.release_changes)
+    scores = made.own("anomaly_score", "How unusual a slot or, with an empty slot, a service is: 25 to 100.")
+    _add_all(scores, observation.anomaly_scores)
+    unusual = made.own("anomalies_open", "Anomalies that go on and were not dismissed.")
+    _add_all(unusual, [({}, observation.anomalies_open)])
     _add_operations(made, observation)
     source = made.own(
         "exporter_source", "Source of the figures: the fleet, a transport, or the exporter's own process."

@@ -69,6 +69,8 @@ class ObservedWork:
     """Resident memory that they kept; never falls."""
     peak_bytes: int | None = None
     """The most that resident memory rose during one of them within the last hour; ``None`` where it is not known."""
+    peak_span: str = ""
+    """Of that call, as :mod:`memwatch.records.traces` writes it; empty where none is known."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,6 +110,10 @@ class Observation:
     release_changes: Sequence[tuple[Mapping[str, str], float]] = ()
     """Labels (service, release and figure) and how many bytes a worker takes more than one of the release before, of
     the newest release that runs; 0 where the figure is the same. Growth is in bytes an hour."""
+    anomaly_scores: Sequence[tuple[Mapping[str, str], float]] = ()
+    """Labels (service and slot; the slot is empty for a whole service) and the score of what is unusual now."""
+    anomalies_open: int | None = None
+    """``None`` where nothing looks for them."""
     rejected_reports: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """Reports ever refused by reason; never falls."""
     notifications: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)

@@ -12,6 +12,7 @@ OPERATORS = "memwatch operators"
 
 ACTIONS = (
     *("reset_baseline", "take_snapshot", "act_on_leak", "record_process", "trim_memory", "dump_heap", "send_again"),
+    "dismiss_anomaly",
 )
 """Permissions to act, beside Django's own ``view_``, ``add_`` and ``change_``."""
 

@@ -27,6 +27,7 @@ NAMES = {
         "detect_leaks",
         "check_alerts",
         "recycle_workers",
+        "find_anomalies",
         "analyse_heap_dumps",
         "send_notifications",
         "end_stale_processes",

@@ -4,11 +4,13 @@ from django.contrib import admin
 from django.contrib.admin import AdminSite
 
 from memwatch.admin import alerts, baselines, doors, rollups, snapshots
+from memwatch.admin.anomalies import admin as anomalies_admin
+from memwatch.admin.anomalies import forecasts
 from memwatch.admin.deaths import admin as deaths_admin
 from memwatch.admin.fleet import admin as fleet_admin
 from memwatch.admin.fleet import processes
 from memwatch.admin.leaks import admin as leaks_admin
-from memwatch.admin.leaks import expected_growth
+from memwatch.admin.leaks import expected_growth, track_record
 from memwatch.admin.operations import admin as operations_admin
 from memwatch.admin.operations import index as operations_index
 from memwatch.admin.overview import admin as overview_admin
@@ -21,10 +23,12 @@ from memwatch.admin.work import admin as work_admin
 
 __all__ = [
     "alerts",
+    "anomalies_admin",
     "baselines",
     "deaths_admin",
     "expected_growth",
     "fleet_admin",
+    "forecasts",
     "leaks_admin",
     "operations_admin",
     "operations_index",
@@ -37,6 +41,7 @@ __all__ = [
     "register",
     "rollups",
     "snapshots",
+    "track_record",
     "triggers",
     "work_admin",
 ]

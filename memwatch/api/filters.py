@@ -10,7 +10,9 @@ from django.db.models import Q, QuerySet
 from memwatch.api import common_filters as common
 from memwatch.models import (
     Alert,
+    Anomaly,
     Baseline,
+    Forecast,
     Leak,
     Notification,
     Process,
@@ -133,6 +135,31 @@ class AlertFilter(filters.FilterSet):
 
     def with_state(self, rows: QuerySet[Alert], _name: str, value: str) -> QuerySet[Alert]:
         return rows.filter(cleared_at__isnull=value == "raised")
+
+
+class AnomalyFilter(filters.FilterSet):
+    service = common.service()
+    host = common.host()
+    process = common.process()
+    kind = common.AnyOf(choices=Anomaly.Kind.choices, label="Kind")
+    state = common.AnyOf(choices=Anomaly.State.choices, label="State")
+    since = common.since("detected_at")
+    until = common.until("detected_at")
+
+    class Meta:
+        model = Anomaly
+        fields: tuple[str, ...] = ()
+
+
+class ForecastFilter(filters.FilterSet):
+    service = common.service("process__service__name")
+    host = common.host("host")
+    process = common.process()
+    kind = common.AnyOf(choices=Forecast.Kind.choices, label="Kind")
+
+    class Meta:
+        model = Forecast
+        fields: tuple[str, ...] = ()
 
 
 class NotificationFilter(filters.FilterSet):

@@ -4,6 +4,7 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from memwatch.api.docs import DocsView, SchemaView
+from memwatch.api.views.anomalies import AnomalyView, ForecastView
 from memwatch.api.views.deaths import DeathView
 from memwatch.api.views.figures import BaselineView, SnapshotView
 from memwatch.api.views.findings import AlertView, LeakView
@@ -33,6 +34,8 @@ router.register("recommendations", RecommendationView, basename="recommendation"
 router.register("releases", ReleaseView, basename="release")
 router.register("recycling/policies", RecyclingPolicyView, basename="recycling-policy")
 router.register("recycles", RecycleView, basename="recycle")
+router.register("anomalies", AnomalyView, basename="anomaly")
+router.register("forecasts", ForecastView, basename="forecast")
 router.register("work", WorkView, basename="work")
 
 urlpatterns = [

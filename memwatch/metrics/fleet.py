@@ -22,7 +22,7 @@ from memwatch.exposition import CONTAINER_PARTS
 from memwatch.models import Leak
 from memwatch.models.functions import Moment
 from memwatch.observation import FLEET, Backlog, Observation, Observed, ObservedWork, OpenLeak
-from memwatch.queries import work_totals
+from memwatch.queries import anomalies, work_totals
 from memwatch.queries.deployment import counters
 from memwatch.queries.deployment.stats import transport_state
 from memwatch.queries.processes.fleet import alive_with_last, heap_drifts, latest_censuses
@@ -129,6 +129,8 @@ def observe() -> Observation:
         recycles=_recycles(totals),
         recycling=[({"service": service}, stopped) for service, stopped in acting()],
         release_changes=_release_changes(),
+        anomalies_open=anomalies.open_count(),
+        anomaly_scores=anomalies.open_scores(),
         leak_detections=_by_label(totals, counters.LEAK_DETECTIONS, "severity"),
         rejected_reports=_by_label(totals, counters.REJECTED, "reason"),
         notifications={
@@ -251,6 +253,7 @@ def _work(now: datetime) -> list[ObservedWork]:
             calls=each.calls,
             kept_bytes=each.kept_kib * 1024,
             peak_bytes=None if each.peak_kib is None else each.peak_kib * 1024,
+            peak_span=each.peak_span,
         )
         for each in work_totals.totals(now)
     ]

@@ -1,8 +1,9 @@
 """Tables and querysets; no mathematics."""
 
+from memwatch.models.anomalies import Anomaly, AnomalyMemory, Forecast, ServiceHour
 from memwatch.models.event_cursors import EventCursor
 from memwatch.models.figures import Baseline, FiguresColumns, Snapshot, SnapshotRollup
-from memwatch.models.findings import Alert, ExpectedGrowth, Leak, LeakEvent, Severity
+from memwatch.models.findings import Alert, ExpectedGrowth, Leak, LeakEvent, Severity, TrackRecord
 from memwatch.models.fleet import Death, ObjectType, Overview, Process, Recommendation, Release, Service
 from memwatch.models.installations import Installation
 from memwatch.models.notifications import Notification
@@ -14,6 +15,8 @@ from memwatch.models.work import WorkName, WorkRollup, WorkTotal
 
 __all__ = [
     "Alert",
+    "Anomaly",
+    "AnomalyMemory",
     "ApiToken",
     "Baseline",
     "Command",
@@ -23,6 +26,7 @@ __all__ = [
     "ExpectedGrowth",
     "FiguresColumns",
     "FlameGraphMode",
+    "Forecast",
     "Installation",
     "Leak",
     "LeakEvent",
@@ -41,9 +45,11 @@ __all__ = [
     "RejectedReport",
     "Release",
     "Service",
+    "ServiceHour",
     "Severity",
     "Snapshot",
     "SnapshotRollup",
+    "TrackRecord",
     "Trigger",
     "WorkName",
     "WorkRollup",

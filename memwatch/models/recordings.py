@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from memwatch.diagnosis.options import DURATION_S, MAX_DURATION_S, MAX_FRAMES
+from memwatch.models.anomalies import Anomaly
 from memwatch.models.findings import Alert, Leak, Severity
 from memwatch.models.fleet import Process, Service
 
@@ -61,6 +62,7 @@ class TriggerWhen(models.TextChoices):
     HEAP = "heap", _("the heap is over a share of its limit")
     GROWTH = "growth", _("the memory floor grows")
     ALERT = "alert", _("an alert is raised")
+    ANOMALY = "anomaly", _("a process is unlike its siblings")
 
 
 class Trigger(RecordingOptions):
@@ -70,7 +72,7 @@ class Trigger(RecordingOptions):
 
     name = models.CharField(_("name"), max_length=100, unique=True)
     enabled = models.BooleanField(_("enabled"), default=True)
-    when = models.CharField(_("when"), max_length=6, choices=TriggerWhen, default=TriggerWhen.LEAK)
+    when = models.CharField(_("when"), max_length=7, choices=TriggerWhen, default=TriggerWhen.LEAK)
     severity = models.CharField(
         _("severity"), max_length=8, choices=Severity, default=Severity.HIGH, help_text=_("Of the leak, at least.")
     )
@@ -148,6 +150,9 @@ class Recording(models.Model):
     process = models.ForeignKey(Process, models.CASCADE, related_name="recordings", verbose_name=_("process"))
     leak = models.ForeignKey(
         Leak, models.SET_NULL, null=True, blank=True, related_name="recordings", verbose_name=_("leak")
+    )
+    anomaly = models.ForeignKey(
+        Anomaly, models.SET_NULL, null=True, blank=True, related_name="recordings", verbose_name=_("anomaly")
     )
     trigger = models.ForeignKey(
         Trigger, models.SET_NULL, null=True, blank=True, related_name="recordings", verbose_name=_("trigger")

@@ -11,8 +11,10 @@ from django.db.models import Exists, Max, Model, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from memwatch.conf import Settings, get_settings
+from memwatch.detection.anomalies import weekly
 from memwatch.models import (
     Alert,
+    Anomaly,
     Baseline,
     Command,
     Installation,
@@ -21,6 +23,7 @@ from memwatch.models import (
     Recording,
     Recycle,
     RejectedReport,
+    ServiceHour,
     Snapshot,
     SnapshotRollup,
     WorkName,
@@ -53,6 +56,8 @@ class PruneResult:
     work_names: int = 0
     leaks: int = 0
     alerts: int = 0
+    anomalies: int = 0
+    service_hours: int = 0
     processes: int = 0
     installations: int = 0
     baselines: int = 0
@@ -131,6 +136,14 @@ def _steps(settings: Settings, now: datetime) -> list[_Step]:
         _Step("work_names", "names of work", _unused_names(), _delete_names),
         _Step(
             "alerts", "cleared alerts", Alert.objects.filter(cleared_at__lt=findings), _deleter(Alert), 500,
+        ),
+        _Step(
+            "anomalies", "anomalies that have ended",
+            Anomaly.objects.filter(ended_at__lt=findings), _deleter(Anomaly), 500,
+        ),
+        _Step(
+            "service_hours", "hours of services",
+            ServiceHour.objects.filter(start__lt=now - timedelta(hours=weekly.KEPT)), _deleter(ServiceHour),
         ),
         _Step(
             "leaks", "resolved leaks",

@@ -19,6 +19,7 @@ from memwatch.agent import own
 from memwatch.conf import get_settings
 from memwatch.models import connection
 from memwatch.services import alerts, commands, locking, notifications, releases, retention
+from memwatch.services.anomalies import finding, forecasts
 from memwatch.services.ingest import processes, reader
 from memwatch.services.leaks import judging
 from memwatch.services.recordings import heap_analyses, progress, pushing, triggers
@@ -100,6 +101,12 @@ def analyse_heap_dumps() -> None:
     _alone("analyse_heap_dumps", _ANALYSIS_TTL_S, heap_analyses.analyse_next)
 
 
+def find_anomalies() -> None:
+    """Look for what is unlike its siblings or its own week, then forecast when memory is exhausted."""
+    _alone("find_anomalies", _JUDGING_TTL_S, finding.find)
+    _alone("forecast_exhaustion", _JUDGING_TTL_S, forecasts.refresh)
+
+
 def recycle_workers() -> None:
     """Recycle workers as the policies say, one of a service at a time; cheap while all are off."""
     _alone("recycle_workers", _JUDGING_TTL_S, recycling.check)
@@ -129,6 +136,7 @@ STEPS: Mapping[str, Callable[[], None]] = MappingProxyType(
             ingest_reports,
             detect_leaks,
             check_alerts,
+            find_anomalies,
             recycle_workers,
             analyse_heap_dumps,
             send_notifications,

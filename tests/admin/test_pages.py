@@ -18,9 +18,11 @@ from django.utils.html import escape
 
 from memwatch.models import (
     Alert,
+    Anomaly,
     Command,
     Counter,
     ExpectedGrowth,
+    Forecast,
     Leak,
     Lease,
     Notification,
@@ -93,6 +95,27 @@ def _one_of_each(fleet: Fleet) -> dict[str, object]:
         ),
         "expectedgrowth": ExpectedGrowth.objects.create(type_pattern="shop.cache.*", reason="it fills up"),
         "alert": alert,
+        "anomaly": Anomaly.objects.create(
+            service=process.service,
+            process=process,
+            kind="siblings",
+            score=50.0,
+            says=EVIL,
+            comment=EVIL,
+            figures={"rss": {"value": 9.0, "usual": 3.0, "ratio": 2.0}},
+            since=fleet.now,
+            changes=[{"kind": "release", "at": fleet.now.isoformat(), "says": EVIL}],
+        ),
+        "forecast": Forecast.objects.create(
+            kind="process",
+            subject=str(process.pk),
+            host=EVIL,
+            process=process,
+            used_kib=9,
+            limit_kib=10,
+            earliest=fleet.now,
+            likely=fleet.now,
+        ),
         "notification": Notification.objects.create(alert=alert, event="raised", channel="mailto:a@b", payload={}),
         "command": Command.objects.create(
             wire_id="a" * 32, name="snapshot", process=process, snapshot_id=99_999, expires_at=fleet.now
@@ -116,7 +139,7 @@ def test_every_table_is_listed_searched_and_shown_to_a_viewer_who_can_change_not
 ) -> None:
     client = login("viewer")
     rows = _one_of_each(fleet)
-    assert {model._meta.model_name for model in MODELS} == {*rows, "overview", "operations", "death"}
+    assert {model._meta.model_name for model in MODELS} == {*rows, "overview", "operations", "death", "trackrecord"}
     for name, row in rows.items():
         for url in (_list(name), _list(name, q="shop"), _page(name, row.pk)):  # type: ignore[attr-defined]
             answer = client.get(url)

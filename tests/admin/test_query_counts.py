@@ -12,7 +12,19 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from memwatch.models import Alert, Baseline, ExpectedGrowth, Leak, Process, Release, Service, Snapshot, WorkName
+from memwatch.models import (
+    Alert,
+    Anomaly,
+    Baseline,
+    ExpectedGrowth,
+    Forecast,
+    Leak,
+    Process,
+    Release,
+    Service,
+    Snapshot,
+    WorkName,
+)
 from tests.admin.conftest import Fleet
 from tests.services.stored_deaths import store_death
 from tests.services.stored_work import figures, store_work
@@ -23,7 +35,7 @@ MOST = {
     "overview": 26, "service": 18, "process": 22, "slot": 14, "leak": 29, "pooled leak": 26, "snapshot": 12,
     "baseline": 12, "alert": 7, "compare": 11, "expected growth": 8, "confirmation": 5,
     "work": 10, "name of work": 7, "death": 23, "deaths": 8, "settings that fit": 12, "fit of a service": 11,
-    "release": 26,
+    "release": 26, "anomaly": 9, "anomalies": 8, "forecasts": 7,
 }  # fmt: skip
 """With two of them for session and user."""
 
@@ -45,6 +57,7 @@ class Pages:
         self.rule = ExpectedGrowth.objects.create(type_pattern="shop.*", reason="x", service=self.process.service)
         self.alert = self._alert(self.process)
         self.dead = self._death()
+        self.anomaly = self._anomaly(self.process)
         self.grow(2)
 
     def grow(self, count: int) -> None:
@@ -60,6 +73,11 @@ class Pages:
                 fleet.leak(each)
                 self._alert(each)
             self._death()
+            self._anomaly(other)
+            Forecast.objects.create(
+                kind="process", subject=str(other.pk), host=other.host, process=other, used_kib=9, limit_kib=10,
+                earliest=fleet.now, likely=fleet.now,
+            )  # fmt: skip
             release = Release.objects.create(service=service, name=f"2.{Release.objects.count()}")
             Process.objects.filter(pk=other.pk).update(release=release)
             for each in (other, self.process):
@@ -70,6 +88,12 @@ class Pages:
     def _death(self) -> Process:
         process = self.fleet.process("shop", slot=Process.objects.count() + 1)
         return store_death(at=self.fleet.now, process=process, growers=(("shop.Pooled", 9),))
+
+    def _anomaly(self, process: Process) -> Anomaly:
+        return Anomaly.objects.create(
+            service=process.service, process=process, sibling=self.process, kind="siblings", score=50.0, says="Higher.",
+            figures={"rss": {"value": 9.0, "usual": 3.0, "ratio": 2.0}}, since=self.fleet.now,
+        )  # fmt: skip
 
     def _alert(self, process: Process) -> Alert:
         cleared = self.fleet.now if process.pk % 2 else None
@@ -99,6 +123,9 @@ class Pages:
             "compare": f"{compare}?process={process.pk}&from={first.pk}&to={self.snapshot.pk}",
             "expected growth": _url(self.rule),
             "release": _url(Release.objects.latest("pk")),
+            "anomaly": _url(self.anomaly),
+            "anomalies": reverse("admin:memwatch_anomaly_changelist"),
+            "forecasts": reverse("admin:memwatch_forecast_changelist"),
             "work": reverse("admin:memwatch_workrollup_changelist"),
             "name of work": _url(WorkName.objects.get(name="shop:index")),
             "confirmation": reverse("admin:memwatch_leak_act", args=(self.leak.pk, "acknowledge")),

@@ -21,6 +21,7 @@ from tests.api.conftest import Fleet
 ROUTES = """
 GET recycling/policies/ POST recycling/policies/ GET recycling/policies/{id}/ PATCH recycling/policies/{id}/
 POST recycling/policies/stop-all/ GET recycles/ GET recycles/{id}/
+GET anomalies/ GET anomalies/{id}/ POST anomalies/{id}/dismiss/ GET forecasts/ GET forecasts/{id}/
 GET services/ GET services/{name}/ POST services/{name}/reset-baseline/
 GET processes/ GET processes/{id}/ POST processes/{id}/reset-baseline/ POST processes/{id}/snapshot/
 GET processes/{id}/drift/ GET processes/{id}/metrics/ GET processes/{id}/distributions/

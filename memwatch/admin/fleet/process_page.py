@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from memwatch import queries
 from memwatch.admin import charts, formats, panels, time_ranges
+from memwatch.admin.anomalies import words
 from memwatch.admin.deaths import charts as death_charts
 from memwatch.admin.deaths import section
 from memwatch.admin.deaths.evidence import Evidence
@@ -22,6 +23,7 @@ from memwatch.admin.fleet import allocator, container, slots
 from memwatch.admin.leaks import tables
 from memwatch.admin.process_tables import process_state
 from memwatch.models import Baseline, Leak, Process, Snapshot
+from memwatch.queries.anomalies import forecast_of
 from memwatch.queries.leaks import unresolved_of
 from memwatch.queries.processes.installations import distributions_of
 from memwatch.queries.processes.surroundings import container_of
@@ -57,7 +59,10 @@ def context(process: Process, query: Mapping[str, str], now: datetime, user: Any
         "death": death,
         "figures": figures,
         "taken": formats.when(figures.timestamp, now) if figures else "",
-        "tiles": [*panels.now_tiles(figures, queries.drift_between(process, baseline, last)), *_end_tile(leaks, now)],
+        "tiles": [
+            *panels.now_tiles(figures, queries.drift_between(process, baseline, last)),
+            *_end_tile(process, leaks, now),
+        ],
         "leaks": [tables.leak_row(leak, now) for leak in leaks],
         **charts.process_charts(
             [history],
@@ -79,6 +84,7 @@ def context(process: Process, query: Mapping[str, str], now: datetime, user: Any
         "identity": _identity(process, now),
         "distributions": distributions_of(process),
         "server_settings": settings_lines(process.server_settings),
+        "resource": resource_lines(process.resource),
         "neighbours": slots.neighbours(process, now),
         "slot_url": slots.url(process),
         "compare_url": compare_url(process, baseline, counted or last),
@@ -138,7 +144,12 @@ def _drawn_types(
     return list(dict.fromkeys([*(name for name in leaking if name in known), *grown]))[: charts.SHOWN_TYPES]
 
 
-def _end_tile(leaks: Sequence[Leak], now: datetime) -> list[panels.Line]:
+def _end_tile(process: Process, leaks: Sequence[Leak], now: datetime) -> list[panels.Line]:
+    """The forecast of its memory; without one, what its leak alone would do."""
+    forecast = forecast_of(process)
+    if forecast is not None:
+        value = words.interval(forecast, now)
+        return [panels.Line(label=_("Memory runs out"), value=value, hint=_("four in five ends lie within"))]
     counted = [leak for leak in leaks if leak.state != Leak.State.SUPPRESSED]
     ends = [left for leak in counted if (left := leak.time_left_s(now)) is not None]
     if not ends:
@@ -185,6 +196,11 @@ def settings_lines(stored: Mapping[str, Any]) -> list[panels.Line]:
         for name, declared in DECLARED.items()
         if name in stored
     ]
+
+
+def resource_lines(stored: Mapping[str, str]) -> list[panels.Line]:
+    """Attributes of its OpenTelemetry resource, as its traces have them."""
+    return [panels.Line(label=name, value=value) for name, value in sorted(stored.items())]
 
 
 def _setting(name: str, value: Any) -> str:

@@ -70,6 +70,10 @@ class TriggerForm(TriggerModelForm):
             self.add_error("level", _("A heap cannot use more than 100 % of its limit."))
         if when == Trigger.When.ALERT and not alert:
             self.add_error("alert_type", _("Choose an alert."))
+        if when == Trigger.When.ANOMALY and (
+            values.get("kind") != RecordingKind.HEAP_SUMMARY or values.get("and_then")
+        ):
+            self.add_error("kind", _("For an anomaly, choose a heap summary alone: of the process and of a usual one."))
         of_a_leak = when == Trigger.When.LEAK or (when == Trigger.When.ALERT and alert == Alert.Type.LEAK)
         text = _("Referrers can be recorded for a leak only. Choose a heap summary or allocation sites.")
         for field in ("kind", "and_then"):
@@ -86,6 +90,7 @@ def condition_of(trigger: Trigger) -> str:
         Trigger.When.RSS: _("resident memory is over %s MB") % level,
         Trigger.When.HEAP: _("the heap is over %s %% of its limit") % level,
         Trigger.When.GROWTH: _("the memory floor grows by more than %s %% an hour") % level,
+        Trigger.When.ANOMALY: _("a process is unlike its siblings"),
         Trigger.When.ALERT: _("the alert “%s” is raised") % trigger.get_alert_type_display(),
     }
     return texts[Trigger.When(trigger.when)]

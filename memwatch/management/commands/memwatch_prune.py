@@ -26,6 +26,8 @@ _WORDS = {
     "work_names": "names of work",
     "leaks": "resolved leaks",
     "alerts": "cleared alerts",
+    "anomalies": "anomalies that have ended",
+    "service_hours": "hours of services",
     "processes": "ended processes",
     "installations": "lists of distributions",
     "baselines": "replaced baselines",

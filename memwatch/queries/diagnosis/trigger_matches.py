@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import ExpressionWrapper, F, FloatField, Max, Min, Q, QuerySet, Value
 from django.db.models.functions import TruncHour
 
-from memwatch.models import Alert, LeakEvent, Process, Recording, Snapshot, Trigger
+from memwatch.models import Alert, Anomaly, LeakEvent, Process, Recording, Snapshot, Trigger
 from memwatch.records import KIB_PER_MB, SEVERITIES
 
 MOST = 5_000
@@ -29,6 +29,7 @@ class Occasion:
     process_id: int | None
     """``None``: the whole service's, any of its processes will do."""
     leak_id: int | None = None
+    anomaly_id: int | None = None
     why: str
     """In words, for the dry run."""
 
@@ -135,6 +136,17 @@ def _growth(trigger: Trigger, since: datetime, until: datetime) -> list[Occasion
     return occasions_found
 
 
+def _anomalies(trigger: Trigger, since: datetime, until: datetime) -> list[Occasion]:
+    rows = Anomaly.objects.filter(kind=Anomaly.Kind.SIBLINGS, detected_at__gte=since, detected_at__lte=until)
+    rows = _of_services(rows, trigger, "service")
+    return [
+        Occasion(
+            at=row.detected_at, service_id=row.service_id, process_id=row.process_id, anomaly_id=row.pk, why=row.says
+        )
+        for row in rows.order_by("-detected_at")[:MOST]
+    ]
+
+
 def _of_services(rows: QuerySet[Any], trigger: Trigger, path: str) -> QuerySet[Any]:
     chosen = list(trigger.services.values_list("pk", flat=True))
     return rows.filter(**{f"{path}__in": chosen}) if chosen else rows
@@ -146,6 +158,7 @@ _READERS: Mapping[str, Callable[[Trigger, datetime, datetime], list[Occasion]]] 
     Trigger.When.HEAP: _over,
     Trigger.When.GROWTH: _growth,
     Trigger.When.ALERT: _alerts,
+    Trigger.When.ANOMALY: _anomalies,
 }
 
 

@@ -12,7 +12,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from memwatch.conf import get_settings
-from memwatch.models import Command, Leak, Process, Recording, RecordingKind, Trigger
+from memwatch.models import Anomaly, Command, Leak, Process, Recording, RecordingKind, Trigger
 from memwatch.services import ActionRefused, audit, commands
 from memwatch.services.locking import writing
 from memwatch.services.recordings import options as recording_options
@@ -29,6 +29,7 @@ def request(
     *,
     by: Any = None,
     leak: Leak | None = None,
+    anomaly: Anomaly | None = None,
     trigger: Trigger | None = None,
     follows: Recording | None = None,
     options: Mapping[str, Any] | None = None,
@@ -68,6 +69,7 @@ def request(
         kind=kind,
         process=process,
         leak=leak,
+        anomaly=anomaly,
         trigger=trigger,
         follows=follows,
         and_then=",".join(and_then),

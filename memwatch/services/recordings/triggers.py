@@ -12,10 +12,11 @@ from django.db.models import F
 from django.utils import timezone
 
 from memwatch.diagnosis.options import UNTRACKED
-from memwatch.models import Leak, Process, Recording, RecordingKind, Trigger
+from memwatch.models import Anomaly, Leak, Process, Recording, RecordingKind, Trigger
 from memwatch.queries.diagnosis.recordings import container_of
 from memwatch.queries.diagnosis.trigger_matches import HOUR, Occasion, healthy_workers, occasions, workers_at
 from memwatch.services import ActionRefused
+from memwatch.services.anomalies import actions
 from memwatch.services.recordings import options as recording_options
 from memwatch.services.recordings import requests
 from memwatch.transport import Hub
@@ -224,6 +225,10 @@ def _that_work(processes: Iterable[Process]) -> list[Process]:
 
 
 def _record(trigger: Trigger, occasion: Occasion, process: Process, hub: Hub | None) -> None:
+    if occasion.anomaly_id is not None:
+        anomaly = Anomaly.objects.select_related("process__service", "sibling__service").get(pk=occasion.anomaly_id)
+        actions.record_both(anomaly, trigger=trigger, hub=hub)
+        return
     leak = Leak.objects.filter(pk=occasion.leak_id).first() if occasion.leak_id else None
     asked = {} if leak is None else asked_for(leak)
     kinds = list(trigger.kinds)

@@ -1,0 +1,43 @@
+"""Anomalies and forecasts with what their pages, the API and the metrics show."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from memwatch.models import Anomaly, Forecast, Process, Recording
+
+
+def listed() -> QuerySet[Anomaly]:
+    """With service, process and usual sibling."""
+    return Anomaly.objects.select_related("service", "process__service", "sibling__service", "release", "dismissed_by")
+
+
+def open_scores() -> list[tuple[dict[str, str], float]]:
+    """Labels and score of each open anomaly, the highest of a slot. One query."""
+    found: dict[tuple[str, str], float] = {}
+    for row in Anomaly.objects.filter(state=Anomaly.State.OPEN).select_related("service", "process__service"):
+        key = row.service.name, row.process.slot if row.process is not None else ""
+        found[key] = max(row.score, found.get(key, 0.0))
+    return [({"service": service, "slot": slot}, score) for (service, slot), score in sorted(found.items())]
+
+
+def open_count() -> int:
+    return Anomaly.objects.filter(state=Anomaly.State.OPEN).count()
+
+
+def recordings_of(anomaly: Anomaly) -> list[Recording]:
+    """The newest of the unusual process, and after it the newest of the usual sibling."""
+    rows = Recording.objects.filter(anomaly=anomaly).select_related("process__service").order_by("-pk")
+    newest: dict[int, Recording] = {}
+    for row in rows:
+        newest.setdefault(row.process_id, row)
+    return sorted(newest.values(), key=lambda row: row.process_id != anomaly.process_id)
+
+
+def forecasts() -> QuerySet[Forecast]:
+    """The nearest end first."""
+    return Forecast.objects.select_related("process__service")
+
+
+def forecast_of(process: Process) -> Forecast | None:
+    return Forecast.objects.filter(kind=Forecast.Kind.PROCESS, process=process).first()

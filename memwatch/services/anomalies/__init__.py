@@ -1,0 +1,1 @@
+"""Anomalies: the passes that find them, what operators do about them, and forecasts."""
