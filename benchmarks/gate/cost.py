@@ -1,9 +1,9 @@
 """What the plug-in costs: start-up without a use, and ``--memwatch=all`` over suites of empty and of real tests.
 
-``python -m benchmarks.gate.cost``. CPU seconds of the children, the least of some runs taken in turns, so that a busy
-machine matters little. Real tests take 2 to 20 ms and make objects, cycles and texts; one in 50 keeps some. It ends
-with 1 where the start takes over 10 ms more, or a suite over 10 %. ``--instructions`` counts those of the start instead
-of its time, with valgrind: exact on any machine, however busy.
+``python -m benchmarks.gate.cost``. CPU seconds of the children. Runs are taken in turns, and a suite's figure is the
+median of its rounds, each with and without: a busy machine matters little. Real tests take 2 to 20 ms and make objects,
+cycles and texts; one in 50 keeps some. It ends with 1 where the start takes over 10 ms more, or a suite over 10 %.
+``--instructions`` counts those of the start instead of its time, with valgrind: exact on any machine, however busy.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from statistics import median
 
 from benchmarks.leaks.environments import ROOT
 
@@ -55,7 +56,7 @@ def main() -> int:
     parser.add_argument("--tests", type=int, default=5_000, help="real ones; and a fifth as many empty ones")
     parser.add_argument("--starts", type=int, default=15)
     parser.add_argument("--instructions", action="store_true", help="of the start, counted by valgrind")
-    parser.add_argument("--suites", type=int, default=3)
+    parser.add_argument("--suites", type=int, default=5, help="rounds of each suite")
     options = parser.parse_args()
     plugin = ["-p", "memwatch.pytest_plugin"]
     with tempfile.TemporaryDirectory() as folder:
@@ -65,17 +66,23 @@ def main() -> int:
         for name, tests in (("empty", options.tests // 5), ("real", options.tests)):
             suite = Path(folder, f"test_{name}.py")
             suite.write_text(_SUITES[name].format(tests=tests))
-            without, loaded, everything = _least(
-                options.suites, [[str(suite)], [*plugin, str(suite)], [*plugin, "--memwatch=all", str(suite)]]
-            )
-            share = everything / without - 1
-            failed |= share > MOST_SHARE
-            print(
-                f"{tests:,} {name} tests: {without:.2f} s without, {loaded:.2f} s with ({loaded / without - 1:+.1%}), "
-                f"{everything:.2f} s with --memwatch=all ({share:+.1%})",
-                flush=True,
-            )
+            failed |= _suite(f"{tests:,} {name} tests", options.suites, [str(suite)], plugin)
     return int(failed)
+
+
+def _suite(what: str, rounds: int, suite: list[str], plugin: list[str]) -> bool:
+    """Whether ``--memwatch=all`` makes it too slow."""
+    seconds = _in_turns(rounds, [suite, [*plugin, *suite], [*plugin, "--memwatch=all", *suite]])
+    without = median(seconds[0])
+    loaded, everything = (
+        [after / before - 1 for before, after in zip(seconds[0], each, strict=True)] for each in seconds[1:]
+    )
+    print(
+        f"{what}: {without:.2f} s without, {median(loaded):+.1%} with, {median(everything):+.1%} with --memwatch=all "
+        f"({min(everything):+.1%} to {max(everything):+.1%} in {rounds} rounds)",
+        flush=True,
+    )
+    return median(everything) > MOST_SHARE
 
 
 def _start(options: argparse.Namespace, empty: list[str], plugin: list[str]) -> bool:
@@ -91,11 +98,15 @@ def _start(options: argparse.Namespace, empty: list[str], plugin: list[str]) -> 
 
 
 def _least(times: int, variants: list[list[str]]) -> list[float]:
+    return [min(seconds) for seconds in _in_turns(times, variants)]
+
+
+def _in_turns(times: int, variants: list[list[str]]) -> list[list[float]]:
     found: list[list[float]] = [[] for _ in variants]
     for _ in range(times):
         for arguments, seconds in zip(variants, found, strict=True):
             seconds.append(_cpu_s(arguments))
-    return [min(seconds) for seconds in found]
+    return found
 
 
 def _cpu_s(arguments: list[str]) -> float:
@@ -106,9 +117,10 @@ def _cpu_s(arguments: list[str]) -> float:
 
 
 def _instructions(arguments: list[str]) -> int:
-    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *_command(arguments)]
     own = {"PYTHONHASHSEED": "0"}
-    done = subprocess.run(command, env=_environment() | own, capture_output=True, text=True, check=False)
+    with tempfile.NamedTemporaryFile() as out:
+        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out.name}", *_command(arguments)]
+        done = subprocess.run(command, env=_environment() | own, capture_output=True, text=True, check=False)
     counted = re.search(r"refs:\s+([\d,]+)", done.stderr)
     if counted is None:
         raise SystemExit(f"valgrind counted nothing: {done.stderr[-400:]}")

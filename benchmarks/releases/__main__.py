@@ -73,6 +73,12 @@ PAIRS = (
         Version((Dependency("basis", "2.0", 1_200, data_mb=80), Dependency("helper", "3.1"))),
         "basis",
     ),
+    Pair(
+        "modules-alone",
+        Version(OLD),
+        Version((Dependency("basis", "2.0", 2_200), Dependency("helper", "3.1"))),
+        "basis",
+    ),
     Pair("new", Version(OLD), Version((*OLD, Dependency("tracer", "4.1", 977, data_mb=60))), "tracer"),
     Pair(
         "data",

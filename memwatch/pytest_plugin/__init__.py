@@ -75,8 +75,12 @@ def pytest_configure(config: pytest.Config) -> None:
         session_of(config)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Load what measures where a test asks for it: before the first one patches the clock or the collector."""
+    """Load what measures where a test asks for it: before the first one patches the clock or the collector.
+
+    Last of all, since other plug-ins add markers in this hook.
+    """
     if config.option.memwatch != OFF and any(map(_asks, items)):
         session_of(config).prepare(items)
 

@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, TypeVar
 
+import pytest
+
 from memwatch.pytest_plugin.captured import Captured
 from memwatch.pytest_plugin.counting import now
 
@@ -15,7 +17,7 @@ Steps = Generator[int, int, Result]
 """Yields how many calls are to be made next, is sent how many were, and returns its result."""
 NOT_REPEATABLE = (
     "memwatch: this was call {}. Every call gets the same fixtures, which are set up once: a test that is measured "
-    "must leave them as it found them."
+    "must leave them as it found them. To measure a part of it, use the fixture memory: memory.assert_no_leak(part)."
 )
 IN_A_LOOP = (
     "this test runs in an event loop, so a coroutine function cannot be run in one of its own: mark the asynchronous "
@@ -30,12 +32,12 @@ class Calls:
     bound, the number of counts.
     """
 
-    def __init__(self, budget_s: float) -> None:
+    def __init__(self, budget_s: float, item: pytest.Item | None = None) -> None:
         self.made = 0
         self.seconds = 0.0
         """Spent in calls."""
         self._budget_s = budget_s
-        self._captured = Captured()
+        self._captured = Captured(item)
 
     @property
     def left_s(self) -> float:

@@ -6,12 +6,13 @@ import math
 import sys
 import time
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 from memwatch.pytest_plugin import containers, tracing
 from memwatch.pytest_plugin.calls import Calls, Steps
 from memwatch.pytest_plugin.counting import collect, now
-from memwatch.pytest_plugin.findings import Growth, Holder, Leak
+from memwatch.pytest_plugin.findings import Growth, Holder, Leak, Line
 from memwatch.records import BigContainer
 
 NEW_OBJECTS, LEAST_CALLS, MOST_CALLS = 24, 16, 20_000
@@ -21,6 +22,8 @@ NEW_KIB = 256
 LONGEST_S = 60.0
 """The search for the cause of one leak may take so long, whatever is left of the budget."""
 TOO_LATE = "the search for what holds {} took too long: whether it is a cache on its way to its bound is not known"
+TOOLS = ("coverage",)
+"""They watch the tests and keep more with them: that is no leak of the program."""
 _MOST_SHARE = 0.2
 """Of that time, the part that the calls between two looks may take."""
 
@@ -40,7 +43,21 @@ def explained(growth: Growth, calls: Calls, *, since: float) -> Steps[tuple[Leak
     if why:
         return None, why
     line = (yield from tracing.line_of(growth, count)) if calls.left_s > 0 else None
+    if line is not None and (tool := _tool_of(line)):
+        return None, f"{tool} keeps it of its own, to watch the tests"
     return Leak(growth=growth, holder=holder, line=line, notes=notes), ""
+
+
+def _tool_of(line: Line) -> str:
+    """The tool that made it for itself, such as a tracer for each thread; empty where the program had it made."""
+    if line.called_from:
+        return ""
+    file = Path(line.code.rpartition(":")[0]).absolute()
+    for name in TOOLS:
+        home = getattr(sys.modules.get(name), "__file__", None)
+        if home and file.is_relative_to(Path(home).parent):
+            return name
+    return ""
 
 
 def _calls_for(growth: Growth, calls: Calls) -> int:

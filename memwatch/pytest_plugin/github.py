@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from memwatch.pytest_plugin.sentences import rate_of
+
 
 def lines(leaks: Sequence[tuple[str, Mapping[str, Any]]], environment: Mapping[str, str] = os.environ) -> Iterator[str]:
     """A workflow command for each ``(test, leak)``; nothing elsewhere than in GitHub Actions."""
@@ -16,7 +18,7 @@ def lines(leaks: Sequence[tuple[str, Mapping[str, Any]]], environment: Mapping[s
         file, _, line = str(leak["where"]).rpartition(":")
         if not Path(file).is_file():
             file, line = test.partition("::")[0], "1"
-        text = f"{test} leaks {leak['type']}: {leak['per_call']:g} {leak['unit']} per call"
+        text = f"{test} leaks {leak['type']}: {rate_of(leak['per_call'], leak['unit'])}"
         if leak["holder"]:
             text += f", held by {leak['holder']}"
         yield f"::error file={_property(file)},line={_property(line)},title=Memory leak::{_escaped(text)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from memwatch.detection import History, Thresholds, Verdict, judge
 from memwatch.pytest_plugin.findings import Growth
@@ -26,19 +27,22 @@ THRESHOLDS = Thresholds(min_growth_percent=50.0, min_growth_count=LEAST_GROWTH)
 
 
 def may_leak(ledger: Ledger) -> bool:
-    """Whether the last and longest round of the first look added anything that is worth a series."""
-    calls = int(_last(ledger.calls))
+    """Whether the first look added anything that is worth a series, in its last and longest round above all."""
+    calls = int(ledger.calls[-1] - ledger.calls[-2])
     least = max(1, calls // OBJECTS_CALLS)
-    if any(_last(column) >= least for column in ledger.objects.values()):
+    if any(_added(column) >= least for column in ledger.objects.values()):
         return True
     malloc = ledger.malloc_kib
-    return _last(ledger.blocks) >= max(LEAST_BLOCKS, calls // BLOCKS_CALLS) or (
-        malloc is not None and _last(malloc) >= LEAST_KIB
+    return _added(ledger.blocks) >= max(LEAST_BLOCKS, calls // BLOCKS_CALLS) or (
+        malloc is not None and _added(malloc) >= LEAST_KIB
     )
 
 
-def _last(column: Sequence[float]) -> float:
-    return column[-1] - column[-2]
+def _added(column: Sequence[float]) -> float:
+    """In the last round; in all of them where it fell in one, so that noise may have hidden what the last one added."""
+    last = column[-1] - column[-2]
+    falls = any(after < before for before, after in pairwise(column))
+    return max(last, column[-1] - column[0]) if falls else last
 
 
 def leaks(ledger: Ledger) -> tuple[list[Growth], bool]:

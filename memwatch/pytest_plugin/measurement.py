@@ -54,7 +54,8 @@ def measured(plan: Plan, calls: Calls) -> Steps[Outcome]:
 
 def _too_slow(plan: Plan, calls: Calls) -> str:
     return (
-        f"too slow to be judged: {calls.made} calls took {calls.seconds:.1f} s, and the budget is {plan.budget_s:g} s"
+        f"too slow to be judged: {calls.made} calls took {calls.seconds:.1f} s, and the budget is {plan.budget_s:g} s; "
+        "give it more budget, or measure a smaller part"
     )
 
 

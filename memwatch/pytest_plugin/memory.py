@@ -50,9 +50,9 @@ class Memory:
     def _measure(self, subject: str, call: Callable[[], Any], plan: Plan) -> None:
         __tracebackhide__ = True
         if self._session.mode == OFF:
-            run(_once(), call, Calls(plan.budget_s))
+            run(_once(), call, Calls(plan.budget_s, self._item))
             return
-        made = Calls(plan.budget_s)
+        made = Calls(plan.budget_s, self._item)
         self._session.settle(self._item, subject, run(measured(plan, made), call, made))
 
     def assert_urls(
@@ -136,7 +136,7 @@ class Memory:
         are not counted.
         """
         __tracebackhide__ = True
-        made = Calls(BUDGET_S)
+        made = Calls(BUDGET_S, self._item)
         peak_mb = run(peaks.peak_mb(warmup), call, made)
         if peak_mb > max_mb:
             raise AssertionError(f"{_name(call)} needs {peak_mb:,.1f} MB at its peak, {max_mb:g} MB are allowed")
@@ -144,7 +144,7 @@ class Memory:
 
     def kept_by(self, call: Callable[[], Any], *, calls: int = KEPT_CALLS, warmup: int = WARMUP) -> Kept:
         """What each call keeps, on average over ``calls``, after ``warmup`` calls and full collections."""
-        return run(peaks.kept(calls, warmup), call, Calls(BUDGET_S))
+        return run(peaks.kept(calls, warmup), call, Calls(BUDGET_S, self._item))
 
 
 def _once() -> Steps[None]:

@@ -76,7 +76,7 @@ class Ratchet:
     def lines(self) -> Iterator[str]:
         """What is said of it at the end."""
         if self._writes:
-            yield f"{self._written} known leaks were written to {self._file}"
+            yield f"{self._written} known leak{'' if self._written == 1 else 's'} written to {self._file}"
         for test, name in self.fixed:
             yield f"fixed: {test} no longer leaks {name}: remove its entry from {self._file}"
 

@@ -9,6 +9,13 @@ from memwatch.pytest_plugin.findings import Growth, Leak
 _NATIVE = "memory outside Python's objects"
 _UNTRACKED = "objects that the garbage collector does not track (texts, bytes, numbers)"
 _MOST_NAMED = 6
+_BOUNDS = {
+    "list": ", e.g. deque(maxlen=...)",
+    "deque": ", e.g. deque(maxlen=...)",
+    "dict": ", e.g. by functools.lru_cache(maxsize=...) or a cache whose entries expire",
+    "OrderedDict": ", e.g. popitem(last=False) above a size",
+}
+"""How a holder gets a bound, by its kind."""
 KNOWN_REMEDY = (
     "If it is known and stays for now, note it: pytest --memwatch-baseline leaks.toml --memwatch-baseline-write."
 )
@@ -28,15 +35,19 @@ def growth(found: Growth) -> str:
 
 
 def rate(found: Growth) -> str:
-    """``2 objects per call``, ``1 object in 40 calls``, ``1.5 KiB per call``."""
-    each = found.per_call
-    if found.unit == "KiB":
+    """As :func:`rate_of`."""
+    return rate_of(found.per_call, found.unit)
+
+
+def rate_of(each: float, unit: str) -> str:
+    """``2 objects per call``, ``1 object in 40 calls``, ``1.5 KB per call``."""
+    if unit == "KiB":
         return f"{each * 1024:,.0f} bytes per call" if each < 1 else f"{each:,.1f} KB per call"
-    one = found.unit.removesuffix("s")
+    one = unit.removesuffix("s")
     if each < 0.95:
         return f"1 {one} in {1 / each:,.0f} calls"
     shown = f"{each:,.0f}" if abs(each - round(each)) < 0.05 else f"{each:,.1f}"
-    return f"{shown} {one if shown == '1' else found.unit} per call"
+    return f"{shown} {one if shown == '1' else unit} per call"
 
 
 def _units(found: Growth) -> str:
@@ -74,7 +85,8 @@ def _to_do(leak: Leak) -> str:
         name = leak.holder.attribute or leak.holder.name.partition(" (")[0]
         if "lru_cache" in leak.holder.name:
             return f"give the cache of {name} a maxsize; do not cache methods by self."
-        return f"remove entries from {name} when they are over, or give it a bound, e.g. deque(maxlen=...)."
+        bound = next((e_g for kind, e_g in _BOUNDS.items() if f"({kind}, " in leak.holder.name), "")
+        return f"remove entries from {name} when they are over, or give it a bound{bound}."
     if leak.line is not None and leak.growth.unit == "KiB":
         return f"give back what {leak.line.called_from or leak.line.code} takes: close or free it."
     if leak.line is not None:
@@ -82,8 +94,3 @@ def _to_do(leak: Leak) -> str:
     if leak.growth.kind == "native":
         return "no Python object grows: an extension module keeps it. Look for what is opened and not closed."
     return "find what keeps references to these objects: memwatch's recording of referrers shows them."
-
-
-def known(subject: str, leak: Leak) -> str:
-    """One line on a leak that the baseline knows."""
-    return f"{subject}: known leak of {leak.growth.type}, {rate(leak.growth)}"

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from memwatch.pytest_plugin.plan import Plan
 
 
+ARGUMENTS = ("calls", "warmup", "budget")
+"""Of the marker."""
+
+
 class LeakError(AssertionError):
     """A test keeps more with every call."""
 
@@ -56,9 +60,11 @@ class Session:
         marker = item.get_closest_marker(MARK)
         if marker is None or marker.args:
             raise pytest.UsageError(f"{item.nodeid}: no_leaks takes names, e.g. @pytest.mark.no_leaks(calls=500)")
+        for name in marker.kwargs.keys() - ARGUMENTS:
+            raise pytest.UsageError(f"{item.nodeid}: no_leaks has no argument {name!r}: {', '.join(ARGUMENTS)}")
         try:
             return self.plan(**marker.kwargs)
-        except (TypeError, ValueError) as reason:
+        except ValueError as reason:
             raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.no_leaks: {reason}") from None
 
     def plan(self, *, calls: int | None = None, warmup: int | None = None, budget: float | None = None) -> Plan:
@@ -80,7 +86,7 @@ class Session:
             return (yield)
         from memwatch.pytest_plugin.repetition import repeated  # noqa: PLC0415 - where it is used
 
-        item.obj = repeated(function, self.plan_of(item), partial(self._settle_marked, item))  # type: ignore[attr-defined]
+        item.obj = repeated(function, self.plan_of(item), item, partial(self._settle_marked, item))  # type: ignore[attr-defined]
         try:
             return (yield)
         finally:
@@ -145,12 +151,14 @@ class Session:
                 terminalreporter.write_line(line)
 
     def _lines(self) -> Iterator[str]:
+        from memwatch.pytest_plugin.sentences import rate_of  # noqa: PLC0415 - at the end
+
         for note in self._noted:
             if note.name in (NO_LEAK, UNDECIDED, SKIPPED):
                 yield note.value
             elif note.name == KNOWN:
                 leak = json.loads(note.value)
-                yield f"known leak: {note.test}: {leak['type']}, {leak['per_call']:g} {leak['unit']} per call"
+                yield f"known leak: {note.test}: {leak['type']}, {rate_of(leak['per_call'], leak['unit'])}"
         if self._baseline is not None:
             yield from self._baseline.lines()
         if self._suite is not None:

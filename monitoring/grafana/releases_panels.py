@@ -6,6 +6,7 @@ from panels import Panel, stat
 
 RELEASE = 'service=~"$service",release=~"$release"'
 _BY = "{{service}} {{release}}"
+_CHANGE = "memwatch_release_change_bytes"
 _INFO = f"memwatch_process_info{{{RELEASE}}}"
 
 
@@ -31,6 +32,21 @@ PANELS = (
         title="Processes by release",
         queries=[(f"count by (service, release) ({_INFO})", _BY)],
         text="A roll-out replaces one line by another.",
+    ),
+    Panel(
+        title="More memory than in the release before, of a worker",
+        queries=[(f'{_CHANGE}{{{RELEASE},figure=~"rss_birth|rss_later"}}', f"{_BY} {{{{figure}}}}")],
+        unit="bytes",
+        text="The verdict over the processes of both releases, at birth and at the same age later; 0: no change. "
+        "No line: not known, or not clear. The page of the release names the packages.",
+        warn=64 * 2**20,
+        critical=256 * 2**20,
+    ),
+    Panel(
+        title="More growth than in the release before, an hour",
+        queries=[(f'{_CHANGE}{{{RELEASE},figure="growth_per_hour"}}', _BY)],
+        unit="bytes",
+        text="The same of the slope of resident memory, for each process.",
     ),
     Panel(
         title="Resident memory of a process, on average",

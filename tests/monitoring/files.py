@@ -109,7 +109,10 @@ def whole_observation() -> Observation:
         recycling=[({"service": "web"}, True)],
         anomaly_scores=[({"service": "web", "slot": "web-1"}, 60.0), ({"service": "web", "slot": ""}, 30.0)],
         anomalies_open=2,
-        release_changes=[({"service": "web", "release": "2.4", "figure": "rss_birth"}, 150e6)],
+        release_changes=[
+            ({"service": "web", "release": "2.4", "figure": "rss_birth"}, 150e6),
+            ({"service": "web", "release": "2.4", "figure": "growth_per_hour"}, 3e6),
+        ],
         notifications={became: {"mailto:ops@example.org": 1} for became in NOTIFICATIONS},
         leak_detections=dict.fromkeys(SEVERITIES, 1),
         rejected_reports={"malformed": 1},

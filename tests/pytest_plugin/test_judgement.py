@@ -102,6 +102,12 @@ def test_the_first_look_passes_what_stands_still_and_asks_on_where_something_cam
     assert not judgement.may_leak(ledger(4, 8, blocks=lambda calls: calls // 16))  # free lists
 
 
+def test_noise_that_falls_in_the_last_round_hides_nothing_of_the_first_look() -> None:
+    noise = {8: 40, 16: 0, 24: 90, 32: 30}
+    assert judgement.may_leak(ledger(4, 8, objects=lambda calls: {"shop.Entry": calls // 2 + noise.get(calls, 0)}))
+    assert not judgement.may_leak(ledger(4, 8, objects=lambda calls: {"dict": -calls}))
+
+
 def test_a_rate_that_falls_when_there_are_more_calls_is_no_leak() -> None:
     def growth(grown: int, calls: int) -> Growth:
         return Growth(kind="objects", type="dict", unit="objects", grown=grown, calls=calls)

@@ -76,7 +76,7 @@ def test_eight_workers_of_xdist(pytester: pytest.Pytester) -> None:
     """
     result = run(pytester, source, "-p", "xdist", "-n", "8", "--memwatch=all", "--memwatch-baseline-write")
     result.assert_outcomes(passed=23)
-    result.stdout.fnmatch_lines(["known leak: test_shop.py::test_kept: test_shop.Entry, 1 objects per call"])
+    result.stdout.fnmatch_lines(["known leak: test_shop.py::test_kept: test_shop.Entry, 1 object per call"])
     assert "test_kept" in (pytester.path / "leaks.toml").read_text()
 
 
@@ -91,6 +91,23 @@ def test_coverage_of_lines_and_branches(pytester: pytest.Pytester, plugin: str) 
         result = pytester.run(sys.executable, "-m", "coverage", "run", "--branch", "-m", "pytest", *options)
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines([LEAKS])
+
+
+def test_what_coverage_keeps_of_each_thread_is_no_leak(pytester: pytest.Pytester) -> None:
+    needs("coverage")
+    source = """
+    import threading
+
+    @pytest.mark.no_leaks
+    def test_threads():
+        thread = threading.Thread(target=Entry)
+        thread.start()
+        thread.join()
+    """
+    pytester.makepyfile(test_shop=dedent(SHOP) + dedent(source))
+    options = ("-p", "memwatch.pytest_plugin", "-p", "no:cacheprovider", "-k", "test_threads")
+    result = pytester.run(sys.executable, "-m", "coverage", "run", "-m", "pytest", *options)
+    result.assert_outcomes(passed=1, deselected=2)
 
 
 @pytest.mark.parametrize(("package", "frozen"), [("time_machine", "travel"), ("freezegun", "freeze_time")])

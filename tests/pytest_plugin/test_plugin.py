@@ -255,7 +255,7 @@ def test_a_slow_test_is_not_judged_and_says_so(pytester: pytest.Pytester) -> Non
     """
     result = run(pytester, source)
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["test_slow: too slow to be judged: * the budget is 0.3 s"])
+    result.stdout.fnmatch_lines(["test_slow: too slow to be judged: * the budget is 0.3 s; give it more budget*"])
 
 
 def test_a_test_may_patch_the_clock_and_the_collector(pytester: pytest.Pytester) -> None:
@@ -302,7 +302,7 @@ def test_the_baseline_is_a_ratchet(pytester: pytest.Pytester) -> None:
     run(pytester, LEAKING, "--memwatch-baseline-write").assert_outcomes(passed=1)
     known = run(pytester, LEAKING, *baseline)
     known.assert_outcomes(passed=1)
-    known.stdout.fnmatch_lines(["known leak: test_shop.py::test_kept: test_shop.Entry, 1 objects per call"])
+    known.stdout.fnmatch_lines(["known leak: test_shop.py::test_kept: test_shop.Entry, 1 object per call"])
     new = run(pytester, f"{LEAKING}\n{LEAKING.replace('test_kept', 'test_new')}", *baseline)
     new.assert_outcomes(passed=1, failed=1)
     fixed = run(pytester, FIXED, *baseline)
@@ -347,7 +347,7 @@ def test_all_lists_what_the_tests_of_a_suite_keep(pytester: pytest.Pytester, wor
     result.assert_outcomes(passed=22)
     result.stdout.fnmatch_lines(
         [
-            "22 tests keep * blocks of memory*",
+            "22 tests kept * blocks of memory*",
             "*  test_shop.py::test_big*",
             "objects that came and stayed: *test_shop.Entry*",
         ]
@@ -363,8 +363,71 @@ def test_all_counts_no_objects_where_nothing_has_grown(pytester: pytest.Pytester
     """
     result = run(pytester, source, "--memwatch=all")
     result.assert_outcomes(passed=30)
-    result.stdout.fnmatch_lines(["30 tests keep * blocks of memory*"])
+    result.stdout.fnmatch_lines(["30 tests kept * blocks of memory*"])
     result.stdout.no_fnmatch_line("objects that came and stayed*")
+
+
+def test_all_names_what_tests_too_quick_for_a_reading_keep(pytester: pytest.Pytester) -> None:
+    """They share one: the last of them is named, with how many came before it."""
+    source = """
+    from memwatch.pytest_plugin import suite
+
+    @pytest.mark.parametrize("number", range(30))
+    def test_small(number):
+        suite.READING_SHARE = 1.0 if number < 20 else 1e-9
+        if number == 23:
+            TRAIL.extend(Entry([number]) for number in range(5_000))
+    """
+    result = run(pytester, source, "--memwatch=all")
+    result.assert_outcomes(passed=30)
+    result.stdout.fnmatch_lines(["30 tests kept *", "* test_shop.py::test_small[[]29] and the 9 before it*"])
+    result.stdout.fnmatch_lines(["objects that came and stayed: 5,* list, 5,000 test_shop.Entry*"])
+    result.stdout.no_fnmatch_line("*objects that came and stayed*_pytest*")
+
+
+def test_a_unittest_class_is_set_up_for_each_call(pytester: pytest.Pytester) -> None:
+    source = """
+    import unittest
+
+    ORDER = []
+
+    @pytest.mark.no_leaks
+    class TestShop(unittest.TestCase):
+        def setUp(self):
+            self.basket = []
+            self.addCleanup(ORDER.clear)
+            ORDER.append("set up")
+
+        def tearDown(self):
+            ORDER.append("torn down")
+
+        def test_basket(self):
+            self.basket.append(1)
+            self.assertEqual(self.basket, [1])
+            self.assertEqual(ORDER, ["set up"])
+            self.assertFalse(hasattr(self, "was_here"))
+            self.was_here = True
+
+    def test_after():
+        assert ORDER == []
+    """
+    run(pytester, source).assert_outcomes(passed=2)
+
+
+def test_another_plugin_may_mark_every_test(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        mark_all="""
+        import pytest
+
+        def pytest_collection_modifyitems(items):
+            for item in items:
+                item.add_marker(pytest.mark.no_leaks)
+        """
+    )
+    pytester.syspathinsert()
+    pytester.makepyfile(test_shop=dedent(SHOP) + "\ndef test_kept():\n    keep()\n")
+    result = pytester.runpytest_subprocess("-p", "mark_all", "-p", "memwatch.pytest_plugin", "-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1)
 
 
 def test_off_runs_marked_tests_once(pytester: pytest.Pytester) -> None:
@@ -425,6 +488,43 @@ def test_what_pytest_captures_of_logging_is_no_leak(pytester: pytest.Pytester) -
         assert caplog.messages == ["order"]
     """
     run(pytester, source).assert_outcomes(passed=2)
+
+
+def test_each_call_finds_output_warnings_patches_and_properties_as_the_first(pytester: pytest.Pytester) -> None:
+    source = """
+    import os, warnings
+
+    @pytest.fixture
+    def patched(monkeypatch):
+        monkeypatch.setenv("SHOP", "fixture")
+
+    @pytest.mark.no_leaks
+    def test_warns():
+        warnings.warn("old", DeprecationWarning)
+
+    @pytest.mark.no_leaks
+    def test_prints(capsys):
+        print("order" * 500)
+
+    @pytest.mark.no_leaks
+    def test_patches(patched, monkeypatch):
+        assert os.environ["SHOP"] == "fixture"
+        assert "ORDER" not in os.environ
+        monkeypatch.setenv("ORDER", "7")
+        monkeypatch.setattr(Entry, "number", 7, raising=False)
+
+    @pytest.mark.no_leaks
+    def test_records(record_property):
+        record_property("order", 7)
+
+    def test_after():
+        assert "SHOP" not in os.environ
+        assert not hasattr(Entry, "number")
+    """
+    result = run(pytester, source, "--junitxml=junit.xml")
+    result.assert_outcomes(passed=5, warnings=2)
+    recorded = [each.get("name") for each in ElementTree.parse("junit.xml").iter("property")]
+    assert recorded.count("order") == 1
 
 
 @on_linux

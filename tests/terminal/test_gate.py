@@ -15,21 +15,28 @@ from xml.etree import ElementTree
 
 import pytest
 from django.core.management import CommandError
+from django.utils import timezone
 
+from memwatch.conf import Settings
 from memwatch.models import Leak, Process, Release
 from memwatch.queries import gate as queries
 from memwatch.queries.gate import JobPeak, ServiceRun
 from memwatch.records import histogram
+from memwatch.services.leaks import actions
+from memwatch.services.leaks.endings import end_leaks
 from memwatch.terminal.gate import formats, outcome
-from memwatch.terminal.gate.load import Command, Pages, urls_of
+from memwatch.terminal.gate.load import Command, Pages, headers_of, urls_of
 from memwatch.terminal.gate.outcome import Finding, Outcome
 from memwatch.terminal.report import report
-from tests.services.stored import MINUTE, NOON, QUOTE, store_process, store_snapshots, store_work
+from tests.services.stored import MINUTE, NOON, QUOTE, end_process, store_process, store_snapshots, store_work
+from tests.services.stored_releases import store_release
 from tests.terminal.conftest import Ran
 from tests.waiting import until
 
 RUN = ServiceRun(service="web", release="2.4", processes=2, snapshots=40, peak_mb=150.0, before="2.3", before_mb=140.0)
 LEAKS = Finding(kind="leak", service="web", subject=QUOTE, text="It grows.", file="shop/leaks.py", line=41)
+HOUR = timedelta(hours=1)
+LOGIN = "/accounts/login/"
 DATA = {"seconds": 600.0, "load": "40 requests", "services": (RUN,), "findings": (), "unclear": ()}
 
 
@@ -38,10 +45,28 @@ def made(**values: Any) -> Outcome:
 
 
 @pytest.fixture
-def server() -> Iterator[str]:
+def seen() -> list[tuple[str, str, str]]:
+    """Host, path and cookie of each request."""
+    return []
+
+
+@pytest.fixture
+def server(seen: list[tuple[str, str, str]]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/" else 500)
+            seen.append((self.headers["Host"].partition(":")[0], self.path, self.headers.get("Cookie", "")))
+            target = {
+                "/orders/": f"{LOGIN}?next=/orders/",
+                "/account": "/signin?back=%2Faccount",
+                "/stock/": LOGIN,
+                "/old": "/",
+                "/elsewhere/": f"http://localhost:{self.server.server_port}/",
+            }.get(self.path)
+            if target is not None and (target.startswith("http") or not self.headers.get("Cookie")):
+                self.send_response(302)
+                self.send_header("Location", target)
+            else:
+                self.send_response(500 if self.path == "/broken" else 200)
             self.end_headers()
             self.wfile.write(b"fine")
 
@@ -63,20 +88,24 @@ def test_it_passes_fails_or_cannot_tell() -> None:
 
 
 def test_a_peak_fails_by_share_and_by_size() -> None:
-    def found(now: float, before: float | None, percent: float = 20.0) -> list[str]:
-        run = dataclasses.replace(RUN, peak_mb=now, before_mb=before)
-        return [each.kind for each in outcome.peaks([run], percent)]
+    def found(now: float, before: float | None, percent: float = 20.0, p: float | None = None) -> list[str]:
+        run = dataclasses.replace(RUN, peak_mb=now, before_mb=before, peak_p=p)
+        return [each.kind for each in outcome.peaks([run], Settings(release_change_percent=percent))]
 
     assert found(200, 150) == ["peak"]
     assert found(170, 150) == [], "within 20 percent"
     assert found(170, 150, percent=10) == ["peak"]
     assert found(30, 20) == [], "10 MB are no finding"
     assert found(200, None) == [], "nothing to compare with"
+    assert found(200, 150, p=0.03) == ["peak"]
+    assert found(200, 150, p=0.2) == [], "there are enough processes to see that it is chance"
     jobs = (JobPeak(kind="view", name="shop.views.report", mb=300, before_mb=100),)
-    (finding,) = outcome.peaks([dataclasses.replace(RUN, jobs=jobs)], 20)
+    (finding,) = outcome.peaks([dataclasses.replace(RUN, jobs=jobs)], Settings())
     assert (finding.kind, finding.subject) == ("job-peak", "shop.views.report")
     assert "300.0 MB" in finding.text
     assert "release 2.3" in finding.text
+    by_chance = dataclasses.replace(RUN, jobs=(dataclasses.replace(jobs[0], p=0.4),))
+    assert list(outcome.peaks([by_chance], Settings())) == []
 
 
 def test_why_it_cannot_tell_says_what_to_do() -> None:
@@ -161,6 +190,42 @@ def test_pages_are_got_again_and_again_and_failures_are_told(server: str) -> Non
     assert "requests failed, the last one" in broken.obstacle()
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/orders/", "redirected to the login page /accounts/login/: give --header"),
+        ("/account", "redirected to the login page /signin"),
+        ("/stock/", "redirected to the login page /accounts/login/"),
+        ("/elsewhere/", "redirected to another host, localhost"),
+        ("/old", ""),
+    ],
+)
+def test_a_redirect_away_from_the_page_is_a_failure(server: str, path: str, said: str) -> None:
+    """But one that only moves a page is none."""
+    pages = Pages([server + path], clients=1, login=[LOGIN])
+    pages.start()
+    until(lambda: not pages.told().startswith(("0", "1 ")))
+    pages.stop()
+    assert said in pages.obstacle()
+    assert bool(pages.obstacle()) == bool(said)
+
+
+def test_a_header_opens_pages_and_goes_to_no_other_host(server: str, seen: list[tuple[str, str, str]]) -> None:
+    headers = headers_of(["Cookie: sessionid=a:b"])
+    pages = Pages([f"{server}/orders/", f"{server}/elsewhere/"], clients=1, headers=headers, login=[LOGIN])
+    pages.start()
+    until(lambda: len({host for host, _path, _cookie in seen}) == 2)
+    pages.stop()
+    assert set(seen) == {
+        ("127.0.0.1", "/orders/", "sessionid=a:b"),
+        ("127.0.0.1", "/elsewhere/", "sessionid=a:b"),
+        ("localhost", "/", ""),
+    }
+    assert "login" not in pages.obstacle()
+    with pytest.raises(ValueError, match="--header needs a name and a value"):
+        headers_of(["sessionid"])
+
+
 def test_a_command_is_run_again_until_it_fails_and_is_ended_at_the_end() -> None:
     endless = Command([sys.executable, "-c", "import time; time.sleep(600)"])
     quick = Command(["true"])
@@ -201,6 +266,8 @@ def test_urls_come_from_the_command_line_and_a_file(tmp_path: Path) -> None:
         (("http://a/", "--minutes", "nan"), "--minutes is nan"),
         (("http://a/", "--clients", "900"), "give 1 to 64"),
         (("shop",), "is no URL"),
+        (("http://a/", "--header", "sessionid"), "--header needs a name and a value"),
+        (("--run", "true", "--header", "Cookie: a"), "--header goes with URLs"),
         (("http://a/", "--output", "/no/such/folder/memory.xml"), "there is no folder /no/such/folder"),
     ],
 )
@@ -275,6 +342,49 @@ def test_leaks_fail_unless_somebody_has_dealt_with_them(db: None) -> None:
     facts = [(leak, "", 0) for leak in report(rows, NOON + MINUTE).leaks]
     found = {each.subject: each.known for each in outcome.leaks(facts)}
     assert found == {QUOTE: "", "shop.Cache": "it is acknowledged"}
+
+
+def test_a_leak_does_not_pass_because_its_worker_was_recycled(db: None) -> None:
+    """One is enough of each type; one that somebody had dealt with stays out, and so does one that had stopped."""
+    later = NOON + 2 * MINUTE
+    for slot, name, dealt_with, has_stopped in (
+        (1, QUOTE, None, False),
+        (2, QUOTE, None, False),
+        (3, "shop.Known", "acknowledged", False),
+        (4, "shop.Stopped", None, True),
+    ):
+        process = store_process(slot=slot)
+        leak = Leak.objects.create(
+            service=process.service, process=process, object_type=name, state=dealt_with or "open", severity="high",
+            initial_count=1, current_count=9, growth_count=8, growth_percent=800, verdict=f"{name} grows.",
+            last_seen_at=NOON + MINUTE,
+        )  # fmt: skip
+        leak.events.create(kind="detected", at=NOON)
+        if dealt_with:
+            leak.events.create(kind=dealt_with, at=NOON + MINUTE)
+        if has_stopped:
+            actions.resolve(leak, by=None, now=later)
+        end_process(process, later + MINUTE, Process.End.RECYCLED)
+        end_leaks([process], later + 2 * MINUTE)
+    (leak,) = queries.leaks_seen(NOON)
+    assert (leak.object_type, leak.state) == (QUOTE, "resolved")
+    (found,) = outcome.leaks([(each, "", 0) for each in report([leak], later).leaks])
+    assert not found.known
+    assert found.text == f"{QUOTE} grows. The process that had it has ended."
+
+
+def test_a_release_whose_workers_are_larger_fails_the_gate(db: None) -> None:
+    now = timezone.now()
+    store_release("2.3", now - 10 * HOUR, now - 5 * HOUR, alive=False)
+    store_release("2.4", now - 4.5 * HOUR, now, birth_mb=250.0)
+    runs = queries.service_runs(now - 4 * HOUR, now)
+    (compared,) = queries.comparisons(runs, now)
+    assert outcome.against(compared).startswith("web 2.4 against 2.3: +150 MB a worker at birth")
+    (finding,) = outcome.larger([compared], Settings(release_change_percent=20))
+    assert (finding.kind, finding.service) == ("release", "web")
+    assert finding.text.endswith(", against release 2.3.")
+    assert list(outcome.larger([compared], Settings(release_change_percent=200))) == []
+    assert compared.after.name in formats.as_text(made(releases=(outcome.against(compared),)))
 
 
 def test_a_process_that_was_killed_fails_the_gate_and_one_that_ended_does_not(db: None) -> None:

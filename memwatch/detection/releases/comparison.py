@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
-from memwatch.detection.releases.figures import COMPARED, OBJECTS_OF_A_TYPE, Compared
+from memwatch.detection.releases.figures import COMPARED, GROWTH, OBJECTS_OF_A_TYPE, Compared
 from memwatch.detection.releases.shift import Shift, histogram_p, least_p, shift
 from memwatch.records import histogram
 
@@ -15,6 +15,8 @@ VERDICTS = (MORE, LESS, SAME, UNCLEAR, UNKNOWN)
 ALPHA = 0.05
 LEAST_PROCESSES = 3
 """Of each release; together they must be able to give a p of :data:`ALPHA`: four of each, or three and five."""
+LEAST_GROWN_MB = 1.0
+"""Over all of its span: a slope of minutes is steep where an allocator took one piece of memory more."""
 LEAST_CALLS = 20
 """Of a view, task or command in each release."""
 PEAK_LEAST_MB, PEAK_SHARE, PEAK_ALPHA = 8.0, 0.25, 0.01
@@ -89,9 +91,14 @@ def missing(before: int, after: int) -> str:
     return f"it needs 4 processes of each release, or 3 and 5, and measured {before} before and {after} after"
 
 
-def changes(before: Sequence[Sample], after: Sequence[Sample]) -> list[Change]:
-    """Each figure of :data:`COMPARED`."""
-    return [_change(figure.name, figure, before, after) for figure in COMPARED.values()]
+def changes(before: Sequence[Sample], after: Sequence[Sample], span_h: float | None = None) -> list[Change]:
+    """Each figure of :data:`COMPARED`. ``span_h``: the hours over which growth was measured, where they are known."""
+    growth = COMPARED[GROWTH]
+    if span_h:
+        growth = dataclasses.replace(growth, least=max(growth.least, LEAST_GROWN_MB / span_h))
+    return [
+        _change(figure.name, growth if figure.name == GROWTH else figure, before, after) for figure in COMPARED.values()
+    ]
 
 
 def type_changes(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shlex
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
+from django.shortcuts import resolve_url
+from django.urls import NoReverseMatch
 
 from memwatch.models import connection
 from memwatch.terminal.gate.formats import FORMATS
 from memwatch.terminal.gate.load import Command as Program
-from memwatch.terminal.gate.load import Load, Pages, urls_of
+from memwatch.terminal.gate.load import Load, Pages, headers_of, urls_of
 from memwatch.terminal.gate.outcome import EXIT_CODES, FAILED, UNCLEAR
 from memwatch.terminal.gate.run import run
 from memwatch.terminal.selection import TablesCommand
@@ -24,8 +29,8 @@ MOST_CLIENTS = 64
 
 class Command(TablesCommand):
     help = (
-        "Drives a site that runs, and fails if a process leaks, is killed, or needs more memory at its peak than in "
-        "the release before. Leaks that are acknowledged, snoozed or suppressed are listed and do not fail. "
+        "Drives a site that runs, and fails if a process leaks, is killed, or needs more memory than in the release "
+        "before. Leaks that are acknowledged, snoozed or suppressed are listed and do not fail. "
         "Examples: memwatch_gate http://staging:8000/ http://staging:8000/orders/ --minutes 20; "
         "memwatch_gate --urls urls.txt --service web --format junit --output memory.xml; "
         "memwatch_gate --run 'locust --headless -t 5m -H http://staging:8000' --format sarif. "
@@ -36,6 +41,10 @@ class Command(TablesCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("url", nargs="*", metavar="URL", help="pages to get in turn, again and again")
         parser.add_argument("--urls", type=Path, metavar="FILE", help="a file with a URL on each line")
+        parser.add_argument(
+            "--header", action="append", default=[], metavar="HEADER",
+            help="sent with each request, e.g. 'Cookie: sessionid=...' for pages that need a login; repeat for more",
+        )  # fmt: skip
         parser.add_argument(
             "--run", metavar="COMMAND", help="a command that drives the site instead; it is run again when it ends well"
         )
@@ -52,7 +61,7 @@ class Command(TablesCommand):
         parser.add_argument("--service", help="only this service")
         parser.add_argument(
             "--more-percent", type=float, default=MORE_PERCENT, metavar="N",
-            help="a peak may be higher than in the release before by this much (default: %(default)g)",
+            help="memory may be higher than in the release before by this much (default: %(default)g)",
         )  # fmt: skip
         parser.add_argument("--format", choices=sorted(FORMATS), default="text", help="default: %(default)s")
         parser.add_argument("--output", type=Path, metavar="FILE", help="write to this file instead of printing")
@@ -98,6 +107,7 @@ def _load(options: dict[str, Any]) -> Load:
     """What drives the site. Raises :class:`CommandError`."""
     try:
         urls = urls_of(options["url"], options["urls"])
+        headers = headers_of(options["header"])
         command = [] if options["run"] is None else shlex.split(options["run"])
     except ValueError as error:
         raise _wrong(f"{error}.") from None
@@ -105,4 +115,17 @@ def _load(options: dict[str, Any]) -> Load:
         raise _wrong("Give what drives the site: URLs, a file with --urls, or a command with --run; not both.")
     if not 1 <= options["clients"] <= MOST_CLIENTS:
         raise _wrong(f"--clients is {options['clients']}: give 1 to {MOST_CLIENTS}.")
-    return Program(command) if command else Pages(urls, options["clients"])
+    if command:
+        if headers:
+            raise _wrong("--header goes with URLs: give it to the command of --run.")
+        return Program(command)
+    return Pages(urls, options["clients"], headers, login=_login_paths())
+
+
+def _login_paths() -> set[str]:
+    """Of this site and of its admin, as far as it has them."""
+    found = set()
+    for name in (settings.LOGIN_URL, "admin:login"):
+        with contextlib.suppress(NoReverseMatch):
+            found.add(urlsplit(resolve_url(name)).path)
+    return found

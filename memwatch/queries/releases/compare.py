@@ -10,7 +10,7 @@ from django.db.models import Count, Q
 from memwatch.detection.releases.comparison import LEAST_PROCESSES, changes, package_changes, type_changes
 from memwatch.detection.releases.figures import BIRTH
 from memwatch.detection.releases.imports import Imported, explanation
-from memwatch.detection.releases.result import Comparison
+from memwatch.detection.releases.result import AGE, Comparison
 from memwatch.models import Installation, Process, Release
 from memwatch.queries.processes.installations import versions_of_release
 from memwatch.queries.releases.peaks import peaks
@@ -26,7 +26,8 @@ MOST_BEFORE = 20
 def compare(before: Release, after: Release, now: datetime) -> Comparison:
     """Load both with their service. They may be of different services: one may have got another name."""
     old, new, at = sides(before, after, now)
-    figures = {change.name: change for change in changes(old.samples, new.samples)}
+    span_h = at.value / 3600 if at is not None and at.axis == AGE else None
+    figures = {change.name: change for change in changes(old.samples, new.samples, span_h)}
     work, at_once = peaks(before, after, now, MOST_ROWS)
     return Comparison(
         before=old,

@@ -12,10 +12,11 @@ from xml.etree import ElementTree
 
 import memwatch
 from memwatch.formatting import duration, megabytes
-from memwatch.terminal.gate.outcome import DEATH, JOB_PEAK, LEAK, PEAK, Finding, Outcome
+from memwatch.terminal.gate.outcome import DEATH, JOB_PEAK, LEAK, PEAK, RELEASE, Finding, Outcome
 
 TITLES = {
     LEAK: "Memory leak",
+    RELEASE: "More memory than the release before",
     PEAK: "Higher memory peak of a process",
     JOB_PEAK: "Higher memory peak of a view, task or command",
     DEATH: "Process killed or crashed",
@@ -36,6 +37,7 @@ def _lines(outcome: Outcome) -> Iterator[str]:
         if run.before and run.before_mb is not None:
             peak += f" ({megabytes(run.before_mb)} in release {run.before})"
         yield f"{run.service}{release}: {run.processes} processes, {run.snapshots} snapshots{peak}"
+    yield from outcome.releases
     yield from (f"? {reason}" for reason in outcome.unclear)
     for each in sorted(outcome.findings, key=lambda finding: bool(finding.known)):
         yield f"{'-' if each.known else '✗'} {TITLES[each.kind]}: {each.subject} in {each.service}"

@@ -10,13 +10,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from http.client import HTTPException
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.parse import parse_qsl, urlsplit
+from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
 TIMEOUT_S = 30.0
 MOST_BODY = 64 * 2**20
@@ -61,11 +61,34 @@ def urls_of(given: Sequence[str], file: Path | None) -> list[str]:
     return found
 
 
-class Pages:
-    """Gets the URLs in turn, in some threads."""
+def headers_of(given: Sequence[str]) -> dict[str, str]:
+    """``NAME: VALUE`` each. Raises :class:`ValueError`."""
+    found = {}
+    for line in given:
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip() or not line.isprintable():
+            raise ValueError("--header needs a name and a value, such as 'Cookie: sessionid=...'")
+        found[name.strip()] = value.strip()
+    return found
 
-    def __init__(self, urls: Sequence[str], clients: int) -> None:
+
+class Pages:
+    """Gets the URLs in turn, in some threads.
+
+    ``headers`` go with each request, but not to another host. ``login``: paths of pages that answer in place of others.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        clients: int,
+        headers: Mapping[str, str] | None = None,
+        login: Collection[str] = (),
+    ) -> None:
         self._next = itertools.cycle(urls)
+        self._headers = {"User-Agent": "memwatch-gate", **(headers or {})}
+        self._login = frozenset(login)
+        self._opener = build_opener(_Redirects(headers or {}))
         self._clients = clients
         self._over = threading.Event()
         self._lock = threading.Lock()
@@ -89,7 +112,7 @@ class Pages:
             with self._lock:
                 url = next(self._next)
             began = time.monotonic()
-            problem = _problem(url)
+            problem = _problem(self._opener, Request(url, headers=self._headers), self._login)  # noqa: S310 - checked
             if problem:
                 self._over.wait(RESTART_S)
             spent_s = time.monotonic() - began
@@ -116,17 +139,48 @@ class Pages:
         return ""
 
 
-def _problem(url: str) -> str:
+class _Redirects(HTTPRedirectHandler):
+    """Follows them; what was given for one host is not sent to another."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._headers = headers
+
+    def redirect_request(  # noqa: PLR0917 - as urllib has it
+        self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Request | None:
+        made = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if made is not None and urlsplit(made.full_url).netloc != urlsplit(req.full_url).netloc:
+            for name in self._headers:
+                made.remove_header(name.capitalize())
+        return made
+
+
+def _problem(opener: OpenerDirector, request: Request, login: Collection[str]) -> str:
+    """Why the page was not got; empty where it was."""
+    asked = request.full_url
     try:
-        with urlopen(Request(url, headers={"User-Agent": "memwatch-gate"}), timeout=TIMEOUT_S) as answer:  # noqa: S310 - checked
+        with opener.open(request, timeout=TIMEOUT_S) as answer:
             read = 0
             while read < MOST_BODY and (part := answer.read(2**16)):
                 read += len(part)
+            return _elsewhere(asked, answer.url, login)
     except HTTPError as error:
         error.close()
         return f"status {error.code}"
     except (OSError, HTTPException, ValueError) as error:
         return str(getattr(error, "reason", "") or error or type(error).__name__)[:200]
+
+
+def _elsewhere(asked: str, ended: str, login: Collection[str]) -> str:
+    """Why the page at which a redirect ended does not stand for the one that was asked for; empty where it does."""
+    start, end = urlsplit(asked), urlsplit(ended)
+    if end.hostname != start.hostname:
+        return f"it was redirected to another host, {end.hostname}"
+    if end.path.rstrip("/") == start.path.rstrip("/"):
+        return ""
+    back = {start.path, f"{start.path}?{start.query}", asked}  # where a login page goes on to, as one of its arguments
+    if end.path in login or any(value in back for _name, value in parse_qsl(end.query)):
+        return f"it was redirected to the login page {end.path}: give --header 'Cookie: ...' of a session"
     return ""
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
+from memwatch.alerts.releases import takes_more
+from memwatch.conf import Settings
+from memwatch.detection.releases.comparison import ALPHA, PEAK_ALPHA
+from memwatch.detection.releases.result import Comparison, headline
 from memwatch.formatting import megabytes
 from memwatch.queries.gate import ServiceRun
 from memwatch.terminal.report import LeakFacts
 
 PASSED, FAILED, UNCLEAR = STATES = ("passed", "failed", "could not tell")
 EXIT_CODES = {PASSED: 0, FAILED: 1, UNCLEAR: 2}
-LEAK, PEAK, JOB_PEAK, DEATH = KINDS = ("leak", "peak", "job-peak", "death")
+LEAK, RELEASE, PEAK, JOB_PEAK, DEATH = KINDS = ("leak", "release", "peak", "job-peak", "death")
 MIN_SNAPSHOTS = 20
 """Of the process that reported most: with fewer a leak cannot be judged."""
-MIN_MB = 16.0
-"""A peak that is higher by less is no finding, whatever the share."""
-OPEN = "open"
+OPEN, RESOLVED = "open", "resolved"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +45,8 @@ class Outcome:
     findings: tuple[Finding, ...]
     unclear: tuple[str, ...]
     """Why the gate could not decide, and what to do."""
+    releases: tuple[str, ...] = ()
+    """What each service's release changed, in a line."""
 
     @property
     def failing(self) -> tuple[Finding, ...]:
@@ -55,11 +59,28 @@ class Outcome:
         return UNCLEAR if self.unclear else PASSED
 
 
-def peaks(services: Iterable[ServiceRun], more_percent: float) -> Iterator[Finding]:
-    """Peaks that are higher than those of the release before, by a share and by :data:`MIN_MB`."""
+def against(found: Comparison) -> str:
+    """E.g. ``web 2.4 against 2.3: +150 MB a worker at birth``."""
+    return f"{found.after.service} {found.after.name} against {found.before.name}: {headline(found)}"
+
+
+def larger(comparisons: Iterable[Comparison], limits: Settings) -> Iterator[Finding]:
+    """Releases whose workers take more memory than those of the release before, as the alert has it."""
+    for found in comparisons:
+        if takes_more({name: dataclasses.asdict(change) for name, change in found.figures.items()}, limits) is not None:
+            yield Finding(
+                kind=RELEASE,
+                service=found.after.service,
+                subject=found.after.service,
+                text=f"{headline(found)}, against release {found.before.name}.",
+            )
+
+
+def peaks(services: Iterable[ServiceRun], limits: Settings) -> Iterator[Finding]:
+    """Peaks that are higher than those of the release before by a share and by some MB, and not by chance."""
     for run in services:
         against = f"in release {run.before}"
-        if run.peak_mb is not None and run.before_mb is not None and _higher(run.peak_mb, run.before_mb, more_percent):
+        if _higher(run.peak_mb, run.before_mb, limits) and (run.peak_p is None or run.peak_p <= ALPHA):
             yield Finding(
                 kind=PEAK,
                 service=run.service,
@@ -67,7 +88,7 @@ def peaks(services: Iterable[ServiceRun], more_percent: float) -> Iterator[Findi
                 text=f"A process needs {megabytes(run.peak_mb)} at its peak, {megabytes(run.before_mb)} {against}.",
             )
         for job in run.jobs:
-            if _higher(job.mb, job.before_mb, more_percent):
+            if _higher(job.mb, job.before_mb, limits) and (job.p is None or job.p <= PEAK_ALPHA):
                 yield Finding(
                     kind=JOB_PEAK,
                     service=run.service,
@@ -77,15 +98,21 @@ def peaks(services: Iterable[ServiceRun], more_percent: float) -> Iterator[Findi
                 )
 
 
-def _higher(now: float, before: float, more_percent: float) -> bool:
-    return now - before >= MIN_MB and now > before * (1 + more_percent / 100)
+def _higher(now: float | None, before: float | None, limits: Settings) -> bool:
+    if now is None or before is None:
+        return False
+    return now - before >= limits.release_change_min_mb and now > before * (1 + limits.release_change_percent / 100)
 
 
 def leaks(facts: Sequence[tuple[LeakFacts, str, int]]) -> Iterator[Finding]:
     """A finding for each leak with its file and line; one that somebody has dealt with is known."""
     for leak, file, line in facts:
         held = next((text for label, text in leak.facts if label == "held in"), "")
-        parts = [leak.verdict or f"{leak.object_type} grows.", f"Held in {held}." if held else ""]
+        parts = [
+            leak.verdict or f"{leak.object_type} grows.",
+            f"Held in {held}." if held else "",
+            "The process that had it has ended." if leak.state == RESOLVED else "",
+        ]
         yield Finding(
             kind=LEAK,
             service=leak.service,
@@ -93,7 +120,7 @@ def leaks(facts: Sequence[tuple[LeakFacts, str, int]]) -> Iterator[Finding]:
             text=" ".join(filter(None, parts)),
             file=file,
             line=line,
-            known="" if leak.state == OPEN else f"it is {leak.state}",
+            known="" if leak.state in (OPEN, RESOLVED) else f"it is {leak.state}",
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from memwatch.conf import get_settings
 from memwatch.formatting import megabytes
 from memwatch.models import Leak
 from memwatch.queries import gate as queries
@@ -70,13 +71,15 @@ def _clock(seconds: float) -> str:
 def _seen(since: datetime, service: str | None) -> str:
     runs = queries.service_runs(since, timezone.now(), service)
     peaks = ", ".join(f"{each.service} {megabytes(each.peak_mb)}" for each in runs)
-    leaks = sum(leak.state == Leak.State.OPEN for leak in queries.leaks_seen(since, service))
+    leaks = sum(leak.state in (Leak.State.OPEN, Leak.State.RESOLVED) for leak in queries.leaks_seen(since, service))
     return f"; {peaks or 'no process has reported'}; {leaks} leak{'' if leaks == 1 else 's'}"
 
 
 def _judged(load: Load, took: float, since: datetime, service: str | None, more_percent: float) -> Outcome:
     now = timezone.now()
     services = tuple(queries.service_runs(since, now, service))
+    limits = dataclasses.replace(get_settings(), release_change_percent=more_percent)
+    comparisons = queries.comparisons(services, now)
     rows = {leak.pk: leak for leak in queries.leaks_seen(since, service)}
     facts = [(each, *_place(rows[each.id])) for each in report(rows.values(), now).leaks]
     deaths = [
@@ -92,7 +95,13 @@ def _judged(load: Load, took: float, since: datetime, service: str | None, more_
         seconds=took,
         load=load.told(),
         services=services,
-        findings=(*outcomes.leaks(facts), *outcomes.peaks(services, more_percent), *deaths),
+        findings=(
+            *outcomes.leaks(facts),
+            *outcomes.larger(comparisons, limits),
+            *outcomes.peaks(services, limits),
+            *deaths,
+        ),
+        releases=tuple(map(outcomes.against, comparisons)),
         unclear=tuple(outcomes.unclear(services, service, load.obstacle())),
     )
 

@@ -22,8 +22,8 @@ from memwatch.detection.releases.figures import BIRTH, GROWTH
 from memwatch.records import histogram
 
 
-def verdict(before: list[float], after: list[float], figure: str = BIRTH) -> str:
-    found = changes([{figure: value} for value in before], [{figure: value} for value in after])
+def verdict(before: list[float], after: list[float], figure: str = BIRTH, span_h: float | None = None) -> str:
+    found = changes([{figure: value} for value in before], [{figure: value} for value in after], span_h)
     return next(change.verdict for change in found if change.name == figure)
 
 
@@ -42,6 +42,13 @@ def verdict(before: list[float], after: list[float], figure: str = BIRTH) -> str
 )
 def test_each_verdict(before: list[float], after: list[float], expected: str) -> None:
     assert verdict(before, after) == expected
+
+
+def test_a_steep_slope_of_minutes_in_which_little_came_is_no_growth() -> None:
+    flat, steep = [0.0, 0.1, 0.2, 0.1], [12.0, 12.5, 13.0, 12.2]
+    assert verdict(flat, steep, GROWTH, span_h=1 / 45) == SAME, "a quarter of a megabyte in 80 seconds"
+    assert verdict(flat, steep, GROWTH, span_h=0.25) == MORE
+    assert verdict(flat, steep, GROWTH) == MORE
 
 
 def test_a_figure_that_was_not_measured_is_not_known() -> None:
