@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     """Called when the agent has been started, with an empty text, or with the reason why it was not."""
 
 WAIT_S = 1.0
-FORK_WAIT_S = 2.0
-"""The longest that a fork waits for the imports, once in a process's life."""
+FORK_WAIT_S = 5.0
+"""The longest that a fork waits for the imports, once in a process's life: a machine may be overloaded."""
 _NO_COLLECTION = 2_000_000_011
 """Objects until a collection, in a :class:`Quiet` time: a value that no program sets."""
 _FAULTS = (_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGABRT)
@@ -144,9 +144,14 @@ class Starter:
         ended, logs = self._ended, _logging_prepares_forks()
         if self._alarm.locked():
             self._alarm.release()
+        lock = _logging_lock_taken()
+        if lock is not None:
+            lock.release()
         if ended.acquire(True, FORK_WAIT_S):
             ended.release()
             self._wait_until_gone()
+        if lock is not None:
+            lock.acquire()
         if _logging_prepares_forks() and not logs:
             # Imported while this fork was under way: what it does before one came too late, what it does after one
             # will be done. So it is done here.
@@ -237,6 +242,13 @@ def _after_in_child() -> None:
 def _logging_prepares_forks() -> bool:
     """Whether :mod:`logging` is loaded so far that it takes its lock before forks."""
     return hasattr(sys.modules.get("logging"), "_after_at_fork_child_reinit_locks")
+
+
+def _logging_lock_taken() -> Any:
+    """The lock of :mod:`logging`, where it has taken that for this fork: what we import wants it too."""
+    lock = getattr(sys.modules.get("logging"), "_lock", None) if _logging_prepares_forks() else None
+    is_owned = getattr(lock, "_is_owned", None)
+    return lock if is_owned is not None and is_owned() else None
 
 
 def _becomes_another_program() -> bool:

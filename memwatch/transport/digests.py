@@ -7,16 +7,20 @@ give the same digests. CPython can be built without them: then :mod:`hashlib` is
 from __future__ import annotations
 
 import os
+import sys
 from _operator import _compare_digest
 from collections.abc import Callable
 
-try:
-    from _sha2 import sha256 as _sha256  # type: ignore[import-not-found]  # since 3.12
-except ImportError:
+_sha256 = getattr(sys.modules.get("_hashlib"), "openssl_sha256", None)
+"""Of OpenSSL where the program has loaded that, else Python's own."""
+if _sha256 is None:
     try:
-        from _sha256 import sha256 as _sha256  # type: ignore[import-not-found]
+        from _sha2 import sha256 as _sha256  # type: ignore[import-not-found]  # since 3.12
     except ImportError:
-        from hashlib import sha256 as _sha256
+        try:
+            from _sha256 import sha256 as _sha256  # type: ignore[import-not-found]
+        except ImportError:
+            from hashlib import sha256 as _sha256
 
 _BLOCK = 64
 """Bytes of a block of SHA-256."""

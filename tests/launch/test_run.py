@@ -183,6 +183,37 @@ def test_a_process_that_becomes_another_program_is_watched_as_that(hub: Hub, tmp
         assert hub.wait_for(process.pid).process.program == "second.py"
 
 
+SLOW = """
+import os, sys, time
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "memwatch.agent.agent" and os.getpid() == first:
+            importing.append(name)
+            time.sleep(2.5)
+
+first, importing = os.getpid(), []
+sys.meta_path.insert(0, Slow())
+while not importing:
+    time.sleep(0.01)
+child = os.fork()
+if not child:
+    time.sleep(60)
+    os._exit(0)
+print(child, flush=True)
+sys.stdin.read()
+os.kill(child, 9)
+"""
+
+
+def test_a_child_that_is_forked_amid_slow_imports_is_watched(hub: Hub, tmp_path: Path) -> None:
+    with running(python("-W", "error", "-c", SLOW), environment(hub), tmp_path) as process:
+        assert process.stdout is not None
+        hub.wait_for(int(process.stdout.readline()))
+        process.communicate("")
+    assert (tmp_path / "errors").read_text() == ""
+
+
 FORKS = """\
 import os, sys
 forks = 0

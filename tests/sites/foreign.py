@@ -65,21 +65,28 @@ def build_wheel(folder: Path) -> Path:
     return wheel
 
 
-def environment_with(packages: Sequence[str], wheel: Path) -> Path:
-    """The Python of a virtual environment with these packages and the wheel. Packages are installed once."""
-    wanted = [*packages, "gunicorn", "Django>=5.2,<6"]
-    digest = hashlib.sha256("\n".join([sys.version, *wanted]).encode()).hexdigest()[:12]
+def environment_of(packages: Sequence[str]) -> Path:
+    """The Python of a virtual environment with these packages, which are installed once."""
+    digest = hashlib.sha256("\n".join([sys.version, *packages]).encode()).hexdigest()[:12]
     folder = cache() / f"{packages[0]}-{digest}"
-    python, ready = folder / "bin" / "python", folder / ".installed"
-    uv = [sys.executable, "-m", "uv"]
-    environ = {**os.environ, "UV_CACHE_DIR": str(cache() / "uv")}
-    into = ["pip", "install", "-q", "--python", str(python)]
+    ready = folder / ".installed"
     if not ready.exists():
-        _done([*uv, "venv", "-q", "--clear", "--python", sys.executable, str(folder)], environ)
-        _done([*uv, *into, *wanted], environ)
-    _done([*uv, *into, "--reinstall-package", "memwatch", f"memwatch[{EXTRAS}] @ {wheel.as_uri()}"], environ)
-    ready.touch()
+        _uv("venv", "-q", "--clear", "--python", sys.executable, str(folder))
+        _uv("pip", "install", "-q", "--python", str(folder / "bin" / "python"), *packages)
+        ready.touch()
+    return folder / "bin" / "python"
+
+
+def environment_with(packages: Sequence[str], wheel: Path) -> Path:
+    """The same with the wheel and a web server."""
+    python = environment_of([*packages, "gunicorn", "Django>=5.2,<6"])
+    into = ("pip", "install", "-q", "--python", str(python))
+    _uv(*into, "--reinstall-package", "memwatch", f"memwatch[{EXTRAS}] @ {wheel.as_uri()}")
     return python
+
+
+def _uv(*arguments: str) -> None:
+    _done([sys.executable, "-m", "uv", *arguments], {**os.environ, "UV_CACHE_DIR": str(cache() / "uv")})
 
 
 def _done(command: Sequence[str], environ: Mapping[str, str]) -> None:
