@@ -39,6 +39,8 @@ app.autodiscover_tasks()
 """
 SQLITE = re.findall(r"^DATABASES.+?^}$", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE | re.DOTALL)
 """What the settings' page wants of SQLite."""
+SLIM = re.search(r"```python\n(from yoursite.+?)```", (ROOT / "docs" / "scaling.md").read_text(), re.DOTALL)
+"""The slim settings of the page on scaling."""
 MORE_APPS = """
 INSTALLED_APPS += [
     app for app in (
@@ -140,6 +142,14 @@ class ForeignSite:
             line = 'urlpatterns = [path("", include("memwatch.urls")), *urlpatterns]'
         self.write("urls.py", f"from django.urls import include, path\n{line}")
 
+    def add_slim_settings(self) -> str:
+        """The module's name."""
+        assert SLIM is not None
+        text = SLIM[1].replace("yoursite.settings", self.settings).replace("yoursite", self.package)
+        self.write("settings_slim.py", text, append=False)
+        self.write("urls_slim.py", "urlpatterns = []", append=False)
+        return f"{self.package}.settings_slim"
+
     def run(self, *command: str | Path, code: int = 0, environment: Mapping[str, str] | None = None) -> str:
         """A program of the environment, to its end; what it printed."""
         done = subprocess.run(
@@ -181,6 +191,13 @@ class ForeignSite:
         own = ("-l", "warning", "-s", str(self.folder.parent / "beat"))
         self.start("celery", "-A", self.package, "beat", *own, *beat)
         return web
+
+    def end(self, pid: int) -> None:
+        """One of the programs, in order."""
+        (program,) = [each for each in self._started if each.pid == pid]
+        self._started.remove(program)
+        program.terminate()
+        program.wait(60)
 
     def get(self, path: str, session: str = "", accept: str = "*/*") -> tuple[int, str]:
         """Status and page."""
