@@ -77,7 +77,9 @@ def rq(line: str, *programs: str, job: str = "add") -> Program:
 
 MATRIX: dict[str, Program] = {
     "uvicorn": web("uvicorn api:app --workers 2 --port {port}", "uvicorn", "uvicorn worker"),
-    "gunicorn": web("gunicorn shopsite:app -w 2 -b 127.0.0.1:{port}", "gunicorn master", "gunicorn worker", item="item"),
+    "gunicorn": web(
+        "gunicorn shopsite:app -w 2 -b 127.0.0.1:{port}", "gunicorn master", "gunicorn worker", item="item"
+    ),
     "hypercorn": web(
         "hypercorn api:app -w 2 -b 127.0.0.1:{port}", "hypercorn", "hypercorn worker", packages=("hypercorn", "fastapi")
     ),
@@ -106,7 +108,7 @@ MATRIX: dict[str, Program] = {
     ),
     "jupyter": Program(
         line="jupyter server --allow-root --no-browser --port {port} --IdentityProvider.token=of-the-test",
-        programs=frozenset({"jupyter-server", "ipykernel_launcher"}), packages=("jupyter-server", "ipykernel"),
+        programs=frozenset({"jupyter-server", "ipykernel_launcher.py"}), packages=("jupyter-server", "ipykernel"),
         ask="import urllib.request as r; r.urlopen(r.Request('http://127.0.0.1:{port}/api/kernels?token=of-the-test', "
         "data=b'{{}}', headers={{'Content-Type': 'application/json'}}, method='POST'))",
     ),
