@@ -289,7 +289,7 @@ def _add_leaks(made: _Families, observation: Observation) -> None:
             _add(leaks, {**labels, "severity": severity}, count)
     left = made.own("leak_time_to_exhaustion_seconds", "Time until an open leak exhausts the memory.")
     grows = made.own(
-        "leak_growth_per_hour", "Growth of an open leak per hour: objects, blocks (untracked) or KiB (native)."
+        "leak_growth_per_hour", "Growth of an open leak per hour: objects, blocks (untracked) or KB (native)."
     )
     for leak in observation.open_leaks:
         labels = {**leak.labels, "kind": leak.kind, "object_type": leak.object_type}

@@ -10,6 +10,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,11 +43,13 @@ def main() -> int:
 
 
 def _run(*, coverage: bool) -> tuple[list[str], int]:
-    command = [sys.executable, "-m"] + (["coverage", "run", "--data-file=/dev/null", "-m"] if coverage else [])
+    command = [sys.executable, "-m"] + (["coverage", "run", "-m"] if coverage else [])
     command += ["pytest", "-p", "memwatch.pytest_plugin", "-p", "no:cacheprovider", "-q", "--tb=line", "-rf"]
     command += ["-c", "/dev/null", f"--rootdir={ROOT}", str(_TESTS)]
     own = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    done = subprocess.run(command, env=environment() | own, cwd=ROOT, capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory() as folder:  # coverage removes an old data file: not /dev/null
+        own["COVERAGE_FILE"] = f"{folder}/data"
+        done = subprocess.run(command, env=environment() | own, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):
         raise SystemExit(f"pytest ended with {done.returncode}: {done.stdout[-800:]}{done.stderr[-800:]}")
     lines = done.stdout.splitlines()

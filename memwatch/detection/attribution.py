@@ -8,6 +8,7 @@ from statistics import median
 
 from memwatch.detection.case import Case
 from memwatch.detection.containers import gains, growing_container
+from memwatch.detection.sentence import amount, duration
 from memwatch.detection.series import SOMETIMES_UNTRACKED, holds_untracked
 from memwatch.detection.statistics.estimators import correlation
 from memwatch.detection.verdict import Verdict, describe
@@ -143,7 +144,8 @@ def _large_objects(item: Judged) -> Verdict | None:
                 object_type="untracked",
                 container=container,
                 candidates=(),
-                sentence=f"{text}in {describe(container)}: {verdict.growth_count:,} KiB in {item.case.span_s:,.0f} s",
+                sentence=f"{text}in {describe(container)}: {amount(verdict.growth_count, 'KiB')} in "
+                f"{duration(item.case.span_s)}",
             )
     return None
 

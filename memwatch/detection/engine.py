@@ -19,7 +19,7 @@ from memwatch.detection.rules.gates import WATCH_POINTS
 from memwatch.detection.rules.growth import JUMPS_SHARE, LARGEST_STEPS, share_of_jumps
 from memwatch.detection.rules.recycled_workers import MIN_LIVES
 from memwatch.detection.rules.registry import FRAGMENTATION, decide
-from memwatch.detection.sentence import sentence
+from memwatch.detection.sentence import amount, sentence
 from memwatch.detection.series import (
     MALLOC,
     Series,
@@ -58,8 +58,8 @@ def fragmentation(history: History, window: str) -> Verdict | None:
         kind="fragmentation",
         object_type="fragmentation",
         rule=FRAGMENTATION.name,
-        sentence=f"expected: fragmentation: the allocators hold {last - first:,} KiB more and hardly any of it "
-        f"is in use; {free:.0f} % of their memory is free",
+        sentence=f"expected: fragmentation: the allocators hold {amount(last - first, series.unit)} more and hardly "
+        f"any of it is in use; {free:.0f} % of their memory is free",
         initial_count=first,
         current_count=last,
         growth_count=last - first,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from memwatch.detection.case import Case, Decision
 from memwatch.detection.severity import Urgency
 from memwatch.detection.verdict import describe
+from memwatch.records import KIB_PER_MB
 
 _LIMITS = {"setting": "the set limit", "cgroup": "the container's limit", "rlimit": "the process limit"}
 
@@ -18,7 +19,8 @@ def sentence(case: Case, decision: Decision, *, per_hour: float = 0.0, urgency: 
     what = {"objects": series.name, "untracked": "memory in objects that the garbage collector does not track"}.get(
         series.kind, "native memory, outside Python's objects,"
     )
-    text = f"{what} grows by {per_hour:,.0f} {series.unit} an hour ({first:,} to {last:,} in {duration(case.span_s)})"
+    span = duration(case.span_s)
+    text = f"{what} grows by {amount(per_hour, series.unit)} an hour ({_change(first, last, series.unit)} in {span})"
     if series.container is not None:
         text += f", held in {describe(series.container)}"
     if series.kind == "native":
@@ -29,6 +31,17 @@ def sentence(case: Case, decision: Decision, *, per_hour: float = 0.0, urgency: 
         limit = _LIMITS.get(urgency.limit_source or "", "the host's memory")
         text += f"; at this rate {limit} is exhausted in {duration(urgency.time_to_exhaustion_s)}"
     return text[0].upper() + text[1:] if series.kind != "objects" else text
+
+
+def amount(value: float, unit: str) -> str:
+    """``1,234 objects``; a size in MB, below 1 MB in KB."""
+    if unit != "KiB":
+        return f"{value:,.0f} {unit}"
+    return f"{value / KIB_PER_MB:,.1f} MB" if abs(value) >= KIB_PER_MB else f"{value:,.0f} KB"
+
+
+def _change(first: float, last: float, unit: str) -> str:
+    return f"{first:,} to {last:,}" if unit != "KiB" else f"{amount(first, unit)} to {amount(last, unit)}"
 
 
 def number(value: float) -> str:

@@ -190,7 +190,7 @@ class Process(models.Model):
         blank=True,
         help_text=_("Since when resident memory grows steadily."),
     )
-    growth_kib_per_hour = models.BigIntegerField(_("growth in KiB an hour"), null=True, blank=True)
+    growth_kib_per_hour = models.BigIntegerField(_("growth in KB an hour"), null=True, blank=True)
     census_interval_s = models.FloatField(
         _("census interval"), null=True, blank=True, help_text=_("Mean seconds between two counts of its objects.")
     )

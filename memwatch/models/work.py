@@ -54,12 +54,12 @@ class WorkRollup(models.Model):
     blocks_squares = models.FloatField(_("squares of blocks kept"), default=0)
     blocks_max = models.BigIntegerField(_("most blocks kept"), default=0)
     rss_calls = models.BigIntegerField(_("calls with resident memory"), default=0)
-    rss_kib = models.BigIntegerField(_("KiB kept"), default=0)
-    rss_kib_max = models.BigIntegerField(_("most KiB kept"), default=0)
+    rss_kib = models.BigIntegerField(_("KB kept"), default=0)
+    rss_kib_max = models.BigIntegerField(_("most KB kept"), default=0)
     peak_calls = models.BigIntegerField(_("calls with a peak"), default=0)
-    peak_kib_max = models.BigIntegerField(_("highest peak"), default=0, help_text=_("KiB above the start of the call."))
-    peak_counts = models.JSONField(_("peaks"), default=dict, help_text=_("Histogram of KiB."))
-    peak_rss_kib = models.BigIntegerField(_("highest resident memory in KiB"), default=0)
+    peak_kib_max = models.BigIntegerField(_("highest peak"), default=0, help_text=_("KB above the start of the call."))
+    peak_counts = models.JSONField(_("peaks"), default=dict, help_text=_("Histogram of KB."))
+    peak_rss_kib = models.BigIntegerField(_("highest resident memory in KB"), default=0)
     peak_process = models.ForeignKey(
         Process,
         models.SET_NULL,
@@ -104,11 +104,11 @@ class WorkTotal(models.Model):
     work = models.ForeignKey(WorkName, models.CASCADE, related_name="totals", verbose_name=_("name"))
     calls = models.BigIntegerField(_("calls"), default=0)
     kept_kib = models.BigIntegerField(
-        _("KiB kept"), default=0, help_text=_("The highest of each hour's net growth, summed up over the hours.")
+        _("KB kept"), default=0, help_text=_("The highest of each hour's net growth, summed up over the hours.")
     )
     hour = models.DateTimeField(_("hour"))
-    hour_kib = models.FloatField(_("KiB kept in the hour"), default=0, help_text=_("Below 0 where calls freed more."))
-    hour_top_kib = models.BigIntegerField(_("most KiB kept in the hour"), default=0)
+    hour_kib = models.FloatField(_("KB kept in the hour"), default=0, help_text=_("Below 0 where calls freed more."))
+    hour_top_kib = models.BigIntegerField(_("most KB kept in the hour"), default=0)
 
     class Meta:
         verbose_name = _("total of work")

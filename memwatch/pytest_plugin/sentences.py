@@ -31,7 +31,7 @@ def rate(found: Growth) -> str:
     """``2 objects per call``, ``1 object in 40 calls``, ``1.5 KiB per call``."""
     each = found.per_call
     if found.unit == "KiB":
-        return f"{each * 1024:,.0f} bytes per call" if each < 1 else f"{each:,.1f} KiB per call"
+        return f"{each * 1024:,.0f} bytes per call" if each < 1 else f"{each:,.1f} KB per call"
     one = found.unit.removesuffix("s")
     if each < 0.95:
         return f"1 {one} in {1 / each:,.0f} calls"
@@ -40,7 +40,7 @@ def rate(found: Growth) -> str:
 
 
 def _units(found: Growth) -> str:
-    return "KiB" if found.unit == "KiB" else found.unit
+    return "KB" if found.unit == "KiB" else found.unit
 
 
 def _details(leak: Leak) -> Iterator[str]:

@@ -143,17 +143,17 @@ def _memory(service: Service, plan: Plan) -> Setting:
         return _row(service, MEMORY, None, None, None, _jobs(plan)[3])
     fresh = fresh_peak_mb(plan)
     if plan.state == plans.NOT_NEEDED:
-        reason = f"{NO_RECYCLING}. If you set one: KiB, above the {fresh:,.0f} MB of a fresh child in its largest job"
+        reason = f"{NO_RECYCLING}. If you set one: KB, above the {fresh:,.0f} MB of a fresh child in its largest job"
         return _row(service, MEMORY, 0, _kib(fresh), None, reason)
     if plan.target_mb is None:
         return _row(service, MEMORY, None, _kib(fresh), None, "not known yet: no limit of the container or the process")
     grown = plans.grown_mb(plan)
     reason = (
-        f"KiB; above the {fresh:,.0f} MB that a fresh child reaches in its largest job, and what {plan.counted} "
+        f"KB; above the {fresh:,.0f} MB that a fresh child reaches in its largest job, and what {plan.counted} "
         "children may grow to"
     )
     if grown < fresh:
-        reason = f"KiB; the {fresh:,.0f} MB of a fresh child in its largest job: less would replace each child after it"
+        reason = f"KB; the {fresh:,.0f} MB of a fresh child in its largest job: less would replace each child after it"
     return _row(service, MEMORY, _kib(max(grown, fresh)), _kib(fresh), _kib(fresh + plans.room_mb(plan)), reason)
 
 

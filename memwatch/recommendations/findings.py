@@ -72,7 +72,7 @@ def _kill_loop(service: Service, plan: Plan) -> Finding | None:
         return None
     return Finding(
         "kill_loop",
-        f"worker_max_memory_per_child is {limit:,} KiB ({limit / KIB_PER_MB:,.0f} MB), and a fresh child reaches "
+        f"worker_max_memory_per_child is {limit:,} KB ({limit / KIB_PER_MB:,.0f} MB), and a fresh child reaches "
         f"{fresh:,.0f} MB in its largest job: each child is replaced after it. billiard compares the highest resident "
         "memory of the child's life.",
     )

@@ -50,10 +50,10 @@ def _jobs(plan: Plan) -> list[float]:
 def _growth(plan: Plan, n: int) -> list[str]:
     if plan.state == plans.NOT_NEEDED:
         growth = max(plan.growths_mb(), default=0.0)
-        said = f"at most {growth * 1024:,.2f} KiB a job" if growth else "none that repeats from life to life"
+        said = f"at most {growth * 1024:,.2f} KB a job" if growth else "none that repeats from life to life"
         return [f"Growth: {said}"]
     one, all_ = upper(plan.growths_mb()) * 1024, upper_sum(plan.growths_mb(), n) * 1024
-    lines = [f"Growth of a worker: at most {one:,.1f} KiB a job; {n} together {all_:,.1f} KiB ({CONFIDENCE:.0%})"]
+    lines = [f"Growth of a worker: at most {one:,.1f} KB a job; {n} together {all_:,.1f} KB ({CONFIDENCE:.0%})"]
     if plan.by_time:
         fastest = upper([max(0.0, each.per_hour.slope) for each in plan.fits])
         lines.append(

@@ -31,7 +31,7 @@ DECLARED: Mapping[str, Declared] = {
     "pool": Declared(str, "Pool"),
     "concurrency": Declared(int, "Concurrency"),
     "max_tasks_per_child": Declared(int, "Tasks until a child is replaced"),
-    "max_memory_per_child": Declared(int, "KiB from which a child is replaced"),
+    "max_memory_per_child": Declared(int, "KB from which a child is replaced"),
 }
 """By name, in the order in which they are shown. For a limit, 0 means none."""
 

@@ -275,7 +275,7 @@ def work_said(name: str, line: WorkLine) -> str:
     calls = f"{formatting.count(line.calls)} calls"
     if name == "kept":
         blocks = f", {formatting.precise(line.kept_blocks)} blocks" if line.kept_blocks is not None else ""
-        return f"{formatting.precise(line.kept_kib)} KiB{blocks}; {calls}"
+        return f"{formatting.precise(line.kept_kib)} KB{blocks}; {calls}"
     peak, usual = formatting.megabytes(line.peak_mb), formatting.megabytes(line.peak_mb_p95)
     return f"{peak} above the start of the call, 95 % under {usual}; {calls}"
 

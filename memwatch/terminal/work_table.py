@@ -43,7 +43,7 @@ SORTS: Mapping[str, Callable[[WorkLine], float]] = {
 """Largest first."""
 
 HEADS = (
-    "NAME", "KIND", "SERVICE", "CALLS/h", "KEPT KiB", "BLOCKS", "PEAK 95 %", "PEAK", "TIME 95 %", "ERRORS"
+    "NAME", "KIND", "SERVICE", "CALLS/h", "KEPT KB", "BLOCKS", "PEAK 95 %", "PEAK", "TIME 95 %", "ERRORS"
 )  # fmt: skip
 NUMBERS = frozenset(HEADS[3:])
 

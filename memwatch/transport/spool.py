@@ -69,7 +69,7 @@ class SpoolWriter:
             self._files, self._bytes, self._counted_at = len(sizes), sum(sizes), now
         if self._files >= self._where.max_files or self._bytes + more > self._where.max_bytes:
             raise TransportUnavailable(
-                f"the spool in {self._where.folder.path} is full ({self._files} reports, {self._bytes // 1024} KiB): "
+                f"the spool in {self._where.folder.path} is full ({self._files} reports, {self._bytes // 1024} KB): "
                 "is the worker that ingests them running?"
             )
 

@@ -72,7 +72,7 @@ def test_instances_name_their_attributes(dumped: Dumped) -> None:
 
 def test_a_dict_that_python_has_made_lies_between(dumped: Dumped) -> None:
     lines = [dumped.ids["with_dict.lines"]]
-    if sys.version_info >= (3, 13):
+    if sys.version_info[:2] == (3, 13):
         assert dumped.to("with_dict", Edge.ATTRIBUTE, "lines") == lines
         assert dumped.loaded.objects[dumped.ids["of_dict"]].edges == []
         return

@@ -59,7 +59,7 @@ def test_no_holder_is_stated_that_is_not_proven() -> None:
         (240, 120, "blocks", "2 blocks per call"),
         (150, 100, "objects", "1.5 objects per call"),
         (100, 4_000, "objects", "1 object in 40 calls"),
-        (240, 120, "KiB", "2.0 KiB per call"),
+        (240, 120, "KiB", "2.0 KB per call"),
         (12, 120, "KiB", "102 bytes per call"),
     ],
 )

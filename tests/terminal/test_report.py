@@ -108,8 +108,8 @@ def work(db: None) -> None:
 def test_work_is_reported_by_what_it_keeps_and_by_its_peaks(run: Callable[..., Ran], work: None) -> None:
     lines = run("memwatch_report").out.splitlines()
     assert lines[lines.index("Work: keeps most memory in a call (mean of the last day)") + 1 :] == [
-        "  task shop.tasks.sync in worker: 3.00 KiB, 12.0 blocks; 40 calls",
-        "  view orders:list in web: 1.00 KiB; 30 calls",
+        "  task shop.tasks.sync in worker: 3.00 KB, 12.0 blocks; 40 calls",
+        "  view orders:list in web: 1.00 KB; 30 calls",
         "",
         "Work: highest peaks of a call (last day)",
         "  task shop.tasks.import_all in worker: 300.0 MB above the start of the call, 95 % under 298.0 MB; 2 calls",

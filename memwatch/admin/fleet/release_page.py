@@ -33,7 +33,7 @@ _SHOWN: Mapping[str, Callable[[float], str]] = {
     names.MB: formats.megabytes,
     names.COUNT: lambda value: formats.count(round(value)),
     names.MB_AN_HOUR: lambda value: _("%s an hour") % formats.megabytes(value),
-    names.KIB_A_JOB: lambda value: _("%s KiB") % formats.decimal(value),
+    names.KIB_A_JOB: lambda value: _("%s KB") % formats.decimal(value),
     names.AN_HOUR: lambda value: _("%s an hour") % formats.decimal(value),
 }
 MOST_PACKAGES = 40

@@ -27,7 +27,7 @@ SOURCES: Mapping[str, str | Promise] = {
 UNITS: Mapping[str, str | Promise] = {
     Leak.Kind.OBJECTS: gettext_lazy("Objects per call"),
     Leak.Kind.UNTRACKED: gettext_lazy("Blocks per call"),
-    Leak.Kind.NATIVE: gettext_lazy("KiB per call"),
+    Leak.Kind.NATIVE: gettext_lazy("KB per call"),
 }
 TOO_FEW = "few"
 """The remark that there is too little to compare yet."""

@@ -92,7 +92,7 @@ def value_text(name: str, value: int | None) -> str:
         return formats.megabytes(value)
     if not value:
         return _("none")
-    return _("%s KiB") % formats.count(value) if name == names.MEMORY else formats.count(value)
+    return _("%s KB") % formats.count(value) if name == names.MEMORY else formats.count(value)
 
 
 def _tiles(advice: Advice) -> list[Line]:
@@ -118,7 +118,7 @@ def _tiles(advice: Advice) -> list[Line]:
             value=formats.megabytes(service.peaks.highest_mb if service.peaks else None),
             hint=service.peaks.highest_job if service.peaks else _("no peak was measured"),
         ),
-        Line(label=_("Fastest growth per job"), value=_("%s KiB") % formats.decimal(growth)),
+        Line(label=_("Fastest growth per job"), value=_("%s KB") % formats.decimal(growth)),
         Line(
             label=_("Replaced a day"),
             value=formats.decimal(service.recycled_per_day) if service.recycled_per_day is not None else "",

@@ -83,7 +83,7 @@ class WorkNameAdmin(RowAdmin):
                 Table(
                     title=_("The last 24 hours, by service"),
                     names=[
-                        _("Service"), _("Calls"), _("Errors"), _("Blocks kept per call"), _("KiB kept per call"),
+                        _("Service"), _("Calls"), _("Errors"), _("Blocks kept per call"), _("KB kept per call"),
                         _("Median peak"), _("Highest peak"), _("95 % time"),
                     ],
                     cells=[
@@ -110,7 +110,7 @@ def _tiles(row: WorkRow) -> list[Line]:
         Line(label=_("Calls"), value=formats.count(row.calls), hint=_("%s with an error") % formats.count(row.errors)),
         Line(label=_("Calls beside others"), value=formats.count(row.shared), hint=_("in their process")),
         Line(label=_("Blocks kept per call"), value=formats.precise(row.kept_blocks_per_call)),
-        Line(label=_("KiB kept per call"), value=formats.precise(row.kept_kib_per_call)),
+        Line(label=_("KB kept per call"), value=formats.precise(row.kept_kib_per_call)),
         Line(
             label=_("Highest peak"),
             value=formats.megabytes(row.peak_mb_max),

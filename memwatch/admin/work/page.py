@@ -150,7 +150,7 @@ class _Table:
             Head(text=_("Calls per hour")),
             Head(text=_("Errors"), hint=_("Calls that ended with an exception")),
             Head(text=_("Blocks kept per call"), hint=_KEPT),
-            Head(text=_("KiB kept per call"), hint=_("Growth of resident memory: the mean of the measured calls")),
+            Head(text=_("KB kept per call"), hint=_("Growth of resident memory: the mean of the measured calls")),
             Head(text=_("Median peak"), hint=_PEAK),
             Head(text=_("95 % peak"), hint=_PEAK),
             Head(text=_("Highest peak"), hint=_PEAK),

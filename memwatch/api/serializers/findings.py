@@ -31,7 +31,7 @@ class LeakSerializer(serializers.Serializer[Leak]):
     object_type = serializers.CharField()
     severity = serializers.ChoiceField(choices=Severity.choices)
     confidence = serializers.ChoiceField(choices=Leak.Confidence.choices)
-    initial_count = serializers.IntegerField(help_text="Number of objects or blocks (untracked), or KiB (native)")
+    initial_count = serializers.IntegerField(help_text="Number of objects or blocks (untracked), or KB (native)")
     current_count = serializers.IntegerField()
     growth_count = serializers.IntegerField()
     growth_percent = serializers.FloatField()

@@ -16,7 +16,7 @@ class RecommendationSerializer(serializers.Serializer[Any]):
     service = serializers.CharField()
     setting = serializers.CharField(
         help_text="max_requests, max_requests_jitter, workers; worker_max_tasks_per_child, "
-        "worker_max_memory_per_child (KiB), worker_concurrency; container_request_mb, container_limit_mb"
+        "worker_max_memory_per_child (KB), worker_concurrency; container_request_mb, container_limit_mb"
     )
     current = serializers.IntegerField(allow_null=True, help_text="What the server says; null if it does not say")
     recommended = serializers.IntegerField(allow_null=True)

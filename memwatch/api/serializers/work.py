@@ -29,7 +29,7 @@ class WorkSerializer(serializers.Serializer[Any]):
         help_text="Memory blocks allocated less those freed, the mean of the measured calls; below 0 if it frees more",
     )
     kept_kib_per_call = serializers.FloatField(
-        allow_null=True, help_text="Growth of resident memory in KiB, the mean of the measured calls"
+        allow_null=True, help_text="Growth of resident memory in KB, the mean of the measured calls"
     )
     peak_mb_p50 = serializers.FloatField(
         allow_null=True,

@@ -34,7 +34,7 @@ def clone(system: System, work: Streaming, pipe: int, meter: Meter, longest_s: f
             began, cpu = time.perf_counter(), time.thread_time()
             pid = int(system.syscall(number, 0, 0, 0, 0, 0))
             if pid == 0:
-                live(work, pipe, parent, system, int(longest_s) + 1)
+                live(work, pipe, parent, system, int(longest_s) + 5)
             error = ctypes.get_errno()
             pause_ms = (time.thread_time() - cpu) * 1e3
             meter.forked((time.perf_counter() - began) * 1e3, cpu_ms=pause_ms)

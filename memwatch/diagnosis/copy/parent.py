@@ -38,17 +38,19 @@ from memwatch.diagnosis.copy.child import (
     Streaming,
     System,
     Work,
-    private_mb,
 )
+from memwatch.diagnosis.copy.process import CopyProcess
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.sampling.atomic import possible
-from memwatch.sampling.procmem import ProcessMemory, read_bytes
+from memwatch.sampling.procmem import ProcessMemory
 
 OWN_MB, OF_HEAP, MOST_OF_HEAP = 64.0, 0.5, 1.25
 """What a copy comes to own: its work, and of the heap's pages those that either side writes to. That is about half of
 them, and all where the program's collector goes through its heap in that time."""
 LONGEST_S = 60.0
-"""Seconds of wall time, and as many of CPU."""
+"""Seconds of CPU that a copy may take."""
+PATIENCE = 5.0
+"""Seconds of wall time for each second of CPU: a copy is nice, so a busy machine gives it a part of a processor."""
 MOST_BYTES = 32 * 1024 * 1024
 """That a child may send."""
 ATTEMPTS = 4
@@ -57,7 +59,6 @@ ASLEEP_S = 0.4
 _POLLS_S = (0.002, 0.1)
 _PIPE_BYTES = 1 << 20
 _SIZED_EACH_S = 2.0
-_WAIT_FOR_CLONES = 0x40000000
 _FAULTS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP, signal.SIGSYS)
 """What the kernel or the C library ends a program with that has done what it must not."""
 
@@ -134,7 +135,7 @@ def streamed(
     if refusal:
         raise Refused(refusal)
     longest_s = LONGEST_S if longest_s is None else longest_s
-    deadline = time.monotonic() + longest_s
+    deadline = time.monotonic() + longest_s * PATIENCE
     for _ in range(ATTEMPTS):
         child = _Child(work, meter, begin(), longest_s)
         try:
@@ -150,11 +151,9 @@ class _Child:
     """One copy of the process, from its fork to its end."""
 
     def __init__(self, work: Streaming, meter: Meter, take: Send, longest_s: float) -> None:
-        self._owner = os.getpid()
         self._take = take
         self._longest_s = longest_s
         self._meter = meter
-        self._pid = self._pidfd = -1
         self._got = bytearray()
         self._received = 0
         self._pipe, theirs = os.pipe()
@@ -162,10 +161,8 @@ class _Child:
             os.set_blocking(self._pipe, False)
             with contextlib.suppress(OSError):
                 fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-            self._pid = _cloned(work, theirs, meter, longest_s)
+            self._process = CopyProcess(_cloned(work, theirs, meter, longest_s))
             meter.copy_mb = 0.0
-            with contextlib.suppress(OSError):
-                self._pidfd = os.pidfd_open(self._pid)
         except BaseException:
             os.close(self._pipe)
             raise
@@ -178,7 +175,7 @@ class _Child:
         asleep_since: float | None = None
         sized_at = time.monotonic()
         while True:
-            ended = self._how_ended()  # first: what it sent before its end is then read below
+            ended = self._process.how_ended()  # first: what it sent before its end is then read below
             before = self._received
             if self._read():
                 return self._answer()
@@ -196,8 +193,12 @@ class _Child:
                 return None
             if now > deadline:
                 raise Harmed(
-                    f"the copy of the process was ended after {self._longest_s:.0f} s: "
-                    "the heap is large or the machine busy"
+                    f"the copy of the process was ended after {self._longest_s * PATIENCE:.0f} s, in which it got "
+                    f"{self._process.cpu_s():.1f} s of CPU: the machine is busy"
+                )
+            if self._process.cpu_s() > self._longest_s:
+                raise Harmed(
+                    f"the copy of the process was ended after {self._longest_s:.0f} s of CPU: the heap is large"
                 )
             if now - sized_at > _SIZED_EACH_S:
                 sized_at = now
@@ -236,7 +237,7 @@ class _Child:
 
     def _is_stuck(self, received: int) -> bool:
         """Whether it sleeps, though nothing came since ``received`` bytes had."""
-        return self._received == received and not self._got and self._state() == "S"
+        return self._received == received and not self._got and self._process.state() == "S"
 
     def _answer(self) -> bytes:
         kind, length = HEAD.unpack_from(self._got)
@@ -248,24 +249,9 @@ class _Child:
         text = content.decode("utf-8", "replace")
         raise Refused(text) if kind == REFUSED else NotForked(f"the copy of the process failed: {text}")
 
-    def _how_ended(self) -> int | None:
-        """The signal that ended it, 0 where it was none, ``None`` while it lives. It is not reaped."""
-        try:
-            ended = os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT | _WAIT_FOR_CLONES)
-        except ChildProcessError:  # the host has reaped it
-            return 0
-        if ended is None:
-            return None
-        return 0 if ended.si_code == os.CLD_EXITED else ended.si_status
-
-    def _state(self) -> str:
-        """As the kernel calls it; empty where there is none."""
-        content = read_bytes(f"/proc/{self._pid}/stat") or b""
-        return content.rpartition(b") ")[2][:1].decode("ascii", "replace")
-
     def _owned_mb(self) -> float:
         """What only the child has, noted."""
-        owned = private_mb(read_bytes(f"/proc/{self._pid}/smaps_rollup") or b"")
+        owned = self._process.owned_mb()
         self._meter.child(owned_mb=owned)
         self._meter.copy_mb = owned
         return owned
@@ -274,17 +260,8 @@ class _Child:
         """Kill and reap it: a process that was forked from ours in between leaves it alone."""
         self._meter.copy_mb = None
         os.close(self._pipe)
-        if os.getpid() == self._owner and self._pid > 0:
-            with contextlib.suppress(OSError):
-                if self._pidfd >= 0:
-                    signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-                else:
-                    os.kill(self._pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                usage = os.wait4(self._pid, _WAIT_FOR_CLONES)[2]
-                self._meter.child(cpu_s=usage.ru_utime + usage.ru_stime)
-        if self._pidfd >= 0:
-            os.close(self._pidfd)
+        if (cpu_s := self._process.end()) is not None:
+            self._meter.child(cpu_s=cpu_s)
 
 
 def _cloned(work: Streaming, pipe: int, meter: Meter, longest_s: float) -> int:

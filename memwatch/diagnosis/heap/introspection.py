@@ -48,6 +48,20 @@ _OF_TEXTS = {id(str)}
 _SHOWN: tuple[type, ...] = (str, bytes, int, float, bool, type(None), complex)
 
 
+_INTERNED = sys.intern("memwatch: in no other dict than the table of interned strings")
+
+
+def is_interned_table(item: Any) -> bool:
+    """Whether it is the interpreter's table of interned strings, which keeps none of them alive.
+
+    From Python 3.14 on the collector sees it.
+    """
+    if sys.version_info < (3, 14) or type(item) is not dict:
+        return False
+    first = next(iter(item), None)
+    return type(first) is str and item[first] is first and _INTERNED in item
+
+
 def entry(namespace: Any, name: str) -> Any:
     """The value of a name in a dict or in the namespace of a class; ``None`` where it is not there.
 

@@ -184,7 +184,7 @@ typedef struct {
 
 typedef struct {
     PyObject_HEAD
-    PyObject *addresses, *kind_of, *text, *function, *key, *emit, *namespaces;
+    PyObject *addresses, *kind_of, *text, *function, *key, *emit, *namespaces, *interned;
     PyObject *kept;   /* what the kinds were made of */
     PyObject *others; /* for Python */
     Py_ssize_t at, held, most, written; /* held: of the last addresses, those that Python has a reference to */
@@ -665,6 +665,16 @@ stop_at_first(PyObject *Py_UNUSED(target), void *Py_UNUSED(nothing))
     return 1;
 }
 
+/* Whether it is the interpreter's table of interned strings: from Python 3.14 on the collector sees it. */
+static int
+is_interned_table(Walk *walk, PyObject *dict)
+{
+    Py_ssize_t at = 0;
+    PyObject *key, *value;
+    return PY_VERSION_HEX >= 0x030E0000 && PyDict_CheckExact(dict) && PyDict_Next(dict, &at, &key, &value)
+        && key == value && PyUnicode_CheckExact(key) && PyDict_GetItemWithError(dict, walk->interned) != NULL;
+}
+
 /* A dict: its keys, then its values; a namespace: its values by name. */
 static int
 refer_to_entries(Walk *walk, PyObject *dict)
@@ -681,6 +691,9 @@ refer_to_entries(Walk *walk, PyObject *dict)
     }
     if (PY_VERSION_HEX >= 0x030D0000 && PyDict_Type.tp_traverse(dict, stop_at_first, NULL) == 0) {
         return 0; /* the values are the instance's */
+    }
+    if (is_interned_table(walk, dict)) {
+        return 0; /* it keeps none of them alive */
     }
     PyObject *key, *value;
     for (Py_ssize_t at = 0; PyDict_Next(dict, &at, &key, NULL);) {
@@ -1032,7 +1045,7 @@ walk_dealloc(Walk *walk)
     free(walk->found.items);
     free(walk->later.items);
     PyObject *objects[] = {walk->addresses, walk->kind_of, walk->text, walk->function, walk->key, walk->emit,
-                           walk->namespaces, walk->kept, walk->others};
+                           walk->namespaces, walk->interned, walk->kept, walk->others};
     for (size_t i = 0; i < sizeof objects / sizeof *objects; i++) {
         Py_XDECREF(objects[i]);
     }
@@ -1073,11 +1086,12 @@ walk_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     walk->key = Py_NewRef(key);
     walk->emit = Py_NewRef(emit);
     walk->namespaces = Py_NewRef(namespaces);
+    walk->interned = PyUnicode_InternFromString("memwatch: in no dict but the table of interned strings");
     walk->held = held;
     walk->most = most;
     walk->kept = PyList_New(0);
     walk->others = PyList_New(0);
-    int enough = walk->kept != NULL && walk->others != NULL;
+    int enough = walk->interned != NULL && walk->kept != NULL && walk->others != NULL;
     for (int number = 0; number < TABLES; number++) {
         walk->tables[number].codes = codes[number];
         for (size_t i = 0; i < strlen(codes[number]); i++) {

@@ -26,7 +26,7 @@ from memwatch.sampling.type_names import clean
 
 MOST_OBJECTS = 40_000_000
 LONGEST_S = 180.0
-"""The copy is ended after this time."""
+"""Seconds of CPU that the copy may take."""
 OWN_MB, OF_HEAP, MOST_OF_HEAP = 64.0, (1.25 if compiled.module is None else 0.25), 1.25
 """What the copy comes to own. In Python it counts a reference to nearly every object, so that each page of the heap is
 copied. Compiled it does not: measured 44 MB of 41 (a heap of 0.1 million objects), 56 of 180 (1 million), 85 of 686 (5

@@ -39,7 +39,8 @@ _CODE_PARTS = tuple(
 _content_of = CellType.__dict__["cell_contents"].__get__
 _LONGEST_KEY = 40
 _INSTANCES_KEEP_VALUES = sys.version_info >= (3, 13)
-"""From Python 3.13 on an instance keeps its values when its ``__dict__`` is made: that then refers to nothing."""
+"""In Python 3.13 an instance keeps its values when its ``__dict__`` is made, which then refers to nothing. Since 3.14 it
+gives them to the dict."""
 _PATTERNS = [bytes([Edge.KEY]) * length + bytes([Edge.VALUE]) * length for length in range(65)]
 
 
@@ -207,7 +208,10 @@ class Links:
         met: list[Any] = []
         lengths = list(map(LENGTHS[Family.DICT], group))
         if _INSTANCES_KEEP_VALUES:
-            lengths = [length if gc.get_referents(item) else 0 for item, length in zip(group, lengths, strict=True)]
+            lengths = [
+                length if gc.get_referents(item) and not introspection.is_interned_table(item) else 0
+                for item, length in zip(group, lengths, strict=True)
+            ]
         for item, length in zip(group, lengths, strict=True):
             if not length:
                 continue

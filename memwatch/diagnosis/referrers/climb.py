@@ -57,6 +57,8 @@ class Noted:
             for key, child in introspection.keys_of(item, wanted):
                 self._graph.start(child, Start(clean(key) if type(key) is str else "?", module))
             return None
+        if introspection.is_interned_table(item):
+            return None
         node = self._examiner.examine(item, wanted)
         if node.type.startswith(OBSERVER) or not node.links:
             return None

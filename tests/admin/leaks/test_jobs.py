@@ -91,7 +91,7 @@ def test_what_is_not_known_yet_is_marked_and_can_be_recorded(work: Any, said: st
 
 @pytest.mark.parametrize(
     ("values", "unit"),
-    [({"kind": "native"}, "KiB per call"), ({"kind": "untracked"}, "Blocks per call"), ({}, "Objects per call")],
+    [({"kind": "native"}, "KB per call"), ({"kind": "untracked"}, "Blocks per call"), ({}, "Objects per call")],
 )
 def test_the_growth_of_a_call_is_in_the_unit_of_the_leak(
     values: dict[str, str], unit: str, fleet: Fleet, login: Login

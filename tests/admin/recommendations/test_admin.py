@@ -71,7 +71,7 @@ def test_celery_gets_celerys_lines(client: Client) -> None:
 def test_a_kill_loop_is_said(client: Client) -> None:
     leaking("worker", program="celery child")
     Process.objects.update(server_settings={"server": "celery", "pool": "prefork", "max_memory_per_child": 150_000})
-    assert "worker_max_memory_per_child is 150,000 KiB (146 MB), and a fresh child reaches" in text(
+    assert "worker_max_memory_per_child is 150,000 KB (146 MB), and a fresh child reaches" in text(
         client, url("worker")
     )
 

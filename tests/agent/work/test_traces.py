@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from opentelemetry import trace
 
 from memwatch.agent.work import meter, spans
 from memwatch.agent.work.credit import Credit
@@ -16,6 +15,8 @@ from memwatch.agent.work.job import Job
 from memwatch.agent.work.traces import KEPT, PEAK
 from memwatch.records.work import TASK, VIEW, WorkFigures
 from tests.agent.work.conftest import Always
+
+trace = pytest.importorskip("opentelemetry.trace")
 
 MB = 1024 * 1024
 TRACE, SPAN = 0x4BF92F3577B34DA6A3CE929D0E0E4736, 0x00F067AA0BA902B7

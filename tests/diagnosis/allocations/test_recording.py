@@ -18,7 +18,7 @@ from memwatch.diagnosis import options
 from memwatch.diagnosis.allocations import recording, sites, traced
 from memwatch.diagnosis.allocations.recording import AllocationsRecording
 from memwatch.diagnosis.context import Host, Refused
-from memwatch.diagnosis.copy import cloning, parent
+from memwatch.diagnosis.copy import cloning, parent, process
 from memwatch.diagnosis.cost_meter import Meter
 
 QUOTE = f"{__name__}.Quote"
@@ -165,7 +165,7 @@ def test_a_copy_that_is_faster_than_the_process_is_heard(monkeypatch: pytest.Mon
 
     def held_up(*arguments: Any) -> int:
         pid = cloned(*arguments)
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | parent._WAIT_FOR_CLONES)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | process._WAIT_FOR_CLONES)
         return pid
 
     monkeypatch.setattr(cloning, "clone", held_up)
