@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.detect [--processes 5000] [--snapshots 60] [--only sqlite|postgresql]``. One process in ten
 leaks, one in fifty is recycled every few minutes, the rest wobbles; 25 to 40 types each. The first pass opens what
-leaks, the next ones follow it, as they do all day. Exits with 1 where a pass takes more than 15 s or 64 MB; on a machine
+leaks, the next ones follow it, as they do all day. Exits with 1 where a pass takes more than 15 s or 64 MB. On machines
 that others use as well, look at the CPU seconds (of the worker; PostgreSQL's own are not in them).
 """
 
