@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import signal
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.launch.test_programs import ENQUEUE, PROGRAMS
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.soak, pytest.mark.redis]
 
 WITHIN_S = 10.0
 """From the first job on, where the processors have nothing else to do."""
-START_S = 120.0
+START_S = 300.0
 DAG = """
 import time
 from airflow.sdk import dag, task
@@ -113,7 +113,10 @@ MATRIX: dict[str, Program] = {
         "data=b'{{}}', headers={{'Content-Type': 'application/json'}}, method='POST'))",
     ),
     "airflow": Program(
-        line="airflow standalone", programs=frozenset({"airflow"}), packages=("apache-airflow",),
+        line="airflow standalone", packages=("apache-airflow",),
+        programs=frozenset(
+            f"airflow {part}" for part in ("standalone", "scheduler", "dag-processor", "triggerer", "api-server")
+        ),
         prepare="airflow db migrate",
         ask="import subprocess; subprocess.run(['airflow', 'dags', 'trigger', 'nightly'], check=True)",
     ),
@@ -137,12 +140,12 @@ def started(command: list[str], environ: dict[str, str], folder: Path) -> Iterat
     try:
         yield (folder / "output").read_text
     finally:
+        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
         process.terminate()
-        try:
-            process.wait(60)
-        finally:
-            os.killpg(process.pid, signal.SIGKILL) if process.poll() is None else None
-            process.wait()
+        for each in psutil.wait_procs(family, timeout=60)[1]:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        process.wait()
 
 
 @pytest.mark.parametrize("name", MATRIX)
