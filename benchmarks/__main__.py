@@ -27,9 +27,11 @@ BENCHMARKS = {
     "recycling": "leaky workers of gunicorn and Celery under load, recycled, against left alone",
     "pages": "the admin's pages over a million snapshots in PostgreSQL, against Django's default change list",
     "releases": "pairs of releases of a real program: which dependency grew, and nothing said where none did",
+    "leaks.verdict_time": "snapshots until a leak of a given rate is found, against sequential tests",
     "leaks.lives": "fleets of recycled workers, against life by life",
     "leaks.shapes": "verdicts on generated series, against the reference's rule",
     "leaks.processes": "verdicts on real processes: leaks of released packages, of applications, and look-alikes",
+    "leaks.calibration": "whether so many verdicts are leaks as their probabilities say",
 }
 
 

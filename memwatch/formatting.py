@@ -90,6 +90,11 @@ def percent(value: float | None) -> str:
     return NOT_MEASURED if value is None else f"{_number(value, 1)} %"
 
 
+def chance(probability: float | None) -> str:
+    """A probability of 0 to 1 as ``91 %``."""
+    return NOT_MEASURED if probability is None else f"{probability * 100:.0f} %"
+
+
 def signed_percent(value: float | None) -> str:
     """``+12.3 %``."""
     return NOT_MEASURED if value is None else _signed(value, percent(value))

@@ -69,6 +69,8 @@ class ObservedWork:
     """Resident memory that they kept; never falls."""
     peak_bytes: int | None = None
     """The most that resident memory rose during one of them within the last hour; ``None`` where it is not known."""
+    peak_span: str = ""
+    """Of that call, as :mod:`memwatch.records.traces` writes it; empty where none is known."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

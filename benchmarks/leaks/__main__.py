@@ -1,4 +1,4 @@
-"""Every benchmark of verdicts: shapes, workers, garbage, days, onset, real processes. Ends with 1 where one misses."""
+"""Every benchmark of verdicts, from shapes to real processes. Ends with 1 where one misses."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ PARTS: dict[str, list[str]] = {
     "garbage": ["--seeds", "2"],
     "days": ["--seeds", "1"],
     "onset": ["--seeds", "2"],
+    "verdict_time": ["--seeds", "1"],
     "processes": ["--quick"],
 }
 """Each with what makes it quick."""

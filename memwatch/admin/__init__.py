@@ -8,7 +8,7 @@ from memwatch.admin.deaths import admin as deaths_admin
 from memwatch.admin.fleet import admin as fleet_admin
 from memwatch.admin.fleet import processes
 from memwatch.admin.leaks import admin as leaks_admin
-from memwatch.admin.leaks import expected_growth
+from memwatch.admin.leaks import expected_growth, track_record
 from memwatch.admin.operations import admin as operations_admin
 from memwatch.admin.operations import index as operations_index
 from memwatch.admin.overview import admin as overview_admin
@@ -37,6 +37,7 @@ __all__ = [
     "register",
     "rollups",
     "snapshots",
+    "track_record",
     "triggers",
     "work_admin",
 ]

@@ -23,6 +23,7 @@ from memwatch.formatting import (
     NOT_MEASURED,
     age,
     at_most,
+    chance,
     count,
     decimal,
     duration,
@@ -96,8 +97,8 @@ def bar(share: float) -> SafeString:
 
 __all__ = [
     "HOUR", "MINUTE", "NOT_MEASURED", "SEVERITY_SHAPES", "STATE_SHAPES",
-    "age", "at_most", "badge", "bar", "changelist", "count", "decimal", "duration", "exact", "first_sentence", "kib",
-    "leak_amount", "leak_growth", "link", "link_to", "megabytes", "milliseconds", "moment", "number", "page_url",
+    "age", "at_most", "badge", "bar", "chance", "changelist", "count", "decimal", "duration", "exact", "first_sentence",
+    "kib", "leak_amount", "leak_growth", "link", "link_to", "megabytes", "milliseconds", "moment", "number", "page_url",
     "percent", "precise", "preformatted", "severity_of", "severity_word", "signed_count", "signed_megabytes",
     "signed_percent", "state_badge", "state_of", "took", "type_name", "when", "with_names",
 ]  # fmt: skip

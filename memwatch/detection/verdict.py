@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from memwatch.detection import probability
 from memwatch.detection.severity import Urgency, leak_severity, milder
 from memwatch.records import BigContainer, Leak
 
@@ -89,6 +90,11 @@ class Verdict:
     def is_leak(self) -> bool:
         return self.outcome == "leak"
 
+    @property
+    def probability(self) -> float | None:
+        """That it is a leak, by the calibration; ``None`` for what is not called one."""
+        return probability.of(self.statistics, self.window) if self.is_leak else None
+
     def watched_severity(self, before: str = "low") -> str:
         """The severity of the leak that this keeps open and that was ``before``: see ``docs/verdicts.md``."""
         if self.urgency is None:
@@ -149,6 +155,7 @@ class Verdict:
             severity=self.severity,
             kind=self.kind,
             confidence=self.confidence,
+            probability=self.probability,
             verdict=self.sentence,
             evidence=self.evidence(),
         )

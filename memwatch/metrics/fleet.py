@@ -251,6 +251,7 @@ def _work(now: datetime) -> list[ObservedWork]:
             calls=each.calls,
             kept_bytes=each.kept_kib * 1024,
             peak_bytes=None if each.peak_kib is None else each.peak_kib * 1024,
+            peak_span=each.peak_span,
         )
         for each in work_totals.totals(now)
     ]

@@ -2,7 +2,7 @@
 
 from memwatch.models.event_cursors import EventCursor
 from memwatch.models.figures import Baseline, FiguresColumns, Snapshot, SnapshotRollup
-from memwatch.models.findings import Alert, ExpectedGrowth, Leak, LeakEvent, Severity
+from memwatch.models.findings import Alert, ExpectedGrowth, Leak, LeakEvent, Severity, TrackRecord
 from memwatch.models.fleet import Death, ObjectType, Overview, Process, Recommendation, Release, Service
 from memwatch.models.installations import Installation
 from memwatch.models.notifications import Notification
@@ -44,6 +44,7 @@ __all__ = [
     "Severity",
     "Snapshot",
     "SnapshotRollup",
+    "TrackRecord",
     "Trigger",
     "WorkName",
     "WorkRollup",

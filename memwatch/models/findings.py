@@ -114,6 +114,12 @@ class Leak(models.Model):
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.OPEN)
     severity = models.CharField(_("severity"), max_length=8, choices=Severity)
     confidence = models.CharField(_("confidence"), max_length=6, choices=Confidence, default=Confidence.MEDIUM)
+    probability = models.FloatField(
+        _("probability"),
+        null=True,
+        blank=True,
+        help_text=_("That it is a leak, 0 to 1. Empty if it was last judged before there were probabilities."),
+    )
     initial_count = models.BigIntegerField(_("count at first"))
     current_count = models.BigIntegerField(_("count now"))
     growth_count = models.BigIntegerField(_("growth"))
@@ -169,6 +175,17 @@ class Leak(models.Model):
     def time_left_s(self, now: datetime) -> float | None:
         """Seconds until memory runs out."""
         return time_left_s(self.exhausted_at, now)
+
+
+class TrackRecord(Leak):
+    """The page of what became of the leaks that were found. It has no rows of its own."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        permissions = ()
+        verbose_name = _("how good were we")
+        verbose_name_plural = _("how good were we")
 
 
 class LeakEvent(models.Model):

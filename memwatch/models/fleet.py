@@ -162,6 +162,9 @@ class Process(models.Model):
         editable=False,
         help_text=_("What it was doing and how much memory it had; empty where that is not known."),
     )
+    end_noted_at = models.DateTimeField(
+        null=True, editable=False, help_text=_("When memwatch last learnt more of its end, by the clock of its server.")
+    )
     oom_kills = models.BigIntegerField(
         _("processes killed for memory"),
         null=True,
@@ -257,6 +260,9 @@ class Process(models.Model):
             models.Index(fields=("service", "host", "slot_number", "started_at"), name="memwatch_process_slot"),
             models.Index(fields=("ended_at",), name="memwatch_process_ended"),
             models.Index(fields=("end_reason", "ended_at"), name="memwatch_process_end_reason"),
+            models.Index(
+                fields=("end_noted_at",), name="memwatch_process_end_noted", condition=Q(end_noted_at__isnull=False)
+            ),
         )
 
     def __str__(self) -> str:

@@ -25,6 +25,8 @@ class Total(NamedTuple):
     kept_kib: int
     peak_kib: int | None
     """The highest rise in this hour and the one before; ``None`` where none was measured."""
+    peak_span: str
+    """Of that call, as :mod:`memwatch.records.traces` writes it; empty where none is known."""
 
 
 def totals(now: datetime) -> list[Total]:
@@ -33,18 +35,18 @@ def totals(now: datetime) -> list[Total]:
     rows = list(WorkTotal.objects.order_by(*columns[:3]).values_list(*columns))
     peaks = _peaks(now, ((service, kind, name) for service, kind, name, *_figures in rows))
     return [
-        Total(service, kind, name, calls, kept, peaks.get((service, kind, name)))
+        Total(service, kind, name, calls, kept, *peaks.get((service, kind, name), (None, "")))
         for service, kind, name, calls, kept in rows
     ]
 
 
-def _peaks(now: datetime, known: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], int]:
-    own, found = set(known), dict[tuple[str, str, str], int]()
+def _peaks(now: datetime, known: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], tuple[int, str]]:
+    own, found = set(known), dict[tuple[str, str, str], tuple[int, str]]()
     measured = WorkRollup.objects.filter(
         period=WorkRollup.Period.HOUR, start__gte=start_of_hour(now) - HOUR, start__lte=now, peak_calls__gt=0
     )
-    names = measured.order_by().values_list("service__name", "work__kind", "work__name")
-    for service, kind, name, peak in names.annotate(Max("peak_kib_max")):
+    names = measured.order_by().values_list("service__name", "work__kind", "work__name", "peak_trace")
+    for service, kind, name, span, peak in names.annotate(Max("peak_kib_max")):
         key = (service, kind, name if (service, kind, name) in own else OTHER)
-        found[key] = max(peak, found.get(key, 0))
+        found[key] = max((peak, span), found.get(key, (0, "")))
     return found

@@ -268,6 +268,8 @@ class Leak(Record):
     """``objects``, ``untracked``, ``native`` or ``fragmentation``."""
     confidence: str = "medium"
     """``low``, ``medium`` or ``high``."""
+    probability: float | None = None
+    """That it is a leak, 0 to 1: of the verdicts at this level, so many are leaks; ``None`` where it was not judged."""
     verdict: str = ""
     """One sentence for the operator."""
     evidence: Mapping[str, Any] = dataclasses.field(default_factory=dict)

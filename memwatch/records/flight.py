@@ -34,6 +34,8 @@ class JobRun(NamedTuple):
     """How long it took; ``None`` while it runs."""
     limit_s: float | None = None
     """The time after which it is killed; ``None`` where it has no limit."""
+    span: str = ""
+    """As :mod:`memwatch.records.traces` writes it; empty where it ran in none, or is not linked with one."""
 
 
 class TypeSize(NamedTuple):

@@ -15,6 +15,11 @@ def checked(value: object) -> str:
     return value if isinstance(value, str) and _SPAN.fullmatch(value) else ""
 
 
+def text(trace: int, span: int) -> str:
+    """Of both ids."""
+    return f"{trace:032x}-{span:016x}"
+
+
 def trace_id(span: str) -> str:
     """Of its trace; empty where there is none."""
     return span.partition("-")[0]

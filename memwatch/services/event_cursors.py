@@ -12,6 +12,8 @@ MOST_SENT = 20_000
 """Ids that are kept of one kind. With more in its time, what is older than they are counts as sent."""
 OLDEST = timedelta(days=7)
 """What is older is not sent: it is no news."""
+LATE = timedelta(minutes=10)
+"""So long after its time a row may be there to be read: its transaction took long, or clocks are apart."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,17 +26,17 @@ class Position:
     sent: Mapping[str, float]
     """The time of each of the latest, in seconds since 1970, by its id."""
 
-    def since(self, late: timedelta, now: datetime) -> datetime:
+    def since(self, now: datetime) -> datetime:
         """From where on to look for what was not sent."""
-        found = max(self.began_at, self.at - late, now - OLDEST)
+        found = max(self.began_at, self.at - LATE, now - OLDEST)
         if len(self.sent) >= MOST_SENT:
             oldest = datetime.fromtimestamp(min(self.sent.values()), now.tzinfo)
             found = max(found, oldest + timedelta(microseconds=1))
         return found
 
-    def moved(self, at: datetime, sent: Mapping[str, float], late: timedelta) -> Position:
+    def moved(self, at: datetime, sent: Mapping[str, float]) -> Position:
         """With these sent as well, up to that time."""
-        kept = {key: when for key, when in {**self.sent, **sent}.items() if when >= (at - late).timestamp()}
+        kept = {key: when for key, when in {**self.sent, **sent}.items() if when >= (at - LATE).timestamp()}
         newest = sorted(kept.items(), key=lambda item: item[1])[-MOST_SENT:]
         return dataclasses.replace(self, at=at, sent=dict(newest))
 

@@ -26,6 +26,7 @@ class DeathLine:
     """In words."""
     job: str | None
     job_seconds: float | None
+    job_trace_id: str
     rss_mb: float | None
     limit_mb: float | None
     sentence: str
@@ -63,6 +64,7 @@ def _line(death: deaths.Death) -> DeathLine:
         reason=str(Process.End(process.end_reason).label),
         job=death.job,
         job_seconds=death.job_seconds,
+        job_trace_id=death.job_trace_id,
         rss_mb=death.rss_mb,
         limit_mb=death.limit_mb,
         sentence=str(death.evidence.get("sentence") or ""),

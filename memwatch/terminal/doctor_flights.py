@@ -32,7 +32,7 @@ def records() -> Iterator[Finding]:
     try:
         _try(where)
     except (TransportUnavailable, OSError, ValueError) as error:
-        remedy = "The folder must be writable, its disk must have 16 KB a process, and locks (fcntl) must work there."
+        remedy = "The folder must be writable, its disk must have 20 KB a process, and locks (fcntl) must work there."
         yield Finding(False, f"no flight record can be kept in {where.path}: {error}", remedy)
         return
     version = tuple(map(int, re.findall(r"\d+", platform.release())[:2]))

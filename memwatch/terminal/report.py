@@ -12,13 +12,15 @@ from django.template.loader import render_to_string
 from django.utils.html import escape
 
 from memwatch import formatting
+from memwatch.detection.probability import in_words
 from memwatch.heapdump.sizes import count_text, size_text
 from memwatch.known_leaks import Match
 from memwatch.models import Leak
 from memwatch.queries.diagnosis import known_leaks
 from memwatch.queries.leak_work import explanation_of
 from memwatch.queries.processes.lookup import services_of_alive
-from memwatch.records import SEVERITIES
+from memwatch.queries.track_record import track_record
+from memwatch.records import SEVERITIES, traces
 from memwatch.services.recordings import leak_heaps
 from memwatch.services.recordings.leak_heaps import LeakHeap
 from memwatch.terminal import death_table, recycling_lines, settings_table, work_table
@@ -49,6 +51,8 @@ class LeakFacts:
     state: str
     severity: str
     confidence: str
+    probability: float | None
+    """That it is a leak, 0 to 1."""
     verdict: str
     since: str
     """ISO 8601."""
@@ -81,6 +85,8 @@ class Report:
     """What the newest release of each service changed."""
     known: tuple[str, ...] = ()
     """Known leaks of releases that processes have imported."""
+    track_record: str = ""
+    """What became of the leaks that were found before; empty before the first."""
 
     @property
     def title(self) -> str:
@@ -99,6 +105,7 @@ def report(
     recycling: tuple[str, ...] = (),
     releases: tuple[str, ...] = (),
     known: tuple[str, ...] = (),
+    track_record: str = "",
 ) -> Report:
     """The leaks of the report; load the rows with ``service`` and ``process__service``."""
     leaks = list(leaks)
@@ -116,6 +123,7 @@ def report(
         recycling=recycling,
         releases=releases,
         known=known,
+        track_record=track_record,
     )
 
 
@@ -144,6 +152,12 @@ def known_of(service: str | None = None) -> tuple[str, ...]:
     return tuple(f"{each.service}: {known_line(each.match)}" for each in known_leaks.in_services(service))
 
 
+def track_record_of(service: str | None = None) -> str:
+    """What became of the last leaks, of one service or of all."""
+    record = track_record(service)
+    return record.sentence if record.found else ""
+
+
 def _work(lines: Sequence[WorkLine]) -> dict[str, tuple[WorkLine, ...]]:
     keep = [line for line in lines if line.measured >= MIN_MEASURED and (line.kept_kib or 0.0) > 0]
     peak = [line for line in lines if line.peak_mb]
@@ -162,6 +176,7 @@ def _facts(leak: Leak, now: datetime, heap: LeakHeap | None, known: Sequence[Mat
         state=leak.state,
         severity=leak.severity,
         confidence=leak.confidence,
+        probability=leak.probability,
         verdict=leak.verdict,
         since=since.isoformat(timespec="seconds"),
         facts=tuple((label, text) for label, text in _told(leak, since, now, heap, known) if text),
@@ -188,6 +203,7 @@ def _told(
         ("grows with it", _names(evidence.get("grows_with"))),
         ("extension modules", _names(evidence.get("extension_modules"))),
         ("known leak", " ".join(known_line(match) for match in known if match.fits)),
+        ("probability", "" if leak.probability is None else in_words(leak.probability)),
         ("state", leak.get_state_display()),
     ]
 
@@ -203,7 +219,9 @@ def _of_heap(heap: LeakHeap) -> str:
     if heap.holders:
         most = heap.holders[0]
         text += f"; {most['holder']} keeps {formatting.count(most['count'])}"
-    return f"{text} (recording {heap.recording.pk} of {heap.recording.process})"
+    ids = [traces.trace_id(span) for span in traces.joined([], heap.recording.traces)]
+    during = f", traces {', '.join(ids)}" if ids else ""
+    return f"{text} (recording {heap.recording.pk} of {heap.recording.process}{during})"
 
 
 def _names(value: object) -> str:
@@ -214,7 +232,7 @@ def _names(value: object) -> str:
 
 def as_text(made: Report) -> str:
     """Plain lines."""
-    lines = [made.title, ""]
+    lines = [made.title, *([made.track_record] if made.track_record else []), ""]
     for leak in made.leaks:
         lines += [_head(leak), *([f"  {leak.verdict}"] if leak.verdict else [])]
         lines += [f"  {label}: {text}" for label, text in leak.facts]
@@ -250,9 +268,10 @@ def death_head(line: DeathLine) -> str:
 
 
 def death_said(line: DeathLine) -> str:
-    """Why, and whether its job has been there before."""
+    """Why, whether its job has been there before, and which trace shows it."""
     said = line.sentence or f"{line.reason[0].upper()}{line.reason[1:]}."
-    return f"{said} {line.earlier}." if line.earlier else said
+    earlier = f" {line.earlier}." if line.earlier else ""
+    return said + earlier + (f" The job's trace is {line.job_trace_id}." if line.job_trace_id else "")
 
 
 SETTINGS_TITLE = "Settings that fit"
@@ -282,7 +301,7 @@ def work_said(name: str, line: WorkLine) -> str:
 
 def as_markdown(made: Report) -> str:
     """For an issue or a chat."""
-    lines = [f"# {made.title}", "", f"Made {made.made_at}.", ""]
+    lines = [f"# {made.title}", "", f"Made {made.made_at}. {made.track_record}".strip(), ""]
     for leak in made.leaks:
         lines += [f"## {_markdown(_head(leak))}", ""]
         if leak.verdict:

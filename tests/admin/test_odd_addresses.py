@@ -12,13 +12,14 @@ from django.db.models import DateField, Model
 from django.test import Client
 from django.urls import reverse
 
-from memwatch.models import Operations, Overview, WorkRollup
+from memwatch.models import Operations, Overview, TrackRecord, WorkRollup
 from tests.admin.conftest import Fleet
 
 MODELS = [
     model
     for model in apps.get_app_config("memwatch").get_models()
-    if admin.site.is_registered(model) and model not in (Overview, Operations, WorkRollup)  # pages, no lists
+    if admin.site.is_registered(model)
+    and model not in (Overview, Operations, TrackRecord, WorkRollup)  # pages, no lists
 ]
 ODD = {
     "__year": ["99999", "0", "-1", "x"],

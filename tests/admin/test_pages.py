@@ -116,7 +116,7 @@ def test_every_table_is_listed_searched_and_shown_to_a_viewer_who_can_change_not
 ) -> None:
     client = login("viewer")
     rows = _one_of_each(fleet)
-    assert {model._meta.model_name for model in MODELS} == {*rows, "overview", "operations", "death"}
+    assert {model._meta.model_name for model in MODELS} == {*rows, "overview", "operations", "death", "trackrecord"}
     for name, row in rows.items():
         for url in (_list(name), _list(name, q="shop"), _page(name, row.pk)):  # type: ignore[attr-defined]
             answer = client.get(url)

@@ -30,15 +30,18 @@ def reasons(client: APIClient, query: str = "") -> list[str]:
 def test_a_death_says_what_killed_the_worker(viewer: APIClient) -> None:
     now = timezone.now()
     store_death(at=now - MINUTE)
-    dead = store_death(at=now)
+    dead = store_death(at=now, span=f"{'ab' * 16}-{'cd' * 8}")
     row = found(viewer)[0]
     evidence = row.pop("evidence")
     assert row == {
         "process": dead.pk, "service": "web", "at": f"{now:%Y-%m-%dT%H:%M:%S.%fZ}", "reason": "oom_process",
-        "signal": "SIGKILL", "job": "shop.sync", "job_seconds": 34.0, "rss_mb": 498.0, "limit_mb": 512.0,
+        "signal": "SIGKILL", "job": "shop.sync", "job_seconds": 34.0,
+        "job_trace_id": "ab" * 16, "job_span_id": "cd" * 8, "rss_mb": 498.0, "limit_mb": 512.0,
         "earlier": "`shop.sync` was running in 2 of 2 deaths of the last week",
     }  # fmt: skip
-    assert evidence["job"] == {"kind": "task", "name": "shop.sync", "seconds": 34.0, "limit_s": None}
+    assert evidence["job"] == {
+        "kind": "task", "name": "shop.sync", "seconds": 34.0, "limit_s": None, "span": f"{'ab' * 16}-{'cd' * 8}",
+    }  # fmt: skip
 
 
 def test_of_a_silent_end_little_is_known(viewer: APIClient) -> None:

@@ -135,3 +135,22 @@ def test_alerts_are_shown_and_filtered(viewer: APIClient, fleet: Fleet) -> None:
     assert (row["service"], row["slot"], row["leak"], row["state"]) == ("web", "web-1", fleet.leak.pk, "raised")
     cleared = viewer.get("/api/v1/alerts/?type=heap_warning,gc_spike").json()["results"]
     assert [row["state"] for row in cleared] == ["cleared"]
+
+
+def test_the_track_record_counts_what_people_decided(operator: APIClient, fleet: Fleet) -> None:
+    store_leak(fleet.worker, "celery.Task", probability=0.9)
+    assert act(operator, fleet.leak, "acknowledge").status_code == 200
+    answer = operator.get(f"{LEAKS}track-record/").json()
+    assert answer["sentence"] == "Of the last 2 leaks found here, 1 was confirmed and 0 dismissed; 1 is not decided."
+    assert (answer["found"], answer["confirmed"], answer["dismissed"], answer["open"]) == (2, 1, 0, 1)
+    assert {each["what"]: each["outcome"] for each in answer["findings"]} == {
+        fleet.leak.object_type: "confirmed",
+        "celery.Task": "open",
+    }
+    assert [level["found"] for level in answer["levels"] if level["least"] == 0.85] == [1]
+
+
+def test_a_leak_has_its_probability(viewer: APIClient, fleet: Fleet) -> None:
+    assert viewer.get(LEAKS).json()["results"][0]["probability"] is None
+    Leak.objects.update(probability=0.91)
+    assert viewer.get(LEAKS).json()["results"][0]["probability"] == 0.91

@@ -178,11 +178,13 @@ def test_the_process_that_reports_its_container_carries_it(viewer: APIClient, fl
     fleet.web.surroundings = {**figures.to_dict(), "received_at": NOON.isoformat()}
     fleet.web.start_method, fleet.web.frozen_objects = "fork", 7
     fleet.web.allocator_settings = {"MALLOC_ARENA_MAX": "2"}
+    fleet.web.resource = {"service.name": "shop"}
     fleet.web.save()
     rows = {row["slot"]: row for row in viewer.get(PROCESSES).json()["results"]}
     assert (rows["web-1"]["start_method"], rows["web-1"]["frozen_objects"]) == ("fork", 7)
     settings = [rows[slot]["allocator_settings"] for slot in ("web-1", "web-2")]
     assert settings == [{"MALLOC_ARENA_MAX": "2"}, None]
+    assert [rows[slot]["resource"] for slot in ("web-1", "web-2")] == [{"service.name": "shop"}, {}]
     found = rows["web-1"]["container"]
     assert (found["used_mb"], found["anon_mb"], found["file_mb"], found["received_at"]) == (
         980, 900, None, "2026-03-02T12:00:00Z",

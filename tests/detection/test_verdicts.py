@@ -190,3 +190,16 @@ def test_an_unknown_window_is_refused():
 
 def test_every_rule_is_told_by_the_name_of_its_function():
     assert len({rule.name for rule in RULES}) == len(RULES)
+
+
+def test_a_slow_leak_on_a_noisy_count_is_found_within_the_hour():
+    slow = noisy(4, lambda i: 8_000 * (1 + 0.004 * i), 0.03)
+    assert verdict_of(slow, 60, window="hour").is_leak
+    assert verdict_of(noisy(4, lambda i: 8_000, 0.03), 60, window="hour").outcome == "quiet"
+
+
+def test_a_few_points_must_rise_as_steadily_as_before():
+    ups_and_downs = [1_000, 1_060, 1_010, 1_090, 1_050, 1_120, 1_070, 1_030, 1_150, 1_090, 1_180, 1_120, 1_080, 1_230,
+                     1_160, 1_320]  # fmt: skip
+    found = verdict_of(ups_and_downs.__getitem__, 16, window="hour")
+    assert (found.outcome, found.rule) == ("quiet", "gates")

@@ -183,6 +183,19 @@ def test_work_is_shown_by_service_kind_and_name(fleet: Fleet) -> None:
     assert (found["memwatch_work_kept_bytes_total", *freed], found["memwatch_work_calls_total", *freed]) == (0, 3)
 
 
+def test_the_highest_peak_of_a_job_comes_with_its_span(fleet: Fleet) -> None:
+    low, high = (f"{number:032x}-{number:016x}" for number in (9, 5))
+    bring(fleet.web, ended("sync", 7, peak_kib=50, peak_trace=low))
+    bring(fleet.worker, ended("sync", 7, peak_kib=50, peak_trace=low), ended("mail", 1))
+    bring(fleet.worker, ended("sync", 7, peak_kib=60, peak_trace=high))
+    collector = FleetCollector(max_age_s=0)
+    collector.metrics()
+    assert collector.observation is not None
+    work = collector.observation.work
+    found = {(each.labels["service"], each.labels["name"]): each.peak_span for each in work}
+    assert found == {("web", "sync"): low, ("worker", "sync"): high, ("worker", "mail"): ""}
+
+
 def test_a_peak_is_shown_for_an_hour_and_the_total_stays(fleet: Fleet) -> None:
     now = timezone.now()
     bring(fleet.worker, ended("sync", 3, peak_kib=50), at=now - timedelta(hours=2))

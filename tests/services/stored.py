@@ -81,7 +81,8 @@ def store_baseline(process: Process, row: Snapshot) -> Baseline:
 
 
 def end_process(process: Process, at: datetime, reason: str = Process.End.GOODBYE) -> None:
-    process.ended_at, process.end_reason = at, reason
+    process.ended_at = process.end_noted_at = at
+    process.end_reason = reason
     process.save()
 
 

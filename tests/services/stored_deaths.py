@@ -18,11 +18,12 @@ def store_death(
     at: datetime = NOON,
     job: str = "shop.sync",
     process: Process | None = None,
+    span: str = "",
     **record: Any,
 ) -> Process:
     """By SIGKILL, 34 s after ``job`` began, with 498 MB of 512 MB; the evidence says so whatever the ``reason`` is."""
     process = process or store_process(service, slot=1 + Process.objects.count())
-    running = (JobRun("task", job, at.timestamp() - 34),) if job else ()
+    running = (JobRun("task", job, at.timestamp() - 34, span=span),) if job else ()
     flight = Flight(
         key=process.key, service=service, host=process.host, pid=process.pid, started_at=process.started_at,
         written_at=at, running=running, limit_source="cgroup", **record,

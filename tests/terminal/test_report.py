@@ -161,10 +161,12 @@ def test_deaths_of_the_last_week_are_told_with_what_was_running(run: Callable[..
 
 
 def test_without_deaths_nothing_is_said_of_them(run: Callable[..., Ran], leaks: list[Leak]) -> None:
-    store_death("web", at=timezone.now())
+    store_death("web", at=timezone.now(), span=f"{'ab' * 16}-{'cd' * 8}")
     assert "Deaths" not in run("memwatch_report", "--service", "worker").out
     assert "Deaths" not in run("memwatch_report", str(leaks[0].pk)).out
-    assert "Deaths: 1 in the last week\n" in run("memwatch_report").out
+    said = run("memwatch_report").out
+    assert "Deaths: 1 in the last week\n" in said
+    assert f"The job's trace is {'ab' * 16}." in said
 
 
 @pytest.mark.parametrize("form", ["text", "markdown", "html", "json"])
@@ -217,3 +219,13 @@ def test_a_heap_dump_names_the_holder_and_what_would_be_freed(
     heap_analyses.analysis(dump)
     said = run("memwatch_report").out
     assert "heap dump: 40 shop.leaks.Quote objects, 5.9 KB to be freed; shop.leaks.AuditTrail.trail keeps 40" in said
+
+
+def test_how_probable_a_leak_is_and_what_became_of_others(run: Callable[..., Ran], leaks: list[Leak]) -> None:
+    Leak.objects.filter(severity="critical").update(probability=0.91)
+    said = run("memwatch_report").out
+    assert "probability: 91 %: nine in ten of the verdicts at this level are leaks" in said
+    sentence = "Of the last 3 leaks found here, 0 were confirmed and 0 dismissed; 3 are not decided."
+    assert sentence in said
+    for made in ("markdown", "html", "json"):
+        assert sentence in run("memwatch_report", "--format", made).out

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
+from memwatch.records import traces
+
 
 class Job(NamedTuple):
     """A job that was running at the end, or one that had ended before."""
@@ -14,10 +16,12 @@ class Job(NamedTuple):
     seconds: float | None = None
     """How long it had run."""
     limit_s: float | None = None
+    span: str = ""
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Self:
-        return cls(stored["kind"], stored["name"], stored.get("seconds"), stored.get("limit_s"))
+        get = stored.get
+        return cls(stored["kind"], stored["name"], get("seconds"), get("limit_s"), traces.checked(get("span")))
 
 
 class Evidence:

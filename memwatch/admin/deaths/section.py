@@ -21,6 +21,7 @@ from memwatch.admin.panels import LIMIT_SOURCES, Cell, Line, Table, figure
 from memwatch.models import Leak, Process
 from memwatch.queries.leaks import active_by_type
 from memwatch.queries.processes import deaths
+from memwatch.records import traces
 
 End = Process.End
 NO_RECORD = gettext_lazy(
@@ -106,6 +107,7 @@ def _lines(evidence: Evidence) -> list[Line]:
     limit = str(LIMIT_SOURCES.get(evidence.limit_source, evidence.limit_source))
     found: list[tuple[str, str | SafeString]] = [
         (_("Job that was running"), _running(evidence)),
+        (_("Trace of the job"), traces.trace_id(evidence.job.span) if evidence.job else ""),
         (_("Exit status"), words.status(evidence)),
         (_("OOM kills of the container"), _counter(evidence.oom.get("before"), evidence.oom.get("after"))),
         (_("OOM kills of the whole container"), _counter(*_group(evidence.oom))),

@@ -79,6 +79,7 @@ def context(process: Process, query: Mapping[str, str], now: datetime, user: Any
         "identity": _identity(process, now),
         "distributions": distributions_of(process),
         "server_settings": settings_lines(process.server_settings),
+        "resource": resource_lines(process.resource),
         "neighbours": slots.neighbours(process, now),
         "slot_url": slots.url(process),
         "compare_url": compare_url(process, baseline, counted or last),
@@ -185,6 +186,11 @@ def settings_lines(stored: Mapping[str, Any]) -> list[panels.Line]:
         for name, declared in DECLARED.items()
         if name in stored
     ]
+
+
+def resource_lines(stored: Mapping[str, str]) -> list[panels.Line]:
+    """Attributes of its OpenTelemetry resource, as its traces have them."""
+    return [panels.Line(label=name, value=value) for name, value in sorted(stored.items())]
 
 
 def _setting(name: str, value: Any) -> str:

@@ -39,7 +39,7 @@ class StateFilter(ChoiceFilter):
 @admin.register(Leak)
 class LeakAdmin(PageAdmin):
     list_display = (
-        "shown_type", "severity_shown", "state_shown", "growth", "per_hour", "exhaustion", "since",
+        "shown_type", "severity_shown", "state_shown", "probability_shown", "growth", "per_hour", "exhaustion", "since",
     )  # fmt: skip
     list_display_links = None  # a row has several links: its leak, and each process of it
     list_filter = (StateFilter, causes.RowsFilter, "severity", "kind", "confidence", "service")
@@ -61,7 +61,7 @@ class LeakAdmin(PageAdmin):
     ordering = (*causes.MOST_URGENT, "service__name", "kind", "object_type", "-detected_at", "-id")
     related: ClassVar = {
         "expectedgrowth": "", "recording": "leak", "alert": "leak", "objecttype": "",
-        "workrollup": "service=service_id",
+        "workrollup": "service=service_id", "trackrecord": "",
     }  # fmt: skip
     page_template = "admin/memwatch/leak/page.html"
 
@@ -88,6 +88,9 @@ class LeakAdmin(PageAdmin):
 
     severity_shown = columns.severity()
     state_shown = columns.state()
+    probability_shown = columns.figure(
+        gettext_lazy("probability"), lambda leak: formats.chance(leak.probability), "probability"
+    )
     growth = columns.figure(
         gettext_lazy("growth"), lambda leak: evidence.growth(leak, leak.growth_count), "growth_count"
     )

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin import formats
 from memwatch.admin.panels import Line
+from memwatch.detection.probability import in_words
 from memwatch.models import Leak
 
 WHAT: dict[str, Promise] = {
@@ -98,6 +99,7 @@ def readable(leak: Leak, now: datetime) -> list[Line]:
     statistics = _part(evidence, "statistics")
     found: list[tuple[str, str | SafeString, str]] = [
         (_("Data judged"), *_looked_at(evidence, statistics)),
+        (_("Probability"), *_probability(leak)),
         (_("Limit"), *_limit(leak, statistics, now)),
         (_("Since then"), *_quiet(evidence, now)),
     ]
@@ -119,6 +121,12 @@ def _looked_at(evidence: Mapping[str, Any], statistics: Mapping[str, Any]) -> tu
     if isinstance(span, int | float):
         text = _("%(points)s over %(span)s") % {"points": text, "span": formats.duration(span)}
     return text, str(WINDOWS.get(str(evidence.get("window")), ""))
+
+
+def _probability(leak: Leak) -> tuple[str, str]:
+    if leak.probability is None:
+        return "", ""
+    return in_words(leak.probability), _("measured on programs and series whose answer is known, half of which leak")
 
 
 def held(leak: Leak) -> tuple[str | SafeString, str]:

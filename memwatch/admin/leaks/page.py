@@ -61,7 +61,7 @@ def context(leak: Leak, query: Mapping[str, str], now: datetime, user: Any) -> d
         "badges": [
             _severity_badge(leak),
             formats.state_of(leak),
-            formats.badge("confidence", leak.confidence, _("%s confidence") % leak.get_confidence_display()),
+            _confidence_badge(leak),
         ],
         "facts": _facts(leak, now),
         "tiles": _tiles(leak, projection, now),
@@ -245,6 +245,15 @@ def _severity_badge(leak: Leak) -> SafeString:
     if leak.state == Leak.State.RESOLVED:
         return formats.badge("was", "was", _("was %s") % leak.get_severity_display())
     return formats.severity_of(leak)
+
+
+def _confidence_badge(leak: Leak) -> SafeString:
+    """How sure it is: a number, or the word of a row that has none."""
+    if leak.probability is None:
+        text = _("%s confidence") % leak.get_confidence_display()
+    else:
+        text = _("a leak with a probability of %s") % formats.chance(leak.probability)
+    return formats.badge("confidence", leak.confidence, text)
 
 
 def _closed(leak: Leak, events: Sequence[LeakEvent], now: datetime) -> SafeString:

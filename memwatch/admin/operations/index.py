@@ -36,6 +36,7 @@ SECTIONS: tuple[tuple[Promise, dict[str, Promise]], ...] = (
             "memwatch.death": gettext_lazy("Ends of processes: out of memory, killed, crashed, silent."),
             "memwatch.recycle": gettext_lazy("Workers that memwatch recycled, and what it gained."),
             "memwatch.release": gettext_lazy("Versions of the services: what each changed, and the leaks found in it."),
+            "memwatch.trackrecord": gettext_lazy("What became of the leaks that were found: confirmed or dismissed."),
             "memwatch.baseline": gettext_lazy("Reference figures that later snapshots are compared with."),
             "memwatch.objecttype": gettext_lazy("Python types that any process has reported."),
         },

@@ -1,4 +1,4 @@
-"""This process's flight record: a mapped file of 16 KB that stays when the process is killed."""
+"""This process's flight record: a mapped file of 20 KB that stays when the process is killed."""
 
 from __future__ import annotations
 

@@ -21,12 +21,15 @@ from memwatch.transport.flights.layout import (
     NAME_IN_JOB,
     RUNS,
     SECONDS_IN_JOB,
+    SPAN,
+    SPANS_AT,
     WORD,
 )
 
 _KINDS = {kind: number for number, kind in enumerate(KINDS)}
 _OTHER = len(KINDS)
 _JOBS = slice(JOBS_AT, JOBS_AT + MAX_JOBS * JOB.size)
+_SPANS = slice(SPANS_AT, SPANS_AT + MAX_JOBS * SPAN.size)
 _KEPT = 1_000
 NO_SLOT = -1
 
@@ -97,7 +100,7 @@ class JobSlots:
 
     def move_to(self, store: bytearray | mmap) -> None:
         """From now on the jobs are kept there, those that run among them."""
-        store[_JOBS] = self.store[_JOBS]
+        store[_JOBS], store[_SPANS] = self.store[_JOBS], self.store[_SPANS]
         self._use(store)
 
     def begin(self, job: Slotted, known: Known | None = None) -> None:
@@ -126,6 +129,13 @@ class JobSlots:
         self._names[slot][where] = written
         self._heads[slot] = head
         job.noted = job.name
+
+    def note_span(self, job: Slotted, trace: int, span: int) -> None:
+        """A job runs in this span."""
+        slot = job.slot
+        if slot != NO_SLOT:
+            at = SPANS_AT + slot * SPAN.size
+            SPAN.pack_into(self.store, at, self._began[slot], trace.to_bytes(16), span.to_bytes(8))
 
     def _written(self, job: Slotted) -> Known:
         """How it stands in the file; kept, because a process has few names."""

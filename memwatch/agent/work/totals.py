@@ -6,7 +6,8 @@ from collections import deque
 from typing import Any
 
 from memwatch.agent.work.clock import Clock
-from memwatch.agent.work.traces import Trace, text
+from memwatch.agent.work.traces import Trace
+from memwatch.records import traces
 from memwatch.records.histogram import bucket
 from memwatch.records.work import HISTOGRAMS, MAX_NAMES, OTHER, UNNAMED, WorkFigures
 from memwatch.transport import gevent_compat
@@ -119,7 +120,7 @@ def _count(row: dict[str, Any], ended: Ended) -> None:
     if rise_kib is not None:
         row["peak_calls"] = row.get("peak_calls", 0) + 1
         if rise_kib >= row.get("peak_kib_max", 0):
-            row["peak_trace"] = "" if trace is None else text(trace)
+            row["peak_trace"] = "" if trace is None else traces.text(*trace)
         row["peak_kib_max"] = max(row.get("peak_kib_max", 0), rise_kib)
     if peak_rss_kib is not None:
         row["peak_rss_kib"] = max(row.get("peak_rss_kib", 0), peak_rss_kib)

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from memwatch.agent.config.values import ATTRIBUTES, OFF
-from memwatch.records.traces import MOST
+from memwatch.records.traces import MOST, text
 
 if TYPE_CHECKING:
     from memwatch.agent.work.job import Job
@@ -43,6 +43,8 @@ class Traces:
         found = _ids(_span())
         if found is not None:
             self._running[job.serial] = found
+            if job.meter.slots is not None:
+                job.meter.slots.note_span(job, *found)
             job.read()  # a job with figures is counted one by one
 
     def of(self, job: Job) -> Trace | None:
@@ -59,7 +61,7 @@ class Traces:
             found = list(self._running.values())
         except RuntimeError:  # a job began in another thread
             return []
-        return [text(trace) for trace in found[: -MOST - 1 : -1]]
+        return [text(*trace) for trace in found[: -MOST - 1 : -1]]
 
     def tell(self, job: Job, kept_kib: int | None, peak_kib: int | None) -> None:
         """Give the job's span its figures, if it is the current one and has not ended."""
@@ -83,11 +85,6 @@ class Traces:
 def traces_for(word: str) -> Traces | None:
     """By the word in the settings; ``None`` for ``off``."""
     return None if word == OFF else Traces(attributes=word == ATTRIBUTES)
-
-
-def text(trace: Trace) -> str:
-    """``<trace id>-<span id>`` in hexadecimal digits."""
-    return f"{trace[0]:032x}-{trace[1]:016x}"
 
 
 def _span() -> Any:

@@ -20,6 +20,8 @@ class DeathSerializer(serializers.Serializer[Any]):
     signal = serializers.CharField(allow_null=True, help_text="E.g. SIGKILL; null if no signal ended it")
     job = serializers.CharField(allow_null=True, help_text="Name of the view, task or command that was running")
     job_seconds = serializers.FloatField(allow_null=True, help_text="Seconds that the job had been running")
+    job_trace_id = serializers.CharField(help_text="Trace that the job ran in; empty if none is known")
+    job_span_id = serializers.CharField(help_text="Span that the job ran in; empty if none is known")
     rss_mb = serializers.FloatField(allow_null=True, help_text="Its last known resident memory")
     limit_mb = serializers.FloatField(allow_null=True, help_text="What it could grow to")
     evidence = serializers.DictField(

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from memwatch.api.filters import ALERT_STATES
 from memwatch.api.serializers.figures import Time
 from memwatch.api.serializers.work import CulpritSerializer, culprits_of
+from memwatch.detection.track_record import LAST, OUTCOMES
 from memwatch.known_leaks import Match
 from memwatch.models import Alert, Leak, LeakEvent, Severity
 from memwatch.queries.diagnosis.known_leaks import of_leaks
@@ -31,6 +32,9 @@ class LeakSerializer(serializers.Serializer[Leak]):
     object_type = serializers.CharField()
     severity = serializers.ChoiceField(choices=Severity.choices)
     confidence = serializers.ChoiceField(choices=Leak.Confidence.choices)
+    probability = serializers.FloatField(
+        allow_null=True, help_text="That it is a leak, 0 to 1; of the verdicts at this level, so many are leaks"
+    )
     initial_count = serializers.IntegerField(help_text="Number of objects or blocks (untracked), or KB (native)")
     current_count = serializers.IntegerField()
     growth_count = serializers.IntegerField()
@@ -59,6 +63,43 @@ class LeakSerializer(serializers.Serializer[Leak]):
     def get_work(self, leak: Leak) -> list[dict[str, Any]]:
         """As its evidence has it; none where nothing explains it."""
         return culprits_of(leak.evidence)
+
+
+class LevelSerializer(serializers.Serializer[Any]):
+    """What became of the leaks that were found at one level of probability."""
+
+    least = serializers.FloatField(allow_null=True, help_text="Null for leaks without a probability")
+    below = serializers.FloatField()
+    found = serializers.IntegerField()
+    confirmed = serializers.IntegerField()
+    dismissed = serializers.IntegerField()
+    share = serializers.FloatField(
+        allow_null=True, help_text="Confirmed ones of those decided, 0 to 1; null before anybody decided"
+    )
+
+
+class FindingSerializer(serializers.Serializer[Any]):
+    """One type that leaked in one service, in however many processes."""
+
+    service = serializers.CharField()
+    what = serializers.CharField(help_text="The type, or the kind of memory")
+    leak = serializers.IntegerField(help_text="Id of its newest leak")
+    detected_at = Time()
+    outcome = serializers.ChoiceField(choices=OUTCOMES)
+    probability = serializers.FloatField(allow_null=True)
+
+
+class TrackRecordSerializer(serializers.Serializer[Any]):
+    """What people made of the leaks that were found."""
+
+    sentence = serializers.CharField()
+    found = serializers.IntegerField(help_text=f"The last {LAST} at most; the next four are of these")
+    confirmed = serializers.IntegerField(help_text="Acknowledged, resolved or reopened by a person")
+    dismissed = serializers.IntegerField(help_text="Suppressed as expected growth by a person")
+    over = serializers.IntegerField(help_text="Ended, and nobody decided")
+    open = serializers.IntegerField(help_text="Open, and nobody decided")
+    levels = LevelSerializer(many=True, help_text="All findings by probability, the highest first")
+    findings = FindingSerializer(many=True, help_text="The newest first")
 
 
 class LeakEventSerializer(serializers.Serializer[LeakEvent]):

@@ -68,6 +68,12 @@ class ProcessSerializer(serializers.Serializer[ProcessFigures]):
         help_text="Variables of its environment that the allocators read, e.g. MALLOC_ARENA_MAX; LD_PRELOAD without "
         "folders. Null if its agent does not report them",
     )
+    resource = serializers.DictField(
+        source="process.resource",
+        child=serializers.CharField(),
+        help_text="Attributes of its OpenTelemetry resource: from OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME, its "
+        "container and its pod",
+    )
     outside = serializers.BooleanField(source="process.outside", help_text="It has no agent; its child reports it")
     started_at = Time(source="process.started_at")
     first_seen_at = Time(source="process.first_seen_at")

@@ -20,10 +20,12 @@ from memwatch.api.serializers.findings import (
     LeakSerializer,
     SnoozeSerializer,
     SuppressSerializer,
+    TrackRecordSerializer,
 )
 from memwatch.api.views.fleet import NUMBER
 from memwatch.models import Alert, Leak
 from memwatch.queries.leaks import leak_with_events
+from memwatch.queries.track_record import track_record
 from memwatch.services.leaks import actions
 from memwatch.services.recordings import leak_heaps
 
@@ -62,6 +64,19 @@ class LeakView(ReadView):
 
     def retrieve(self, request: Request, *_args: Any, **_kwargs: Any) -> Response:
         return self._detail(request, self.get_object())
+
+    @documented(
+        summary="What became of the leaks that were found",
+        responses=TrackRecordSerializer,
+        filters=False,
+    )
+    @action(
+        detail=False, url_path="track-record", serializer_class=TrackRecordSerializer, pagination_class=None,
+        filter_backends=(),
+    )  # fmt: skip
+    def track_record(self, _request: Request, **_kwargs: Any) -> Response:
+        """How many were confirmed and how many dismissed, and how that fits their probabilities."""
+        return Response(TrackRecordSerializer(track_record()).data)
 
     @_act("Acknowledge the leak", CommentSerializer, _COMMENT)
     @action(detail=True, methods=["post"], serializer_class=CommentSerializer)

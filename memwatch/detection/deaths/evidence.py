@@ -71,6 +71,7 @@ def _running(facts: Facts, job: JobRun) -> dict[str, Any]:
         "name": job.name,
         "seconds": _rounded(facts.seconds(job)),
         "limit_s": facts.limit_s(job),
+        "span": job.span,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from statistics import median
 
@@ -15,8 +16,9 @@ WATCH_POINTS = 16
 END_POINTS = 16
 """From this many points on, medians of three at both ends are compared too: one noisy end must not hide a leak."""
 
-STEADY_TAU = 0.8
-"""Kendall's tau from which a small growth counts: the gate for leaks on top of a large population."""
+STEADY_TAU, LEAST_TAU = 0.8, 0.5
+"""Kendall's tau of 16 points from which a small growth counts: the gate for leaks on top of a large population. More
+points need less to be as sure, but never less than the second: what wanders with the load reaches that by chance."""
 STEADY_COUNT, STEADY_SHARE = 300, 0.04
 DAILY_SPAN_S = 20 * 3600.0
 """From this span on, ups and downs may be those of a day: the daily curve is subtracted before tau is computed. The
@@ -60,7 +62,7 @@ def _explain(case: Case) -> str:
     if case.gate == "steady":
         tau, daily = case.statistics.get("tau_raw", 0.0), case.statistics.get("tau_without_daily")
         measured = f"tau of all points is {tau:.2f}" if daily is None else f"tau without the daily curve is {daily:.2f}"
-        return f"{text}: small but steady, {measured} (at least {STEADY_TAU})"
+        return f"{text}: small but steady, {measured} (at least {case.statistics['tau_least']:.2g})"
     return f"{text}: more than an import or the allocators' reserve takes" if case.gate else text
 
 
@@ -82,14 +84,27 @@ def _steady_gate(case: Case, least: float) -> Decision | None:
         return _quiet("it has not grown enough")
     if len(case.values) < WATCH_POINTS:
         return _quiet("growth this small needs more points")
-    tau = mann_kendall(case.values).tau
-    case.statistics["tau_raw"] = tau
-    if tau < STEADY_TAU and case.watching and case.span_s >= DAILY_SPAN_S:
+    tau, enough = mann_kendall(case.values).tau, steady_tau(case)
+    case.statistics |= {"tau_raw": tau, "tau_least": enough}
+    if tau < enough and case.watching and case.span_s >= DAILY_SPAN_S:
         tau = case.statistics["tau_without_daily"] = mann_kendall(without_daily(case.times, case.values)).tau
-    if tau < STEADY_TAU:
+    if tau < enough:
         return _quiet("growth this small is within its ups and downs")
     case.gate = "steady"
     return None
+
+
+def steady_tau(case: Case) -> float:
+    """The least tau of so many points that is as unlikely by chance as ``STEADY_TAU`` of 16; over days, that itself."""
+    if case.span_s >= DAILY_SPAN_S:
+        return STEADY_TAU
+    n = len(case.values)
+    return max(LEAST_TAU, min(STEADY_TAU, STEADY_TAU * _deviation(n) / _deviation(WATCH_POINTS)))
+
+
+def _deviation(n: int) -> float:
+    """The standard deviation of tau of n points without a trend (Kendall 1975)."""
+    return math.sqrt(2 * (2 * n + 5) / (9 * n * (n - 1)))
 
 
 def _blocks_gate(case: Case) -> Decision | None:

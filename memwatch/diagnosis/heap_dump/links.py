@@ -39,8 +39,8 @@ _CODE_PARTS = tuple(
 _content_of = CellType.__dict__["cell_contents"].__get__
 _LONGEST_KEY = 40
 _INSTANCES_KEEP_VALUES = sys.version_info >= (3, 13)
-"""In Python 3.13 an instance keeps its values when its ``__dict__`` is made, which then refers to nothing. Since 3.14 it
-gives them to the dict."""
+"""In Python 3.13 an instance keeps its values when its ``__dict__`` is made, which then refers to nothing; since 3.14
+it gives them to the dict."""
 _PATTERNS = [bytes([Edge.KEY]) * length + bytes([Edge.VALUE]) * length for length in range(65)]
 
 

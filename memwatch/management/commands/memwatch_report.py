@@ -11,7 +11,17 @@ from django.utils import timezone
 from memwatch.models import Leak
 from memwatch.records import SEVERITIES
 from memwatch.terminal import release_lines
-from memwatch.terminal.report import FORMATS, deaths_of, known_of, recycling_of, report, settings_of, work_of, worst
+from memwatch.terminal.report import (
+    FORMATS,
+    deaths_of,
+    known_of,
+    recycling_of,
+    report,
+    settings_of,
+    track_record_of,
+    work_of,
+    worst,
+)
 from memwatch.terminal.selection import TablesCommand
 
 FOUND = 2
@@ -55,6 +65,7 @@ class Command(TablesCommand):
                 recycling=recycling_of(now, one),
                 releases=release_lines.lines(one),
                 known=known_of(one),
+                track_record=track_record_of(one),
             )
         text = FORMATS[options["format"]](made)
         if options["output"] is None:

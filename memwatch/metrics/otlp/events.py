@@ -51,13 +51,13 @@ def _send(source: Source, outlet: Outlet[_Records], now: datetime) -> bool:
     stands = event_cursors.position(source.name, now)
     for _request in range(MOST_REQUESTS):
         most = AT_ONCE + len(stands.sent)
-        found = source.read(stands.since(source.late, now), now, most)
-        new = [event for event in found if event.id not in stands.sent][:AT_ONCE]
-        if new and not outlet.send([record(event, now) for event in new], len(new)):
+        found = source.read(stands.since(now), now, most)
+        new = [(at, event) for at, event in found if event.id not in stands.sent][:AT_ONCE]
+        if new and not outlet.send([record(event, now) for _at, event in new], len(new)):
             return False
         whole = len(found) < most and len(new) < AT_ONCE
-        until = now if whole else max(stands.at, min(new[-1].at, now))
-        before, stands = stands, stands.moved(until, {event.id: event.at.timestamp() for event in new}, source.late)
+        until = now if whole else max(stands.at, min(new[-1][0], now))
+        before, stands = stands, stands.moved(until, {event.id: at.timestamp() for at, event in new})
         event_cursors.save(stands, before)
         if whole:
             break
@@ -89,17 +89,10 @@ def record(event: LoggedEvent, now: datetime, *, url: Callable[[str, int], str |
 
 def _context(event: LoggedEvent) -> Context:
     """That of the job; an empty one otherwise, and never the one of this process."""
-    trace_id, span_id = _hexadecimal(event.trace_id, 32), _hexadecimal(event.span_id, 16)
-    if not (trace_id and span_id):
+    if not event.trace_id:
         return Context()
-    return set_span_in_context(NonRecordingSpan(SpanContext(trace_id, span_id, is_remote=True)), Context())
-
-
-def _hexadecimal(text: str, digits: int) -> int:
-    try:
-        return int(text, 16) if len(text) == digits else 0
-    except ValueError:
-        return 0
+    span = SpanContext(int(event.trace_id, 16), int(event.span_id, 16), is_remote=True)
+    return set_span_in_context(NonRecordingSpan(span), Context())
 
 
 def _resource(event: LoggedEvent) -> dict[str, str | int]:

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
+from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     Gauge,
@@ -22,22 +23,25 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.metrics.export import Metric as OtlpMetric
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from prometheus_client.core import Metric
+from prometheus_client.samples import Sample
 
 from memwatch import __version__
 from memwatch.metrics.otlp.deltas import Deltas
 from memwatch.metrics.otlp.instruments import SCHEMA_URL, UPTIME_INSTRUMENT, Instrument, Kind, instrument
 from memwatch.metrics.otlp.resources import OWNER_LABELS, Owner, Resources, owner_of
-from memwatch.observation import Observation
+from memwatch.observation import Observation, ObservedWork
+from memwatch.records import traces
 
 SCOPE = InstrumentationScope("memwatch", __version__, SCHEMA_URL)
 POINTS_AT_ONCE = 8_000
 """In one request: between one and two megabytes."""
 
 _CUMULATIVE, _DELTA = AggregationTemporality.CUMULATIVE, AggregationTemporality.DELTA
+_PEAK = "memwatch.work_peak"
 _ATTRIBUTES = {"generation": "cpython.gc.generation"}
 """Labels with a name in the conventions."""
 
-Points = dict[Owner, dict[str, tuple[Instrument, list[NumberDataPoint]]]]
+_Samples = dict[Owner, list[tuple[Instrument, Sample]]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,15 +71,17 @@ def batches(reading: Reading, deltas: Deltas | None = None, *, most: int = POINT
 
     Call :meth:`Deltas.commit` when a batch has arrived, before the next one is asked for.
     """
-    points = _points(reading)
+    samples, starts = _samples(reading.families, reading.prefix), _starts(reading)
+    spans = {id(each.labels): each.peak_span for each in _work(reading) if each.peak_span}
+    samples.update({owner: [] for owner in starts.keys() - samples.keys()})
     resources = Resources(reading.observation.processes if reading.observation is not None else ())
     made: list[ResourceMetrics] = []
     count = 0
-    while points:
-        owner, by_name = points.popitem()
+    while samples:
+        owner, found = samples.popitem()
         metrics = []
-        for each, found in by_name.values():
-            kept = found if deltas is None or each.kind is not Kind.COUNTER else deltas.of(owner, each.name, found)
+        for each, points in _points(found, reading, starts.get(owner), spans):
+            kept = points if deltas is None or each.kind is not Kind.COUNTER else deltas.of(owner, each.name, points)
             count += len(kept)
             if kept:
                 metrics.append(_metric(each, kept, _CUMULATIVE if deltas is None else _DELTA))
@@ -98,40 +104,60 @@ def _metric(each: Instrument, points: list[NumberDataPoint], temporality: Aggreg
     return OtlpMetric(each.name, each.description, each.unit, data)
 
 
-def _points(reading: Reading) -> Points:
-    at = nanoseconds(reading.at)
-    starts = _starts(reading)
-    since = nanoseconds(reading.since) if reading.since is not None else 0
-    made: Points = {}
-    owners: dict[int, tuple[Owner, Mapping[str, str | int]]] = {}
-    for family in reading.families:
-        each = instrument(family, reading.prefix)
+def _samples(families: Sequence[Metric], prefix: str) -> _Samples:
+    """Those that are sent, by whose they are. Points are made of one batch at a time: they take far more memory."""
+    made: _Samples = {}
+    owners: dict[int, list[tuple[Instrument, Sample]]] = {}
+    for family in families:
+        each = instrument(family, prefix)
         if each is None:
             continue
-        more, factor, whole, name = dict(each.attributes), each.factor, each.whole, each.name
-        gauge = each.kind is Kind.GAUGE
         for sample in family.samples:
-            labels, value = sample.labels, sample.value * factor
-            known = owners.get(id(labels))  # those of a process are the same object in family after family
+            known = owners.get(id(sample.labels))  # those of a process are the same object in family after family
             if known is None:
-                known = owners[id(labels)] = owner_of(labels), _attributes(labels)
-            owner, attributes = known
-            start = None if gauge else starts.get(owner, since)
-            point = NumberDataPoint(
-                {**more, **attributes} if more else attributes,
-                start,  # type: ignore[arg-type]  # a gauge has none
-                at,
-                round(value) if whole else float(value),
-            )
-            by_name = made.setdefault(owner, {})
-            if name in by_name:
-                by_name[name][1].append(point)
-            else:
-                by_name[name] = each, [point]
-    for owner, start in starts.items():
-        age = NumberDataPoint({}, None, at, max(at - start, 0) / 1e9)  # type: ignore[arg-type]
-        made.setdefault(owner, {})[UPTIME_INSTRUMENT.name] = UPTIME_INSTRUMENT, [age]
+                known = owners[id(sample.labels)] = made.setdefault(owner_of(sample.labels), [])
+            known.append((each, sample))
     return made
+
+
+def _points(
+    samples: Sequence[tuple[Instrument, Sample]], reading: Reading, start: int | None, spans: Mapping[int, str]
+) -> Iterator[tuple[Instrument, list[NumberDataPoint]]]:
+    """By instrument. ``start``: that of the process; ``spans``: of the calls with the peaks, by their labels."""
+    at = nanoseconds(reading.at)
+    since = nanoseconds(reading.since) if reading.since is not None else 0
+    made: dict[str, tuple[Instrument, list[NumberDataPoint]]] = {}
+    attributes: dict[int, Mapping[str, str | int]] = {}
+    for each, sample in samples:
+        labels = sample.labels
+        own = attributes.get(id(labels))
+        if own is None:
+            own = attributes[id(labels)] = _attributes(labels)
+        value = sample.value * each.factor
+        point = NumberDataPoint(
+            {**dict(each.attributes), **own} if each.attributes else own,
+            None if each.kind is Kind.GAUGE else since if start is None else start,  # type: ignore[arg-type]  # no start
+            at,
+            round(value) if each.whole else float(value),
+            _exemplars(spans[id(labels)], value, at) if each.name == _PEAK and id(labels) in spans else (),
+        )
+        if each.name in made:
+            made[each.name][1].append(point)
+        else:
+            made[each.name] = each, [point]
+    yield from made.values()
+    if start is not None:
+        age = NumberDataPoint({}, None, at, max(at - start, 0) / 1e9)  # type: ignore[arg-type]  # a gauge has no start
+        yield UPTIME_INSTRUMENT, [age]
+
+
+def _work(reading: Reading) -> Sequence[ObservedWork]:
+    return reading.observation.work if reading.observation is not None else ()
+
+
+def _exemplars(span: str, value: float, at: int) -> Sequence[Exemplar]:
+    """The call that had this peak, by its span. It ended within the last two hours."""
+    return [Exemplar({}, round(value), at, int(traces.span_id(span), 16), int(traces.trace_id(span), 16))]
 
 
 def _starts(reading: Reading) -> dict[Owner, int]:

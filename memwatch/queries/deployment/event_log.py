@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 
 from memwatch.detection.deaths import KILLED, OOM_CONTAINER
 from memwatch.models import Alert, LeakEvent, Process, Recycle
-from memwatch.records import MB
+from memwatch.records import MB, traces
 
 INFO = "info"
 """The severity of what is over, or was meant."""
@@ -57,7 +57,7 @@ class LoggedEvent:
     """Of its kind; what is ``None`` is not known."""
     trace_id: str = ""
     span_id: str = ""
-    """Of the job that was running, in hexadecimal digits; empty where there is none."""
+    """Of the job that was running, in hexadecimal digits; both empty where there is none."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,20 +66,17 @@ class Source:
 
     name: str
     time: str
-    """The column with the time of the event."""
+    """The column with the time of the row, by the clock of memwatch's server."""
     rows: Callable[[], QuerySet[Any]]
     event: Callable[[Any], LoggedEvent]
-    late: timedelta
-    """How long after its time a row may be stored."""
 
-    def read(self, since: datetime, until: datetime, most: int) -> list[LoggedEvent]:
-        """The oldest of that time. One query."""
+    def read(self, since: datetime, until: datetime, most: int) -> list[tuple[datetime, LoggedEvent]]:
+        """The oldest of that time, each with the time of its row. One query."""
         found = self.rows().filter(**{f"{self.time}__gte": since, f"{self.time}__lte": until})
-        return [self.event(row) for row in found.order_by(self.time, "pk")[:most]]
+        return [(getattr(row, self.time), self.event(row)) for row in found.order_by(self.time, "pk")[:most]]
 
 
 _OF_PROCESS = ("process__service", "process__release")
-_SOON, _AFTER_AN_OUTAGE = timedelta(minutes=10), timedelta(hours=24)
 
 
 def _leak_events() -> QuerySet[LeakEvent]:
@@ -104,6 +101,7 @@ def _leak_event(row: LeakEvent) -> LoggedEvent:
             "memwatch.leak.kind": leak.kind,
             "memwatch.leak.severity": leak.severity,
             "memwatch.leak.confidence": leak.confidence,
+            "memwatch.leak.probability": leak.probability,
             "memwatch.leak.growth_per_hour": leak.growth_per_hour,
             "memwatch.leak.time_to_exhaustion": leak.time_to_exhaustion_s,
             "memwatch.object_type": leak.object_type,
@@ -150,6 +148,7 @@ def _deaths() -> QuerySet[Process]:
 def _death(row: Process) -> LoggedEvent:
     known: Mapping[str, Any] = row.end_evidence if isinstance(row.end_evidence, dict) else {}
     job = known.get("job") or {}
+    span = traces.checked(job.get("span"))
     rss_mb = known.get("rss_mb")
     severity = "critical" if row.end_reason == OOM_CONTAINER else "high" if row.end_reason in KILLED else "medium"
     return LoggedEvent(
@@ -170,8 +169,8 @@ def _death(row: Process) -> LoggedEvent:
             "memwatch.job.name": job.get("name"),
             "memwatch.job.duration": job.get("seconds"),
         },
-        trace_id=str(job.get("trace_id") or ""),
-        span_id=str(job.get("span_id") or ""),
+        trace_id=traces.trace_id(span),
+        span_id=traces.span_id(span),
     )
 
 
@@ -200,9 +199,9 @@ def _recycle(row: Recycle) -> LoggedEvent:
 
 
 SOURCES: Sequence[Source] = (
-    Source(name="leaks", time="at", rows=_leak_events, event=_leak_event, late=_SOON),
-    Source(name="alerts opened", time="raised_at", rows=_alerts, event=_alert_opened, late=_SOON),
-    Source(name="alerts ended", time="cleared_at", rows=_alerts, event=_alert_ended, late=_SOON),
-    Source(name="deaths", time="ended_at", rows=_deaths, event=_death, late=_AFTER_AN_OUTAGE),
-    Source(name="recycles", time="ended_at", rows=_recycles, event=_recycle, late=_SOON),
+    Source(name="leaks", time="at", rows=_leak_events, event=_leak_event),
+    Source(name="alerts opened", time="raised_at", rows=_alerts, event=_alert_opened),
+    Source(name="alerts ended", time="cleared_at", rows=_alerts, event=_alert_ended),
+    Source(name="deaths", time="end_noted_at", rows=_deaths, event=_death),
+    Source(name="recycles", time="ended_at", rows=_recycles, event=_recycle),
 )

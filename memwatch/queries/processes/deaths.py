@@ -10,6 +10,7 @@ from django.db.models import Count, QuerySet
 
 from memwatch.detection.deaths import KILLED, UNKNOWN, advice
 from memwatch.models import Process
+from memwatch.records import traces
 
 WEEK = timedelta(days=7)
 _COMPARED = (*KILLED, UNKNOWN)
@@ -58,6 +59,19 @@ class Death(NamedTuple):
     def job_seconds(self) -> float | None:
         """For how long."""
         return (self.evidence.get("job") or {}).get("seconds")
+
+    @property
+    def job_trace_id(self) -> str:
+        """Of the trace that it ran in; empty where jobs are not linked with traces."""
+        return traces.trace_id(self._job_span)
+
+    @property
+    def job_span_id(self) -> str:
+        return traces.span_id(self._job_span)
+
+    @property
+    def _job_span(self) -> str:
+        return traces.checked((self.evidence.get("job") or {}).get("span"))
 
     @property
     def rss_mb(self) -> float | None:

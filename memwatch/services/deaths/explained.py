@@ -92,7 +92,7 @@ def kills_explained(hosts: Collection[str], now: datetime) -> dict[str, list[Oom
     return found
 
 
-def write(process: Process, facts: Facts, verdict: Verdict, ended_at: datetime) -> bool:
+def write(process: Process, facts: Facts, verdict: Verdict, ended_at: datetime, now: datetime) -> bool:
     """Note why it ended, where that is news; whether it is. Not saved."""
     if process.ended_at is None or _knows_more(verdict, process):
         if process.ended_at is None or process.end_reason in Process.SILENT_ENDS:
@@ -100,7 +100,7 @@ def write(process: Process, facts: Facts, verdict: Verdict, ended_at: datetime) 
         process.end_reason = verdict.reason
     elif process.end_evidence or process.end_reason != verdict.reason:
         return False
-    process.end_evidence = evidence(facts, verdict)
+    process.end_evidence, process.end_noted_at = evidence(facts, verdict), now
     return True
 
 

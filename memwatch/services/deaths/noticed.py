@@ -101,7 +101,7 @@ def settle(
         verdicts = decide_all(facts, explained_kills.get(host, ()))
         for (one, row), each, verdict in zip(ends, facts, verdicts, strict=True):
             before = row.end_reason
-            if explained.write(row, each, verdict, max(row.started_at, min(one.at, now))):
+            if explained.write(row, each, verdict, max(row.started_at, min(one.at, now)), now):
                 changed.add(row)
                 if row.end_reason != before:
                     explained.count(row, services, counted)

@@ -28,7 +28,7 @@ log = logging.getLogger("memwatch")
 
 MOST_RECORDS = 1_000
 """Records that are read in one run. Of further processes, the end is noted without."""
-_END = ("ended_at", "end_reason", "end_evidence")
+_END = ("ended_at", "end_reason", "end_evidence", "end_noted_at")
 
 
 def end_silent(now: datetime, waiting: timedelta, hub: Hub) -> int:
@@ -87,7 +87,8 @@ def _settle(
         if row.key in records and not row.outside:
             known[row.host].append(row)
         else:
-            row.ended_at, row.end_reason = now, Process.End.STALE
+            row.ended_at = row.end_noted_at = now
+            row.end_reason = Process.End.STALE
     if not known:
         return
     rows = [row for some in known.values() for row in some]
@@ -102,7 +103,7 @@ def _settle(
             for row in some
         ]
         for row, each, verdict in zip(some, facts, decide_all(facts, kills.get(host, ())), strict=True):
-            explained.write(row, each, verdict, now)
+            explained.write(row, each, verdict, now, now)
             explained.count(row, services, counted)
 
 

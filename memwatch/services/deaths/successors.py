@@ -38,6 +38,7 @@ def explain(readers: Sequence[Process], services: Mapping[int, str], counted: Co
         for row, learnt in zip(ended, by_successor(ends, read, known.get(reader.host, ())), strict=True):
             if learnt is not None:
                 row.end_reason, row.end_evidence = learnt
+                row.end_noted_at = now
                 explained.count(row, services, counted)
                 changed.append(row)
-    save_columns(changed, ("end_reason", "end_evidence"))
+    save_columns(changed, ("end_reason", "end_evidence", "end_noted_at"))

@@ -103,10 +103,10 @@ def revive(process: Process) -> None:
         used = set(others.order_by().values_list("slot_number", flat=True))
         if process.slot_number in used:
             process.slot_number = _smallest_free(used)
-        process.ended_at, process.end_reason, process.end_evidence = None, "", {}
+        process.ended_at, process.end_reason, process.end_evidence, process.end_noted_at = None, "", {}, None
         try:
             with transaction.atomic(using=connection.alias()):
-                process.save(update_fields=["slot_number", "ended_at", "end_reason", "end_evidence"])
+                process.save(update_fields=["slot_number", "ended_at", "end_reason", "end_evidence", "end_noted_at"])
         except IntegrityError:
             continue
         return

@@ -50,6 +50,7 @@ _TOTALS = (
 _RARELY = (
     "dropped_snapshots", "sampling_failures", "refused_commands", "ended_at", "end_reason", "program", "command_line",
     "parent_pid", "python", "agent_version", "extension_modules", "census_method", "cpu_budget_percent", "end_evidence",
+    "end_noted_at",
     "oom_kills", "oom_group_kills",
     "start_method", "frozen_objects", "allocator_settings", "surroundings", "server_settings", "resource",
     "installation",
@@ -201,6 +202,7 @@ class _Writer:
             process.ended_at = max(process.started_at, min(report.sent_at, self._now))
             before = process.end_reason
             process.end_reason, process.end_evidence = report.ending or Process.End.GOODBYE, {}
+            process.end_noted_at = self._now
             if process.end_reason not in (before, Process.End.GOODBYE):
                 explained.count(process, self._service, self._counted)
             self._changed.add(process)

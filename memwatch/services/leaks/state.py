@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from memwatch.detection import Verdict
+from memwatch.detection.probability import SURE
 from memwatch.detection.rules.gates import GATES
 from memwatch.detection.rules.look_back import AS_HIGH_BEFORE, STATISTICS
 from memwatch.models import Leak, Process
@@ -80,7 +81,7 @@ def take_figures(row: Leak, verdict: Verdict, now: datetime) -> None:
     row.growth_count = row.current_count - row.initial_count
     row.growth_percent = row.growth_count / row.initial_count * 100 if row.initial_count else 100.0
     row.growth_per_hour, row.time_to_exhaustion_s = verdict.growth_per_hour, verdict.time_to_exhaustion_s
-    row.confidence, row.verdict = verdict.confidence, verdict.sentence
+    row.confidence, row.probability, row.verdict = verdict.confidence, verdict.probability, verdict.sentence
     known = row.evidence if isinstance(row.evidence, dict) else {}
     look, work = known.get("look"), known.get("work")
     row.evidence = {**_with_look_back(leak.evidence, row.evidence), "follow_up": follow_up(row)}
@@ -96,7 +97,7 @@ def take_look(row: Leak, look: Mapping[str, Any]) -> None:
     """Keep what a look into the heap has shown. A way from a root to a container that grows makes the leak certain."""
     row.evidence = {**row.evidence, "look": dict(look)}
     if look.get("sure"):
-        row.confidence = Leak.Confidence.HIGH
+        row.confidence, row.probability = Leak.Confidence.HIGH, max(SURE, row.probability or 0.0)
 
 
 def take_over_growth(row: Leak, process: Process | None) -> None:

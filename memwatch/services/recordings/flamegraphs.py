@@ -34,7 +34,7 @@ def render(recording: Recording, form: str) -> bytes:
     capture = storage.read(recording)
     if importlib.util.find_spec("memray") is None:
         raise ActionRefused('memray is not installed here: install "memwatch[flamegraph]" beside the admin')
-    with locking.single_flight(f"render {recording.wire_id} {form}", TIMEOUT_S + 5) as ours:
+    with locking.alone(f"render {recording.wire_id} {form}", TIMEOUT_S + 5) as ours:
         if not ours:
             raise ActionRefused("it is being rendered just now: try again in a few seconds")
         mode = recording.options.get("mode", FlameGraphMode.LEAKS)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from memwatch.records import traces
 from memwatch.records.flight import (
     BECAME_ANOTHER,
     ENDINGS,
@@ -27,7 +28,7 @@ from memwatch.transport import schema
 from memwatch.transport.schema import WireError
 
 MAX_FLIGHT_BYTES = 16 * 1024
-"""Of a record, as a file and as JSON."""
+"""Of a record as JSON."""
 MAX_KEY = 1000
 STATUS_FROM = ("", "pidfd", "hook", BECAME_ANOTHER)
 _LOWEST_STATUS, _HIGHEST_STATUS = -128, 255
@@ -163,13 +164,14 @@ def _jobs(name: str, found: Mapping[str, Any], most: int) -> tuple[JobRun, ...]:
 
 
 def _job(where: str, value: object) -> JobRun:
-    kind, name, began, seconds, limit_s = (*_fields(where, value, 3), None, None)[:5]
+    kind, name, began, seconds, limit_s, span = (*_fields(where, value, 3), None, None, "")[:6]
     return JobRun(
         schema.text("kind", kind),
         schema.text("name", name),
         schema.moment("began", began),
         None if seconds is None else schema.number("seconds", seconds),
         None if limit_s is None else schema.number("limit_s", limit_s),
+        traces.checked(span),
     )
 
 

@@ -14,13 +14,14 @@ import zlib
 from datetime import UTC, datetime
 from typing import Any
 
+from memwatch.records import traces
 from memwatch.records.flight import ENDINGS, MAX_RECENT, MAX_RUNNING, MAX_SECONDS, STATES, Flight
 from memwatch.records.work import KINDS, UNNAMED
 from memwatch.transport import schema, strict_json
 from memwatch.transport.flights import checks
 from memwatch.transport.schema import WireError
 
-SIZE = checks.MAX_FLIGHT_BYTES
+SIZE = 20 * 1024
 MAGIC = b"memwatchflight1\n"
 STATE_AT, ENDING_AT = len(MAGIC), len(MAGIC) + 1
 """One byte each: the index in ``STATES``, and 1 + the index in ``ENDINGS``."""
@@ -52,7 +53,12 @@ MAX_JOBS = MAX_RUNNING + MAX_RECENT
 SECOND = struct.Struct("<df")
 """Seconds since 1970, and MB of resident memory."""
 RSS_AT = JOBS_AT + MAX_JOBS * JOB.size
-assert RSS_AT + MAX_SECONDS * SECOND.size <= SIZE  # noqa: S101 - of constants
+
+SPAN = struct.Struct("=d16s8s")
+"""When the job of the same place began, and its trace and span. That of an earlier job of the place says another time,
+so a job without a span writes nothing here."""
+SPANS_AT = RSS_AT + MAX_SECONDS * SECOND.size
+assert SPANS_AT + MAX_JOBS * SPAN.size <= SIZE  # noqa: S101 - of constants
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,8 +159,16 @@ def _jobs(data: bytes, wanted: int) -> list[list[Any]]:
         state, kind, length, limit_s, began, seconds, name = JOB.unpack_from(data, JOBS_AT + number * JOB.size)
         if state == wanted and kind < len(KINDS):
             text = name[: min(length, NAME_BYTES)].decode(errors="ignore") or UNNAMED
-            jobs.append([KINDS[kind], text, began, seconds if wanted == ENDED else None, limit_s or None])
+            jobs.append([
+                KINDS[kind], text, began, seconds if wanted == ENDED else None, limit_s or None,
+                _span(data, number, began),
+            ])  # fmt: skip
     return jobs
+
+
+def _span(data: bytes, number: int, began: float) -> str:
+    job_began, trace, span = SPAN.unpack_from(data, SPANS_AT + number * SPAN.size)
+    return traces.text(int.from_bytes(trace), int.from_bytes(span)) if job_began == began else ""
 
 
 def _seconds(data: bytes) -> list[list[float]]:

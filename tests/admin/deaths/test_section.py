@@ -44,7 +44,7 @@ def _full(fleet: Fleet, **values: Any) -> Process:
         "summary_at": at - timedelta(seconds=7),
         **values,
     }
-    return store_death(at=at, process=fleet.process("worker"), **record)
+    return store_death(at=at, process=fleet.process("worker"), span=f"{'ab' * 16}-{'cd' * 8}", **record)
 
 
 def _page(client: Client, process: Process) -> str:
@@ -73,7 +73,7 @@ def test_the_page_says_what_ran_what_the_kernel_reported_and_what_filled_it(flee
     for words in (
         "RSS at the end 498.0 MB highest 500.0 MB Limit used 97.3 % of 512.0 MB",
         "Container limit used 50.0 % of 800.0 MB, shared Job ran for 34.0 s",
-        "Job that was running shop.sync for 34.0 s",
+        f"Job that was running shop.sync for 34.0 s Trace of the job {'ab' * 16}",
         "OOM kills of the container 0 before, 1 after",
         "Memory limit 512.0 MB, the container's limit",
         f"Jobs that ran just before Job Time Ended before the end shop:index 12.0 s 38.0 s {EVIL} 250.0 ms 1 min",

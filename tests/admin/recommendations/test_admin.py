@@ -133,3 +133,12 @@ def test_the_process_page_shows_what_its_server_says(client: Client) -> None:
     process = store_process(server_settings={"server": "celery", "concurrency": 4, "max_tasks_per_child": 0})
     shown = text(client, reverse("admin:memwatch_process_change", args=(process.pk,)))
     assert "Server celery Concurrency 4 Tasks until a child is replaced none" in shown
+
+
+def test_the_process_page_shows_the_resource_that_its_traces_have(client: Client) -> None:
+    process = store_process(resource={"service.namespace": "acme", "service.name": "shop"})
+    shown = text(client, reverse("admin:memwatch_process_change", args=(process.pk,)))
+    assert "OpenTelemetry resource service.name shop service.namespace acme" in shown
+    assert "OpenTelemetry resource" not in text(
+        client, reverse("admin:memwatch_process_change", args=(store_process(slot=2).pk,))
+    )

@@ -261,7 +261,7 @@ def test_at_no_moment_a_job_is_mixed_up_with_the_one_before_it_in_its_place() ->
             return None
         for state in (layout.RUNS, layout.ENDED):
             rows = layout._jobs(bytes(slots.store), state)
-            seen.update((state, kind, name, limit_s) for kind, name, _began, _seconds, limit_s in rows)
+            seen.update((state, kind, name, limit_s) for kind, name, _began, _seconds, limit_s, _span in rows)
         return trace
 
     before = sys.gettrace()

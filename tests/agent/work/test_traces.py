@@ -14,6 +14,7 @@ from memwatch.agent.work.credit import Credit
 from memwatch.agent.work.job import Job
 from memwatch.agent.work.traces import KEPT, PEAK
 from memwatch.records.work import TASK, VIEW, WorkFigures
+from memwatch.transport.flights import layout
 from tests.agent.work.conftest import Always
 
 trace = pytest.importorskip("opentelemetry.trace")
@@ -81,6 +82,30 @@ def test_the_highest_peak_names_its_span(linked: Callable[[str], None]) -> None:
     row = taken()
     assert row.peak_kib_max > 80 * 1024
     assert row.peak_trace == TEXT
+
+
+def test_the_flight_record_has_the_span_of_the_job_that_runs_and_no_other() -> None:
+    meter.begin_process(recorded=True, traces="links")
+    slots = meter.slots()
+    assert slots is not None
+
+    def recorded() -> list[str]:
+        return [span for *_job, span in layout._jobs(bytes(slots.store), layout.RUNS)]
+
+    for _ in range(layout.MAX_JOBS):
+        with trace.use_span(Span()):
+            job = begin()
+            assert recorded() == [TEXT]
+            slots.move_to(bytearray(layout.SIZE))
+            assert recorded() == [TEXT], "it moves to the file"
+            job.end()
+    job = begin()
+    assert recorded() == [""], "the place had another job before"
+    with trace.use_span(Span(span_id=7)):
+        meter.name(TASK, "shop.sync")
+    assert recorded() == [f"{TRACE:032x}-{7:016x}"]
+    job.end()
+    meter.end_process()
 
 
 def test_a_higher_peak_outside_of_spans_takes_the_name_away(linked: Callable[[str], None]) -> None:

@@ -31,7 +31,7 @@ def test_a_death_is_kept_with_all_that_was_recorded() -> None:
     end = {"status": -signal.SIGKILL, "status_from": "pidfd", "oom": ONE_KILL, "rss_mb": 500.0, "limit_mb": 512.0}
     known = facts(running(limit_s=300.0), record=FULL, **end)
     found = kept(known)
-    job = {"kind": "task", "name": "shop.sync", "seconds": 30.0, "limit_s": 300.0}
+    job = {"kind": "task", "name": "shop.sync", "seconds": 30.0, "limit_s": 300.0, "span": ""}
     assert found == {
         "sentence": decide(known).sentence,
         "certain": True, "signal": "SIGKILL", "status": -9, "status_from": "pidfd", "noticed_by": "process",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -54,11 +55,24 @@ def metric_conventions() -> dict[str, Convention]:
     return found
 
 
+_ATTRIBUTE = re.compile(
+    r'^[A-Z0-9_]+: Final = (?:\(\s*)?"([^"]+)"(?:\s*\))?\n(?:"""(.*?)""")?', re.MULTILINE | re.DOTALL
+)
+"""As the package's modules are generated: a constant, and what there is to say of it."""
+
+
 def attribute_names() -> set[str]:
-    """The names of all attributes."""
-    return {
-        value
-        for module in _modules(attributes)
-        for name, value in vars(module).items()
-        if name.isupper() and isinstance(value, str)
+    """The names of all attributes that are not deprecated."""
+    found = {
+        name: said for module in _modules(attributes) for name, said in _ATTRIBUTE.findall(inspect.getsource(module))
     }
+    assert len(found) > 500, "the package's modules have another form now"
+    return {name for name, said in found.items() if "Deprecated: " not in said}
+
+
+def values_of(attribute: str) -> set[str]:
+    """What an attribute with a fixed list of values may be; empty for one without."""
+    module = importlib.import_module(f"{attributes.__name__}.{attribute.partition('.')[0]}_attributes")
+    wanted = re.sub("[._]", "", attribute) + "values"
+    (found, *_others) = [each for name, each in vars(module).items() if name.lower() == wanted] or [()]
+    return {each.value for each in found}

@@ -26,6 +26,8 @@ class Point(NamedTuple):
     start: int
     at: int
     value: float
+    spans: tuple[str, ...]
+    """Of its exemplars: trace and span."""
 
 
 class Record(NamedTuple):
@@ -172,6 +174,7 @@ def _points(request: Any) -> Iterator[Point]:
                 yield Point(
                     named, metric.name, metric.unit, kind, delta, _values(point.attributes),
                     point.start_time_unix_nano, point.time_unix_nano, getattr(point, point.WhichOneof("value")),
+                    tuple(f"{each.trace_id.hex()}-{each.span_id.hex()}" for each in point.exemplars),
                 )  # fmt: skip
 
 

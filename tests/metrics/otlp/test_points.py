@@ -18,8 +18,9 @@ from memwatch.metrics.otlp.deltas import Deltas
 from memwatch.metrics.otlp.instruments import CONVENTIONS, NOT_SENT, SCHEMA_URL
 from memwatch.metrics.otlp.outlet import metrics_outlet
 from memwatch.metrics.otlp.points import Reading, batches, nanoseconds
-from memwatch.observation import FLEET, Observation, Observed
-from tests.metrics.otlp.conventions import attribute_names, metric_conventions
+from memwatch.observation import FLEET, Observation, Observed, ObservedWork
+from memwatch.sampling.resource import surroundings_of
+from tests.metrics.otlp.conventions import attribute_names, metric_conventions, values_of
 from tests.metrics.otlp.receiver import Point, Receiver
 from tests.monitoring.files import whole_observation
 from tests.test_exposition import figures
@@ -80,6 +81,26 @@ def test_attributes_are_those_of_the_conventions_or_our_own(receiver: Receiver) 
         name for point in sent(receiver, reading(known())) for name in (*point.attributes, *point.resource)
     }  # fmt: skip
     assert {name for name in names if not name.startswith("memwatch.")} <= attribute_names()
+
+
+def test_attributes_have_the_types_and_values_that_the_conventions_list(receiver: Receiver) -> None:
+    points = sent(receiver, reading(known()))
+    pairs = {item for point in points for item in (*point.attributes.items(), *point.resource.items())}
+    of_numbers = {"process.pid", "cpython.gc.generation"}
+    assert {name for name, value in pairs if isinstance(value, int)} == of_numbers
+    listed = {name for name, _value in pairs if not name.startswith("memwatch.") and values_of(name)}
+    assert listed == {"cpython.gc.generation", "deployment.environment.name", "system.paging.fault.type"}
+    assert [pair for pair in pairs if pair[0] in listed and pair[1] not in values_of(pair[0])] == []
+
+
+def test_what_a_process_finds_out_of_its_surroundings_has_names_of_the_conventions() -> None:
+    pod, container = "01234567-89ab-cdef-0123-456789abcdef", "c" * 64
+    found = surroundings_of(
+        cgroup=f"0::/docker/{container}\n", pod="shop-7d9f", namespace="acme",
+        mounts=f"1 1 0:1 /var/lib/kubelet/pods/{pod}/etc-hosts /etc/hosts rw - ext4 /dev/sda1 rw\n",
+    )  # fmt: skip
+    assert set(found) == {"container.id", "k8s.pod.uid", "k8s.pod.name", "k8s.namespace.name"}
+    assert set(found) <= attribute_names()
 
 
 def test_the_schema_names_a_version_that_the_package_knows(receiver: Receiver) -> None:
@@ -187,6 +208,21 @@ def test_totals_count_since_the_first_service_whenever_the_exporter_was_started(
     assert {point.start for point in points if point.name == "memwatch.leak_detections"} == {
         nanoseconds(NOON - timedelta(days=9))
     }
+
+
+def test_the_peak_of_a_job_has_the_span_of_its_call_as_exemplar(receiver: Receiver) -> None:
+    span = f"{5:032x}-{7:016x}"
+    work = [
+        ObservedWork(
+            labels={"service": "web", "kind": "task", "name": name}, calls=5, kept_bytes=9, peak_bytes=4096,
+            peak_span=of,
+        )
+        for name, of in (("shop.sync", span), ("shop.mail", ""))
+    ]  # fmt: skip
+    points = sent(receiver, reading(Observation(source=FLEET, work=work)))
+    found = {point.attributes["memwatch.name"]: point.spans for point in points if point.name == "memwatch.work_peak"}
+    assert found == {"shop.sync": (span,), "shop.mail": ()}
+    assert {point.spans for point in points if point.name != "memwatch.work_peak"} == {()}
 
 
 def test_a_large_fleet_goes_in_several_requests(receiver: Receiver) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from tests.test_exposition import WEB_1, figures
 from tests.waiting import until
 
 Senders = Callable[..., Sender]
+START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -150,6 +152,33 @@ def test_a_collector_that_is_away_and_comes_back(
 
         until(arrived, within_s=30)  # gRPC takes its time to connect again
         assert set(usage(back)) == {9.0}
+
+
+def test_an_hour_without_a_collector_takes_no_memory_and_every_point_is_counted(senders: Senders) -> None:
+    with HttpReceiver() as gone:
+        url = gone.url
+    sender = senders(
+        OTEL_EXPORTER_OTLP_ENDPOINT=url, OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf", OTEL_EXPORTER_OTLP_TIMEOUT="0.05",
+        OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE="delta",
+    )  # fmt: skip
+    processes = [
+        Observed(labels={"service": "web", "host": "a", "slot": f"web-{number}"}, started_at=START, figures=figures())
+        for number in range(20)
+    ]
+    blocks, dropped = [], []
+    for minute in range(60):
+        seen = Observation(source=FLEET, at=START + timedelta(minutes=minute), processes=processes)
+        for _reading in range(2):
+            sender.offer(families(seen), seen)
+        sender.send()
+        dropped.append(state(sender)["memwatch_otlp_dropped_total", "metrics"])
+        if minute in (9, 59):
+            gc.collect()
+            blocks.append(sys.getallocatedblocks())
+    of_one = dropped[-1] - dropped[-2]
+    assert of_one > 20 * 10
+    assert dropped[-1] == pytest.approx(60 * of_one, rel=0.05), "the first has no differences"
+    assert blocks[1] - blocks[0] < 10 * of_one, "50 readings went by, and a point has several blocks"
 
 
 def test_a_collector_that_never_answers_holds_up_nothing_but_the_sending(receiver: Receiver, senders: Senders) -> None:

@@ -49,7 +49,8 @@ def test_it_gets_its_reason_its_evidence_and_is_counted_once(hub: Hub, send: Any
     assert dead.end_evidence["sentence"] == (
         "The kernel killed it because memory ran out. It had 498 MB of 512 MB. Task shop.sync was running for 30 s."
     )
-    assert dead.end_evidence["job"] == {"kind": "task", "name": "shop.sync", "seconds": 30.0, "limit_s": None}
+    job = {"kind": "task", "name": "shop.sync", "seconds": 30.0, "limit_s": None, "span": ""}
+    assert dead.end_evidence["job"] == job
     assert dead.end_evidence["noticed_by"] == "process"
     assert counters.totals(counters.DEATHS) == [({"service": "web", "reason": "oom_process"}, 1)]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from memwatch.detection.probability import SURE
 from memwatch.models import Leak, Process, Recording
 from memwatch.services.leaks import judging
 from memwatch.timetable import steps
@@ -91,6 +92,8 @@ def test_a_way_from_a_root_to_a_container_that_grows_makes_it_certain(process: P
     assert judging.detect(NOON + MINUTE, hub=hub).opened == 1
     leak = Leak.objects.get()
     assert leak.confidence == "high"
+    assert leak.probability is not None
+    assert leak.probability >= SURE
     assert leak.evidence["look"] == {
         "recording": look.pk, "at": NOON.isoformat(), "held_by": f"shop.leaks.QUOTES → {QUOTE}", "sure": True,
         "finding": "", "type": QUOTE,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from memwatch.models import Process, Recording
+from memwatch.models import Lease, Process, Recording
 from memwatch.services import ActionRefused
 from memwatch.services.recordings import flamegraphs, requests, storage
 from memwatch.transport.recordings import MEMRAY
@@ -38,6 +38,11 @@ def test_a_capture_becomes_a_page_that_needs_nothing_else(
     assert 'src="http' not in page
     monkeypatch.setattr(flamegraphs, "_run", lambda *_args: pytest.fail("it was rendered twice"))
     assert flamegraphs.render(recording, "html").decode() == page
+
+
+def test_rendering_is_no_sign_that_the_timetable_runs(recording: Recording) -> None:
+    flamegraphs.render(recording, "txt")
+    assert not Lease.objects.filter(name__startswith="render").exists(), "the health page goes by the last run of any"
 
 
 def test_it_shows_no_line_of_a_file_that_the_capture_names(recording: Recording) -> None:

@@ -120,6 +120,15 @@ def test_a_record_left_behind_comes_back_as_it_was() -> None:
     assert load_flight(flight_bytes(record)) == record
 
 
+def test_the_span_of_a_job_comes_back_and_what_is_none_is_left_out() -> None:
+    record = death().flight
+    assert record is not None
+    span = f"{5:032x}-{7:016x}"
+    jobs = (JobRun("view", "a", 1.0, span=span), JobRun("view", "b", 2.0, span="<b>"))
+    found = load_flight(flight_bytes(dataclasses.replace(record, running=jobs)))
+    assert [job.span for job in found.running] == [span, ""]
+
+
 def test_a_record_that_is_too_long_loses_its_eldest_jobs() -> None:
     record = death().flight
     assert record is not None
