@@ -15,6 +15,7 @@ BY_DESIGN = re.compile(
     | it\ is\ for\ this\ build | this\ Python\ has\ the\ global\ lock
     | this\ Python\ comes\ without\ its\ test\ modules
     | (no\ )?Python\ 3[\d. to]+\ is\ (not\ )?installed
+    | no\ file\ system\ may\ be\ made\ read-only\ here
     | no\ memory\ cgroup\ here | no\ cgroup\ may\ be\ made\ here
     | could\ not\ import\ 'django\.tasks'         # it came with Django 6.0
     | go\ is\ not\ installed                        # it reads pprof, as a second reader

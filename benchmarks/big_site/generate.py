@@ -101,6 +101,26 @@ INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "memwatc
 MIDDLEWARE, TEMPLATES = [], []
 ROOT_URLCONF = "urls_slim"
 """
+PLAIN = """\
+from settings import *
+
+INSTALLED_APPS = [each for each in INSTALLED_APPS if each != "memwatch"]
+ROOT_URLCONF = "urls_plain"
+"""
+WSGI = """\
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
+from django.core.wsgi import get_wsgi_application
+
+application = get_wsgi_application()
+"""
+URLS_PLAIN = """\
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [path("admin/", admin.site.urls)]
+"""
 CELERY = """\
 from celery import Celery
 
@@ -136,7 +156,9 @@ def generate(folder: Path) -> None:
         (app / "models.py").write_text(_MODELS.format(classes=classes))
         (app / "admin.py").write_text(_ADMIN.format(app=app.name, names=", ".join(map(repr, names))))
     settings = SETTINGS.replace("@APPS", str(APPS))
-    files = {"settings": settings, "settings_slim": SLIM, "celery_app": CELERY, "urls": URLS, "manage": MANAGE,
-             "urls_slim": "urlpatterns = []\n"}  # fmt: skip
+    files = {
+        "settings": settings, "settings_slim": SLIM, "settings_plain": PLAIN, "celery_app": CELERY, "wsgi": WSGI,
+        "urls": URLS, "urls_plain": URLS_PLAIN, "urls_slim": "urlpatterns = []\n", "manage": MANAGE,
+    }  # fmt: skip
     for name, text in files.items():
         (folder / f"{name}.py").write_text(text)

@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.detect [--processes 5000] [--snapshots 60] [--only sqlite|postgresql]``. One process in ten
 leaks, one in fifty is recycled every few minutes, the rest wobbles; 25 to 40 types each. The first pass opens what
-leaks, the next ones follow it, as they do all day. Exits with 1 where a pass takes more than 15 s; on a machine that
-others use as well, look at the CPU seconds (of the worker; PostgreSQL's own are not in them).
+leaks, the next ones follow it, as they do all day. Exits with 1 where a pass takes more than 15 s or 64 MB. On machines
+that others use as well, look at the CPU seconds (of the worker; PostgreSQL's own are not in them).
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from benchmarks import servers
 from benchmarks.simulated import GROWING, RESTARTING, Simulated
 
 MOST_S = 15.0
+MOST_MB = 64.0
+"""The most that a pass may add to the memory of its process."""
 PASSES = 3
 ROWS_AT_ONCE = 2_000
 
@@ -79,24 +81,40 @@ def _run(options: argparse.Namespace) -> int:
         rows = _store(fleet, options.snapshots)
         leaking = sum(process.kind == GROWING for process in fleet)
         print(f"{connection.vendor}: {rows:,} snapshots of {len(fleet):,} processes, {leaking:,} of them leak")
-        slowest = 0.0
+        slowest = most_mb = 0.0
         for number in range(PASSES):
             now = begin + timedelta(minutes=options.snapshots + number)
+            before_mb = _begin_peak_mb()
             started, cpu = time.perf_counter(), time.process_time()
             done = judging.detect(now)
             seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-            slowest = max(slowest, seconds)
+            more_mb = _memory_mb("VmHWM") - before_mb
+            slowest, most_mb = max(slowest, seconds), max(most_mb, more_mb)
             print(
                 f"{connection.vendor}, pass {number + 1}: {seconds:.1f} s ({cpu:.1f} s CPU); {done.judged:,} of "
-                f"{done.processes:,} loaded, {done.opened} opened, {done.seen} followed",
+                f"{done.processes:,} loaded, {done.opened} opened, {done.seen} followed; "
+                f"at most {more_mb:.1f} MB more",
                 flush=True,
             )
         whole = Leak.objects.filter(process=None).count()
         opened = Leak.objects.filter(process__isnull=False).count()
-        ok = slowest <= MOST_S
+        ok = slowest <= MOST_S and most_mb <= MOST_MB
         print(f"{connection.vendor}: {opened} leaks of processes, {whole} of services", flush=True)
-        print(f"{connection.vendor}: {slowest:.1f} s a pass (at most {MOST_S:.0f} s): {'ok' if ok else 'too slow'}")
+        print(f"{connection.vendor}: {slowest:.1f} s a pass (at most {MOST_S:.0f} s), {most_mb:.1f} MB (at most "
+              f"{MOST_MB:.0f} MB): {'ok' if ok else 'too much'}")  # fmt: skip
     return 0 if ok else 1
+
+
+def _memory_mb(field: str) -> float:
+    """``VmRSS``, or ``VmHWM``: its highest since :func:`_begin_peak_mb`."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(field)).split()[1]) / 1024
+
+
+def _begin_peak_mb() -> float:
+    """Resident memory from which the peak is counted on."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _memory_mb("VmRSS")
 
 
 def _site(folder: Path, database: str) -> None:

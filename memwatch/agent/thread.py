@@ -67,11 +67,11 @@ class NativeThread:
 
     def _run(self, ended: threading.Lock) -> None:
         try:
+            self.collector.begin()
             self._ident = gevent_compat.original("_thread", "get_ident")()
             self._tid = gevent_compat.original("_thread", "get_native_id")()
             _settle_in(self._tid)
             gevent_compat.waits_of[self._ident] = self.collector
-            self.collector.begin()
             leaving = False
             while not leaving:
                 self._work()

@@ -31,9 +31,16 @@ def add_to(commands: Any) -> None:
     for option, value, text in VALUES:
         attach.add_argument(option, metavar=value, help=text)
     attach.add_argument(
-        "--within", type=float, default=30.0, metavar="SECONDS", help="wait so long for it (default: %(default)g)"
+        "--within", type=_seconds, default=30.0, metavar="SECONDS", help="wait so long for it (default: %(default)g)"
     )
     attach.set_defaults(run=_attach)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < 86_400:
+        raise ValueError
+    return seconds
 
 
 def _attach(options: argparse.Namespace) -> int:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from memwatch.asgi import AsgiMiddleware
-from memwatch.wsgi import WsgiMiddleware
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -57,12 +54,16 @@ def _load_wsgi(worker: Any) -> None:
         if any(type(value) is each for each in (bool, int, str)):  # "in" would ask a metaclass
             gunicorn_values[key] = value
     if any(each.__module__ in _WSGI_WORKERS for each in type(worker).__mro__):
+        from memwatch.wsgi import WsgiMiddleware  # noqa: PLC0415 - the one that is needed
+
         address = getattr(worker.app, "app_uri", None)
         worker.wsgi = WsgiMiddleware(worker.wsgi, address if type(address) is str else "")
 
 
 def _load(config: Any) -> None:
     """Uvicorn has put middlewares of its own around the application: the name is that of the application."""
+    from memwatch.asgi import AsgiMiddleware  # noqa: PLC0415 - as above
+
     address = config.app
     middleware = AsgiMiddleware(address, address if type(address) is str else "")
     middleware.app = config.loaded_app

@@ -5,6 +5,7 @@ All that takes time is done in a thread. The answer is a file, whose name the sc
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import os
 import sys
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 PUT_IN, TAKE_OUT, LOOK = "put in", "take out", "look"
 WATCHED, ENDED, LOOKED, FAILED = "watched", "ended", "looked", "failed"
 """The first word of an answer; what follows is a reason, or the snapshot as JSON."""
+_FORK_WAIT_S = 2.0
+"""The longest that a fork waits for a thread of ours."""
+_MOMENT_S = 0.02
 _put_in = False
 
 
@@ -28,7 +32,15 @@ def begin(what: str, environ: Mapping[str, str], answer: str) -> None:
         except OSError:  # the wait has ended
             return
 
-    {PUT_IN: _watch, TAKE_OUT: _end, LOOK: _look}[what](environ, tell)
+    from memwatch.launch import starter  # noqa: PLC0415
+
+    _wait_for_others(_MOMENT_S)  # one that has answered ends in a moment
+    if what == PUT_IN and (_agent() is not None or starter.is_starting()):
+        tell(FAILED, "it has an agent already")
+    elif _others or starter.is_starting():
+        tell(FAILED, "memwatch is at work in it: try again in some seconds")
+    else:
+        {PUT_IN: _watch, TAKE_OUT: _end, LOOK: _look}[what](environ, tell)
 
 
 def _write(name: str, content: bytes) -> None:
@@ -49,8 +61,6 @@ def _watch(environ: Mapping[str, str], tell: Callable[..., None]) -> None:
 
     if not is_main_interpreter():
         tell(FAILED, "the program runs in a sub-interpreter")
-    elif _agent() is not None or starter.is_busy():
-        tell(FAILED, "it has an agent already")
     else:
         starter.put_in(environ, lambda reason: _started(reason, tell))
 
@@ -84,29 +94,73 @@ def _look(_environ: Mapping[str, str], tell: Callable[..., None]) -> None:
 
 
 def _take_snapshot(tell: Callable[..., None]) -> None:
+    """By a sampler of its own: what an agent's sampler tells, its next report would lack."""
     import json  # noqa: PLC0415 - in the thread
 
     from memwatch.sampling import Sampler  # noqa: PLC0415
     from memwatch.sampling.walk import stop_walk  # noqa: PLC0415
 
-    agent = _agent()
-    sampler = Sampler() if agent is None else agent.sampler
-    found = sampler.sample(census=True).to_dict()
-    if agent is None:
+    found = Sampler().sample(census=True).to_dict()
+    if _agent() is None:
         stop_walk()  # nothing of ours stays in the collector's lists
     tell(LOOKED, json.dumps(found))
 
 
 def _in_thread(work: Callable[[], None], tell: Callable[..., None]) -> None:
+    """Run it in a native thread that leaves signals to the program's, and that forks wait for.
+
+    All of it is a quiet time (:class:`memwatch.launch.starter.Quiet`), so there is one such thread at a time.
+    """
+    from memwatch.launch import starter  # noqa: PLC0415
+
+    entry = ended, quiet = starter.new_lock(), starter.Quiet()
+    ended.acquire()
+
     def run() -> None:
         try:
+            _signal.pthread_sigmask(_signal.SIG_BLOCK, starter.BLOCKED)
             work()
         except Exception as error:  # noqa: BLE001 - the program runs on
             tell(FAILED, f"{type(error).__name__}: {error}")
+        finally:
+            _others.remove(entry)
+            quiet.end()
+            ended.release()
 
-    from memwatch.launch import starter  # noqa: PLC0415
+    _hook_others()
+    _others.append(entry)
+    quiet.begin()
+    try:
+        starter.start_thread(run, ())
+    except BaseException:
+        _others.remove(entry)
+        quiet.end()
+        raise
 
-    starter.in_thread(run)
+
+_others: list[tuple[Any, Any]] = []
+"""One for each thread of :func:`_in_thread`: a lock that is locked until it ends, and its quiet time."""
+_others_hooked = False
+
+
+def _hook_others() -> None:
+    global _others_hooked  # noqa: PLW0603 - one per process
+    if not _others_hooked and hasattr(os, "register_at_fork"):
+        _others_hooked = True
+        os.register_at_fork(before=_wait_for_others, after_in_child=_forget_others)
+
+
+def _wait_for_others(most_s: float = _FORK_WAIT_S) -> None:
+    """A fork amid an import would leave the child a lock that is never released."""
+    for ended, _quiet in _others.copy():  # threads take theirs out
+        if ended.acquire(True, most_s):
+            ended.release()
+
+
+def _forget_others() -> None:
+    for _ended, quiet in _others:
+        quiet.end()
+    _others.clear()
 
 
 def _agent() -> Any:

@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     """Called when the agent has been started, with an empty text, or with the reason why it was not."""
 
 WAIT_S = 1.0
-FORK_WAIT_S = 2.0
-"""The longest that a fork waits for the imports, once in a process's life."""
+FORK_WAIT_S = 5.0
+"""The longest that a fork waits for the imports, once in a process's life: a machine may be overloaded."""
 _NO_COLLECTION = 2_000_000_011
-"""Objects until a collection, while the agent's modules are imported: a value that no program sets."""
+"""Objects until a collection, in a :class:`Quiet` time: a value that no program sets."""
 _FAULTS = (_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGABRT)
+BLOCKED = frozenset(_signal.valid_signals()) - set(_FAULTS)
+"""Signals that a thread of ours leaves to the program's."""
 
 
 def _native(name: str) -> Any:
@@ -38,9 +40,34 @@ def _native(name: str) -> Any:
     return getattr(_thread, name) if monkey is None else monkey.get_original("_thread", name)
 
 
-_start_thread, _new_lock, _thread_id = map(_native, ("start_new_thread", "allocate_lock", "get_native_id"))
+start_thread, new_lock, _thread_id = map(_native, ("start_new_thread", "allocate_lock", "get_native_id"))
 _get_ident = _native("get_ident")
 """As they are now: gevent may replace them later."""
+
+
+class Quiet:
+    """A time without collections: one in a thread of ours would run the program's finalizers there.
+
+    Whether the collector is enabled stays as it is: the program may read and change that all the while.
+    """
+
+    def __init__(self) -> None:
+        self._thresholds: tuple[int, ...] = ()
+
+    def begin(self) -> None:
+        enabled = gc.isenabled()
+        gc.disable()  # the thresholds come in a tuple, which could be the one object too many
+        found = gc.get_threshold()
+        if found[0] != _NO_COLLECTION:  # of another such time
+            self._thresholds = found
+            gc.set_threshold(_NO_COLLECTION, *found[1:])
+        if enabled:
+            gc.enable()
+
+    def end(self) -> None:
+        """As before, unless the program has set other thresholds. Harmless when repeated."""
+        if self._thresholds and gc.get_threshold()[0] == _NO_COLLECTION:
+            gc.set_threshold(*self._thresholds)
 
 
 class Starter:
@@ -53,30 +80,34 @@ class Starter:
         self.begin_at = time.monotonic() + wait_s
         self.environ = environ
         self._ended_with = ended or _say_why_not
-        self._alarm = self._ended = _new_lock()
+        self._alarm = self._ended = new_lock()
         self._thread = 0
         self._running = False
         self.forking = 0
         self.importing = False
         self.done = False
-        self._thresholds: tuple[int, ...] = ()
+        self.quiet = Quiet()
 
     def launch(self) -> None:
         """Wait in a thread, and start the agent."""
-        alarm, ended = _new_lock(), _new_lock()
+        alarm, ended = new_lock(), new_lock()
         alarm.acquire()
         ended.acquire()
         self._alarm, self._ended, self._running = alarm, ended, True
+        self.quiet.begin()  # until the thread waits
         try:
-            _start_thread(self._run, (alarm, ended))
+            start_thread(self._run, (alarm, ended))
         except RuntimeError:  # the system gives no thread, or the interpreter ends
             self._running = False
+            self.quiet.end()
 
     def _run(self, alarm: _thread.LockType, ended: _thread.LockType) -> None:
         try:
             self._thread = _thread_id()
-            _signal.pthread_sigmask(_signal.SIG_BLOCK, set(_signal.valid_signals()) - set(_FAULTS))
-            if not alarm.acquire(True, max(0.0, self.begin_at - time.monotonic())):
+            _signal.pthread_sigmask(_signal.SIG_BLOCK, BLOCKED)
+            acquire, how = alarm.acquire, (True, max(0.0, self.begin_at - time.monotonic()))
+            self.quiet.end()
+            if not acquire(*how):  # makes no object
                 self._start()
         finally:
             # What we import has asked for the current thread: the program would see one that never ends.
@@ -89,7 +120,7 @@ class Starter:
     def _start(self) -> None:
         self.importing = True
         try:
-            self._delay_collections()
+            self.quiet.begin()
             from memwatch.launch import watch  # noqa: PLC0415 - not before the second is over
 
             config = watch.prepare(os.environ if self.environ is None else self.environ)
@@ -103,20 +134,7 @@ class Starter:
             self._ended_with(_reason(error))
         finally:
             self.importing = False
-            self.allow_collections()
-
-    def _delay_collections(self) -> None:
-        """A collection in this thread would run the program's finalizers here.
-
-        Whether it is enabled stays as it is: the program may read and change that at any time.
-        """
-        self._thresholds = gc.get_threshold()
-        gc.set_threshold(_NO_COLLECTION, *self._thresholds[1:])
-
-    def allow_collections(self) -> None:
-        """As before, unless the program has set other thresholds."""
-        if self._thresholds and gc.get_threshold()[0] == _NO_COLLECTION:
-            gc.set_threshold(*self._thresholds)
+            self.quiet.end()
 
     def call_off(self) -> None:
         """Before a fork: wait until the thread is gone."""
@@ -126,9 +144,14 @@ class Starter:
         ended, logs = self._ended, _logging_prepares_forks()
         if self._alarm.locked():
             self._alarm.release()
+        lock = _logging_lock_taken()
+        if lock is not None:
+            lock.release()
         if ended.acquire(True, FORK_WAIT_S):
             ended.release()
             self._wait_until_gone()
+        if lock is not None:
+            lock.acquire()
         if _logging_prepares_forks() and not logs:
             # Imported while this fork was under way: what it does before one came too late, what it does after one
             # will be done. So it is done here.
@@ -174,48 +197,7 @@ def put_in(environ: Mapping[str, str], ended: Ended) -> None:
     _starter.launch()
 
 
-def in_thread(run: Callable[[], None]) -> None:
-    """Run it in a native thread that leaves signals to the program's, and that forks wait for."""
-    ended = _new_lock()
-    ended.acquire()
-
-    def work() -> None:
-        try:
-            _signal.pthread_sigmask(_signal.SIG_BLOCK, set(_signal.valid_signals()) - set(_FAULTS))
-            run()
-        finally:
-            _others.remove(ended)
-            ended.release()
-
-    _hook_others()
-    _others.append(ended)
-    try:
-        _start_thread(work, ())
-    except BaseException:
-        _others.remove(ended)
-        raise
-
-
-_others: list[_thread.LockType] = []
-"""One for each thread of :func:`in_thread`, locked until it ends."""
-_others_hooked = False
-
-
-def _hook_others() -> None:
-    global _others_hooked  # noqa: PLW0603 - one per process
-    if not _others_hooked and hasattr(os, "register_at_fork"):
-        _others_hooked = True
-        os.register_at_fork(before=_wait_for_others, after_in_child=_others.clear)
-
-
-def _wait_for_others() -> None:
-    """A fork amid an import would leave the child a lock that is never released."""
-    for ended in _others.copy():  # threads take theirs out
-        if ended.acquire(True, FORK_WAIT_S):
-            ended.release()
-
-
-def is_busy() -> bool:
+def is_starting() -> bool:
     """Whether the agent is about to start here."""
     return _starter is not None and not _starter.done
 
@@ -247,7 +229,7 @@ def _after_in_child() -> None:
     global _starter  # noqa: PLW0603 - one per process
     parents = _starter
     if parents is not None:
-        parents.allow_collections()  # the thread that would is not here
+        parents.quiet.end()  # the thread that would is not here
     if parents is None or parents.done:  # the agent sees to its children itself
         return
     _starter = Starter(parents.environ)
@@ -260,6 +242,13 @@ def _after_in_child() -> None:
 def _logging_prepares_forks() -> bool:
     """Whether :mod:`logging` is loaded so far that it takes its lock before forks."""
     return hasattr(sys.modules.get("logging"), "_after_at_fork_child_reinit_locks")
+
+
+def _logging_lock_taken() -> Any:
+    """The lock of :mod:`logging`, where it has taken that for this fork: what we import wants it too."""
+    lock = getattr(sys.modules.get("logging"), "_lock", None) if _logging_prepares_forks() else None
+    is_owned = getattr(lock, "_is_owned", None)
+    return lock if is_owned is not None and is_owned() else None
 
 
 def _becomes_another_program() -> bool:

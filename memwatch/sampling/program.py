@@ -11,6 +11,9 @@ WEB_SERVERS = ("gunicorn", "uvicorn", "daphne", "hypercorn", "granian", "waitres
 SUPERVISED = ("gunicorn", "uvicorn", "hypercorn", "granian")
 """Servers that start workers from a parent of their own."""
 
+PARTS = ("airflow",)
+"""Programs of several processes, whose first argument says which this is."""
+
 _PYTHON = re.compile(r"^(python|pypy)[\d.]*(\.exe)?$")
 
 
@@ -60,6 +63,8 @@ def guess_program(arguments: Sequence[str], *, worker_name: str = "", parent_arg
     if name in ("manage.py", "django-admin", "django"):
         command = next((argument for argument in rest[1:] if not argument.startswith("-")), "")
         return f"manage.py {command}".strip()
+    if name in PARTS:
+        return " ".join([name, *rest[1:2]])
     return name or "python"
 
 

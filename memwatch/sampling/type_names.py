@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
+from _codecs import unicode_escape_encode as _escaped
 from collections.abc import Iterable, Sequence
 from itertools import compress, repeat
 from operator import call, is_
@@ -16,8 +16,6 @@ _module_of = type.__dict__["__module__"].__get__
 _qualname_of = type.__dict__["__qualname__"].__get__
 _flags_of = type.__dict__["__flags__"].__get__
 _HEAP_TYPE = 1 << 9
-_escaped = codecs.getencoder("unicode_escape")
-"""Looked up now: the first look-up imports a module, which a copy of the process must not do."""
 
 
 def clean(name: str) -> str:

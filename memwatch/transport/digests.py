@@ -7,17 +7,28 @@ give the same digests. CPython can be built without them: then :mod:`hashlib` is
 from __future__ import annotations
 
 import os
+import sys
 from _operator import _compare_digest
 from collections.abc import Callable
+from typing import Any
 
-try:
-    from _sha2 import sha256 as _sha256  # type: ignore[import-not-found]  # since 3.12
-except ImportError:
+
+def _implementation() -> Any:
+    """Of OpenSSL where the program has loaded that, else Python's own."""
+    loaded = getattr(sys.modules.get("_hashlib"), "openssl_sha256", None)
+    if loaded is not None:
+        return loaded
     try:
-        from _sha256 import sha256 as _sha256  # type: ignore[import-not-found]
+        from _sha2 import sha256  # type: ignore[import-not-found]  # since 3.12  # noqa: PLC0415
     except ImportError:
-        from hashlib import sha256 as _sha256
+        try:
+            from _sha256 import sha256  # type: ignore[import-not-found]  # noqa: PLC0415
+        except ImportError:
+            from hashlib import sha256  # noqa: PLC0415
+    return sha256
 
+
+_sha256 = _implementation()
 _BLOCK = 64
 """Bytes of a block of SHA-256."""
 _INNER, _OUTER = bytes(each ^ 0x36 for each in range(256)), bytes(each ^ 0x5C for each in range(256))

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
-import grp
 import os
-import pwd
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -164,6 +162,8 @@ def _group_number(name: str) -> int:
     if name.isascii() and name.isdecimal():
         return int(name)
     try:
+        import grp  # noqa: PLC0415 - only for names
+
         return grp.getgrnam(name).gr_gid
     except KeyError:
         raise ValueError(f"group={name!r} in the local: URL: this machine has no such group") from None
@@ -171,6 +171,8 @@ def _group_number(name: str) -> int:
 
 def _group(number: int) -> str:
     try:
+        import grp  # noqa: PLC0415 - only for names
+
         return grp.getgrgid(number).gr_name
     except KeyError:
         return str(number)
@@ -178,6 +180,8 @@ def _group(number: int) -> str:
 
 def _user(number: int) -> str:
     try:
+        import pwd  # noqa: PLC0415 - only for names
+
         return pwd.getpwuid(number).pw_name
     except KeyError:
         return str(number)

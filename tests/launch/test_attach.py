@@ -82,6 +82,20 @@ def test_one_look_prints_the_memory_and_leaves_nothing(
 
 
 @remote
+@pytest.mark.parametrize("way", ["option", "variable"])
+def test_where_remote_debugging_is_switched_off_nothing_is_done(hub: Hub, tmp_path: Path, way: str) -> None:
+    options = ["-X", "disable-remote-debug"] if way == "option" else []
+    environ = environment(hub, **{"PYTHON_DISABLE_REMOTE_DEBUG": "1"} if way == "variable" else {})
+    program = "import time; print('up', flush=True); time.sleep(100)"
+    with running([sys.executable, *options, "-c", program], environ, tmp_path) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        got = attaching(hub, tmp_path, process.pid, "--once")
+    assert got.returncode == 1
+    assert "remote debugging not switched off" in got.stderr
+
+
+@remote
 def test_a_process_that_executes_no_python_is_left_as_it_is(hub: Hub, tmp_path: Path) -> None:
     wait = "import sys; print('up', flush=True); sys.stdin.read(); print('on', flush=True)"
     before = left_behind()
@@ -159,6 +173,60 @@ def test_what_is_withdrawn_removes_itself(folder: attach.Folder, tmp_path: Path)
     exec((tmp_path / "given" / attach._NAME).read_text())
     assert not (tmp_path / "given").exists()
     assert not folder.withdraw()
+
+
+GARBAGE = """
+import gc, os, threading, time
+from memwatch.launch import attached
+
+class Parcel:
+    def __del__(self):
+        finalized_in.add(threading.get_native_id())
+
+def ask(what):
+    attached.begin(what, environ, f"{what}.answer")
+    while not os.path.exists(f"{what}.answer"):
+        for _ in range(5):
+            parcel = Parcel()
+            parcel.itself = parcel
+        del parcel
+    with open(f"{what}.answer") as file:
+        print(file.read().partition("\\n")[0], end=" ")
+    os.unlink(f"{what}.answer")
+
+finalized_in = set()
+environ = {name: value for name, value in os.environ.items() if name.startswith("MEMWATCH_")}
+gc.set_threshold(1, 1, 1)
+for what in ("look", "put in", "look", "look", "take out", "look"):
+    ask(what)
+time.sleep(0.1)
+print(finalized_in == {threading.get_native_id()}, gc.get_threshold(), gc.isenabled())
+"""
+
+
+def test_finalizers_of_the_program_run_in_its_own_thread(hub: Hub, tmp_path: Path) -> None:
+    """A collection runs in the thread whose allocation passes the threshold: here each one does."""
+    got = done([sys.executable, "-c", GARBAGE], environment(hub), tmp_path)
+    assert (got.stdout, got.stderr) == ("looked watched looked looked ended looked True (1, 1, 1) True\n", "")
+
+
+TWICE = """
+import os, time
+from memwatch.launch import attached
+
+attached.begin("look", {}, "first")
+attached.begin("look", {}, "second")
+while not (os.path.exists("first") and os.path.exists("second")):
+    time.sleep(0.01)
+for name in ("first", "second"):
+    with open(name) as file:
+        print(file.read().partition("\\n")[0])
+"""
+
+
+def test_two_do_not_work_at_the_same_time(hub: Hub, tmp_path: Path) -> None:
+    got = done([sys.executable, "-c", TWICE], environment(hub), tmp_path)
+    assert (got.stdout, got.stderr) == ("looked\nfailed\n", "")
 
 
 def test_the_answer_of_a_failure_is_the_reason(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -183,6 +184,37 @@ def test_a_process_that_becomes_another_program_is_watched_as_that(hub: Hub, tmp
         assert hub.wait_for(process.pid).process.program == "second.py"
 
 
+SLOW = """
+import os, sys, time
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "memwatch.agent.agent" and os.getpid() == first:
+            importing.append(name)
+            time.sleep(2.5)
+
+first, importing = os.getpid(), []
+sys.meta_path.insert(0, Slow())
+while not importing:
+    time.sleep(0.01)
+child = os.fork()
+if not child:
+    time.sleep(60)
+    os._exit(0)
+print(child, flush=True)
+sys.stdin.read()
+os.kill(child, 9)
+"""
+
+
+def test_a_child_that_is_forked_amid_slow_imports_is_watched(hub: Hub, tmp_path: Path) -> None:
+    with running(python("-W", "error", "-c", SLOW), environment(hub), tmp_path) as process:
+        assert process.stdout is not None
+        hub.wait_for(int(process.stdout.readline()))
+        process.communicate("")
+    assert (tmp_path / "errors").read_text() == ""
+
+
 FORKS = """\
 import os, sys
 forks = 0
@@ -217,6 +249,25 @@ def test_a_transport_that_cannot_be_reached_harms_nothing(hub: Hub, tmp_path: Pa
     assert (got.returncode, got.stdout) == (0, "up\n")
     assert len(got.stderr.splitlines()) <= 1
     assert "secret" not in got.stderr
+
+
+def test_a_program_on_a_read_only_file_system_is_watched(hub: Hub, tmp_path: Path) -> None:
+    folder = tmp_path / "hub"
+    folder.mkdir()
+    alone = ["unshare", "--mount", "--propagation", "private", "sh", "-ec"]
+    bound = 'mount --rbind / /mnt && mount --bind "$1" "/mnt$1" && mount -o remount,ro,bind /mnt && shift'
+    chroot = f'{bound} && exec chroot /mnt "$@"'
+    tried = subprocess.run([*alone, chroot, "sh", str(folder), "true"], capture_output=True, check=False)
+    if tried.returncode:
+        pytest.skip("no file system may be made read-only here")
+    script = "import os, sys\ntry:\n os.mkdir('/tmp/of-the-test')\nexcept OSError as error:\n print(error.errno)\n"
+    program = python("-uc", f"{script}sys.stdin.read()")
+    with running([*alone, chroot, "sh", str(folder), *program], environment(hub), tmp_path) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"{errno.EROFS}\n"
+        hub.wait_for(process.pid)
+        process.communicate("")
+    assert (tmp_path / "errors").read_text() == ""
 
 
 def test_a_wrong_variable_is_named_in_one_line(hub: Hub, tmp_path: Path) -> None:

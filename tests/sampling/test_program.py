@@ -32,6 +32,7 @@ GUNICORN = ["/srv/.venv/bin/gunicorn", "shop.wsgi"]
         (["python", "-Wd", "-X", "dev", "manage.py", "send_mail"], "", [], "manage.py send_mail", "send_mail"),
         (["django-admin", "shell"], "", [], "manage.py shell", "shell"),
         (["manage.py", "memwatch_exporter"], "", [], "manage.py memwatch_exporter", "exporter"),
+        (["/x/bin/airflow", "dag-processor"], "", [], "airflow dag-processor", "airflow-dag-processor"),
         (["/opt/jobs/report.py", "today"], "", [], "report.py", "report"),
         (["python", "-c", "print(1)"], "", [], "python -c", "python"),
         (["python", "-m", "my.tool", "x"], "", [], "my.tool", "my.tool"),

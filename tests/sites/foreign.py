@@ -39,6 +39,8 @@ app.autodiscover_tasks()
 """
 SQLITE = re.findall(r"^DATABASES.+?^}$", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE | re.DOTALL)
 """What the settings' page wants of SQLite."""
+SLIM = re.search(r"```python\n(from yoursite.+?)```", (ROOT / "docs" / "scaling.md").read_text(), re.DOTALL)
+"""The slim settings of the page on scaling."""
 MORE_APPS = """
 INSTALLED_APPS += [
     app for app in (
@@ -65,21 +67,28 @@ def build_wheel(folder: Path) -> Path:
     return wheel
 
 
-def environment_with(packages: Sequence[str], wheel: Path) -> Path:
-    """The Python of a virtual environment with these packages and the wheel. Packages are installed once."""
-    wanted = [*packages, "gunicorn", "Django>=5.2,<6"]
-    digest = hashlib.sha256("\n".join([sys.version, *wanted]).encode()).hexdigest()[:12]
+def environment_of(packages: Sequence[str]) -> Path:
+    """The Python of a virtual environment with these packages, which are installed once."""
+    digest = hashlib.sha256("\n".join([sys.version, *packages]).encode()).hexdigest()[:12]
     folder = cache() / f"{packages[0]}-{digest}"
-    python, ready = folder / "bin" / "python", folder / ".installed"
-    uv = [sys.executable, "-m", "uv"]
-    environ = {**os.environ, "UV_CACHE_DIR": str(cache() / "uv")}
-    into = ["pip", "install", "-q", "--python", str(python)]
+    ready = folder / ".installed"
     if not ready.exists():
-        _done([*uv, "venv", "-q", "--clear", "--python", sys.executable, str(folder)], environ)
-        _done([*uv, *into, *wanted], environ)
-    _done([*uv, *into, "--reinstall-package", "memwatch", f"memwatch[{EXTRAS}] @ {wheel.as_uri()}"], environ)
-    ready.touch()
+        _uv("venv", "-q", "--clear", "--python", sys.executable, str(folder))
+        _uv("pip", "install", "-q", "--python", str(folder / "bin" / "python"), *packages)
+        ready.touch()
+    return folder / "bin" / "python"
+
+
+def environment_with(packages: Sequence[str], wheel: Path) -> Path:
+    """The same with the wheel and a web server."""
+    python = environment_of([*packages, "gunicorn", "Django>=5.2,<6"])
+    into = ("pip", "install", "-q", "--python", str(python))
+    _uv(*into, "--reinstall-package", "memwatch", f"memwatch[{EXTRAS}] @ {wheel.as_uri()}")
     return python
+
+
+def _uv(*arguments: str) -> None:
+    _done([sys.executable, "-m", "uv", *arguments], {**os.environ, "UV_CACHE_DIR": str(cache() / "uv")})
 
 
 def _done(command: Sequence[str], environ: Mapping[str, str]) -> None:
@@ -133,6 +142,14 @@ class ForeignSite:
             line = 'urlpatterns = [path("", include("memwatch.urls")), *urlpatterns]'
         self.write("urls.py", f"from django.urls import include, path\n{line}")
 
+    def add_slim_settings(self) -> str:
+        """The module's name."""
+        assert SLIM is not None
+        text = SLIM[1].replace("yoursite.settings", self.settings).replace("yoursite", self.package)
+        self.write("settings_slim.py", text, append=False)
+        self.write("urls_slim.py", "urlpatterns = []", append=False)
+        return f"{self.package}.settings_slim"
+
     def run(self, *command: str | Path, code: int = 0, environment: Mapping[str, str] | None = None) -> str:
         """A program of the environment, to its end; what it printed."""
         done = subprocess.run(
@@ -174,6 +191,13 @@ class ForeignSite:
         own = ("-l", "warning", "-s", str(self.folder.parent / "beat"))
         self.start("celery", "-A", self.package, "beat", *own, *beat)
         return web
+
+    def end(self, pid: int) -> None:
+        """One of the programs, in order."""
+        (program,) = [each for each in self._started if each.pid == pid]
+        self._started.remove(program)
+        program.terminate()
+        program.wait(60)
 
     def get(self, path: str, session: str = "", accept: str = "*/*") -> tuple[int, str]:
         """Status and page."""

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
+from tests.servers import free_port
 from tests.sites.foreign import ForeignSite, build_wheel, environment_with
 from tests.sites.recipes import RECIPES, Recipe
 
@@ -86,6 +88,36 @@ def test_a_site_of_others_is_watched_and_disturbed_in_nothing(site: ForeignSite,
     said = site.log.read_text()
     for trouble in TROUBLE:
         assert trouble not in said, said[-6000:]
+
+
+SLIM_SHARE = 0.75
+"""The most that slim settings may take of the memory that the site's own take."""
+
+
+def test_slim_settings_do_the_same_in_less_memory(site: ForeignSite, recipe: Recipe) -> None:
+    site.add_memwatch(recipe.settings_file, catch_all=recipe.catch_all)
+    slim = site.add_slim_settings()
+    site.manage("migrate", "-v0")
+    site.start("gunicorn", f"{recipe.package}.wsgi", "-b", f"127.0.0.1:{site.port}", "--access-logfile", "/dev/null")
+
+    def stored() -> int:
+        rows = site.ask("watched")["watched"]
+        return sum(count for service, program, count in rows if (service, program) == ("web", "gunicorn worker"))
+
+    memory, before = {}, 0
+    for settings in (recipe.settings, slim):
+        metrics = ("--metrics-port", str(free_port()))
+        pid = site.start(
+            "python", "manage.py", "memwatch_work", *metrics, environment={"DJANGO_SETTINGS_MODULE": settings}
+        )
+        before = site.wait(stored, lambda count, least=before + 10: count >= least)
+        memory[settings] = psutil.Process(pid).memory_full_info().pss / 2**20
+        site.end(pid)
+    print({settings: round(mb) for settings, mb in memory.items()})  # noqa: T201 - for the one who runs it
+    assert memory[slim] <= SLIM_SHARE * memory[recipe.settings]
+    site.stop()
+    said = site.log.read_text()
+    assert [trouble for trouble in TROUBLE if trouble in said] == [], said[-6000:]
 
 
 def _assert_whole(pages: dict[str, str], site: ForeignSite) -> None:

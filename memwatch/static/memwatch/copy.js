@@ -7,7 +7,7 @@
         const [label, done] = text.dataset.copy.split("|");
         const button = document.createElement("button");
         button.type = "button";
-        button.className = "button mw-copy";
+        button.className = "mw-act mw-copy";
         button.textContent = label;
         const said = document.createElement("span");
         said.setAttribute("role", "status");

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 
 def add(one: int, two: int) -> int:
     kept = bytearray(20_000_000)
@@ -11,3 +13,8 @@ def add(one: int, two: int) -> int:
 
 def fail() -> None:
     raise ValueError("of the test")
+
+
+def long() -> None:
+    """Longer than the agent waits in a new process."""
+    time.sleep(5)
