@@ -40,7 +40,7 @@ def members(since: datetime, now: datetime) -> tuple[list[Member], dict[int, Pro
     rows = {process.pk: process for process in alive}
     found = []
     snapshots = Snapshot.objects.filter(timestamp__gte=since, timestamp__lte=now, process__ended_at=None).order_by()
-    aggregated: Iterable[dict[str, Any]] = snapshots.values("process").annotate(**_AGGREGATES)
+    aggregated: Iterable[Any] = snapshots.values("process").annotate(**_AGGREGATES)
     for row in aggregated:
         process = rows.get(row["process"])
         if process is None:
