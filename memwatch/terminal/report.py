@@ -1,15 +1,11 @@
-"""A report of leaks: the facts as values, and as text, Markdown, JSON or one HTML file."""
+"""A report of leaks: the facts as values. :mod:`~memwatch.terminal.report_formats` writes them down."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-
-from django.template.loader import render_to_string
-from django.utils.html import escape
 
 from memwatch import formatting
 from memwatch.detection.probability import in_words
@@ -24,7 +20,7 @@ from memwatch.records import SEVERITIES, traces
 from memwatch.services.recordings import leak_heaps
 from memwatch.services.recordings.leak_heaps import LeakHeap
 from memwatch.terminal import death_table, recycling_lines, settings_table, work_table
-from memwatch.terminal.death_table import DeathLine, Deaths
+from memwatch.terminal.death_table import Deaths
 from memwatch.terminal.settings_table import SettingsLine
 from memwatch.terminal.work_table import WorkLine
 
@@ -230,157 +226,6 @@ def _names(value: object) -> str:
     return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def as_text(made: Report) -> str:
-    """Plain lines."""
-    lines = [made.title, *([made.track_record] if made.track_record else []), ""]
-    for leak in made.leaks:
-        lines += [_head(leak), *([f"  {leak.verdict}"] if leak.verdict else [])]
-        lines += [f"  {label}: {text}" for label, text in leak.facts]
-        lines.append("")
-    if made.deaths.total:
-        lines += [
-            deaths_title(made.deaths),
-            *(f"  {death_head(line)}: {death_said(line)}" for line in made.deaths.lines),
-        ]
-        lines.append("")
-    if made.recycling:
-        lines += [RECYCLING_TITLE, *(f"  {line}" for line in made.recycling), ""]
-    if made.releases:
-        lines += [RELEASES_TITLE, *(f"  {line}" for line in made.releases), ""]
-    if made.known:
-        lines += [KNOWN_TITLE, *(f"  {line}" for line in made.known), ""]
-    for name, found in made.work.items():
-        lines += [WORK_TITLES[name], *(f"  {work_head(line)}: {work_said(name, line)}" for line in found), ""]
-    if made.settings:
-        lines += [SETTINGS_TITLE, *(f"  {line.service}: {settings_table.said(line)}" for line in made.settings), ""]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def deaths_title(found: Deaths) -> str:
-    """How many, and how many are given."""
-    given = f" (the last {len(found.lines)})" if len(found.lines) < found.total else ""
-    return f"Deaths: {formatting.count(found.total)} in the last week{given}"
-
-
-def death_head(line: DeathLine) -> str:
-    """Which process, and when."""
-    return f"{formatting.exact(line.at)} {line.process}"
-
-
-def death_said(line: DeathLine) -> str:
-    """Why, whether its job has been there before, and which trace shows it."""
-    said = line.sentence or f"{line.reason[0].upper()}{line.reason[1:]}."
-    earlier = f" {line.earlier}." if line.earlier else ""
-    return said + earlier + (f" The job's trace is {line.job_trace_id}." if line.job_trace_id else "")
-
-
-SETTINGS_TITLE = "Settings that fit"
-RECYCLING_TITLE = "Recycling"
-RELEASES_TITLE = "What releases changed"
-KNOWN_TITLE = "Known leaks of what is installed"
-WORK_TITLES = {
-    "kept": "Work: keeps most memory in a call (mean of the last day)",
-    "peak": "Work: highest peaks of a call (last day)",
-}
-
-
-def work_head(line: WorkLine) -> str:
-    """Which work it is."""
-    return f"{line.kind} {line.name} in {line.service}"
-
-
-def work_said(name: str, line: WorkLine) -> str:
-    """Its figures for one of the lists."""
-    calls = f"{formatting.count(line.calls)} calls"
-    if name == "kept":
-        blocks = f", {formatting.precise(line.kept_blocks)} blocks" if line.kept_blocks is not None else ""
-        return f"{formatting.precise(line.kept_kib)} KB{blocks}; {calls}"
-    peak, usual = formatting.megabytes(line.peak_mb), formatting.megabytes(line.peak_mb_p95)
-    return f"{peak} above the start of the call, 95 % under {usual}; {calls}"
-
-
-def as_markdown(made: Report) -> str:
-    """For an issue or a chat."""
-    lines = [f"# {made.title}", "", f"Made {made.made_at}. {made.track_record}".strip(), ""]
-    for leak in made.leaks:
-        lines += [f"## {_markdown(_head(leak))}", ""]
-        if leak.verdict:
-            lines += [_markdown(leak.verdict), ""]
-        lines += [f"- **{label}**: {_markdown(text)}" for label, text in leak.facts]
-        lines.append("")
-    if made.deaths.total:
-        lines += [f"## {deaths_title(made.deaths)}", ""]
-        lines += [f"- **{_markdown(death_head(line))}**: {_markdown(death_said(line))}" for line in made.deaths.lines]
-        lines.append("")
-    if made.recycling:
-        lines += [f"## {RECYCLING_TITLE}", "", *(f"- {_markdown(line)}" for line in made.recycling), ""]
-    if made.releases:
-        lines += [f"## {RELEASES_TITLE}", "", *(f"- {_markdown(line)}" for line in made.releases), ""]
-    if made.known:
-        lines += [f"## {KNOWN_TITLE}", "", *(f"- {_markdown(line)}" for line in made.known), ""]
-    for name, found in made.work.items():
-        lines += [f"## {_markdown(WORK_TITLES[name])}", ""]
-        lines += [f"- **{_markdown(work_head(line))}**: {_markdown(work_said(name, line))}" for line in found]
-        lines.append("")
-    if made.settings:
-        lines += [f"## {SETTINGS_TITLE}", ""]
-        lines += [f"- **{_markdown(each.service)}**: {_markdown(settings_table.said(each))}" for each in made.settings]
-        lines.append("")
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def as_json(made: Report) -> str:
-    """Everything, for a program."""
-    value = dataclasses.asdict(made)
-    for leak in value["leaks"]:
-        leak["facts"] = dict(leak["facts"])
-    for line in value["deaths"]["lines"]:
-        line["at"] = line["at"].isoformat(timespec="seconds")
-    return json.dumps(value, indent=2) + "\n"
-
-
-def as_html(made: Report) -> str:
-    """One file that needs no other."""
-    return render_to_string(
-        "memwatch/report.html",
-        {
-            "report": made,
-            "heads": list(zip(made.leaks, map(_head, made.leaks), strict=True)),
-            "deaths_title": deaths_title(made.deaths) if made.deaths.total else "",
-            "deaths": [(death_head(line), death_said(line)) for line in made.deaths.lines],
-            "settings_title": SETTINGS_TITLE,
-            "settings": [(line.service, settings_table.said(line)) for line in made.settings],
-            "recycling_title": RECYCLING_TITLE,
-            "releases_title": RELEASES_TITLE,
-            "known_title": KNOWN_TITLE,
-            "work": [
-                (WORK_TITLES[name], [(work_head(line), work_said(name, line)) for line in found])
-                for name, found in made.work.items()
-            ],
-        },
-    )
-
-
-FORMATS: Mapping[str, Callable[[Report], str]] = {
-    "text": as_text,
-    "markdown": as_markdown,
-    "json": as_json,
-    "html": as_html,
-}
-
-
 def worst(leaks: Sequence[LeakFacts]) -> int:
     """The rank of the most severe, from 0 for low; -1 without leaks."""
     return max((SEVERITIES.index(leak.severity) for leak in leaks), default=-1)
-
-
-def _head(leak: LeakFacts) -> str:
-    name = leak.object_type if leak.kind == "objects" else f"{leak.kind} memory"
-    return f"{leak.severity}: {name} in {leak.process or f'the service {leak.service}'}"
-
-
-def _markdown(text: str) -> str:
-    """Names of the host's classes are foreign text: neither markup nor HTML."""
-    for mark in "\\`*_[]#|":
-        text = text.replace(mark, f"\\{mark}")
-    return escape(text).replace("\n", " ")

@@ -12,7 +12,6 @@ from memwatch.models import Leak
 from memwatch.records import SEVERITIES
 from memwatch.terminal import release_lines
 from memwatch.terminal.report import (
-    FORMATS,
     deaths_of,
     known_of,
     recycling_of,
@@ -22,6 +21,7 @@ from memwatch.terminal.report import (
     work_of,
     worst,
 )
+from memwatch.terminal.report_formats import FORMATS
 from memwatch.terminal.selection import TablesCommand
 
 FOUND = 2
