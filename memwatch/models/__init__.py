@@ -3,11 +3,12 @@
 from memwatch.models.anomalies import Anomaly, AnomalyMemory, Forecast, ServiceHour
 from memwatch.models.event_cursors import EventCursor
 from memwatch.models.figures import Baseline, FiguresColumns, Snapshot, SnapshotRollup
-from memwatch.models.findings import Alert, ExpectedGrowth, Leak, LeakEvent, Severity, TrackRecord
-from memwatch.models.fleet import Death, ObjectType, Overview, Process, Recommendation, Release, Service
+from memwatch.models.findings import Alert, ExpectedGrowth, Leak, LeakEvent, Severity
+from memwatch.models.fleet import ObjectType, Process, Release, Service
 from memwatch.models.installations import Installation
 from memwatch.models.notifications import Notification
-from memwatch.models.operations import Command, Counter, Lease, Operations, RejectedReport
+from memwatch.models.operations import Command, Counter, Lease, RejectedReport
+from memwatch.models.pages import Death, Operations, Overview, Recommendation, TrackRecord
 from memwatch.models.recordings import FlameGraphMode, Recording, RecordingKind, RecordingPart, Trigger
 from memwatch.models.recycling import Recycle, RecyclingPolicy
 from memwatch.models.tokens import ApiToken

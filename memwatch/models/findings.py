@@ -177,17 +177,6 @@ class Leak(models.Model):
         return time_left_s(self.exhausted_at, now)
 
 
-class TrackRecord(Leak):
-    """The page of what became of the leaks that were found. It has no rows of its own."""
-
-    class Meta:
-        proxy = True
-        default_permissions = ()
-        permissions = ()
-        verbose_name = _("how good were we")
-        verbose_name_plural = _("how good were we")
-
-
 class LeakEvent(models.Model):
     """One entry of a leak's history: what happened, by whom, with which comment."""
 

@@ -300,39 +300,3 @@ class ObjectType(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-class Overview(Service):
-    """The services as the overview lists them. Who may view services may view it."""
-
-    class Meta:
-        proxy = True
-        default_permissions = ()
-        permissions = ()
-        verbose_name = _("overview")
-        # The admin's index goes by the alphabet; a leading space, which HTML does not show, makes it the first entry.
-        verbose_name_plural = _(" Overview")
-
-
-class Recommendation(Service):
-    """The services as the page of settings that fit lists them. Who may view services may view it."""
-
-    class Meta:
-        proxy = True
-        default_permissions = ()
-        permissions = ()
-        ordering = ("name",)
-        verbose_name = _("settings that fit")
-        verbose_name_plural = _("settings that fit")
-
-
-class Death(Process):
-    """Processes that have ended, as the page of deaths lists them. Who may view processes may view it."""
-
-    class Meta:
-        proxy = True
-        default_permissions = ()
-        permissions = ()
-        ordering = ("-ended_at", "-pk")
-        verbose_name = _("death")
-        verbose_name_plural = _("deaths")

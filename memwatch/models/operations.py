@@ -98,14 +98,3 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-class Operations(Lease):
-    """The page of settings and operations in the admin's index. Users who may view anything on it may open it."""
-
-    class Meta:
-        proxy = True
-        default_permissions = ()
-        permissions = ()
-        verbose_name = _("settings & operations")
-        verbose_name_plural = _("settings & operations")
