@@ -89,7 +89,7 @@ class Settings:
     ``attributes``: spans also get ``memwatch.kept_bytes`` and ``memwatch.peak_bytes`` of their job. This asks your
     program's own ``opentelemetry`` in each job."""
     flight_recorder: bool = True
-    """Keep what a process is doing in a file of 20 KB that outlives it, so that its end can be explained."""
+    """Keep what a process is doing in a file of 16 KB that outlives it, so that its end can be explained."""
     transport: str = "local:"
     """Carries reports and commands: ``local:`` on one host, ``redis://`` (``rediss://``, ``unix://``) between hosts."""
     hub_transport: str = ""
