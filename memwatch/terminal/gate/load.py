@@ -27,7 +27,9 @@ RESTART_S = 0.5
 """Between two runs of the command."""
 MOST_FAILED = 0.1
 """Share of the requests that may fail."""
-_GO_ON = frozenset("next next_url return_to returnurl redirect redirect_to continue came_from rd back".split())
+_GO_ON = frozenset(
+    ["next", "next_url", "return_to", "returnurl", "redirect", "redirect_to", "continue", "came_from", "rd", "back"]
+)
 """Arguments of login pages: where to go on afterwards."""
 
 
