@@ -38,7 +38,7 @@ READERS = [
             "tests/servers.py",
             "tests/metrics/otlp/test_collector.py",
             "memwatch/sampling/walk.py",
-        )  # fmt: skip
+        )
     ),
 ]
 MADE = ("docs/_build",)
