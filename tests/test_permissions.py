@@ -18,6 +18,7 @@ def test_operators_may_act_and_viewers_may_look() -> None:
         "reset_baseline",
         "take_snapshot",
         "act_on_leak",
+        "dismiss_anomaly",
         "record_process",
         "trim_memory",
         "dump_heap",

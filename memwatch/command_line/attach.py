@@ -37,9 +37,12 @@ def add_to(commands: Any) -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
     if not 0 < seconds < 86_400:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text!r}: give seconds, more than 0 and less than 86400")
     return seconds
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-import json
 import os
 import socket
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +88,7 @@ class Settings:
     ``attributes``: spans also get ``memwatch.kept_bytes`` and ``memwatch.peak_bytes`` of their job. This asks your
     program's own ``opentelemetry`` in each job."""
     flight_recorder: bool = True
-    """Keep what a process is doing in a file of 20 KB that outlives it, so that its end can be explained."""
+    """Keep what a process is doing in a file of 16 KB that outlives it, so that its end can be explained."""
     transport: str = "local:"
     """Carries reports and commands: ``local:`` on one host, ``redis://`` (``rediss://``, ``unix://``) between hosts."""
     hub_transport: str = ""

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 WAIT_S = 1.0
 FORK_WAIT_S = 5.0
 """The longest that a fork waits for the imports, once in a process's life: a machine may be overloaded."""
-_NO_COLLECTION = 2_000_000_011
-"""Objects until a collection, in a :class:`Quiet` time: a value that no program sets."""
+_NO_COLLECTION = 20_000_003
+"""Objects until a collection, in a :class:`Quiet` time: a value that no program sets, and of which a multiple fits."""
 _FAULTS = (_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGABRT)
 BLOCKED = frozenset(_signal.valid_signals()) - set(_FAULTS)
 """Signals that a thread of ours leaves to the program's."""
@@ -48,7 +48,7 @@ _get_ident = _native("get_ident")
 class Quiet:
     """A time without collections: one in a thread of ours would run the program's finalizers there.
 
-    Whether the collector is enabled stays as it is: the program may read and change that all the while.
+    Whether the collector is enabled stays as it is, but for the moment in which the time begins.
     """
 
     def __init__(self) -> None:

@@ -304,7 +304,7 @@ def test_the_page_of_a_process_takes_a_bounded_number_of_queries(fleet: Fleet, l
     client = login("viewer")
     with CaptureQueriesContext(connection) as captured:
         assert client.get(_page("process", process.pk)).status_code == 200
-    assert len(captured) <= 21
+    assert len(captured) <= 22
 
 
 def test_the_chart_and_its_table_tell_the_same_and_survive_hostile_names(fleet: Fleet, login: Login) -> None:

@@ -32,7 +32,7 @@ from tests.services.stored_work import figures, store_work
 Login = Callable[..., Client]
 
 MOST = {
-    "overview": 26, "service": 18, "process": 22, "slot": 14, "leak": 29, "pooled leak": 26, "snapshot": 12,
+    "overview": 26, "service": 18, "process": 23, "slot": 14, "leak": 29, "pooled leak": 26, "snapshot": 12,
     "baseline": 12, "alert": 7, "compare": 11, "expected growth": 8, "confirmation": 5,
     "work": 10, "name of work": 7, "death": 23, "deaths": 8, "settings that fit": 12, "fit of a service": 11,
     "release": 26, "anomaly": 9, "anomalies": 8, "forecasts": 7,

@@ -31,7 +31,14 @@ READERS = [
     *(ROOT / "project").rglob("*.py"),
     *(
         ROOT / name
-        for name in ("docker-compose.yml", "Makefile", "Procfile", "tests/servers.py", "memwatch/sampling/walk.py")
+        for name in (
+            "docker-compose.yml",
+            "Makefile",
+            "Procfile",
+            "tests/servers.py",
+            "tests/metrics/otlp/test_collector.py",
+            "memwatch/sampling/walk.py",
+        )
     ),
 ]
 MADE = ("docs/_build",)

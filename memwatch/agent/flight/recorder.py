@@ -1,4 +1,4 @@
-"""This process's flight record: a mapped file of 20 KB that stays when the process is killed."""
+"""This process's flight record: a mapped file that stays when the process is killed."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ class Recorder:
             )
             try:
                 os.fchmod(descriptor, self.where.file_mode)
-                os.posix_fallocate(descriptor, 0, layout.SIZE)  # else a full disk kills who writes to the map
+                os.posix_fallocate(descriptor, 0, self.slots.size)  # else a full disk kills who writes to the map
                 fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                mapped = mmap.mmap(descriptor, layout.SIZE)
+                mapped = mmap.mmap(descriptor, self.slots.size)
                 mapped[: len(layout.MAGIC)] = layout.MAGIC
                 mapped[layout.WHO_AT : layout.WHO_AT + len(text)] = text
                 os.rename(beside, name, src_dir_fd=opened, dst_dir_fd=opened)
@@ -86,7 +86,7 @@ class Recorder:
 
     def close(self, *, remove: bool = False) -> None:
         """Give the file up, and delete it where it is no longer wanted. The jobs stay in memory."""
-        self.slots.move_to(bytearray(layout.SIZE))
+        self.slots.move_to(bytearray(self.slots.size))
         self._map = None  # never closed by hand: another thread may be writing to it
         name, self.name = self.name, ""
         if not name:
@@ -105,7 +105,7 @@ class Recorder:
         if slots is not self.slots:
             before, self.slots = self.slots, slots
             if self._map is not None:
-                before.move_to(bytearray(layout.SIZE))
+                before.move_to(bytearray(before.size))
                 slots.move_to(self._map)
 
     def facts(self, snapshot: MemorySnapshot, growers: Sequence[tuple[str, int]], oom: Counters | None) -> None:

@@ -70,10 +70,13 @@ class JobSlots:
     """
 
     __slots__ = (
-        "_began", "_free", "_heads", "_names", "_seconds", "_since_1970", "_states", "is_frozen", "known", "store",
+        "_began", "_free", "_heads", "_names", "_seconds", "_since_1970", "_states", "is_frozen", "known", "size",
+        "store",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, *, spans: bool = False) -> None:
+        self.size = layout.SIZE_WITH_SPANS if spans else layout.SIZE
+        """Of the record that they belong to."""
         self._free = deque(range(MAX_JOBS))
         self.known: dict[str, Known] = {}
         """By name, which is clean."""
@@ -82,7 +85,7 @@ class JobSlots:
         self._since_1970 = 0.0
         """When :class:`Clock` was 0."""
         self.set_clock()
-        self._use(bytearray(layout.SIZE))
+        self._use(bytearray(self.size))
 
     def _use(self, store: bytearray | mmap) -> None:
         self.store = store
@@ -100,7 +103,9 @@ class JobSlots:
 
     def move_to(self, store: bytearray | mmap) -> None:
         """From now on the jobs are kept there, those that run among them."""
-        store[_JOBS], store[_SPANS] = self.store[_JOBS], self.store[_SPANS]
+        store[_JOBS] = self.store[_JOBS]
+        if min(len(store), len(self.store)) >= layout.SIZE_WITH_SPANS:
+            store[_SPANS] = self.store[_SPANS]
         self._use(store)
 
     def begin(self, job: Slotted, known: Known | None = None) -> None:
@@ -133,7 +138,7 @@ class JobSlots:
     def note_span(self, job: Slotted, trace: int, span: int) -> None:
         """A job runs in this span."""
         slot = job.slot
-        if slot != NO_SLOT:
+        if slot != NO_SLOT and len(self.store) >= layout.SIZE_WITH_SPANS:
             at = SPANS_AT + slot * SPAN.size
             SPAN.pack_into(self.store, at, self._began[slot], trace.to_bytes(16), span.to_bytes(8))
 

@@ -197,7 +197,7 @@ def begin_process(*, recorded: bool | None = None, traces: str | None = None) ->
         recorded = _meter is not None and _meter.slots is not None
     known = None if _meter is None else _meter.traces
     linked = traces_for(traces) if traces is not None else None if known is None else known.again()
-    before, _meter = _meter, Meter(JobSlots() if recorded else None, linked)
+    before, _meter = _meter, Meter(JobSlots(spans=linked is not None) if recorded else None, linked)
     if before is not None:
         before.close()
 

@@ -96,8 +96,8 @@ class TrackRecordSerializer(serializers.Serializer[Any]):
     found = serializers.IntegerField(help_text=f"The last {LAST} at most; the next four are of these")
     confirmed = serializers.IntegerField(help_text="Acknowledged, resolved or reopened by a person")
     dismissed = serializers.IntegerField(help_text="Suppressed as expected growth by a person")
-    over = serializers.IntegerField(help_text="Ended, and nobody decided")
-    open = serializers.IntegerField(help_text="Open, and nobody decided")
+    over = serializers.IntegerField(help_text="Ended without a decision")
+    open = serializers.IntegerField(help_text="Open, not decided yet")
     levels = LevelSerializer(many=True, help_text="All findings by probability, the highest first")
     findings = FindingSerializer(many=True, help_text="The newest first")
 

@@ -14,9 +14,9 @@ from memwatch.detection.anomalies.figures import WATCHED, Values
 from memwatch.detection.statistics.estimators import GAUSSIAN_MAD
 
 FEWEST = 3
-"""Processes of an age. With two, nobody can say which is the unusual one."""
+"""Processes of an age. With two, neither can be called the unusual one."""
 WARM_UP_S = 900.0
-"""A younger process is still loading: it is compared with nobody."""
+"""A younger process is still loading: it is not compared."""
 AGES_S = (WARM_UP_S, 3_600.0, 4 * 3_600.0, 16 * 3_600.0, 64 * 3_600.0)
 """Where classes of age begin. A cache that fills makes an older worker larger than a younger one."""
 SPREADS = 6.0

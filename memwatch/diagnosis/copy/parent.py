@@ -49,7 +49,7 @@ OWN_MB, OF_HEAP, MOST_OF_HEAP = 64.0, 0.5, 1.25
 them, and all where the program's collector goes through its heap in that time."""
 LONGEST_S = 60.0
 """Seconds of CPU that a copy may take."""
-PATIENCE = 5.0
+PATIENCE = 3.0
 """Seconds of wall time for each second of CPU: a copy is nice, so a busy machine gives it a part of a processor."""
 MOST_BYTES = 32 * 1024 * 1024
 """That a child may send."""

@@ -58,8 +58,11 @@ def is_interned_table(item: Any) -> bool:
     """
     if sys.version_info < (3, 14) or type(item) is not dict:
         return False
-    first = next(iter(item), None)
-    return type(first) is str and item[first] is first and _INTERNED in item
+    try:
+        first = next(iter(item), None)
+        return type(first) is str and item[first] is first and _INTERNED in item
+    except (RuntimeError, KeyError):  # another thread has changed it
+        return False
 
 
 def entry(namespace: Any, name: str) -> Any:

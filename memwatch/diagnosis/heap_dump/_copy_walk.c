@@ -671,8 +671,13 @@ is_interned_table(Walk *walk, PyObject *dict)
 {
     Py_ssize_t at = 0;
     PyObject *key, *value;
-    return PY_VERSION_HEX >= 0x030E0000 && PyDict_CheckExact(dict) && PyDict_Next(dict, &at, &key, &value)
-        && key == value && PyUnicode_CheckExact(key) && PyDict_GetItemWithError(dict, walk->interned) != NULL;
+    if (PY_VERSION_HEX < 0x030E0000 || !PyDict_CheckExact(dict) || !PyDict_Next(dict, &at, &key, &value)
+        || key != value || !PyUnicode_CheckExact(key)) {
+        return 0;
+    }
+    int found = PyDict_GetItemWithError(dict, walk->interned) != NULL;
+    PyErr_Clear(); /* of a key of the program's that cannot be compared */
+    return found;
 }
 
 /* A dict: its keys, then its values; a namespace: its values by name. */

@@ -7,11 +7,12 @@ from typing import Any
 
 from memwatch.diagnosis.context import Refused
 from memwatch.diagnosis.context import forks as program_forks
+from memwatch.diagnosis.copy.parent import LONGEST_S, PATIENCE
 from memwatch.diagnosis.options import DURATION_S, OF_KIND, UNTRACKED, read
 from memwatch.models import Process, RecordingKind
 
-SLACK_S = 150
-"""For starting, for what takes no set time, and for the way of the outcome."""
+SLACK_S = 60 + int(PATIENCE * LONGEST_S)
+"""For starting, for a copy that waits for its turn on a busy machine, and for the way of the outcome."""
 
 
 HEAP_DUMP_S = 300

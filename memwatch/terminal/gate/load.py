@@ -27,6 +27,10 @@ RESTART_S = 0.5
 """Between two runs of the command."""
 MOST_FAILED = 0.1
 """Share of the requests that may fail."""
+_GO_ON = frozenset(
+    ["next", "next_url", "return_to", "returnurl", "redirect", "redirect_to", "continue", "came_from", "rd", "back"]
+)
+"""Arguments of login pages: where to go on afterwards."""
 
 
 class Load(Protocol):
@@ -149,10 +153,16 @@ class _Redirects(HTTPRedirectHandler):
         self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> Request | None:
         made = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if made is not None and urlsplit(made.full_url).netloc != urlsplit(req.full_url).netloc:
+        if made is not None and _less_safe(req.full_url, made.full_url):
             for name in self._headers:
                 made.remove_header(name.capitalize())
         return made
+
+
+def _less_safe(before: str, after: str) -> bool:
+    """Whether the address after a redirect is of another host, or no longer encrypted."""
+    start, end = urlsplit(before), urlsplit(after)
+    return end.netloc != start.netloc or (start.scheme == "https" and end.scheme != "https")
 
 
 def _problem(opener: OpenerDirector, request: Request, login: Collection[str]) -> str:
@@ -179,7 +189,7 @@ def _elsewhere(asked: str, ended: str, login: Collection[str]) -> str:
     if end.path.rstrip("/") == start.path.rstrip("/"):
         return ""
     back = {start.path, f"{start.path}?{start.query}", asked}  # where a login page goes on to, as one of its arguments
-    if end.path in login or any(value in back for _name, value in parse_qsl(end.query)):
+    if end.path in login or any(name.lower() in _GO_ON and value in back for name, value in parse_qsl(end.query)):
         return f"it was redirected to the login page {end.path}: give --header 'Cookie: ...' of a session"
     return ""
 

@@ -151,7 +151,7 @@ def is_still(descriptor: int, identity: Identity) -> bool:
 
 def content(descriptor: int) -> bytes:
     """At most one byte more than a record has."""
-    return os.pread(descriptor, layout.SIZE + 1, 0)
+    return os.pread(descriptor, layout.SIZE_WITH_SPANS + 1, 0)
 
 
 @contextlib.contextmanager

@@ -21,7 +21,8 @@ from memwatch.transport import schema, strict_json
 from memwatch.transport.flights import checks
 from memwatch.transport.schema import WireError
 
-SIZE = 20 * 1024
+SIZE, SIZE_WITH_SPANS = 16 * 1024, 20 * 1024
+"""The spans of jobs follow what every version reads; only processes with ``TRACES`` have them."""
 MAGIC = b"memwatchflight1\n"
 STATE_AT, ENDING_AT = len(MAGIC), len(MAGIC) + 1
 """One byte each: the index in ``STATES``, and 1 + the index in ``ENDINGS``."""
@@ -58,7 +59,8 @@ SPAN = struct.Struct("=d16s8s")
 """When the job of the same place began, and its trace and span. That of an earlier job of the place says another time,
 so a job without a span writes nothing here."""
 SPANS_AT = RSS_AT + MAX_SECONDS * SECOND.size
-assert SPANS_AT + MAX_JOBS * SPAN.size <= SIZE  # noqa: S101 - of constants
+assert SPANS_AT <= SIZE  # noqa: S101 - of constants
+assert SPANS_AT + MAX_JOBS * SPAN.size <= SIZE_WITH_SPANS  # noqa: S101
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +88,7 @@ def part(value: Any, room: int) -> bytes:
 
 def read(data: bytes) -> Recorded:
     """Check and build; :class:`WireError` otherwise, whatever the bytes are."""
-    if len(data) != SIZE or not data.startswith(MAGIC):
+    if len(data) not in (SIZE, SIZE_WITH_SPANS) or not data.startswith(MAGIC):
         raise WireError("malformed", "flight record: not the file of one")
     with schema.malformed("flight record"):
         return _read(data)
@@ -167,6 +169,8 @@ def _jobs(data: bytes, wanted: int) -> list[list[Any]]:
 
 
 def _span(data: bytes, number: int, began: float) -> str:
+    if len(data) < SIZE_WITH_SPANS:
+        return ""
     job_began, trace, span = SPAN.unpack_from(data, SPANS_AT + number * SPAN.size)
     return traces.text(int.from_bytes(trace), int.from_bytes(span)) if job_began == began else ""
 

@@ -56,8 +56,8 @@ def test_a_process_killed_within_a_job(make_watched: Make, guest: Start, number:
     flight = death.flight
     assert flight is not None
     assert (death.key, flight.host, flight.state) == (flight.key, watched.agent.process.host, "running")
-    ((kind, name, began, seconds, limit_s),) = flight.running
-    assert (kind, name, seconds, limit_s) == ("task", "shop.reports.export", None, 300.0)
+    ((kind, name, began, seconds, limit_s, span),) = flight.running
+    assert (kind, name, seconds, limit_s, span) == ("task", "shop.reports.export", None, 300.0, "")
     assert [job.name for job in flight.recent] == ["shop.before"]
     assert began < before <= death.noticed_at.timestamp() < before + 10
     assert flight.rss_mb

@@ -56,6 +56,22 @@ def test_long_names_are_cut_and_rows_left_out_until_it_fits(recorder: Recorder) 
     assert (record.oom_kills, record.oom_group_kills, record.summary_at) == (1, 2, NOW)
 
 
+@pytest.mark.parametrize("spans", [False, True])
+def test_a_record_has_room_for_spans_where_they_are_wanted(tmp_path: Path, spans: bool) -> None:
+    """Without them it has the size that older versions read."""
+    made = Recorder(Folder(tmp_path / "mw"), JobSlots(spans=spans))
+    made.open(folder.file_name(1, 4711, NONCE), WHO)
+    first, second = job("first", began=1.0), job("second", began=2.0)
+    for each in (first, second):
+        made.slots.begin(each)
+    made.slots.note_span(second, 5, 7)
+    (file,) = (tmp_path / "mw" / folder.FLIGHTS).iterdir()
+    assert file.stat().st_size == (20 if spans else 16) * 1024
+    found = layout.read(file.read_bytes()).flight.running
+    assert [each.span for each in found] == ["", f"{5:032x}-{7:016x}" if spans else ""]
+    made.close()
+
+
 def test_the_last_two_minutes_are_kept(recorder: Recorder) -> None:
     for number in range(300):
         recorder.second(float(number))

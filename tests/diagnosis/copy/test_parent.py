@@ -250,6 +250,7 @@ def test_its_time_and_its_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(NotForked, match="sent too much"):
         ended(copied(lambda: bytes(1_000_000)))
     monkeypatch.setattr(parent, "LONGEST_S", 0.3)
+    monkeypatch.setattr(parent, "PATIENCE", 100.0)
     with pytest.raises(NotForked, match="was ended after 0 s of CPU: the heap is large"):
         ended(copied(busy))
     assert copies() == []
@@ -257,6 +258,7 @@ def test_its_time_and_its_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_copy_that_gets_no_processor_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parent, "LONGEST_S", 0.5)
+    monkeypatch.setattr(parent, "PATIENCE", 60.0)
     running = begun(lambda: b"done" if sum(range(1_000_000)) else b"")
     (copy,) = copies()
     copy.suspend()
@@ -269,6 +271,7 @@ def test_a_copy_that_gets_no_processor_is_waited_for(monkeypatch: pytest.MonkeyP
 
 def test_a_copy_that_never_gets_a_processor_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parent, "LONGEST_S", 0.2)
+    monkeypatch.setattr(parent, "PATIENCE", 5.0)
     running = begun(busy)
     copies()[0].suspend()
     with pytest.raises(NotForked, match=r"was ended after 1 s, in which it got 0\.\d s of CPU: the machine is busy"):
