@@ -20,7 +20,7 @@ ODDS_LIMIT = 7.0
 WORDS = (
     (0.985, "99 in 100"),
     (0.965, "97 in 100"),
-    (0.925, "19 in 20"),
+    (0.945, "19 in 20"),
     (0.85, "nine in ten"),
     (0.75, "eight in ten"),
     (0.65, "seven in ten"),

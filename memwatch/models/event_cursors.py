@@ -1,4 +1,4 @@
-"""How far events have been sent elsewhere."""
+"""How far events have been sent elsewhere, and how far steps of the timetable have come."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class EventCursor(models.Model):
-    """How far the events of one kind have been sent: a restart goes on there."""
+    """How far the events of one kind have been sent, or a step has read: a restart goes on there."""
 
     name = models.CharField(_("name"), max_length=60, primary_key=True)
     began_at = models.DateTimeField(_("since"), help_text=_("What happened before is not sent."))

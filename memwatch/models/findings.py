@@ -198,6 +198,9 @@ class LeakEvent(models.Model):
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by")
     )
+    by_a_person = models.BooleanField(
+        _("by a person"), default=False, editable=False, help_text=_("Also when the user has been deleted.")
+    )
     comment = models.TextField(_("comment"), blank=True)
 
     class Meta:

@@ -13,7 +13,7 @@ def listed() -> QuerySet[Anomaly]:
 
 
 def open_scores() -> list[tuple[dict[str, str], float]]:
-    """Labels and score of each open anomaly, the highest of a slot. One query."""
+    """Labels and score of the open anomalies of each slot: the highest, over all hosts. One query."""
     found: dict[tuple[str, str], float] = {}
     for row in Anomaly.objects.filter(state=Anomaly.State.OPEN).select_related("service", "process__service"):
         key = row.service.name, row.process.slot if row.process is not None else ""

@@ -25,7 +25,7 @@ def track_record(service: str | None = None) -> TrackRecord:
 
     Growth that a rule has suppressed from the first is no finding.
     """
-    by_a_person = Q(by__isnull=False) | Q(kind=_Kind.ACKNOWLEDGED)
+    by_a_person = Q(by_a_person=True) | Q(kind=_Kind.ACKNOWLEDGED)
     decisions = LeakEvent.objects.filter(by_a_person, leak=OuterRef("pk"), kind__in=_DECIDED).order_by("-at", "-id")
     rows = Leak.objects.annotate(
         decision=Subquery(decisions.values("kind")[:1]), decided_at=Subquery(decisions.values("at")[:1])

@@ -1,4 +1,4 @@
-"""How far events were sent: read, and moved on when they have arrived."""
+"""How far events were sent, and how far steps have come: read, and moved on when that is done."""
 
 from __future__ import annotations
 
@@ -55,3 +55,13 @@ def save(moved: Position, before: Position) -> None:
         row.update(at=moved.at)
     else:
         row.update(at=moved.at, sent=list(moved.sent.items()))
+
+
+def reached(name: str, now: datetime) -> datetime | None:
+    """How far a step has come; ``None`` for one that is new, or that came there before the clock was set back."""
+    return EventCursor.objects.filter(name=name, at__lte=now).values_list("at", flat=True).first()
+
+
+def reach(name: str, at: datetime) -> None:
+    """Keep how far a step has come."""
+    EventCursor.objects.update_or_create(name=name, defaults={"at": at}, create_defaults={"began_at": at, "at": at})

@@ -11,7 +11,7 @@ from django.db.models import Exists, Max, Model, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from memwatch.conf import Settings, get_settings
-from memwatch.detection.anomalies import weekly
+from memwatch.detection.anomalies import lessons, weekly
 from memwatch.models import (
     Alert,
     Anomaly,
@@ -115,6 +115,7 @@ def _steps(settings: Settings, now: datetime) -> list[_Step]:
     latest = Process.objects.alive().exclude(last_snapshot=None).values("last_snapshot")
     old = Q(timestamp__lt=raw) | Q(timestamp__gt=now + CLOCK_AHEAD, received_at__lt=raw)
     period = SnapshotRollup.Period
+    taught = Anomaly.objects.filter(state=Anomaly.State.DISMISSED, dismissed_at__gte=now - lessons.LASTS).order_by()
     return [
         _Step("snapshots", "snapshots", Snapshot.objects.filter(old).exclude(pk__in=latest), _delete_snapshots),
         _Step(
@@ -139,7 +140,7 @@ def _steps(settings: Settings, now: datetime) -> list[_Step]:
         ),
         _Step(
             "anomalies", "anomalies that have ended",
-            Anomaly.objects.filter(ended_at__lt=findings), _deleter(Anomaly), 500,
+            Anomaly.objects.filter(ended_at__lt=findings).exclude(pk__in=taught), _deleter(Anomaly), 500,
         ),
         _Step(
             "service_hours", "hours of services",
@@ -167,7 +168,11 @@ def _steps(settings: Settings, now: datetime) -> list[_Step]:
             "recycles", "recycles",
             Recycle.objects.filter(at__lt=findings).exclude(state__in=Recycle.PENDING), _deleter(Recycle), 500,
         ),
-        _Step("processes", "ended processes", Process.objects.filter(ended_at__lt=findings), _delete_processes, 20),
+        _Step(
+            "processes", "ended processes",
+            Process.objects.filter(ended_at__lt=findings).exclude(Exists(taught.filter(process=OuterRef("pk")))),
+            _delete_processes, 20,
+        ),
         _Step("installations", "lists of distributions", _unused_installations(), _delete_installations, 100),
     ]  # fmt: skip
 

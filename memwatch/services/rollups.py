@@ -12,6 +12,7 @@ from memwatch.batches import batched
 from memwatch.conf import get_settings
 from memwatch.models import Snapshot, SnapshotRollup
 from memwatch.queries.series.snapshot_mapping import NUMBERS
+from memwatch.services import event_cursors
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LATE = timedelta(hours=12)
@@ -20,6 +21,8 @@ agent's buffer holds where snapshots come slowly."""
 BACKLOG = timedelta(days=7)
 """How much older than the retention of snapshots the first roll-up looks, for a deployment that was never pruned."""
 BATCH = 500
+HOURS_UNTIL = "hourly roll-ups"
+"""The event cursor up to which every hour is rolled up, of all processes."""
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and of how much."""
@@ -55,6 +58,7 @@ def roll_up(now: datetime, progress: Progress = nothing) -> tuple[int, int]:
         progress("hourly roll-ups", done, len(hours))
         hourly += _roll_hour(start)
     progress("hourly roll-ups", len(hours), len(hours))
+    event_cursors.reach(HOURS_UNTIL, start_of_hour(now))
     days = list(_steps(_begin(SnapshotRollup.Period.DAY, now), start_of_day(now), DAY))
     daily = 0
     for done, start in enumerate(days):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import mmap
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from types import MappingProxyType
 from typing import Any
 
@@ -102,9 +103,14 @@ def analyse_heap_dumps() -> None:
 
 
 def find_anomalies() -> None:
-    """Look for what is unlike its siblings or its own week, then forecast when memory is exhausted."""
-    _alone("find_anomalies", _JUDGING_TTL_S, finding.find)
-    _alone("forecast_exhaustion", _JUDGING_TTL_S, forecasts.refresh)
+    """Look for what is unlike its siblings or its own week, then forecast when memory is exhausted.
+
+    One that fails does not keep the others from running.
+    """
+    with ExitStack() as last_first:
+        last_first.callback(_alone, "forecast_exhaustion", _JUDGING_TTL_S, forecasts.refresh)
+        last_first.callback(_alone, "find_unusual_hours", _JUDGING_TTL_S, finding.find_in_hours)
+        last_first.callback(_alone, "find_anomalies", _JUDGING_TTL_S, finding.find_among_siblings)
 
 
 def recycle_workers() -> None:

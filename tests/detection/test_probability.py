@@ -46,6 +46,7 @@ def test_few_points_without_a_shape_have_a_row_of_their_own() -> None:
     ("value", "text"),
     [
         (0.99, "99 %: 99 in 100 of the verdicts at this level are leaks"),
+        (0.93, "93 %: nine in ten of the verdicts at this level are leaks"),
         (0.91, "91 %: nine in ten of the verdicts at this level are leaks"),
         (0.5, "50 %: six in ten or fewer of the verdicts at this level are leaks"),
     ],

@@ -55,6 +55,12 @@ def test_the_last_decision_counts(olga: User) -> None:
     assert outcomes() == {leak.object_type: "confirmed"}
 
 
+def test_a_decision_outlives_its_user(olga: User) -> None:
+    actions.suppress(store_leak(store_process()), by=olga, reason="a cache")
+    olga.delete()
+    assert list(outcomes().values()) == ["dismissed"]
+
+
 def test_a_type_in_several_processes_is_one_leak_and_a_decision_on_one_holds_for_all(olga: User) -> None:
     first, second = store_leak(store_process("web")), store_leak(store_process("web", slot=2))
     store_leak(store_process("worker"))

@@ -56,7 +56,7 @@ DISMISS = _AnomalyAct(
     done=ngettext_lazy("%d anomaly was dismissed.", "%d anomalies were dismissed."),
     applies=lambda row: row.state != Anomaly.State.DISMISSED,
     consequence=gettext_lazy(
-        "memwatch does not show the same in this service again, unless it becomes half as much again."
+        "memwatch does not show the same in this service for half a year, unless it becomes half as much again."
     ),
     form=DismissForm,
 )
@@ -102,7 +102,7 @@ class AnomalyAdmin(RowAdmin):
     )
     empty = gettext_lazy(
         "Nothing is unusual. memwatch compares processes once a service has three of the same release and age, and "
-        "hours once it is a week old."
+        "hours once it is about five days old."
     )
     related: ClassVar = {"forecast": "", "service": ""}
 

@@ -61,7 +61,7 @@ def context(process: Process, query: Mapping[str, str], now: datetime, user: Any
         "taken": formats.when(figures.timestamp, now) if figures else "",
         "tiles": [
             *panels.now_tiles(figures, queries.drift_between(process, baseline, last)),
-            *_end_tile(process, leaks, now),
+            *_end_tile(process, leaks, now, user),
         ],
         "leaks": [tables.leak_row(leak, now) for leak in leaks],
         **charts.process_charts(
@@ -144,9 +144,9 @@ def _drawn_types(
     return list(dict.fromkeys([*(name for name in leaking if name in known), *grown]))[: charts.SHOWN_TYPES]
 
 
-def _end_tile(process: Process, leaks: Sequence[Leak], now: datetime) -> list[panels.Line]:
-    """The forecast of its memory; without one, what its leak alone would do."""
-    forecast = forecast_of(process)
+def _end_tile(process: Process, leaks: Sequence[Leak], now: datetime, user: Any) -> list[panels.Line]:
+    """The forecast of its memory; without one that ``user`` may see, what its leak alone would do."""
+    forecast = forecast_of(process) if user.has_perm("memwatch.view_forecast") else None
     if forecast is not None:
         value = words.interval(forecast, now)
         return [panels.Line(label=_("Memory runs out"), value=value, hint=_("four in five ends lie within"))]

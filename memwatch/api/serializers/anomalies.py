@@ -51,6 +51,7 @@ class DismissSerializer(serializers.Serializer[Any]):
 class ForecastSerializer(serializers.Serializer[Forecast]):
     """When memory will be exhausted if it goes on growing as it did."""
 
+    id = serializers.IntegerField(help_text="The same from hour to hour")
     kind = serializers.CharField(help_text=", ".join(Forecast.Kind.values))
     host = serializers.CharField()
     service = serializers.CharField(source="process.service.name")

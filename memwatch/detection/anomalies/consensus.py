@@ -81,7 +81,8 @@ class Memory:
 def look(memory: Memory | None, now: float, ratios: Mapping[str, float], rule: Rule) -> Memory:
     """What is remembered after one more look. A look at a time that is past changes nothing.
 
-    After a week without data nothing is remembered, nor where the clock was set back.
+    After long without data (9 hours of a process, 18 of a service) nothing is remembered, nor where the clock was set
+    back.
     """
     gap = 0.0 if memory is None else now - memory.at
     if memory is None or gap > LONGEST_GAP * rule.half_life_s or gap < -rule.half_life_s:

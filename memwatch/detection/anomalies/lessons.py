@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
 MUCH_MORE = 1.5
 """Times what was dismissed."""
+LASTS = timedelta(days=180)
+"""How long a dismissal counts."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

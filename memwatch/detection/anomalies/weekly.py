@@ -21,6 +21,14 @@ KEPT = WEEKS_BACK * WEEK + 1
 """Hours that are needed."""
 DAYS_BACK, LEAST_DAYS = 6, 3
 """Before a service is a week old its days are compared, once there are so many."""
+_BACK = ((range(1, WEEKS_BACK + 1), WEEK), (range(1, DAYS_BACK + 1), DAY))
+_BESIDE = (-1, 0, 1)
+COMPARED = tuple(sorted({times * step - beside for back, step in _BACK for times in back for beside in _BESIDE}))
+"""So many hours back are those whose figures one is compared with."""
+FROZEN = DAY
+"""What is unusual is kept out of the trend for so many hours. What stays for longer becomes the usual."""
+TREND_KEPT = 2 * WEEK + FROZEN
+"""Hours of which the differences are needed."""
 LEAST_KNOWN = 30
 """Hours of which the difference is known, before one is judged."""
 LATELY = DAY
@@ -41,7 +49,7 @@ class Hour:
     age_s: float
     """The median of its workers."""
     fresh: bool = False
-    """Whether they are much younger than they use to be, after a deploy: with such an hour none is compared."""
+    """Whether they are much younger than usual, as after a deploy: no hour is compared with such a one."""
     off: Values = dataclasses.field(default_factory=dict)
     """How far each figure was from the same hour before; empty where there was none."""
 
@@ -69,8 +77,11 @@ def with_differences(number: int, values: Values, age_s: float, history: Mapping
 
 
 def judge(hour: Hour, history: Mapping[int, Hour], *, unusual_since: int | None = None) -> dict[str, Unlike] | None:
-    """How unlike its figures are; ``None`` while too little is known. What is unusual since then is not its trend."""
-    before = min(hour.number, hour.number if unusual_since is None else unusual_since)
+    """How unlike its figures are; ``None`` while too little is known.
+
+    What is unusual since then is not its trend, for a day.
+    """
+    before = hour.number if unusual_since is None else max(hour.number - FROZEN, min(hour.number, unusual_since))
     found: dict[str, Unlike] = {}
     known = False
     for name, off in hour.off.items():
@@ -103,9 +114,9 @@ def _scale(past: Sequence[float]) -> float:
 
 def _band(name: str, number: int, history: Mapping[int, Hour]) -> tuple[float, float] | None:
     """The least and the most of the same hour and its neighbours, each the median of the weeks before."""
-    for back, step in ((range(1, WEEKS_BACK + 1), WEEK), (range(1, DAYS_BACK + 1), DAY)):
+    for back, step in _BACK:
         middles = []
-        for beside in (-1, 0, 1):
+        for beside in _BESIDE:
             values = [
                 value
                 for times in back

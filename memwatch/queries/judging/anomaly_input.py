@@ -16,6 +16,8 @@ from memwatch.diagnosis.context import forks
 from memwatch.models import Process, Release, ServiceHour, Snapshot, SnapshotRollup
 
 HOUR = timedelta(hours=1)
+CHUNK = 2_000
+"""Rows in memory at a time."""
 JOBS = ("requests_handled", "tasks_handled")
 _LEVELS = tuple(
     sorted({column for each in WATCHED.values() if not each.total for column in (each.column, each.less) if column})
@@ -75,7 +77,9 @@ def hour_of_services(start: datetime) -> dict[int, SeenHour]:
         "figures", "process__service", "process__started_at", "process__first_seen_at", "process__program",
         "process__command_line",
     )  # fmt: skip
-    for figures, service, started_at, first_seen_at, program, command_line in rows.order_by().values_list(*columns):
+    for figures, service, started_at, first_seen_at, program, command_line in (
+        rows.order_by().values_list(*columns).iterator(chunk_size=CHUNK)
+    ):
         age_s = (start - min(started_at, first_seen_at)).total_seconds()
         if age_s < weekly.SETTLED_S or forks(program, command_line.split()):
             continue
@@ -98,11 +102,20 @@ def number_of(start: datetime) -> int:
 
 
 def hours_before(services: Collection[int], start: datetime) -> dict[int, dict[int, weekly.Hour]]:
-    """Of each service the hours that one is compared with, by number."""
+    """Of each service the hours that one is compared with, by number. Two queries.
+
+    Only hours at the same time of day have their figures; the differences of the last weeks are enough of the others.
+    """
     found: dict[int, dict[int, weekly.Hour]] = {service: {} for service in services}
-    rows = ServiceHour.objects.filter(service__in=services, start__gte=start - weekly.KEPT * HOUR, start__lt=start)
+    rows = ServiceHour.objects.filter(service__in=services, start__lt=start).order_by()
+    lately = rows.filter(start__gte=start - weekly.TREND_KEPT * HOUR)
+    without = "service", "start", "age_s", "fresh", "differences"
+    for service, at, age_s, fresh, differences in lately.values_list(*without).iterator(chunk_size=CHUNK):
+        number = number_of(at)
+        found[service][number] = weekly.Hour(number, {}, age_s, fresh, differences)
+    compared = rows.filter(start__in=[start - back * HOUR for back in weekly.COMPARED])
     columns = "service", "start", "values", "age_s", "fresh", "differences"
-    for service, at, values, age_s, fresh, differences in rows.order_by().values_list(*columns):
+    for service, at, values, age_s, fresh, differences in compared.values_list(*columns).iterator(chunk_size=CHUNK):
         number = number_of(at)
         found[service][number] = weekly.Hour(number, values, age_s, fresh, differences)
     return found

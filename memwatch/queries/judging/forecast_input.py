@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ LEAST_SHARE = 0.4
 HOST = "host"
 
 _HOUR = SnapshotRollup.Period.HOUR
+_COLUMNS = ("rss_kib", "cgroup_used_kib")
 
 
 @dataclasses.dataclass(slots=True)
@@ -32,22 +33,46 @@ class Course:
 
 
 def courses(now: datetime) -> list[Course]:
-    """Of the living that have taken a good part of their limit. Two queries, and one for each batch of roll-ups."""
+    """Of the living that have taken a good part of their limit. Two queries, and one for each batch of roll-ups.
+
+    What a host's processes took includes those that have ended, or recycling would look like growth.
+    """
     found: list[Course] = []
     sources: dict[int, list[tuple[Course, str]]] = {}
     rows = _last_figures()
-    for course, column, processes in (*_of_processes(rows), *_of_containers(rows), *_of_hosts(rows)):
+    for course, column, processes in (*_of_processes(rows), *_of_containers(rows)):
         found.append(course)
         for pk in processes:
             sources.setdefault(pk, []).append((course, column))
-    for pk, start, figures in _hours(sources, now):
+    for pk, start, _samples, figures in _hours(sources, now):
         hour = start.timestamp() // 3600
         for course, column in sources[pk]:
-            if triple := figures.get(column):
-                before = course.used.get(hour, 0.0)
-                together = course.kind == Forecast.Kind.HOST
-                course.used[hour] = before + triple[1] if together else max(before, triple[2])
-    return found
+            if triple := figures[column]:
+                course.used[hour] = max(course.used.get(hour, 0.0), triple[2])
+    hosts = list(_of_hosts(rows))
+    _add_up(hosts, now)
+    return [*found, *hosts]
+
+
+def _add_up(hosts: Collection[Course], now: datetime) -> None:
+    """What all processes of each host took, the ended ones for as long as they lived. One query, and the roll-ups."""
+    by_host = {course.host: course for course in hosts}
+    known = Process.objects.filter(host__in=by_host, outside=False, last_seen_at__gte=now - LOOK_BACK).order_by()
+    places = {
+        pk: (host, service, slot)
+        for pk, host, service, slot in known.values_list("pk", "host", "service", "slot_number")
+    }
+    taken: dict[tuple[str, float], float] = {}
+    sampled: dict[tuple[str, float], dict[tuple[int, int], int]] = {}
+    for pk, start, samples, figures in _hours(places, now):
+        if triple := figures["rss_kib"]:
+            host, service, slot = places[pk]
+            hour = host, start.timestamp() // 3600
+            taken[hour] = taken.get(hour, 0.0) + samples * triple[1]
+            slots = sampled.setdefault(hour, {})
+            slots[service, slot] = slots.get((service, slot), 0) + samples
+    for (host, number), total in taken.items():  # a slot that was there all the hour has all samples
+        by_host[host].used[number] = total / max(sampled[host, number].values())
 
 
 class _Last(NamedTuple):
@@ -98,7 +123,7 @@ def _of_containers(rows: Iterable[_Last]) -> Found:
         yield course, "cgroup_used_kib", processes
 
 
-def _of_hosts(rows: Iterable[_Last]) -> Found:
+def _of_hosts(rows: Iterable[_Last]) -> Iterator[Course]:
     """The watched processes together, of hosts whose memory is the only limit."""
     hosts: dict[str, list[_Last]] = {}
     for row in rows:
@@ -108,13 +133,18 @@ def _of_hosts(rows: Iterable[_Last]) -> Found:
         limit = max(row.limit or 0 for row in own)
         if sum(row.rss or 0 for row in own) >= LEAST_SHARE * limit:
             largest = max(own, key=lambda row: row.rss or 0).process
-            yield Course(Forecast.Kind.HOST, host, host, largest, limit), "rss_kib", [row.process for row in own]
+            yield Course(Forecast.Kind.HOST, host, host, largest, limit)
 
 
-def _hours(processes: Iterable[int], now: datetime) -> Iterable[tuple[int, datetime, dict[str, list[float]]]]:
+def _hours(
+    processes: Iterable[int], now: datetime
+) -> Iterator[tuple[int, datetime, int, dict[str, list[float] | None]]]:
+    """Process, hour, snapshots, and the columns that count, each as least, mean and most."""
     ids = sorted(processes)
     for begin in range(0, len(ids), MOST):
         rows = SnapshotRollup.objects.filter(
             process__in=ids[begin : begin + MOST], period=_HOUR, start__gte=now - LOOK_BACK
         )
-        yield from rows.order_by().values_list("process", "start", "figures").iterator(chunk_size=2_000)
+        columns = "process", "start", "samples", *(f"figures__{column}" for column in _COLUMNS)
+        for pk, start, samples, *triples in rows.order_by().values_list(*columns).iterator(chunk_size=2_000):
+            yield pk, start, samples, dict(zip(_COLUMNS, triples, strict=True))

@@ -13,37 +13,33 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
+from memwatch.batches import batched
 from memwatch.conf import get_settings
 from memwatch.detection.anomalies import sentence, weekly
 from memwatch.detection.anomalies.consensus import WEEKLY, Memory
-from memwatch.detection.anomalies.lessons import Lesson, is_known
+from memwatch.detection.anomalies.lessons import LASTS, Lesson, is_known
 from memwatch.detection.anomalies.passes import Finding, Passed, siblings_pass, step
 from memwatch.detection.anomalies.siblings import Member, busier, usual_sibling
 from memwatch.models import Anomaly, AnomalyMemory, Process, ServiceHour, SnapshotRollup
 from memwatch.queries.judging import anomaly_input
+from memwatch.services import event_cursors, rollups
 from memwatch.services.locking import writing
 
 EVERY = timedelta(minutes=10)
 """Between two passes over all processes."""
 MOST_HOURS = 48
 """Hours of services that one run catches up on, beginning with the oldest."""
-TAUGHT_FOR = timedelta(days=180)
-"""How long a dismissal counts."""
+SERVICES = 100
+"""Services whose past is in memory at a time."""
+HOURS_UNTIL = "hours of services"
+"""The event cursor of the last hour that was looked at."""
 
 _Kind, _State = Anomaly.Kind, Anomaly.State
 
 
-def find(now: datetime | None = None) -> int:
-    """Look at all processes, and at the hours of services that are complete; how many anomalies began."""
+def find_among_siblings(now: datetime | None = None) -> int:
+    """One pass over all processes; how many anomalies began."""
     now = now or timezone.now()
-    begun = find_among_siblings(now)
-    for start in _due_hours(now):
-        begun += find_in_hour(start)
-    return begun
-
-
-def find_among_siblings(now: datetime) -> int:
-    """One pass; how many anomalies began."""
     window = max(EVERY, timedelta(seconds=2 * get_settings().snapshot_interval))
     members, processes = anomaly_input.members(now - window, now)
     rows = AnomalyMemory.objects.filter(process__isnull=False, process__ended_at=None).order_by()
@@ -84,10 +80,8 @@ def _keep_of_processes(
     for pk, finding in passed.findings.items():
         process, member = processes[pk], by_id[pk]
         says = sentence.sentence(finding.figures, "its siblings")
-        if pk in open_rows:
-            _go_on(open_rows[pk], finding, says, now)
-            continue
-        if is_known(process.service_id, _Kind.SIBLINGS, _ratios(finding), lessons):
+        known = is_known(process.service_id, _Kind.SIBLINGS, _ratios(finding), lessons)
+        if _goes_on(open_rows.get(pk), finding, says, now, known=known):
             continue
         changes = anomaly_input.changes_at(process.service_id, _moment(finding.since), process)
         if load := sentence.load(busier(member, members), "a usual sibling"):
@@ -100,18 +94,44 @@ def _keep_of_processes(
     return begun
 
 
-def _due_hours(now: datetime) -> Iterable[datetime]:
-    """Complete hours with roll-ups after the last that was looked at, the oldest first."""
-    rows = SnapshotRollup.objects.filter(period=SnapshotRollup.Period.HOUR, start__lte=now - anomaly_input.HOUR)
-    last = ServiceHour.objects.order_by("-start").values_list("start", flat=True).first()
+def find_in_hours(now: datetime | None = None) -> int:
+    """Look at the hours of services that are rolled up and were not looked at; how many anomalies began."""
+    now = now or timezone.now()
+    due = _due_hours(now)
+    begun = 0
+    for start in due:
+        seen = anomaly_input.hour_of_services(start)
+        for services in batched(sorted(seen), SERVICES):
+            begun += _find_in_hour(start, {service: seen[service] for service in services})
+        event_cursors.reach(HOURS_UNTIL, start)
+    if len(due) < MOST_HOURS:
+        _forget_unseen(now)
+    return begun
+
+
+def _due_hours(now: datetime) -> list[datetime]:
+    """Hours with roll-ups of all processes after the last that was looked at, the oldest first."""
+    complete = event_cursors.reached(rollups.HOURS_UNTIL, now)
+    if complete is None:
+        return []
+    rows = SnapshotRollup.objects.filter(period=SnapshotRollup.Period.HOUR, start__lt=complete)
+    last = event_cursors.reached(HOURS_UNTIL, now)
     if last is not None:
         rows = rows.filter(start__gt=last)
     return list(rows.order_by("start").values_list("start", flat=True).distinct()[:MOST_HOURS])
 
 
-def find_in_hour(start: datetime) -> int:
-    """Compare the hour of each service with its week; how many anomalies began."""
-    seen = anomaly_input.hour_of_services(start)
+def _forget_unseen(now: datetime) -> None:
+    """Services without settled workers for long: nothing is remembered of them, and their anomalies are over."""
+    rows = AnomalyMemory.objects.filter(process=None).order_by()
+    kept = step({}, _memories(rows.values_list("service", "memory")), now.timestamp(), WEEKLY).memories
+    with writing():
+        rows.exclude(service__in=kept).delete()
+        _end(Anomaly.objects.filter(kind=_Kind.WEEK).exclude(service__in=kept), now)
+
+
+def _find_in_hour(start: datetime, seen: Mapping[int, anomaly_input.SeenHour]) -> int:
+    """Compare the hour of each of these services with its week; how many anomalies began."""
     history = anomaly_input.hours_before(seen, start)
     rows = AnomalyMemory.objects.filter(process=None, service__in=seen).order_by()
     memories = _memories(rows.values_list("service", "memory"))
@@ -151,10 +171,8 @@ def _keep_of_services(passed: Passed, seen: Mapping[int, anomaly_input.SeenHour]
     begun = 0
     for service, finding in passed.findings.items():
         says = sentence.sentence(finding.figures, "in this hour of the weeks before")
-        if service in open_rows:
-            _go_on(open_rows[service], finding, says, end)
-            continue
-        if is_known(service, _Kind.WEEK, _ratios(finding), lessons):
+        known = is_known(service, _Kind.WEEK, _ratios(finding), lessons)
+        if _goes_on(open_rows.get(service), finding, says, end, known=known):
             continue
         changes = anomaly_input.changes_at(service, _moment(finding.since))
         usual, jobs = anomaly_input.usual_jobs(service, start), seen[service].jobs
@@ -172,12 +190,23 @@ def _begin(finding: Finding, says: str, changes: list[dict[str, str]], now: date
     )  # fmt: skip
 
 
-def _go_on(row: Anomaly, finding: Finding, says: str, now: datetime) -> None:
-    """What was dismissed keeps the figures that it was dismissed with: they are what it teaches."""
+def _goes_on(row: Anomaly | None, finding: Finding, says: str, now: datetime, *, known: bool) -> bool:
+    """Whether nothing new begins: it is in the row, or was dismissed at nearly this size.
+
+    What was dismissed keeps the figures that it was dismissed with: they are what it teaches. It ends when it becomes
+    much more, and a new one begins.
+    """
+    if row is None:
+        return known
+    if row.state == _State.DISMISSED and not known:
+        row.ended_at = now
+        row.save(update_fields=["ended_at"])
+        return False
     row.last_seen_at = now
     if row.state == _State.OPEN:
         row.score, row.figures, row.says = round(finding.score, 1), _figures(finding), says
     row.save(update_fields=["last_seen_at", "score", "figures", "says"])
+    return True
 
 
 def _end(rows: Any, now: datetime) -> None:
@@ -191,7 +220,7 @@ def _memories(rows: Iterable[tuple[int | None, Any]]) -> dict[int, Memory]:
 
 
 def _lessons(now: datetime) -> list[Lesson]:
-    rows = Anomaly.objects.filter(state=_State.DISMISSED, dismissed_at__gte=now - TAUGHT_FOR).order_by()
+    rows = Anomaly.objects.filter(state=_State.DISMISSED, dismissed_at__gte=now - LASTS).order_by()
     return [
         Lesson(service, kind, {name: float(each["ratio"]) for name, each in figures.items()})
         for service, kind, figures in rows.values_list("service", "kind", "figures")

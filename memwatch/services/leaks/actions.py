@@ -165,7 +165,9 @@ def _end_expected_growth(row: Leak, now: datetime) -> None:
 def _done(leak: Leak, row: Leak, kind: str, by: Any, comment: str, now: datetime | None) -> Leak:  # noqa: PLR0917
     """Save the row, leave the traces, and bring the caller's object up to date."""
     row.save(update_fields=["state", "resolved_at", "snoozed_until", "expected_growth", "evidence"])
-    LeakEvent.objects.create(leak=row, kind=kind, by=by, comment=comment, at=now or timezone.now())
+    LeakEvent.objects.create(
+        leak=row, kind=kind, by=by, by_a_person=by is not None, comment=comment, at=now or timezone.now()
+    )
     label = str(LeakEvent.Kind(kind).label).capitalize()
     audit.record(by, row, f"{label}: {comment}" if comment else f"{label}.")
     for name in ("state", "resolved_at", "snoozed_until", "expected_growth", "evidence"):

@@ -95,6 +95,7 @@ def test_a_deploy_that_takes_more_is_told_within_a_day_and_becomes_usual_later()
     deploy = 2 * WEEK + 30
     found = said(lambda hour: usual(hour) * (1.45 if hour >= deploy else 1), 5)
     assert deploy < found[0] < deploy + DAY
+    assert found[-1] < deploy + 2 * DAY
 
 
 def test_an_hour_is_the_median_of_its_workers() -> None:
