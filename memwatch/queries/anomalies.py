@@ -13,12 +13,13 @@ def listed() -> QuerySet[Anomaly]:
 
 
 def open_scores() -> list[tuple[dict[str, str], float]]:
-    """Labels and score of the open anomalies of each slot: the highest, over all hosts. One query."""
-    found: dict[tuple[str, str], float] = {}
+    """Labels and highest score of the open anomalies of each slot, or of a service: no host and slot. One query."""
+    found: dict[tuple[str, str, str], float] = {}
     for row in Anomaly.objects.filter(state=Anomaly.State.OPEN).select_related("service", "process__service"):
-        key = row.service.name, row.process.slot if row.process is not None else ""
+        host, slot = ("", "") if row.process is None else (row.process.host, row.process.slot)
+        key = row.service.name, host, slot
         found[key] = max(row.score, found.get(key, 0.0))
-    return [({"service": service, "slot": slot}, score) for (service, slot), score in sorted(found.items())]
+    return [(dict(zip(("service", "host", "slot"), key, strict=True)), found[key]) for key in sorted(found)]
 
 
 def open_count() -> int:

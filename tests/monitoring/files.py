@@ -107,7 +107,10 @@ def whole_observation() -> Observation:
         deaths=[({"service": "web", "reason": "oom_process"}, 1)],
         recycles=[({"service": "web", "reason": "limit", "result": "recycled"}, 1)],
         recycling=[({"service": "web"}, True)],
-        anomaly_scores=[({"service": "web", "slot": "web-1"}, 60.0), ({"service": "web", "slot": ""}, 30.0)],
+        anomaly_scores=[
+            ({"service": "web", "host": "a", "slot": "web-1"}, 60.0),
+            ({"service": "web", "host": "", "slot": ""}, 30.0),
+        ],
         anomalies_open=2,
         release_changes=[
             ({"service": "web", "release": "2.4", "figure": "rss_birth"}, 150e6),

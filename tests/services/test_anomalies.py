@@ -267,13 +267,14 @@ def test_one_search_that_fails_does_not_stop_the_others(now: datetime) -> None:
 
 def test_it_is_a_metric_while_it_is_open(unusual: Anomaly, now: datetime) -> None:
     seen = observe()
-    assert seen.anomaly_scores == [({"service": "web", "slot": "web-1"}, unusual.score)]
+    first = ({"service": "web", "host": "a", "slot": "web-1"}, unusual.score)
+    assert seen.anomaly_scores == [first]
     assert seen.anomalies_open == 1
     other = store_process(slot=1, host="b", started=now - HOUR)
     Anomaly.objects.create(
         kind="siblings", service=other.service, process=other, score=99.9, figures={}, says="", since=now
     )
-    assert observe().anomaly_scores == [({"service": "web", "slot": "web-1"}, 99.9)]
+    assert observe().anomaly_scores == [first, ({"service": "web", "host": "b", "slot": "web-1"}, 99.9)]
     Anomaly.objects.filter(process=other).delete()
     actions.dismiss(unusual, by=None)
     assert (observe().anomaly_scores, observe().anomalies_open) == ([], 0)
