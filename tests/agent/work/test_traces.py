@@ -96,7 +96,7 @@ def test_the_flight_record_has_the_span_of_the_job_that_runs_and_no_other() -> N
         with trace.use_span(Span()):
             job = begin()
             assert recorded() == [TEXT]
-            slots.move_to(bytearray(layout.SIZE))
+            slots.move_to(bytearray(slots.size))
             assert recorded() == [TEXT], "it moves to the file"
             job.end()
     job = begin()
