@@ -258,4 +258,4 @@ def test_a_page_of_a_process_takes_a_bounded_number_of_queries_for_any_range(
     client.get(_page(process, query))
     with CaptureQueriesContext(connection) as captured:
         assert client.get(_page(process, query)).status_code == 200
-    assert len(captured) <= 22
+    assert len(captured) <= 23
