@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.request import Request
 from xml.etree import ElementTree
 
 import pytest
@@ -25,7 +26,7 @@ from memwatch.records import histogram
 from memwatch.services.leaks import actions
 from memwatch.services.leaks.endings import end_leaks
 from memwatch.terminal.gate import formats, outcome
-from memwatch.terminal.gate.load import Command, Pages, headers_of, urls_of
+from memwatch.terminal.gate.load import Command, Pages, _Redirects, headers_of, urls_of
 from memwatch.terminal.gate.outcome import Finding, Outcome
 from memwatch.terminal.report import report
 from tests.services.stored import MINUTE, NOON, QUOTE, end_process, store_process, store_snapshots, store_work
@@ -60,6 +61,7 @@ def server(seen: list[tuple[str, str, str]]) -> Iterator[str]:
                 "/account": "/signin?back=%2Faccount",
                 "/stock/": LOGIN,
                 "/old": "/",
+                "/list": "/en/list?from=/list",
                 "/elsewhere/": f"http://localhost:{self.server.server_port}/",
             }.get(self.path)
             if target is not None and (target.startswith("http") or not self.headers.get("Cookie")):
@@ -198,6 +200,7 @@ def test_pages_are_got_again_and_again_and_failures_are_told(server: str) -> Non
         ("/stock/", "redirected to the login page /accounts/login/"),
         ("/elsewhere/", "redirected to another host, localhost"),
         ("/old", ""),
+        ("/list", ""),
     ],
 )
 def test_a_redirect_away_from_the_page_is_a_failure(server: str, path: str, said: str) -> None:
@@ -208,6 +211,22 @@ def test_a_redirect_away_from_the_page_is_a_failure(server: str, path: str, said
     pages.stop()
     assert said in pages.obstacle()
     assert bool(pages.obstacle()) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sent"),
+    [
+        ("https://shop.example.org/", "https://shop.example.org/orders/", True),
+        ("http://shop.example.org/", "http://shop.example.org/orders/", True),
+        ("https://shop.example.org/", "http://shop.example.org/", False),
+        ("https://shop.example.org/", "https://example.net/", False),
+    ],
+)
+def test_a_header_follows_a_redirect_only_where_it_is_as_safe(before: str, after: str, sent: bool) -> None:
+    request = Request(before, headers={"Cookie": "sessionid=a"})
+    made = _Redirects({"Cookie": "sessionid=a"}).redirect_request(request, None, 302, "", {}, after)
+    assert made is not None
+    assert made.has_header("Cookie") == sent
 
 
 def test_a_header_opens_pages_and_goes_to_no_other_host(server: str, seen: list[tuple[str, str, str]]) -> None:
