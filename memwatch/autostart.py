@@ -11,13 +11,13 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import request_started
 
-from memwatch import agent, job_hooks
+from memwatch import agent
 from memwatch.agent import work_counters
 from memwatch.agent.config import AgentConfig
 from memwatch.agent.lifecycle import ensure
 from memwatch.agent.watch_policy import occasion
 from memwatch.conf import SettingError, get_settings
-from memwatch.host_hooks import celery_worker, ends, requests, server_settings
+from memwatch.host_hooks import celery_worker, ends, jobs, requests, server_settings
 from memwatch.sampling.identity import own_arguments
 from memwatch.sampling.isolation import ISOLATED
 from memwatch.transport import redacted
@@ -59,7 +59,7 @@ def _install(config: AgentConfig, *, delay_s: float, serves_requests: bool) -> N
     except ValueError as wrong:
         raise SettingError(f'MEMWATCH["TRANSPORT"] is {redacted(config.transport)}: {wrong}') from None
     if config.work:
-        job_hooks.install(recorded=config.flight_recorder, traces=config.traces)
+        jobs.install(recorded=config.flight_recorder, traces=config.traces)
     ends.install()
     server_settings.guarded(server_settings.note_application_loaded)
     if serves_requests:

@@ -14,7 +14,8 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, router
 
-from memwatch import conf, known_causes
+from memwatch import conf
+from memwatch.known_causes import site as known_causes
 from memwatch.models import Process, connection
 from memwatch.sampling.distributions import distributions
 from memwatch.transport import open_uplink, redacted

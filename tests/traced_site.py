@@ -13,9 +13,8 @@ from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client, override_settings
 from django.urls import path
 
-from memwatch import job_hooks
 from memwatch.agent.work import meter
-from memwatch.host_hooks import celery_worker
+from memwatch.host_hooks import celery_worker, jobs
 from memwatch.records.work import WorkFigures
 from tests.agent.work.conftest import Always
 
@@ -64,7 +63,7 @@ def ended() -> Iterator[list[Any]]:
     methods = ("get_response", "get_response_async", "_get_response", "_get_response_async", "resolve_request")
     originals = {name: BaseHandler.__dict__[name] for name in methods}
     before = meter.meter()
-    job_hooks.install(traces="attributes")
+    jobs.install(traces="attributes")
     own = meter.meter()
     assert own is not None
     own._chance = Always()

@@ -10,7 +10,7 @@ import math
 import random
 from statistics import median
 
-from memwatch.detection.forecast import SURE, forecast
+from memwatch.detection.exhaustion.forecast import SURE, forecast
 
 SERIES = {"tuning": range(600), "scoring": range(5_000, 5_600)}
 LEAST, MOST = 0.75, 0.85

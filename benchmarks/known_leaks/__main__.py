@@ -1,7 +1,8 @@
 """Known leaks, shown: each program with the release that leaks and with the one that fixed it.
 
-``python -m benchmarks.known_leaks [ID …]``. The entries of ``memwatch/known_leaks.toml`` that have ``reproduced`` say
-which releases; ``uv`` puts them into environments of their own, which stay. Ends with 1 if one of them does not show.
+``python -m benchmarks.known_leaks [ID …]``. The entries of ``memwatch/known_causes/known_leaks.toml`` that have
+``reproduced`` say which releases; ``uv`` puts them into environments of their own, which stay. Ends with 1 if one of
+them does not show.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from matrix import interpreters
-from memwatch.known_leaks import PYTHON, KnownLeak, Reproduction, known_leaks
+from memwatch.known_causes.releases import PYTHON, KnownLeak, Reproduction, known_leaks
 
 HERE = Path(__file__).parent
 ENVIRONMENTS = HERE.parents[1] / "var" / "known_leaks"
@@ -34,7 +35,9 @@ def main() -> int:
     """Run those named, or all, and write the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.known_leaks", description=__doc__)
     parser.add_argument("--table", action="store_true", help="run nothing, and print the stored results as Markdown")
-    parser.add_argument("ids", nargs="*", metavar="ID", help="of memwatch/known_leaks.toml; all when none is given")
+    parser.add_argument(
+        "ids", nargs="*", metavar="ID", help="of memwatch/known_causes/known_leaks.toml; all when none is given"
+    )
     given = parser.parse_args()
     wanted = given.ids
     entries = [leak for leak in known_leaks() if leak.reproduced and (not wanted or leak.id in wanted)]

@@ -1,10 +1,10 @@
-"""Releases that are known to leak, from ``memwatch/known_leaks.toml``."""
+"""Releases that are known to leak, from ``memwatch/known_causes/known_leaks.toml``."""
 
 from __future__ import annotations
 
 from docs.make_reference.tables import table
-from memwatch import known_leaks as known
-from memwatch.known_leaks import PYTHON, KnownLeak
+from memwatch.known_causes import releases as known
+from memwatch.known_causes.releases import PYTHON, KnownLeak
 
 
 def known_leaks() -> str:

@@ -3,7 +3,8 @@
 from django.contrib import admin
 from django.contrib.admin import AdminSite
 
-from memwatch.admin import alerts, baselines, doors, rollups, snapshots
+from memwatch.admin import doors
+from memwatch.admin.alerts import admin as alerts_admin
 from memwatch.admin.anomalies import admin as anomalies_admin
 from memwatch.admin.anomalies import forecasts
 from memwatch.admin.deaths import admin as deaths_admin
@@ -19,10 +20,12 @@ from memwatch.admin.recordings import admin as recordings_admin
 from memwatch.admin.recordings import triggers
 from memwatch.admin.recycling import admin as recycling_admin
 from memwatch.admin.recycling import policies as recycling_policies
+from memwatch.admin.snapshots import admin as snapshots_admin
+from memwatch.admin.snapshots import baselines, rollups
 from memwatch.admin.work import admin as work_admin
 
 __all__ = [
-    "alerts",
+    "alerts_admin",
     "anomalies_admin",
     "baselines",
     "deaths_admin",
@@ -40,7 +43,7 @@ __all__ = [
     "recycling_policies",
     "register",
     "rollups",
-    "snapshots",
+    "snapshots_admin",
     "track_record",
     "triggers",
     "work_admin",

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from memwatch.agent import server_settings
 from memwatch.agent.circumstances import circumstances
 from memwatch.agent.commands import Gate, Spokesman
+from memwatch.agent.commands.orders import Orders
 from memwatch.agent.config import AgentConfig
 from memwatch.agent.distributions import DistributionsWatch
 from memwatch.agent.flight.desk import FlightDesk
-from memwatch.agent.orders import Orders
 from memwatch.agent.outbox import Batch, Numbered, Outbox
 from memwatch.agent.parent import ParentWatch
 from memwatch.agent.recordings import RecordingDesk

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from memwatch.sampling.program import WEB_SERVERS, guess_program
+from memwatch.sampling.identity.program import WEB_SERVERS, guess_program
 
 UNKNOWN_DELAY_S = 10.0
 """A program or command that memwatch does not know is watched when it still runs after this time."""

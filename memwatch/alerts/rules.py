@@ -15,7 +15,7 @@ from memwatch.alerts.process_deaths import ProcessKilledRule
 from memwatch.alerts.recycling import RecyclingUselessRule
 from memwatch.alerts.releases import ReleaseChangeRule
 from memwatch.conf import Settings
-from memwatch.detection.surroundings import container_subject
+from memwatch.detection.surroundings.container import container_subject
 from memwatch.records import SEVERITIES
 from memwatch.thresholds import Crossing
 

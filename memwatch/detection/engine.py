@@ -8,12 +8,13 @@ from heapq import nlargest
 from itertools import chain
 from typing import Any
 
-from memwatch.detection import grouping, pool_rows
+from memwatch.detection import grouping
 from memwatch.detection.attribution import Judged
 from memwatch.detection.caller_snapshots import made_comparable
 from memwatch.detection.case import WINDOWS, Case, Decision, Thresholds, floors
 from memwatch.detection.explanation import findings, fitted_trend
 from memwatch.detection.history import History
+from memwatch.detection.lives import pool_rows
 from memwatch.detection.onset import all_new, from_onset
 from memwatch.detection.rules.gates import WATCH_POINTS
 from memwatch.detection.rules.growth import JUMPS_SHARE, LARGEST_STEPS, share_of_jumps

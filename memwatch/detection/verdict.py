@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from memwatch.detection import probability
+from memwatch.detection.confidence import probability
 from memwatch.detection.severity import Urgency, leak_severity, milder
 from memwatch.records import BigContainer, Leak
 

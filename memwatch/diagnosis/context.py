@@ -37,7 +37,7 @@ class Host:
     """The circumstances; the agent knows them."""
 
     program: str = ""
-    """As :func:`memwatch.sampling.program.guess_program` calls it."""
+    """As :func:`memwatch.sampling.identity.program.guess_program` calls it."""
     arguments: tuple[str, ...] = ()
     heap_limit_mb: float | None = None
     """The setting, where it is set; it then stands for the limit."""

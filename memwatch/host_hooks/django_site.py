@@ -11,7 +11,8 @@ _NEEDED = ("django.conf", "django.core.exceptions", "django.core.signals")
 def install() -> None:
     """Wrap what is loaded of Django, once."""
     if all(name in sys.modules for name in _NEEDED):
-        from memwatch import autostart, job_hooks  # noqa: PLC0415
+        from memwatch import autostart  # noqa: PLC0415
+        from memwatch.host_hooks import jobs  # noqa: PLC0415
 
-        job_hooks.wrap()
+        jobs.wrap()
         autostart.connect()

@@ -54,8 +54,8 @@ def wrap() -> None:
     if commands is not None:
         wrap_method(commands.BaseCommand, "execute", _execute)
     for tasks in filter(None, map(sys.modules.get, (_TASKS, _BACKPORT))):
-        tasks.task_started.connect(_begin_django_task, dispatch_uid="memwatch.job_hooks")
-        tasks.task_finished.connect(_end_django_task, dispatch_uid="memwatch.job_hooks")
+        tasks.task_started.connect(_begin_django_task, dispatch_uid="memwatch.host_hooks.jobs")
+        tasks.task_finished.connect(_end_django_task, dispatch_uid="memwatch.host_hooks.jobs")
 
 
 def _innermost(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

@@ -15,7 +15,7 @@ from django.apps import apps
 from django.utils.translation import gettext as _
 from django.views import View
 
-from memwatch.known_leaks import PYTHON, Match, matching
+from memwatch.known_causes.releases import PYTHON, Match, matching
 from memwatch.records.distributions import Distribution
 
 _LRU_CACHE = type(functools.lru_cache(lambda: None))

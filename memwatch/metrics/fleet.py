@@ -13,11 +13,11 @@ from django.utils import timezone
 
 from memwatch import models
 from memwatch.detection.deaths import REASONS
-from memwatch.detection.outlook import exhausted_at, time_left_s
+from memwatch.detection.exhaustion.outlook import exhausted_at, time_left_s
 from memwatch.detection.releases.comparison import LESS, MORE, SAME
 from memwatch.detection.releases.figures import COMPARED, MB_AN_HOUR
 from memwatch.detection.releases.figures import MB as MB_UNIT
-from memwatch.detection.surroundings import page_cache_mb
+from memwatch.detection.surroundings.container import page_cache_mb
 from memwatch.exposition import CONTAINER_PARTS
 from memwatch.models import Leak
 from memwatch.models.functions import Moment

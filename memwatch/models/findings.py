@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from memwatch.detection.outlook import exhausted_at, time_left_s
+from memwatch.detection.exhaustion.outlook import exhausted_at, time_left_s
 from memwatch.models.fleet import Process, Service
 
 

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from memwatch import agent, detection
-from memwatch.profiler_alerts import AlertCallback, Announcer, LeakCallback, findings
-from memwatch.profiler_looks import HeapLooks, of_this_process
+from memwatch.profiler.alerts import AlertCallback, Announcer, LeakCallback, findings
+from memwatch.profiler.looks import HeapLooks, of_this_process
 from memwatch.records import SEVERITIES, DriftReport, Leak, MemoryMetrics, MemorySnapshot
 from memwatch.sampling import Sampler
 from memwatch.sampling.identity import extension_modules, started_at

@@ -18,7 +18,7 @@ from memwatch.recommendations import facts
 from memwatch.recommendations.advice import Advice, advise
 from memwatch.recommendations.facts import CONTAINER, HOST, PROCESS, Life, Peaks, Point
 from memwatch.records import KIB_PER_MB, histogram
-from memwatch.sampling.program import WEB_SERVERS
+from memwatch.sampling.identity.program import WEB_SERVERS
 
 WEEK = timedelta(days=7)
 MOST_LIVES = 40

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import OuterRef, Q, Subquery
 
-from memwatch.detection.track_record import CONFIRMED, DISMISSED, OPEN, OVER, Finding, TrackRecord, summed
+from memwatch.detection.confidence.track_record import CONFIRMED, DISMISSED, OPEN, OVER, Finding, TrackRecord, summed
 from memwatch.models import Leak, LeakEvent
 
 MOST_ROWS = 2_000

@@ -1,4 +1,4 @@
-/* What Python's and the C library's allocators say of themselves, as memwatch/sampling/allocator.py asks by ctypes
+/* What Python's and the C library's allocators say of themselves, as memwatch/sampling/allocator/ asks by ctypes
    where this module is not installed. ctypes takes a third of a megabyte of every process that does not use it itself.
 
    The functions are looked up when they are wanted: no Python promises the first, and a wheel may meet another malloc. */

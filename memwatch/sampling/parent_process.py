@@ -8,8 +8,8 @@ from typing import Any
 
 from memwatch.records import MB
 from memwatch.sampling.identity import OutsideProcess, arguments_of
+from memwatch.sampling.identity.program import SUPERVISED, guess_program
 from memwatch.sampling.isolation import psutil
-from memwatch.sampling.program import SUPERVISED, guess_program
 from memwatch.sampling.redaction import command_line
 
 

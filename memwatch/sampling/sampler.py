@@ -18,13 +18,13 @@ from memwatch.sampling.allocator import AllocatorFigures, Allocators
 from memwatch.sampling.atomic import Headroom, native_lock, possible
 from memwatch.sampling.budget import Budget
 from memwatch.sampling.census import take_census
+from memwatch.sampling.census.type_selection import ReportedTypes
 from memwatch.sampling.container_scan import Look, look
 from memwatch.sampling.container_tracker import BigContainers
 from memwatch.sampling.isolation import tracemalloc
 from memwatch.sampling.limits import LimitReader, Limits
 from memwatch.sampling.procmem import ProcessMemory, ResidentFigures, SharedFigures
 from memwatch.sampling.type_names import TypeNames
-from memwatch.sampling.type_selection import ReportedTypes
 
 logger = logging.getLogger(__name__)
 

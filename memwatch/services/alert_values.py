@@ -11,7 +11,7 @@ from django.db.models import Min, OuterRef, Subquery
 from memwatch.alerts.inputs import Fleet, LeakView, ProcessView
 from memwatch.batches import batched
 from memwatch.conf import Settings
-from memwatch.detection.surroundings import headline
+from memwatch.detection.surroundings.container import headline
 from memwatch.models import Alert, Leak, Process, Snapshot
 from memwatch.queries.baselines import baselines_of, heap_drift_percent
 from memwatch.queries.leak_work import explanation_of

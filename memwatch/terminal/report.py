@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from memwatch import formatting
-from memwatch.detection.probability import in_words
+from memwatch.detection.confidence.probability import in_words
 from memwatch.heapdump.sizes import count_text, size_text
-from memwatch.known_leaks import Match
+from memwatch.known_causes.releases import Match
 from memwatch.models import Leak
 from memwatch.queries.diagnosis import known_leaks
 from memwatch.queries.leak_work import explanation_of

@@ -17,7 +17,7 @@ from memwatch.conf import get_settings
 from memwatch.queries.deployment.site import finished_since
 from memwatch.queries.processes.lookup import alive_pids
 from memwatch.sampling.identity import arguments_of
-from memwatch.sampling.program import guess_program
+from memwatch.sampling.identity.program import guess_program
 from memwatch.terminal.finding import Finding
 from memwatch.transport import redacted
 

@@ -62,7 +62,7 @@ def _keys(where: Any, client: Any) -> list[bytes]:
 @contextlib.contextmanager
 def _redis(url: str) -> Iterator[tuple[Any, Any]]:
     try:
-        from memwatch.transport.redis_connection import RedisAddress  # noqa: PLC0415 - the client library is an extra
+        from memwatch.transport.redis.connection import RedisAddress  # noqa: PLC0415 - the client library is an extra
     except ImportError as error:
         raise TransportUnavailable(f"{error}: pip install 'memwatch[redis]'") from None
     where = RedisAddress(url)

@@ -12,7 +12,7 @@ from typing import Any
 
 from memwatch.transport.private_folder import LocalAddress
 from memwatch.transport.protocols import READ_BYTES, Hub
-from memwatch.transport.redis_scripts import ID, LARGEST_ENTRY, PEEK, as_fields
+from memwatch.transport.redis.scripts import ID, LARGEST_ENTRY, PEEK, as_fields
 from memwatch.transport.spool import CLAIMED, SPOOL, read_file, report_name
 
 MOST = 5_000
@@ -57,7 +57,7 @@ class RedisPeek:
     """Looks at the stream of reports."""
 
     def __init__(self, url: str) -> None:
-        from memwatch.transport.redis_connection import RedisAddress  # noqa: PLC0415 - redis-py may not be there
+        from memwatch.transport.redis.connection import RedisAddress  # noqa: PLC0415 - redis-py may not be there
 
         self._where = RedisAddress(url)
         self._client = self._where.client()

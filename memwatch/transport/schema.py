@@ -13,7 +13,7 @@ from memwatch.records.json_record import parse_time
 from memwatch.records.server_settings import DECLARED, Value
 from memwatch.records.server_settings import MAX_TEXT as MAX_SETTING
 from memwatch.records.server_settings import MAX_WHOLE as MAX_SETTING_WHOLE
-from memwatch.sampling.allocator_settings import MOST_SETTINGS, MOST_TEXT, is_setting
+from memwatch.sampling.allocator.settings import MOST_SETTINGS, MOST_TEXT, is_setting
 from memwatch.sampling.identity import OutsideProcess, ProcessInfo
 from memwatch.sampling.resource import MOST_ATTRIBUTES, MOST_VALUE, is_attribute
 from memwatch.sampling.type_names import MAX_NAME, clean

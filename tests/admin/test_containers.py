@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from memwatch.detection.surroundings import container_subject
+from memwatch.detection.surroundings.container import container_subject
 from memwatch.models import Alert, Process
 from memwatch.records.surroundings import Neighbour, Pressure, Surroundings
 from tests.admin.conftest import Fleet

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 from playwright.sync_api import expect
 
-from memwatch.detection.surroundings import container_subject
+from memwatch.detection.surroundings.container import container_subject
 from memwatch.models import Alert, Leak, Process
 from memwatch.records.surroundings import Neighbour, Pressure, Surroundings
 from tests.admin.conftest import EVIL, Fleet

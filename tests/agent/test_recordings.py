@@ -16,8 +16,8 @@ from typing import Any
 import psutil
 import pytest
 
-from memwatch.agent import own, recordings, upload
-from memwatch.agent.recordings import RecordingDesk
+from memwatch.agent import own, recordings
+from memwatch.agent.recordings import RecordingDesk, upload
 from memwatch.diagnosis.context import Host
 from memwatch.diagnosis.copy.parent import impossible
 from memwatch.diagnosis.recorder import Outcome

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from memwatch.agent.surroundings import LOOK_EVERY_S, SELDOM_S, SurroundingsWatch
-from memwatch.detection.surroundings import sentences
+from memwatch.detection.surroundings.container import sentences
 from memwatch.records.surroundings import Surroundings
 from memwatch.sampling.limits import LimitReader
 from memwatch.sampling.surroundings.processes import Budget, Processes, see

@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 from billiard import process as billiard_process
 
-from memwatch import job_hooks
 from memwatch.agent import server_settings as noted
 from memwatch.agent.flight import ending
 from memwatch.agent.recycling import ways
 from memwatch.agent.recycling.ways import CannotRecycle, GunicornWorker, way_of
 from memwatch.agent.work import job, meter
-from memwatch.host_hooks import celery_worker, ends, server_settings, task_limits
+from memwatch.host_hooks import celery_worker, ends, jobs, server_settings, task_limits
 from tests.host_hooks.spy import Plain, Spy, SpyError, SpyExit, asked
 
 
@@ -104,7 +103,7 @@ def test_how_a_task_ended() -> None:
     celery_worker.end_task("one", state=Spy())
     assert found is not None
     assert not found.error
-    assert not job_hooks._leaves_well(SpyExit())
+    assert not jobs._leaves_well(SpyExit())
 
 
 def test_whether_a_worker_can_be_recycled(monkeypatch: pytest.MonkeyPatch) -> None:

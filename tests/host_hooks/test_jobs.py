@@ -20,10 +20,9 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client, override_settings
 from django.urls import include, path
 
-from memwatch import job_hooks
 from memwatch.agent.work import meter
 from memwatch.agent.work.job import running
-from memwatch.host_hooks import celery_worker
+from memwatch.host_hooks import celery_worker, jobs
 from memwatch.records.work import COMMAND, NO_VIEW, TASK, VIEW, WorkFigures
 from memwatch.transport.flights import layout
 
@@ -124,7 +123,7 @@ def hooked() -> Iterator[None]:
         )
     }
     before = meter.meter()
-    job_hooks.install()
+    jobs.install()
     receivers: tuple[tuple[Any, Callable[..., None]], ...] = (
         (signals.task_prerun, celery_worker.begin_task),
         (signals.task_postrun, celery_worker.end_task),
@@ -242,7 +241,7 @@ def mail(fail: bool) -> None:
 def test_a_task_of_django_is_named_by_its_path(package: str, fails: bool) -> None:
     """Those that Django has from 6.0 on, and those of the package for older ones."""
     tasks = pytest.importorskip(package)
-    job_hooks.install()
+    jobs.install()
     tasks.task(mail).enqueue(fails)
     row = taken()[TASK, f"{__name__}.mail"]
     assert (row.calls, row.errors) == (1, fails)
@@ -251,7 +250,7 @@ def test_a_task_of_django_is_named_by_its_path(package: str, fails: bool) -> Non
 
 def test_the_package_for_tasks_is_left_to_the_site_to_import() -> None:
     pytest.importorskip("django_tasks")
-    program = "import sys; from memwatch import job_hooks; job_hooks.install(); print('django_tasks' in sys.modules)"
+    program = "import sys; from memwatch.host_hooks import jobs; jobs.install(); print('django_tasks' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
@@ -272,7 +271,7 @@ def test_a_command_is_named_without_its_arguments() -> None:
 
 def test_what_is_measured_once_is_not_wrapped_twice() -> None:
     wrapped = BaseHandler.get_response
-    job_hooks.install()
+    jobs.install()
     assert BaseHandler.get_response is wrapped
     Client().get("/shop/plain/")
     assert taken()[VIEW, "shop:plain"].calls == 1
@@ -281,7 +280,7 @@ def test_what_is_measured_once_is_not_wrapped_twice() -> None:
 def test_a_hostile_resolver_reports_a_short_clean_name() -> None:
     request = HttpRequest()
     request.resolver_match = type("Match", (), {"view_name": "x\n" * 5_000})()
-    name = job_hooks._view(request)
+    name = jobs._view(request)
     assert len(name) <= 300
     assert name.isprintable()
 

@@ -11,11 +11,10 @@ from celery import Celery, signals
 from django.core.management.base import BaseCommand
 from django.http import HttpRequest, HttpResponse
 
-from memwatch import job_hooks
 from memwatch.agent.work import meter
 from memwatch.agent.work.job import running
 from memwatch.agent.work.meter import Meter
-from memwatch.host_hooks import celery_worker
+from memwatch.host_hooks import celery_worker, jobs
 from memwatch.records.work import COMMAND, NO_VIEW, TASK, UNNAMED, VIEW, WorkFigures
 
 app = Celery("hostile", broker="memory://", set_as_current=False)
@@ -73,7 +72,7 @@ class HostileResponse(HttpResponse):
 
 
 def respond(request: Any, response: Any) -> object:
-    return job_hooks._get_response(lambda _handler, _request: response)(None, request)
+    return jobs._get_response(lambda _handler, _request: response)(None, request)
 
 
 def test_a_request_that_refuses_to_tell_its_view_is_answered() -> None:
@@ -101,7 +100,7 @@ def test_an_async_request_that_refuses_to_tell_its_view_is_answered() -> None:
     async def original(_handler: object, _request: object) -> object:
         return "answer"
 
-    answer = asyncio.run(job_hooks._get_response_async(original)(None, HostileRequest()))
+    answer = asyncio.run(jobs._get_response_async(original)(None, HostileRequest()))
     assert answer == "answer"
     assert taken()[VIEW, NO_VIEW].calls == 1
 
@@ -111,12 +110,12 @@ def test_the_hosts_own_exception_comes_through_a_request_that_refuses_to_tell_it
         raise KeyError("the host's own")
 
     with pytest.raises(KeyError):
-        job_hooks._get_response(original)(None, HostileRequest())
+        jobs._get_response(original)(None, HostileRequest())
     assert taken()[VIEW, NO_VIEW].errors == 1
 
 
 def execute(command: BaseCommand) -> object:
-    return job_hooks._execute(lambda command, *_arguments, **_options: command.handle())(command)
+    return jobs._execute(lambda command, *_arguments, **_options: command.handle())(command)
 
 
 class Leaves(BaseCommand):

@@ -9,7 +9,8 @@ from django.core import checks as django_checks
 from django.urls import reverse
 from django.utils import timezone
 
-from memwatch import checks, known_causes
+from memwatch import checks
+from memwatch.known_causes import site as known_causes
 from memwatch.models import Process
 from memwatch.records.distributions import Distribution
 from memwatch.services.ingest import writer

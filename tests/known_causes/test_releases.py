@@ -8,7 +8,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from memwatch.known_leaks import PYTHON, KnownLeak, fitting, known_leaks, matching
+from memwatch.known_causes.releases import PYTHON, KnownLeak, fitting, known_leaks, matching
 from memwatch.models import Leak
 from memwatch.records.distributions import Distribution
 

@@ -13,7 +13,8 @@ from django.test import Client
 from django.urls import reverse
 from django.views import View
 
-from memwatch import checks, known_causes
+from memwatch import checks
+from memwatch.known_causes import site as known_causes
 from tests.admin.conftest import EVIL, Fleet, fleet, login
 from tests.services.recorded import store_recording
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from memwatch.profiler_alerts import gc_finding, growth_finding, heap_finding
+from memwatch.profiler.alerts import gc_finding, growth_finding, heap_finding
 from memwatch.records import MemorySnapshot
 
 MINUTE = 60.0

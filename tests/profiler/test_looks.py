@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from memwatch.diagnosis.copy.parent import impossible
-from memwatch.profiler_looks import STANDS_FOR_S, HeapLooks, of_this_process
+from memwatch.profiler.looks import STANDS_FOR_S, HeapLooks, of_this_process
 from memwatch.records import Leak, MemorySnapshot
 
 PROGRAM = """
@@ -115,7 +115,7 @@ def leak_of(object_type: str, kind: str = "objects") -> Leak:
 def test_a_type_is_looked_at_once_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(
-        "memwatch.profiler_looks._explained",
+        "memwatch.profiler.looks._explained",
         lambda name, _before, _age: (asked.append(name) or "a cache", STANDS_FOR_S),
     )
     now = [0.0]

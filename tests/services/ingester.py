@@ -48,7 +48,7 @@ def _loop() -> None:
     from django.db import close_old_connections
 
     from memwatch.timetable import steps
-    from memwatch.transport.redis_hub import RedisHub
+    from memwatch.transport.redis.hub import RedisHub
 
     RedisHub.__init__.__kwdefaults__["lease_s"] = 3.0  # type: ignore[index]
     steps._INGEST_TTL_S = 3.0
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str]) -> None:
     from memwatch.conf import get_settings
     from memwatch.services.ingest import automatic_baselines, reader
     from memwatch.transport.local import LEASE_S, LocalHub
-    from memwatch.transport.redis_hub import RedisHub
+    from memwatch.transport.redis.hub import RedisHub
 
     (what,) = arguments
     if what == "migrate":

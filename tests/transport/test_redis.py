@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 import redis
 
-from memwatch.transport import HubState, TransportUnavailable, open_hub, open_uplink, redis_hub
+from memwatch.transport import HubState, TransportUnavailable, open_hub, open_uplink
 from memwatch.transport import redis as redis_transport
 from memwatch.transport.flights.checks import MAX_FLIGHT_BYTES
 from memwatch.transport.protocols import address
 from memwatch.transport.redis import RedisHub, RedisUplink
-from memwatch.transport.redis_connection import AGENT_ACL, AGENT_ACL_6
+from memwatch.transport.redis import hub as redis_hub
+from memwatch.transport.redis.connection import AGENT_ACL, AGENT_ACL_6
 from tests.servers import RedisServer, free_port, redis_program
 from tests.transport.agents import answering
 from tests.waiting import until
@@ -395,7 +396,7 @@ def test_the_stream_stays_within_its_limit_without_a_reader(redis_url: str, pref
 def test_what_was_acknowledged_is_trimmed_but_never_what_was_not(
     uplink: RedisUplink, hub: RedisHub, client: redis.Redis, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("memwatch.transport.redis_hub.KEPT_S", -5)
+    monkeypatch.setattr("memwatch.transport.redis.hub.KEPT_S", -5)
     for _ in range(500):
         uplink.send(b"x" * 1000)
     first = hub.read(limit=300)

@@ -3,8 +3,8 @@
 ``python -m benchmarks.leaks.calibration [--seeds 6] [--saved FILE] [--write]``. What memwatch calls a leak in generated
 series, in streams looked at every minute, in fleets of recycled workers and in real programs is taken together;
 in each source half of the cases count as leaking. The weights are fitted on the tuning halves alone, and ``--write``
-puts them into ``memwatch/detection/calibration.py``. Ends with 1 where the expected calibration error of the weights
-that memwatch has is over .05 on the scoring halves.
+puts them into ``memwatch/detection/confidence/calibration.py``. Ends with 1 where the expected calibration error of
+the weights that memwatch has is over .05 on the scoring halves.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from benchmarks.leaks.calibration.fitting import fit, quality, written
 from benchmarks.leaks.calibration.samples import Told
 from benchmarks.leaks.environments import DEFAULT_FOLDER, ROOT
 from benchmarks.leaks.runs import Run, all_measured, planned, saved
-from memwatch.detection import calibration
-from memwatch.detection.probability import weighed
+from memwatch.detection.confidence import calibration
+from memwatch.detection.confidence.probability import weighed
 
-MODULE = ROOT / "memwatch" / "detection" / "calibration.py"
+MODULE = ROOT / "memwatch" / "detection" / "confidence" / "calibration.py"
 ERROR_TARGET = 0.05
 HALVES = ("tuning", "scoring")
 

@@ -12,7 +12,7 @@ from benchmarks.leaks.days import HOUR
 from benchmarks.leaks.processes import VIEWS
 from benchmarks.leaks.runs import Run
 from memwatch.detection import History, Verdict, detect_leaks, judge, judge_lives
-from memwatch.detection.probability import features, judged_as
+from memwatch.detection.confidence.probability import features, judged_as
 
 GIVEN_POINTS, WATCH_LENGTHS = (5, 7, 8, *shapes.POINTS), (16, 20, 30, 60, 120)
 FIRST_LIVES = (3, 4, 6, 8, 12)

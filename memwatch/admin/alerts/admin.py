@@ -16,11 +16,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin import columns, formats, panels, runbooks
+from memwatch.admin.alerts.notifications import notifications_table
 from memwatch.admin.base import PageAdmin
 from memwatch.admin.filters import ChoiceFilter
 from memwatch.admin.fleet import container
 from memwatch.admin.leaks.tables import each_process_url
-from memwatch.admin.notifications import notifications_table
 from memwatch.models import Alert
 from memwatch.queries.alerts import WORST_FIRST, earlier_alerts
 from memwatch.queries.processes.surroundings import Container, of_alert

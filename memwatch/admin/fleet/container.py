@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from memwatch.admin import formats, panels
 from memwatch.admin.panels import Line
-from memwatch.detection.surroundings import page_cache_mb, sentences
+from memwatch.detection.surroundings.container import page_cache_mb, sentences
 from memwatch.queries.processes.surroundings import Container
 from memwatch.records.surroundings import Pressure, Surroundings
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from memwatch.admin import formats
 from memwatch.admin.panels import Line
-from memwatch.detection.sharing import Sharing, sentences
+from memwatch.detection.surroundings.sharing import Sharing, sentences
 
 
 def panel(sharing: Sharing | None) -> Mapping[str, Any] | None:

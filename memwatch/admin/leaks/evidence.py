@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from memwatch.admin import formats
 from memwatch.admin.panels import Line
-from memwatch.detection.probability import in_words
+from memwatch.detection.confidence.probability import in_words
 from memwatch.models import Leak
 
 WHAT: dict[str, Promise] = {

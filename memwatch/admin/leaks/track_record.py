@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy
 from memwatch.admin import formats
 from memwatch.admin.base import SinglePageAdmin
 from memwatch.admin.panels import Line, Table, figure
-from memwatch.detection.track_record import CONFIRMED, DISMISSED, OPEN, OVER, Level
-from memwatch.detection.track_record import TrackRecord as Record
+from memwatch.detection.confidence.track_record import CONFIRMED, DISMISSED, OPEN, OVER, Level
+from memwatch.detection.confidence.track_record import TrackRecord as Record
 from memwatch.models import TrackRecord
 from memwatch.queries.track_record import track_record
 

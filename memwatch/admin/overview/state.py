@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from memwatch.admin import formats
 from memwatch.conf import get_settings
 from memwatch.detection.rules.gates import WATCH_POINTS
-from memwatch.detection.surroundings import filled_percent, headline
+from memwatch.detection.surroundings.container import filled_percent, headline
 from memwatch.queries import Glance, LeakGlance
 from memwatch.queries.processes.surroundings import Container
 from memwatch.records import KIB_PER_MB

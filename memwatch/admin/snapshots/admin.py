@@ -17,8 +17,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from memwatch import queries
-from memwatch.admin import columns, comparison, formats, panels
+from memwatch.admin import columns, formats, panels
 from memwatch.admin.base import PageAdmin
+from memwatch.admin.snapshots import comparison
 from memwatch.models import Baseline, Process, Snapshot
 from memwatch.queries import Cursor
 from memwatch.queries.processes.lookup import found_by_words
@@ -80,7 +81,7 @@ class FiguresAdmin(PageAdmin):
 
 @admin.register(Snapshot)
 class SnapshotAdmin(FiguresAdmin):
-    """Millions of rows: see :mod:`memwatch.admin.snapshots`."""
+    """Millions of rows: see :mod:`memwatch.admin.snapshots.admin`."""
 
     list_display = ("taken", "process", "rss", "heap", "objects", "pause")
     list_filter = ("process__service",)

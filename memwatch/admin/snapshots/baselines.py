@@ -19,7 +19,7 @@ from memwatch import queries
 from memwatch.admin import columns, formats, panels
 from memwatch.admin.filters import ChoiceFilter
 from memwatch.admin.formats import name_of
-from memwatch.admin.snapshots import FiguresAdmin
+from memwatch.admin.snapshots.admin import FiguresAdmin
 from memwatch.models import Baseline
 
 

@@ -17,8 +17,8 @@ from django.views.decorators.http import require_safe
 from memwatch.admin import columns, formats
 from memwatch.admin.base import BoundedPaginator
 from memwatch.admin.panels import Line, Table, figure
-from memwatch.admin.rollups import LENGTHS
 from memwatch.admin.row_page import RowAdmin, RowPage
+from memwatch.admin.snapshots.rollups import LENGTHS
 from memwatch.admin.work import page
 from memwatch.models import WorkName, WorkRollup
 from memwatch.queries import work

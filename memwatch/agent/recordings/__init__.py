@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from memwatch.agent.upload import Upload
+from memwatch.agent.recordings.upload import Upload
 from memwatch.agent.work import spans
 from memwatch.transport.recordings import RecordingPart, is_recording_id, split
 

@@ -8,7 +8,7 @@ from typing import Any
 from rest_framework import serializers
 
 from memwatch.api.serializers.figures import Megabytes, Time
-from memwatch.detection.surroundings import sentences
+from memwatch.detection.surroundings.container import sentences
 from memwatch.queries.processes.surroundings import Container
 from memwatch.records.surroundings import PARTS, Neighbour, Pressure
 

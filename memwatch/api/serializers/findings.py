@@ -10,8 +10,8 @@ from rest_framework import serializers
 from memwatch.api.filters import ALERT_STATES
 from memwatch.api.serializers.figures import Time
 from memwatch.api.serializers.work import CulpritSerializer, culprits_of
-from memwatch.detection.track_record import LAST, OUTCOMES
-from memwatch.known_leaks import Match
+from memwatch.detection.confidence.track_record import LAST, OUTCOMES
+from memwatch.known_causes.releases import Match
 from memwatch.models import Alert, Leak, LeakEvent, Severity
 from memwatch.queries.diagnosis.known_leaks import of_leaks
 from memwatch.services.recordings.leak_heaps import LeakHeap
@@ -165,7 +165,7 @@ class LeakDetailSerializer(LeakSerializer):
 
     @extend_schema_field(KnownLeakSerializer(many=True))
     def get_known_leaks(self, leak: Leak) -> list[dict[str, Any]]:
-        """By ``memwatch/known_leaks.toml``."""
+        """By ``memwatch/known_causes/known_leaks.toml``."""
         return [dict(KnownLeakSerializer(match).data) for match in of_leaks([leak])[leak.pk]]
 
     @extend_schema_field(LeakHeapSerializer(allow_null=True))

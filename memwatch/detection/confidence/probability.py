@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from memwatch.detection.calibration import WEIGHTS
+from memwatch.detection.confidence.calibration import WEIGHTS
 
 MOST = 0.99
 """No benchmark has enough cases to say more."""

@@ -20,7 +20,7 @@ from memwatch.detection.containers import gains
 from memwatch.detection.explanation import line_of
 from memwatch.detection.grouping import folded, rank
 from memwatch.detection.history import History
-from memwatch.detection.pool import Life, Pool
+from memwatch.detection.lives.pool import Life, Pool
 from memwatch.detection.rules.gates import GATES
 from memwatch.detection.rules.recycled_workers import MIN_LIVES, POOL_RULES, LeastGrowth, PoolRule
 from memwatch.detection.rules.registry import POOLED

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from memwatch.detection.case import Question
-from memwatch.detection.pool import Pool
+from memwatch.detection.lives.pool import Pool
 from memwatch.detection.rules.gates import GATES
 from memwatch.detection.rules.growth import FLOOR, TREND
 from memwatch.detection.rules.persistence import SHAPE, STILL_GROWING

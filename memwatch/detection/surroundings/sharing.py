@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from memwatch.detection.surroundings import size
+from memwatch.detection.surroundings.container import size
 
 COPIED_MB = 20.0
 """Copied memory of a process from which freezing is worth a sentence."""

@@ -12,7 +12,7 @@ from memwatch.diagnosis.trim import arenas
 from memwatch.diagnosis.trim.c_library import CLibrary
 from memwatch.diagnosis.trim.result import Trim
 from memwatch.sampling.allocator import Allocators
-from memwatch.sampling.allocator_settings import allocator_settings
+from memwatch.sampling.allocator.settings import allocator_settings
 from memwatch.sampling.procmem import ProcessMemory
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.conf import settings
 
-from memwatch import known_causes
-from memwatch.known_causes import Cause
+from memwatch.known_causes import site as known_causes
+from memwatch.known_causes.site import Cause
 from memwatch.models import Process, Recording
 from memwatch.queries.diagnosis.recordings import number, rows
 from memwatch.queries.processes.installations import installed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from memwatch.known_leaks import Match, fitting, matching
+from memwatch.known_causes.releases import Match, fitting, matching
 from memwatch.models import Leak, Process
 from memwatch.queries.processes.installations import Installed, installed
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from django.db.models import Count, FilteredRelation, Min, OuterRef, Q, QuerySet, Subquery
 
-from memwatch.detection.outlook import exhausted_at, time_left_s
+from memwatch.detection.exhaustion.outlook import exhausted_at, time_left_s
 from memwatch.models import Baseline, Leak, Process, Service, Snapshot
 from memwatch.models.functions import Moment
 from memwatch.queries.baselines import choose, heap_baselines_of, heap_drift_percent, last_snapshot_of

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from django.db.models import Avg, F, OuterRef, Q, Subquery
 
-from memwatch.detection.sharing import Effect, Sharing
+from memwatch.detection.surroundings.sharing import Effect, Sharing
 from memwatch.models import Process, Service, Snapshot
 from memwatch.records import KIB_PER_MB
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from memwatch.detection.surroundings import container_subject
+from memwatch.detection.surroundings.container import container_subject
 from memwatch.models import Alert, Process
 from memwatch.records.json_record import parse_time
 from memwatch.records.surroundings import Surroundings

@@ -105,7 +105,7 @@ def own_source() -> Source:
     try:
         from memwatch.sampling import _allocators  # type: ignore[attr-defined]  # noqa: PLC0415 - optional
     except ImportError:
-        from memwatch.sampling.allocator_functions import AllocatorFunctions  # noqa: PLC0415 - ctypes is large
+        from memwatch.sampling.allocator.functions import AllocatorFunctions  # noqa: PLC0415 - ctypes is large
 
         return AllocatorFunctions()
     return _allocators  # type: ignore[no-any-return]

@@ -21,8 +21,8 @@ from types import BuiltinFunctionType
 
 from memwatch.sampling import walk
 from memwatch.sampling.atomic import breathe, uninterrupted
+from memwatch.sampling.census.hashing import PlainHashes
 from memwatch.sampling.container_scan import Look
-from memwatch.sampling.hashing import PlainHashes
 from memwatch.sampling.type_names import TypeNames
 
 SLICE = 32_768

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from memwatch import __version__
 from memwatch.records.server_settings import Values
-from memwatch.sampling.allocator_settings import allocator_settings
+from memwatch.sampling.allocator.settings import allocator_settings
+from memwatch.sampling.identity.program import guess_program, guess_service, worker_name
 from memwatch.sampling.isolation import psutil
 from memwatch.sampling.procmem import read_bytes
-from memwatch.sampling.program import guess_program, guess_service, worker_name
 from memwatch.sampling.redaction import command_line
 from memwatch.sampling.resource import resource
 from memwatch.sampling.type_names import clean

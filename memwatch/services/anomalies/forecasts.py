@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
-from memwatch.detection.forecast import FEWEST, forecast
+from memwatch.detection.exhaustion.forecast import FEWEST, forecast
 from memwatch.models import Forecast
 from memwatch.queries.judging.forecast_input import courses
 from memwatch.services import event_cursors

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from memwatch.detection import Verdict
-from memwatch.detection.probability import SURE
+from memwatch.detection.confidence.probability import SURE
 from memwatch.detection.rules.gates import GATES
 from memwatch.detection.rules.look_back import AS_HIGH_BEFORE, STATISTICS
 from memwatch.models import Leak, Process

@@ -2,7 +2,7 @@
 
 Reports go into one capped stream, read by a consumer group. Commands come through one stream for all and one per
 process, read by one blocking ``XREAD``. An agent can be given a Redis user that may write reports and read commands,
-and nothing else: see :data:`memwatch.transport.redis_connection.AGENT_ACL`.
+and nothing else: see :data:`memwatch.transport.redis.connection.AGENT_ACL`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 
 from memwatch.transport import gevent_compat
 from memwatch.transport.protocols import Incoming, TransportUnavailable, check_report_size
-from memwatch.transport.redis_connection import RedisAddress
-from memwatch.transport.redis_hub import RedisHub
+from memwatch.transport.redis.connection import RedisAddress
+from memwatch.transport.redis.hub import RedisHub
 from memwatch.transport.uplink_base import Wakeable
 
 __all__ = ["RedisHub", "RedisUplink"]

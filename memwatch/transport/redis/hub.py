@@ -13,8 +13,8 @@ import redis
 from memwatch.batches import batched
 from memwatch.transport.flights.checks import MAX_FLIGHT_BYTES
 from memwatch.transport.protocols import EVERYONE, READ_BYTES, Delivery, HubState
-from memwatch.transport.redis_connection import RedisAddress
-from memwatch.transport.redis_scripts import ABOUT, ANSWERS, CLAIM, ID, LARGEST_ENTRY, READ, SET_BACK, as_fields
+from memwatch.transport.redis.connection import RedisAddress
+from memwatch.transport.redis.scripts import ABOUT, ANSWERS, CLAIM, ID, LARGEST_ENTRY, READ, SET_BACK, as_fields
 from memwatch.transport.wire import MAX_REPORT_BYTES
 
 log = logging.getLogger("memwatch")

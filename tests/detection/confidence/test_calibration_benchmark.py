@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.leaks.calibration.fitting import fit, quality, written
 from benchmarks.leaks.calibration.samples import Source, Told
-from memwatch.detection.probability import weighed
+from memwatch.detection.confidence.probability import weighed
 from memwatch.detection.verdict import Verdict
 
 TRUTH = {"constant": -1.0, "shape": 0.8}

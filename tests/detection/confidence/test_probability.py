@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.leaks.shapes import cases
 from memwatch.detection import detect_leaks, judge
-from memwatch.detection.probability import MOST, in_words, judged_as, of
+from memwatch.detection.confidence.probability import MOST, in_words, judged_as, of
 from memwatch.detection.verdict import Verdict
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from memwatch.detection.track_record import Finding, summed
+from memwatch.detection.confidence.track_record import Finding, summed
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from memwatch.detection.forecast import forecast
+from memwatch.detection.exhaustion.forecast import forecast
 
 HOURS = [float(hour) for hour in range(96)]
 

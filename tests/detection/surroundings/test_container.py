@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from memwatch.detection.surroundings import filled_percent, headline, sentences, size
+from memwatch.detection.surroundings.container import filled_percent, headline, sentences, size
 from memwatch.records.surroundings import Neighbour, Pressure, Surroundings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

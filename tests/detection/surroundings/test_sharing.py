@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from memwatch.detection.sharing import Effect, Sharing, sentences
+from memwatch.detection.surroundings.sharing import Effect, Sharing, sentences
 
 
 def sharing(**figures: Any) -> Sharing:

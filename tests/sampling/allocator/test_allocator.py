@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memwatch.sampling.allocator import AllocatorFigures, Allocators, own_source, parse_pymalloc
-from memwatch.sampling.allocator_functions import AllocatorFunctions
+from memwatch.sampling.allocator.functions import AllocatorFunctions
 
 REPORT = (
     "import sys; from memwatch.sampling.allocator import Allocators\n"

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from memwatch.sampling.allocator_settings import initial_environment, is_setting, settings_of
+from memwatch.sampling.allocator.settings import initial_environment, is_setting, settings_of
 
 READ = (
     "import os, sys; os.environ.update(MALLOC_ARENA_MAX='7', MALLOC_TOP_PAD_='1')\n"
-    "from memwatch.sampling.allocator_settings import allocator_settings; print(allocator_settings())"
+    "from memwatch.sampling.allocator.settings import allocator_settings; print(allocator_settings())"
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from memwatch.sampling.type_selection import ReportedTypes
+from memwatch.sampling.census.type_selection import ReportedTypes
 
 CROWD = {f"crowd{number}": 10_000 + number for number in range(30)}
 

@@ -82,7 +82,7 @@ if __name__ == "__main__":
 def test_a_process_knows_how_it_was_started(tmp_path: Path) -> None:
     script = tmp_path / "started.py"
     script.write_text(STARTED)
-    root = str(Path(__file__).parents[2])
+    root = str(Path(__file__).parents[3])
     environment = {**os.environ, "PYTHONPATH": root}
     done = subprocess.run(
         [sys.executable, str(script)], env=environment, capture_output=True, text=True, check=True, timeout=60

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memwatch.sampling.program import guess_program, guess_service
+from memwatch.sampling.identity.program import guess_program, guess_service
 
 GUNICORN = ["/srv/.venv/bin/gunicorn", "shop.wsgi"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from memwatch.detection.probability import SURE
+from memwatch.detection.confidence.probability import SURE
 from memwatch.models import Leak, Process, Recording
 from memwatch.services.leaks import judging
 from memwatch.timetable import steps

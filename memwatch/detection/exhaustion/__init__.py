@@ -1,0 +1,1 @@
+"""When memory is exhausted."""

@@ -1,0 +1,1 @@
+"""What is known to make memory grow: in a site, and in releases of packages."""
