@@ -10,7 +10,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from memwatch.exposition import down, families, shown_types
+from memwatch.exposition import down, families
+from memwatch.exposition.processes import shown_types
 from memwatch.metrics.rendered_page import MAX_FORMATS, Page, accepts_gzip
 from memwatch.observation import FLEET, SELF, Backlog, Observation, Observed, OpenLeak
 from memwatch.records import MemorySnapshot

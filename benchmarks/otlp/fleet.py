@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from memwatch.exposition import OWN_FIGURES, REFERENCE_FIGURES, families
+from memwatch.exposition import families
+from memwatch.exposition.processes import OWN_FIGURES, REFERENCE_FIGURES
 from memwatch.metrics.otlp.points import Reading
 from memwatch.observation import FLEET, Observation, Observed
 from memwatch.records import MemorySnapshot

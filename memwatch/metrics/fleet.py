@@ -18,82 +18,24 @@ from memwatch.detection.releases.comparison import LESS, MORE, SAME
 from memwatch.detection.releases.figures import COMPARED, MB_AN_HOUR
 from memwatch.detection.releases.figures import MB as MB_UNIT
 from memwatch.detection.surroundings.container import page_cache_mb
-from memwatch.exposition import CONTAINER_PARTS
+from memwatch.exposition.processes import CONTAINER_PARTS
+from memwatch.metrics.living import LivingProcess, living
 from memwatch.models import Leak
-from memwatch.models.functions import Moment
 from memwatch.observation import FLEET, Backlog, Observation, Observed, ObservedWork, OpenLeak
 from memwatch.queries import anomalies, work_totals
 from memwatch.queries.deployment import counters
 from memwatch.queries.deployment.stats import transport_state
-from memwatch.queries.processes.fleet import alive_with_last, heap_drifts, latest_censuses
+from memwatch.queries.processes.fleet import heap_drifts, latest_censuses
 from memwatch.queries.processes.surroundings import CURRENT, read
 from memwatch.queries.recycling import acting
 from memwatch.queries.releases.stored import running
-from memwatch.queries.series.snapshot_mapping import NUMBERS, figures_of_many
+from memwatch.queries.series.snapshot_mapping import figures_of_many
 from memwatch.records import MB
 from memwatch.transport import TransportUnavailable
 
 logger = logging.getLogger(__name__)
 
 Severities = Mapping[str, int]
-
-
-_PROCESS: tuple[str | Moment, ...] = (
-    "pk", "service_id", "service__name", "host", "slot_number", "release__name", "python", Moment("started_at"),
-    "dropped_snapshots", "sampling_failures", "refused_commands", "outside", "growth_kib_per_hour", "leaks_known",
-    "surroundings", "pid", "key", "resource",
-)  # fmt: skip
-_SHOWN = (*NUMBERS, "counts")
-_LAST: tuple[str | Moment, ...] = (
-    Moment("last__timestamp"),
-    *(f"last__{column}" for column in _SHOWN),
-)
-
-
-class _Last:
-    """What is shown of a last snapshot: the rest is neither read nor unpacked."""
-
-    heap_limit_source = ""
-    gc_count = gc_threshold = extras = None
-    timestamp: datetime
-    heap_used_kib: int | None
-    counts: Any
-
-    def __init__(self, timestamp: datetime, *values: object) -> None:
-        self.timestamp = timestamp
-        self.__dict__.update(zip(_SHOWN, values, strict=True))
-
-
-class _Process(NamedTuple):
-    """One that is alive."""
-
-    pk: int
-    service_id: int
-    service: str
-    host: str
-    slot_number: int
-    release: str | None
-    python: str
-    started_at: datetime
-    dropped_snapshots: int
-    sampling_failures: int
-    refused_commands: int
-    outside: bool
-    growth_kib_per_hour: int | None
-    leaks_known: bool
-    surroundings: Any
-    pid: int
-    key: str
-    resource: Any
-    last: _Last | None
-
-    @property
-    def heap_used_kib(self) -> int | None:
-        return None if self.last is None else self.last.heap_used_kib
-
-    @property
-    def labels(self) -> dict[str, str]:
-        return {"service": self.service, "host": self.host, "slot": f"{self.service}-{self.slot_number}"}
 
 
 class _Leak(NamedTuple):
@@ -111,7 +53,7 @@ class _Leak(NamedTuple):
 
 def observe() -> Observation:
     """Read everything the exposition shows. Raises what the database raises when it does not answer."""
-    processes = _processes()
+    processes = living()
     leaks = list(map(_Leak._make, Leak.objects.active().values_list(*_Leak._fields)))
     labels = {process.pk: process.labels for process in processes}
     services = {process.service_id: process.service for process in processes}
@@ -151,17 +93,8 @@ _PLAIN_TOTALS = {
 Totals = Mapping[str, list[tuple[Mapping[str, str], int]]]
 
 
-def _processes() -> list[_Process]:
-    """A pruned snapshot counts as none."""
-    own, found = len(_PROCESS), []
-    for row in alive_with_last().values_list(*_PROCESS, *_LAST):
-        last = None if row[own] is None else _Last(*row[own:])
-        found.append(_Process._make((*row[:own], last)))
-    return found
-
-
 def _observed(
-    processes: Sequence[_Process], labels: Mapping[int, Mapping[str, str]], leaks: Sequence[_Leak], now: datetime
+    processes: Sequence[LivingProcess], labels: Mapping[int, Mapping[str, str]], leaks: Sequence[_Leak], now: datetime
 ) -> list[Observed]:
     measured = [(process.pk, process.last) for process in processes if process.last is not None]
     figures = dict(zip((pk for pk, _row in measured), figures_of_many(row for _pk, row in measured), strict=True))

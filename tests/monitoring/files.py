@@ -12,7 +12,8 @@ from typing import Any
 
 import yaml
 
-from memwatch.exposition import NOTIFICATIONS, OWN_FIGURES, REFERENCE_FIGURES, TOTALS
+from memwatch.exposition import NOTIFICATIONS, TOTALS
+from memwatch.exposition.processes import OWN_FIGURES, REFERENCE_FIGURES
 from memwatch.observation import FLEET, Backlog, Observation, Observed, ObservedWork, OpenLeak
 from memwatch.records import SEVERITIES, MemorySnapshot
 
