@@ -10,6 +10,7 @@ from memwatch.detection.statistics.nonnegative import Fit, student_quantile
 from memwatch.detection.work.direct import Direct, Kept
 from memwatch.detection.work.everyone import Everyone, everyone, trials, unproven
 from memwatch.detection.work.filling import is_filling
+from memwatch.detection.work.pace import grows_without, is_even
 from memwatch.detection.work.search import ALIKE, SECONDS, Search
 from memwatch.detection.work.steps import Step
 
@@ -217,7 +218,7 @@ class _Telling:
 
     def _keeps(self, name: int, growth: float) -> bool | None:
         keeps = self.kept.keeps(self.search.names[name], growth / self.search.totals[name])
-        return None if keeps and self.search.grows_without(name) else keeps
+        return None if keeps and grows_without(self.search, name) else keeps
 
     def _unlikely(self, name: int, growth: float) -> float:
         return self.kept.unlikely(self.search.names[name], growth / self.search.totals[name])
@@ -226,7 +227,7 @@ class _Telling:
         """Who made what grows as evenly as time passes: the names whose calls kept blocks, else all that may have."""
         growth = share * self.total
         likeness = self.search.likeness(SECONDS, self.chosen)
-        near = [name for name, worse in likeness.items() if worse < ALIKE or self.search.is_even(name)]
+        near = [name for name, worse in likeness.items() if worse < ALIKE or is_even(self.search, name)]
         keeps = {name: self._keeps(name, growth) for name in near}
         sure = [name for name in near if keeps[name]]
         best = min((likeness[name] for name in sure), default=0.0)

@@ -6,12 +6,12 @@ import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from itertools import pairwise
 from operator import itemgetter, mul
 from statistics import median
 
 from memwatch.detection.statistics.estimators import GAUSSIAN_MAD
-from memwatch.detection.statistics.nonnegative import EXACT, Fit, Kind, Noise, Regression, likely_kind
+from memwatch.detection.statistics.nonnegative import EXACT, Fit, Regression
+from memwatch.detection.statistics.step_noise import Noise, likely_kind
 from memwatch.detection.work.steps import Step, added_up, fading, in_flight
 
 ALIKE = 5.0
@@ -37,12 +37,6 @@ JUMP = 8.0
 MOST_JUMPS = 4
 SECONDS = 0
 """The column of elapsed seconds."""
-LEAST_IDLE = 5
-"""Steps without a call of a name from which on they say something of it."""
-GROWS_ANYWAY = 0.5
-"""Share of the usual pace from which on a figure grows as well in these steps."""
-EVEN = tuple(map(Kind, (0.0, 0.3, 10.0, 1000.0)))
-"""Kinds of noise about a pace; the last two, where the pace is constant."""
 
 
 class Search:
@@ -278,23 +272,6 @@ class Search:
         found = {name: self.better(rest, best) for name, rest in rests.items() if name in self.names}
         return dict(sorted(found.items(), key=itemgetter(1)))
 
-    def grows_without(self, name: int) -> bool:
-        """Whether the figure also grows while the name is not called: then its calls are not what makes it grow.
-
-        A step after calls still counts as theirs: a census cuts some of them in two.
-        """
-        seconds = growth = 0.0
-        idle = start = 0
-        for length in self.lengths:
-            for before, place in pairwise(range(start, start + length)):
-                if not self.columns[name][before] and not self.columns[name][place]:
-                    idle += 1
-                    seconds += self.steps[place].seconds
-                    growth += self.growth[place]
-            start += length
-        usual = sum(self.growth) / self.totals[SECONDS]
-        return idle >= LEAST_IDLE and growth / seconds >= GROWS_ANYWAY * usual > 0
-
     def is_rough(self, column: int) -> bool:
         """Whether a column describes a process's start, or a cache that fills."""
         return column != SECONDS and not self.is_work(column)
@@ -302,12 +279,3 @@ class Search:
     def is_work(self, column: int) -> bool:
         """Whether a column is the calls of a name, or of all together."""
         return column in self.names or column == self.everyone
-
-    def is_even(self, name: int) -> bool:
-        """Whether calls come at a constant pace: what differs from it is taken back, as a census cuts calls in two.
-
-        Then the calls say as much as the clock does, and that the one goes better with growth means nothing.
-        """
-        raw = Regression([self.columns[SECONDS]], self.columns[name])
-        rest = raw.residuals(raw.fit([0]))
-        return likely_kind([[1.0] * length for length in self.lengths], rest, EVEN) in EVEN[2:]
