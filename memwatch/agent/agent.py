@@ -9,10 +9,8 @@ import random
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from memwatch.agent import server_settings
-from memwatch.agent.circumstances import circumstances
+from memwatch.agent.circumstances import Description, circumstances
 from memwatch.agent.commands import Gate, Spokesman
 from memwatch.agent.commands.orders import Orders
 from memwatch.agent.config import AgentConfig
@@ -29,18 +27,13 @@ from memwatch.agent.thread import NativeThread
 from memwatch.agent.work import meter
 from memwatch.records.flight import Death
 from memwatch.sampling import Sampler
-from memwatch.sampling.identity import ProcessInfo, describe_process
+from memwatch.sampling.identity import ProcessInfo
 from memwatch.sampling.walk import stop_walk
 from memwatch.transport import Incoming, TransportUnavailable, Uplink, digests, gevent_compat, open_uplink
 from memwatch.transport.wire import Answer, RecordingPart, Report, WireError
 
-if TYPE_CHECKING:
-    from memwatch.diagnosis.context import Host
-
 logger = logging.getLogger("memwatch.agent")
 
-DESCRIBE_EVERY_S = 600.0
-"""Extension modules are imported late: who the process is, is looked at again so often."""
 _AFTER_TROUBLE_S = 5.0
 
 
@@ -51,15 +44,16 @@ class Agent:
         self.config = config
         self.pid = os.getpid()
         self._begin_at = time.monotonic() + start_delay_s
-        self._nonce = digests.token_hex(8)
-        self._chance = random.Random(self._nonce)  # noqa: S311 - the host's own sequence is left alone
+        nonce = digests.token_hex(8)
+        self._chance = random.Random(nonce)  # noqa: S311 - the host's own sequence is left alone
         self._making = gevent_compat.new_lock()
         self._sampler: Sampler | None = None
-        self._process: ProcessInfo | None = None
-        self._described_at = 0.0
+        self._description = Description(config, nonce)
         self._timetable: Timetable | None = None
         self._backoff = Backoff(chance=self._chance)
-        self._desk = RecordingDesk(self._circumstances)
+        self._desk = RecordingDesk(
+            lambda: circumstances(config, self.process, self.sampler, self._samples, self.thread)
+        )
         self._flight = FlightDesk(config, self._complain)
         self._samples = Samples(
             lambda: self.sampler, self._desk.discount, self._flight, self._complain, heap_limit_mb=config.heap_limit_mb
@@ -90,29 +84,12 @@ class Agent:
     def process(self) -> ProcessInfo:
         """Who this process is, as its reports say."""
         with self._making:
-            now = time.monotonic()
-            noted = server_settings.noted()
-            known = self._process is not None and self._process.server_settings == noted
-            if self._process is None or not known or now - self._described_at > DESCRIBE_EVERY_S:
-                config = self.config
-                self._described_at = now
-                self._process = describe_process(
-                    service=config.service,
-                    host=config.host,
-                    release=config.release,
-                    nonce=self._nonce,
-                    cpu_budget_percent=config.cpu_budget_percent,
-                    server_settings=noted,
-                )
-            return self._process
+            return self._description.current()
 
     @property
     def lease_s(self) -> float:
         """Seconds without a report after which the process may be taken for dead."""
         return max(15.0, 3 * self.config.snapshot_interval + 20.0)
-
-    def _circumstances(self) -> Host:
-        return circumstances(self.config, self.process, self.sampler, self._samples, self.thread)
 
     def _wake(self) -> None:
         if self.thread.leaving:
@@ -303,17 +280,14 @@ class Agent:
         self._flight.stop_watching()
 
     def _say_goodbye(self, uplink: Uplink) -> None:
-        self._tell_last_jobs()
+        # A command's own job ends with the process: one more snapshot takes it along, without a census.
+        self._take(self._samples.take(census=False) if meter.waiting() else None)
         deaths = len(self._flight.deaths)
         payload = self._outbox.goodbye()
         if payload is not None:
             uplink.send(payload)
             self._flight.sent(deaths)
             self._flight.has_left(self._ending, uplink)
-
-    def _tell_last_jobs(self) -> None:
-        """A command's own job ends with the process: one more snapshot takes it along, without a census."""
-        self._take(self._samples.take(census=False) if meter.waiting() else None)
 
     def leave_to_parent(self) -> None:
         """In a forked child: give up what was inherited of files."""

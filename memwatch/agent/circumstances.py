@@ -1,4 +1,4 @@
-"""What a recording must know of the process that it runs in."""
+"""Who the process is, as its reports say, and what a recording must know of it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,44 @@ import gc
 import time
 from typing import TYPE_CHECKING
 
-from memwatch.agent import own, work_counters
+from memwatch.agent import own, server_settings, work_counters
 from memwatch.agent.config import AgentConfig
 from memwatch.agent.samples import Samples
 from memwatch.agent.thread import NativeThread
 from memwatch.agent.work import meter
 from memwatch.sampling import Sampler
-from memwatch.sampling.identity import ProcessInfo, own_arguments
+from memwatch.sampling.identity import ProcessInfo, describe_process, own_arguments
 
 if TYPE_CHECKING:
     from memwatch.diagnosis.context import Host
+
+DESCRIBE_EVERY_S = 600.0
+"""Extension modules are imported late: who the process is, is looked at again so often."""
+
+
+class Description:
+    """Who this process is; made once, and again when its server says something new of itself."""
+
+    def __init__(self, config: AgentConfig, nonce: str) -> None:
+        self._config, self._nonce = config, nonce
+        self._made: ProcessInfo | None = None
+        self._made_at = 0.0
+
+    def current(self) -> ProcessInfo:
+        """At most :data:`DESCRIBE_EVERY_S` old."""
+        now, noted, config = time.monotonic(), server_settings.noted(), self._config
+        known = self._made is not None and self._made.server_settings == noted
+        if self._made is None or not known or now - self._made_at > DESCRIBE_EVERY_S:
+            self._made_at = now
+            self._made = describe_process(
+                service=config.service,
+                host=config.host,
+                release=config.release,
+                nonce=self._nonce,
+                cpu_budget_percent=config.cpu_budget_percent,
+                server_settings=noted,
+            )
+        return self._made
 
 
 def circumstances(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import random
+
 SHARE = 0.008
 """Of the time of jobs, for measuring them: 1 % is promised, and costs are only known afterwards."""
 MEASURED = 0.3
@@ -46,3 +49,8 @@ class Credit:
         """
         self._cost += (min(seconds, 2 * self._cost) - self._cost) / 8
         self._left -= self._cost
+
+
+def jobs_to_skip(chance: random.Random, share: float) -> int:
+    """How many jobs to leave out until the next, so that each is chosen with the same chance ``share``, below 1."""
+    return int(math.log1p(-chance.random()) / math.log1p(-share))

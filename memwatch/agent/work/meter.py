@@ -8,7 +8,6 @@ measured now and then, long ones each time.
 from __future__ import annotations
 
 import itertools
-import math
 import random
 import sys
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from memwatch.agent.flight.slots import NO_SLOT, JobSlots
 from memwatch.agent.work.clock import Clock
-from memwatch.agent.work.credit import FIXED_S, MEASURED, SELDOM, SHARE, Credit
+from memwatch.agent.work.credit import FIXED_S, MEASURED, SELDOM, SHARE, Credit, jobs_to_skip
 from memwatch.agent.work.job import LATE_S, Job, cleaned, depth, running
 from memwatch.agent.work.made_in import Made, Search
 from memwatch.agent.work.own_memory import OwnMemory
@@ -68,10 +67,13 @@ class Meter:
         """Whether jobs are measured by another meter from now on, or by none."""
 
     def outer(self, kind: str, *, outermost: bool) -> Job | None:
-        """The job that one of this kind begins in."""
-        if outermost:
-            self._give_up(kind)
-        return self._outer()
+        """The job that one of this kind begins in; ``outermost``: those of its kind are ended first, as nobody did."""
+        job = self._outer()
+        while outermost and job is not None and job.kind == kind:
+            job.shared = True
+            job.end()
+            job = self._outer()
+        return job
 
     def _outer(self) -> Job | None:
         """The job that runs in this context."""
@@ -79,14 +81,6 @@ class Meter:
         while job is not None and (job.ended or job.meter is not self):
             job = job.outer
         return job
-
-    def _give_up(self, kind: str) -> None:
-        """End the jobs of this kind and context: their end was never noticed."""
-        job = self._outer()
-        while job is not None and job.kind == kind:
-            job.shared = True
-            job.end()
-            job = self._outer()
 
     def read_before(self, job: Job) -> None:
         """Memory, where the job that begins is to be measured."""
@@ -96,7 +90,7 @@ class Meter:
             self._earn(job.serial)
             is_chosen = self._light.pays(drawn)
             if outer is None:
-                self.skipped = self._skip(MEASURED if is_chosen else SELDOM)
+                self.skipped = jobs_to_skip(self._chance, MEASURED if is_chosen else SELDOM)
         around = None if outer is None else outer.readings
         if around is not None and around.rss is None:
             around = None
@@ -121,10 +115,6 @@ class Meter:
         earned = worked * SHARE - jobs * FIXED_S - spent
         self._light.earn(earned / 2)
         self._heavy.earn(earned / 2)
-
-    def _skip(self, share: float) -> int:
-        """How many jobs to leave out, so that each is chosen with the same chance."""
-        return int(math.log1p(-self._chance.random()) / math.log1p(-share))
 
     def read_after(self, job: Job, seconds: float) -> None:
         """Count one that was measured, or may have been, or that ran beside others."""
