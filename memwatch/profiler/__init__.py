@@ -7,15 +7,16 @@ import logging
 import os
 import time
 import tracemalloc
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from memwatch import agent, detection
 from memwatch.profiler.alerts import AlertCallback, Announcer, LeakCallback, findings
+from memwatch.profiler.found import FoundLeaks
 from memwatch.profiler.looks import HeapLooks, of_this_process
-from memwatch.records import SEVERITIES, DriftReport, Leak, MemoryMetrics, MemorySnapshot
+from memwatch.profiler.thread import OwnThread
+from memwatch.records import DriftReport, Leak, MemoryMetrics, MemorySnapshot
 from memwatch.sampling import Sampler
 from memwatch.sampling.identity import extension_modules, started_at
 from memwatch.sampling.snapshot_ring import KeptSnapshots
@@ -26,8 +27,6 @@ JUDGED_S = 3600.0
 """How far back the running profiler looks for leaks."""
 JUDGED_SNAPSHOTS = 240
 """And at how many snapshots, evenly spread."""
-
-_T = TypeVar("_T")
 
 
 class MemoryProfiler:
@@ -65,14 +64,13 @@ class MemoryProfiler:
         self._kept = KeptSnapshots()
         self._latest: MemorySnapshot | None = None
         self._baseline: MemorySnapshot | None = None
-        self._leaks: dict[tuple[str, str], Leak] = {}
-        self._active: frozenset[tuple[str, str]] = frozenset()
+        self._leaks = FoundLeaks()
         self._looks = HeapLooks()
         self._announcer = Announcer()
         self._task: asyncio.Task[None] | None = None
-        self._executor: ThreadPoolExecutor | None = None
+        self._thread = OwnThread()
         self._pid = os.getpid()
-        """The process that task and executor belong to."""
+        """The process that the task belongs to."""
         self._started_tracing = False
         self._taken = self._failures = 0
 
@@ -107,15 +105,12 @@ class MemoryProfiler:
         if self._started_tracing:
             tracemalloc.stop()
             self._started_tracing = False
-        executor, self._executor = self._executor, None
-        if executor is not None:
-            await asyncio.get_running_loop().run_in_executor(executor, int)  # after the snapshot under way, if any
-            executor.shutdown(wait=False)
+        await self._thread.end()
 
     def _notice_fork(self) -> None:
-        """A forked child has neither its parent's threads nor its event loop."""
+        """A forked child has not its parent's event loop."""
         if self._pid != os.getpid():
-            self._pid, self._task, self._executor = os.getpid(), None, None
+            self._pid, self._task = os.getpid(), None
 
     async def _run(self) -> None:
         due = time.monotonic()
@@ -128,13 +123,6 @@ class MemoryProfiler:
             except Exception:
                 self._failures += 1
                 logger.exception("memwatch: the profiler's snapshot failed; it goes on with the next")
-
-    async def _in_thread(self, function: Callable[[], _T]) -> _T:
-        """Run ``function`` in the profiler's own thread."""
-        self._notice_fork()
-        if self._executor is None:
-            self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="memwatch-profiler")
-        return await asyncio.get_running_loop().run_in_executor(self._executor, function)
 
     # Snapshots
 
@@ -154,7 +142,7 @@ class MemoryProfiler:
         return await self._observe(census=True)
 
     async def _observe(self, *, census: bool | None) -> MemorySnapshot:
-        snapshot = await self._in_thread(lambda: self._sample(census))
+        snapshot = await self._thread.run(lambda: self._sample(census))
         over = findings(
             snapshot,
             self._kept,
@@ -193,13 +181,9 @@ class MemoryProfiler:
             min_growth_percent=self.leak_min_growth_percent, min_growth_count=self.leak_min_growth_count
         )
         given = None if snapshots is None else list(snapshots)
-        leaks = await self._in_thread(lambda: self._found(given, thresholds))
-        self._active = frozenset((leak.kind, leak.object_type) for leak in leaks)
-        for leak in leaks:
-            key = (leak.kind, leak.object_type)
-            known, self._leaks[key] = self._leaks.get(key), leak
-            if known is None or SEVERITIES.index(leak.severity) > SEVERITIES.index(known.severity):
-                await self._announcer.leak(leak, threshold=self.leak_min_growth_percent)
+        leaks = await self._thread.run(lambda: self._found(given, thresholds))
+        for leak in self._leaks.news(leaks):
+            await self._announcer.leak(leak, threshold=self.leak_min_growth_percent)
         return leaks
 
     def _found(
@@ -216,21 +200,19 @@ class MemoryProfiler:
 
     async def _judge_recent(self) -> None:
         since = time.time() - JUDGED_S
-        await self.detect_leaks(await self._in_thread(lambda: self._kept.dicts(since=since, at_most=JUDGED_SNAPSHOTS)))
+        await self.detect_leaks(await self._thread.run(lambda: self._kept.dicts(since=since, at_most=JUDGED_SNAPSHOTS)))
 
     def get_detected_leaks(self) -> list[dict[str, Any]]:
         """Every leak detected so far, as dicts, each as it was last seen."""
-        return [leak.to_dict() for leak in self._leaks.values()]
+        return [leak.to_dict() for leak in self._leaks.known()]
 
     def get_active_leaks(self) -> list[dict[str, Any]]:
         """Those of them that the last look at the snapshots found."""
-        active = self._active
-        return [leak.to_dict() for key, leak in list(self._leaks.items()) if key in active]
+        return [leak.to_dict() for leak in self._leaks.active()]
 
     def clear_detected_leaks(self) -> None:
         """Forget the leaks detected so far; one that is found again is announced again."""
         self._leaks.clear()
-        self._active = frozenset()
 
     # Baseline
 
@@ -262,7 +244,7 @@ class MemoryProfiler:
             latest = await self._observe(census=None if latest is not None else True)
         baseline = self._baseline.heap_used_mb if self._baseline is not None else None
         drift = (latest.heap_used_mb - baseline) / baseline * 100 if baseline and latest.heap_used_mb else None
-        figures = {**latest.to_dict(), "active_leaks": len(self._active), "baseline_drift_percent": drift}
+        figures = {**latest.to_dict(), "active_leaks": self._leaks.active_count, "baseline_drift_percent": drift}
         return MemoryMetrics.from_dict(figures)
 
     def get_stats(self) -> dict[str, Any]:
@@ -281,8 +263,8 @@ class MemoryProfiler:
             "last_timestamp": latest.timestamp.isoformat() if latest is not None else None,
             "last_snapshot_cpu_ms": latest.snapshot_cpu_ms if latest is not None else None,
             "last_census_pause_ms": latest.census_pause_ms if latest is not None else None,
-            "detected_leaks": len(self._leaks),
-            "active_leaks": len(self._active),
+            "detected_leaks": len(self._leaks.known()),
+            "active_leaks": self._leaks.active_count,
             **self._announcer.stats(),
         }
 
