@@ -1,4 +1,4 @@
-"""What is watched: services, releases, processes, and the interned type names."""
+"""What is watched: services, releases, processes."""
 
 from __future__ import annotations
 
@@ -286,17 +286,3 @@ class Process(models.Model):
         if self.ended_at is None:
             return "alive"
         return "stale" if self.end_reason in self.SILENT_ENDS else "ended"
-
-
-class ObjectType(models.Model):
-    """A type name. Snapshots store counts by its id."""
-
-    name = models.CharField(_("type"), max_length=300, unique=True)
-
-    class Meta:
-        verbose_name = _("object type")
-        verbose_name_plural = _("object types")
-        ordering = ("name",)
-
-    def __str__(self) -> str:
-        return self.name
