@@ -2,9 +2,9 @@
 
 from memwatch.models.anomalies import Anomaly, AnomalyMemory, Forecast, ServiceHour
 from memwatch.models.event_cursors import EventCursor
-from memwatch.models.figures import Baseline, FiguresColumns, ObjectType, Snapshot, SnapshotRollup
+from memwatch.models.figures import Baseline, FiguresColumns, Snapshot, SnapshotRollup
 from memwatch.models.findings import Alert, ExpectedGrowth, Leak, LeakEvent, Severity
-from memwatch.models.fleet import Process, Release, Service
+from memwatch.models.fleet import ObjectType, Process, Release, Service
 from memwatch.models.installations import Installation
 from memwatch.models.notifications import Notification
 from memwatch.models.operations import Command, Counter, Lease, RejectedReport

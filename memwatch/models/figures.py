@@ -1,4 +1,4 @@
-"""The figures of processes over time: snapshots, the types that they count, their roll-ups, baselines."""
+"""The figures of processes over time: snapshots, their roll-ups, baselines."""
 
 from __future__ import annotations
 
@@ -11,20 +11,6 @@ from memwatch.models.brin import BlockRangeIndex
 from memwatch.models.fleet import Process, Service
 from memwatch.models.packed_fields import PackedCounts, PackedExtras, PackedInts
 from memwatch.records import FIGURES
-
-
-class ObjectType(models.Model):
-    """A type name. Snapshots store counts by its id."""
-
-    name = models.CharField(_("type"), max_length=300, unique=True)
-
-    class Meta:
-        verbose_name = _("object type")
-        verbose_name_plural = _("object types")
-        ordering = ("name",)
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class FiguresColumns(models.Model):

@@ -1,4 +1,4 @@
-"""What is watched: services, releases, processes."""
+"""What is watched: services, releases, processes, and the interned type names."""
 
 from __future__ import annotations
 
@@ -210,7 +210,6 @@ class Process(models.Model):
     surroundings = models.JSONField(
         _("container"), null=True, blank=True, help_text=_("What its container's memory is made of, if it reports it.")
     )
-
     server_settings = models.JSONField(
         _("server's settings"),
         default=dict,
@@ -218,7 +217,6 @@ class Process(models.Model):
         blank=True,
         help_text=_("How its server runs and recycles processes, as far as it says."),
     )
-
     resource = models.JSONField(
         _("OpenTelemetry resource"),
         default=dict,
@@ -286,3 +284,17 @@ class Process(models.Model):
         if self.ended_at is None:
             return "alive"
         return "stale" if self.end_reason in self.SILENT_ENDS else "ended"
+
+
+class ObjectType(models.Model):
+    """A type name. Snapshots store counts by its id."""
+
+    name = models.CharField(_("type"), max_length=300, unique=True)
+
+    class Meta:
+        verbose_name = _("object type")
+        verbose_name_plural = _("object types")
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
