@@ -90,6 +90,7 @@ class _Search:
         item = growing_container.that_grew(big, asked.before.lengths, least=least)
         if item is not None:
             self._notes.append(f"Of {len(big):,} large containers this one has grown most between the two looks.")
+            big.clear()  # else it would be a holder
             return self._about([item])
         nothing = {"instances": 0, "lengths": [], "blocks": self._blocks, "too_few": True, "notes": [NONE_GREW]}
         return {**_EMPTY, **nothing}, array("Q")
