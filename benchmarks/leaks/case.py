@@ -25,6 +25,9 @@ class Case:
     """``objects``, ``untracked`` or ``native``; ``None`` for a harmless one."""
     culprit: tuple[str, ...] = ()
     """Type or container names, any of which tells a developer where to look; the kind alone where this is empty."""
+    holder: tuple[str, ...] = ()
+    """Names of what keeps the leak, a container or variable, each of which is right; empty where none in Python does,
+    and in sets that were written without it."""
     leaking_release: str = ""
     """The release with the bug, as pip takes it; empty where the leak is the program's own."""
     fixed_release: str = ""

@@ -29,7 +29,7 @@ Life = tuple[list[float], list[int]]
 """Counts and full collections, by the minute."""
 
 
-def _traffic(draw: Random) -> list[float]:
+def traffic_of(draw: Random) -> list[float]:
     found, level = [], 0.0
     for minute in range(POINTS):
         level = 0.97 * level + draw.gauss(0, 0.12)
@@ -158,7 +158,7 @@ def main() -> int:
         found: list[int] = []
         for seed in range(options.seeds):
             draw = Random(HALVES[options.half] + 1_000 * number + seed)
-            traffic = _traffic(draw)
+            traffic = traffic_of(draw)
             life = kind(draw, traffic)
             by_hour, by_both = looks(life, traffic, leak=False)
             alone, opened = alone + openings(by_hour), opened + openings(by_both)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -87,6 +87,28 @@ def looked_at(judged: Iterable[Judged]) -> Iterator[str]:
     if named:
         yield f" with looks{'':>31}{_figures(score)}   {sum(named) / len(named):5.0%}"
         yield from (f"   wrong: {line}" for line in told)
+
+
+def holders(judged: Iterable[Judged]) -> Iterator[str]:
+    """Of the leaks that a container holds: how often a recording names it, and what it names where it does not."""
+    right, wrong = 0, []
+    for run in (item.run for item in judged if item.run.leaking and item.run.case.holder):
+        if any(holds(run.case, found) for found in run.held):
+            right += 1
+            continue
+        told = (
+            found.get("refused") or f"{found.get('name')}{' for sure' * bool(found.get('sure'))}" for found in run.held
+        )
+        wrong.append(f"{run.label}: {', '.join(told) or 'nothing'}")
+    if right or wrong:
+        yield f"   holder named by a recording: {right} of {right + len(wrong)}"
+        yield from (f"   wrong: {line}" for line in wrong)
+
+
+def holds(case: Case, found: Mapping[str, Any]) -> bool:
+    """Whether it is a holder that a person would name."""
+    names = (found.get("name") or "", found.get("attribute") or "")
+    return any(fnmatchcase(name, pattern) for name in names for pattern in case.holder)
 
 
 def time_to_detection(run: Run) -> int | None:
@@ -207,7 +229,7 @@ def main(arguments: list[str] | None = None) -> int:
     judged = sorted((Judged.of(run, lengths) for run in done), key=lambda item: item.run.label)
     group = f", {options.group}" if options.group else ""
     print(f"{options.half} half{group}: {len(judged)} programs; {time.perf_counter() - started:.0f} s")
-    print(*table(judged, lengths), *looked_at(judged), sep="\n")
+    print(*table(judged, lengths), *looked_at(judged), *holders(judged), sep="\n")
     print(f"   series that another spacing of times judged otherwise: {spacings_differ(judged)}")
     wrong = list(mistakes(judged))
     print("mistakes:", *(f"\n   {line}" for line in wrong)) if wrong else print("   no mistakes")

@@ -34,6 +34,8 @@ class Run:
     snapshots: tuple[dict[str, Any], ...] = ()
     confirmed: tuple[dict[str, Any], ...] | None = None
     """What the profiler found at the end, after a look into the heap; ``None`` where that was not asked."""
+    held: tuple[dict[str, Any], ...] = ()
+    """Of each of these the likeliest holder, as a recording names it; without those for which there is no recording."""
 
     @property
     def case(self) -> Case:
@@ -71,7 +73,7 @@ def measured(run: Run, *, snapshots: int, steps: int, folder: Path = DEFAULT_FOL
     if done.returncode:
         raise CaseFailedError(f"{run.label} ended with {done.returncode}: {done.stderr.strip()[-600:]}")
     *rows, last = (json.loads(line) for line in done.stdout.splitlines())
-    return Run(run.name, run.release, run.leaking, tuple(rows), tuple(last["confirmed"]))
+    return Run(run.name, run.release, run.leaking, tuple(rows), tuple(last["confirmed"]), tuple(last["held"]))
 
 
 def all_measured(runs: Iterable[Run], *, snapshots: int, steps: int, folder: Path, jobs: int = 0) -> Iterator[Run]:
@@ -94,4 +96,4 @@ def save(runs: Iterable[Run], file: Path) -> None:
 def saved(file: Path) -> list[Run]:
     """What :func:`save` wrote."""
     rows = json.loads(file.read_text())
-    return [Run(**{**row, "snapshots": tuple(row["snapshots"])}) for row in rows]
+    return [Run(**{**row, "snapshots": tuple(row["snapshots"]), "held": tuple(row.get("held", ()))}) for row in rows]

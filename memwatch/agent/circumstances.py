@@ -58,6 +58,7 @@ def circumstances(
         heap_limit_mb=config.heap_limit_mb,
         shows_values=config.record_values and not own.is_own(),
         baseline=sampler.baseline_counts,
+        mappings=sampler.baseline_mappings,
         containers=lambda: samples.containers,
         total_objects=lambda: samples.total_objects,
         requests_handled=work_counters.requests_handled,

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 from memwatch.records import MB, BigContainer
+from memwatch.sampling.mappings import Group
 
 
 class Refused(Exception):  # noqa: N818 - an answer more than an error
@@ -43,6 +44,8 @@ class Host:
     """The setting, where it is set; it then stands for the limit."""
     baseline: Callable[[], Mapping[str, int] | None] = _nothing
     """Count by type name at the agent's baseline."""
+    mappings: Callable[[], Mapping[str, Group] | None] = _nothing
+    """Resident memory by what its mappings are for, at the agent's baseline."""
     containers: Callable[[], tuple[BigContainer, ...] | None] = _nothing
     """The big containers of the agent's last look, the fastest growing first."""
     total_objects: Callable[[], int | None] = _nothing

@@ -28,6 +28,7 @@ from memwatch.diagnosis.suspects import Suspects
 from memwatch.sampling.atomic import Step
 from memwatch.sampling.census import OBSERVER
 from memwatch.sampling.container_scan import PLAIN_IDS, look, stride
+from memwatch.sampling.mappings import Group, read_mappings
 from memwatch.sampling.module_names import module_level_names
 from memwatch.sampling.type_names import clean, type_name
 
@@ -60,6 +61,11 @@ class HeapSummaryRecording:
 
     def run(self, meter: Meter) -> Generator[float, None, results.HeapSummary]:
         """Yields seconds to wait; returns the result: of a copy of the process, else of itself, in parts."""
+        mappings = _mappings(self._host.mappings() or {})
+        found = yield from self._summary(meter)
+        return dataclasses.replace(found, mappings=mappings)
+
+    def _summary(self, meter: Meter) -> Generator[float, None, results.HeapSummary]:
         try:
             content = yield from in_child(self._in_copy, self._host, meter)
         except Harmed as reason:
@@ -172,6 +178,20 @@ def _type_size(name: str, count: int, sizes: Sequence[int], basic: int, exact: S
         error = 0.0
     size_kb = round((sum(exact) + mean * rest) / 1024, 1)
     return results.TypeSize(type=name, count=count, size_kb=size_kb, size_error_kb=error)
+
+
+def _mappings(before: Mapping[str, Group]) -> tuple[results.Mappings, ...]:
+    """Of this process, with the growth since then."""
+    found = [
+        results.Mappings(
+            name=clean(name),
+            size_kb=group.kb,
+            count=group.mappings,
+            grew_kb=group.kb - before[name].kb if name in before else group.kb if before else None,
+        )
+        for name, group in (read_mappings() or {}).items()
+    ]
+    return tuple(sorted(found, key=lambda each: each.grew_kb or 0.0, reverse=True))
 
 
 def _containers(found: Sequence[Any]) -> tuple[results.Container, ...]:

@@ -21,6 +21,7 @@ _TABLES: Mapping[str, tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] 
         ("containers", ("type", "name"), ("length",)),
         ("modules", ("module",), ("count", "size_kb")),
         ("suspects", ("name",), ("count",)),
+        ("mappings", ("name",), ("size_kb", "count")),
     ),
     "trim": (("arenas", ("number",), ("system_mb", "free_mb")),),
 }

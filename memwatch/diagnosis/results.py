@@ -262,6 +262,18 @@ class Suspect(_Result):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Mappings(_Result):
+    """Memory mappings of the process with the same purpose, as :mod:`memwatch.sampling.mappings` groups them."""
+
+    name: str
+    size_kb: float
+    """Resident."""
+    count: int
+    grew_kb: float | None
+    """Since the agent's baseline; ``None`` where that is not known."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class HeapSummary(_Result):
     """The result of kind ``heap_summary``, each list with the largest first."""
 
@@ -272,6 +284,8 @@ class HeapSummary(_Result):
     """Objects in ``gc.garbage``."""
     threads: tuple[str, ...]
     suspects: tuple[Suspect, ...]
+    mappings: tuple[Mappings, ...] = ()
+    """All resident memory; what has grown most first. Empty where the system does not tell, and of older agents."""
     notes: tuple[str, ...] = ()
 
 

@@ -23,6 +23,7 @@ from memwatch.sampling.container_scan import Look, look
 from memwatch.sampling.container_tracker import BigContainers
 from memwatch.sampling.isolation import tracemalloc
 from memwatch.sampling.limits import LimitReader, Limits
+from memwatch.sampling.mappings import Group, read_mappings
 from memwatch.sampling.procmem import ProcessMemory, ResidentFigures, SharedFigures
 from memwatch.sampling.type_names import TypeNames
 
@@ -33,7 +34,7 @@ SHARED_EVERY = 5
 SHARED_SLOW_S = 0.05
 """A read of them that took longer is not repeated for ten times as many snapshots."""
 
-CHEAP_OBJECTS, CENSUS_OBJECTS, LOOK_OBJECTS = 60, 150, 400
+CHEAP_OBJECTS, CENSUS_OBJECTS, LOOK_OBJECTS, MAPPINGS_OBJECTS = 60, 150, 400, 80
 """gc-tracked objects that each part makes, about."""
 
 _T = TypeVar("_T")
@@ -78,6 +79,8 @@ class Sampler:
         self._tasks_handled = tasks_handled
         self._now = now
         self._monotonic = monotonic
+        self._mappings: dict[str, Group] | None = None
+        """At the baseline; empty where the system does not tell."""
         self._snapshots = 0
         self._census_cpu_ms = 0.0
         """CPU milliseconds of the last census."""
@@ -105,11 +108,17 @@ class Sampler:
         with self._lock:
             self._reported.reset_baseline()
             self._containers.reset_baseline()
+            self._mappings = None
 
     def baseline_counts(self) -> Mapping[str, int] | None:
         """Count by type name at the baseline; ``None`` before the first census."""
         with self._lock:
             return self._reported.baseline
+
+    def baseline_mappings(self) -> Mapping[str, Group] | None:
+        """Resident memory by what its mappings are for, at the baseline; ``None`` where that is not known."""
+        with self._lock:
+            return self._mappings or None
 
     def _sample(self, census: bool | None, reader: str) -> MemorySnapshot:
         self._headroom.ask(CHEAP_OBJECTS)
@@ -120,6 +129,9 @@ class Sampler:
         if wanted and (walk.native() or possible()):
             hurry = min(self._stopped + (census is not None), len(walk.WITHIN_S) - 1)
             figures.update(self._part("census", self._look, _NOTHING, figures["allocated_blocks"] or 0, reader, hurry))
+            if self._mappings is None:
+                self._headroom.ask(MAPPINGS_OBJECTS)
+                self._mappings = self._part("mappings", read_mappings, None) or {}
         snapshot = MemorySnapshot(
             timestamp=timestamp, snapshot_cpu_ms=round((time.thread_time() - cpu) * 1e3, 3), **figures
         )

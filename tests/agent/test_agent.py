@@ -113,6 +113,7 @@ def test_snapshots_of_an_outage_are_kept_and_delivered_on_return(
         until(lambda: len(watched.agent._outbox._buffer) >= 5)
         in_the_way.unlink()
         watched.wait(lambda found: sum(len(report.snapshots) for report in found) >= 6)
+        until(lambda: len(caplog.records) >= 2)  # said after the delivery
     numbers = watched.sequence()
     assert numbers == list(range(1, len(numbers) + 1))
     assert watched.reports[-1].dropped == 0

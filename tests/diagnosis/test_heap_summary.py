@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import gc
 import logging
+import mmap
 import types
 from typing import Any
 
@@ -17,6 +19,7 @@ from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.heap import walk
 from memwatch.diagnosis.heap_summary import HeapSummaryRecording
 from memwatch.diagnosis.suspects import Suspects
+from memwatch.sampling.mappings import LARGE, read_mappings
 from tests.diagnosis.conftest import HOST, run_to_end
 from tests.references import references
 
@@ -154,3 +157,17 @@ def test_no_suspect_is_held_between_two_parts(monkeypatch: pytest.MonkeyPatch) -
     assert len(counts) > 10
     assert set(counts) <= {before, before + 1}, "by the list of a pass alone"
     assert references([kept]) == before
+
+
+def test_resident_memory_by_mapping_is_compared_with_the_baseline() -> None:
+    at_baseline = read_mappings()
+    assert at_baseline is not None
+    block = mmap.mmap(-1, 80 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    block.write(bytes(80 << 20))
+    host = dataclasses.replace(HOST, mappings=lambda: at_baseline)
+    found: dict[str, Any] = run_to_end(HeapSummaryRecording(host).run(Meter())).to_dict()
+    grown = row(found["mappings"], name=LARGE)
+    assert grown == found["mappings"][0]
+    assert grown["grew_kb"] == pytest.approx(80 * 1024, rel=0.1)
+    assert {each["grew_kb"] for each in summary()["mappings"]} == {None}
+    block.close()

@@ -292,3 +292,18 @@ def test_collections_seldom_fall_to_the_sampling_thread(way: str, monkeypatch: p
     assert by_sampler[0] > 100
     # A heap of thousands of big containers, as a suite leaves behind, makes a few objects for each.
     assert by_sampler[1] <= max(taken[0] * 0.2, by_sampler[0] * 0.01)
+
+
+def test_mappings_are_kept_from_the_first_census_on_and_from_a_new_baseline() -> None:
+    sampler = Sampler()
+    sampler.sample(census=False)
+    assert sampler.baseline_mappings() is None
+    sampler.sample(census=True)
+    before = sampler.baseline_mappings()
+    assert before
+    sampler.sample(census=True)
+    assert sampler.baseline_mappings() is before
+    sampler.reset_baseline()
+    assert sampler.baseline_mappings() is None
+    sampler.sample(census=True)
+    assert sampler.baseline_mappings() is not before

@@ -48,6 +48,10 @@ HEAP_SUMMARY: dict[str, Any] = {
     "modules": [{"module": "shop", "count": 20_001, "size_kb": 1_000.0}],
     "garbage": 0, "threads": ["MainThread"],
     "suspects": [{"name": "handlers of logger shop", "count": 12, "advice": "add handlers once"}], "notes": [],
+    "mappings": [
+        {"name": "malloc, arenas of threads", "size_kb": 300_000.0, "count": 9, "grew_kb": 212_000.0},
+        {"name": "libc.so.6, library", "size_kb": 1_400.0, "count": 5, "grew_kb": 0.0},
+    ],
 }  # fmt: skip
 TRIM: dict[str, Any] = {
     "at": 1_000_000.0, "trimmed": True, "malloc": "glibc 2.36", "pause_ms": 412.5, "threads": 11,

@@ -118,7 +118,7 @@ def offered(*, leak: Leak | None, kind: str = "", forbidden: Collection[str] = (
     """The buttons of a leak, or of a process; of one kind where that is named."""
     if kind in OFFERS:
         return [OFFERS[kind]] if kind not in forbidden else []
-    with_type = leak is not None and bool(triggers.asked_for(leak))
+    with_type = leak is not None and "type" in triggers.asked_for(leak)
     return [
         offer
         for offer in OFFERS.values()
@@ -175,7 +175,7 @@ class RecordForm(forms.Form):
         options = OF_KIND.get(kind, {})
         hidden = {name for name, may in (("values", values), ("keys", keys)) if not may}
         for name in _LABELS:
-            if name in options and not (name == "type" and asked) and (name not in hidden):
+            if name in options and not (name == "type" and "type" in asked) and (name not in hidden):
                 self.fields[name] = _field(name, options[name])
         if "type" in self.fields and kind == RecordingKind.ALLOCATIONS:
             self.fields["type"].required = False

@@ -247,6 +247,19 @@ def _heap_summary(result: Mapping[str, Any]) -> dict[str, Any]:
             ],
         ),
         Table(
+            title=_("Resident memory by mapping"),
+            names=[_("What"), _("Resident"), _("Since the baseline"), _("Mappings")],
+            cells=[
+                [
+                    str(row.get("name") or ""),
+                    _size(row, "size_kb"),
+                    figure("", None) if row.get("grew_kb") is None else _change(row, "grew_kb"),
+                    _count(row),
+                ]
+                for row in rows(result, "mappings")[:MOST_ROWS]
+            ],
+        ),
+        Table(
             title=_("Packages"),
             names=[_("Package"), _("Size"), _("Objects")],
             cells=[
@@ -270,6 +283,11 @@ def _count(row: Mapping[str, Any], name: str = "count") -> Cell:
 def _size(row: Mapping[str, Any], name: str, sign: str = "") -> Cell:
     value = number(row.get(name))
     return figure(f"{sign}{size(value)}", value)
+
+
+def _change(row: Mapping[str, Any], name: str) -> Cell:
+    value = number(row.get(name))
+    return figure(f"{'+' if value >= 0 else '-'}{size(abs(value))}", value)
 
 
 def size(kib: float) -> str:

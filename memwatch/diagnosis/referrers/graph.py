@@ -12,6 +12,7 @@ from memwatch.diagnosis.referrers.nodes import Link, Node
 from memwatch.diagnosis.results import Chain, Referrer
 from memwatch.heapdump import words
 from memwatch.heapdump.format import Edge
+from memwatch.sampling.type_names import MAX_NAME
 
 ARROW = " → "
 MOST_CHAINS = 10
@@ -166,6 +167,17 @@ class Graph:
     def _title(self, key: int) -> str:
         node = self.nodes[key]
         return node.root or node.type
+
+
+def shortened(elements: Sequence[str], most: int = MAX_NAME) -> str:
+    """A way as one text: where it is too long, without parts of its middle. What tells most is at its two ends."""
+    text = ARROW.join(elements)
+    for kept in range(len(elements) - 1, 1, -1):
+        if len(text) <= most:
+            break
+        above = kept // 2
+        text = ARROW.join((*elements[:above], "…", *elements[above - kept :]))
+    return text
 
 
 def referrers(graph: Graph, examined: Sequence[int], instances: int) -> tuple[Referrer, ...]:

@@ -22,6 +22,8 @@ class Look:
     ids: array[int]
     lengths: Mapping[int, tuple[str, int]]
     """Type and entries by id."""
+    blocks: int | None = None
+    """Allocated blocks of the process."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +40,8 @@ class Question:
     """Instances at the agent's baseline."""
     container: BigContainer | None = None
     """In place of a type's instances: the container with this id, or this name."""
+    any_container: bool = False
+    """In place of a type's instances: the container that grows most between two looks."""
     before: Look | None = None
     count_garbage: bool = True
     """Whether the copy may come to own all pages of the heap, as it does where it counts every reference."""
@@ -45,6 +49,11 @@ class Question:
     """With fewer objects that came since the look before, there is no answer but that these were too few."""
     only_remember: bool = False
     """The first of two looks: what it leaves is wanted, no more."""
+
+    @property
+    def of_container(self) -> bool:
+        """Whether it is about a container, and not about a type."""
+        return self.container is not None or self.any_container
 
 
 def first_of_two(question: Question) -> Question:
@@ -64,4 +73,4 @@ def parse(content: bytes) -> tuple[dict[str, Any], Look]:
     ids = array("Q")
     ids.frombytes(rest)
     lengths = {int(key): (str(kind), int(length)) for key, kind, length in found.pop("lengths")}
-    return found, Look(count=int(found["instances"]), ids=ids, lengths=lengths)
+    return found, Look(count=int(found["instances"]), ids=ids, lengths=lengths, blocks=int(found.pop("blocks")))

@@ -90,7 +90,8 @@ class ReferrersRecording:
         if reason:
             raise NotForked(reason)
         asked, host = self._asked, self._host
-        container = self._container(meter)
+        any_container = asked.type == options.UNTRACKED and not asked.container and bool(host.apart_s)
+        container = None if any_container else self._container(meter)
         baseline = host.baseline()
         self._counts_garbage = self._has_room_to_count()
         question = Question(
@@ -100,6 +101,7 @@ class ReferrersRecording:
             values=asked.samples if asked.values else 0,
             at_baseline=None if baseline is None else baseline.get(asked.type, 0),
             container=container,
+            any_container=any_container,
             count_garbage=self._counts_garbage,
         )
         calls: dict[str, int] = {}
@@ -166,11 +168,14 @@ class ReferrersRecording:
         memory = memory_of(self._host)
         candidates = tuple(_holder(each, calls, sources, memory, apart_s) for each in found["candidates"])
         notes = list(found["notes"])
+        untracked = self._asked.type == options.UNTRACKED
         if container is not None:
             holds = f", of those looked at mostly {container.holds}" if container.holds else ""
             notes.insert(0, f"The {container.type} holds {introspection.counted(container.length)}{holds}.")
-        instances = int(found["instances"]) if container is None else container.length
-        at_baseline = None if baseline is None or container is not None else baseline.get(self._asked.type, 0)
+        instances = int(found["instances"])
+        if untracked:
+            instances = container.length if container is not None else candidates[0].length or 0 if candidates else 0
+        at_baseline = None if baseline is None or untracked else baseline.get(self._asked.type, 0)
         return results.Referrers(
             type=self._asked.type,
             instances=instances,
@@ -185,7 +190,7 @@ class ReferrersRecording:
             came_between=found["new"],
             rooted=found["rooted"],
             expiring=None if found["expiring"] is None else results.Expiring(**found["expiring"]),
-            garbage=None if container is not None else self._garbage(found),
+            garbage=None if untracked else self._garbage(found),
             retained_kb=found["retained_kb"],
             retained_is_lower_bound=found["retained_is_lower_bound"],
         )

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import gc
 import json
+import sys
 from array import array
 from collections.abc import Mapping, Sequence
 from heapq import nlargest
@@ -19,9 +20,10 @@ from typing import Any
 from memwatch.diagnosis import own_code
 from memwatch.diagnosis.heap import introspection
 from memwatch.diagnosis.heap.retained import Weigher
-from memwatch.diagnosis.referrers import graph, holding
+from memwatch.diagnosis.referrers import graph, growing_container, holding
 from memwatch.diagnosis.referrers.climb import Climb
 from memwatch.diagnosis.referrers.graph import Graph, Way
+from memwatch.diagnosis.referrers.growing_container import NONE_GREW
 from memwatch.diagnosis.referrers.looks import Question
 from memwatch.diagnosis.referrers.subjects import container_of, counted, evenly, instances_of
 from memwatch.diagnosis.results import Expiring
@@ -48,8 +50,16 @@ def answer(question: Question, handled: Mapping[str, int]) -> bytes:
     return json.dumps(found, ensure_ascii=True, separators=(",", ":")).encode() + b"\n" + ids.tobytes()
 
 
+_EMPTY: Mapping[str, Any] = {
+    "new": None, "traced": 0, "referrers": [], "chains": [], "candidates": [], "expiring": None, "garbage": None,
+    "frozen": 0, "rooted": None, "retained_kb": None, "retained_is_lower_bound": False,
+}  # fmt: skip
+"""An answer of which nothing is known."""
+
+
 class _Search:
     def __init__(self, question: Question) -> None:
+        self._blocks = sys.getallocatedblocks()
         self._asked = question
         self._notes: list[str] = []
         self._frozen: frozenset[int] = frozenset()
@@ -58,27 +68,46 @@ class _Search:
 
     def answer(self) -> tuple[dict[str, Any], array[int]]:
         asked = self._asked
-        if asked.least_new and self._came() < asked.least_new:
-            return {"instances": 0, "lengths": [], "too_few": True}, array("Q")
+        if asked.least_new and not asked.any_container and self._came() < asked.least_new:
+            return {"instances": 0, "lengths": [], "blocks": self._blocks, "too_few": True}, array("Q")
         # Before there are references of our own.
-        if asked.count_garbage and not asked.only_remember and asked.container is None:
+        if asked.count_garbage and not asked.only_remember and not asked.of_container:
             with contextlib.suppress(OutOfTime):
                 self._unreachable = Unreachable()
         if count := gc.get_freeze_count():
             gc.unfreeze()  # of the copy: the lists then have them too, as the last of the oldest
+        if asked.any_container:
+            return self._any_container()
+        if count:
             self._frozen = frozenset(map(id, gc.get_objects(2)[-count:]))
-        instances = self._instances()
+        return self._about(self._instances())
+
+    def _any_container(self) -> tuple[dict[str, Any], array[int]]:
+        asked, big = self._asked, growing_container.containers()
+        if asked.before is None:
+            return {"instances": 0, "lengths": growing_container.lengths(big), "blocks": self._blocks}, array("Q")
+        least = asked.least_new or growing_container.LEAST_GROWTH
+        item = growing_container.that_grew(big, asked.before.lengths, least=least)
+        if item is not None:
+            self._notes.append(f"Of {len(big):,} large containers this one has grown most between the two looks.")
+            big.clear()  # else it would be a holder
+            return self._about([item])
+        nothing = {"instances": 0, "lengths": [], "blocks": self._blocks, "too_few": True, "notes": [NONE_GREW]}
+        return {**_EMPTY, **nothing}, array("Q")
+
+    def _about(self, instances: list[Any]) -> tuple[dict[str, Any], array[int]]:
+        asked = self._asked
         ids = array("Q", map(id, instances[-MOST_REMEMBERED:]))
         sample, new, of = self._sample(instances)
-        climbed = Graph(asked.type if asked.container is None else introspection.described(sample[0]))
+        climbed = Graph(asked.type if not asked.of_container else introspection.described(sample[0]))
         climb = Climb(climbed)
         climb.disown(instances, sample)
         climb.up(sample, asked.depth)
-        found: dict[str, Any] = {"instances": len(instances)}
+        found: dict[str, Any] = {"instances": len(instances), "blocks": self._blocks}
         found["lengths"] = [
             (key, node.type, node.length) for key, node in climbed.nodes.items() if node.length is not None
         ]
-        if asked.container is not None:
+        if asked.of_container:
             item = sample[0]
             found["lengths"].append((id(item), type_name(type(item)), introspection.length(item)))
         if asked.only_remember:
@@ -96,7 +125,7 @@ class _Search:
         alive = len(instances) - (garbage or 0)
         before = None if asked.before is None else _still(asked.before.lengths, climb.objects)
         expiries = Expiries(climbed, climb.objects, examined, before, instances=alive)
-        if asked.container is None:
+        if not asked.of_container:
             found["candidates"] = self._candidates(
                 climbed, examined, climb, new=new, alive=alive, before=before, expiries=expiries
             )
@@ -150,7 +179,7 @@ class _Search:
         """Those to trace; how many came since the first look; of how many they are a sample."""
         asked = self._asked
         new: list[Any] | None = None
-        if asked.before is not None and asked.container is None:
+        if asked.before is not None and not asked.of_container:
             known = frozenset(asked.before.ids)
             new = [item for item in instances if id(item) not in known]
             alive = self._alive(new)
@@ -161,7 +190,7 @@ class _Search:
                 self._notes.append(f"Traced: {counted(asked.samples, len(new))} that came between two looks.")
                 return evenly(new, asked.samples), len(new), len(new)
         since = 0 if asked.at_baseline is None else len(instances) - asked.at_baseline
-        if since >= LEAST_NEW and asked.container is None:
+        if since >= LEAST_NEW and not asked.of_container:
             youngest = self._alive(instances[-since:])
             if len(youngest) < len(instances):
                 self._notes.append(
@@ -213,7 +242,8 @@ class _Search:
     ) -> tuple[dict[str, Any], Expiring | None]:
         length = introspection.length(climb.objects[key])
         grew = None if before is None or key not in before or length is None else length - before[key]
-        grows = (grew or 0) > 0
+        blocks = None if self._asked.before is None else self._asked.before.blocks
+        grows = growing_container.explains(grew or 0, None if blocks is None else self._blocks - blocks)
         # What is asked about is that it has more entries: a bound that is enforced explains it in any case.
         found = self._holder(climbed, key, climb, grew=grew, explains=grows, bounded=True)
         lifetime, expiring = expiries.of_suspect(key, grew=grows)
@@ -235,7 +265,7 @@ class _Search:
         node, ways = climbed.nodes.get(key), climbed.ways(key)
         kind = type_name(type(item))
         return {
-            "name": clean(graph.ARROW.join(ways[0].elements if ways else ())) or (kind if node is None else node.label),
+            "name": clean(graph.shortened(ways[0].elements if ways else ())) or (kind if node is None else node.label),
             "type": kind,
             "length": introspection.length(item) if node is None else node.length,
             "grew": grew,

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from memwatch.diagnosis import mapping_growth
 from memwatch.diagnosis.structure import evidence as heap_evidence
 from memwatch.diagnosis.trim.verdict import Advice
 from memwatch.heapdump.sizes import size_text
@@ -56,6 +57,7 @@ def conclude(recordings: Iterable[Recording], container: str = "") -> Conclusion
     """Of recordings that belong together. ``container`` is the one that the leak's evidence names, if it does."""
     held: dict[str, Any] = {}
     allocated: dict[str, Any] = {}
+    grown: dict[str, Any] = {}
     checked: dict[str, Any] = {}
     for recording in recordings:
         result = recording.result
@@ -65,12 +67,13 @@ def conclude(recordings: Iterable[Recording], container: str = "") -> Conclusion
             held = holder_of(result) or held
         elif recording.kind == RecordingKind.HEAP_SUMMARY:
             held = held or _named(result, container)
+            grown = {"finding": mapping_growth.sentence(rows(result, "mappings"))}
         elif recording.kind == RecordingKind.ALLOCATIONS and (site := site_of(result)):
             allocated = {name: str(site.get(name) or "") for name in ("code", "called_from", "caller_code")}
             allocated["allocated_at"] = place(site)
         elif recording.kind == RecordingKind.TRIM and (found := trims.verdict_of(recording)):
             checked = {"finding": found.sentence, "advice": found.advice}
-    return Conclusion(**{**checked, **held, **allocated})
+    return Conclusion(**{**grown, **checked, **held, **allocated})
 
 
 def holder_of(result: Mapping[str, Any]) -> dict[str, Any]:

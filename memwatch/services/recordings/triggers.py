@@ -32,26 +32,26 @@ class Plan:
 
 
 def plan(leak: Leak) -> Plan:
-    """Objects: who refers to them, then where they are allocated. Native memory is seen by a flame graph alone.
+    """Objects: what refers to them, then which lines allocate. Native memory: which mappings grow, then a flame graph.
 
     Raises :class:`ActionRefused` where no process of the service can be recorded.
     """
     process = target(leak)
-    if asked := asked_for(leak):
-        return Plan(process=process, kinds=(RecordingKind.REFERRERS, RecordingKind.ALLOCATIONS), options=asked)
-    if recording_options.forks(process):
-        return Plan(process=process, kinds=(RecordingKind.HEAP_SUMMARY,), options={})
-    return Plan(process=process, kinds=(RecordingKind.FLAMEGRAPH,), options={"native_traces": True})
+    kinds = [RecordingKind.REFERRERS, RecordingKind.ALLOCATIONS]
+    if leak.kind == Leak.Kind.NATIVE:
+        kinds = [RecordingKind.HEAP_SUMMARY, RecordingKind.FLAMEGRAPH]
+    possible = [kind for kind in kinds if not recording_options.refusal(process, kind)]
+    return Plan(process=process, kinds=possible or kinds, options=asked_for(leak))
 
 
 def asked_for(leak: Leak) -> dict[str, Any]:
-    """The options that name what leaks: its type, or the container of untracked objects; none for native memory."""
+    """The options that name what leaks: its type, or the container of untracked objects. Native memory: its traces."""
     if leak.kind == Leak.Kind.OBJECTS:
         return {"type": leak.object_type}
     if leak.kind == Leak.Kind.UNTRACKED:
         container = container_of(leak)
         return {"type": UNTRACKED, **({"container": container} if container else {})}
-    return {}
+    return {"native_traces": True}
 
 
 def target(leak: Leak) -> Process:
@@ -232,7 +232,7 @@ def _record(trigger: Trigger, occasion: Occasion, process: Process, hub: Hub | N
     leak = Leak.objects.filter(pk=occasion.leak_id).first() if occasion.leak_id else None
     asked = {} if leak is None else asked_for(leak)
     kinds = list(trigger.kinds)
-    if not asked:  # no type to ask for: the biggest containers tell most
+    if "type" not in asked:  # no type to ask for: the biggest containers tell most
         kinds = [RecordingKind.HEAP_SUMMARY if kind == RecordingKind.REFERRERS else kind for kind in kinds]
     kind, *rest = dict.fromkeys(kinds)
     options = recording_options.fitting(kind, {**trigger.options, **asked})

@@ -90,6 +90,7 @@ def test_who_may_not_record_sees_no_button_and_is_refused(fleet: Fleet, login: L
         ("referrers", ["20,001 entries", "refers to", "keeps at least 8"]),
         ("allocations", ["/srv/shop/leaks.py:27 in quote", "QUOTES[request_id]", "this type", "views.py:40"]),
         ("heap_summary", ["shop.leaks.FRAGMENTS", "list of str", "add handlers once", "MainThread"]),
+        ("heap_summary", ["has grown by 207.0 MB since the baseline", "MALLOC_ARENA_MAX", "libc.so.6, library"]),
         ("trim", ["1.3 of 2.1 GB", "MALLOC_ARENA_MAX=2", "Concerns up to", "glibc 2.36", "main", "80"]),
     ],
 )

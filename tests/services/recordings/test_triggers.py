@@ -97,6 +97,18 @@ def test_without_a_type_to_ask_for_nothing_is_recorded_twice(workers: list[Proce
     assert Recording.objects.get().and_then == "allocations"
 
 
+def test_the_cause_of_native_memory_is_looked_for_in_its_mappings_first(
+    workers: list[Process], now: datetime, hub: Hub
+) -> None:
+    leak = opened(workers[0], now - MINUTE, kind="native", object_type="native")
+    first = triggers.investigate(leak, hub=hub)
+    assert (first.kind, first.and_then) == ("heap_summary", "flamegraph")
+    Recording.objects.pending().update(state="done")
+    progress.keep_up(now, hub=hub)
+    then = Recording.objects.exclude(pk=first.pk).get()
+    assert (then.kind, then.options["native_traces"]) == ("flamegraph", True)
+
+
 def test_a_leak_below_the_severity_or_of_another_service_fires_nothing(
     workers: list[Process], now: datetime, hub: Hub
 ) -> None:

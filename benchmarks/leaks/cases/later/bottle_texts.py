@@ -15,6 +15,7 @@ CASE = Case(
     what="compiled templates in bottle's TEMPLATES",
     leaks="objects",
     culprit=("bottle.*", "*.TEMPLATES", "*SimpleTemplate"),
+    holder=("*bottle.TEMPLATES",),
     requires=("bottle==0.13.2",),
     source="https://github.com/bottlepy/bottle/issues/1274",
 )

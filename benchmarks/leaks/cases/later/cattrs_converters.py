@@ -16,6 +16,7 @@ CASE = Case(
     what="sources that cattrs compiled",
     leaks="objects",
     culprit=("tuple", "list", "linecache.cache", "*.cache", "untracked"),
+    holder=("linecache.cache",),
     leaking_release="cattrs==23.1.2",
     fixed_release="cattrs==24.1.0",
     source="https://github.com/apple/app-store-server-library-python/issues/90",

@@ -16,6 +16,7 @@ CASE = Case(
     what="types of pointers to records of ctypes",
     leaks="objects",
     culprit=("*PyCPointerType", "*PyCStructType", "*._pointer_type_cache", "_ctypes.*"),
+    holder=("*_pointer_type_cache",),
     source="https://github.com/python/cpython/issues/100926",
 )
 _traffic = Traffic(207)

@@ -15,6 +15,7 @@ CASE = Case(
     what="keys of rendered components",
     leaks="untracked",
     culprit=("untracked", "*.render_id_to_cache_key", "*CacheExtension"),
+    holder=("*render_id_to_cache_key*",),
     leaking_release="django-components==0.148.0",
     fixed_release="django-components==0.149.0",
     requires=("django==5.1.4",),

@@ -15,6 +15,7 @@ CASE = Case(
     what="stale values in dogpile's memory region",
     leaks="objects",
     culprit=("*CachedValue", "dogpile.*", "*._cache"),
+    holder=("*_region*", "*._cache"),
     requires=("dogpile.cache==1.3.3",),
     source="https://github.com/rucio/rucio/issues/5152",
 )

@@ -16,6 +16,7 @@ CASE = Case(
     what="log lines in a StringIO",
     leaks="untracked",
     culprit=("untracked", "native", "*StringIO", "*._handler"),
+    holder=("*_handler*", "*.stream", "*StringIO*"),
     source="https://github.com/hatchet-dev/hatchet/issues/4587",
 )
 _traffic = Traffic(218)

@@ -15,6 +15,7 @@ CASE = Case(
     what="calls that a mock recorded",
     leaks="objects",
     culprit=("unittest.mock.*", "*_Call", "*_CallList", "*mock_calls"),
+    holder=("*mock_calls*", "*_gateway*"),
     source="https://github.com/python/cpython/issues/106823",
 )
 _traffic = Traffic(210)

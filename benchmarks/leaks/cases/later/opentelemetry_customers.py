@@ -15,6 +15,7 @@ CASE = Case(
     what="time series of OpenTelemetry by customer",
     leaks="objects",
     culprit=("opentelemetry.*", "*Aggregation", "*._attributes_aggregation", "*Reservoir*", "*ExemplarBucket"),
+    holder=("*_attributes_aggregation*",),
     requires=("opentelemetry-sdk==1.29.0",),
     source="https://github.com/vectorize-io/hindsight/issues/850",
 )

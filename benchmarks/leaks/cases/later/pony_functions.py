@@ -15,6 +15,7 @@ CASE = Case(
     what="functions within queries of Pony",
     leaks="objects",
     culprit=("pony.*", "*QueryVars", "*HashableDict", "ast.*", "*.extractors_cache", "*._translator_cache"),
+    holder=("*extractors_cache", "*_translator_cache"),
     requires=("pony==0.7.19",),
     source="https://github.com/ponyorm/pony/issues/581",
 )

@@ -16,6 +16,7 @@ CASE = Case(
     what="cancelled waits of an asyncio socket of ZeroMQ",
     leaks="objects",
     culprit=("zmq.*", "*_FutureEvent", "*Future", "*._recv_futures", "*deque"),
+    holder=("*_recv_futures*",),
     leaking_release="pyzmq==25.1.0",
     fixed_release="pyzmq==25.1.1",
     source="https://github.com/zeromq/pyzmq/issues/1888",

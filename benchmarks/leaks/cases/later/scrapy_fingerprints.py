@@ -15,6 +15,7 @@ CASE = Case(
     what="fingerprints of requests in a set of Scrapy's",
     leaks="untracked",
     culprit=("set", "*.fingerprints", "*RFPDupeFilter", "scrapy.*", "untracked"),
+    holder=("*.fingerprints*", "*._seen*"),
     requires=("scrapy==2.12.0", "w3lib==2.2.1"),
     source="https://github.com/scrapy/scrapy/issues/5307",
 )

@@ -16,6 +16,7 @@ CASE = Case(
     what="new words in spaCy's vocabulary",
     leaks="untracked",
     culprit=("untracked", "native", "spacy.*", "*StringStore", "*Vocab"),
+    holder=("*vocab*", "*Vocab*", "*StringStore*"),
     requires=("spacy==3.7.5", "click==8.1.8", "numpy==1.26.4"),
     source="https://github.com/explosion/spaCy/issues/285",
 )

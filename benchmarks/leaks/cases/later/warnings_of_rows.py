@@ -16,6 +16,7 @@ CASE = Case(
     what="warnings that were shown once",
     leaks="untracked",
     culprit=("untracked", "tuple", "*__warningregistry__"),
+    holder=("*__warningregistry__*",),
     source="https://github.com/python/cpython/issues/97557",
 )
 _traffic = Traffic(217)
