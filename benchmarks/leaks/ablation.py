@@ -23,7 +23,8 @@ from unittest import mock
 from benchmarks.leaks import days, garbage, lives, onset, shapes
 from benchmarks.leaks.processes import LENGTHS, VIEWS
 from benchmarks.leaks.runs import saved
-from memwatch.detection import detect_leaks, pool_rows
+from memwatch.detection import detect_leaks
+from memwatch.detection.lives import pool_rows
 from memwatch.detection.rules import registry
 from memwatch.detection.rules.recycled_workers import POOL_RULES
 
