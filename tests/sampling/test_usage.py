@@ -95,7 +95,7 @@ def test_a_kernel_that_does_not_tell_their_number_is_counted_out(sockets: list[s
 def test_a_count_that_takes_long_is_not_made_with_every_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SLOW_S", -1.0)
     usage = Usage("/proc/self/task")
-    assert os.stat("/proc/self/task").st_size == 0, "like the folder of descriptors before Linux 6.2"
+    assert Path("/proc/self/task").stat().st_size == 0, "like the folder of descriptors before Linux 6.2"
     found = [usage.read().open_files for _ in range(21)]
     assert [number for number, count in enumerate(found) if count is not None] == [0, 10, 20]
 
