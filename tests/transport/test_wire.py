@@ -119,7 +119,7 @@ def test_no_number_beyond_a_double_enters_anywhere(number: bytes) -> None:
 
 def test_an_older_agent_does_not_send_what_a_newer_one_counts_of_its_process() -> None:
     names = {"cpu_user_s", "cpu_system_s", "open_files", "voluntary_switches", "involuntary_switches"}
-    value = json.loads(report(snapshots={1: snapshot(cpu_user_s=4.254321, open_files=17)}).encode())
+    value = json.loads(report(snapshots=((1, snapshot(cpu_user_s=4.254321, open_files=17, page_faults=21)),)).encode())
     figures = value["snapshots"][0][1]
     assert (figures["cpu_user_s"], figures["open_files"]) == (4.254321, 17)
     value["snapshots"][0][1] = {name: each for name, each in figures.items() if name not in names}
