@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -112,10 +113,10 @@ def test_huey(ended: Callable[[], Any]) -> None:
     assert agree(ended).name == "tests.traced_queues.work"
 
 
-def test_django_tasks(ended: Callable[[], Any]) -> None:
-    tasks = pytest.importorskip("django_tasks")
-    from django_tasks import signals
-
+@pytest.mark.parametrize("package", ["django.tasks", "django_tasks"])
+def test_tasks_of_django(ended: Callable[[], Any], package: str) -> None:
+    tasks = pytest.importorskip(package)
+    signals = import_module(f"{package}.signals")
     job_hooks.install(traces="attributes")
     own = meter.meter()
     assert own is not None
@@ -124,7 +125,7 @@ def test_django_tasks(ended: Callable[[], Any]) -> None:
     signals.task_started.connect(tracing.begin, weak=False)
     signals.task_finished.connect(tracing.end, weak=False)
     try:
-        with override_settings(TASKS={"default": {"BACKEND": "django_tasks.backends.immediate.ImmediateBackend"}}):
+        with override_settings(TASKS={"default": {"BACKEND": f"{package}.backends.immediate.ImmediateBackend"}}):
             tasks.task()(work).enqueue()
     finally:
         signals.task_started.disconnect(tracing.begin)
