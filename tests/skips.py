@@ -18,8 +18,6 @@ BY_DESIGN = re.compile(
     | no\ file\ system\ may\ be\ made\ read-only\ here
     | no\ memory\ cgroup\ here | no\ cgroup\ may\ be\ made\ here
     | could\ not\ import\ 'django\.tasks'         # it came with Django 6.0
-    | go\ is\ not\ installed                        # it reads pprof, as a second reader
-    | rotel\ is\ not\ installed                     # a collector, as a second receiver
     | pytest_cov\ is\ not\ installed                # its lock needs coverage[toml], which pip takes for unpinned
     | django-celery-beat\ knows\ no\ Django
     """,

@@ -36,6 +36,11 @@ def figures(**changes: object) -> MemorySnapshot:
         "gc_collections_gen2": 3,
         "census_pause_ms": 12.5,
         "page_faults": 21,
+        "cpu_user_s": 4.25,
+        "cpu_system_s": 0.5,
+        "open_files": 17,
+        "voluntary_switches": 900,
+        "involuntary_switches": 35,
     }
     return MemorySnapshot(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -77,6 +82,11 @@ def test_the_figures_of_a_process_carry_service_host_and_slot() -> None:
     assert value(shown, "memwatch_process_resident_memory_bytes", **WEB_1) == 600 * 1024 * 1024
     assert value(shown, "memwatch_heap_used_bytes", **WEB_1) == 512 * 1024 * 1024
     assert value(shown, "memwatch_process_major_page_faults_total", **WEB_1) == 21
+    assert value(shown, "memwatch_process_cpu_user_seconds_total", **WEB_1) == 4.25
+    assert value(shown, "memwatch_process_cpu_system_seconds_total", **WEB_1) == 0.5
+    assert value(shown, "memwatch_process_open_file_descriptors", **WEB_1) == 17
+    assert value(shown, "memwatch_process_voluntary_context_switches_total", **WEB_1) == 900
+    assert value(shown, "memwatch_process_involuntary_context_switches_total", **WEB_1) == 35
     assert value(shown, "memwatch_census_pause_seconds", **WEB_1) == 0.0125
     assert value(shown, "memwatch_process_start_time_seconds", **WEB_1) == NOW.timestamp()
     assert value(shown, "memwatch_last_snapshot_timestamp_seconds", **WEB_1) == NOW.timestamp()

@@ -18,6 +18,7 @@ def skipped(reason: str) -> pytest.TestReport:
     [
         ("redis,browser", "gevent is not installed", "failed"),
         ("redis,browser", "no copy of a process can be had here", "failed"),
+        ("redis,browser", "rotel is not installed: pip install rotel", "failed"),
         ("redis,browser", "lazy imports came with Python 3.15", "skipped"),
         ("redis,browser", "no Python 3.12.0 to 3.12.5 is installed", "skipped"),
         ("redis", "gevent is not installed", "skipped"),

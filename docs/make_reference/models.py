@@ -12,7 +12,7 @@ from memwatch.queries.series.snapshot_mapping import NUMBERS
 from memwatch.records import FIGURES
 from memwatch.records.figure import Unit
 
-_KEPT_IN = {Unit.MB: ", in KiB", Unit.MS: ", in microseconds"}
+_KEPT_IN = {Unit.MB: ", in KiB", Unit.MS: ", in microseconds", Unit.SECONDS: ", in microseconds"}
 _COLUMNS = {field.name for field in FiguresColumns._meta.local_fields}
 
 

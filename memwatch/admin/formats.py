@@ -39,6 +39,7 @@ from memwatch.formatting import (
     signed_count,
     signed_megabytes,
     signed_percent,
+    signed_took,
     took,
 )
 from memwatch.models import Severity
@@ -100,7 +101,7 @@ __all__ = [
     "age", "at_most", "badge", "bar", "chance", "changelist", "count", "decimal", "duration", "exact", "first_sentence",
     "kib", "leak_amount", "leak_growth", "link", "link_to", "megabytes", "milliseconds", "moment", "number", "page_url",
     "percent", "precise", "preformatted", "severity_of", "severity_word", "signed_count", "signed_megabytes",
-    "signed_percent", "state_badge", "state_of", "took", "type_name", "when", "with_names",
+    "signed_percent", "signed_took", "state_badge", "state_of", "took", "type_name", "when", "with_names",
 ]  # fmt: skip
 
 SEVERITY_SHAPES = {"low": "○", "medium": "◐", "high": "▲", "critical": "■"}

@@ -88,6 +88,7 @@ SHOWN: Mapping[Unit, Callable[[Any], str]] = {
     Unit.MB: formats.megabytes,
     Unit.PERCENT: formats.percent,
     Unit.MS: formats.milliseconds,
+    Unit.SECONDS: formats.took,
     Unit.COUNT: formats.count,
     Unit.TOTAL: formats.count,
     Unit.NONE: _triple,
@@ -95,6 +96,7 @@ SHOWN: Mapping[Unit, Callable[[Any], str]] = {
 SIGNED: Mapping[Unit, Callable[[float | None], str]] = {
     Unit.MB: formats.signed_megabytes,
     Unit.PERCENT: formats.signed_percent,
+    Unit.SECONDS: formats.signed_took,
     Unit.COUNT: formats.signed_count,
     Unit.TOTAL: formats.signed_count,
 }

@@ -6,8 +6,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from memwatch.agent.work import spans
 from memwatch.host_hooks import tasks
 from memwatch.host_hooks.wrapping import wrap_method
+from memwatch.records.work import TASK
 from memwatch.sampling.type_names import type_name
 
 _FAILURES = frozenset({"error", "timeout", "interrupted"})
@@ -19,6 +21,8 @@ def install() -> None:
     owner = getattr(sys.modules.get("huey.api"), "Huey", None)
     wrap_method(owner, "_execute", _execute)
     wrap_method(owner, "_emit", _emit)
+    wrap_method(owner, "_run_pre_execute", _run_pre_execute)
+    wrap_method(owner, "_run_post_execute", _run_post_execute)
 
 
 def _execute(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -35,6 +39,25 @@ def _execute(original: Callable[..., Any]) -> Callable[..., Any]:
         return result
 
     return execute
+
+
+def _run_pre_execute(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A hook of the program that traces has opened its span then."""
+
+    def run_pre_execute(self: Any, *arguments: Any, **named: Any) -> Any:
+        result = original(self, *arguments, **named)
+        spans.note(TASK)
+        return result
+
+    return run_pre_execute
+
+
+def _run_post_execute(original: Callable[..., Any]) -> Callable[..., Any]:
+    def run_post_execute(self: Any, *arguments: Any, **named: Any) -> Any:
+        spans.tell(TASK)
+        return original(self, *arguments, **named)
+
+    return run_post_execute
 
 
 def _emit(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -53,6 +53,10 @@ def wrap() -> None:
     commands = sys.modules.get(_COMMANDS)
     if commands is not None:
         wrap_method(commands.BaseCommand, "execute", _execute)
+    for base in (_TASKS, _BACKPORT):
+        task = getattr(sys.modules.get(f"{base.rpartition('.')[0]}.base"), "Task", None)
+        wrap_method(task, "call", _call)
+        wrap_method(task, "acall", _acall)
     for tasks in filter(None, map(sys.modules.get, (_TASKS, _BACKPORT))):
         tasks.task_started.connect(_begin_django_task, dispatch_uid="memwatch.host_hooks.jobs")
         tasks.task_finished.connect(_end_django_task, dispatch_uid="memwatch.host_hooks.jobs")
@@ -190,6 +194,30 @@ def _end(mark: object, *, failed: bool, cut_off: bool = False) -> None:
 
 def _begin_django_task(task_result: Any = None, **_kwargs: Any) -> None:
     meter.begin(TASK, read(read(task_result, "task"), "module_path"), mark=read(task_result, "id"))
+
+
+def _call(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Receivers of ``task_started`` that trace have opened their span then."""
+
+    def call(self: Any, *arguments: Any, **named: Any) -> Any:
+        spans.note(TASK, cleaned(read(self, "module_path")))
+        try:
+            return original(self, *arguments, **named)
+        finally:
+            spans.tell(TASK)
+
+    return call
+
+
+def _acall(original: Callable[..., Any]) -> Callable[..., Any]:
+    async def acall(self: Any, *arguments: Any, **named: Any) -> Any:
+        spans.note(TASK, cleaned(read(self, "module_path")))
+        try:
+            return await original(self, *arguments, **named)
+        finally:
+            spans.tell(TASK)
+
+    return acall
 
 
 def _end_django_task(task_result: Any = None, **_kwargs: Any) -> None:

@@ -15,11 +15,12 @@ from collections.abc import Callable
 from typing import Any
 
 from memwatch.agent import lifecycle, work_counters
-from memwatch.agent.work import meter
+from memwatch.agent.work import meter, spans
 from memwatch.agent.work.job import cleaned
 from memwatch.host_hooks import tasks
 from memwatch.host_hooks.reading import read
 from memwatch.host_hooks.wrapping import wrap_method
+from memwatch.records import traces
 from memwatch.records.work import TASK, UNNAMED
 
 _MOST_BYTES = 65_536
@@ -84,6 +85,7 @@ def install() -> None:
     wrap_method(worker, "monitor_work_horse", _monitor_work_horse)
     wrap_method(base, "perform_job", _perform_job)
     wrap_method(base, "prepare_job_execution", _prepare_job_execution)
+    wrap_method(getattr(sys.modules.get("rq.job"), "Job", None), "_execute", _execute)
 
 
 def _fork_work_horse(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -146,6 +148,19 @@ def _prepare_job_execution(original: Callable[..., Any]) -> Callable[..., Any]:
     return prepare_job_execution
 
 
+def _execute(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Within what traces the job, whether that is around the worker's method or the job's own."""
+
+    def execute(self: Any, *arguments: Any, **named: Any) -> Any:
+        spans.note(TASK)
+        try:
+            return original(self, *arguments, **named)
+        finally:
+            spans.tell(TASK)
+
+    return execute
+
+
 def _limit_s(job: Any) -> float:
     limit = read(job, "timeout")
     return float(limit) if type(limit) is int and limit > 0 else 0.0
@@ -161,6 +176,7 @@ def _hand_over() -> None:
             _pipe.write({
                 "name": figures.name, "seconds": figures.seconds, "failed": figures.errors > 0,
                 "peak": figures.peak_kib_max if figures.peak_calls else None, "top": figures.peak_rss_kib or None,
+                "trace": figures.peak_trace,
             })  # fmt: skip
 
 
@@ -173,5 +189,8 @@ def _count(lines: list[dict[str, Any]], seconds: float) -> None:
     ended = [line for line in lines if "seconds" in line] or [{**lines[-1], "seconds": seconds, "failed": True}]
     for line in ended:
         name, peak, top = line.get("name") or UNNAMED, line.get("peak"), line.get("top")
-        own.totals.ended.append((TASK, name, line["seconds"], line["failed"], False, None, None, peak, None, top, None))
+        trace = traces.ids(traces.checked(line.get("trace")))
+        own.totals.ended.append(
+            (TASK, name, line["seconds"], line["failed"], False, None, None, peak, None, top, trace)
+        )
     own.totals.add_up()

@@ -41,6 +41,26 @@ def _collections(generation: int) -> Any:
     )  # fmt: skip
 
 
+def _cpu(mode: str) -> Any:
+    return figure(
+        Unit.SECONDS, f"CPU time of all threads in {mode} mode since the process started",
+        label=f"CPU time, {mode}", column=f"cpu_{mode}_us", metric=f"process_cpu_{mode}_seconds_total",
+        otel="process.cpu.time", otel_attributes=(("cpu.mode", mode),),
+        otel_help="CPU time of all threads since the process started, by mode.",
+    )  # fmt: skip
+
+
+def _switches(kind: str, why: str) -> Any:
+    return figure(
+        Unit.TOTAL, f"{kind.capitalize()} context switches of all threads since the process started: {why}",
+        label=f"Context switches, {kind}", hint=why, column=f"{kind}_switches",
+        metric=f"process_{kind}_context_switches_total",
+        otel="process.context_switches", otel_attributes=(("process.context_switch.type", kind),),
+        otel_unit="{context_switch}",
+        otel_help="Context switches of all threads since the process started, by type.",
+    )  # fmt: skip
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class BigContainer(Record):
     """An exact built-in container with many entries, as the census saw it."""
@@ -208,6 +228,17 @@ class MemorySnapshot(Record):
         otel="process.paging.faults", otel_attributes=(("system.paging.fault.type", "major"),),
     )
     """``None`` without /proc."""
+    cpu_user_s: float | None = _cpu("user")
+    cpu_system_s: float | None = _cpu("system")
+    open_files: int | None = figure(
+        Unit.COUNT, "Open file descriptors: files, sockets, pipes",
+        label="Open files", hint="file descriptors", column="open_files", small=True,
+        metric="process_open_file_descriptors",
+        otel="process.unix.file_descriptor.count", otel_unit="{file_descriptor}",
+    )
+    """``None`` for more than 100,000 on a Linux before 6.2, which cannot tell their number at once."""
+    voluntary_switches: int | None = _switches("voluntary", "it waited")
+    involuntary_switches: int | None = _switches("involuntary", "others wanted the CPU")
 
     census_pause_ms: float | None = figure(
         Unit.MS, "Longest time that the last census held the interpreter",

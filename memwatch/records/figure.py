@@ -20,6 +20,8 @@ class Unit(enum.Enum):
     MB = "MB", 1024, 1024 * 1024
     PERCENT = "%", 1, 0.01
     MS = "ms", 1000, 0.001
+    SECONDS = "s", 1_000_000, 1
+    """Since the process started: they never fall."""
     COUNT = "count", 1, 1
     TOTAL = "total", 1, 1
     """A count since the process started: it never falls."""
@@ -67,6 +69,10 @@ class Figure:
     """The name in OpenTelemetry's semantic conventions; empty where it follows from the metric's name."""
     otel_attributes: tuple[tuple[str, str], ...] = ()
     """What the conventions want to be said beside it."""
+    otel_unit: str = ""
+    """Their unit; empty where it follows from the metric's name."""
+    otel_help: str = ""
+    """What their metric is, where several figures share it."""
 
 
 def _field(make: Callable[_P, Figure]) -> Callable[_P, Any]:

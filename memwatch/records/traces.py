@@ -30,6 +30,11 @@ def span_id(span: str) -> str:
     return span.partition("-")[2]
 
 
+def ids(span: str) -> tuple[int, int] | None:
+    """Both as numbers; ``None`` for the empty text."""
+    return (int(trace_id(span), 16), int(span_id(span), 16)) if span else None
+
+
 def joined(known: object, more: object) -> list[str]:
     """Both lists without what is no span or comes twice, :data:`MOST` at most."""
     items = [*(known if isinstance(known, list) else ()), *(more if isinstance(more, list | tuple) else ())]

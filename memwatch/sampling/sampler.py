@@ -26,6 +26,7 @@ from memwatch.sampling.limits import LimitReader, Limits
 from memwatch.sampling.mappings import Group, read_mappings
 from memwatch.sampling.procmem import ProcessMemory, ResidentFigures, SharedFigures
 from memwatch.sampling.type_names import TypeNames
+from memwatch.sampling.usage import Usage, UsageFigures
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class Sampler:
         self._budget = Budget(cpu_share=cpu_share_budget, pause_ms=pause_budget_ms)
         self._around_walk, self._leaving = around_walk, leaving
         self._headroom = Headroom()
-        self._memory = memory or ProcessMemory()
+        self._memory, self._usage = memory or ProcessMemory(), Usage()
         self._limits = limits or LimitReader(setting_mb=heap_limit_mb)
         self._allocators = allocators or Allocators()
         self._requests_handled = requests_handled
@@ -160,6 +161,7 @@ class Sampler:
         return {
             **_heap(allocators, limits, resident.rss_mb),
             **resident._asdict(),
+            **self._part("usage", self._usage.read, UsageFigures())._asdict(),
             **shared._asdict(),
             "cgroup_used_mb": limits.cgroup_used_mb,
             "cgroup_limit_mb": limits.cgroup_limit_mb,

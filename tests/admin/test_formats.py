@@ -42,6 +42,9 @@ def test_growth_has_a_sign() -> None:
     assert formats.signed_count(-12) == "-12"
     assert formats.signed_count(0) == "0"
     assert formats.signed_megabytes(1.5) == "+1.5 MB"
+    assert [formats.signed_took(each) for each in (0.5, 4.25, -4.25, 720, None)] == [
+        "+500.0 ms", "+4.2 s", "-4.2 s", "+12 min", formats.NOT_MEASURED,
+    ]  # fmt: skip
     assert formats.signed_percent(-3.25) == "-3.2 %"
 
 

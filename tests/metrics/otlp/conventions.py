@@ -45,11 +45,11 @@ def _modules(package: ModuleType) -> Iterator[ModuleType]:
 
 
 def metric_conventions() -> dict[str, Convention]:
-    """Instrument and unit of each metric that an SDK can make."""
+    """Instrument and unit of each metric that an SDK can make and that is not deprecated."""
     meter: Any = _Meter()
     for module in _modules(metrics):
         for name, create in inspect.getmembers(module, inspect.isfunction):
-            if name.startswith("create_"):
+            if name.startswith("create_") and not (create.__doc__ or "").startswith("Deprecated"):
                 create(meter, *[None] * (len(inspect.signature(create).parameters) - 1))
     found: dict[str, Convention] = meter.made
     return found

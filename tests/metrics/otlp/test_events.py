@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db import connection
 from django.utils import timezone
 
 from memwatch.metrics.otlp import events as module
@@ -158,6 +161,41 @@ def test_an_end_that_becomes_known_a_day_later_is_sent(outlet: Outlet[Any], rece
     Process.objects.filter(pk=dead.pk).update(end_noted_at=now)
     (found,) = sent(outlet, receiver, now + MINUTE)
     assert found.attributes["memwatch.death.reason"] == "oom_process"
+
+
+def upgrade() -> None:
+    """The ends so far were noted by a version that did not keep when; then memwatch is upgraded."""
+    Process.objects.update(end_noted_at=None)
+    migration = import_module("memwatch.migrations.0036_ends_noted_before_the_upgrade")
+    migration.note(apps, connection.schema_editor())
+
+
+@pytest.mark.usefixtures("begun")
+def test_after_an_upgrade_what_waited_is_sent_once_and_nothing_else(
+    outlet: Outlet[Any], receiver: Receiver, now: datetime
+) -> None:
+    store_death(at=now - 30 * 24 * 60 * MINUTE)
+    store_death(at=now - 60 * MINUTE)
+    arrived = store_death(at=now - 4 * MINUTE)
+    assert len(sent(outlet, receiver, now - 3 * MINUTE)) == 1
+    waits = store_death(at=now - 2 * MINUTE)
+    upgrade()
+    assert [record.attributes["memwatch.event.id"] for record in sent(outlet, receiver, now)] == [
+        f"process-{waits.pk}-oom_process"
+    ]
+    assert arrived.pk != waits.pk
+    assert sent(outlet, receiver, now + MINUTE) == []
+
+
+def test_after_an_upgrade_a_first_exporter_sends_no_old_ends(
+    outlet: Outlet[Any], receiver: Receiver, now: datetime
+) -> None:
+    for days in range(5):
+        store_death(at=now - (days + 1) * 24 * 60 * MINUTE)
+    upgrade()
+    assert not Process.objects.exclude(end_noted_at=None).exists()
+    assert sent(outlet, receiver, now) == []
+    assert sent(outlet, receiver, now + MINUTE) == []
 
 
 @pytest.mark.usefixtures("begun")

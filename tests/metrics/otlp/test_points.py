@@ -72,6 +72,7 @@ def test_names_units_and_kinds_are_those_of_the_conventions(receiver: Receiver) 
             assert (kind, unit) == conventions[name], name
     assert {name for name, _kind, _unit in arrived if not name.startswith("memwatch.")} == {
         "process.memory.usage", "process.memory.virtual", "process.thread.count", "process.paging.faults",
+        "process.cpu.time", "process.unix.file_descriptor.count", "process.context_switches",
         "process.uptime", "cpython.gc.collections",
     }  # fmt: skip
 
@@ -89,7 +90,10 @@ def test_attributes_have_the_types_and_values_that_the_conventions_list(receiver
     of_numbers = {"process.pid", "cpython.gc.generation"}
     assert {name for name, value in pairs if isinstance(value, int)} == of_numbers
     listed = {name for name, _value in pairs if not name.startswith("memwatch.") and values_of(name)}
-    assert listed == {"cpython.gc.generation", "deployment.environment.name", "system.paging.fault.type"}
+    assert listed == {
+        "cpython.gc.generation", "deployment.environment.name", "system.paging.fault.type", "cpu.mode",
+        "process.context_switch.type",
+    }  # fmt: skip
     assert [pair for pair in pairs if pair[0] in listed and pair[1] not in values_of(pair[0])] == []
 
 
@@ -148,6 +152,9 @@ def test_values_are_those_of_the_exposition_at_the_same_moment(receiver: Receive
     assert left_out == {
         "memwatch_process_resident_memory_bytes", "memwatch_process_virtual_memory_bytes",
         "memwatch_process_threads", "memwatch_process_major_page_faults_total",
+        "memwatch_process_cpu_user_seconds_total", "memwatch_process_cpu_system_seconds_total",
+        "memwatch_process_open_file_descriptors", "memwatch_process_voluntary_context_switches_total",
+        "memwatch_process_involuntary_context_switches_total",
     }, "these have names of the conventions"  # fmt: skip
     found = {(point.name, *point.attributes.values()): point.value for point in receiver.points}
     of = {name: value for (name, _labels), value in expected.items()}
@@ -155,6 +162,11 @@ def test_values_are_those_of_the_exposition_at_the_same_moment(receiver: Receive
     assert found["process.memory.virtual",] == of["memwatch_process_virtual_memory_bytes"]
     assert found["process.thread.count",] == of["memwatch_process_threads"]
     assert found["process.paging.faults", "major"] == of["memwatch_process_major_page_faults_total"]
+    assert found["process.unix.file_descriptor.count",] == of["memwatch_process_open_file_descriptors"]
+    for mode in ("user", "system"):
+        assert found["process.cpu.time", mode] == of[f"memwatch_process_cpu_{mode}_seconds_total"]
+    for kind in ("voluntary", "involuntary"):
+        assert found["process.context_switches", kind] == of[f"memwatch_process_{kind}_context_switches_total"]
     assert found["cpython.gc.collections", 2] == of[f"{PREFIX}gc_collections_total"]
     assert found["memwatch.object_count", "dict"] == of[f"{PREFIX}object_count"]
     assert found["memwatch.heap_utilization",] == pytest.approx(of[f"{PREFIX}heap_percent"] / 100)
@@ -183,6 +195,22 @@ def test_a_process_has_the_resource_that_its_traces_have(receiver: Receiver) -> 
         "deployment.environment.name": "production",
     }
     assert {point.resource["service.name"] for point in points if point.name == "memwatch.up"} == {"memwatch"}
+
+
+def test_cpu_time_is_not_rounded_and_both_modes_are_points_of_one_metric(receiver: Receiver) -> None:
+    seen = Observation(
+        source=FLEET, processes=[Observed(labels=WEB_1, figures=figures(cpu_user_s=4.254321, cpu_system_s=0.5))]
+    )  # fmt: skip
+    sent(receiver, reading(seen))
+    (metric,) = [
+        metric
+        for resource in receiver.metrics[0].resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        if metric.name == "process.cpu.time"
+    ]
+    assert [point.as_double for point in metric.sum.data_points] == [4.254321, 0.5]
+    assert metric.description == "CPU time of all threads since the process started, by mode."
 
 
 def test_a_worker_that_took_a_slot_begins_its_counters_again(receiver: Receiver) -> None:
