@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -25,7 +26,11 @@ from memwatch.services.notifications import page_url
 AT_ONCE = 500
 MOST_REQUESTS = 20
 """Of one kind, in one run."""
+MOST_PROBES = 24
+"""Halves that are sent apart to find the events which the back end refuses: enough for two among 500."""
 LEASE, LEASE_S = "memwatch.send_otlp_events", 300.0
+
+logger = logging.getLogger(__name__)
 
 SEVERITIES = {
     "info": SeverityNumber.INFO,
@@ -53,7 +58,7 @@ def _send(source: Source, outlet: Outlet[_Records], now: datetime) -> bool:
         most = AT_ONCE + len(stands.sent)
         found = source.read(stands.since(now), now, most)
         new = [(at, event) for at, event in found if event.id not in stands.sent][:AT_ONCE]
-        if new and not outlet.send([record(event, now) for _at, event in new], len(new)):
+        if new and not _arrive(outlet, [record(event, now) for _at, event in new]):
             return False
         whole = len(found) < most and len(new) < AT_ONCE
         until = now if whole else max(stands.at, min(new[-1][0], now))
@@ -61,6 +66,34 @@ def _send(source: Source, outlet: Outlet[_Records], now: datetime) -> bool:
         event_cursors.save(stands, before)
         if whole:
             break
+    return True
+
+
+def _arrive(outlet: Outlet[_Records], records: _Records) -> bool:
+    """Whether they have arrived, but for those that the back end refuses while it takes others: these are dropped.
+
+    Where it refuses all, something else is wrong with it, and all wait.
+    """
+    if outlet.send(records, len(records)):
+        return True
+    refused: _Records = []
+    waiting, sent = [records], outlet.sent
+    for _request in range(MOST_PROBES):
+        if not waiting or not outlet.refused:
+            break
+        part = waiting.pop()
+        halves = (part[len(part) // 2 :], part[: len(part) // 2])
+        if len(part) == 1:
+            refused += part
+        else:
+            waiting += [half for half in halves if not outlet.send(half, len(half))]
+    if waiting or outlet.sent == sent:
+        return False
+    outlet.drop(len(refused))
+    for each in refused:
+        logger.warning(
+            "OTLP logs: %s refuses an event for good, which is dropped: %s", outlet.endpoint, each.log_record.body
+        )
     return True
 
 

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 _RETRYING = re.compile(r", retrying in [\d.]+s\.?")
 _QUERY = re.compile(r"\?[^\s)'\"]+")
 """Of an address: it may hold a token."""
+_FOR_GOOD = re.compile(r"\b(400|413|422|INVALID_ARGUMENT|max_request_size)\b")
+"""Answers to the data itself: sent again, it would get the same one."""
 _T = TypeVar("_T")
 
 
@@ -49,11 +51,14 @@ _said = _Said()
 
 
 def _silence_exporters() -> None:
-    """Their lines are read by :class:`Outlet`, which says it once."""
+    """Their lines are read by :class:`Outlet`, which says it once; so none may be left out as a repetition."""
     sdk = logging.getLogger("opentelemetry.exporter")
     if _said not in sdk.handlers:
         sdk.addHandler(_said)
         sdk.propagate = False
+    for name, each in logging.root.manager.loggerDict.items():
+        if name.startswith("opentelemetry.exporter.") and isinstance(each, logging.Logger):
+            each.filters = [rule for rule in each.filters if type(rule).__name__ != "DuplicateFilter"]
 
 
 class Outlet(Generic[_T]):
@@ -64,6 +69,8 @@ class Outlet(Generic[_T]):
         self._export, self._close = export, close
         self._failing_since: float | None = None
         self.sent = self.dropped = 0
+        self.refused = False
+        """Whether the last failure was an answer to the data itself."""
 
     def send(self, data: _T, count: int) -> bool:
         """Whether these ``count`` things arrived. Never raises."""
@@ -76,7 +83,9 @@ class Outlet(Generic[_T]):
             self.sent += count
             self._note_arrival()
         else:
-            self._note_failure(reason or _RETRYING.sub(".", lines[0] if lines else "no reason was given"))
+            reason = reason or _RETRYING.sub(".", lines[0] if lines else "no reason was given")
+            self.refused = _FOR_GOOD.search(reason) is not None
+            self._note_failure(reason)
         return arrived
 
     def drop(self, count: int) -> None:
@@ -130,7 +139,6 @@ def logs_outlet(signal: Signal) -> Outlet[list[ReadableLogRecord]]:
 
 
 def _metric_exporter(signal: Signal) -> MetricExporter:
-    _silence_exporters()
     made: Any
     if signal.protocol == GRPC:
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its C core has a line of its own for each handshake
@@ -143,12 +151,12 @@ def _metric_exporter(signal: Signal) -> MetricExporter:
         )
 
         made = HttpMetricExporter()
+    _silence_exporters()
     exporter: MetricExporter = made
     return exporter
 
 
 def _log_exporter(signal: Signal) -> LogRecordExporter:
-    _silence_exporters()
     made: Any
     if signal.protocol == GRPC:
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -161,5 +169,6 @@ def _log_exporter(signal: Signal) -> LogRecordExporter:
         )
 
         made = HttpLogExporter()
+    _silence_exporters()
     exporter: LogRecordExporter = made
     return exporter

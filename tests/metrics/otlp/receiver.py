@@ -52,6 +52,8 @@ class Receiver:
         self.logs: list[Any] = []
         self.requests = 0
         self.refuse: Any = None
+        self.refuses_text = ""
+        """A request with this text in it is refused as wrong."""
         self.hang = threading.Event()
         self._ending = threading.Event()
 
@@ -60,6 +62,9 @@ class Receiver:
 
     def __exit__(self, *_error: object) -> None:
         self._ending.set()
+
+    def _refusal(self, request: bytes) -> Any:
+        return 400 if self.refuses_text and self.refuses_text.encode() in request else self.refuse
 
     @property
     def points(self) -> list[Point]:
@@ -107,8 +112,9 @@ class GrpcReceiver(Receiver):
         self.requests += 1
         if self.hang.is_set():
             self._ending.wait(60)
-        if self.refuse is not None:
-            context.abort(self.refusals[self.refuse], "refused by the test")
+        refuse = self._refusal(request.SerializeToString())
+        if refuse is not None:
+            context.abort(self.refusals[refuse], "refused by the test")
         kept.append(request)
 
 
@@ -126,13 +132,14 @@ class HttpReceiver(Receiver):
                 if receiver.hang.is_set():
                     receiver._ending.wait(60)
                     return
-                if receiver.refuse is None:
+                refuse = receiver._refusal(body)
+                if refuse is None:
                     kept, kind = {
                         "/v1/metrics": (receiver.metrics, metrics_service_pb2.ExportMetricsServiceRequest),
                         "/v1/logs": (receiver.logs, logs_service_pb2.ExportLogsServiceRequest),
                     }[self.path]
                     kept.append(kind.FromString(body))
-                self.send_response(receiver.refuse or 200)
+                self.send_response(refuse or 200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 

@@ -243,6 +243,21 @@ def test_events_wait_while_the_collector_is_away(
 
 
 @pytest.mark.usefixtures("begun")
+def test_an_event_that_is_refused_for_good_is_dropped_and_holds_up_no_other(
+    outlet: Outlet[Any], receiver: Receiver, process: Process, now: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    leak, wrong = store_leak(process), store_leak(process, object_type="shop.Poison")
+    for number in range(40):
+        LeakEvent.objects.create(leak=wrong if number == 17 else leak, at=now - MINUTE, kind="worsened")
+    receiver.refuses_text = "shop.Poison"
+    assert len(sent(outlet, receiver, now)) == 39
+    assert (outlet.sent, outlet.dropped) == (39, 1)
+    (line,) = [each.getMessage() for each in caplog.records if "for good" in each.getMessage()]
+    assert "shop.Poison" in line
+    assert sent(outlet, receiver, now + MINUTE) == []
+
+
+@pytest.mark.usefixtures("begun")
 def test_a_flood_goes_in_parts_and_is_complete(
     outlet: Outlet[Any], receiver: Receiver, process: Process, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
