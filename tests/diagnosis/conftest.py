@@ -21,8 +21,15 @@ from memwatch.diagnosis.referrers.recording import ReferrersRecording
 HOST = Host(apart_s=0)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def thawed_again() -> Iterator[None]:
+    """What the file's tests have frozen is looked at by others again."""
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
-def small_heap(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def small_heap(monkeypatch: pytest.MonkeyPatch) -> None:
     """The objects of the test run itself are put where no pass over the heap looks: that takes its time.
 
     How fast a machine is, is asked elsewhere: a pass may hold for several times as long as a user is promised, and a
@@ -31,10 +38,8 @@ def small_heap(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(walk, "LONGEST_HOLD_MS", 500.0)
     monkeypatch.setattr(child, "NICENESS", 0)
     monkeypatch.setattr(parent, "LONGEST_S", 240.0)
-    gc.collect()
+    gc.collect()  # of little: since the file's first test, the rest of the run stays frozen
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 LONGEST_WAIT_S = 0.002

@@ -21,6 +21,7 @@ import pytest
 from memwatch import dump_heap
 from memwatch.diagnosis.context import Host
 from memwatch.diagnosis.copy import parent
+from memwatch.diagnosis.copy.child import NICENESS
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.heap_dump import compiled
 from memwatch.diagnosis.heap_dump import dump as dumping
@@ -235,7 +236,8 @@ def test_a_copy_that_is_killed_leaves_no_file(tmp_path: Path) -> None:
     assert no_file(tmp_path)
 
 
-def test_the_copy_dies_first_and_takes_little_of_the_machine(tmp_path: Path) -> None:
+def test_the_copy_dies_first_and_takes_little_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memwatch.diagnosis.copy.child.NICENESS", NICENESS)
     seen: list[tuple[str, int]] = []
     pids: list[int] = []
 

@@ -1,6 +1,7 @@
 """A worker of its own for the crash and concurrency tests: ``python -m tests.services.ingester <what>``.
 
-The database, the transport and the settings come from the environment. ``ingest`` prints its result.
+The database, the transport and the settings come from the environment. ``ingest`` prints its result, and
+``ingest-after-crash`` also the counts before and after it: each start takes a second of CPU.
 ``die-before-commit`` and ``die-before-acknowledge`` end by SIGKILL at that very point. ``loop`` runs the task again and
 again, as a worker does at beat's times, until SIGTERM; what a dead worker held comes back after three seconds there.
 """
@@ -86,9 +87,11 @@ def main(arguments: Sequence[str]) -> None:
             automatic_baselines.keep_up = _die
         elif what == "die-before-acknowledge":
             hub.acknowledge = _die
+        found: dict[str, Any] = {"before": _counts()} if heir else {}
         result = reader.ingest_reports(hub=hub, limit=10_000)
         hub.close()
-        sys.stdout.write(json.dumps({"snapshots": result.snapshots, "duplicates": result.duplicates}))
+        found |= {"snapshots": result.snapshots, "duplicates": result.duplicates}
+        sys.stdout.write(json.dumps(found | ({"after": _counts()} if heir else {})))
 
 
 if __name__ == "__main__":
