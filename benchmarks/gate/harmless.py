@@ -1,8 +1,7 @@
 """Harmless tests, marked, again and again: how many fail? ``python -m benchmarks.gate.harmless --runs 1000``.
 
-``--loaded`` keeps every core busy beside them, ``--coverage`` runs them under coverage. ``--record`` appends each run to a
-file, as a line of JSON, and makes only those of the ``--runs`` that the file lacks: an interruption loses one run. It ends
-with 1 on any failure.
+``--loaded`` keeps every core busy beside them, ``--coverage`` runs them under coverage. ``--record`` adds each run to a
+file as a line of JSON, and makes only those of the ``--runs`` that the file lacks. It ends with 1 on any failure.
 """
 
 from __future__ import annotations
