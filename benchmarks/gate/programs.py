@@ -28,7 +28,7 @@ from benchmarks.leaks.runs import Run, planned
 
 TARGET = 0.95
 TIMEOUT_S = 1800.0
-RECORDED = ("failed", "leaks", "notes", "seconds")
+RECORDED = ("failed", "calls", "leaks", "notes", "seconds")
 _DRIVEN = ROOT / "benchmarks" / "gate" / "driven.py"
 
 
@@ -38,6 +38,7 @@ class Answer:
 
     run: Run
     failed: bool
+    calls: int
     leaks: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
     seconds: float
@@ -86,7 +87,8 @@ def answer(run: Run, options: argparse.Namespace) -> Answer:
     if done.returncode and not leaks:
         raise RuntimeError(f"{run.label} failed without a leak: {done.stdout[-800:]}")
     notes = tuple(value for name, value in said if name in ("memwatch_no_leak", "memwatch_undecided"))
-    return Answer(run, bool(done.returncode), leaks, notes, seconds)
+    calls = max((int(value) for name, value in said if name == "memwatch_calls"), default=0)
+    return Answer(run, bool(done.returncode), calls, leaks, notes, seconds)
 
 
 def lines(answers: list[Answer]) -> Iterator[str]:
@@ -100,7 +102,8 @@ def lines(answers: list[Answer]) -> Iterator[str]:
     for each in answers:
         if each.failed != each.run.leaking or (each.run.leaking and each not in right):
             told = "; ".join(f"{leak['type']} {leak['per_call']:g} at {leak['where'] or '?'}" for leak in each.leaks)
-            yield f"   {each.run.label}: {told or 'nothing'}{''.join(f' [{note}]' for note in each.notes)}"
+            notes = "".join(f" [{note}]" for note in each.notes)
+            yield f"   {each.run.label}: {told or 'nothing'} in {each.calls} calls{notes}"
 
 
 def main() -> int:
@@ -143,7 +146,10 @@ def _driven(runs: list[Run], options: argparse.Namespace) -> Iterator[Answer]:
                 said = {name: getattr(each, name) for name in RECORDED}
                 with options.record.open("a") as file:
                     print(json.dumps({"label": label, **said}), file=file)
-            print(f"   {label}: {'fails' if each.failed else 'passes'}, {each.seconds:.0f} s", flush=True)
+            print(
+                f"   {label}: {'fails' if each.failed else 'passes'}, {each.calls} calls, {each.seconds:.0f} s",
+                flush=True,
+            )
             yield each
 
 

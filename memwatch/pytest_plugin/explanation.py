@@ -17,6 +17,8 @@ from memwatch.records import BigContainer
 
 NEW_OBJECTS, LEAST_CALLS, MOST_CALLS = 24, 16, 20_000
 """Objects that should come between two looks, and the calls that are made for them."""
+STEADY_S = 0.1
+"""Calls of so many seconds at least, where the series had as many: what comes and goes beside the leak evens out."""
 NEW_KIB = 256
 """The same for native memory: what comes and goes beside it is often tens of KiB."""
 LONGEST_S = 60.0
@@ -64,8 +66,9 @@ def _calls_for(growth: Growth, calls: Calls) -> int:
     """To see enough new objects, as far as time allows."""
     new = NEW_KIB if growth.unit == "KiB" else NEW_OBJECTS
     wanted = math.ceil(new / max(growth.per_call, new / MOST_CALLS))
+    steady = min(growth.calls, int(STEADY_S / calls.each_s))
     affordable = int(LONGEST_S * _MOST_SHARE / calls.each_s)
-    return max(1, min(max(wanted, LEAST_CALLS), affordable))
+    return max(1, min(max(wanted, steady, LEAST_CALLS), affordable))
 
 
 def _holder(
@@ -81,10 +84,12 @@ def _holder(
 
     began, container = now(), None
     if growth.kind != "objects":
-        before = containers.lengths()
-        yield count
-        container = containers.grown(before, containers.lengths(), growth, count)
-        del before
+        lengths = [containers.lengths()]
+        for part in containers.halves(count):
+            yield part
+            lengths.append(containers.lengths())
+        container = containers.grown(lengths, growth, count)
+        del lengths
         if container is None:
             return None, (), ""
     try:
