@@ -1,6 +1,6 @@
 """A worker of Celery in a thread of this process, with the pool ``solo`` and a broker in memory.
 
-It runs tasks as they run in production: arguments are serialized, and the worker's signals are sent. The application's own
+It runs tasks as in production: arguments are serialized, and the worker's signals are sent. The application's own
 broker and results are left alone, and the application is as before when it ends.
 """
 
