@@ -29,6 +29,9 @@ class _Functions:
     collect = staticmethod(gc.collect)
     freeze, unfreeze, frozen = staticmethod(gc.freeze), staticmethod(gc.unfreeze), staticmethod(gc.get_freeze_count)
     clock = staticmethod(time.perf_counter)
+    clear_caches: Callable[[], object] = staticmethod(
+        getattr(sys, "_clear_internal_caches", None) or getattr(sys, "_clear_type_cache", int)
+    )
     blocks = staticmethod(sys.getallocatedblocks) if hasattr(sys, "getallocatedblocks") else staticmethod(lambda: 0)
 
 
@@ -81,8 +84,9 @@ class Counter:
         self._census()  # what the first one makes for itself, names above all, is there from then on
 
     def count(self) -> Count:
-        """After a full collection."""
+        """After a full collection, and without the interpreter's cache of names, which thousands of look-ups fill."""
         forget_finalizers()
+        _Functions.clear_caches()
         collect()
         in_use, malloc = blocks(), self._malloc_kib()
         return Count(self._census(), in_use, malloc)

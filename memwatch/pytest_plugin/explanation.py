@@ -17,8 +17,8 @@ from memwatch.records import BigContainer
 
 NEW_OBJECTS, LEAST_CALLS, MOST_CALLS = 24, 16, 20_000
 """Objects that should come between two looks, and the calls that are made for them."""
-STEADY_S = 0.1
-"""Calls of so many seconds at least, where the series had as many: what comes and goes beside the leak evens out."""
+CLEARER = 4
+"""What comes in these calls is so many times as much as what came and went beside the leak in the series."""
 NEW_KIB = 256
 """The same for native memory: what comes and goes beside it is often tens of KiB."""
 LONGEST_S = 60.0
@@ -66,9 +66,9 @@ def _calls_for(growth: Growth, calls: Calls) -> int:
     """To see enough new objects, as far as time allows."""
     new = NEW_KIB if growth.unit == "KiB" else NEW_OBJECTS
     wanted = math.ceil(new / max(growth.per_call, new / MOST_CALLS))
-    steady = min(growth.calls, int(STEADY_S / calls.each_s))
+    clear = min(growth.calls, math.ceil(CLEARER * growth.noise / growth.per_call))
     affordable = int(LONGEST_S * _MOST_SHARE / calls.each_s)
-    return max(1, min(max(wanted, steady, LEAST_CALLS), affordable))
+    return max(1, min(max(wanted, clear, LEAST_CALLS), affordable))
 
 
 def _holder(
