@@ -1,10 +1,10 @@
 """What the plug-in costs: start-up without a use, and ``--memwatch=all`` over suites of empty and of real tests.
 
-``python -m benchmarks.gate.cost``. CPU seconds of the children, and seconds of the clock beside them. Runs are taken in
-turns, and a suite's figure is the median of its rounds, each with and without: a busy machine matters little. Tests that
-are called real take 2 to 20 ms and make objects, cycles and texts; one in 50 keeps some. Those of a site take 1 to 3 ms:
-requests of Django's test client, with a fixture. It ends with 1 where the start takes over 10 ms more, or a suite over
-10 % of CPU.
+``python -m benchmarks.gate.cost``. CPU seconds of the children, and seconds of the clock beside them. Runs are taken
+in turns, and a suite's figure is the median of its rounds, each with and without: a busy machine matters little. Tests
+that are called real take 2 to 20 ms and make objects, cycles and texts; one in 50 keeps some. Those of a site take 1
+to 3 ms: requests of Django's test client, with a fixture. It ends with 1 where the start takes over 10 ms more, or a
+suite over 10 % of CPU.
 ``--instructions`` counts those of the start instead of its time, with valgrind: exact on any machine, however busy.
 """
 

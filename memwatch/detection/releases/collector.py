@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 FULL_NS, YOUNG_NS = 60.0, 20.0
-"""For an object that a collection looks at: 30 to 110 where it looks at all, by the machine and by what objects refer to;
+"""For an object that a collection looks at: 30 to 110 where it looks at all, by the machine and what objects refer to;
 those of the last moments are still in the processor's cache."""
 THRESHOLDS = (700, 10)
 """Of the interpreter, where a process does not tell its own."""
