@@ -115,10 +115,12 @@ def _in_memory(app: Any) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _thread(app: Any, queue: str) -> Iterator[None]:
-    from celery.worker import WorkController, state  # noqa: PLC0415 - only with Celery
+    from celery import worker  # noqa: PLC0415 - only with Celery
+
+    state: Any = worker.state
 
     ready = threading.Event()
-    controller = WorkController(
+    controller = worker.WorkController(
         app=app, hostname=f"{NAME}@localhost", pool="solo", concurrency=1, queues=[queue], loglevel="ERROR",
         without_heartbeat=True, without_mingle=True, without_gossip=True, ready_callback=lambda _consumer: ready.set(),
     )  # fmt: skip

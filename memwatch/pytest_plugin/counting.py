@@ -23,15 +23,19 @@ _NO_REST = 2
 """The census does not rest between its parts: the test waits for it, and no one else."""
 
 
+def _cache_clearer() -> Callable[[], object]:
+    """What empties the interpreter's own caches, by the name that this version has for it."""
+    names = ("_clear_internal_caches", "_clear_type_cache")
+    return next((getattr(sys, name) for name in names if hasattr(sys, name)), lambda: None)
+
+
 class _Functions:
     """As they were before any test."""
 
     collect = staticmethod(gc.collect)
     freeze, unfreeze, frozen = staticmethod(gc.freeze), staticmethod(gc.unfreeze), staticmethod(gc.get_freeze_count)
     clock = staticmethod(time.perf_counter)
-    clear_caches: Callable[[], object] = staticmethod(
-        getattr(sys, "_clear_internal_caches", None) or getattr(sys, "_clear_type_cache", int)
-    )
+    clear_caches = staticmethod(_cache_clearer())
     blocks = staticmethod(sys.getallocatedblocks) if hasattr(sys, "getallocatedblocks") else staticmethod(lambda: 0)
 
 

@@ -23,7 +23,7 @@ NEW_KIB = 256
 """The same for native memory: what comes and goes beside it is often tens of KiB."""
 LONGEST_S = 60.0
 """The search for the cause of one leak may take so long, whatever is left of the budget."""
-TOO_LATE = "the search for what holds {} took too long: whether it is a cache on its way to its bound is not known"
+TOO_LATE = "the search for what holds {} took too long: whether it is a cache on its way to its bound is not known ({})"
 TOOLS = ("coverage",)
 """They watch the tests and keep more with them: that is no leak of the program."""
 _MOST_SHARE = 0.2
@@ -96,7 +96,7 @@ def _holder(
         found = yield from _looks(growth, container, count, calls)
     except (NotForked, Refused, OSError, ValueError) as reason:  # of the last two: a copy that fails, or says nonsense
         if now() - began > LONGEST_S or calls.left_s <= 0:
-            raise Undecided(TOO_LATE.format(growth.type)) from None
+            raise Undecided(TOO_LATE.format(growth.type, reason)) from None
         return None, (f"What holds it was not looked for: {reason}.",), ""
     shown = found.to_dict()
     likeliest = shown["candidates"][0] if shown["candidates"] else {}
@@ -121,7 +121,9 @@ def _looks(growth: Growth, container: BigContainer | None, count: int, calls: Ca
         asked = count
         yield 0.0
 
-    host = Host(containers=lambda: None if container is None else (container,), requests_handled=lambda: handled)
+    host = Host(
+        containers=lambda: None if container is None else (container,), requests_handled=lambda: handled, waits=True
+    )
     type_name = options.UNTRACKED if container is not None else growth.type
     steps = ReferrersRecording(options.ReferrersOptions(type=type_name), host, between=between).in_copies(Meter())
     collect()
