@@ -12,8 +12,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from memwatch.pytest_plugin.django_client import forget_finalizers
 from memwatch.pytest_plugin.ledger import Count
+from memwatch.pytest_plugin.sites.django_client import forget_finalizers
 from memwatch.sampling.census import take_census
 from memwatch.sampling.type_names import TypeNames
 

@@ -35,7 +35,7 @@ def measured(plan: Plan, calls: Calls) -> Steps[Outcome]:
         if number >= MOST_EXPLAINED:
             leaks.append(Leak(growth=growth))
             continue
-        from memwatch.pytest_plugin import explanation  # noqa: PLC0415 - where there is something to explain
+        from memwatch.pytest_plugin.cause import explanation  # noqa: PLC0415 - where there is something to explain
 
         try:
             leak, why = yield from explanation.explained(growth, calls, since=began)

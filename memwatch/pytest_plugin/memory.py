@@ -74,7 +74,7 @@ class Memory:
         :class:`~memwatch.pytest_plugin.session.LeakError`, and :class:`ValueError` where no route matches.
         """
         __tracebackhide__ = True
-        from memwatch.pytest_plugin import django_urls  # noqa: PLC0415 - only in a Django site
+        from memwatch.pytest_plugin.sites import django_urls  # noqa: PLC0415 - only in a Django site
 
         subjects: dict[str, Callable[[], Any]] = {}
         for route in django_urls.routes(pattern):
@@ -104,7 +104,7 @@ class Memory:
         :class:`~memwatch.pytest_plugin.session.LeakError`, and :class:`ValueError` where no task matches.
         """
         __tracebackhide__ = True
-        from memwatch.pytest_plugin import celery_tasks, celery_worker  # noqa: PLC0415 - only with Celery
+        from memwatch.pytest_plugin.sites import celery_tasks, celery_worker  # noqa: PLC0415 - only with Celery
 
         plan = self._session.plan(calls=calls, warmup=warmup, budget=budget)
         found = celery_tasks.tasks(app, pattern)

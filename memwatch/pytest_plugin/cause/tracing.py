@@ -23,14 +23,14 @@ EXPLAINED = 0.5
 """Native memory of which tracemalloc sees less than this share was taken behind its back."""
 PARTS = 4
 """Of the traced calls, with a look after each."""
-_OURS = f"{Path(__file__).parent}{os.sep}"
+_OURS = f"{Path(__file__).parents[1]}{os.sep}"
 
 
 def line_of(growth: Growth, count: int) -> Steps[Line | None]:
     """The line that made most of what came in ``count`` calls and stayed; ``None`` where none is known."""
     frames, gained = yield from _traced(growth, count)
     if growth.unit == "KiB" and gained < EXPLAINED * growth.per_call * count * 1024:
-        from memwatch.pytest_plugin.native_lines import native_frames  # noqa: PLC0415 - where it leaks
+        from memwatch.pytest_plugin.cause.native_lines import native_frames  # noqa: PLC0415 - where it leaks
 
         frames = yield from native_frames(count)
     return _line(frames) if frames else None

@@ -9,8 +9,8 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from memwatch.pytest_plugin import containers, tracing
 from memwatch.pytest_plugin.calls import Calls, Steps
+from memwatch.pytest_plugin.cause import containers, tracing
 from memwatch.pytest_plugin.counting import collect, now
 from memwatch.pytest_plugin.findings import Growth, Holder, Leak, Line
 from memwatch.records import BigContainer
