@@ -117,7 +117,7 @@ class Suite:
         tests, self._unread = self._unread, 0
         each = kept / tests
         self._each.extend(repeat(each, tests))
-        self._usual += max(1.0, self._usual / 16) * (1 if each > self._usual else -1)
+        self._usual += max(4.0, self._usual / 16) * (1 if each > self._usual else -1)
         modules, self._modules = len(sys.modules) - self._modules, len(sys.modules)
         self._last += kept
         return Kept(kept, modules, collected, tests)
