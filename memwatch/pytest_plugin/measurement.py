@@ -32,11 +32,12 @@ def measured(plan: Plan, calls: Calls) -> Steps[Outcome]:
     acquitted: list[tuple[str, str]] = []
     undecided: list[str] = []
     for number, growth in enumerate(found):
-        if number >= MOST_EXPLAINED:
-            leaks.append(Leak(growth=growth))
-            continue
         from memwatch.pytest_plugin.cause import explanation  # noqa: PLC0415 - where there is something to explain
 
+        if number >= MOST_EXPLAINED:
+            is_placed = any(leak.where for leak in leaks)
+            leaks.append(Leak(growth=growth) if is_placed else (yield from explanation.placed(growth, calls)))
+            continue
         try:
             leak, why = yield from explanation.explained(growth, calls, since=began)
         except explanation.Undecided as reason:

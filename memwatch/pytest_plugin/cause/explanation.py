@@ -50,6 +50,12 @@ def explained(growth: Growth, calls: Calls, *, since: float) -> Steps[tuple[Leak
     return Leak(growth=growth, holder=holder, line=line, notes=notes), ""
 
 
+def placed(growth: Growth, calls: Calls) -> Steps[Leak]:
+    """The leak with its line alone."""
+    calls.allow(LONGEST_S)
+    return Leak(growth=growth, line=(yield from tracing.line_of(growth, _calls_for(growth, calls))))
+
+
 def _tool_of(line: Line) -> str:
     """The tool that made it for itself, such as a tracer for each thread; empty where the program had it made."""
     if line.called_from:
