@@ -20,6 +20,8 @@ def step() -> Callable[[int], None]:
     return program.step
 
 
-@pytest.mark.no_leaks(calls=int(os.environ.get("GATE_CALLS", "40000")), warmup=1, budget=600)
+@pytest.mark.no_leaks(
+    calls=int(os.environ.get("GATE_CALLS", "40000")), warmup=1, budget=float(os.environ.get("GATE_BUDGET", "600"))
+)
 def test_program(step: Callable[[int], None]) -> None:
     step(next(_numbers))

@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.gate.programs`` drives those of ``--group earlier`` that this environment can run; with
 ``--installed`` those of packages too, each in an environment of its own. A call is a step of the program; 40,000 are
-judged, after as many in the first look: what fills up is full by then, as in ``benchmarks.leaks``.
+judged, after as many in the first look: what fills up is full by then, as in ``benchmarks.leaks``. ``--record`` appends
+each answer to a file, as a line of JSON, and drives only those that it lacks.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from benchmarks.leaks.runs import Run, planned
 
 TARGET = 0.95
 TIMEOUT_S = 1800.0
+RECORDED = ("failed", "calls", "leaks", "notes", "seconds")
 _DRIVEN = ROOT / "benchmarks" / "gate" / "driven.py"
 
 
@@ -35,6 +38,7 @@ class Answer:
 
     run: Run
     failed: bool
+    calls: int
     leaks: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
     seconds: float
@@ -62,14 +66,15 @@ def _in_program(run: Run, where: str) -> bool:
     return own in where or (run.case.released and "-packages/" in where)
 
 
-def answer(run: Run, calls: int, folder: Path) -> Answer:
+def answer(run: Run, options: argparse.Namespace) -> Answer:
     """Drive one. Raises :class:`NotInstallableError`, and :class:`RuntimeError` where it ended with an error."""
-    python = str(python_with(f"{run.release} pytest", folder)) if run.release else sys.executable
+    python = str(python_with(f"{run.release} pytest", options.environments)) if run.release else sys.executable
     with tempfile.TemporaryDirectory() as temporary:
         junit = Path(temporary) / "junit.xml"
         command = [python, "-m", "pytest", "-p", "memwatch.pytest_plugin", "-p", "no:cacheprovider", "-q", "--tb=short"]
         command += ["-c", "/dev/null", f"--rootdir={ROOT}", f"--junitxml={junit}", str(_DRIVEN)]
-        own = {"GATE_CASE": run.name, "GATE_CALLS": str(calls), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        own = {"GATE_CASE": run.name, "GATE_CALLS": str(options.calls), "GATE_BUDGET": str(options.budget)}
+        own |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         began = time.monotonic()
         done = subprocess.run(
             command, env=environment() | own, cwd=ROOT, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
@@ -82,7 +87,8 @@ def answer(run: Run, calls: int, folder: Path) -> Answer:
     if done.returncode and not leaks:
         raise RuntimeError(f"{run.label} failed without a leak: {done.stdout[-800:]}")
     notes = tuple(value for name, value in said if name in ("memwatch_no_leak", "memwatch_undecided"))
-    return Answer(run, bool(done.returncode), leaks, notes, seconds)
+    calls = max((int(value) for name, value in said if name == "memwatch_calls"), default=0)
+    return Answer(run, bool(done.returncode), calls, leaks, notes, seconds)
 
 
 def lines(answers: list[Answer]) -> Iterator[str]:
@@ -96,7 +102,8 @@ def lines(answers: list[Answer]) -> Iterator[str]:
     for each in answers:
         if each.failed != each.run.leaking or (each.run.leaking and each not in right):
             told = "; ".join(f"{leak['type']} {leak['per_call']:g} at {leak['where'] or '?'}" for leak in each.leaks)
-            yield f"   {each.run.label}: {told or 'nothing'}{''.join(f' [{note}]' for note in each.notes)}"
+            notes = "".join(f" [{note}]" for note in each.notes)
+            yield f"   {each.run.label}: {told or 'nothing'} in {each.calls} calls{notes}"
 
 
 def main() -> int:
@@ -106,24 +113,51 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", default=[], metavar="CASE")
     parser.add_argument("--installed", action="store_true", help="also the programs that need packages of their own")
     parser.add_argument("--calls", type=int, default=40_000)
+    parser.add_argument("--budget", type=float, default=600.0, help="seconds of calls for a program")
+    parser.add_argument("--jobs", type=int, default=1, help="programs at a time")
     parser.add_argument("--environments", type=Path, default=DEFAULT_FOLDER)
+    parser.add_argument("--record", type=Path, metavar="FILE", help="goes on with the answers of this file")
     options = parser.parse_args()
-    answers = []
-    for run in planned(options.half, options.only, options.group):
-        if run.release and not options.installed:
-            continue
-        try:
-            answers.append(answer(run, options.calls, options.environments))
-        except (NotInstallableError, RuntimeError, subprocess.TimeoutExpired) as error:
-            print(f"   {run.label} was not driven: {error}", flush=True)
-            continue
-        each = answers[-1]
-        print(f"   {run.label}: {'fails' if each.failed else 'passes'}, {each.seconds:.0f} s", flush=True)
+    runs = [run for run in planned(options.half, options.only, options.group) if options.installed or not run.release]
+    answers = list(_driven(runs, options))
     print(*lines(answers), sep="\n")
     leaking = [each for each in answers if each.run.leaking]
     right = sum(each.failed and each.named and each.placed for each in leaking)
     flagged = any(each.failed and not each.run.leaking for each in answers)
     return int(flagged or right < TARGET * len(leaking))
+
+
+def _driven(runs: list[Run], options: argparse.Namespace) -> Iterator[Answer]:
+    """Those of the record, then each as it ends; what cannot be driven is said."""
+    known = _recorded(options.record)
+    for run in runs:
+        if run.label in known:
+            yield Answer(run, **known[run.label])
+    with ThreadPoolExecutor(max_workers=options.jobs) as pool:
+        under_way = {pool.submit(answer, run, options): run for run in runs if run.label not in known}
+        for future in as_completed(under_way):
+            label = under_way[future].label
+            try:
+                each = future.result()
+            except (NotInstallableError, RuntimeError, subprocess.TimeoutExpired) as error:
+                print(f"   {label} was not driven: {error}", flush=True)
+                continue
+            if options.record:
+                said = {name: getattr(each, name) for name in RECORDED}
+                with options.record.open("a") as file:
+                    print(json.dumps({"label": label, **said}), file=file)
+            print(
+                f"   {label}: {'fails' if each.failed else 'passes'}, {each.calls} calls, {each.seconds:.0f} s",
+                flush=True,
+            )
+            yield each
+
+
+def _recorded(record: Path | None) -> dict[str, dict[str, Any]]:
+    if record is None or not record.exists():
+        return {}
+    rows = [json.loads(line) for line in record.read_text().splitlines()]
+    return {row.pop("label"): row for row in rows}
 
 
 if __name__ == "__main__":

@@ -55,6 +55,8 @@ class Host:
     apart_s: float = 8.0
     """Between two looks; longer, but not three times as long, while the process has handled few calls. Less, if
     so much came by then that the container is sure."""
+    waits: bool = False
+    """Whether the program stands still until the answer is there: then a copy need not be nice."""
     shows_values: bool = False
     """Whether the process lets values of its objects be shown, where somebody may ask for them."""
     since_full_s: Callable[[], float | None] = _nothing

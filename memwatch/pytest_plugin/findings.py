@@ -23,6 +23,8 @@ class Growth:
     """By so many of the unit."""
     calls: int
     """In so many calls."""
+    noise: float = 0.0
+    """How far the counts were from the straight line, from the lowest to the highest: what came and went beside it."""
     grows_with: tuple[str, ...] = ()
     """Types that grow in step with it and have the same cause."""
 

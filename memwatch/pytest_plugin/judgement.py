@@ -48,8 +48,7 @@ def _added(column: Sequence[float]) -> float:
 def leaks(ledger: Ledger) -> tuple[list[Growth], bool]:
     """What the rules call a leak, the largest first; and whether something grows of which they cannot tell yet."""
     verdicts = judge(history(ledger), thresholds=THRESHOLDS, window="calls")
-    calls = ledger.made
-    found = [_growth(verdict, calls) for verdict in verdicts if verdict.is_leak]
+    found = [_growth(verdict, ledger) for verdict in verdicts if verdict.is_leak]
     found = [each for each in found if _stayed(ledger, each) and not _is_spare(each)]
     waits = any(verdict.outcome == "not enough data" and verdict.growth_count > 0 for verdict in verdicts)
     return found, waits
@@ -85,15 +84,27 @@ def _from_lowest(column: Sequence[float]) -> list[float]:
     return [value - lowest for value in column]
 
 
-def _growth(verdict: Verdict, calls: int) -> Growth:
+def _growth(verdict: Verdict, ledger: Ledger) -> Growth:
+    unit = str(verdict.statistics.get("unit", "objects"))
+    columns = {"blocks": ledger.blocks, "KiB": ledger.malloc_kib}
     return Growth(
         kind=verdict.kind,
         type=verdict.object_type,
-        unit=str(verdict.statistics.get("unit", "objects")),
+        unit=unit,
         grown=verdict.growth_count,
-        calls=calls,
+        calls=ledger.made,
+        noise=_noise(columns.get(unit) or ledger.objects.get(verdict.object_type, [])),
         grows_with=verdict.grows_with,
     )
+
+
+def _noise(column: Sequence[float]) -> float:
+    """Of counts with the same number of calls between them, beside a straight line from the first to the last."""
+    if len(column) < 3:
+        return 0.0
+    slope = (column[-1] - column[0]) / (len(column) - 1)
+    beside = [value - slope * row for row, value in enumerate(column)]
+    return max(beside) - min(beside)
 
 
 def still(before: Sequence[Growth], after: Sequence[Growth]) -> list[Growth]:

@@ -16,30 +16,28 @@ MOST_EXPLAINED = 3
 
 def measured(plan: Plan, calls: Calls) -> Steps[Outcome]:
     """Whether what is called leaks, and what."""
-    yield max(1, plan.warmup)
+    yield max(plans.LEAST_WARMUP, plan.warmup)
     counter = Counter()
     began = now()
-    total = plan.affordable(calls.each_s, calls.left_s)
+    total = plan.affordable(calls.each_s, calls.left_s * plans.LOOK_SHARE)
     if total < plans.LEAST_POINTS:
         return Outcome(calls=calls.made, undecided=_too_slow(plan, calls))
-    with set_aside():
-        ledger = Ledger(counter.count(), plans.SCREENED)
-        for count in plans.screening(total):
-            ledger.add(counter.count(), (yield count))
+    ledger = yield from _first_look(plan, calls, counter, total)
     if not judgement.may_leak(ledger):
         return Outcome(calls=calls.made)
-    found = yield from _leaks(plan, calls, counter, total)
+    found = yield from _leaks(plan, calls, counter)
     if found is None:
         return Outcome(calls=calls.made, undecided=_too_slow(plan, calls))
     leaks: list[Leak] = []
     acquitted: list[tuple[str, str]] = []
     undecided: list[str] = []
     for number, growth in enumerate(found):
-        if number >= MOST_EXPLAINED:
-            leaks.append(Leak(growth=growth))
-            continue
-        from memwatch.pytest_plugin import explanation  # noqa: PLC0415 - where there is something to explain
+        from memwatch.pytest_plugin.cause import explanation  # noqa: PLC0415 - where there is something to explain
 
+        if number >= MOST_EXPLAINED:
+            is_placed = any(leak.where for leak in leaks)
+            leaks.append(Leak(growth=growth) if is_placed else (yield from explanation.placed(growth, calls)))
+            continue
         try:
             leak, why = yield from explanation.explained(growth, calls, since=began)
         except explanation.Undecided as reason:
@@ -59,8 +57,22 @@ def _too_slow(plan: Plan, calls: Calls) -> str:
     )
 
 
-def _leaks(plan: Plan, calls: Calls, counter: Counter, total: int) -> Steps[list[Growth] | None]:
+def _first_look(plan: Plan, calls: Calls, counter: Counter, total: int) -> Steps[Ledger]:
+    """Rounds of calls with a count after each; shorter ones where calls take longer than the first ones did."""
+    until_s = calls.seconds + calls.left_s * plans.LOOK_SHARE
+    with set_aside():
+        ledger = Ledger(counter.count(), plans.SCREENED)
+        for count in plans.screening(total):
+            affordable = int((until_s - calls.seconds) / calls.each_s)
+            ledger.add(counter.count(), (yield max(1, min(count, affordable))))
+    return ledger
+
+
+def _leaks(plan: Plan, calls: Calls, counter: Counter) -> Steps[list[Growth] | None]:
     """What the last and longest series shows to leak; ``None`` where there was no time for one."""
+    total = plan.affordable(calls.each_s, calls.left_s * plans.SERIES_SHARE)
+    if total < plans.LEAST_POINTS:
+        return None
     number = plans.points(total)
     each = -(-total // number)
     ledger = yield from _series(counter, number, each)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ class Memory:
         :class:`~memwatch.pytest_plugin.session.LeakError`, and :class:`ValueError` where no route matches.
         """
         __tracebackhide__ = True
-        from memwatch.pytest_plugin import django_urls  # noqa: PLC0415 - only in a Django site
+        from memwatch.pytest_plugin.sites import django_urls  # noqa: PLC0415 - only in a Django site
 
         subjects: dict[str, Callable[[], Any]] = {}
         for route in django_urls.routes(pattern):
@@ -90,6 +91,7 @@ class Memory:
         pattern: str = "*",
         *,
         args: Mapping[str, Any] | None = None,
+        solo: bool = False,
         calls: int | None = None,
         warmup: int = WARMUP,
         budget: float | None = None,
@@ -97,20 +99,25 @@ class Memory:
         """Run each task of the Celery application that matches ``pattern`` in this process; fail for those that leak.
 
         ``args``: by a task's name its arguments, a sequence or a mapping. A task that needs others is skipped, which
-        the summary says. Returns the names of those that were measured. What a task raises is raised. Raises
+        the summary says. ``solo``: run them in a worker, in a thread and over a broker in memory, and not eagerly in
+        the test's own thread. Returns the names of those that were measured. What a task raises is raised. Raises
         :class:`~memwatch.pytest_plugin.session.LeakError`, and :class:`ValueError` where no task matches.
         """
         __tracebackhide__ = True
-        from memwatch.pytest_plugin import celery_tasks  # noqa: PLC0415 - only with Celery
+        from memwatch.pytest_plugin.sites import celery_tasks, celery_worker  # noqa: PLC0415 - only with Celery
 
-        subjects: dict[str, Callable[[], Any]] = {}
-        for name, task in celery_tasks.tasks(app, pattern).items():
-            call = celery_tasks.call_of(task, args or {})
-            if call is None:
-                self._skip(f"{name} was not measured: give its arguments in args")
-            else:
-                subjects[name] = call
-        return self._measure_all(subjects, self._session.plan(calls=calls, warmup=warmup, budget=budget))
+        plan = self._session.plan(calls=calls, warmup=warmup, budget=budget)
+        found = celery_tasks.tasks(app, pattern)
+        with celery_worker.solo_worker(app) if solo else nullcontext() as worker:
+            run_one = celery_tasks.run_here if worker is None else worker.run
+            subjects: dict[str, Callable[[], Any]] = {}
+            for name, task in found.items():
+                given = celery_tasks.arguments_of(task, args or {})
+                if given is None:
+                    self._skip(f"{name} was not measured: give its arguments in args")
+                else:
+                    subjects[name] = partial(run_one, task, *given)
+            return self._measure_all(subjects, plan)
 
     def _measure_all(self, subjects: Mapping[str, Callable[[], Any]], plan: Plan) -> tuple[str, ...]:
         """Each by itself; one failure says it of all."""

@@ -16,8 +16,10 @@ SURE_EACH, SURE_S = 320, 3.0
 of calls. A cache that only fills up has ended its growth by then."""
 LEAST_ESCALATION = 2
 """A series that is not this many times as long would show nothing new."""
-SHARE_OF_CALLS = 0.7
-"""Share of the budget for calls and counts; the rest is for finding the cause."""
+LOOK_SHARE, SERIES_SHARE = 0.35, 0.7
+"""Of the budget for the first look, and of what is left then for each series; the rest is for finding the cause."""
+LEAST_WARMUP = 2
+"""Calls whatever is asked for: one alone does not tell what a call takes."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,10 +41,10 @@ class Plan:
         if not isinstance(self.budget_s, int | float) or not 0 < self.budget_s < math.inf:
             raise ValueError(f"the budget is {self.budget_s!r}: give seconds, e.g. {BUDGET_S:g}")
 
-    def affordable(self, call_s: float, left_s: float) -> int:
-        """Calls that the first look and the first series may make each, at this cost of a call."""
+    def affordable(self, call_s: float, seconds: float) -> int:
+        """Calls of those that are asked for which fit into so much time, at this cost of a call."""
         wanted = CALLS if self.calls is None else self.calls
-        return max(0, min(wanted, int(left_s * SHARE_OF_CALLS / 2 / max(call_s, 1e-9))))
+        return max(0, min(wanted, int(seconds / max(call_s, 1e-9))))
 
 
 def _is_whole(value: object) -> bool:
@@ -65,6 +67,6 @@ def longer_each(each: int, number: int, call_s: float, left_s: float) -> int | N
 
     ``number``: points of the series; ``call_s``: what a call costs.
     """
-    seconds = min(SURE_S, left_s * SHARE_OF_CALLS)
+    seconds = min(SURE_S, left_s * SERIES_SHARE)
     longer = min(SURE_EACH, int(seconds / number / max(call_s, 1e-9)))
     return longer if longer >= LEAST_ESCALATION * each else None

@@ -26,9 +26,9 @@ SUSPICIOUS = 400
 """Blocks kept from which a collection follows: what pytest itself keeps of a test is less."""
 MORE_THAN_USUAL = 2
 """A test is named that keeps so many times as much as the one in the middle."""
-FREE_S, SHARE = 0.05, 0.04
+FREE_S, SHARE = 0.05, 0.03
 """For full collections: so many seconds, and of the time that the run takes this share."""
-READING_SHARE = 0.04
+READING_SHARE = 0.02
 """Of that time for readings."""
 MOST_TESTS, MOST_TYPES = 20, 10
 """Named at the end."""
@@ -37,6 +37,8 @@ LEAST_GROWTH, LEAST_SHARE = 2_000, 0.1
 """Blocks that the whole suite must keep for a count of its objects, beside what is usual, and as a share of that."""
 BLOCK_BYTES = 64
 """Assumed for a block, where bytes are shown."""
+_CONTROLLER = "dsession"
+"""pytest-xdist's plug-in in the process that hands out the tests."""
 _OUTPUT = "memwatch_types"
 _OF_PYTEST = ("_pytest.", "memwatch.pytest_plugin.")
 
@@ -84,8 +86,10 @@ class Suite:
         self._grown: Counter[str] = Counter()
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self) -> None:
-        """Before the first test; a controller has none."""
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Before the first test. A controller of pytest-xdist runs none, so it counts nothing."""
+        if session.config.pluginmanager.hasplugin(_CONTROLLER):
+            return
         self._counter = counting.Counter()
         self._before = self._counter.types()
         self._modules, self._last = len(sys.modules), counting.blocks()
@@ -113,7 +117,7 @@ class Suite:
         tests, self._unread = self._unread, 0
         each = kept / tests
         self._each.extend(repeat(each, tests))
-        self._usual += max(1.0, self._usual / 16) * (1 if each > self._usual else -1)
+        self._usual += max(4.0, self._usual / 16) * (1 if each > self._usual else -1)
         modules, self._modules = len(sys.modules) - self._modules, len(sys.modules)
         self._last += kept
         return Kept(kept, modules, collected, tests)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from memwatch.pytest_plugin import judgement
 from memwatch.pytest_plugin import plan as plans
+from memwatch.pytest_plugin.calls import Calls, run
 from memwatch.pytest_plugin.findings import Growth
 from memwatch.pytest_plugin.ledger import Count, Ledger
+from memwatch.pytest_plugin.measurement import measured
 from memwatch.pytest_plugin.plan import Plan, longer_each, screening
 
 FIRST = Count({"dict": 20_000, "shop.Entry": 3}, 100_000, 5_000.0)
@@ -136,10 +139,26 @@ def test_rounds_double_up_to_the_calls_asked_for() -> None:
 def test_slow_calls_get_fewer_of_them_and_no_longer_series() -> None:
     plan = Plan(budget_s=30.0)
     assert plan.affordable(0.001, 30.0) == plans.CALLS
-    assert plan.affordable(1.0, 29.0) == 10
+    assert plan.affordable(1.0, 10.5) == 10
     assert plan.affordable(60.0, -30.0) == 0
     assert longer_each(5, 24, 0.0001, 29.0) == plans.SURE_EACH
     assert longer_each(5, 24, 0.1, 29.0) is None
+
+
+def test_the_first_call_does_not_tell_what_a_call_takes() -> None:
+    calls = Calls(30.0)
+    calls.make(lambda: time.sleep(0.0 if calls.made else 0.2), 3)
+    assert calls.seconds >= 0.2
+    assert calls.each_s < 0.1
+
+
+def test_rounds_are_shorter_where_later_calls_take_longer() -> None:
+    """The first calls take next to nothing, so that all 2,000 seem to fit: those of a look end with its share."""
+    calls = Calls(1.0)
+    steps = measured(Plan(calls=2_000, budget_s=1.0), calls)
+    run(steps, lambda: time.sleep(0.002 if calls.made > 16 else 0.0), calls)
+    assert 8 < calls.made < 500
+    assert calls.seconds < 1.0
 
 
 def wrong() -> Iterator[tuple[dict[str, object], str]]:

@@ -122,6 +122,26 @@ def test_texts_on_an_attribute_are_found(pytester: pytest.Pytester) -> None:
     run(pytester, source).assert_outcomes(passed=1)
 
 
+def test_the_line_of_a_slow_leak_is_found_beside_much_that_comes_and_goes(pytester: pytest.Pytester) -> None:
+    tests = """
+    import random
+
+    TEXTS, UNDER_WAY, NUMBERS = [], [], random.Random(7)
+
+    def test_texts(memory):
+        def call():
+            wanted = NUMBERS.randrange(400)
+            del UNDER_WAY[wanted:]
+            UNDER_WAY.extend(str(each) * 9 for each in range(len(UNDER_WAY), wanted))
+            TEXTS.append("text" * NUMBERS.randrange(10, 20))
+        memory.assert_no_leak(call, calls=4_000)
+    """
+    result = run(pytester, tests)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E*held by: test_shop.TEXTS (list, *"])
+    assert "TEXTS.append" in result.stdout.str().partition("made at")[2].partition("to do")[0]
+
+
 def test_the_fixture_tells_what_a_call_keeps_and_needs(pytester: pytest.Pytester) -> None:
     source = """
     def test_kept(memory):

@@ -110,3 +110,49 @@ def test_tasks_run_in_the_tests_process(pytester: pytest.Pytester) -> None:
     result = run(pytester, TASKS, tests)
     result.assert_outcomes(passed=4)
     result.stdout.fnmatch_lines(["*test_fine: shop.leaky was not measured: give its arguments in args"])
+
+
+def test_tasks_run_in_a_solo_worker(pytester: pytest.Pytester) -> None:
+    """Signals of tasks are sent there, which is where the program keeps something; and the application is as before."""
+    tests = """
+    import threading
+
+    from celery.signals import task_received
+
+    THREADS, RECEIVED = set(), []
+    app.conf.update(broker_url="redis://nowhere.invalid:1/0", result_backend="redis://nowhere.invalid:1/1")
+    app.conf.task_always_eager = True
+
+    @app.task(name="shop.counted")
+    def counted(name, times=1):
+        THREADS.add(threading.current_thread().name)
+        return [name] * times
+
+    @task_received.connect
+    def receive(request, **_more):
+        if request.name == "shop.counted" and request.kwargsrepr != "{}":
+            RECEIVED.append(Row())
+
+    def test_fine(memory):
+        given = {"shop.counted": ["a"]}
+        assert memory.assert_tasks(app, "shop.counted", args=given, solo=True) == ("shop.counted",)
+        assert threading.main_thread().name not in THREADS
+
+    def test_what_the_worker_keeps(memory):
+        given = {"shop.counted": {"name": "a", "times": 2}}
+        with pytest.raises(AssertionError, match="shop.counted leaks test_site.Row: 1 object per call"):
+            memory.assert_tasks(app, "shop.counted", args=given, solo=True)
+
+    def test_what_a_task_keeps(memory):
+        with pytest.raises(AssertionError, match="shop.leaky leaks test_site.Row: 2 objects per call"):
+            memory.assert_tasks(app, "shop.leaky", args={"shop.leaky": {"count": 2}}, solo=True)
+
+    def test_a_task_that_fails(memory):
+        with pytest.raises(LookupError, match="no price"):
+            memory.assert_tasks(app, "shop.fails", solo=True)
+
+    def test_after():
+        assert app.conf.broker_url == "redis://nowhere.invalid:1/0" and app.conf.task_always_eager
+        assert "redis" in app.connection_for_write().as_uri()
+    """
+    run(pytester, TASKS, tests).assert_outcomes(passed=5)

@@ -35,6 +35,7 @@ _SHOWN: Mapping[str, Callable[[float], str]] = {
     names.MB_AN_HOUR: lambda value: _("%s an hour") % formats.megabytes(value),
     names.KIB_A_JOB: lambda value: _("%s KB") % formats.decimal(value),
     names.AN_HOUR: lambda value: _("%s an hour") % formats.decimal(value),
+    names.S_AN_HOUR: lambda value: _("%s s an hour") % formats.decimal(value),
 }
 MOST_PACKAGES = 40
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-MB, COUNT, MB_AN_HOUR, KIB_A_JOB, AN_HOUR = "MB", "count", "MB an hour", "KiB a job", "an hour"
+MB, COUNT, MB_AN_HOUR, KIB_A_JOB, AN_HOUR, S_AN_HOUR = (
+    "MB", "count", "MB an hour", "KiB a job", "an hour", "s an hour",
+)  # fmt: skip
 """Units."""
 
 
@@ -28,9 +30,9 @@ class Compared:
         return abs(difference) >= max(self.least, self.share * abs(before))
 
 
-BIRTH, PRIVATE, HEAP, OBJECTS, BLOCKS, LATER, GROWTH, GROWTH_PER_JOB, COLLECTIONS = (
+BIRTH, PRIVATE, HEAP, OBJECTS, BLOCKS, LATER, GROWTH, GROWTH_PER_JOB, COLLECTIONS, COLLECTING = (
     "rss_birth", "private_birth", "heap_birth", "objects_birth", "blocks_birth", "rss_later", "growth_per_hour",
-    "growth_per_job", "full_collections_per_hour",
+    "growth_per_job", "full_collections_per_hour", "collecting_per_hour",
 )  # fmt: skip
 
 _ALL = (
@@ -69,6 +71,10 @@ _ALL = (
     Compared(
         COLLECTIONS, "Full collections", AN_HOUR, least=6.0, share=0.5,
         help_text="Collections of generation 2, from birth to the last snapshot",
+    ),
+    Compared(
+        COLLECTING, "GC time (estimate)", S_AN_HOUR, least=2.0, share=0.5,
+        help_text="Time of the garbage collector in the same span, from its collections and the objects they look at",
     ),
 )  # fmt: skip
 COMPARED: Mapping[str, Compared] = {each.name: each for each in _ALL}

@@ -7,6 +7,7 @@ system is called through :class:`ctypes.PyDLL`, and nothing of Python's that wai
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import os
 import resource
 import signal
@@ -93,11 +94,20 @@ def to_the_end(work: Generator[float, None, Any]) -> Any:
         return end.value
 
 
-def live(work: Streaming, pipe: int, parent: int, system: System, cpu_s: int) -> None:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Share:
+    """Of the processor, for a copy."""
+
+    cpu_s: float
+    """Seconds that it may take."""
+    niceness: int = NICENESS
+
+
+def live(work: Streaming, pipe: int, parent: int, system: System, share: Share) -> None:
     """All that the child does. Nothing here lets go of the interpreter, and it never returns."""
     try:
         tracing.stop()
-        _settle(pipe, parent, system, cpu_s)
+        _settle(pipe, parent, system, share)
         _send(system, pipe, ALIVE, b"")
         content = work(lambda part: _send(system, pipe, PART, part))
         _send(system, pipe, DONE, OWNED.pack(private_mb(_read(system, b"/proc/self/smaps_rollup"))) + content)
@@ -109,7 +119,7 @@ def live(work: Streaming, pipe: int, parent: int, system: System, cpu_s: int) ->
         system.exit(0)
 
 
-def _settle(pipe: int, parent: int, system: System, cpu_s: int) -> None:
+def _settle(pipe: int, parent: int, system: System, share: Share) -> None:
     """Die with the host and before it, own nothing of it, take less than it."""
     be_alone()
     system.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -124,8 +134,9 @@ def _settle(pipe: int, parent: int, system: System, cpu_s: int) -> None:
             system.close(descriptor)
     for descriptor in range(pipe):
         system.close(descriptor)
-    system.nice(NICENESS)
+    system.nice(share.niceness)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # does not hold where the kernel pipes it to a program
+    cpu_s = int(share.cpu_s) + 5
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
 
 

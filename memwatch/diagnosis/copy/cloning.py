@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 
 from memwatch.diagnosis.copy import fork_pause
-from memwatch.diagnosis.copy.child import Streaming, System, live
+from memwatch.diagnosis.copy.child import Share, Streaming, System, live
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.sampling.atomic import native_lock
 
@@ -22,7 +22,7 @@ _never = native_lock()
 _never.acquire()
 
 
-def clone(system: System, work: Streaming, pipe: int, meter: Meter, longest_s: float) -> int:
+def clone(system: System, work: Streaming, pipe: int, meter: Meter, share: Share) -> int:
     """The child's id. In the child it does not return. Raises :class:`OSError` where the system refuses."""
     parent = os.getpid()
     pages, pause_ms = fork_pause.pages_copied(), 0.0
@@ -34,7 +34,7 @@ def clone(system: System, work: Streaming, pipe: int, meter: Meter, longest_s: f
             began, cpu = time.perf_counter(), time.thread_time()
             pid = int(system.syscall(number, 0, 0, 0, 0, 0))
             if pid == 0:
-                live(work, pipe, parent, system, int(longest_s) + 5)
+                live(work, pipe, parent, system, share)
             error = ctypes.get_errno()
             pause_ms = (time.thread_time() - cpu) * 1e3
             meter.forked((time.perf_counter() - began) * 1e3, cpu_ms=pause_ms)

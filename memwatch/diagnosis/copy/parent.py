@@ -35,6 +35,7 @@ from memwatch.diagnosis.copy.child import (
     PART,
     REFUSED,
     Send,
+    Share,
     Streaming,
     System,
     Work,
@@ -136,8 +137,9 @@ def streamed(
         raise Refused(refusal)
     longest_s = LONGEST_S if longest_s is None else longest_s
     deadline = time.monotonic() + longest_s * PATIENCE
+    share = Share(longest_s, niceness=0) if host.waits else Share(longest_s)
     for _ in range(ATTEMPTS):
-        child = _Child(work, meter, begin(), longest_s)
+        child = _Child(work, meter, begin(), share)
         try:
             answer = yield from child.wait(deadline, needs_mb if most_mb is None else most_mb, host)
         finally:
@@ -150,9 +152,9 @@ def streamed(
 class _Child:
     """One copy of the process, from its fork to its end."""
 
-    def __init__(self, work: Streaming, meter: Meter, take: Send, longest_s: float) -> None:
+    def __init__(self, work: Streaming, meter: Meter, take: Send, share: Share) -> None:
         self._take = take
-        self._longest_s = longest_s
+        self._longest_s = share.cpu_s
         self._meter = meter
         self._got = bytearray()
         self._received = 0
@@ -161,7 +163,7 @@ class _Child:
             os.set_blocking(self._pipe, False)
             with contextlib.suppress(OSError):
                 fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-            self._process = CopyProcess(_cloned(work, theirs, meter, longest_s))
+            self._process = CopyProcess(_cloned(work, theirs, meter, share))
             meter.copy_mb = 0.0
         except BaseException:
             os.close(self._pipe)
@@ -264,12 +266,12 @@ class _Child:
             self._meter.child(cpu_s=cpu_s)
 
 
-def _cloned(work: Streaming, pipe: int, meter: Meter, longest_s: float) -> int:
+def _cloned(work: Streaming, pipe: int, meter: Meter, share: Share) -> int:
     if _system is None:
         raise NotForked("the C library was not asked for")
     if reason := tracing.active():  # since it was asked
         raise NotForked(reason)
     try:
-        return cloning.clone(_system, work, pipe, meter, longest_s)
+        return cloning.clone(_system, work, pipe, meter, share)
     except OSError as error:
         raise NotForked(f"the system refuses to fork ({error.strerror})") from None

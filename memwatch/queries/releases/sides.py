@@ -11,6 +11,7 @@ from typing import NamedTuple
 from django.db.models import Count
 
 from memwatch.conf import get_settings
+from memwatch.detection.releases import collector
 from memwatch.detection.releases import figures as names
 from memwatch.detection.releases.comparison import Sample, Side, enough
 from memwatch.detection.releases.result import AGE, JOBS, At
@@ -32,9 +33,10 @@ MARGIN = 1.05
 """A point that is so much further counts as there."""
 LEAST_POINTS = 4
 """A slope of fewer says little."""
+_BY_GENERATION = tuple(f"gc_collections_gen{number}" for number in range(3))
 _COLUMNS = (
     "process_id", "timestamp", "rss_kib", "uss_kib", "heap_used_kib", "total_objects", "allocated_blocks",
-    "gc_collections_gen2", "counts",
+    *_BY_GENERATION, "gc_threshold", "counts",
 )  # fmt: skip
 _LEAST_SPAN = timedelta(minutes=10)
 
@@ -49,7 +51,10 @@ class _Birth(NamedTuple):
     heap_kib: int | None
     objects: int | None
     blocks: int | None
-    collections: int | None
+    young: int | None
+    middle: int | None
+    full: int | None
+    thresholds: Sequence[int] | None
     counts: Mapping[str, int] | None
 
 
@@ -61,7 +66,9 @@ class _Worker:
     started_at: datetime
     until: datetime
     is_worker: bool
-    collections: int | None
+    collections: tuple[int | None, ...]
+    """By generation, in the last snapshot."""
+    objects: int | None
     measured_at: datetime | None
     birth: _Birth | None = None
     points: Sequence[Point] = ()
@@ -111,11 +118,22 @@ def _workers(release: Release, now: datetime) -> list[_Worker]:
     rows = Process.objects.filter(release=release, outside=False).order_by("-started_at", "-pk")
     last = "last_snapshot__"
     columns = (
-        "pk", "started_at", "ended_at", "last_seen_at", "program", f"{last}gc_collections_gen2", f"{last}timestamp"
+        "pk", "started_at", "ended_at", "last_seen_at", "program", *(f"{last}{each}" for each in _BY_GENERATION),
+        f"{last}total_objects", f"{last}timestamp",
     )  # fmt: skip
     return [
-        _Worker(pk, started, ended or min(seen, now), program.endswith((" worker", " child")), collections, at)
-        for pk, started, ended, seen, program, collections, at in rows.values_list(*columns)[:MOST_PROCESSES]
+        _Worker(
+            pk,
+            started,
+            ended or min(seen, now),
+            program.endswith((" worker", " child")),
+            tuple(by_generation),
+            objects,
+            at,
+        )
+        for pk, started, ended, seen, program, *by_generation, objects, at in rows.values_list(*columns)[
+            :MOST_PROCESSES
+        ]
     ]
 
 
@@ -194,7 +212,10 @@ def _sample(worker: _Worker, at: At | None, *, is_fair: bool) -> Sample:
         found[names.HEAP] = _mb(birth.heap_kib)
         found[names.OBJECTS] = birth.objects
         found[names.BLOCKS] = birth.blocks
-        found[names.COLLECTIONS] = _collections(worker, birth)
+        if (span_h := _span_h(worker, birth)) is not None:
+            made = _collections(worker, birth)
+            found[names.COLLECTIONS] = None if made[2] is None else made[2] / span_h
+            found[names.COLLECTING] = _collecting_s(made, worker, birth, span_h)
     if at is not None:
         found[names.LATER] = _level(worker, at)
         way = [p for p in worker.points if p.age_s >= worker.birth_age_s and _place(p, at) <= at.value * MARGIN]
@@ -205,13 +226,27 @@ def _sample(worker: _Worker, at: At | None, *, is_fair: bool) -> Sample:
     return {name: float(value) for name, value in found.items() if value is not None}
 
 
-def _collections(worker: _Worker, birth: _Birth) -> float | None:
-    if worker.measured_at is None or worker.collections is None or birth.collections is None:
+def _span_h(worker: _Worker, birth: _Birth) -> float | None:
+    """Hours from birth to the last snapshot, where they are enough to tell."""
+    span = timedelta(0) if worker.measured_at is None else worker.measured_at - birth.timestamp
+    return span / timedelta(hours=1) if span >= _LEAST_SPAN else None
+
+
+def _collections(worker: _Worker, birth: _Birth) -> tuple[int | None, ...]:
+    """In that span, by generation."""
+    before = (birth.young, birth.middle, birth.full)
+    return tuple(
+        None if early is None or late is None or late < early else late - early
+        for early, late in zip(before, worker.collections, strict=True)
+    )
+
+
+def _collecting_s(made: Sequence[int | None], worker: _Worker, birth: _Birth, span_h: float) -> float | None:
+    objects = birth.objects if worker.objects is None else worker.objects
+    known = [each for each in made if each is not None]
+    if objects is None or len(known) < len(made):
         return None
-    span = worker.measured_at - birth.timestamp
-    if span < _LEAST_SPAN or worker.collections < birth.collections:
-        return None
-    return (worker.collections - birth.collections) / (span / timedelta(hours=1))
+    return collector.seconds(known, objects, birth.thresholds) / span_h
 
 
 def _types(birth: _Birth, known: Mapping[int, str]) -> dict[str, float]:

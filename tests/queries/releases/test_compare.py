@@ -94,9 +94,27 @@ def test_figures_that_are_null_are_not_known() -> None:
     nothing = dict.fromkeys(("heap_used_kib", "total_objects", "allocated_blocks", "gc_collections_gen2", "counts"))
     found = pair(nothing, {**nothing, "birth_mb": 200.0})
     assert found.figures[names.BIRTH].verdict == MORE
-    for name in (names.PRIVATE, names.HEAP, names.OBJECTS, names.BLOCKS, names.COLLECTIONS):
+    for name in (names.PRIVATE, names.HEAP, names.OBJECTS, names.BLOCKS, names.COLLECTIONS, names.COLLECTING):
         assert found.figures[name].verdict == UNKNOWN
     assert found.types == []
+
+
+def test_gc_time_is_estimated_from_collections_and_objects() -> None:
+    """The new release makes as many full collections of six times as many objects."""
+    now = timezone.now()
+    born = {"gc_collections_gen0": 0, "gc_collections_gen1": 0, "gc_collections_gen2": 0}
+    old = store_release("2.3", now - 10 * HOUR, now - 5 * HOUR, alive=False, total_objects=200_000, **born)
+    new = store_release("2.4", now - 5 * HOUR, now, total_objects=1_200_000, **born)
+    last = Snapshot.objects.filter(pk__in=Process.objects.values("last_snapshot"))
+    last.update(gc_collections_gen0=100_000, gc_collections_gen1=9_000, gc_collections_gen2=800, total_objects=None)
+    found = compare(old, new, now).figures
+    assert found[names.COLLECTIONS].verdict == SAME
+    collecting = found[names.COLLECTING]
+    assert collecting.verdict == MORE
+    hours = 5 - 5 / 60
+    recent = 700 * 20e-9 * (100_000 + 10 * 9_000)
+    assert collecting.before == pytest.approx((recent + 800 * 200_000 * 60e-9) / hours, rel=0.02)
+    assert collecting.shift == pytest.approx(800 * 1_000_000 * 60e-9 / hours, rel=0.02)
 
 
 def test_a_process_without_any_baseline_counts_as_none() -> None:

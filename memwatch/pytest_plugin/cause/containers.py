@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 from collections import OrderedDict, defaultdict, deque
-from itertools import islice
+from collections.abc import Sequence
+from itertools import islice, pairwise
 
 from memwatch.pytest_plugin.findings import Growth
 from memwatch.records import BigContainer
@@ -37,12 +38,23 @@ def lengths() -> Lengths:
     return found
 
 
-def grown(before: Lengths, after: Lengths, growth: Growth, calls: int) -> BigContainer | None:
-    """The container that gained most, where that explains the growth."""
+def halves(calls: int) -> tuple[int, ...]:
+    """The calls between three looks at the lengths, or two where there is but one."""
+    return tuple(filter(None, (calls // 2, calls - calls // 2)))
+
+
+def grown(looks: Sequence[Lengths], growth: Growth, calls: int) -> BigContainer | None:
+    """The container that gained most over all looks, and in each, where that explains the growth.
+
+    What holds the work of the moment gains in one look and loses in another.
+    """
+    first, last = looks[0], looks[-1]
+    own = set(map(id, looks))
+    steps = list(pairwise(looks))
     gained = {
-        key: length - before[key][1]
-        for key, (kind, length) in after.items()
-        if key in before and before[key][0] is kind and length > before[key][1] and key not in (id(before), id(after))
+        key: length - first[key][1]
+        for key, (kind, length) in last.items()
+        if key not in own and all(_rises(before.get(key), after.get(key), kind) for before, after in steps)
     }
     if not gained:
         return None
@@ -50,5 +62,10 @@ def grown(before: Lengths, after: Lengths, growth: Growth, calls: int) -> BigCon
     expected = growth.per_call * calls * LEAST_SHARE if growth.unit == "blocks" else 0.0
     if gained[best] < max(LEAST, expected):
         return None
-    kind, length = after[best]
+    kind, length = last[best]
     return BigContainer(type=kind.__name__, length=length, token=best)
+
+
+def _rises(before: tuple[type, int] | None, after: tuple[type, int] | None, kind: type) -> bool:
+    """In one step, as the same container."""
+    return before is not None and after is not None and before[0] is after[0] is kind and after[1] > before[1]

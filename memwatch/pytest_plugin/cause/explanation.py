@@ -9,19 +9,21 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from memwatch.pytest_plugin import containers, tracing
 from memwatch.pytest_plugin.calls import Calls, Steps
+from memwatch.pytest_plugin.cause import containers, tracing
 from memwatch.pytest_plugin.counting import collect, now
 from memwatch.pytest_plugin.findings import Growth, Holder, Leak, Line
 from memwatch.records import BigContainer
 
 NEW_OBJECTS, LEAST_CALLS, MOST_CALLS = 24, 16, 20_000
 """Objects that should come between two looks, and the calls that are made for them."""
+CLEARER = 4
+"""What comes in these calls is so many times as much as what came and went beside the leak in the series."""
 NEW_KIB = 256
 """The same for native memory: what comes and goes beside it is often tens of KiB."""
 LONGEST_S = 60.0
 """The search for the cause of one leak may take so long, whatever is left of the budget."""
-TOO_LATE = "the search for what holds {} took too long: whether it is a cache on its way to its bound is not known"
+TOO_LATE = "the search for what holds {} took too long: whether it is a cache on its way to its bound is not known ({})"
 TOOLS = ("coverage",)
 """They watch the tests and keep more with them: that is no leak of the program."""
 _MOST_SHARE = 0.2
@@ -48,6 +50,12 @@ def explained(growth: Growth, calls: Calls, *, since: float) -> Steps[tuple[Leak
     return Leak(growth=growth, holder=holder, line=line, notes=notes), ""
 
 
+def placed(growth: Growth, calls: Calls) -> Steps[Leak]:
+    """The leak with its line alone."""
+    calls.allow(LONGEST_S)
+    return Leak(growth=growth, line=(yield from tracing.line_of(growth, _calls_for(growth, calls))))
+
+
 def _tool_of(line: Line) -> str:
     """The tool that made it for itself, such as a tracer for each thread; empty where the program had it made."""
     if line.called_from:
@@ -64,8 +72,9 @@ def _calls_for(growth: Growth, calls: Calls) -> int:
     """To see enough new objects, as far as time allows."""
     new = NEW_KIB if growth.unit == "KiB" else NEW_OBJECTS
     wanted = math.ceil(new / max(growth.per_call, new / MOST_CALLS))
+    clear = min(growth.calls, math.ceil(CLEARER * growth.noise / growth.per_call))
     affordable = int(LONGEST_S * _MOST_SHARE / calls.each_s)
-    return max(1, min(max(wanted, LEAST_CALLS), affordable))
+    return max(1, min(max(wanted, clear, LEAST_CALLS), affordable))
 
 
 def _holder(
@@ -81,17 +90,19 @@ def _holder(
 
     began, container = now(), None
     if growth.kind != "objects":
-        before = containers.lengths()
-        yield count
-        container = containers.grown(before, containers.lengths(), growth, count)
-        del before
+        lengths = [containers.lengths()]
+        for part in containers.halves(count):
+            yield part
+            lengths.append(containers.lengths())
+        container = containers.grown(lengths, growth, count)
+        del lengths
         if container is None:
             return None, (), ""
     try:
         found = yield from _looks(growth, container, count, calls)
     except (NotForked, Refused, OSError, ValueError) as reason:  # of the last two: a copy that fails, or says nonsense
         if now() - began > LONGEST_S or calls.left_s <= 0:
-            raise Undecided(TOO_LATE.format(growth.type)) from None
+            raise Undecided(TOO_LATE.format(growth.type, reason)) from None
         return None, (f"What holds it was not looked for: {reason}.",), ""
     shown = found.to_dict()
     likeliest = shown["candidates"][0] if shown["candidates"] else {}
@@ -116,7 +127,9 @@ def _looks(growth: Growth, container: BigContainer | None, count: int, calls: Ca
         asked = count
         yield 0.0
 
-    host = Host(containers=lambda: None if container is None else (container,), requests_handled=lambda: handled)
+    host = Host(
+        containers=lambda: None if container is None else (container,), requests_handled=lambda: handled, waits=True
+    )
     type_name = options.UNTRACKED if container is not None else growth.type
     steps = ReferrersRecording(options.ReferrersOptions(type=type_name), host, between=between).in_copies(Meter())
     collect()

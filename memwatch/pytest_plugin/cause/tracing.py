@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from memwatch.diagnosis.allocations import sites
@@ -19,14 +21,16 @@ from memwatch.sampling.type_names import type_name
 FRAMES = 25
 EXPLAINED = 0.5
 """Native memory of which tracemalloc sees less than this share was taken behind its back."""
-_OURS = f"{Path(__file__).parent}{os.sep}"
+PARTS = 4
+"""Of the traced calls, with a look after each."""
+_OURS = f"{Path(__file__).parents[1]}{os.sep}"
 
 
 def line_of(growth: Growth, count: int) -> Steps[Line | None]:
     """The line that made most of what came in ``count`` calls and stayed; ``None`` where none is known."""
     frames, gained = yield from _traced(growth, count)
     if growth.unit == "KiB" and gained < EXPLAINED * growth.per_call * count * 1024:
-        from memwatch.pytest_plugin.native_lines import native_frames  # noqa: PLC0415 - where it leaks
+        from memwatch.pytest_plugin.cause.native_lines import native_frames  # noqa: PLC0415 - where it leaks
 
         frames = yield from native_frames(count)
     return _line(frames) if frames else None
@@ -39,24 +43,40 @@ def _traced(growth: Growth, count: int) -> Steps[tuple[Frames, int]]:
     starts = not _tracemalloc.is_tracing()
     if starts:
         _tracemalloc.start(FRAMES)
+    looks: list[Counter[Frames]] = []
     try:
         yield max(1, count // 4)  # what the first calls under it keep for themselves is not counted
-        collect()
-        before = _of_type(growth.type) if growth.kind == "objects" else _sizes()
-        yield count
-        collect()
-        after = _of_type(growth.type) if growth.kind == "objects" else _sizes()
+        looks.append(_look(growth))
+        parts = min(PARTS, count)
+        for part in range(parts):
+            yield count * (part + 1) // parts - count * part // parts
+            looks.append(_look(growth))
     finally:
         if starts:
             _tracemalloc.stop()
+    return _most_gained(looks)
+
+
+def _look(growth: Growth) -> Counter[Frames]:
+    """What there is now, by the frames within the calls that made it."""
+    collect()
     by_size = 0 if growth.unit == "KiB" else 1
-    nothing = [0, 0]
-    gained: Counter[Frames] = Counter()
-    for frames, sizes in after.items():
-        more = sizes[by_size] - before.get(frames, nothing)[by_size]
-        if more > 0 and (inner := _without_ours(frames)):
-            gained[inner] += more
-    return gained.most_common(1)[0] if gained else ((), 0)
+    found: Counter[Frames] = Counter()
+    for frames, sizes in (_of_type(growth.type) if growth.kind == "objects" else _sizes()).items():
+        if inner := _without_ours(frames):
+            found[inner] += sizes[by_size]
+    return found
+
+
+def _most_gained(looks: Sequence[Counter[Frames]]) -> tuple[Frames, int]:
+    """Of the frames that gained in every part, if there are any: what comes and goes falls in one of them."""
+    gained = looks[-1] - looks[0]
+    if not gained:
+        return (), 0
+    parts = list(pairwise(looks))
+    return max(
+        gained.items(), key=lambda each: (all(after[each[0]] > before[each[0]] for before, after in parts), each[1])
+    )
 
 
 def _of_type(name: str) -> Sizes:

@@ -19,7 +19,7 @@ from memwatch.pytest_plugin.counting import collect, malloc_reader
 MOST_FRAMES = 25
 NEAR = 0.5
 """The line's sum may differ from what stayed by this share of it."""
-_OURS = str(Path(__file__).parent)
+_OURS = str(Path(__file__).parents[1])
 
 _Place = tuple[CodeType, int]
 

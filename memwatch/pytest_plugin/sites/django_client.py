@@ -17,7 +17,8 @@ def forget_finalizers() -> None:
         return
     lasting = sys.modules["django.db"].close_old_connections
     registry: Any = weakref.finalize._registry  # type: ignore[attr-defined]
-    for finalizer, info in list(registry.items()):
-        of = info.weakref()
+    for finalizer in list(registry):  # of pairs it would make tuples, amid which a collection may end some of them
+        info = registry.get(finalizer)
+        of = info.weakref() if info is not None else None
         if of is lasting or isinstance(of, client.ClientMixin):
             finalizer.detach()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+Arguments = Sequence[Any] | Mapping[str, Any]
 _OWN = "celery."
 
 
@@ -23,12 +23,17 @@ def tasks(app: Any, pattern: str) -> dict[str, Any]:
     return found
 
 
-def call_of(task: Any, arguments: Mapping[str, Sequence[Any] | Mapping[str, Any]]) -> Callable[[], object] | None:
-    """One run of it, which raises what the task raises; ``None`` where it needs arguments that are not given."""
+def arguments_of(task: Any, arguments: Mapping[str, Arguments]) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """Of one run, as ``(args, kwargs)``; ``None`` where it needs some that are not given."""
     given = arguments.get(task.name, ())
     args, kwargs = ((), dict(given)) if isinstance(given, Mapping) else (tuple(given), {})
     try:
         inspect.signature(task.run).bind(*args, **kwargs)
     except TypeError:
         return None
-    return functools.partial(task.apply, args=args, kwargs=kwargs, throw=True)
+    return args, kwargs
+
+
+def run_here(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> object:
+    """One run in this thread, without a message. Raises what the task raises."""
+    return task.apply(args=args, kwargs=kwargs, throw=True)

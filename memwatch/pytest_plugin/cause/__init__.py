@@ -1,0 +1,1 @@
+"""Why something grows: what holds it, and which line makes it."""

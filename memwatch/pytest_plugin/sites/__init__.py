@@ -1,0 +1,1 @@
+"""The pages and tasks of a site, and what its tools leave behind by themselves."""
