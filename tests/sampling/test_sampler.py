@@ -38,7 +38,7 @@ for number in range(1000):
     for name in names:
         value = getattr(snapshot, name)
         rows[name][number] = -1 if value is None else value
-    for name, count in (snapshot.top_objects or {}).items() if number else ():
+    for name, count in (snapshot.top_objects or {}).items() if number > 2 else ():
         first.setdefault(name, count)
         last[name] = count
 print(json.dumps({"rows": {name: list(row) for name, row in rows.items()}, "first": first, "last": last}))
@@ -84,6 +84,7 @@ def test_a_thousand_snapshots_change_nothing_they_measure() -> None:
     assert abs(rows["allocated_blocks"][-1] - rows["allocated_blocks"][100]) <= 400
     assert abs(rows["total_objects"][-1] - rows["total_objects"][1]) <= 30
     assert rows["heap_used_mb"][-1] - rows["heap_used_mb"][1] < 0.25
+    # By type from the fourth on: a scan of the big containers, which keeps a pair for each, comes with the third.
     first, last = found["first"], found["last"]
     assert {name: count - first[name] for name, count in last.items() if abs(count - first[name]) > 10} == {}
     assert not [name for name in last if name.startswith("memwatch.")]
