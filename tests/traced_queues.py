@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
-from memwatch import job_hooks
 from memwatch.agent.work import meter, spans
 from memwatch.host_hooks import dramatiq as dramatiq_hooks
 from memwatch.host_hooks import huey as huey_hooks
+from memwatch.host_hooks import jobs as job_hooks
 from memwatch.host_hooks import rq as rq_hooks
 from memwatch.records.work import WorkFigures
 from tests.agent.work.conftest import Always

@@ -131,7 +131,7 @@ def _work_figures(value: object) -> WorkFigures:
 
 def _check(figure: Figure) -> Callable[[str, object], Any]:
     if not figure.unit.whole:
-        return number
+        return partial(number, high=MAX_WHOLE / figure.unit.kept)  # as a whole number of the column
     return int32 if figure.small else whole
 
 

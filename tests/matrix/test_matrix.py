@@ -116,3 +116,12 @@ def test_the_public_checks_name_every_supported_python() -> None:
     wheels = re.search(r'^build = "(.*)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert wheels is not None
     assert wheels[1].split() == [f"cp{version.replace('.', '')}-*" for version in classifiers]
+
+
+def test_every_test_that_the_matrix_runs_is_there() -> None:
+    assert [path for part in runs.CORE for path in part if not (ROOT / path).exists()] == []
+
+
+def test_a_run_without_tests_is_no_success(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="pytest ended with 4"):
+        runs._tested(sys.executable, tmp_path, ["tests/matrix/test_that_is_gone.py"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from opentelemetry._logs import LogRecord, SeverityNumber
@@ -27,7 +27,7 @@ AT_ONCE = 500
 MOST_REQUESTS = 20
 """Of one kind, in one run."""
 MOST_PROBES = 24
-"""Halves that are sent apart to find the events which the back end refuses: enough for two among 500."""
+"""Parts that are halved in one run to find the events which the back end refuses: enough for two among 500."""
 LEASE, LEASE_S = "memwatch.send_otlp_events", 300.0
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ _Records = list[ReadableLogRecord]
 
 
 def send_events(outlet: Outlet[_Records], now: datetime, *, sources: Sequence[Source] = SOURCES) -> None:
-    """Send what has happened, the oldest first, until one request fails. Nothing where another exporter is at it."""
+    """Send what has happened, the oldest first, until the back end is away. Nothing where another exporter is at it."""
     with alone(LEASE, LEASE_S) as ours:
         if ours:
             for source in sources:
@@ -52,49 +52,57 @@ def send_events(outlet: Outlet[_Records], now: datetime, *, sources: Sequence[So
 
 
 def _send(source: Source, outlet: Outlet[_Records], now: datetime) -> bool:
-    """Whether all that there was has arrived, or as much of it as one run sends."""
+    """Whether the back end is there for the other sources. What has arrived or was dropped is not sent again."""
     stands = event_cursors.position(source.name, now)
     for _request in range(MOST_REQUESTS):
         most = AT_ONCE + len(stands.sent)
         found = source.read(stands.since(now), now, most)
         new = [(at, event) for at, event in found if event.id not in stands.sent][:AT_ONCE]
-        if new and not _arrive(outlet, [record(event, now) for _at, event in new]):
-            return False
+        settled = _settled(outlet, [record(event, now) for _at, event in new]) if new else ()
+        all_settled = len(settled) == len(new)
         whole = len(found) < most and len(new) < AT_ONCE
-        until = now if whole else max(stands.at, min(new[-1][0], now))
-        before, stands = stands, stands.moved(until, {event.id: at.timestamp() for at, event in new})
+        until = stands.at if not all_settled else now if whole else max(stands.at, min(new[-1][0], now))
+        before, stands = stands, stands.moved(until, {new[i][1].id: new[i][0].timestamp() for i in settled})
         event_cursors.save(stands, before)
-        if whole:
-            break
+        if whole or not all_settled:
+            return all_settled or outlet.refused
     return True
 
 
-def _arrive(outlet: Outlet[_Records], records: _Records) -> bool:
-    """Whether they have arrived, but for those that the back end refuses while it takes others: these are dropped.
+def _settled(outlet: Outlet[_Records], records: _Records) -> Collection[int]:
+    """The places of those that have arrived, and of those that are dropped.
 
-    Where it refuses all, something else is wrong with it, and all wait.
+    An event that the back end refuses for good while it takes others is dropped. Where it refuses all, something else
+    is wrong with it, and all wait.
     """
+    everything = range(len(records))
     if outlet.send(records, len(records)):
-        return True
-    refused: _Records = []
-    waiting, sent = [records], outlet.sent
-    for _request in range(MOST_PROBES):
-        if not waiting or not outlet.refused:
+        return everything
+    arrived: list[int] = []
+    refused: list[int] = []
+    waiting = [everything] if outlet.refused else []
+    for _probe in range(MOST_PROBES):
+        if not waiting or (len(refused) > 1 and not arrived):
             break
         part = waiting.pop()
-        halves = (part[len(part) // 2 :], part[: len(part) // 2])
         if len(part) == 1:
             refused += part
-        else:
-            waiting += [half for half in halves if not outlet.send(half, len(half))]
-    if waiting or outlet.sent == sent:
-        return False
+            continue
+        for half in (part[len(part) // 2 :], part[: len(part) // 2]):
+            if outlet.send([records[i] for i in half], len(half), probe=True):
+                arrived += half
+            elif outlet.refused:
+                waiting.append(half)
+            else:  # away now: what is left is sent as a whole next time
+                return arrived
+    if not arrived:
+        return ()
+    outlet.refused = True
     outlet.drop(len(refused))
-    for each in refused:
-        logger.warning(
-            "OTLP logs: %s refuses an event for good, which is dropped: %s", outlet.endpoint, each.log_record.body
-        )
-    return True
+    for i in refused:
+        text = records[i].log_record.body
+        logger.warning("OTLP logs: %s refuses an event for good, which is dropped: %s", outlet.endpoint, text)
+    return [*arrived, *refused]
 
 
 def record(event: LoggedEvent, now: datetime, *, url: Callable[[str, int], str | None] = page_url) -> ReadableLogRecord:

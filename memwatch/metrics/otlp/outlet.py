@@ -70,10 +70,10 @@ class Outlet(Generic[_T]):
         self._failing_since: float | None = None
         self.sent = self.dropped = 0
         self.refused = False
-        """Whether the last failure was an answer to the data itself."""
+        """Whether the last attempt failed by an answer to the data itself."""
 
-    def send(self, data: _T, count: int) -> bool:
-        """Whether these ``count`` things arrived. Never raises."""
+    def send(self, data: _T, count: int, *, probe: bool = False) -> bool:
+        """Whether these ``count`` things arrived. Never raises. A ``probe`` is not said to fail: the whole was."""
         lines = _said.listen()
         try:
             arrived, reason = self._export(data), ""
@@ -81,11 +81,14 @@ class Outlet(Generic[_T]):
             arrived, reason = False, f"{type(error).__name__}: {error}"
         if arrived:
             self.sent += count
-            self._note_arrival()
+            self.refused = False
+            if not probe:
+                self._note_arrival()
         else:
             reason = reason or _RETRYING.sub(".", lines[0] if lines else "no reason was given")
             self.refused = _FOR_GOOD.search(reason) is not None
-            self._note_failure(reason)
+            if not probe:
+                self._note_failure(reason)
         return arrived
 
     def drop(self, count: int) -> None:

@@ -235,5 +235,5 @@ def _record(trigger: Trigger, occasion: Occasion, process: Process, hub: Hub | N
     if "type" not in asked:  # no type to ask for: the biggest containers tell most
         kinds = [RecordingKind.HEAP_SUMMARY if kind == RecordingKind.REFERRERS else kind for kind in kinds]
     kind, *rest = dict.fromkeys(kinds)
-    options = recording_options.fitting(kind, {**trigger.options, **asked})
+    options = recording_options.fitting(kind, {**asked, **trigger.options})
     requests.request(process, kind, leak=leak, trigger=trigger, options=options, and_then=rest, hub=hub)

@@ -54,6 +54,8 @@ class Receiver:
         self.refuse: Any = None
         self.refuses_text = ""
         """A request with this text in it is refused as wrong."""
+        self.busy_at = 0
+        """The request of this number is answered with 503."""
         self.hang = threading.Event()
         self._ending = threading.Event()
 
@@ -64,6 +66,8 @@ class Receiver:
         self._ending.set()
 
     def _refusal(self, request: bytes) -> Any:
+        if self.requests == self.busy_at:
+            return 503
         return 400 if self.refuses_text and self.refuses_text.encode() in request else self.refuse
 
     @property
@@ -79,7 +83,7 @@ class GrpcReceiver(Receiver):
     """Speaks gRPC."""
 
     refusals: ClassVar = {
-        400: grpc.StatusCode.INVALID_ARGUMENT, 429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+        400: grpc.StatusCode.INVALID_ARGUMENT, 401: grpc.StatusCode.UNAUTHENTICATED, 429: grpc.StatusCode.RESOURCE_EXHAUSTED,
         503: grpc.StatusCode.UNAVAILABLE,
     }  # fmt: skip
 

@@ -229,7 +229,7 @@ def test_a_death_is_sent_again_when_its_reason_becomes_known(
 def test_events_wait_while_the_collector_is_away(
     outlet: Outlet[Any], receiver: Receiver, process: Process, now: datetime
 ) -> None:
-    receiver.refuse = 400
+    receiver.refuse = 401
     leak_event(process, now - MINUTE)
     store_alert(process, raised_at=now - MINUTE)
     assert sent(outlet, receiver, now) == []
@@ -255,6 +255,45 @@ def test_an_event_that_is_refused_for_good_is_dropped_and_holds_up_no_other(
     (line,) = [each.getMessage() for each in caplog.records if "for good" in each.getMessage()]
     assert "shop.Poison" in line
     assert sent(outlet, receiver, now + MINUTE) == []
+
+
+@pytest.mark.usefixtures("begun")
+def test_many_that_are_refused_are_all_dropped_and_none_is_sent_twice(
+    outlet: Outlet[Any], receiver: Receiver, process: Process, now: datetime
+) -> None:
+    leak, wrong = store_leak(process), store_leak(process, object_type="shop.Poison")
+    for number in range(200):
+        LeakEvent.objects.create(leak=wrong if number % 20 == 3 else leak, at=now - MINUTE, kind="worsened")
+    receiver.refuses_text = "shop.Poison"
+    found = [record for minute in range(8) for record in sent(outlet, receiver, now + minute * MINUTE)]
+    assert len({record.attributes["memwatch.event.id"] for record in found}) == len(found) == 190
+    assert (outlet.sent, outlet.dropped) == (190, 10)
+
+
+@pytest.mark.usefixtures("begun")
+def test_an_event_that_meets_a_passing_failure_beside_one_that_is_refused_is_sent_later(
+    outlet: Outlet[Any], receiver: Receiver, process: Process, now: datetime
+) -> None:
+    leak, wrong = store_leak(process), store_leak(process, object_type="shop.Poison")
+    for number in range(4):
+        LeakEvent.objects.create(leak=wrong if number == 0 else leak, at=now - MINUTE, kind="worsened")
+    receiver.refuses_text, receiver.busy_at = "shop.Poison", 3
+    found = sent(outlet, receiver, now) + sent(outlet, receiver, now + MINUTE)
+    assert len(found) == 3
+    assert (outlet.sent, outlet.dropped) == (3, 1)
+
+
+@pytest.mark.usefixtures("begun")
+def test_an_event_that_is_refused_alone_waits_and_holds_up_no_other_kind(
+    outlet: Outlet[Any], receiver: Receiver, process: Process, now: datetime
+) -> None:
+    leak_event(process, now - MINUTE)
+    receiver.refuses_text = "memwatch.leak"
+    store_alert(process, raised_at=now - MINUTE)
+    assert [record.name for record in sent(outlet, receiver, now)] == ["memwatch.alert.opened"]
+    receiver.refuses_text = ""
+    assert len(sent(outlet, receiver, now + MINUTE)) == 1
+    assert outlet.dropped == 0
 
 
 @pytest.mark.usefixtures("begun")
