@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from memwatch.diagnosis.context import Host, Refused
-from memwatch.diagnosis.copy import child, cloning, fork_pause, parent
+from memwatch.diagnosis.copy import parent
 from memwatch.diagnosis.copy.parent import in_child
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.recorder import Recorder
 from memwatch.sampling import atomic, walk
 from memwatch.sampling.atomic import FREE_THREADED
+from memwatch.sampling.type_names import type_name
 
 free_threaded = pytest.mark.skipif(not FREE_THREADED, reason="this Python has the global lock")
 THREADS, COPIES = 8, 25
@@ -28,7 +29,7 @@ class Crumb:
     """What the threads leave behind, sometimes."""
 
     def __init__(self) -> None:
-        self.own = [{"crumb": self}]
+        self.own = [{"crumb": 1}]
 
 
 def stray(over: threading.Event) -> None:
@@ -40,6 +41,8 @@ def stray(over: threading.Event) -> None:
         if len(mine) > 500:
             mine.clear()
             del TRAIL[2_000:]
+        if len(mine) % 50 == 0:
+            time.sleep(0.002)  # else they keep a small machine from the copy
 
 
 @pytest.fixture
@@ -89,7 +92,7 @@ def test_copies_beside_busy_threads_always_answer(busy_threads: None) -> None:
     while not TRAIL:
         time.sleep(0.001)
     for _ in range(COPIES):
-        assert json.loads(to_the_end(in_child(look, Host(), Meter(), needs_mb=10.0))) == [True, True, True]
+        assert json.loads(to_the_end(in_child(look, Host(), Meter(), needs_mb=500.0))) == [True, True, True]
 
 
 @free_threaded
@@ -97,17 +100,18 @@ def test_the_holder_is_found_beside_busy_threads(busy_threads: None) -> None:
     while len(TRAIL) < 1_000:
         time.sleep(0.001)
     found = recorded("referrers", type=f"{__name__}.Crumb", samples=3)
-    assert [each["name"] for each in found["candidates"][:1]] == [f"{__name__}.TRAIL"] or any(
-        "TRAIL" in element for chain in found["chains"] for element in chain["path"]
-    )
+    assert any(element.startswith("TRAIL") for chain in found["chains"] for element in chain["path"])
 
 
 @free_threaded
 def test_a_heap_summary_counts_each_object_once() -> None:
-    kept = [Crumb() for _ in range(3_000)]
+    class Once:
+        """Of this test alone."""
+
+    kept = [Once() for _ in range(3_000)]
     types = {each["type"]: each for each in recorded("heap_summary")["types"]}
-    assert types[f"{__name__}.Crumb"]["count"] == len(kept)
-    assert types[f"{__name__}.Crumb"]["size_kb"] > 0
+    assert types[type_name(Once)]["count"] == len(kept)
+    assert types[type_name(Once)]["size_kb"] > 0
 
 
 @free_threaded
