@@ -56,7 +56,7 @@ def refuse_large(host: Host, meter: Meter, no_copy: str) -> None:
     ``no_copy``: why they are not listed in a copy.
     """
     if not possible():
-        raise Refused(f"{no_copy}; without the global lock nothing can be searched within the process: record again later")
+        raise Refused(f"{no_copy}, and nothing can be searched within the process without the global lock: try later")
     objects = total_objects(host, meter)
     if objects > MOST_OBJECTS:
         raise Refused(
