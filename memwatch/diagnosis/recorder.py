@@ -14,6 +14,12 @@ from memwatch.diagnosis.copy import memory_headroom
 from memwatch.diagnosis.cost_meter import Meter
 from memwatch.sampling.atomic import possible
 
+_UNLOCKED = {
+    "flamegraph": "it follows each allocation while all threads go on",
+    "allocations": "it follows each allocation while all threads go on",
+    "trim": "Python's objects are in mimalloc there, which gives nothing back when asked",
+}
+"""Kinds that a copy of the process is no help for, and why."""
 JSON, MEMRAY, HEAP_DUMP = "application/json", "application/x-memray", "application/x-memwatch-heap"
 
 
@@ -81,8 +87,8 @@ class Recorder:
 
     def __init__(self, kind: str, given: Mapping[str, Any], host: Host) -> None:
         """Check everything that can be known at once. Raises :class:`Refused` with a sentence."""
-        if not possible():
-            raise Refused("recordings need CPython with its global lock: this interpreter has none")
+        if not possible() and kind in _UNLOCKED:
+            raise Refused(f"{kind} needs the global lock, which this interpreter lacks: {_UNLOCKED[kind]}")
         recording = _made(kind, given, host)
         if recording.needs_mb:
             refusal = memory_headroom.refusal(recording.needs_mb, heap_limit_mb=host.heap_limit_mb)

@@ -1,4 +1,5 @@
-/* Count the process's gc-tracked objects by type on a free-threaded build, with all other threads stopped.
+/* Count the process's gc-tracked objects by type on a free-threaded build, with all other threads stopped; or copy the
+   process in that time.
 
    Such a build has no lists of objects, and no global lock that would keep other threads from dropping an object while
    it is looked at: a reference of ours could become the last one, and the destructor would run in our thread. So the
@@ -12,10 +13,15 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #if !defined(Py_GIL_DISABLED)
 #define UNSUPPORTED "a build with the global lock has lists to walk"
@@ -306,6 +312,67 @@ stopped_walk(PyObject *module, PyObject *args)
     return result;
 }
 
+#if defined(__linux__) && defined(SYS_clone)
+
+/* Exported by CPython for its own modules: forgets all threads that wait for a lock. */
+__attribute__((weak)) void _PyParkingLot_AfterFork(void);
+
+typedef struct {
+    long pid;
+    int made, error;
+} Copy;
+
+/* Called for each object while all other threads are stopped. The first call makes the copy.
+
+   In the copy those threads never run again. Their critical sections have ended as they stopped, but a lock may have
+   been handed to a thread that waited for it, and others may wait still. So the copy forgets who waits, before it lets
+   go of any lock, and goes through all objects to open those that a thread was handed. */
+static int
+copy_first(PyObject *object, void *given)
+{
+    Copy *copy = given;
+    if (!copy->made) {
+        copy->made = 1;
+        copy->pid = syscall(SYS_clone, 0L, 0L, 0L, 0L, 0L);
+        copy->error = errno;
+        if (copy->pid == 0) {
+            _PyParkingLot_AfterFork();
+        }
+    }
+    if (copy->pid == 0 && object->ob_mutex._bits != 0) {
+        object->ob_mutex._bits = 0;
+    }
+    return copy->pid == 0;
+}
+
+PyDoc_STRVAR(copy_doc,
+"copy()\n--\n\n"
+"Make a copy of the process while all other threads are stopped where they hold no lock. The copy's id, and 0 in the\n"
+"copy, which has this thread alone: it must not wait for another, and must end without returning to its caller.\n"
+"Raises OSError where the system refuses.");
+
+static PyObject *
+stopped_walk_copy(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    Copy copy = {.pid = -1, .error = EAGAIN};
+    if (_PyParkingLot_AfterFork == NULL) {
+        copy.error = ENOSYS;
+    }
+    else {
+        PyUnstable_GC_VisitObjects(copy_first, &copy);
+    }
+    if (copy.pid < 0) {
+        errno = copy.error;
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    return PyLong_FromLong(copy.pid);
+}
+
+#define COPY {"copy", stopped_walk_copy, METH_NOARGS, copy_doc},
+#else
+#define COPY
+#endif
+
 PyDoc_STRVAR(stop_doc, "stop()\n--\n\nA walk that was decided on before does not begin. One under way is over soon.");
 
 static PyObject *
@@ -327,6 +394,7 @@ static PyMethodDef methods[] = {
     {"walk", stopped_walk, METH_VARARGS, walk_doc},
     {"stop", stopped_walk_stop, METH_NOARGS, stop_doc},
     {"stops", stopped_walk_stops, METH_NOARGS, stops_doc},
+    COPY
     {NULL, NULL, 0, NULL},
 };
 

@@ -18,10 +18,14 @@ from operator import call
 from typing import Any
 
 Step = Callable[[], object]
+FREE_THREADED = "t" in getattr(sys, "abiflags", "")
+"""Whether this is a build that can do without the global lock. Its collector keeps no lists, and so no ages."""
 
 
 def possible() -> bool:
-    """Whether one C call is uninterrupted here: CPython with its global lock."""
+    """Whether one C call is uninterrupted here: CPython with its global lock, or with a single thread, in a copy."""
+    if _alone:
+        return True
     if sys.implementation.name != "cpython":
         return False
     with_lock: Callable[[], bool] | None = getattr(sys, "_is_gil_enabled", None)

@@ -7,12 +7,11 @@ import dataclasses
 import importlib
 import os
 import struct
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from memwatch.sampling.atomic import possible
+from memwatch.sampling.atomic import FREE_THREADED, possible
 from memwatch.sampling.container_scan import BIG, Found, Look
 
 HOLD_US = 500
@@ -22,8 +21,7 @@ WITHIN_S = (1.0, 0.3, 0.0)
 MOST_REST, LEAST_REST = 4.0, 2.0
 """Rest after a hold, as multiples of the hold; of a walk in no hurry."""
 _CONTAINER = struct.Struct("6q")
-_FREE_THREADED = "t" in getattr(sys, "abiflags", "")
-_METHOD, _MODULE = ("stop-the-world walk", "_stopped_walk") if _FREE_THREADED else ("native walk", "_heap_walk")
+_METHOD, _MODULE = ("stop-the-world walk", "_stopped_walk") if FREE_THREADED else ("native walk", "_heap_walk")
 
 
 def _load() -> tuple[Any, str]:
@@ -109,3 +107,5 @@ addresses: Callable[[int], tuple[bytes, list[Any]]] | None = getattr(_native, "t
 """Of all objects that the collector tracks, and so many of the newest ones themselves; for a copy of the process."""
 names: Callable[[bytes], list[tuple[str, str, int]]] | None = getattr(_native, "named", None)
 """Module, name and address of each of these objects that a module names; their addresses sorted, in bytes."""
+copy_stopped: Callable[[], int] | None = getattr(_native, "copy", None)
+"""Copies the process while all other threads are stopped, on a free-threaded build: the copy's id, 0 in the copy."""

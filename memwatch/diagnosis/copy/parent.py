@@ -20,7 +20,6 @@ import contextlib
 import fcntl
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Generator
 
@@ -42,7 +41,6 @@ from memwatch.diagnosis.copy.child import (
 )
 from memwatch.diagnosis.copy.process import CopyProcess
 from memwatch.diagnosis.cost_meter import Meter
-from memwatch.sampling.atomic import possible
 from memwatch.sampling.procmem import ProcessMemory
 
 OWN_MB, OF_HEAP, MOST_OF_HEAP = 64.0, 0.5, 1.25
@@ -85,10 +83,8 @@ _system: System | None = None
 def impossible() -> str | None:
     """Why no child can be had here and now, as a part of a sentence; ``None`` where one can."""
     global _system  # noqa: PLW0603 - loaded once, before the first fork
-    if sys.platform != "linux" or sys.maxsize < 2**32 or os.uname().machine not in cloning.NUMBERS:
-        return "only Linux on 64 bits is known to fork safely"
-    if not possible():
-        return "this interpreter has no global lock"
+    if reason := cloning.impossible():
+        return reason
     if memray_tracks():
         return "memray follows this process, and would follow its copy into the same file"
     if _system is None:

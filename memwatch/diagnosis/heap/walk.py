@@ -22,7 +22,7 @@ from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.heap.big_containers import BigContainers, Gather, Objects, hit, note_big
 from memwatch.diagnosis.heap.frozen_objects import Reached
 from memwatch.diagnosis.heap.tracked_objects import Held, Listing
-from memwatch.sampling.atomic import Step, uninterrupted
+from memwatch.sampling.atomic import FREE_THREADED, Step, possible, uninterrupted
 
 PARTS = 20
 SEARCH_PARTS = 50
@@ -30,7 +30,8 @@ SEARCH_PARTS = 50
 LEAST_PART = 20_000
 MOST_YOUNG = 40_000
 """Objects of a younger generation that are gone through at once."""
-_OLDEST, _YOUNGER = 2, (1, 0)
+_OLDEST, _YOUNGER = 2, () if FREE_THREADED else (1, 0)
+"""Generations. A free-threaded build has one, and gives all of it whichever is asked for."""
 CHUNK = 128
 """Objects asked at once for what they refer to."""
 MOST_FOUND = 1_000
@@ -50,10 +51,12 @@ def total_objects(host: Host, meter: Meter) -> int:
 
 
 def refuse_large(host: Host, meter: Meter, no_copy: str) -> None:
-    """Raise :class:`Refused` where it would hold the process for long to list its objects.
+    """Raise :class:`Refused` where its objects cannot be listed, or not without holding the process for long.
 
     ``no_copy``: why they are not listed in a copy.
     """
+    if not possible():
+        raise Refused(f"{no_copy}, and nothing can be searched within the process without the global lock: try later")
     objects = total_objects(host, meter)
     if objects > MOST_OBJECTS:
         raise Refused(

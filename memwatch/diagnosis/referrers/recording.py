@@ -22,8 +22,10 @@ from memwatch.diagnosis.referrers.chosen_container import find_container
 from memwatch.diagnosis.referrers.in_process import Waits, search_in_process
 from memwatch.diagnosis.referrers.looks import Look, Question
 from memwatch.diagnosis.source_lines import Sources
+from memwatch.diagnosis.structure import garbage
 from memwatch.diagnosis.structure.circumstances import Memory, due, garbage_of, memory_of, sized
 from memwatch.records import BigContainer
+from memwatch.sampling.atomic import FREE_THREADED
 from memwatch.sampling.procmem import ProcessMemory
 
 NEEDS_MB = 32.0
@@ -38,6 +40,7 @@ LIGHT_S = 1.0
 """Of CPU: where the first look took more, there is no early one, which could be in vain."""
 _POLL_S = 0.25
 _TOO_LARGE = "the heap is too large to count all references in time"
+_APART = "this interpreter keeps some references apart, by thread"
 _NO_ROOM = "the copy would need more memory than there is to spare"
 
 
@@ -62,7 +65,7 @@ class ReferrersRecording:
 
     def run(self, meter: Meter) -> Waits:
         """Yields seconds to wait; returns the result. Raises :class:`Refused` for a type without an instance."""
-        if self._asked.type != options.UNTRACKED:
+        if self._asked.type != options.UNTRACKED and not FREE_THREADED:  # there no object is known to be young
             self._host.note_jobs(self._asked.type)
         try:
             found = yield from self._found(meter)
@@ -201,7 +204,7 @@ class ReferrersRecording:
         return memory_headroom.refusal(needs_mb, heap_limit_mb=self._host.heap_limit_mb) is None
 
     def _garbage(self, found: Mapping[str, Any]) -> results.Garbage:
-        unknown = _TOO_LARGE if self._counts_garbage else _NO_ROOM
+        unknown = _NO_ROOM if not self._counts_garbage else _TOO_LARGE if garbage.KNOWN else _APART
         return garbage_of(
             self._host, found["garbage"], int(found["instances"]), frozen=int(found["frozen"]), unknown=unknown
         )

@@ -29,7 +29,8 @@ from memwatch.diagnosis.referrers.subjects import container_of, counted, evenly,
 from memwatch.diagnosis.results import Expiring
 from memwatch.diagnosis.structure.bounds import bound_of
 from memwatch.diagnosis.structure.expiring import Expiries
-from memwatch.diagnosis.structure.garbage import OutOfTime, Unreachable
+from memwatch.diagnosis.structure.garbage import KNOWN, OutOfTime, Unreachable
+from memwatch.sampling.atomic import FREE_THREADED
 from memwatch.sampling.type_names import clean, type_name
 
 MOST_REMEMBERED = 1_000_000
@@ -71,15 +72,17 @@ class _Search:
         if asked.least_new and not asked.any_container and self._came() < asked.least_new:
             return {"instances": 0, "lengths": [], "blocks": self._blocks, "too_few": True}, array("Q")
         # Before there are references of our own.
-        if asked.count_garbage and not asked.only_remember and not asked.of_container:
+        if KNOWN and asked.count_garbage and not asked.only_remember and not asked.of_container:
             with contextlib.suppress(OutOfTime):
                 self._unreachable = Unreachable()
         if count := gc.get_freeze_count():
+            own = frozenset(map(id, gc.get_objects())) if FREE_THREADED else frozenset()
             gc.unfreeze()  # of the copy: the lists then have them too, as the last of the oldest
         if asked.any_container:
             return self._any_container()
         if count:
-            self._frozen = frozenset(map(id, gc.get_objects(2)[-count:]))
+            thawed = map(id, gc.get_objects()) if FREE_THREADED else map(id, gc.get_objects(2)[-count:])
+            self._frozen = frozenset(thawed) - own
         return self._about(self._instances())
 
     def _any_container(self) -> tuple[dict[str, Any], array[int]]:
@@ -169,7 +172,12 @@ class _Search:
         return self._by_age(others)
 
     def _by_age(self, found: list[Any]) -> list[Any]:
-        """The collector's lists come the youngest first, each with its oldest first, frozen objects last of all."""
+        """The collector's lists come the youngest first, each with its oldest first, frozen objects last of all.
+
+        A free-threaded build has no lists: there they come by their place in memory.
+        """
+        if FREE_THREADED:
+            return found
         ages = dict.fromkeys(self._frozen, 0)
         for age, generation in ((3, 0), (2, 1)):
             ages.update(dict.fromkeys(map(id, gc.get_objects(generation)), age))
@@ -179,7 +187,7 @@ class _Search:
         """Those to trace; how many came since the first look; of how many they are a sample."""
         asked = self._asked
         new: list[Any] | None = None
-        if asked.before is not None and not asked.of_container:
+        if asked.before is not None and not asked.of_container and self._remembers_all():
             known = frozenset(asked.before.ids)
             new = [item for item in instances if id(item) not in known]
             alive = self._alive(new)
@@ -190,7 +198,7 @@ class _Search:
                 self._notes.append(f"Traced: {counted(asked.samples, len(new))} that came between two looks.")
                 return evenly(new, asked.samples), len(new), len(new)
         since = 0 if asked.at_baseline is None else len(instances) - asked.at_baseline
-        if since >= LEAST_NEW and not asked.of_container:
+        if since >= LEAST_NEW and not asked.of_container and not FREE_THREADED:
             youngest = self._alive(instances[-since:])
             if len(youngest) < len(instances):
                 self._notes.append(
@@ -203,6 +211,10 @@ class _Search:
                 f"Counts are estimates from {len(sample)} of {len(instances):,} instances, evenly spread."
             )
         return sample, None if new is None else len(new), len(instances)
+
+    def _remembers_all(self) -> bool:
+        """Whether those that the look before has forgotten were older than all others, or none."""
+        return not FREE_THREADED or self._asked.before is None or len(self._asked.before.ids) < MOST_REMEMBERED
 
     # What is garbage:
 
