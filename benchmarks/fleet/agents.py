@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from benchmarks.simulated import LIFE, RESTARTING, Simulated
 from memwatch.transport import TransportUnavailable, Uplink, open_uplink
-from memwatch.transport.redis import BLOCK_S
+from memwatch.transport.redis.uplink import BLOCK_S
 from memwatch.transport.wire import Answer, Command, Report, WireError
 
 

@@ -12,7 +12,7 @@ _T = TypeVar("_T")
 
 
 class OwnThread:
-    """Runs one function at a time. It begins with the first; a forked child, which has none of it, begins anew."""
+    """Runs one function at a time. The first call starts it, also in a forked child, which does not have the thread."""
 
     def __init__(self) -> None:
         self._executor: ThreadPoolExecutor | None = None

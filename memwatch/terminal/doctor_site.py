@@ -113,8 +113,8 @@ def _folder(path: Path, *, shared: bool) -> Iterator[Finding]:
 _REMEDIES = {
     "fallback": "A count stops the process for longer: see docs/how-it-works.md, What it costs.",
     "stop-the-world": "A count stops the process for as long as its heap is large. The kinds flamegraph, allocations "
-    "and trim cannot be recorded, and heap_used_mb is not known, since mimalloc tells nobody: run the build of Python "
-    "with the global lock for these.",
+    "and trim cannot be recorded, and heap_used_mb is not known, since mimalloc has no call that says it: run the "
+    "build of Python with the global lock for these.",
     "nothing": "There are no leaks by type and no recordings: install the compiled part, or run the build of Python "
     "with the global lock.",
 }

@@ -42,7 +42,7 @@ def open_uplink(url: str, process_key: str) -> Uplink:
     """
     if _scheme(url) in _REDIS:
         with _client_library_needed():
-            from memwatch.transport.redis import RedisUplink  # noqa: PLC0415
+            from memwatch.transport.redis.uplink import RedisUplink  # noqa: PLC0415
         return RedisUplink(url, process_key)
     from memwatch.transport.local import LocalUplink  # noqa: PLC0415
 
@@ -53,7 +53,7 @@ def open_hub(url: str) -> Hub:
     """The server's end; raises as :func:`open_uplink`."""
     if _scheme(url) in _REDIS:
         with _client_library_needed():
-            from memwatch.transport.redis import RedisHub  # noqa: PLC0415
+            from memwatch.transport.redis.hub import RedisHub  # noqa: PLC0415
         return RedisHub(url)
     from memwatch.transport.local import LocalHub  # noqa: PLC0415
 

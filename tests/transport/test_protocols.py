@@ -17,7 +17,7 @@ import pytest
 from memwatch.transport import EVERYONE, Hub, TransportUnavailable, Uplink, open_hub, open_uplink, redacted
 from memwatch.transport.local import LocalHub
 from memwatch.transport.protocols import READ_BYTES
-from memwatch.transport.redis import RedisHub
+from memwatch.transport.redis.hub import RedisHub
 from memwatch.transport.wire import MAX_REPORT_BYTES, WireError
 from tests.transport.agents import answering
 from tests.waiting import until

@@ -16,12 +16,13 @@ import pytest
 import redis
 
 from memwatch.transport import HubState, TransportUnavailable, open_hub, open_uplink
-from memwatch.transport import redis as redis_transport
 from memwatch.transport.flights.checks import MAX_FLIGHT_BYTES
 from memwatch.transport.protocols import address
-from memwatch.transport.redis import RedisHub, RedisUplink
 from memwatch.transport.redis import hub as redis_hub
+from memwatch.transport.redis import uplink as redis_transport
 from memwatch.transport.redis.connection import AGENT_ACL, AGENT_ACL_6
+from memwatch.transport.redis.hub import RedisHub
+from memwatch.transport.redis.uplink import RedisUplink
 from tests.servers import RedisServer, free_port, redis_program
 from tests.transport.agents import answering
 from tests.waiting import until
@@ -566,7 +567,7 @@ import resource, sys
 from memwatch.transport import open_hub
 from memwatch.transport.wire import Report, WireError
 
-hub, read, refused = open_hub(sys.argv[1]), 0, 0
+hub, read, refused = open_hub(sys.argv[1] + "&socket_timeout=30"), 0, 0  # memory is measured, not time
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 while found := hub.read(limit=200):
     read += len(found)
@@ -621,7 +622,8 @@ _LOOKS = """
 import resource, sys
 from memwatch.transport import open_hub, open_peek
 
-hub, peek = open_hub(sys.argv[1]), open_peek(sys.argv[1])
+url = sys.argv[1] + "&socket_timeout=30"  # memory is measured, not time
+hub, peek = open_hub(url), open_peek(url)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 exec(sys.argv[2])
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
@@ -675,7 +677,7 @@ if "{when}" == "early":
     gevent.monkey.patch_all()
 import sys, time
 from memwatch.transport import *
-import memwatch.transport.local, memwatch.transport.redis
+import memwatch.transport.local, memwatch.transport.redis.uplink
 if "{when}" == "late":
     gevent.monkey.patch_all()
 import gevent, socket

@@ -67,7 +67,7 @@ class Meter:
         """Whether jobs are measured by another meter from now on, or by none."""
 
     def outer(self, kind: str, *, outermost: bool) -> Job | None:
-        """The job that one of this kind begins in; ``outermost``: those of its kind are ended first, as nobody did."""
+        """The job that one of this kind begins in; ``outermost``: those of its kind that still run are ended first."""
         job = self._outer()
         while outermost and job is not None and job.kind == kind:
             job.shared = True

@@ -83,8 +83,8 @@ class GrpcReceiver(Receiver):
     """Speaks gRPC."""
 
     refusals: ClassVar = {
-        400: grpc.StatusCode.INVALID_ARGUMENT, 401: grpc.StatusCode.UNAUTHENTICATED, 429: grpc.StatusCode.RESOURCE_EXHAUSTED,
-        503: grpc.StatusCode.UNAVAILABLE,
+        400: grpc.StatusCode.INVALID_ARGUMENT, 401: grpc.StatusCode.UNAUTHENTICATED,
+        429: grpc.StatusCode.RESOURCE_EXHAUSTED, 503: grpc.StatusCode.UNAVAILABLE,
     }  # fmt: skip
 
     def __init__(self, port: int = 0) -> None:

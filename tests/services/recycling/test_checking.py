@@ -244,7 +244,7 @@ def test_the_order_waits_for_the_recording_that_follows(web: Deployment) -> None
     assert only().state == "ordered"
 
 
-def test_native_growth_is_recorded_with_native_frames(web: Deployment) -> None:
+def test_native_growth_is_recorded_by_mappings_then_with_a_flame_graph(web: Deployment) -> None:
     worker = web.worker(200)
     web.worker()
     web.policy(when="leak", limit_mb=None)
@@ -255,7 +255,7 @@ def test_native_growth_is_recorded_with_native_frames(web: Deployment) -> None:
     web.check()
     row = only()
     assert row.recording is not None
-    assert (row.recording.kind, row.recording.options) == ("flamegraph", {"native_traces": True})
+    assert (row.recording.kind, row.recording.and_then) == ("heap_summary", "flamegraph")
 
 
 def test_a_service_whose_workers_are_not_replaced_is_left_alone_after_two(web: Deployment) -> None:
