@@ -12,7 +12,7 @@ BY_DESIGN = re.compile(
     .*\ came\ with\ Python\ 3                       # lazy imports, InterpreterPoolExecutor
     | sys\.monitoring\ is\ of\ Python
     | the\ alignment\ changed\ within
-    | it\ is\ for\ this\ build | this\ Python\ has\ the\ global\ lock
+    | it\ is\ for\ this\ build | this\ Python\ has\ (the|no)\ global\ lock
     | this\ Python\ comes\ without\ its\ test\ modules
     | (no\ )?Python\ 3[\d. to]+\ is\ (not\ )?installed
     | no\ file\ system\ may\ be\ made\ read-only\ here

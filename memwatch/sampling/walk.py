@@ -107,5 +107,15 @@ addresses: Callable[[int], tuple[bytes, list[Any]]] | None = getattr(_native, "t
 """Of all objects that the collector tracks, and so many of the newest ones themselves; for a copy of the process."""
 names: Callable[[bytes], list[tuple[str, str, int]]] | None = getattr(_native, "named", None)
 """Module, name and address of each of these objects that a module names; their addresses sorted, in bytes."""
-copy_stopped: Callable[[], int] | None = getattr(_native, "copy", None)
+
+
+def _copier() -> Callable[[], int] | None:
+    """It counts nothing, so that a walk that is switched off does not matter."""
+    try:
+        return getattr(importlib.import_module("memwatch.sampling._stopped_walk"), "copy", None)
+    except ImportError:
+        return None
+
+
+copy_stopped = _copier()
 """Copies the process while all other threads are stopped, on a free-threaded build: the copy's id, 0 in the copy."""

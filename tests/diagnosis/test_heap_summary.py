@@ -19,6 +19,7 @@ from memwatch.diagnosis.cost_meter import Meter
 from memwatch.diagnosis.heap import walk
 from memwatch.diagnosis.heap_summary import HeapSummaryRecording
 from memwatch.diagnosis.suspects import Suspects
+from memwatch.sampling.atomic import FREE_THREADED
 from memwatch.sampling.mappings import LARGE, read_mappings
 from tests.diagnosis.conftest import HOST, run_to_end
 from tests.references import references
@@ -48,6 +49,7 @@ def test_types_modules_and_containers_are_counted(shop: types.ModuleType, make_c
     assert not any(name["type"].startswith("memwatch.diagnosis") for name in found["types"])
 
 
+@pytest.mark.skipif(FREE_THREADED, reason="this Python has no global lock")
 def test_where_no_copy_can_be_had_the_process_itself_is_gone_through(
     shop: types.ModuleType, make_class: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ from typing import Any
 
 from memwatch.diagnosis.heap.introspection import entry, mro_of, namespace_of
 from memwatch.heapdump.format import Family, TypeFlag
+from memwatch.sampling.atomic import FREE_THREADED
 from memwatch.sampling.type_names import clean, module_and_qualname
 
 LruCache: type = type(functools.lru_cache(lambda: None))
@@ -61,7 +62,7 @@ _flags_of = type.__dict__["__flags__"].__get__
 _HEAP_TYPE, _COLLECTED, _MANAGED_DICT, _MANAGED = 1 << 9, 1 << 14, 1 << 4, 3 << 3
 _MEASURED = frozenset(sys.stdlib_module_names) | {"numpy"}
 """Packages whose C code is trusted to say the size of an object of theirs."""
-_COLLECTOR_HEADER, _DICT_HEADER = 16, 16
+_COLLECTOR_HEADER, _DICT_HEADER = 0 if FREE_THREADED else 16, 16
 
 
 def values_bytes(attributes: int) -> int:

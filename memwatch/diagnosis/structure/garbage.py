@@ -21,8 +21,8 @@ MOST_S = 20.0
 """Of wall time: a copy has 60 seconds for all that it does."""
 AT_ONCE = 20_000
 """Objects between two looks at the clock."""
-KNOWN = not FREE_THREADED or sys.version_info < (3, 14)
-"""Whether a reference count has all references: newer free-threaded builds keep some apart, by thread."""
+KNOWN = not FREE_THREADED
+"""Whether a reference count has all references: free-threaded builds keep some apart, by thread."""
 _PAGE, _SLOT, _SLOTS = 20, 4, 0xFFFF
 """Bits of an address: a table for each megabyte, an entry for each 16 bytes, as objects are aligned."""
 _MANY = 255
