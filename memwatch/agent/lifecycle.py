@@ -19,10 +19,10 @@ logger = logging.getLogger("memwatch.agent")
 
 START_DELAY_S = 1.0
 """Work begins no sooner: a child that is forked to become another program never does any."""
-FORK_WAIT_S = 1.0
+FORK_WAIT_S = 0.25
 """The longest that a fork waits for the agent to be out of the way. Python 3.12 and newer warn the host of a second
-thread, which a host may take for an error. The agent needs microseconds; on an overloaded machine its thread may have
-no turn within 250 ms, in which the host has none either."""
+thread, which a host may take for an error; on a busy machine a thread may not have its turn within 50 ms. A longer
+wait would hold up forks while the transport does not answer."""
 EXIT_WAIT_S = 0.3
 """The longest that the interpreter's exit waits for the goodbye."""
 

@@ -46,6 +46,8 @@ class Host:
     """Count by type name at the agent's baseline."""
     mappings: Callable[[], Mapping[str, Group] | None] = _nothing
     """Resident memory by what its mappings are for, at the agent's baseline."""
+    chosen: BigContainer | None = None
+    """With memory that no type accounts for: the container that is meant, where that is known."""
     containers: Callable[[], tuple[BigContainer, ...] | None] = _nothing
     """The big containers of the agent's last look, the fastest growing first."""
     total_objects: Callable[[], int | None] = _nothing

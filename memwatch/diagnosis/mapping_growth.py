@@ -5,6 +5,7 @@ An agent may have sent anything.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,17 +17,22 @@ LEAST_KB = 8 * 1024.0
 SHARE, MOST = 0.2, 3
 """Groups with this share of the growth are named, the largest first."""
 
+ANONYMOUS = "anonymous mappings"
+"""Of all sizes: the system joins neighbours to larger ones."""
+
 MEANING: Mapping[str, str] = {
     mappings.BRK: "what extension modules allocate with malloc, and Python's objects over 512 bytes",
     mappings.ARENAS: "what threads allocate with malloc: each that finds the others busy gets an arena of its own, and "
     "MALLOC_ARENA_MAX limits them",
     mappings.STACKS: "the memory of more threads, or of deeper calls",
     mappings.SHARED: "memory that several processes use, or that a file in memory holds",
-    mappings.SMALL: "arenas of Python's allocator, or of a library's own",
-    mappings.MIDDLE: "large blocks of malloc, arenas of Python's allocator, or of a library's own",
-    mappings.LARGE: "arrays and buffers, or the arenas of a library's own allocator",
+    ANONYMOUS: "arenas of Python's allocator, large blocks such as arrays and buffers, or the arenas of an allocator "
+    "that a library brings",
 }
 """What the memory of a group usually is."""
+
+
+_SIZES = (mappings.SMALL, mappings.MIDDLE, mappings.LARGE)
 
 
 def sentence(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -34,8 +40,12 @@ def sentence(rows: Sequence[Mapping[str, Any]]) -> str:
 
     ``rows``: those of :class:`memwatch.diagnosis.results.Mappings`.
     """
-    growth = {str(row.get("name")): number(row, "grew_kb") for row in rows if row.get("grew_kb") is not None}
-    gained = sum(kb for kb in growth.values() if kb > 0)
+    growth: Counter[str] = Counter()
+    for row in rows:
+        if row.get("grew_kb") is not None:
+            name = str(row.get("name"))
+            growth[ANONYMOUS if name in _SIZES else name] += number(row, "grew_kb")  # type: ignore[assignment]
+    gained = growth.total()
     if gained < LEAST_KB:
         return ""
     named = [name for name in sorted(growth, key=growth.__getitem__, reverse=True) if growth[name] >= SHARE * gained]

@@ -6,14 +6,15 @@ recording. Memory of a library's own allocator, of threads' arenas and of mapped
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from collections import Counter
 from typing import NamedTuple
 
-from memwatch.sampling.procmem import read_bytes
-
-MOST_BYTES = 64 << 20
-"""Of the file: some 50,000 mappings."""
+LONGEST_S = 0.25
+"""Of CPU time: enough for some ten thousand mappings."""
+_PART_BYTES, _MOST_LEFT = 65_536, 262_144
 MOST_GROUPS = 60
 REST = "other mappings"
 ARENA_BYTES = 64 << 20
@@ -41,29 +42,64 @@ class Group(NamedTuple):
     mappings: int
 
 
-def read_mappings(folder: str = "/proc/self") -> dict[str, Group] | None:
-    """By the name of the group, those with most memory first; ``None`` where the system has no such file."""
-    content = read_bytes(f"{folder}/smaps", MOST_BYTES)
-    return grouped(content) if content else None
+def read_mappings(folder: str = "/proc/self", *, longest_s: float = LONGEST_S) -> dict[str, Group] | None:
+    """By the name of the group, those with most memory first.
+
+    ``None`` where the system has no such file, and where so much CPU time was not enough to read it.
+    """
+    try:
+        descriptor = os.open(f"{folder}/smaps", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    found, left, until = _Groups(), b"", time.thread_time() + longest_s
+    try:
+        while part := os.read(descriptor, _PART_BYTES):
+            content = left + part
+            whole = content.find(b"\n", content.rfind(b"\nVmFlags:") + 1) + 1  # it ends each mapping
+            found.add(content[:whole])
+            left = content[whole:]
+            if len(left) > _MOST_LEFT or time.thread_time() > until:
+                return None
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    found.add(left)
+    return found.largest()
 
 
 def grouped(content: bytes) -> dict[str, Group]:
     """Of a file like ``/proc/self/smaps``. What is not resident is left out, small groups are taken together."""
-    kb: Counter[str] = Counter()
-    number: Counter[str] = Counter()
-    guarded = 0
-    """The end of the last guard page: a thread's stack begins there."""
-    for match in _MAPPING.finditer(content):
-        start, end, name = int(match[1], 16), int(match[2], 16), match[4].decode(errors="replace")
-        if resident := int(match[5]):
-            group = STACKS if start == guarded and not name else _group(start, end, match[3], name)
-            kb[group] += resident
-            number[group] += 1
-        elif match[3].startswith(b"---") and end - start <= _MOST_GUARD_BYTES:
-            guarded = end
-    found = {name: Group(size, number[name]) for name, size in kb.most_common(MOST_GROUPS)}
-    rest = kb.total() - sum(group.kb for group in found.values())
-    return found | ({REST: Group(rest, len(kb) - len(found))} if rest else {})
+    found = _Groups()
+    found.add(content)
+    return found.largest()
+
+
+class _Groups:
+    def __init__(self) -> None:
+        self._kb: Counter[str] = Counter()
+        self._number: Counter[str] = Counter()
+        self._guarded = 0
+        """The end of the last guard page: a thread's stack begins there."""
+
+    def add(self, content: bytes) -> None:
+        """Whole mappings, in the order of their addresses."""
+        for match in _MAPPING.finditer(content):
+            start, end, name = int(match[1], 16), int(match[2], 16), match[4].decode(errors="replace")
+            if resident := int(match[5]):
+                stack = start == self._guarded and not name
+                group = STACKS if stack else _group(start, end, match[3], name)
+                self._kb[group] += resident
+                self._number[group] += 1
+            elif match[3].startswith(b"---") and end - start <= _MOST_GUARD_BYTES:
+                self._guarded = end
+
+    def largest(self) -> dict[str, Group]:
+        """Those with most memory first, the rest as one."""
+        found = {name: Group(size, self._number[name]) for name, size in self._kb.most_common(MOST_GROUPS)}
+        kb = self._kb.total() - sum(group.kb for group in found.values())
+        number = self._number.total() - sum(group.mappings for group in found.values())
+        return found | ({REST: Group(kb, number)} if number else {})
 
 
 def _group(start: int, end: int, rights: bytes, name: str) -> str:

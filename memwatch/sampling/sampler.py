@@ -132,7 +132,9 @@ class Sampler:
             figures.update(self._part("census", self._look, _NOTHING, figures["allocated_blocks"] or 0, reader, hurry))
             if self._mappings is None:
                 self._headroom.ask(MAPPINGS_OBJECTS)
+                start = time.thread_time()
                 self._mappings = self._part("mappings", read_mappings, None) or {}
+                self._budget.charge(cpu_ms=(time.thread_time() - start) * 1e3, pause_ms=0.0)
         snapshot = MemorySnapshot(
             timestamp=timestamp, snapshot_cpu_ms=round((time.thread_time() - cpu) * 1e3, 3), **figures
         )

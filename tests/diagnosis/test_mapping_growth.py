@@ -28,6 +28,12 @@ def test_a_group_that_memwatch_knows_nothing_of_is_named_alone():
     assert said == "Resident memory has grown by 64.0 MB since the baseline: 64.0 MB in named jemalloc."
 
 
+def test_memory_that_moves_between_anonymous_mappings_has_not_grown():
+    assert mapping_growth.sentence([row(mappings.SMALL, -61), row(mappings.LARGE, 66)]) == ""
+    said = mapping_growth.sentence([row(mappings.SMALL, -61), row(mappings.LARGE, 91)])
+    assert said.startswith("Resident memory has grown by 30.0 MB since the baseline: 30.0 MB in anonymous mappings.")
+
+
 def test_growth_in_many_places_is_said_to_be_spread():
     assert "spread over many mappings" in mapping_growth.sentence([row(f"lib{i}.so, library", 2) for i in range(20)])
 

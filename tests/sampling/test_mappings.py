@@ -99,12 +99,19 @@ def test_small_groups_are_taken_together():
     )
     found = grouped(content.encode())
     assert len(found) == mappings.MOST_GROUPS + 1
-    assert found[mappings.REST].mappings == 89 - mappings.MOST_GROUPS
+    assert found[mappings.REST].mappings == 89 - mappings.MOST_GROUPS  # one of each
     assert sum(group.kb for group in found.values()) == sum(100 - i % 7 for i in range(1, 90))
 
 
 def test_a_system_without_the_file_tells_nothing(tmp_path: Path):
     assert read_mappings(str(tmp_path)) is None
+
+
+def test_a_large_file_is_read_in_parts_and_given_up_in_time(tmp_path: Path):
+    content = "".join(mapping((i << 20) + 4096, (i << 20) + 8192, "rw-p", "", 4) for i in range(1, 5_000))
+    (tmp_path / "smaps").write_text(content)
+    assert read_mappings(str(tmp_path)) == {mappings.SMALL: Group(4 * 4_999, 4_999)}
+    assert read_mappings(str(tmp_path), longest_s=0.0) is None
 
 
 def test_half_a_file_is_read_as_far_as_it_goes():

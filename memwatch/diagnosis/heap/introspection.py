@@ -83,13 +83,16 @@ def base_of(of: type) -> type | None:
     return next((base for base, _ in _LENGTHS if any(base is item for item in order)), None)
 
 
+def length_reader(kind: type) -> Any | None:
+    """What gives the entries of an object of the class, where it is a built-in container or derived from one."""
+    order = mro_of(kind)
+    return next((length_of for base, length_of in _LENGTHS if any(base is each for each in order)), None)
+
+
 def length(item: Any) -> int | None:
     """The entries of a built-in container or of an object of a class derived from one; else ``None``."""
-    order = mro_of(type(item))
-    for base, length_of in _LENGTHS:
-        if any(base is each for each in order):
-            return int(length_of(item))
-    return None
+    read = length_reader(type(item))
+    return None if read is None else int(read(item))
 
 
 def entries_of(item: Any, base: Any) -> Iterator[Any]:

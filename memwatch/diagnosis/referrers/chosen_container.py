@@ -11,7 +11,12 @@ from memwatch.sampling.module_names import module_level_names
 
 
 def find_container(host: Host, wanted: str, meter: Meter) -> BigContainer:
-    """The one of that name or address, or the one that has grown most. Raises :class:`Refused` where there is none."""
+    """The one of that name or address; else the one that is meant, else the one that has grown most.
+
+    Raises :class:`Refused` where there is none.
+    """
+    if host.chosen is not None and not wanted:
+        return host.chosen
     known = [each for each in host.containers() or () if each.token is not None]
     chosen = _called(wanted, known) or _called(wanted, _look(host, meter))
     if not chosen:

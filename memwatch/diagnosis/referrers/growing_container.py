@@ -18,39 +18,43 @@ ENTRIES = 250
 """Shorter ones are not looked at."""
 MOST = 5_000
 """Containers that are remembered from one look to the next, the longest first."""
-LEAST_GROWTH = 3
+LEAST_GROWTH = 1
 BLOCKS_EACH = 10
 """Blocks of memory that an entry takes, at most: with more, the container does not explain the growth."""
 _HIDDEN: tuple[type, ...] = (dict, bytearray)
 _AT_ONCE = 2_000
 NONE_GREW = (
-    f"No list, dict, set, tuple, deque or bytearray of {ENTRIES} entries has grown between the two looks: extension "
-    "modules may hold the memory. Record a heap summary, or a flame graph with native frames."
+    f"Between the two looks no list, dict, set, tuple, deque or bytearray of {ENTRIES} entries and more has grown. "
+    "Record once more while the program has more to do; or record a heap summary, which says which mappings grow."
 )
 _OWN = ("memwatch.", "sys.")
 _TRIED = 20
 
 
 def containers() -> dict[int, Any]:
-    """All of :data:`ENTRIES` entries and more, by id."""
-    return dict(sorted(_all(), key=lambda item: -(introspection.length(item[1]) or 0))[:MOST])
+    """All of :data:`ENTRIES` entries and more, by id; at most :data:`MOST`, the longest."""
+    found = sorted(_all(), key=lambda each: -each[1])[:MOST]
+    return {id(item): item for item, _length in found}
 
 
-def _all() -> Iterator[tuple[int, Any]]:
+def _all() -> Iterator[tuple[Any, int]]:
     objects = gc.get_objects()
+    readers: dict[int, Any] = {}
     for item in objects:
-        if _is_big(item) and item is not objects:
-            yield id(item), item
+        kind = type(item)
+        key = id(kind)
+        if key not in readers:
+            readers[key] = introspection.length_reader(kind)
+        read = readers[key]
+        length = 0 if read is None or item is objects else read(item)
+        if length >= ENTRIES and not introspection.is_interned_table(item):
+            yield item, length
     seen: set[int] = set()
     for start in range(0, len(objects), _AT_ONCE):
         for item in gc.get_referents(*objects[start : start + _AT_ONCE]):
-            if type(item) in _HIDDEN and id(item) not in seen and not gc.is_tracked(item) and _is_big(item):
+            if type(item) in _HIDDEN and len(item) >= ENTRIES and not gc.is_tracked(item) and id(item) not in seen:
                 seen.add(id(item))
-                yield id(item), item
-
-
-def _is_big(item: Any) -> bool:
-    return (introspection.length(item) or 0) >= ENTRIES
+                yield item, len(item)
 
 
 def lengths(found: Mapping[int, Any]) -> list[tuple[int, str, int]]:
@@ -61,17 +65,18 @@ def lengths(found: Mapping[int, Any]) -> list[tuple[int, str, int]]:
 def that_grew(
     found: Mapping[int, Any], before: Mapping[int, tuple[str, int]], *, least: int = LEAST_GROWTH
 ) -> Any | None:
-    """The one with most new entries; ``None`` where none has as many as ``least``."""
+    """The one with most new entries of those that were there before; ``None`` where none has as many as ``least``.
+
+    What is new itself, the rows of a request say, has not been seen to grow.
+    """
     grown = {
-        key: length - (before[key][1] if key in before and before[key][0] == kind else 0)
+        key: length - before[key][1]
         for key, kind, length in lengths(found)
+        if key in before and before[key][0] == kind and length - before[key][1] >= least
     }
-    most = [key for key in sorted(grown, key=grown.__getitem__, reverse=True) if grown[key] >= least][:_TRIED]
+    most = sorted(grown, key=grown.__getitem__, reverse=True)[:_TRIED]
     names = module_level_names(most)
-    for key in most:
-        if not names.get(key, "").startswith(_OWN):
-            return found[key]
-    return None
+    return next((found[key] for key in most if not names.get(key, "").startswith(_OWN)), None)
 
 
 def explains(grew: int, blocks: int | None) -> bool:

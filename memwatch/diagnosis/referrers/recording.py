@@ -93,7 +93,8 @@ class ReferrersRecording:
         if reason:
             raise NotForked(reason)
         asked, host = self._asked, self._host
-        any_container = asked.type == options.UNTRACKED and not asked.container and bool(host.apart_s)
+        untracked = asked.type == options.UNTRACKED
+        any_container = untracked and not asked.container and host.chosen is None and bool(host.apart_s)
         container = None if any_container else self._container(meter)
         baseline = host.baseline()
         self._counts_garbage = self._has_room_to_count()

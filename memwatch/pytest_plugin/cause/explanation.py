@@ -127,9 +127,7 @@ def _looks(growth: Growth, container: BigContainer | None, count: int, calls: Ca
         asked = count
         yield 0.0
 
-    host = Host(
-        containers=lambda: None if container is None else (container,), requests_handled=lambda: handled, waits=True
-    )
+    host = Host(chosen=container, requests_handled=lambda: handled, waits=True)
     type_name = options.UNTRACKED if container is not None else growth.type
     steps = ReferrersRecording(options.ReferrersOptions(type=type_name), host, between=between).in_copies(Meter())
     collect()

@@ -23,6 +23,7 @@ _SETTINGS = {
     "broker_transport_options": {"polling_interval": _POLL_S},
     "result_backend": "disabled",
     "task_always_eager": False,
+    "worker_disable_rate_limits": True,
     "worker_hijack_root_logger": False,
     "worker_redirect_stdouts": False,
 }

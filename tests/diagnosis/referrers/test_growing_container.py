@@ -11,6 +11,7 @@ from memwatch.diagnosis.options import ReferrersOptions
 from memwatch.diagnosis.referrers.graph import shortened
 from memwatch.diagnosis.referrers.growing_container import NONE_GREW
 from memwatch.diagnosis.referrers.recording import ReferrersRecording
+from memwatch.records import BigContainer
 from tests.diagnosis.conftest import run_to_end
 
 
@@ -48,6 +49,36 @@ def test_where_no_container_grows_none_is_named(shop: types.ModuleType) -> None:
     assert found.holder is None
     assert found.candidates == ()
     assert found.notes == (NONE_GREW,)
+
+
+def test_what_is_new_itself_has_not_grown(shop: types.ModuleType) -> None:
+    shop.KEPT = [str(number) for number in range(600)]  # type: ignore[attr-defined]
+
+    def go_on() -> Generator[float, None, None]:
+        shop.KEPT.extend(map(str, range(1_000, 1_100)))
+        shop.rows = [str(number) for number in range(5_000)]  # type: ignore[attr-defined]
+        yield 0.0
+
+    found = run_to_end(ReferrersRecording(ReferrersOptions(type="untracked"), Host(), between=go_on).run(Meter()))
+    assert found.holder is not None
+    assert found.holder.name.startswith("shop_under_test.KEPT")
+
+
+def test_the_container_that_the_caller_means_is_looked_at_however_small(shop: types.ModuleType) -> None:
+    shop.CACHE = {f"key {number}": "page" for number in range(100)}  # type: ignore[attr-defined]
+    shop.LONGER = [str(number) for number in range(9_000)]  # type: ignore[attr-defined]
+    meant = BigContainer(type="dict", length=100, token=id(shop.CACHE))
+
+    def go_on() -> Generator[float, None, None]:
+        shop.CACHE.update((f"further key {number}", "page") for number in range(30))
+        shop.LONGER.extend(map(str, range(10_000, 11_000)))
+        yield 0.0
+
+    asked, host = ReferrersOptions(type="untracked"), Host(chosen=meant)
+    found = run_to_end(ReferrersRecording(asked, host, between=go_on).run(Meter()))
+    assert found.holder is not None
+    assert found.holder.name.startswith("shop_under_test.CACHE")
+    assert found.holder.grew == 30
 
 
 def test_a_container_that_grows_by_less_than_the_memory_is_a_guess(shop: types.ModuleType) -> None:
