@@ -356,7 +356,7 @@ def test_values_of_a_wrong_kind_or_size_are_refused(path: tuple[str | int, ...],
 
 texts = st.text(st.characters(exclude_categories=()), max_size=400)
 counts = st.dictionaries(texts, st.integers(0, 10**12), max_size=5)
-floats = st.none() | st.floats(0, 1e12) | st.sampled_from([float("nan"), float("inf")])
+floats = st.none() | st.floats(0, 9e11) | st.sampled_from([float("nan"), float("inf")])
 times = st.datetimes(
     datetime(1971, 1, 1),  # noqa: DTZ001 - the strategy adds the zone
     datetime(2199, 1, 1),  # noqa: DTZ001

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from memwatch.agent.config import AgentConfig
+from memwatch.agent.config.values import OFF
 from memwatch.agent.flight import ending
 from memwatch.agent.flight.heap_rows import heap_rows
 from memwatch.agent.flight.other_process import own_pid_space, started_ticks
@@ -47,7 +48,8 @@ class FlightDesk:
         self._is_cut_off = False
         self._transport = config.transport
         where = folder.folder_of(config.transport)
-        self._recorder = Recorder(where, meter.slots() or JobSlots())
+        # The meter may begin after the record was opened, which has to have room for what it will note.
+        self._recorder = Recorder(where, meter.slots() or JobSlots(spans=config.traces != OFF))
         self._watcher = Watcher(where, clean(config.host) or "unknown")
         self._counters = oom.OomCounters()
         self._oom_file = ""
@@ -98,6 +100,7 @@ class FlightDesk:
         if not self._recorder.is_open:
             self._open(process)
             self._guarded(self._watcher.announce, self._recorder.name)
+        self._use_slots()
         self.next_at = self._watcher.step(self._recorder.name, now)
 
     def _open(self, process: ProcessInfo) -> None:
@@ -106,7 +109,7 @@ class FlightDesk:
         self._oom_file = self._counters.file()
         _guard(ending.watch_gunicorn)
         name = folder.file_name(int(process.started_at.timestamp() * 1e9), process.pid, process.nonce)
-        self._recorder.use(meter.slots() or self._recorder.slots)
+        self._use_slots()
         self._recorder.open(
             name,
             {
@@ -125,6 +128,12 @@ class FlightDesk:
         if self._snapshot is not None:
             self._write(self._snapshot)
 
+    def _use_slots(self) -> None:
+        """Those of the meter, which may have begun, or begun again, since."""
+        slots = meter.slots()
+        if slots is not None:
+            self._recorder.use(slots)
+
     def snapshot(self, snapshot: MemorySnapshot, baseline: Mapping[str, int] | None) -> None:
         """Write down what a snapshot says; ``baseline``: the counts by type that it is compared with."""
         if self._is_on:
@@ -135,9 +144,7 @@ class FlightDesk:
         if self._recorder.is_open and not self._recorder.is_whole():
             self._recorder.close()
             self.next_at = 0.0
-        slots = meter.slots()
-        if slots is not None:
-            self._recorder.use(slots)
+        self._use_slots()
         if snapshot.top_objects is not None and baseline is not None:
             self._growers = _growers(snapshot.top_objects, baseline)
         self._write(snapshot)

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from memwatch.agent.config import AgentConfig
 from memwatch.agent.flight import kernel_log
+from memwatch.agent.flight.desk import FlightDesk
 from memwatch.agent.flight.heap_rows import heap_rows
 from memwatch.agent.flight.recorder import Recorder
 from memwatch.agent.flight.slots import NO_SLOT, JobSlots, is_at_limit
@@ -21,6 +23,7 @@ from memwatch.agent.work import meter
 from memwatch.agent.work.job import Job, running
 from memwatch.records import MB, BigContainer, MemorySnapshot
 from memwatch.records.flight import MAX_SUMMARY, TypeSize
+from memwatch.sampling.identity import describe_process
 from memwatch.transport.flights import folder, layout
 from memwatch.transport.private_folder import Folder
 from tests.transport.flights.files import NONCE, WHO
@@ -70,6 +73,27 @@ def test_a_record_has_room_for_spans_where_they_are_wanted(tmp_path: Path, spans
     found = layout.read(file.read_bytes()).flight.running
     assert [each.span for each in found] == ["", f"{5:032x}-{7:016x}" if spans else ""]
     made.close()
+
+
+def test_the_meter_begins_after_the_record_was_opened(tmp_path: Path) -> None:
+    """As under ``memwatch run``, where the agent may have reported before the hooks are in place."""
+    config = AgentConfig(transport=f"local:{tmp_path / 'mw'}", command_key=b"k" * 32, host="here", traces="links")
+    desk = FlightDesk(config, pytest.fail)
+    process = describe_process(service="web", host="here", release="", nonce=NONCE, cpu_budget_percent=1.0)
+    desk.step(process, 0.0, away=False)
+    meter.begin_process(recorded=True, traces="links")
+    try:
+        desk.step(process, 1.0, away=False)
+        slots = meter.slots()
+        assert slots is not None
+        slots.begin(running := job("shop.sync", began=1.0))
+        slots.note_span(running, 5, 7)
+        file = tmp_path / "mw" / folder.FLIGHTS / desk._recorder.name
+        (found,) = layout.read(file.read_bytes()).flight.running
+        assert (found.name, found.span) == ("shop.sync", f"{5:032x}-{7:016x}")
+    finally:
+        meter.end_process()
+        desk.close()
 
 
 def test_the_last_two_minutes_are_kept(recorder: Recorder) -> None:
