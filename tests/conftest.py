@@ -5,15 +5,18 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import psycopg
 import pytest
+from django.db import connection
 
 from tests import skips
 from tests.distribution import Distribution, place
@@ -82,6 +85,19 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )  # fmt: skip
             (var / "db.sqlite3").rename(made)
     return made
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(request: pytest.FixtureRequest) -> Iterator[bool]:
+    """A worker's database in memory begins as a copy of what ``migrated`` has, and is gone with the worker."""
+    if "PYTEST_XDIST_WORKER" not in os.environ or connection.vendor != "sqlite":
+        yield False
+        return
+    name = connection.creation._get_test_db_name()
+    made = request.getfixturevalue("migrated")
+    with closing(sqlite3.connect(made)) as before, closing(sqlite3.connect(name, uri=True)) as memory:
+        before.backup(memory)
+        yield True
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

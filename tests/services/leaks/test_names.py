@@ -59,7 +59,7 @@ def test_a_request_that_is_kept_is_one_leak_and_one_alert_whatever_leads(seed):
     process = store_process(started=NOON - 2 * timedelta(hours=1))
     figures = kept_requests(seed)
     store_snapshots(process, NOON - timedelta(hours=1), NOON - MINUTE, figures)
-    watch(process, figures, 0, 100, every=2)
+    watch(process, figures, 0, 100, every=5)
     leak = Leak.objects.get()
     assert leak.state == "open"
     assert leak.object_type == REQUEST
