@@ -5,7 +5,7 @@ export DJANGO_SETTINGS_MODULE ?= project.settings
 # Where it is set, every program that the tests start would compile all of memwatch, and every worker all tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run demo test test-sites matrix soak bench bench-leaks bench-fleet bench-sites bench-work bench-deaths bench-recommendations lint docs reference changelog wheel lock screenshots clean
+.PHONY: run demo test test-deployment test-sites matrix soak bench bench-leaks bench-fleet bench-sites bench-work bench-deaths bench-recommendations lint docs reference changelog wheel lock screenshots clean
 
 run: .venv/.installed
 	@exec $(VENV)/python manage.py run_stack
@@ -15,12 +15,18 @@ demo: .venv/.installed
 
 # Passes over the heap of the test run itself come first and alone: it is a third as large without the other tests.
 # More workers than cores, since tests wait for programs that they start; tests/distribution.py says which runs what.
-HEAP_TESTS = tests/agent tests/diagnosis tests/sampling tests/test_memory_profiler.py
+HEAP_TESTS = tests/agent tests/diagnosis tests/heapdump tests/profiler tests/sampling tests/test_memory_profiler.py
+# Files whose tests start whole servers say so themselves.
+DEPLOYMENT_TESTS = $(shell grep -rlw pytest.mark.deployment tests --include='test_*.py')
 # A worker that dies ends the run as failed: pytest-xdist never hands out the tests of the one that replaces it, and waits.
 PYTEST = DJANGO_SETTINGS_MODULE=tests.settings $(VENV)/python -m pytest --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 test: .venv/.installed-dev
 	@$(PYTEST) -n 3 $(HEAP_TESTS)
-	@$(PYTEST) -n 4 $(HEAP_TESTS:%=--ignore=%)
+	@$(PYTEST) -n 4 $(HEAP_TESTS:%=--ignore=%) $(DEPLOYMENT_TESTS:%=--ignore=%)
+
+# Whole servers (gunicorn, uvicorn, Celery, `make run`, the compose file) that are started, talked to, stopped and killed.
+test-deployment: .venv/.installed-dev
+	@$(PYTEST) -n 4 $(DEPLOYMENT_TESTS)
 
 # memwatch in sites of others (Wagtail, Oscar, ...), from the package index into MEMWATCH_SITES_CACHE; SITE=wagtail for one.
 test-sites: .venv/.installed-dev

@@ -10,6 +10,8 @@ from pathlib import Path
 import django
 import pytest
 
+pytestmark = pytest.mark.deployment
+
 
 def passed(file: str, **environ: str) -> str:
     """The output of a run of these tests."""

@@ -23,6 +23,8 @@ from memwatch.transport.schema import MAX_REPORT_BYTES
 from tests.servers import PostgresServer, RedisServer, free_port, postgres_program, redis_program
 from tests.waiting import until
 
+pytestmark = pytest.mark.deployment
+
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
 PASSWORDS = {

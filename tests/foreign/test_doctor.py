@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.foreign.conftest import Site
+
+pytestmark = pytest.mark.deployment
 
 SUPERUSER = """
 from django.contrib.auth.models import User

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import pytest
+
 from tests.foreign.conftest import Site
+
+pytestmark = pytest.mark.deployment
 
 ASK = """
 import json, yaml

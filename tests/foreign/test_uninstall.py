@@ -14,6 +14,8 @@ from memwatch.schedule import beat_schedule
 from tests.foreign.conftest import Site
 from tests.servers import PostgresServer, RedisServer
 
+pytestmark = pytest.mark.deployment
+
 SCHEDULERS = {
     "": "celery.beat:PersistentScheduler",
     "database": "django_celery_beat.schedulers:DatabaseScheduler",

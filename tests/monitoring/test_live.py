@@ -16,7 +16,7 @@ from tests.monitoring.conftest import AlertmanagerServer, PrometheusServer
 from tests.monitoring.files import MONITORING, RULES, alerts, dashboard_expressions, load, recordings, whole_observation
 from tests.waiting import until
 
-pytestmark = pytest.mark.prometheus
+pytestmark = [pytest.mark.deployment, pytest.mark.prometheus]
 
 
 @pytest.fixture(scope="module")

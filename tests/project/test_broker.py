@@ -13,6 +13,8 @@ from kombu import Connection
 from project.broker import Transport
 from tests.servers import RedisServer, redis_program
 
+pytestmark = pytest.mark.deployment
+
 ROOT = Path(__file__).parents[2]
 MESSAGES = 300
 

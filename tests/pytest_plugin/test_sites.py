@@ -6,6 +6,8 @@ from textwrap import dedent
 
 import pytest
 
+pytestmark = pytest.mark.deployment
+
 pytest_plugins = ["pytester"]
 
 SITE = """

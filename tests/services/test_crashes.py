@@ -18,6 +18,8 @@ from memwatch.transport import open_hub, open_uplink
 from tests.reports import process, report, snapshot
 from tests.servers import PostgresServer
 
+pytestmark = pytest.mark.deployment
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

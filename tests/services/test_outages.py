@@ -11,7 +11,7 @@ import pytest
 
 from tests.services.outages import Deployment
 
-pytestmark = [pytest.mark.postgres, pytest.mark.redis]
+pytestmark = [pytest.mark.deployment, pytest.mark.postgres, pytest.mark.redis]
 
 
 def is_whole(deployment: Deployment) -> bool:

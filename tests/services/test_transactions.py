@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.deployment
+
 ROOT = Path(__file__).parents[2]
 
 TWO_WRITERS = """\

@@ -36,7 +36,8 @@ def _lines(outcome: Outcome) -> Iterator[str]:
         peak = "" if run.peak_mb is None else f", peak {megabytes(run.peak_mb)}"
         if run.before and run.before_mb is not None:
             peak += f" ({megabytes(run.before_mb)} in release {run.before})"
-        yield f"{run.service}{release}: {run.processes} process{"" if run.processes == 1 else "es"}, {run.snapshots} snapshots{peak}"
+        processes = "1 process" if run.processes == 1 else f"{run.processes} processes"
+        yield f"{run.service}{release}: {processes}, {run.snapshots} snapshots{peak}"
     yield from outcome.releases
     yield from (f"? {reason}" for reason in outcome.unclear)
     for each in sorted(outcome.findings, key=lambda finding: bool(finding.known)):
