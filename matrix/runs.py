@@ -29,7 +29,7 @@ OTHERS = (
     *(f"tests/{folder}" for folder in ("transport", "detection", "metrics")),
     *(f"tests/heapdump/test_{name}.py" for name in ("compiled", "dump")),
     *(f"tests/launch/test_{name}.py" for name in ("run", "attach")),
-    *(f"tests/test_{name}.py" for name in ("core_without_django", "exposition")),
+    *(f"tests/test_{name}.py" for name in ("core_without_django", "exposition", "sub_interpreters", "traced_site")),
     "tests/host_hooks/test_jobs.py",
     "tests/profiler/test_alerts.py",
 )

@@ -21,7 +21,10 @@ def skipped(reason: str) -> pytest.TestReport:
         ("redis,browser", "rotel is not installed: pip install rotel", "failed"),
         ("redis,browser", "lazy imports came with Python 3.15", "skipped"),
         ("redis,browser", "no Python 3.12.0 to 3.12.5 is installed", "skipped"),
-        ("redis", "gevent is not installed", "skipped"),
+        ("redis,browser", "no huge pages here", "skipped"),
+        ("redis,compiler", "the walk through a copy is not compiled here", "failed"),
+        ("redis,compiler", "gevent is not installed", "skipped"),
+        ("redis", "the walk through a copy is not compiled here", "skipped"),
         ("", "gevent is not installed", "skipped"),
     ],
 )

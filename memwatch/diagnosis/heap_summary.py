@@ -75,7 +75,7 @@ class HeapSummaryRecording:
             found = yield from self.within(meter)
             note = f"Gone through within the process: {reason}."
             return dataclasses.replace(found, notes=(*found.notes, note))
-        return results.heap_summary(json.loads(content))
+        return _rebuilt(json.loads(content))
 
     def _in_copy(self) -> bytes:
         gc.unfreeze()
@@ -164,6 +164,19 @@ class HeapSummaryRecording:
             if not name.startswith(OBSERVER)
         ]
         return tuple(sorted(found, key=lambda each: each.size_kb, reverse=True))
+
+
+def _rebuilt(found: dict[str, Any]) -> results.HeapSummary:
+    """From its ``to_dict()``, which a copy of the process sent."""
+    return results.HeapSummary(
+        types=tuple(results.TypeSize(**row) for row in found["types"]),
+        containers=tuple(results.Container(**row) for row in found["containers"]),
+        modules=tuple(results.ModuleSize(**row) for row in found["modules"]),
+        garbage=found["garbage"],
+        threads=tuple(found["threads"]),
+        suspects=tuple(results.Suspect(**row) for row in found["suspects"]),
+        notes=tuple(found["notes"]),
+    )
 
 
 def _type_size(name: str, count: int, sizes: Sequence[int], basic: int, exact: Sequence[int]) -> results.TypeSize:

@@ -287,16 +287,3 @@ class HeapSummary(_Result):
     mappings: tuple[Mappings, ...] = ()
     """All resident memory; what has grown most first. Empty where the system does not tell, and of older agents."""
     notes: tuple[str, ...] = ()
-
-
-def heap_summary(found: dict[str, Any]) -> HeapSummary:
-    """Rebuilt from its ``to_dict()``, which a copy of the process sent."""
-    return HeapSummary(
-        types=tuple(TypeSize(**row) for row in found["types"]),
-        containers=tuple(Container(**row) for row in found["containers"]),
-        modules=tuple(ModuleSize(**row) for row in found["modules"]),
-        garbage=found["garbage"],
-        threads=tuple(found["threads"]),
-        suspects=tuple(Suspect(**row) for row in found["suspects"]),
-        notes=tuple(found["notes"]),
-    )

@@ -83,11 +83,6 @@ class WorkRow:
         return float(self.sums["peak_kib_max"]) / KIB_PER_MB if self.sums["peak_calls"] else None
 
     @property
-    def peak_rss_mb(self) -> float | None:
-        """The highest resident memory of a process during a call."""
-        return float(self.sums["peak_rss_kib"]) / KIB_PER_MB if self.sums["peak_calls"] else None
-
-    @property
     def seconds_p95(self) -> float | None:
         most = float(self.sums["seconds_max"]) * 1e6
         found = histogram.quantile(self.counts.get("seconds_counts", {}), 0.95, most)

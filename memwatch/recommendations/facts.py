@@ -37,11 +37,6 @@ class Life:
     """Empty while it is alive."""
 
     @property
-    def born_rss_mb(self) -> float | None:
-        """The first figure."""
-        return self.points[0].rss_mb if self.points else None
-
-    @property
     def jobs(self) -> float:
         """Requests or tasks that it has handled."""
         return self.points[-1].jobs if self.points else 0.0

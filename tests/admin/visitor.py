@@ -16,6 +16,7 @@ from pytest_django.live_server_helper import LiveServer
 from memwatch.models import Leak
 from memwatch.permissions import OPERATORS, VIEWERS, create_groups
 from tests.admin.conftest import EVIL, Fleet
+from tests.servers import require
 
 PROGRAMS = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 FLAGS = [
@@ -32,12 +33,7 @@ FLAGS = [
 @pytest.fixture(scope="session")
 def program() -> str:
     found = next((path for path in PROGRAMS if Path(path).exists()), None)
-    if found is None:
-        sentence = "Chromium is missing: install it with the system's packages, e.g. apt-get install chromium"
-        if "browser" in os.environ.get("MEMWATCH_TEST_REQUIRE", "").split(","):
-            pytest.fail(sentence)
-        pytest.skip(sentence)
-    return found
+    return require("browser", found, "install Chromium with the system's packages, e.g. apt-get install chromium")
 
 
 @pytest.fixture(scope="module")

@@ -105,10 +105,10 @@ def test_greenlets_wait_for_the_census_no_longer_than_its_pause(local_url: str, 
 
     key = report.process.key
     guest.ask("snapshot", key)
-    time.sleep(1.1)
+    time.sleep(1.1)  # one census a second on command
     psutil.Process(pid)
     waiting = _Page(guest.port, "latency?seconds=3")
-    time.sleep(0.5)
+    time.sleep(0.5)  # amid the three seconds of the page
     taken = guest.ask("snapshot", key)[key]
     overslept = waiting.result()
     ((_, snapshot),) = taken.snapshots

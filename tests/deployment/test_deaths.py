@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import threading
-import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from memwatch.records.flight import Death, Flight
 from memwatch.transport.flights.checks import load_flight
+from tests.agent.flight.conftest import pidfds_of
 from tests.agent.flight.test_deaths import tells_status
 from tests.deployment.conftest import MakeGuest
 from tests.deployment.guest import Guest
@@ -60,10 +60,10 @@ def job_of(flight: Flight) -> tuple[str, str, float | None]:
     return job.kind, job.name, job.limit_s
 
 
-def watched_for_a_while(guest: Guest, pids: Callable[[], set[int]], at_least: int) -> None:
-    """Until the eldest have looked at all: from then on they know the exit status."""
+def each_is_watched(guest: Guest, pids: Callable[[], set[int]], at_least: int) -> None:
+    """Until another one holds a pidfd of each: from then on its exit status is known."""
     guest.wait_for_snapshots(pids, at_least=at_least)
-    time.sleep(6)
+    until(lambda: pids() <= set().union(*map(pidfds_of, pids())))
 
 
 @pytest.mark.parametrize("kind", ["sync", "gthread", "gevent"])
@@ -73,7 +73,7 @@ def test_a_gunicorn_worker_killed_in_a_view(
     guest = make_guest(transport_url)
     threads = "2" if kind == "gthread" else "1"  # gunicorn makes a sync worker with more than one a gthread worker
     guest.start(*GUNICORN, "--workers", "3", "--worker-class", kind, "--threads", threads, "--timeout", "40")
-    watched_for_a_while(guest, guest.children, 3)
+    each_is_watched(guest, guest.children, 3)
     ask_to_hang(guest)
     victim = hanging(guest, tmp_path)
     os.kill(victim, signal.SIGKILL)
@@ -89,7 +89,7 @@ def test_a_gunicorn_worker_killed_in_a_view(
 def test_a_gunicorn_worker_that_its_time_limit_ends(local_url: str, make_guest: MakeGuest, tmp_path: Path) -> None:
     guest = make_guest(local_url)
     guest.start(*GUNICORN, "--workers", "2", "--timeout", "10")
-    watched_for_a_while(guest, guest.children, 2)
+    each_is_watched(guest, guest.children, 2)
     ask_to_hang(guest)
     victim = hanging(guest, tmp_path)
     _death, flight = wait_for_death(guest, victim)
@@ -133,7 +133,7 @@ def test_a_gunicorn_worker_of_uvicorn_that_is_recycled_says_so(local_url: str, m
 def test_a_pool_child_of_celery_killed_in_a_task(transport_url: str, make_guest: MakeGuest, tmp_path: Path) -> None:
     guest = make_guest(transport_url)
     guest.start(*CELERY, "--concurrency", "2")
-    watched_for_a_while(guest, lambda: {guest.pid} | guest.children(), 3)
+    each_is_watched(guest, lambda: {guest.pid} | guest.children(), 3)
     call_hang(guest)
     victim = hanging(guest, tmp_path)
     os.kill(victim, signal.SIGKILL)
@@ -147,7 +147,7 @@ def test_a_pool_child_of_celery_killed_in_a_task(transport_url: str, make_guest:
 def test_the_hard_limit_of_a_task_is_in_the_record(local_url: str, make_guest: MakeGuest, tmp_path: Path) -> None:
     guest = make_guest(local_url)
     guest.start(*CELERY, "--concurrency", "1", "--time-limit", "4")
-    watched_for_a_while(guest, lambda: {guest.pid} | guest.children(), 2)
+    each_is_watched(guest, lambda: {guest.pid} | guest.children(), 2)
     call_hang(guest)
     victim = hanging(guest, tmp_path)
     death, flight = wait_for_death(guest, victim)
@@ -176,7 +176,8 @@ def test_who_dies_alone_leaves_a_record_to_the_server(
     key = report.process.key
     ask_to_hang(guest)
     victim = hanging(guest, tmp_path)
-    time.sleep(2.5)  # a snapshot within the view takes it to Redis
+    if transport_url.startswith("redis"):  # a snapshot within the view takes it there
+        until(lambda: (held := guest.hub.left(key)) and load_flight(held).running)
     os.kill(guest.pid, signal.SIGKILL)
     os.kill(victim, signal.SIGKILL)
     left = until(lambda: guest.hub.left(key))

@@ -24,7 +24,7 @@ def assert_answering(guest: Guest, reports: Collection[Report]) -> None:
     pings = guest.ask("ping", *keys)
     assert set(pings) == set(keys)
     assert {answer.state for report in pings.values() for answer in report.answers} == {"done"}
-    time.sleep(1)
+    time.sleep(1)  # one census a second on command
     taken = guest.ask("snapshot", *keys)
     assert set(taken) == set(keys)
     for key, report in taken.items():

@@ -37,6 +37,7 @@ READERS = [
             "Procfile",
             "tests/servers.py",
             "tests/metrics/otlp/test_collector.py",
+            "tests/pytest_plugin/test_other_plugins.py",
             "memwatch/sampling/walk.py",
         )
     ),

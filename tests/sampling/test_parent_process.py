@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+# The pauses tell the starts apart: the kernel counts them in hundredths of a second.
 MASTER = """
 import subprocess, sys, time
 child = [sys.executable, "-c", sys.argv[1]]

@@ -25,7 +25,7 @@ def counted() -> dict[type, int]:
     return dict(zip(walked.types, walked.counts, strict=True))
 
 
-@pytest.mark.skipif(FREE_THREADED, reason="it is for this build")
+@pytest.mark.skipif(FREE_THREADED, reason="this Python has no global lock")
 def test_a_build_with_the_lock_has_no_use_for_it() -> None:
     with pytest.raises(ImportError, match=r"has lists to walk|No module named"):
         importlib.import_module("memwatch.sampling._stopped_walk")

@@ -418,16 +418,17 @@ def test_in_a_child_forked_amid_a_collection_of_another_thread_nothing_is_waited
     told = script("""
         import warnings
         warnings.simplefilter("ignore")  # from 3.12 on os.fork() warns of threads
-        release = threading.Event()
+        begun, release = threading.Event(), threading.Event()
         class Slow:
             def __del__(self):
+                begun.set()
                 release.wait(60)
         slow = Slow()
         slow.me = slow
         del slow
         collecting = threading.Thread(target=gc.collect, daemon=True)
         collecting.start()
-        time.sleep(0.2)
+        assert begun.wait(60)
         read, write = os.pipe()
         pid = os.fork()
         if pid == 0:

@@ -101,8 +101,8 @@ class AnomalyAdmin(RowAdmin):
         "These are hints: they raise no alert and send no notification."
     )
     empty = gettext_lazy(
-        "Nothing is unusual. memwatch compares processes once a service has three of the same release and age, and "
-        "hours once it is about five days old."
+        "Nothing is unusual. To compare processes, memwatch needs three of the same service, release and age. To "
+        "compare a service with its own week, it needs about five days."
     )
     related: ClassVar = {"forecast": "", "service": ""}
 

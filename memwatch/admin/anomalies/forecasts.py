@@ -33,11 +33,11 @@ class ForecastAdmin(RowAdmin):
     search_fields = ("host", "process__service__name")
     search_help_text = gettext_lazy("Host or service")
     about = gettext_lazy(
-        "When memory will be exhausted, if it goes on growing as it did. Four in five ends lie within the interval."
+        "When memory will run out, if it keeps growing as before. In four of five cases it lies within the interval."
     )
     empty = gettext_lazy(
-        "No end is in sight within a month. memwatch makes forecasts from a day of figures on, of what has taken two "
-        "fifths of its limit."
+        "memwatch sees no memory that runs out within a month. A forecast needs a day of figures, and memory that has "
+        "reached two fifths of its limit."
     )
     related: ClassVar = {"anomaly": "", "leak": ""}
 

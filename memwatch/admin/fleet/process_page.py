@@ -149,7 +149,7 @@ def _end_tile(process: Process, leaks: Sequence[Leak], now: datetime, user: Any)
     forecast = forecast_of(process) if user.has_perm("memwatch.view_forecast") else None
     if forecast is not None:
         value = words.interval(forecast, now)
-        return [panels.Line(label=_("Memory runs out"), value=value, hint=_("four in five ends lie within"))]
+        return [panels.Line(label=_("Memory runs out"), value=value, hint=_("in four of five cases"))]
     counted = [leak for leak in leaks if leak.state != Leak.State.SUPPRESSED]
     ends = [left for leak in counted if (left := leak.time_left_s(now)) is not None]
     if not ends:

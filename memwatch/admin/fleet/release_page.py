@@ -63,7 +63,7 @@ def _name(found: Comparison, service: str) -> str:
 
 
 def _figures(found: Comparison) -> Table:
-    at = _("At birth a process has warmed up: its automatic baseline. Later is %s.") % (
+    at = _("“At birth” is in the automatic baseline, after the warm-up. “Later” is %s.") % (
         found.at or _("not reached yet")
     )
     return Table(
@@ -78,8 +78,9 @@ def _figures(found: Comparison) -> Table:
         ],
         note=" ".join(
             [
-                _("Medians of the processes; the difference is Hodges and Lehmann's, between its bounds of 95 %."),
-                _("p is that of Mann and Whitney's test."),
+                _("Figures are medians of the processes."),
+                _("The difference is Hodges and Lehmann's, “between” is its interval with a confidence of 95 %."),
+                _("p says how likely chance alone makes such a difference (Mann and Whitney's test)."),
                 at,
                 *([_("Missing: %s.") % found.missing] if found.missing else []),
             ]
@@ -123,8 +124,8 @@ def _imports(found: Comparison) -> Table:
     known = found.imports
     rows = known.packages[:MOST_PACKAGES]
     notes = [
-        _("The memory of a package is an estimate: what a process has grown at birth, shared out over new modules."),
-        _("A heap dump of one process of each release measures it."),
+        _("The memory of a package is an estimate: the growth at birth, divided among the new modules."),
+        _("To measure it, compare heap dumps of one process of each release."),
     ]
     if known.unexplained_mb:
         notes.insert(0, _("%s are not explained.") % formats.megabytes(known.unexplained_mb))
@@ -174,7 +175,7 @@ def _counts(title: str, what: str, changes: Sequence[Change], found: Comparison)
         names=[what, found.before.name, found.after.name, _("Difference"), _("Processes"), _("Verdict")],
         cells=[[formats.type_name(each.name), *_compared(each, names.COUNT), *_tested(each)[2:]] for each in changes],
         empty=_("No difference is known: it needs processes of both releases that have counted their objects."),
-        note=_("Processes report their most numerous types: one that is not reported is not known, and not 0."),
+        note=_("Processes report only their most numerous types. The count of any other type is unknown, not 0."),
     )
 
 
@@ -197,5 +198,5 @@ def _peaks(found: Comparison) -> Table:
             for each in found.peaks
         ],
         empty=empty,
-        note=_("95 % of the calls stay below, above the start of the call; from hours in which one release ran alone."),
+        note=_("95 % of the calls rise by less than this. Only hours in which one release ran alone count."),
     )

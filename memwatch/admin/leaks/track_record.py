@@ -62,7 +62,7 @@ def page(record: Record, now: datetime) -> dict[str, Any]:
 def _levels(record: Record) -> Table:
     return Table(
         title=_("By probability"),
-        names=[_("Probability"), _("Found"), _("Confirmed"), _("Dismissed"), _("Confirmed of those decided")],
+        names=[_("Probability"), _("Found"), _("Confirmed"), _("Dismissed"), _("Share confirmed")],
         cells=[
             [
                 level_name(level),
@@ -74,7 +74,8 @@ def _levels(record: Record) -> Table:
             for level in record.levels
         ],
         note=_(
-            "If the last column is clearly below the probability, verdicts are wrong here more often than measured."
+            "The share is of those confirmed or dismissed. If it is clearly below the probability, verdicts are wrong "
+            "here more often than measured."
         ),
     )
 

@@ -253,7 +253,7 @@ def _heap_summary(result: Mapping[str, Any]) -> dict[str, Any]:
                 [
                     str(row.get("name") or ""),
                     _size(row, "size_kb"),
-                    figure("", None) if row.get("grew_kb") is None else _change(row, "grew_kb"),
+                    figure("", None) if row.get("grew_kb") is None else _size(row, "grew_kb", signed=True),
                     _count(row),
                 ]
                 for row in rows(result, "mappings")[:MOST_ROWS]
@@ -280,14 +280,10 @@ def _count(row: Mapping[str, Any], name: str = "count") -> Cell:
     return figure(formats.count(value), value)
 
 
-def _size(row: Mapping[str, Any], name: str, sign: str = "") -> Cell:
+def _size(row: Mapping[str, Any], name: str, before: str = "", *, signed: bool = False) -> Cell:
     value = number(row.get(name))
-    return figure(f"{sign}{size(value)}", value)
-
-
-def _change(row: Mapping[str, Any], name: str) -> Cell:
-    value = number(row.get(name))
-    return figure(f"{'+' if value >= 0 else '-'}{size(abs(value))}", value)
+    before = before or "+" * (signed and value >= 0)
+    return figure(f"{before}{size(value)}", value)
 
 
 def size(kib: float) -> str:

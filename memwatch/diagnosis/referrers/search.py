@@ -25,7 +25,7 @@ from memwatch.diagnosis.referrers.climb import Climb
 from memwatch.diagnosis.referrers.graph import Graph, Way
 from memwatch.diagnosis.referrers.growing_container import NONE_GREW
 from memwatch.diagnosis.referrers.looks import Question
-from memwatch.diagnosis.referrers.subjects import container_of, counted, evenly, instances_of
+from memwatch.diagnosis.referrers.subjects import by_age, container_of, counted, evenly, instances_of
 from memwatch.diagnosis.results import Expiring
 from memwatch.diagnosis.structure.bounds import bound_of
 from memwatch.diagnosis.structure.expiring import Expiries
@@ -169,19 +169,7 @@ class _Search:
             found += each
         others = [item for item in found if item is not found]
         found.clear()  # where lists are asked for it holds itself
-        return self._by_age(others)
-
-    def _by_age(self, found: list[Any]) -> list[Any]:
-        """The collector's lists come the youngest first, each with its oldest first, frozen objects last of all.
-
-        A free-threaded build has no lists: there they come by their place in memory.
-        """
-        if FREE_THREADED:
-            return found
-        ages = dict.fromkeys(self._frozen, 0)
-        for age, generation in ((3, 0), (2, 1)):
-            ages.update(dict.fromkeys(map(id, gc.get_objects(generation)), age))
-        return sorted(found, key=lambda item: ages.get(id(item), 1))
+        return by_age(others, self._frozen)
 
     def _sample(self, instances: list[Any]) -> tuple[list[Any], int | None, int]:
         """Those to trace; how many came since the first look; of how many they are a sample."""

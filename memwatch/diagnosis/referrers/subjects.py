@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from memwatch.diagnosis.context import Refused
 from memwatch.diagnosis.heap import frozen_objects, instances
 from memwatch.records import BigContainer
+from memwatch.sampling.atomic import FREE_THREADED
 from memwatch.sampling.type_names import type_name
 
 _HEAP_TYPE = 1 << 9
@@ -57,6 +58,20 @@ def container_of(wanted: BigContainer) -> Any:
             if id(item) == wanted.token:
                 return item
     raise Refused(f"the {wanted.type} that had grown most is gone: record once more")
+
+
+def by_age(found: list[Any], frozen: Collection[int]) -> list[Any]:
+    """The oldest first, ``frozen`` ones (by their ids) before all others.
+
+    The collector's lists come the youngest first, each with its oldest first, frozen objects last of all. A
+    free-threaded build has no lists: there they stay as they come, by their place in memory.
+    """
+    if FREE_THREADED:
+        return found
+    ages = dict.fromkeys(frozen, 0)
+    for age, generation in ((3, 0), (2, 1)):
+        ages.update(dict.fromkeys(map(id, gc.get_objects(generation)), age))
+    return sorted(found, key=lambda item: ages.get(id(item), 1))
 
 
 def evenly(items: list[Any], most: int) -> list[Any]:

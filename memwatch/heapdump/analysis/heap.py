@@ -170,12 +170,6 @@ class Heap:
             "groups": [group.to_dict() for group in self.groups_of(type_name, most)],
         }
 
-    def path_to(self, node: int) -> list[dict[str, Any]]:
-        """The shortest path from a root to an object; empty where there is none."""
-        if not 0 <= node < self.graph.objects:
-            raise HeapDumpError(f"node: {node} is not one of the {self.graph.objects}")
-        return [step.to_dict() for step in self.paths.path(node)]
-
     def duplicates(self) -> dict[str, Any]:
         """Equal texts."""
         return duplicates.duplicates(self.graph, self.paths)

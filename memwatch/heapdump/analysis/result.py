@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 from memwatch.heapdump.analysis.findings import findings
@@ -20,11 +19,6 @@ MOST_PATH_TYPES, MOST_PATH_GROUPS = 20, 10
 DONE = {"about": 55, "dominators": 65, "paths": 85}
 """Percent of the time, about, that the analysis has taken after each part."""
 _PLUMBING = frozenset({"builtins", "types", "abc", "enum", "functools", "typing", "collections"})
-
-
-def analyse(path: Path | str) -> dict[str, Any]:
-    """Read a dump and say what is in it. Raises ``HeapDumpError`` if it is none, ``OSError`` if it cannot be read."""
-    return analysis_of(Heap.open(path))
 
 
 def analysis_of(

@@ -10,7 +10,6 @@ import numpy as np
 from memwatch.heapdump.analysis.dominators import NOWHERE, DominatorTree
 from memwatch.heapdump.analysis.graph import HeapGraph, Int32, Ints, Mask
 from memwatch.heapdump.analysis.reaching import reached_from
-from memwatch.heapdump.format import Root as RootKind
 
 MOST = 200
 """Rows of a table, the largest first."""
@@ -109,9 +108,3 @@ def freed_without(graph: HeapGraph, tree: DominatorTree, nodes: Ints) -> tuple[i
     without[nodes] = True
     lost = tree.reached() & ~reached_from(graph, [graph.top], without=without)
     return int(graph.sizes[lost].sum()), int(np.count_nonzero(lost))
-
-
-def namespace_label(graph: HeapGraph, node: int) -> str:
-    """``module shop.leaks`` for the namespace of a module; empty for everything else."""
-    root = graph.roots.get(node)
-    return root.label if root is not None and root.kind is RootKind.MODULE else ""

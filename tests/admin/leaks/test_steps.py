@@ -249,7 +249,7 @@ def test_when_memory_runs_out_is_the_same_on_every_part_of_the_page(fleet: Fleet
     assert tile.value == formats.duration(leak.time_left_s(fleet.now))
     assert str(tile.value).startswith("38 h")
     assert str(limit.value).endswith(f"in {tile.value}")
-    assert "No end is in sight" not in note
+    assert "memory does not run out" not in note
     assert str(formats.exact(leak.exhausted_at)) in note
     (row,) = other.context["leaks"]
     assert row["exhaustion"] == tile.value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import subprocess
 import sys
 import textwrap
@@ -122,6 +124,15 @@ def death_of(watched: Watched, pid: int) -> Death:
     found = until(reported, within_s=20, seen=lambda: watched.reports[-3:])
     assert found is not None
     return found
+
+
+def pidfds_of(pid: int) -> set[int]:
+    """The processes of which this one holds pidfds."""
+    found: set[int] = set()
+    for info in Path(f"/proc/{pid}/fdinfo").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it has just been closed
+            found.update(map(int, re.findall(r"^Pid:\t(\d+)$", info.read_text(), re.MULTILINE)))
+    return found - {pid}
 
 
 def has_met(watched: Watched, many: int = 1) -> None:

@@ -23,7 +23,7 @@ from memwatch.transport import TransportUnavailable
 from memwatch.transport.flights import folder, layout
 from memwatch.transport.private_folder import Folder
 from tests.agent.conftest import Watched
-from tests.agent.flight.conftest import Guest, death_of, deaths_of, has_met
+from tests.agent.flight.conftest import Guest, death_of, deaths_of, has_met, pidfds_of
 from tests.agent.flight.test_deaths import IN_A_JOB, names
 from tests.transport.flights.files import KEY, WHO, data, write
 from tests.waiting import until
@@ -219,7 +219,7 @@ def test_the_eldest_of_each_machine_watch(make_watched: Make, guest: Start) -> N
     victim = guest(IN_A_JOB).ready()
     watched = make_watched(host="third")
     until(lambda: watched.agent._flight._watcher.watches)
-    time.sleep(6)
+    until(lambda: victim.pid in pidfds_of(watcher.pid))
     victim.kill()
     death_of(watched, victim.pid)
     assert all(one.process.poll() is None for one in (*elders, watcher))

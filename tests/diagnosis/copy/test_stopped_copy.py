@@ -19,6 +19,7 @@ from memwatch.diagnosis.recorder import Recorder
 from memwatch.sampling import atomic, walk
 from memwatch.sampling.atomic import FREE_THREADED
 from memwatch.sampling.type_names import type_name
+from tests.waiting import until
 
 free_threaded = pytest.mark.skipif(not FREE_THREADED, reason="this Python has the global lock")
 THREADS, COPIES = 8, 25
@@ -89,16 +90,14 @@ def look() -> bytes:
 
 @free_threaded
 def test_copies_beside_busy_threads_always_answer(busy_threads: None) -> None:
-    while not TRAIL:
-        time.sleep(0.001)
+    until(lambda: len(TRAIL) > 0)
     for _ in range(COPIES):
         assert json.loads(to_the_end(in_child(look, Host(), Meter(), needs_mb=500.0))) == [True, True, True]
 
 
 @free_threaded
 def test_the_holder_is_found_beside_busy_threads(busy_threads: None) -> None:
-    while len(TRAIL) < 1_000:
-        time.sleep(0.001)
+    until(lambda: len(TRAIL) >= 1_000)
     found = recorded("referrers", type=f"{__name__}.Crumb", samples=3)
     assert found["candidates"][0]["name"].startswith(f"{__name__}.TRAIL (list")
     assert any(chain["root"].startswith("thread ") for chain in found["chains"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,7 @@ import pytest
 from memwatch.diagnosis.context import Host, Refused
 from memwatch.diagnosis.recorder import Recorder
 from memwatch.diagnosis.trim.c_library import CLibrary
+from tests.servers import require
 
 pytestmark = pytest.mark.skipif(bool(CLibrary().why_not), reason=f"without malloc_trim: {CLibrary().why_not}")
 
@@ -197,13 +199,11 @@ def _other_malloc(folder: Path) -> Path:
         """
     )
     library = folder / "libother.so"
-    try:
-        subprocess.run(
-            ["gcc", "-shared", "-fPIC", "-O1", "-fno-builtin", "-o", str(library), str(source)],
-            check=True, capture_output=True,
-        )  # fmt: skip
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"no compiler: {error}")
+    compiler = require("compiler", shutil.which("gcc"), "no gcc")
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-O1", "-fno-builtin", "-o", str(library), str(source)],
+        check=True, capture_output=True,
+    )  # fmt: skip
     return library
 
 
