@@ -91,7 +91,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def django_db_keepdb(request: pytest.FixtureRequest) -> Iterator[bool]:
     """A worker's database in memory begins as a copy of what ``migrated`` has, and is gone with the worker."""
     if "PYTEST_XDIST_WORKER" not in os.environ or connection.vendor != "sqlite":
-        yield False
+        yield bool(request.config.getoption("reuse_db"))
         return
     name = connection.creation._get_test_db_name()
     made = request.getfixturevalue("migrated")
