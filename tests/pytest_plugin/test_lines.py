@@ -1,0 +1,29 @@
+"""Which line is named."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+import pytest
+
+from memwatch.pytest_plugin.calls import Calls, run
+from memwatch.pytest_plugin.cause.tracing import line_of
+from memwatch.pytest_plugin.findings import Growth
+
+
+@pytest.mark.skipif(sys.platform != "linux" or "musl" in sys.version, reason="the C library does not tell what is used")
+def test_small_objects_are_not_taken_for_native_memory() -> None:
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    texts: list[str] = []
+
+    def call() -> None:
+        texts.extend(str(10**30 + number) for number in range(10))
+        libc.malloc(400)
+
+    growth = Growth(kind="native", type="native", unit="KiB", grown=400, calls=1_000)
+    calls = Calls(30.0)
+    line = run(line_of(growth, 200, calls), call, calls)
+    assert line is not None
+    assert line.code_line == "libc.malloc(400)"
