@@ -102,6 +102,23 @@ def test_caches_by_key_and_by_code_that_fill_pass(pytester: pytest.Pytester) -> 
     result.stdout.fnmatch_lines(["*A cache of 50,000 entries, *the code compares its length with 50,000*"])
 
 
+def test_a_few_weak_references_to_what_is_gone_pass(pytester: pytest.Pytester) -> None:
+    source = """
+    import weakref
+
+    @pytest.mark.no_leaks(calls=120)
+    def test_some():
+        TRAIL.append(weakref.ref(Entry(1)))
+
+    @pytest.mark.no_leaks(calls=600)
+    def test_many():
+        TRAIL.append(weakref.ref(Entry(1)))
+    """
+    result = run(pytester, source)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["test_some: weakref.ReferenceType grows, but is no leak: * weak references to what *"])
+
+
 def test_cycles_and_rare_allocations_pass(pytester: pytest.Pytester) -> None:
     source = """
     @pytest.mark.no_leaks
