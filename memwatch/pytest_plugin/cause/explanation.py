@@ -106,7 +106,7 @@ def _holder(
         return None, (), ""
     if growth.kind != "objects":
         lengths = [containers.lengths()]
-        for part in containers.halves(count):
+        for part in containers.parts(count):
             yield part
             lengths.append(containers.lengths())
         container = containers.grown(lengths, growth, count)
