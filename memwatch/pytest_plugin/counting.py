@@ -1,4 +1,4 @@
-"""Counting what the process holds: a full collection, then objects by type, blocks, and the C library's memory.
+"""Counting what the process holds: a full collection, then objects by type, blocks, and memory beside them.
 
 The functions are kept from when this module is loaded, at collection, where no test has patched them yet. They are kept
 out of the module's own names, which is where tools that stop the clock look for them.
@@ -11,11 +11,15 @@ import gc
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from memwatch.pytest_plugin.ledger import Count
 from memwatch.pytest_plugin.sites.django_client import forget_finalizers
 from memwatch.sampling.census import take_census
 from memwatch.sampling.type_names import TypeNames
+
+if TYPE_CHECKING:
+    from memwatch.pytest_plugin.system_memory import SystemMemoryReader
 
 MOST_COLLECTIONS = 3
 """Finalizers of garbage leave more garbage; after so many collections what is left counts as kept."""
@@ -34,6 +38,7 @@ class _Functions:
 
     collect = staticmethod(gc.collect)
     freeze, unfreeze, frozen = staticmethod(gc.freeze), staticmethod(gc.unfreeze), staticmethod(gc.get_freeze_count)
+    is_on, thresholds = staticmethod(gc.isenabled), staticmethod(gc.get_threshold)
     clock = staticmethod(time.perf_counter)
     clear_caches = staticmethod(_cache_clearer())
     blocks = staticmethod(sys.getallocatedblocks) if hasattr(sys, "getallocatedblocks") else staticmethod(lambda: 0)
@@ -54,6 +59,21 @@ def collect(most: int = MOST_COLLECTIONS) -> None:
     for _ in range(most):
         if not _Functions.collect():
             return
+
+
+def collector_is_on() -> bool:
+    """Whether garbage in cycles is taken some day."""
+    return _Functions.is_on() and _Functions.thresholds()[0] > 0
+
+
+_WAS_ON = collector_is_on()
+"""Before any test. Where it was off, that is how this run of pytest was set up, and no doing of a test."""
+
+
+def settle() -> None:
+    """As :func:`collect`, unless a test or its fixtures switched the collector off: then what is garbage stays."""
+    if collector_is_on() or not _WAS_ON:
+        collect()
 
 
 def collect_young() -> None:
@@ -84,16 +104,16 @@ class Counter:
 
     def __init__(self) -> None:
         self._names = TypeNames()
-        self._malloc_kib = malloc_reader()
+        self._memory = _memory_reader()
         self._census()  # what the first one makes for itself, names above all, is there from then on
 
     def count(self) -> Count:
         """After a full collection, and without the interpreter's cache of names, which thousands of look-ups fill."""
         forget_finalizers()
         _Functions.clear_caches()
-        collect()
-        in_use, malloc = blocks(), self._malloc_kib()
-        return Count(self._census(), in_use, malloc)
+        settle()
+        in_use, memory = blocks(), self._memory.read()
+        return Count(self._census(), in_use, memory.malloc, memory.mapped, memory.touched)
 
     def types(self) -> dict[str, int]:
         """Objects by type as they are, garbage included."""
@@ -106,16 +126,7 @@ class Counter:
                 return census.counts
 
 
-def malloc_reader() -> Callable[[], float | None]:
-    """Reads the C library's memory in use, in KiB."""
-    from memwatch.sampling.allocator import own_source  # noqa: PLC0415 - it may load ctypes
+def _memory_reader() -> SystemMemoryReader:
+    from memwatch.pytest_plugin.system_memory import SystemMemoryReader  # noqa: PLC0415 - it may load ctypes
 
-    read = own_source().malloc_bytes
-    if read() is None:
-        return lambda: None
-
-    def malloc_kib() -> float | None:
-        found = read()
-        return None if found is None else found[0] / 1024
-
-    return malloc_kib
+    return SystemMemoryReader()

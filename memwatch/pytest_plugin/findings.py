@@ -25,6 +25,8 @@ class Growth:
     """In so many calls."""
     noise: float = 0.0
     """How far the counts were from the straight line, from the lowest to the highest: what came and went beside it."""
+    memory: str = "malloc"
+    """Of ``KiB``: those of the C library, or those ``mapped`` beside it."""
     grows_with: tuple[str, ...] = ()
     """Types that grow in step with it and have the same cause."""
 
@@ -72,6 +74,8 @@ class Leak:
     """``None`` unless it is proven."""
     line: Line | None = None
     notes: tuple[str, ...] = ()
+    collects: bool = True
+    """Whether the collector runs; where a test has switched it off, garbage is part of the growth."""
 
     @property
     def where(self) -> str:

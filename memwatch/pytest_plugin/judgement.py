@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from memwatch.detection import History, Thresholds, Verdict, judge
 from memwatch.pytest_plugin.findings import Growth
-from memwatch.pytest_plugin.ledger import Ledger
+from memwatch.pytest_plugin.ledger import MALLOC, MAPPED, TOUCHED, Ledger
 from memwatch.records import KIB_PER_MB
 
 LEAST_GROWTH = 12
 """Objects or blocks that must come in a series: one in two of its steps. A cache that resizes makes fewer."""
 LEAST_BLOCKS, LEAST_KIB = 8, 8.0
 """Blocks and KiB of the first look's last round that make a series worth while: less is free lists."""
+LEAST_MAPPED_KIB = 128.0
+"""The same of memory that is mapped: less is a thread's share, or the last page of many."""
 NATIVE_BYTES, MOST_NATIVE_KIB = 16, 128.0
 """A native leak is at least so many bytes for each call; with many calls so many KiB in all. The C library keeps some
 of what was freed ready for each thread, and counts it as in use."""
@@ -32,10 +34,10 @@ def may_leak(ledger: Ledger) -> bool:
     least = max(1, calls // OBJECTS_CALLS)
     if any(_added(column) >= least for column in ledger.objects.values()):
         return True
-    malloc = ledger.malloc_kib
-    return _added(ledger.blocks) >= max(LEAST_BLOCKS, calls // BLOCKS_CALLS) or (
-        malloc is not None and _added(malloc) >= LEAST_KIB
-    )
+    if _added(ledger.blocks) >= max(LEAST_BLOCKS, calls // BLOCKS_CALLS):
+        return True
+    memory = ((ledger.memory_kib(of), kib) for of, kib in ((MALLOC, LEAST_KIB), (MAPPED, LEAST_MAPPED_KIB)))
+    return any(column is not None and _added(column) >= kib for column, kib in memory)
 
 
 def _added(column: Sequence[float]) -> float:
@@ -48,10 +50,18 @@ def _added(column: Sequence[float]) -> float:
 def leaks(ledger: Ledger) -> tuple[list[Growth], bool]:
     """What the rules call a leak, the largest first; and whether something grows of which they cannot tell yet."""
     verdicts = judge(history(ledger), thresholds=THRESHOLDS, window="calls")
-    found = [_growth(verdict, ledger) for verdict in verdicts if verdict.is_leak]
-    found = [each for each in found if _stayed(ledger, each) and not _is_spare(each)]
+    found = _lasting(verdicts, ledger, MALLOC)
     waits = any(verdict.outcome == "not enough data" and verdict.growth_count > 0 for verdict in verdicts)
+    if not found:
+        found = _lasting(judge(stairs(ledger), thresholds=THRESHOLDS, window="calls"), ledger, MALLOC)
+    if not found:
+        found = _lasting(judge(mapped(ledger), thresholds=THRESHOLDS, window="calls"), ledger, MAPPED)
     return found, waits
+
+
+def _lasting(verdicts: Sequence[Verdict], ledger: Ledger, memory: str) -> list[Growth]:
+    found = [_growth(verdict, ledger, memory) for verdict in verdicts if verdict.is_leak]
+    return [each for each in found if _stayed(ledger, each) and not _is_spare(each)]
 
 
 def _is_spare(growth: Growth) -> bool:
@@ -59,7 +69,7 @@ def _is_spare(growth: Growth) -> bool:
 
 
 def _stayed(ledger: Ledger, growth: Growth) -> bool:
-    stayed = ledger.stayed(growth.unit, growth.type)
+    stayed = ledger.stayed(growth.unit, growth.type, growth.memory)
     return stayed is None or stayed >= STAYED * growth.grown
 
 
@@ -70,8 +80,7 @@ def history(ledger: Ledger) -> History:
         "allocated_blocks": _from_lowest(ledger.blocks),
         "total_objects": _from_lowest([sum(row) for row in zip(*objects.values(), strict=True)] or [0] * ledger.rows),
     }
-    if (malloc := ledger.malloc_kib) is not None:
-        figures["malloc_used_mb"] = [kib / KIB_PER_MB for kib in _from_lowest(malloc)]
+    figures |= _mb("malloc_used_mb", ledger.memory_kib(MALLOC))
     return History(
         times=tuple(float(row) for row in range(ledger.rows)),
         figures=figures,
@@ -79,14 +88,33 @@ def history(ledger: Ledger) -> History:
     )
 
 
+def stairs(ledger: Ledger) -> History:
+    """The C library's memory in use, beside what is resident: a pool that grows in stairs is touched page by page."""
+    figures = _mb("malloc_used_mb", ledger.memory_kib(MALLOC)) | _mb("rss_mb", ledger.memory_kib(TOUCHED))
+    return _of_memory(ledger, figures | {"pymalloc_used_mb": [0.0] * ledger.rows})
+
+
+def mapped(ledger: Ledger) -> History:
+    """What is mapped beside both allocators, judged by the rules for memory in use."""
+    return _of_memory(ledger, _mb("malloc_used_mb", ledger.memory_kib(MAPPED)))
+
+
+def _of_memory(ledger: Ledger, figures: Mapping[str, Sequence[float]]) -> History:
+    return History(times=tuple(float(row) for row in range(ledger.rows)), figures=figures, counts={})
+
+
+def _mb(name: str, kib: Sequence[float] | None) -> dict[str, Sequence[float]]:
+    return {} if kib is None else {name: [each / KIB_PER_MB for each in _from_lowest(kib)]}
+
+
 def _from_lowest(column: Sequence[float]) -> list[float]:
     lowest = min(column)
     return [value - lowest for value in column]
 
 
-def _growth(verdict: Verdict, ledger: Ledger) -> Growth:
+def _growth(verdict: Verdict, ledger: Ledger, memory: str) -> Growth:
     unit = str(verdict.statistics.get("unit", "objects"))
-    columns = {"blocks": ledger.blocks, "KiB": ledger.malloc_kib}
+    columns = {"blocks": ledger.blocks, "KiB": ledger.memory_kib(memory)}
     return Growth(
         kind=verdict.kind,
         type=verdict.object_type,
@@ -95,6 +123,7 @@ def _growth(verdict: Verdict, ledger: Ledger) -> Growth:
         calls=ledger.made,
         noise=_noise(columns.get(unit) or ledger.objects.get(verdict.object_type, [])),
         grows_with=verdict.grows_with,
+        memory=memory,
     )
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 OWN = "memwatch.pytest_plugin."
 """Types of these modules are our own: not counted."""
+MALLOC, MAPPED, TOUCHED = MEMORY = ("malloc", "mapped", "touched")
+"""What is counted in KiB."""
 _NUMBER = struct.Struct("d")
 """Exact for whole numbers below 2**53."""
 _BLOCKS_EACH = 3
@@ -23,7 +25,15 @@ class Count:
     blocks: int
     """``sys.getallocatedblocks()``."""
     malloc_kib: float | None = None
-    """The C library's memory in use; ``None`` where the platform does not tell."""
+    """The C library's memory in use; ``None`` where the platform does not tell, as of the next two."""
+    mapped_kib: float | None = None
+    """What was mapped beside it and Python's allocator."""
+    touched_kib: float | None = None
+    """Resident memory without Python's small objects."""
+
+    def memory(self, of: str) -> float:
+        """KiB of one of :data:`MEMORY`; 0 where the platform does not tell."""
+        return getattr(self, f"{of}_kib") or 0.0
 
 
 class _Column:
@@ -49,7 +59,10 @@ class Ledger:
         self._most = rows + 1
         self._columns: dict[str, _Column] = {}
         self._blocks, self._calls = _Column(self._most), _Column(self._most)
+        # Attributes, since a dict of them would be one more in each count but the first.
         self._malloc = _Column(self._most) if first.malloc_kib is not None else None
+        self._mapped = _Column(self._most) if first.mapped_kib is not None else None
+        self._touched = _Column(self._most) if first.touched_kib is not None else None
         self.made = 0
         """Calls between the first count and the last."""
         self.rows = 0
@@ -61,14 +74,14 @@ class Ledger:
         """The count after all, for which nothing was set aside: see :meth:`stayed`."""
         self._end = count
 
-    def stayed(self, unit: str, name: str) -> float | None:
+    def stayed(self, unit: str, name: str, memory: str = MALLOC) -> float | None:
         """Growth of a type, of ``blocks`` or of ``KiB`` from the first count to the end; ``None`` without an end."""
         if self._end is None:
             return None
         if unit == "blocks":
             return self._end.blocks - self._start.blocks
         if unit == "KiB":
-            return (self._end.malloc_kib or 0.0) - (self._start.malloc_kib or 0.0)
+            return self._end.memory(memory) - self._start.memory(memory)
         return self._end.objects.get(name, 0) - self._start.objects.get(name, 0)
 
     def add(self, count: Count, calls: int) -> None:
@@ -96,8 +109,10 @@ class Ledger:
     def _note(self, count: Count) -> None:
         self._calls[self.rows] = self.made
         self._blocks[self.rows] = count.blocks - _BLOCKS_EACH * len(self._columns)
-        if self._malloc is not None:
-            self._malloc[self.rows] = count.malloc_kib or 0.0
+        for of in MEMORY:
+            memory: _Column | None = getattr(self, f"_{of}")
+            if memory is not None:
+                memory[self.rows] = count.memory(of)
         self.rows += 1
 
     @property
@@ -114,6 +129,7 @@ class Ledger:
     def blocks(self) -> list[float]:
         return self._blocks.first(self.rows)
 
-    @property
-    def malloc_kib(self) -> list[float] | None:
-        return None if self._malloc is None else self._malloc.first(self.rows)
+    def memory_kib(self, of: str = MALLOC) -> list[float] | None:
+        """Of one of :data:`MEMORY`; ``None`` where the platform does not tell."""
+        column: _Column | None = getattr(self, f"_{of}")
+        return None if column is None else column.first(self.rows)

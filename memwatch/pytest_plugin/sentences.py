@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from memwatch.pytest_plugin.findings import Growth, Leak
+from memwatch.pytest_plugin.findings import Growth, Holder, Leak
+from memwatch.pytest_plugin.ledger import MAPPED
 
 _NATIVE = "memory outside Python's objects"
+_MAPPED = "memory that a library maps for itself, outside Python's objects"
 _UNTRACKED = "objects that the garbage collector does not track (texts, bytes, numbers)"
 _MOST_NAMED = 6
 _BOUNDS = {
@@ -23,14 +25,18 @@ KNOWN_REMEDY = (
 
 def failure(subject: str, leaks: Sequence[Leak]) -> str:
     """The whole text for the leaks of one test."""
-    paragraphs = ["\n".join([f"{subject} leaks {growth(leak.growth)}", *_details(leak)]) for leak in leaks]
+    paragraphs = [
+        "\n".join([f"{subject} leaks {growth(leak.growth, collected=leak.collects)}", *_details(leak)])
+        for leak in leaks
+    ]
     return "\n".join([*paragraphs, f"  {KNOWN_REMEDY}"])
 
 
-def growth(found: Growth) -> str:
+def growth(found: Growth, *, collected: bool = True) -> str:
     """``shop.models.Entry: 1 object per call (120 in 120 calls, counted after full collections)``."""
-    what = {"native": _NATIVE, "untracked": _UNTRACKED}.get(found.kind, found.type)
-    counted = "" if found.unit == "KiB" else ", counted after full collections"
+    native = _MAPPED if found.memory == MAPPED else _NATIVE
+    what = {"native": native, "untracked": _UNTRACKED}.get(found.kind, found.type)
+    counted = ", counted after full collections" if collected and found.unit != "KiB" else ""
     return f"{what}: {rate(found)} ({found.grown:,} {_units(found)} in {found.calls:,} calls{counted})"
 
 
@@ -82,15 +88,22 @@ def _code(line: str) -> Iterator[str]:
 
 def _to_do(leak: Leak) -> str:
     if leak.holder is not None:
-        name = leak.holder.attribute or leak.holder.name.partition(" (")[0]
-        if "lru_cache" in leak.holder.name:
-            return f"give the cache of {name} a maxsize; do not cache methods by self."
-        bound = next((e_g for kind, e_g in _BOUNDS.items() if f"({kind}, " in leak.holder.name), "")
-        return f"remove entries from {name} when they are over, or give it a bound{bound}."
-    if leak.line is not None and leak.growth.unit == "KiB":
-        return f"give back what {leak.line.called_from or leak.line.code} takes: close or free it."
+        return _bounded(leak.holder)
+    if not leak.collects:
+        return "switch the garbage collector on again, or call gc.collect() now and then."
     if leak.line is not None:
-        return f"find what keeps a reference to what {leak.line.called_from or leak.line.code} makes."
+        line = leak.line.called_from or leak.line.code
+        if leak.growth.unit == "KiB":
+            return f"give back what {line} takes: close or free it."
+        return f"find what keeps a reference to what {line} makes."
     if leak.growth.kind == "native":
         return "no Python object grows: an extension module keeps it. Look for what is opened and not closed."
     return "find what keeps references to these objects: memwatch's recording of referrers shows them."
+
+
+def _bounded(holder: Holder) -> str:
+    name = holder.attribute or holder.name.partition(" (")[0]
+    if "lru_cache" in holder.name:
+        return f"give the cache of {name} a maxsize; do not cache methods by self."
+    bound = next((e_g for kind, e_g in _BOUNDS.items() if f"({kind}, " in holder.name), "")
+    return f"remove entries from {name} when they are over, or give it a bound{bound}."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from memwatch.pytest_plugin import ALL, MARK, OFF
+from memwatch.pytest_plugin import ALL, MARK
 from memwatch.pytest_plugin.noted import CALLS, KNOWN, LEAK, NO_LEAK, PROPERTIES, SKIPPED, UNDECIDED, Note
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from memwatch.pytest_plugin.plan import Plan
 
 
+MARKED_TESTS = "memwatch-marked"
 ARGUMENTS = ("calls", "warmup", "budget")
 """Of the marker."""
 
@@ -55,6 +56,9 @@ class Session:
                 self.plan_of(item)
         from memwatch.pytest_plugin import measurement  # noqa: F401, PLC0415 - where something is measured
 
+        if not self.config.pluginmanager.hasplugin(MARKED_TESTS):
+            self.config.pluginmanager.register(MarkedTests(self), MARKED_TESTS)
+
     def plan_of(self, item: pytest.Item) -> Plan:
         """As its marker asks. Raises ``pytest.UsageError`` for what it cannot mean."""
         marker = item.get_closest_marker(MARK)
@@ -78,23 +82,9 @@ class Session:
             budget_s=plans.BUDGET_S if budget is None else budget,
         )
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """A marked test is replaced by its repetition, before plug-ins for asynchronous tests look at it."""
-        function = getattr(item, "obj", None)
-        if self.mode == OFF or item.get_closest_marker(MARK) is None or not callable(function):
-            return (yield)
-        from memwatch.pytest_plugin.repetition import repeated  # noqa: PLC0415 - where it is used
-
-        item.obj = repeated(function, self.plan_of(item), item, partial(self._settle_marked, item))  # type: ignore[attr-defined]
-        try:
-            return (yield)
-        finally:
-            item.obj = function  # type: ignore[attr-defined]
-
     # What they showed:
 
-    def _settle_marked(self, item: pytest.Item, outcome: Outcome) -> None:
+    def settle_marked(self, item: pytest.Item, outcome: Outcome) -> None:
         """The text is all there is to see: no line of the test raised it."""
         try:
             self.settle(item, item.name, outcome)
@@ -151,18 +141,42 @@ class Session:
                 terminalreporter.write_line(line)
 
     def _lines(self) -> Iterator[str]:
-        from memwatch.pytest_plugin.sentences import rate_of  # noqa: PLC0415 - at the end
-
         for note in self._noted:
             if note.name in (NO_LEAK, UNDECIDED, SKIPPED):
                 yield note.value
             elif note.name == KNOWN:
+                from memwatch.pytest_plugin.sentences import rate_of  # noqa: PLC0415 - where there is something to say
+
                 leak = json.loads(note.value)
                 yield f"known leak: {note.test}: {leak['type']}, {rate_of(leak['per_call'], leak['unit'])}"
         if self._baseline is not None:
             yield from self._baseline.lines()
         if self._suite is not None:
             yield from self._suite.lines(self._noted)
-        from memwatch.pytest_plugin import github  # noqa: PLC0415 - at the end
+        leaks = [(note.test, json.loads(note.value)) for note in self._noted if note.name == LEAK]
+        if leaks:
+            from memwatch.pytest_plugin import github  # noqa: PLC0415 - where there is something to say
 
-        yield from github.lines([(note.test, json.loads(note.value)) for note in self._noted if note.name == LEAK])
+            yield from github.lines(leaks)
+
+
+class MarkedTests:
+    """Registered where there are any: a hook takes its time in every test."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """A marked test is replaced by its repetition, before plug-ins for asynchronous tests look at it."""
+        function = getattr(item, "obj", None)
+        if item.get_closest_marker(MARK) is None or not callable(function):
+            return (yield)
+        from memwatch.pytest_plugin.repetition import repeated  # noqa: PLC0415 - where it is used
+
+        plan = self._session.plan_of(item)
+        item.obj = repeated(function, plan, item, partial(self._session.settle_marked, item))  # type: ignore[attr-defined]
+        try:
+            return (yield)
+        finally:
+            item.obj = function  # type: ignore[attr-defined]

@@ -16,7 +16,7 @@ from memwatch.pytest_plugin.ledger import Count, Ledger
 from memwatch.pytest_plugin.measurement import measured
 from memwatch.pytest_plugin.plan import Plan, longer_each, screening
 
-FIRST = Count({"dict": 20_000, "shop.Entry": 3}, 100_000, 5_000.0)
+FIRST = Count({"dict": 20_000, "shop.Entry": 3}, 100_000, 5_000.0, 9_000.0, 7_000.0)
 
 
 def ledger(
@@ -26,6 +26,8 @@ def ledger(
     objects: Callable[[int], dict[str, int]] = lambda _calls: {},
     blocks: Callable[[int], int] = lambda _calls: 0,
     kib: Callable[[int], float] = lambda _calls: 0.0,
+    mapped: Callable[[int], float] = lambda _calls: 0.0,
+    touched: Callable[[int], float] = lambda _calls: 0.0,
 ) -> Ledger:
     """So many counts, ``each`` calls between them; the functions give what there is more after so many calls."""
     made = Ledger(FIRST, rows)
@@ -33,7 +35,8 @@ def ledger(
         calls = row * each
         more = objects(calls)
         counts = {name: FIRST.objects.get(name, 0) + more.get(name, 0) for name in {*FIRST.objects, *more}}
-        made.add(Count(counts, FIRST.blocks + blocks(calls), 5_000.0 + kib(calls)), each)
+        memory = 5_000.0 + kib(calls), 9_000.0 + mapped(calls), 7_000.0 + touched(calls)
+        made.add(Count(counts, FIRST.blocks + blocks(calls), *memory), each)
     return made
 
 
@@ -68,6 +71,23 @@ def test_texts_that_are_kept_show_in_blocks() -> None:
 def test_memory_of_the_c_library_is_a_leak_when_it_grows_steadily() -> None:
     (growth,), _ = judgement.leaks(ledger(24, 5, kib=lambda calls: 4.0 * calls))
     assert (growth.kind, growth.unit) == ("native", "KiB")
+
+
+def test_memory_that_a_library_maps_is_a_leak_when_it_grows_steadily() -> None:
+    (growth,), _ = judgement.leaks(ledger(24, 5, mapped=lambda calls: 16.0 * calls))
+    assert (growth.kind, growth.unit, growth.memory, growth.per_call) == ("native", "KiB", "mapped", 16.0)
+    assert not names(ledger(24, 5, mapped=lambda calls: 8_192.0 * (calls > 30)))  # the stack of a thread
+
+
+def test_a_pool_that_doubles_is_a_leak_while_its_pages_are_touched_at_the_same_rate() -> None:
+    def pool(calls: int) -> float:
+        return 4_000.0 if calls > 70 else 0.0
+
+    (growth,), _ = judgement.leaks(ledger(24, 5, kib=pool, touched=lambda calls: 33.0 * calls))
+    assert (growth.kind, growth.unit, growth.memory) == ("native", "KiB", "malloc")
+    assert not names(ledger(24, 5, kib=pool))
+    assert not names(ledger(24, 5, kib=pool, touched=lambda calls: 4_000.0 * (calls > 70)))
+    assert not names(ledger(24, 5, touched=lambda calls: 33.0 * calls))  # a buffer that is written for the first time
 
 
 @pytest.mark.parametrize(
@@ -126,7 +146,7 @@ def test_the_ledger_leaves_itself_and_the_plugin_out() -> None:
     assert made.objects == {"late.Type": [0, 4, 1]}
     assert made.calls == [0, 8, 16]
     assert made.blocks == [10, 11, 8]  # less the column of late.Type
-    assert made.malloc_kib is None
+    assert made.memory_kib() is None
 
 
 def test_rounds_double_up_to_the_calls_asked_for() -> None:

@@ -76,6 +76,49 @@ def test_a_cache_on_its_way_to_its_bound_passes_and_is_explained(pytester: pytes
     result.stdout.fnmatch_lines(["*test_shop.Entry grows, but is no leak: A cache of 100,000 entries*"])
 
 
+@on_linux
+def test_caches_by_key_and_by_code_that_fill_pass(pytester: pytest.Pytester) -> None:
+    source = """
+    @functools.lru_cache(maxsize=100_000)
+    def priced(entry):
+        return 1
+
+    @pytest.mark.no_leaks
+    def test_keys():
+        priced(Entry(next(NUMBERS)))
+
+    def text(number):
+        if number not in TEXTS:
+            TEXTS[number] = f"order {number}"
+        if len(TEXTS) > 50_000:
+            TEXTS.popitem()
+
+    @pytest.mark.no_leaks
+    def test_texts():
+        text(next(NUMBERS))
+    """
+    result = run(pytester, source)
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*A cache of 50,000 entries, *the code compares its length with 50,000*"])
+
+
+def test_a_few_weak_references_to_what_is_gone_pass(pytester: pytest.Pytester) -> None:
+    source = """
+    import weakref
+
+    @pytest.mark.no_leaks(calls=120)
+    def test_some():
+        TRAIL.append(weakref.ref(Entry(1)))
+
+    @pytest.mark.no_leaks(calls=600)
+    def test_many():
+        TRAIL.append(weakref.ref(Entry(1)))
+    """
+    result = run(pytester, source)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["test_some: weakref.ReferenceType grows, but is no leak: * weak references to what *"])
+
+
 def test_cycles_and_rare_allocations_pass(pytester: pytest.Pytester) -> None:
     source = """
     @pytest.mark.no_leaks
@@ -571,6 +614,95 @@ def test_the_line_that_takes_native_memory_is_found(pytester: pytest.Pytester) -
     result = run(pytester, source)
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(["  made at: test_shop.py:20", "      return libc.malloc(2_000)"])
+
+
+LIBC = """
+    import ctypes
+
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+"""
+of_glibc = pytest.mark.skipif(
+    sys.platform != "linux" or "musl" in sys.version, reason="the C library does not tell what is in use"
+)
+
+
+@of_glibc
+def test_native_memory_that_several_lines_take_names_the_call(pytester: pytest.Pytester) -> None:
+    source = """
+    def opened():
+        first = libc.malloc(700)
+        second = libc.malloc(700)
+        third = libc.malloc(700)
+        return first, second, third
+
+    @pytest.mark.no_leaks
+    def test_opened():
+        before = [NUMBERS]
+        opened()
+    """
+    result = run(pytester, LIBC + source)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["  made at: *", "      opened()"])
+
+
+@of_glibc
+def test_memory_that_is_mapped_without_an_allocator_is_a_leak(pytester: pytest.Pytester) -> None:
+    source = """
+    @pytest.mark.no_leaks
+    def test_mapped():
+        libc.mmap(None, 16_384, 3, 0x22, -1, 0)
+    """
+    result = run(pytester, LIBC + source)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*memory that a library maps for itself, outside Python's objects: 16.0 KB per call*",
+            "  made at: *",
+            "      libc.mmap(None, 16_384, 3, 0x22, -1, 0)",
+        ]
+    )
+
+
+CYCLES = """
+    import gc
+
+    @pytest.mark.no_leaks
+    def test_cycles(collector):
+        entry = Entry(1)
+        entry.me = entry
+"""
+
+
+def test_cycles_are_a_leak_where_a_fixture_switches_the_collector_off(pytester: pytest.Pytester) -> None:
+    source = """
+    @pytest.fixture
+    def collector():
+        gc.disable()
+        yield
+        gc.enable()
+    """
+    result = run(pytester, CYCLES + source)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "test_cycles leaks test_shop.Entry: 1 object per call (* in * calls)",
+            "      entry = Entry(1)",
+            "  to do: switch the garbage collector on again, or call gc.collect() now and then.",
+        ]
+    )
+
+
+def test_cycles_pass_where_the_whole_run_has_no_collector(pytester: pytest.Pytester) -> None:
+    source = """
+    gc.disable()
+
+    @pytest.fixture
+    def collector():
+        assert not gc.isenabled()
+    """
+    run(pytester, CYCLES + source).assert_outcomes(passed=1)
 
 
 def test_coverage_does_not_look_like_a_leak(pytester: pytest.Pytester) -> None:

@@ -52,6 +52,19 @@ def test_no_holder_is_stated_that_is_not_proven() -> None:
     assert "kept at" not in text
 
 
+def test_what_stays_because_the_collector_is_off_says_so() -> None:
+    text = sentences.failure("test_orders", [dataclasses.replace(LEAK, holder=None, collects=False)])
+    assert "full collections" not in text
+    assert "  to do: switch the garbage collector on again" in text
+
+
+def test_memory_that_is_mapped_is_told_from_the_c_librarys() -> None:
+    native = Growth(kind="native", type="native", unit="KiB", grown=1_920, calls=120)
+    assert sentences.growth(native) == "memory outside Python's objects: 16.0 KB per call (1,920 KB in 120 calls)"
+    mapped = sentences.growth(dataclasses.replace(native, memory="mapped"))
+    assert mapped.startswith("memory that a library maps for itself, outside Python's objects: 16.0 KB per call")
+
+
 @pytest.mark.parametrize(
     ("grown", "calls", "unit", "said"),
     [

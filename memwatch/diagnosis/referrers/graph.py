@@ -45,14 +45,26 @@ class Graph:
         self.nodes: dict[int, Node] = {}
         self._parents: dict[int, list[tuple[int, Link]]] = {}
         self._starts: dict[int, dict[Start, None]] = {}
+        self._owners: dict[int, list[int]] = {}
+        self._variables: dict[int, str] = {}
+        self._namespaces: set[int] = set()
+        self._known_ups: dict[int, list[tuple[int, str]]] = {}
+        """Until something is added: where thousands refer to one object, many ways lead through it."""
 
     def add(self, node: Node) -> None:
         """A holder with its links; one seen before gains links."""
         known = self.nodes.get(node.id)
         have = known.links if known else ()
         new = [link for link in node.links if link not in set(have)]
+        self._known_ups.clear()
         for link in new:
             self._parents.setdefault(link.child, []).append((node.id, link))
+            if link.how is Edge.DICT:
+                self._owners.setdefault(link.child, []).append(node.id)
+            elif link.how is Edge.CELL:
+                self._variables.setdefault(link.child, link.name)
+            if link.how is Edge.DICT or (link.how is Edge.CELL and not link.name):
+                self._namespaces.add(link.child)
         self.nodes[node.id] = dataclasses.replace(node, links=(*have, *new))
 
     def start(self, child: int, start: Start) -> None:
@@ -73,17 +85,15 @@ class Graph:
 
     def owners(self, child: int) -> list[int]:
         """Those whose attributes are in it, where it is a namespace."""
-        return [owner for owner, link in self.parents(child) if link.how is Edge.DICT]
+        return self._owners.get(child, [])
 
     def variable(self, cell: int) -> str:
         """The name of the closure variable that a cell is; empty for all others."""
-        return next((link.name for _owner, link in self.parents(cell) if link.how is Edge.CELL), "")
+        return self._variables.get(cell, "")
 
     def is_namespace(self, child: int) -> bool:
         """Whether it is the dict of somebody's attributes, or the tuple of a function's cells."""
-        return any(
-            link.how is Edge.DICT or (link.how is Edge.CELL and not link.name) for _, link in self.parents(child)
-        )
+        return child in self._namespaces
 
     def above(self, child: int) -> dict[int, int]:
         """All that leads to it, with the least number of steps; what is found from a root on is left out."""
@@ -126,7 +136,10 @@ class Graph:
 
     def _ups(self, child: int) -> list[tuple[int, str]]:
         """``(holder, how the child shows below it)``; namespaces give way to those whose they are."""
-        found: list[tuple[int, str]] = []
+        known = self._known_ups.get(child)
+        if known is not None:
+            return known
+        found = self._known_ups[child] = []
         for parent, link in self.parents(child):
             owners = self.owners(parent)
             found += [(each, self._named(self._attribute(each, link), child)) for each in owners]

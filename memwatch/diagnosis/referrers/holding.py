@@ -84,7 +84,8 @@ def candidates(
 def growth_inside(graph: Graph, held: Mapping[int, int], before: Mapping[int, int] | None) -> dict[int, int]:
     """By how many entries what a container holds has grown.
 
-    A part that the first look did not meet is taken to grow as the others do, by its share of the examined objects.
+    A part that the first look did not meet is taken to grow as the others do, by its share of the examined objects. One
+    that is as long as the container itself, and grew as much, has the same entries: it is how the container finds them.
     """
     grew: Counter[int] = Counter()
     measured: Counter[int] = Counter()
@@ -95,10 +96,17 @@ def growth_inside(graph: Graph, held: Mapping[int, int], before: Mapping[int, in
         growth = _growth(key, graph, before)
         for parent in {parent for parent, _edge in graph.parents(key)}:
             all_held[parent] += holds
-            if growth is not None:
+            if growth is not None and _is_index(key, parent, graph, before):
+                measured[parent] += holds
+            elif growth is not None:
                 grew[parent] += max(0, growth)
                 measured[parent] += holds
     return {parent: round(grew[parent] * all_held[parent] / measured[parent]) for parent in measured}
+
+
+def _is_index(key: int, parent: int, graph: Graph, before: Mapping[int, int] | None) -> bool:
+    is_as_long = graph.nodes[parent].length == graph.nodes[key].length
+    return is_as_long and _growth(parent, graph, before) == _growth(key, graph, before)
 
 
 def _growth(key: int, graph: Graph, before: Mapping[int, int] | None) -> int | None:

@@ -17,6 +17,7 @@ _UNTRACKED = (dict, bytearray)
 _AT_ONCE = 1_000
 LEAST_SHARE, LEAST = 0.2, 4
 """A container explains growth of blocks when it gains an entry for every five of them."""
+PARTS = 4
 
 Lengths = dict[int, tuple[type, int]]
 
@@ -38,9 +39,9 @@ def lengths() -> Lengths:
     return found
 
 
-def halves(calls: int) -> tuple[int, ...]:
-    """The calls between three looks at the lengths, or two where there is but one."""
-    return tuple(filter(None, (calls // 2, calls - calls // 2)))
+def parts(calls: int) -> tuple[int, ...]:
+    """The calls between looks at the lengths: what comes and goes rarely grows in each of so many parts."""
+    return tuple(filter(None, (calls * (part + 1) // PARTS - calls * part // PARTS for part in range(PARTS))))
 
 
 def grown(looks: Sequence[Lengths], growth: Growth, calls: int) -> BigContainer | None:

@@ -1,39 +1,90 @@
-"""Which line takes memory from the C library and does not give it back: a run that reads its total after each line.
+"""Which line takes memory that tracemalloc does not see: a run that reads the total before and after each line.
 
-tracemalloc does not see such memory. A line that takes and another that gives back both stand out, so the line is
-chosen whose sum is nearest to what stayed.
+A line that takes and another that gives back both stand out, so it is the innermost call that is chosen of which the
+sum, with all that happens within it, is near to what stayed. That also finds the line which waits while others take
+memory, such as threads of C.
 """
 
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from memwatch.diagnosis.allocations.sites import Frames
-from memwatch.pytest_plugin.calls import Steps
-from memwatch.pytest_plugin.counting import collect, malloc_reader
+from memwatch.diagnosis.allocations.sites import Frames, is_library
+from memwatch.pytest_plugin.calls import Calls, Steps
+from memwatch.pytest_plugin.cause.pace import warm_up
+from memwatch.pytest_plugin.counting import settle
+from memwatch.pytest_plugin.system_memory import Reader
 
 MOST_FRAMES = 25
 NEAR = 0.5
 """The line's sum may differ from what stayed by this share of it."""
+SEEN = 0.2
+"""Share of the expected growth from which it is there: else this run has seen none of it."""
 _OURS = str(Path(__file__).parents[1])
 
 _Place = tuple[CodeType, int]
 
 
+class _Node:
+    """A line of code under the calls that led to it."""
+
+    __slots__ = ("above", "below", "place", "taken")
+
+    def __init__(self, place: _Place | None = None, above: _Node | None = None) -> None:
+        self.place = place
+        self.above = above
+        self.below: dict[_Place, _Node] = {}
+        self.taken = 0.0
+        """KiB, less what the line gave back; not of what it called."""
+
+    def clear(self) -> None:
+        """The sums."""
+        self.taken = 0.0
+        for node in self.below.values():
+            node.clear()
+
+    def total(self) -> float:
+        """With what was called."""
+        return self.taken + sum(node.total() for node in self.below.values())
+
+    def lines(self) -> dict[_Place, list[_Node]]:
+        """What was called, by the line, however it was reached."""
+        found: dict[_Place, list[_Node]] = {}
+        waiting = list(self.below.values())
+        for node in waiting:
+            waiting += node.below.values()
+            if node.place is not None:
+                found.setdefault(node.place, []).append(node)
+        return found
+
+    def frames(self) -> Frames:
+        """The innermost first."""
+        found: list[tuple[str, int]] = []
+        node: _Node | None = self
+        while node is not None and node.place is not None and len(found) < MOST_FRAMES:
+            found.append((node.place[0].co_filename, node.place[1]))
+            node = node.above
+        return tuple(found)
+
+
 class _Watch:
     """A trace function for one thread."""
 
-    def __init__(self) -> None:
-        self._read = malloc_reader()
-        self.taken: defaultdict[_Place, float] = defaultdict(float)
-        """KiB by line, less what the line gave back."""
-        self.callers: dict[_Place, Frames] = {}
-        """The frames in which each was first seen, the innermost first."""
-        self._place: _Place | None = None
+    def __init__(self, read: Reader, *, own_code: bool) -> None:
+        """``own_code``: what libraries do counts for the program's line that calls them, which takes less time."""
+        self._read = read
+        self._own_code = own_code
+        self._skipped: dict[str, bool] = {}
+        """By file."""
+        self.root = _Node()
+        self.own = 0.0
+        """KiB that this itself took."""
+        self._nodes: dict[FrameType, _Node] = {}
+        """Of frames that run: where each is."""
+        self._node: _Node | None = None
         self._last = self.read()
 
     def read(self) -> float:
@@ -41,51 +92,82 @@ class _Watch:
         return self._read() or 0.0
 
     def __call__(self, frame: FrameType, event: str, _argument: object) -> Any:
-        if self._place is not None:
-            self.taken[self._place] += self.read() - self._last
-        if frame.f_code.co_filename.startswith(_OURS):
-            self._place = None
+        if event == "call" and self._skips(frame.f_code.co_filename):
             return None
-        self._enter(frame.f_back if event == "return" else frame)
-        self._last = self.read()  # what this function itself takes is not counted
+        now = self.read()
+        if self._node is not None:
+            self._node.taken += now - self._last
+        self._last = now
+        if event == "return":
+            self._nodes.pop(frame, None)
+            self._node = self._above(frame)
+            return self
+        caller, place = self._above(frame) or self.root, (frame.f_code, frame.f_lineno)
+        node = caller.below.get(place)
+        if node is None:
+            node = caller.below[place] = _Node(place, caller)
+            self._last = self.read()
+            self.own += self._last - now
+        self._node = self._nodes[frame] = node
         return self
 
-    def _enter(self, frame: FrameType | None) -> None:
-        if frame is None or frame.f_code.co_filename.startswith(_OURS):
-            self._place = None
-            return
-        place = self._place = frame.f_code, frame.f_lineno
-        if place not in self.callers:
-            self.callers[place] = _frames(frame)
+    def _skips(self, file: str) -> bool:
+        found = self._skipped.get(file)
+        if found is None:
+            found = self._skipped[file] = file.startswith(_OURS) or (self._own_code and is_library(file))
+        return found
+
+    def _above(self, frame: FrameType) -> _Node | None:
+        """Where the nearest caller is that is followed."""
+        caller = frame.f_back
+        while caller is not None:
+            node = self._nodes.get(caller)
+            if node is not None:
+                return node
+            caller = caller.f_back
+        return None
 
 
-def _frames(frame: FrameType | None) -> Frames:
-    found: list[tuple[str, int]] = []
-    while frame is not None and len(found) < MOST_FRAMES and not frame.f_code.co_filename.startswith(_OURS):
-        found.append((frame.f_code.co_filename, frame.f_lineno))
-        frame = frame.f_back
-    return tuple(found)
+def native_frames(
+    count: int, per_call: float, read: Reader, calls: Calls, *, own_code: bool = False
+) -> Steps[Frames | None]:
+    """Of the line that took what stayed of ``count`` calls, or of as many as there is time for; empty where none did.
 
-
-def native_frames(count: int) -> Steps[Frames]:
-    """Of the line that took what stayed of ``count`` calls; empty where no line did."""
-    watch = _Watch()
+    ``None`` where none did, but there was time for less than half of the calls.
+    ``per_call``: KiB that are expected to stay. ``read``: KiB of now. ``own_code``: only of the program's own lines.
+    """
+    watch = _Watch(read, own_code=own_code)
     before_us = sys.gettrace()
-    collect()
+    settle()
     try:
         sys.settrace(watch)
-        yield max(1, count // 4)  # what the first calls under it keep for themselves is not counted
+        yield from warm_up(count, calls)
         sys.settrace(None)
-        watch.taken.clear()
-        collect()
-        start = watch.read()
+        watch.root.clear()
+        settle()
+        start, own = watch.read(), watch.own
         sys.settrace(watch)
-        yield count
+        made = yield count
     finally:
         sys.settrace(before_us)
-    collect()
-    stayed = watch.read() - start
-    if stayed <= 0 or not watch.taken:
-        return ()
-    best = min(watch.taken, key=lambda place: abs(watch.taken[place] - stayed))
-    return watch.callers[best] if abs(watch.taken[best] - stayed) <= NEAR * stayed else ()
+    settle()
+    stayed = watch.read() - start - (watch.own - own)
+    frames = _taker(watch.root, stayed) if stayed > SEEN * per_call * made else ()
+    return frames or (() if made >= count / 2 else None)
+
+
+def _taker(root: _Node, stayed: float) -> Frames:
+    """From the outermost call down, as long as what happens within one is near to what stayed."""
+
+    def is_near(taken: float) -> bool:
+        return abs(taken - stayed) <= NEAR * stayed
+
+    node = root
+    while near := [below for below in node.below.values() if is_near(below.total())]:
+        node = min(near, key=lambda below: abs(below.total() - stayed))
+    lines = node.lines()
+    sums = {place: sum(each.taken for each in nodes) for place, nodes in lines.items()}
+    best = max(sums, key=lambda place: sums[place], default=None)
+    if best is None or not is_near(sums[best]) or sum(map(abs, sums.values())) - sums[best] > NEAR * stayed:
+        return node.frames()
+    return max(lines[best], key=lambda each: each.taken).frames()  # it is called from several places

@@ -9,60 +9,83 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from memwatch.detection.series import SMALL_BYTES
 from memwatch.diagnosis.allocations import sites
 from memwatch.diagnosis.allocations.sites import Frames, Sizes, own_caller
 from memwatch.diagnosis.allocations.tracebacks import reader_of
 from memwatch.diagnosis.source_lines import Sources
-from memwatch.pytest_plugin.calls import Steps
-from memwatch.pytest_plugin.counting import collect
+from memwatch.pytest_plugin.calls import Calls, Steps
+from memwatch.pytest_plugin.cause.pace import warm_up
+from memwatch.pytest_plugin.counting import settle
 from memwatch.pytest_plugin.findings import Growth, Line
+from memwatch.pytest_plugin.ledger import MAPPED
 from memwatch.sampling.type_names import type_name
 
 FRAMES = 25
 EXPLAINED = 0.5
 """Native memory of which tracemalloc sees less than this share was taken behind its back."""
+LARGE = SMALL_BYTES + 1
+"""Bytes of a block that Python takes from the C library: smaller ones are not in its figure."""
 PARTS = 4
 """Of the traced calls, with a look after each."""
 _OURS = f"{Path(__file__).parents[1]}{os.sep}"
 
 
-def line_of(growth: Growth, count: int) -> Steps[Line | None]:
+def line_of(growth: Growth, count: int, calls: Calls) -> Steps[Line | None]:
     """The line that made most of what came in ``count`` calls and stayed; ``None`` where none is known."""
-    frames, gained = yield from _traced(growth, count)
-    if growth.unit == "KiB" and gained < EXPLAINED * growth.per_call * count * 1024:
-        from memwatch.pytest_plugin.cause.native_lines import native_frames  # noqa: PLC0415 - where it leaks
-
-        frames = yield from native_frames(count)
+    frames: Frames = ()
+    is_seen = False
+    if growth.memory != MAPPED:
+        frames, gained, made = yield from _traced(growth, count, calls)
+        is_seen = growth.unit != "KiB" or gained >= EXPLAINED * growth.per_call * made * 1024
+    if not is_seen:
+        frames = yield from _native(growth, count, calls)
     return _line(frames) if frames else None
 
 
-def _traced(growth: Growth, count: int) -> Steps[tuple[Frames, int]]:
-    """The frames of that line, and what was gained there: bytes of native memory, else objects or blocks."""
+def _native(growth: Growth, count: int, calls: Calls) -> Steps[Frames]:
+    """Of memory that was taken behind its back. Pools that grow in stairs show in the pages that are touched."""
+    from memwatch.pytest_plugin import system_memory  # noqa: PLC0415 - where it leaks
+    from memwatch.pytest_plugin.cause.native_lines import native_frames  # noqa: PLC0415
+
+    in_use = system_memory.data_kib if growth.memory == MAPPED else system_memory.malloc_reader()
+    found = yield from native_frames(count, growth.per_call, in_use, calls)
+    if found is None:
+        found = yield from native_frames(count, growth.per_call, in_use, calls, own_code=True)
+    if not found:
+        found = yield from native_frames(count, growth.per_call, system_memory.private_kib, calls, own_code=True)
+    return found or ()
+
+
+def _traced(growth: Growth, count: int, calls: Calls) -> Steps[tuple[Frames, int, int]]:
+    """The frames of that line, what was gained (bytes of native memory, else objects or blocks), and the calls."""
     import _tracemalloc  # noqa: PLC0415 - only where something leaks
 
     starts = not _tracemalloc.is_tracing()
     if starts:
         _tracemalloc.start(FRAMES)
     looks: list[Counter[Frames]] = []
+    made = 0
     try:
-        yield max(1, count // 4)  # what the first calls under it keep for themselves is not counted
+        count = yield from warm_up(count, calls)
         looks.append(_look(growth))
         parts = min(PARTS, count)
         for part in range(parts):
-            yield count * (part + 1) // parts - count * part // parts
+            made += yield count * (part + 1) // parts - count * part // parts
             looks.append(_look(growth))
     finally:
         if starts:
             _tracemalloc.stop()
-    return _most_gained(looks)
+    return *_most_gained(looks), made
 
 
 def _look(growth: Growth) -> Counter[Frames]:
     """What there is now, by the frames within the calls that made it."""
-    collect()
+    settle()
     by_size = 0 if growth.unit == "KiB" else 1
     found: Counter[Frames] = Counter()
-    for frames, sizes in (_of_type(growth.type) if growth.kind == "objects" else _sizes()).items():
+    least = LARGE if growth.unit == "KiB" else 0
+    for frames, sizes in (_of_type(growth.type) if growth.kind == "objects" else _sizes(least)).items():
         if inner := _without_ours(frames):
             found[inner] += sizes[by_size]
     return found
@@ -89,11 +112,11 @@ def _of_type(name: str) -> Sizes:
     return {frames: [0, count] for frames, count in counts.items()}
 
 
-def _sizes() -> Sizes:
-    """Bytes and blocks by the frames that allocated them."""
+def _sizes(least: int) -> Sizes:
+    """Bytes and blocks by the frames that allocated them, of blocks with at least so many bytes."""
     import _tracemalloc  # noqa: PLC0415
 
-    steps = sites.by_frames(_tracemalloc._get_traces())
+    steps = sites.by_frames([trace for trace in _tracemalloc._get_traces() if trace[1] >= least])
     while True:
         try:
             next(steps)

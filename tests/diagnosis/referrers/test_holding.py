@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memwatch.diagnosis.referrers.graph import Graph
-from memwatch.diagnosis.referrers.holding import candidates
+from memwatch.diagnosis.referrers.holding import candidates, growth_inside
 from memwatch.diagnosis.referrers.nodes import Link, Node
 from memwatch.heapdump.format import Edge
 
@@ -23,3 +23,12 @@ def test_a_list_that_the_first_look_did_not_meet_grows_as_the_others_do(not_met_
     before = {DICT: 3} | {each: 100 for each in LISTS if each not in not_met_before}
     likeliest, *_ = candidates(graph, list(INSTANCES), before, new=30)
     assert (likeliest.id, likeliest.grew, likeliest.sure) == (DICT, 30, True)
+
+
+def test_what_is_as_long_and_grew_as_much_has_the_same_entries() -> None:
+    """As the dict of an ``lru_cache``, which is beside its entries."""
+    graph = Graph("shop.Quote")
+    graph.add(Node(DICT, "lru_cache", "lru_cache", length=110, links=(Link(2, Edge.OTHER, "cache"),)))
+    graph.add(Node(2, "dict", "dict", length=110, links=tuple(Link(child, Edge.KEY) for child in INSTANCES)))
+    assert growth_inside(graph, {DICT: 30, 2: 30}, {DICT: 80, 2: 80})[DICT] == 0
+    assert growth_inside(graph, {DICT: 30, 2: 30}, {DICT: 109, 2: 80})[DICT] == 30
