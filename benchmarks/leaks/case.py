@@ -9,8 +9,8 @@ from pkgutil import walk_packages
 from typing import Protocol, cast
 
 HALVES = ("tuning", "scoring")
-EARLIER, REPORTS, LATER = GROUPS = ("earlier", "reports", "later")
-"""Sets of cases that are judged apart: those in ``cases/`` itself, in ``cases/reports/`` and in ``cases/later/``."""
+EARLIER, REPORTS, LATER, FRESH = GROUPS = ("earlier", "reports", "later", "fresh")
+"""Sets of cases that are judged apart: those in ``cases/`` itself, and those in each of its folders of these names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
