@@ -40,6 +40,7 @@ class _Functions:
     freeze, unfreeze, frozen = staticmethod(gc.freeze), staticmethod(gc.unfreeze), staticmethod(gc.get_freeze_count)
     is_on, thresholds = staticmethod(gc.isenabled), staticmethod(gc.get_threshold)
     clock = staticmethod(time.perf_counter)
+    cpu_clock = staticmethod(getattr(time, "thread_time", time.perf_counter))
     clear_caches = staticmethod(_cache_clearer())
     blocks = staticmethod(sys.getallocatedblocks) if hasattr(sys, "getallocatedblocks") else staticmethod(lambda: 0)
 
@@ -47,6 +48,11 @@ class _Functions:
 def now() -> float:
     """Seconds, of a clock that tests do not stop."""
     return _Functions.clock()
+
+
+def cpu_now() -> float:
+    """Seconds of CPU that this thread has used, where the platform counts them."""
+    return _Functions.cpu_clock()
 
 
 def blocks() -> int:

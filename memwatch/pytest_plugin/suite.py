@@ -74,7 +74,7 @@ class Suite:
     def __init__(self) -> None:
         self._began = self._read_at = counting.now()
         self._reading_s = 0.0
-        """What the last one took."""
+        """What the last one took: of CPU, as a busy machine may make it wait for long."""
         self._collecting_s = 0.0
         self._usual = 0.0
         """What a test in the middle keeps, followed from test to test."""
@@ -106,12 +106,13 @@ class Suite:
             self._unread += 1
             now = counting.now()
             if nextitem is None or self._reading_s <= READING_SHARE * (now - self._read_at):
-                item.user_properties.append((KEPT, str(self._read(now))))
+                item.user_properties.append((KEPT, str(self._read())))
 
-    def _read(self, began: float) -> Kept:
+    def _read(self) -> Kept:
+        began = counting.cpu_now()
         kept, collected = counting.blocks() - self._last, 0
+        self._reading_s = counting.cpu_now() - began
         self._read_at = counting.now()
-        self._reading_s = self._read_at - began
         if self._is_much(kept):
             kept, collected = self._read_again(kept)
         tests, self._unread = self._unread, 0
