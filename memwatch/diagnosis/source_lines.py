@@ -28,10 +28,6 @@ class Sources:
         lines = self._lines(file)
         return clean(lines[line - 1].strip()) if 0 < line <= len(lines) else ""
 
-    def lines(self, file: str, first: int, last: int) -> list[str]:
-        """These lines as they are; fewer where it has not as many."""
-        return self._lines(file)[max(0, first - 1) : last]
-
     def length(self, file: str) -> int:
         """How many lines it has."""
         return len(self._lines(file))

@@ -22,7 +22,7 @@ from memwatch.diagnosis.referrers.chosen_container import find_container
 from memwatch.diagnosis.referrers.in_process import Waits, search_in_process
 from memwatch.diagnosis.referrers.looks import Look, Question
 from memwatch.diagnosis.source_lines import Sources
-from memwatch.diagnosis.structure import code_bounds, garbage
+from memwatch.diagnosis.structure import garbage
 from memwatch.diagnosis.structure.circumstances import Memory, due, garbage_of, memory_of, sized
 from memwatch.records import BigContainer
 from memwatch.sampling.atomic import FREE_THREADED
@@ -39,8 +39,6 @@ EARLY, ENOUGH_NEW = 0.4, 20
 LIGHT_S = 1.0
 """Of CPU: where the first look took more, there is no early one, which could be in vain."""
 _POLL_S = 0.25
-_APART_FIELDS = ("place", "bound", "lifetime", "keeps", "may_fill")
-"""Of what a copy says of a holder: they are made into others."""
 _TOO_LARGE = "the heap is too large to count all references in time"
 _APART = "this interpreter keeps some references apart, by thread"
 _NO_ROOM = "the copy would need more memory than there is to spare"
@@ -213,20 +211,10 @@ class ReferrersRecording:
         )
 
 
-def _bound(found: Mapping[str, Any], sources: Sources) -> results.Bound | None:
-    """As its copy found it, else as the code around it says."""
-    if found["bound"] is not None:
-        return results.Bound(**found["bound"])
-    if found["place"] is None or not found["length"]:
-        return None
-    bound = code_bounds.bound_of(found["place"], int(found["length"]), sources)
-    return None if bound is None else dataclasses.replace(bound, explains=found["may_fill"])
-
-
 def _holder(
     found: Mapping[str, Any], calls: Mapping[str, int], sources: Sources, memory: Memory, apart_s: float
 ) -> results.Holder:
-    known = {name: value for name, value in found.items() if name not in _APART_FIELDS}
+    known = {name: value for name, value in found.items() if name not in ("place", "bound", "lifetime", "keeps")}
     known["keeps"] = tuple(results.Kept(**each) for each in found["keeps"])
     grew = found["grew"]
     call = max(calls, key=lambda each: calls[each], default="")
@@ -236,9 +224,8 @@ def _holder(
         file, line, text = own_code.line_of(found["place"], sources)
         place = found["place"]
         known |= {"attribute": place["label"], "code": f"{file}:{line}", "code_line": text, "own_code": place["own"]}
-    bound = _bound(found, sources)
-    if bound is not None:
-        known["bound"] = sized(bound, found["retained_kb"], memory)
+    if found["bound"] is not None:
+        known["bound"] = sized(results.Bound(**found["bound"]), found["retained_kb"], memory)
     if found["lifetime"] is not None:
         per_s = None if grew is None or apart_s <= 0 else max(0, grew) / apart_s
         known["lifetime"] = due(results.Lifetime(**found["lifetime"]), found["retained_kb"], per_s, memory)

@@ -270,7 +270,6 @@ class _Search:
             "length": introspection.length(item) if node is None else node.length,
             "grew": grew,
             "bound": _plain(bound),
-            "may_fill": explains or bounded,
             "keeps": [{"type": clean(type_name(kind)), "count": count} for kind, count in most],
             "retained_kb": round(weighed.bytes / 1024, 1),
             "retained_is_lower_bound": not weighed.complete,
