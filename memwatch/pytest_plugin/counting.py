@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -40,7 +41,8 @@ class _Functions:
     freeze, unfreeze, frozen = staticmethod(gc.freeze), staticmethod(gc.unfreeze), staticmethod(gc.get_freeze_count)
     is_on, thresholds = staticmethod(gc.isenabled), staticmethod(gc.get_threshold)
     clock = staticmethod(time.perf_counter)
-    cpu_clock = staticmethod(getattr(time, "thread_time", time.perf_counter))
+    open, read, close = staticmethod(os.open), staticmethod(os.read), staticmethod(os.close)
+    cpu_clock = staticmethod(time.thread_time if hasattr(time, "thread_time") else time.perf_counter)
     clear_caches = staticmethod(_cache_clearer())
     blocks = staticmethod(sys.getallocatedblocks) if hasattr(sys, "getallocatedblocks") else staticmethod(lambda: 0)
 
@@ -53,6 +55,15 @@ def now() -> float:
 def cpu_now() -> float:
     """Seconds of CPU that this thread has used, where the platform counts them."""
     return _Functions.cpu_clock()
+
+
+def contents(path: str, most: int) -> bytes:
+    """Of a file of the kernel's, whatever a test has patched. Raises :class:`OSError`."""
+    descriptor = _Functions.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    try:
+        return _Functions.read(descriptor, most)
+    finally:
+        _Functions.close(descriptor)
 
 
 def blocks() -> int:

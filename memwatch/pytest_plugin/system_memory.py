@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple
 
+from memwatch.pytest_plugin import counting
 from memwatch.sampling.allocator import Allocators, own_source
 
 _STATM = "/proc/self/statm"
@@ -80,15 +81,9 @@ def _private(pages: list[int]) -> float:
 
 def _pages() -> list[int] | None:
     try:
-        descriptor = os.open(_STATM, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        found = [int(each) for each in os.read(descriptor, 200).split()]
+        found = [int(each) for each in counting.contents(_STATM, 200).split()]
     except (OSError, ValueError):
         return None
-    finally:
-        os.close(descriptor)
     return found if len(found) > _DATA else None
 
 

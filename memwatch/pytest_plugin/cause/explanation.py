@@ -29,7 +29,7 @@ LONGEST_S = 60.0
 TOO_LATE = "the search for what holds {} took too long: whether it is a cache on its way to its bound is not known ({})"
 TOOLS = ("coverage",)
 """They watch the tests and keep more with them: that is no leak of the program."""
-REFERENCES, FEW_REFERENCES = "weakref.ReferenceType", 256
+REFERENCES, FEW_REFERENCES, MOSTLY = "weakref.ReferenceType", 256, 0.5
 """Registries keep weak references to what is gone, and remove them now and then: sqlite3 after 200, others at once."""
 FEW_GONE = "{:,} weak references to what is gone, which registries remove from time to time; more calls would tell"
 _MOST_SHARE = 0.2
@@ -45,10 +45,13 @@ def explained(growth: Growth, calls: Calls, *, since: float) -> Steps[tuple[Leak
 
     ``since``: when the growth may have begun. Raises :class:`Undecided`.
     """
-    if growth.type == REFERENCES and growth.grown < FEW_REFERENCES and not growth.grows_with and _are_gone(growth):
-        return None, FEW_GONE.format(growth.grown)
     calls.allow(LONGEST_S)
     count = _calls_for(growth, calls)
+    if growth.type == REFERENCES and growth.grown < FEW_REFERENCES and not growth.grows_with:
+        before = _gone_references()
+        made = yield count
+        if _gone_references() - before >= MOSTLY * growth.per_call * made:
+            return None, FEW_GONE.format(growth.grown)
     holder, notes, why = yield from _holder(growth, count, calls, since)
     if why:
         return None, why
@@ -58,9 +61,10 @@ def explained(growth: Growth, calls: Calls, *, since: float) -> Steps[tuple[Leak
     return Leak(growth=growth, holder=holder, line=line, notes=notes, collects=collector_is_on()), ""
 
 
-def _are_gone(growth: Growth) -> bool:
-    """Whether as many weak references as came refer to nothing any more."""
-    return sum(type(item) is weakref.ref and item() is None for item in gc.get_objects()) >= growth.grown
+def _gone_references() -> int:
+    """How many weak references refer to nothing any more."""
+    settle()
+    return sum(type(item) is weakref.ref and item() is None for item in gc.get_objects())
 
 
 def placed(growth: Growth, calls: Calls) -> Steps[Leak]:

@@ -14,8 +14,8 @@ from typing import Any
 
 from memwatch.diagnosis.allocations.sites import Frames, is_library
 from memwatch.pytest_plugin.calls import Calls, Steps
-from memwatch.pytest_plugin.cause.pace import warm_up
-from memwatch.pytest_plugin.counting import settle
+from memwatch.pytest_plugin.cause.pace import LONGEST_S, warm_up
+from memwatch.pytest_plugin.counting import now, settle
 from memwatch.pytest_plugin.system_memory import Reader
 
 MOST_FRAMES = 25
@@ -23,6 +23,10 @@ NEAR = 0.5
 """The line's sum may differ from what stayed by this share of it."""
 SEEN = 0.2
 """Share of the expected growth from which it is there: else this run has seen none of it."""
+MOST_NODES = 20_000
+"""Lines under the calls that led to them; what comes after counts for its caller."""
+_TIME_EVERY = 256
+"""Events between two looks at the clock."""
 _OURS = str(Path(__file__).parents[1])
 
 _Place = tuple[CodeType, int]
@@ -40,23 +44,27 @@ class _Node:
         self.taken = 0.0
         """KiB, less what the line gave back; not of what it called."""
 
+    def all(self) -> list[_Node]:
+        """Itself, and what was called. Calls may be deeper than Python lets one recurse."""
+        found = [self]
+        for node in found:
+            found += node.below.values()
+        return found
+
     def clear(self) -> None:
         """The sums."""
-        self.taken = 0.0
-        for node in self.below.values():
-            node.clear()
+        for node in self.all():
+            node.taken = 0.0
 
     def total(self) -> float:
         """With what was called."""
-        return self.taken + sum(node.total() for node in self.below.values())
+        return sum(node.taken for node in self.all())
 
     def lines(self) -> dict[_Place, list[_Node]]:
         """What was called, by the line, however it was reached."""
         found: dict[_Place, list[_Node]] = {}
-        waiting = list(self.below.values())
-        for node in waiting:
-            waiting += node.below.values()
-            if node.place is not None:
+        for node in self.all():
+            if node.place is not None and node is not self:
                 found.setdefault(node.place, []).append(node)
         return found
 
@@ -85,6 +93,9 @@ class _Watch:
         self._nodes: dict[FrameType, _Node] = {}
         """Of frames that run: where each is."""
         self._node: _Node | None = None
+        self._nodes_left, self._events, self._until = MOST_NODES, 0, now() + LONGEST_S
+        self.is_over = False
+        """It took too long, and watches no more."""
         self._last = self.read()
 
     def read(self) -> float:
@@ -94,20 +105,27 @@ class _Watch:
     def __call__(self, frame: FrameType, event: str, _argument: object) -> Any:
         if event == "call" and self._skips(frame.f_code.co_filename):
             return None
-        now = self.read()
+        self._events += 1
+        if self._events % _TIME_EVERY == 0 and now() > self._until:
+            self.is_over = True
+            sys.settrace(None)
+            return None
+        used = self.read()
         if self._node is not None:
-            self._node.taken += now - self._last
-        self._last = now
+            self._node.taken += used - self._last
+        self._last = used
         if event == "return":
             self._nodes.pop(frame, None)
             self._node = self._above(frame)
             return self
         caller, place = self._above(frame) or self.root, (frame.f_code, frame.f_lineno)
         node = caller.below.get(place)
-        if node is None:
+        if node is None and self._nodes_left:
+            self._nodes_left -= 1
             node = caller.below[place] = _Node(place, caller)
             self._last = self.read()
-            self.own += self._last - now
+            self.own += self._last - used
+        node = node or caller
         self._node = self._nodes[frame] = node
         return self
 
@@ -133,7 +151,8 @@ def native_frames(
 ) -> Steps[Frames | None]:
     """Of the line that took what stayed of ``count`` calls, or of as many as there is time for; empty where none did.
 
-    ``None`` where none did, but there was time for less than half of the calls.
+    ``None`` where none did, but there was time for less than half of the calls. A call that takes long under the watch
+    is left to end without it.
     ``per_call``: KiB that are expected to stay. ``read``: KiB of now. ``own_code``: only of the program's own lines.
     """
     watch = _Watch(read, own_code=own_code)
@@ -143,6 +162,8 @@ def native_frames(
         sys.settrace(watch)
         yield from warm_up(count, calls)
         sys.settrace(None)
+        if watch.is_over:
+            return None
         watch.root.clear()
         settle()
         start, own = watch.read(), watch.own
@@ -150,6 +171,8 @@ def native_frames(
         made = yield count
     finally:
         sys.settrace(before_us)
+    if watch.is_over or not made:
+        return None
     settle()
     stayed = watch.read() - start - (watch.own - own)
     frames = _taker(watch.root, stayed) if stayed > SEEN * per_call * made else ()

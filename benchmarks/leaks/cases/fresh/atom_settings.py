@@ -27,7 +27,7 @@ def setup() -> None:
     global _Settings
     from atom.api import Atom, Dict
 
-    class Settings(Atom):  # type: ignore[misc]
+    class Settings(Atom):
         """Of a request."""
 
         values = Dict()

@@ -29,7 +29,7 @@ def setup() -> None:
     from jsonmodels.fields import IntField, StringField
     from jsonmodels.models import Base
 
-    class Booking(Base):  # type: ignore[misc]
+    class Booking(Base):
         """Of a room."""
 
         guest = StringField(required=True)

@@ -34,7 +34,7 @@ def _region_of(machine: int) -> str:
             graph.add_edge(f"region-{region}", f"habitat-{region}-{habitat}")
             for place in range(1 + machine % 9):
                 graph.add_edge(f"habitat-{region}-{habitat}", f"place-{region}-{habitat}-{place}")
-    return next(start for start, end in graph.edges if end == f"habitat-{machine % 3}-{machine % 6}")
+    return str(next(start for start, end in graph.edges if end == f"habitat-{machine % 3}-{machine % 6}"))
 
 
 def step(i: int) -> None:
