@@ -15,7 +15,7 @@ demo: .venv/.installed
 
 # Passes over the heap of the test run itself come first and alone: it is a third as large without the other tests.
 # More workers than cores, since tests wait for programs that they start; tests/distribution.py says which runs what.
-HEAP_TESTS = tests/agent tests/diagnosis tests/heapdump tests/profiler tests/sampling tests/test_memory_profiler.py
+HEAP_TESTS = tests/agent tests/diagnosis tests/sampling tests/test_memory_profiler.py
 # Files whose tests start whole servers say so themselves.
 DEPLOYMENT_TESTS = $(shell grep -rlw pytest.mark.deployment tests --include='test_*.py')
 # A worker that dies ends the run as failed: pytest-xdist never hands out the tests of the one that replaces it, and waits.
