@@ -12,6 +12,10 @@ from memwatch.diagnosis.structure import expected_time
 from memwatch.diagnosis.structure.fields import is_bounded, number, row, size
 
 WORTH_SAYING, NEARLY_ALL, FULL = 0.05, 0.9, 0.98
+REPLACED = 0.25
+"""Share of the objects that must be garbage to show that a full cache replaces its entries."""
+ONE_EACH = 1.5
+"""Objects alive for each entry of that cache, at most: with more, its entries may grow."""
 _MINUTE = 60.0
 _NO_LEAK = "Not a leak."
 
@@ -48,7 +52,16 @@ def _garbage(found: Mapping[str, Any], holder: Mapping[str, Any]) -> str:
         return f"{part}, and the garbage collector is off ({off or 'gc.disable()'}): memory grows until it runs."
     waits = f"{part} that waits for a full collection{_none_has_run(found)}."
     grows = holder.get("sure") is True and row(holder, "bound").get("explains") is not True
-    return f"{waits} {_NO_LEAK}" if count / of >= NEARLY_ALL and not grows else waits
+    explained = count / of >= NEARLY_ALL or (count / of >= REPLACED and _in_full_cache(of - count, holder))
+    return f"{waits} {_NO_LEAK}" if explained and not grows else waits
+
+
+def _in_full_cache(alive: float, holder: Mapping[str, Any]) -> bool:
+    """Whether so many objects are about one for each entry of a full cache."""
+    bound = row(holder, "bound")
+    limit, entries = number(bound, "limit"), number(bound, "entries")
+    full = 0 < FULL * limit <= entries and bound.get("own") is True and bound.get("fits") is not False
+    return full and not _grew(holder) and alive <= ONE_EACH * entries
 
 
 def _none_has_run(found: Mapping[str, Any]) -> str:

@@ -47,7 +47,8 @@ DURATIONS = (
 )  # fmt: skip
 """Names of a time to live; the clearest first."""
 _OF_OWNERS_ALONE = frozenset({"timeout", "window", "default_timeout"})
-"""An entry that waits for something has one too."""
+"""An entry that waits for something has one too. An owner's may be of its calls, where a clearer name is unset."""
+_CLEAR = frozenset(DURATIONS) - _OF_OWNERS_ALONE
 _UNITS = {
     "ms": 0.001, "milliseconds": 0.001, "s": 1.0, "sec": 1.0, "secs": 1.0, "seconds": 1.0, "min": 60.0,
     "minutes": 60.0, "hours": 3600.0, "days": 86_400.0,
@@ -202,7 +203,10 @@ def _of_class(looked_at: Sequence[Any], entries: int) -> Lifetime | None:
 
 
 def _of_duration(values: Mapping[str, Any], names: Sequence[str], entries: int, of: str) -> Lifetime | None:
+    unset = any(value is None and _without_unit(name)[0] in _CLEAR for name, value in values.items())
     for wanted in names:
+        if unset and wanted in _OF_OWNERS_ALONE:
+            continue
         for name, value in values.items():
             plain_name, unit = _without_unit(name)
             if plain_name == wanted and (seconds := _duration_s(value, unit)) is not None:

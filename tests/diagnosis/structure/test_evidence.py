@@ -20,6 +20,10 @@ BOUND: dict[str, Any] = {
     "limit": 1_024, "entries": 625, "by": "lru_cache(maxsize=1024) of shop.views.price", "enforced": True, "own": True,
     "explains": True, "when_full_kb": 3_277.0, "fits": True,
 }  # fmt: skip
+FULL_CACHE: dict[str, Any] = {
+    "limit": 200, "entries": 200, "by": "limit = 200 of shop.Lru", "enforced": False, "own": True, "explains": False,
+    "when_full_kb": 400.0, "fits": True,
+}  # fmt: skip
 GROWS = {"sure": True, "grew": 61}
 
 
@@ -35,6 +39,21 @@ GROWS = {"sure": True, "grew": 61}
                                                            "off (gc.set_threshold(0)): memory grows until it runs.")),
         ({"full_collections": 0}, GROWS, ("93 % of them are garbage that waits for a full collection; "
                                          "none has run since the process started.")),
+        ({"count": 750, "of": 1_000, "since_full_s": 0.0}, {"bound": FULL_CACHE},
+         ("75 % of them are garbage that waits for a full collection. Not a leak. "
+          "A cache of 200 entries, full (limit = 200 of shop.Lru): it replaces its entries.")),
+        ({"count": 650, "of": 1_000, "since_full_s": 0.0}, {"bound": FULL_CACHE},
+         ("65 % of them are garbage that waits for a full collection. "
+          "A cache of 200 entries, full (limit = 200 of shop.Lru): it replaces its entries.")),
+        ({"count": 60, "of": 300, "since_full_s": 0.0}, {"bound": FULL_CACHE},
+         ("20 % of them are garbage that waits for a full collection. "
+          "A cache of 200 entries, full (limit = 200 of shop.Lru): it replaces its entries.")),
+        ({"count": 750, "of": 1_000, "since_full_s": 0.0}, {"grew": 40, "bound": FULL_CACHE},
+         ("75 % of them are garbage that waits for a full collection. "
+          "A cache of 200 entries, full (limit = 200 of shop.Lru): what its entries hold grows.")),
+        ({"count": 850, "of": 1_000, "since_full_s": 0.0}, {"bound": {**FULL_CACHE, "entries": 150}},
+         ("85 % of them are garbage that waits for a full collection. "
+          "A cache of 200 entries, 75 % full (limit = 200 of shop.Lru).")),
         ({"count": 10}, {}, ""),
         ({"count": None}, {}, ""),
     ],

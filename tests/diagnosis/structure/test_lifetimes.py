@@ -89,6 +89,14 @@ def test_what_is_no_time_to_live_is_none(value: Any, shop: types.ModuleType, mak
     assert of_owner(shop, owner) is None
 
 
+def test_the_timeout_of_its_calls_is_no_time_to_live(shop: types.ModuleType, make_class: MakeClass) -> None:
+    owner = make_class("Cache")()
+    owner.timeout = 5
+    assert read(of_owner(shop, owner)) == (5.0, "timeout = 5 of shop_under_test.Cache")
+    owner.ttl = None
+    assert of_owner(shop, owner) is None
+
+
 def test_no_code_of_the_host_is_run(shop: types.ModuleType, make_class: MakeClass) -> None:
     asked: list[str] = []
 
