@@ -176,7 +176,7 @@ def beyond_allocators_kib(history: History) -> Series | None:
 
 
 def between_jumps_kib(history: History, malloc: Series, jumps: int) -> Series | None:
-    """Resident memory without the interpreter's small objects and without its largest steps, joined where they were.
+    """Resident memory without the interpreter's small objects, its largest steps cut to the median of the others.
 
     A library that takes pools of growing size makes stairs of malloc's memory in use; the kernel gives it the pages of
     a pool one by one, so that what is resident rises all the while. ``None`` where the two did not grow alike.
@@ -186,16 +186,17 @@ def between_jumps_kib(history: History, malloc: Series, jumps: int) -> Series | 
         for rss, small in zip(history.figure("rss_mb"), history.figure("pymalloc_used_mb"), strict=True)
     ]
     times, values = known(history.times, column)
-    if len(values) <= jumps:
+    if len(values) <= jumps + 1:
         return None
     least, most = (share * malloc.growth for share in TOUCHED_SHARE)
     if not least <= values[-1] - values[0] <= most:
         return None
     steps = [after - before for before, after in pairwise(values)]
     largest = set(nlargest(jumps, range(len(steps)), key=steps.__getitem__))
+    usual = max(0.0, median(step for number, step in enumerate(steps) if number not in largest))
     joined = [values[0]]
     for number, step in enumerate(steps):
-        joined.append(joined[-1] + (0.0 if number in largest else step))
+        joined.append(joined[-1] + (usual if number in largest else step))
     return Series("native", "native", times, joined, "KiB", "rss_mb - pymalloc_used_mb")
 
 

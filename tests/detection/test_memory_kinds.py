@@ -232,6 +232,22 @@ def test_pools_that_a_library_takes_in_stairs_are_a_leak_where_resident_memory_r
     assert leaks(rows(lambda i: 0.9 * i)) == []  # what is resident grows by something else
 
 
+def test_the_rate_between_stairs_is_taken_for_the_steps_that_are_left_out():
+    def rows(touched_mb):
+        return [
+            snapshot(
+                i, {"dict": 9000 + i % 5}, malloc_used_mb=6 + 0.6 * (i >= 3) + 1.2 * (i >= 8), pymalloc_used_mb=10.0,
+                heap_used_mb=16 + 0.6 * (i >= 3) + 1.2 * (i >= 8),
+                rss_mb=40 + touched_mb * i + 0.3 * (i >= 3) + 0.6 * (i >= 8),
+            )
+            for i in range(20)
+        ]  # fmt: skip
+
+    (found,) = leaks(rows(0.056))  # 16 of 19 steps are less than the megabyte that counts
+    assert found.kind == "native"
+    assert leaks(rows(0.045)) == []
+
+
 def test_native_stairs_that_a_bounded_cache_fills_are_no_leak():
     given = [
         snapshot(
