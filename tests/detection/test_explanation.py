@@ -42,7 +42,7 @@ def test_a_leaks_account_names_figures_and_bounds():
     assert "more than 50 % and more than 100" in told["gates"]
     assert "tau = 1.00 (at least 0.45)" in told["trend"]
     assert "a line rather than" in told["shape"]
-    assert outcomes(verdict)["season"] == "not applicable"
+    assert outcomes(verdict)["paused"] == "not applicable"
 
 
 def test_few_points_decide_and_the_rest_is_not_reached():

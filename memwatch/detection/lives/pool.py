@@ -8,7 +8,6 @@ from functools import cached_property
 from math import copysign, sqrt
 from statistics import fmean, median
 
-from memwatch.detection.case import floors
 from memwatch.detection.statistics.estimators import Slope, Trend, correlation, mann_kendall, quantile, theil_sen
 from memwatch.detection.statistics.model_comparison import Comparison, compare
 
@@ -161,15 +160,6 @@ class Pool:
         if self.slope.slope <= 0 or len(x) - start < 4:
             return 0.0
         return theil_sen(x[start:], values[start:]).slope / self.slope.slope
-
-    @cached_property
-    def floor_share(self) -> float:
-        """Gain of the curve's lowest points after the warm-up, as a share of the lives' gain: about 1 for a line."""
-        low = [value for x, value in zip(*floors(*self.curve), strict=True) if x >= WARM_UP_SHARE * self.curve[0][-1]]
-        edge = max(1, len(low) // 4)
-        if len(low) < 4 or self.gain <= 0:
-            return 1.0
-        return (median(low[-edge:]) - median(low[:edge])) / self.gain
 
     @cached_property
     def drift_share(self) -> float:

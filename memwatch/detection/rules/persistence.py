@@ -1,15 +1,12 @@
-"""Does the growth continue? A plateau, a step and a daily curve end; a leak does not."""
+"""Does the growth continue? A plateau, a step and a pause end it; a leak goes on."""
 
 from __future__ import annotations
 
-from statistics import fmean, median
-
 from memwatch.detection.case import FLOOR_POINTS, Case, Decision, Rule
 from memwatch.detection.statistics.curve_models import DAY_S, JUST_BEGUN
-from memwatch.detection.statistics.estimators import mann_whitney, thin
 
-HARMLESS, LEAKING, SURE = 0.25, 0.5, 0.99
-"""Probabilities of a leaking shape: below the first it is harmless, from the second a leak, from the third surely."""
+HARMLESS, LEAKING = 0.25, 0.5
+"""Probabilities of a leaking shape: below the first it is harmless, from the second a leak."""
 LEAKING_MEMORY = 0.8
 """Least probability for memory that no type and no container accounts for: it contains every cache that fills."""
 NOT_LEVEL = 0.1
@@ -19,23 +16,14 @@ LATE_SHARE = 0.6
 EVEN_WHEN_FLAT = frozenset({"daily curve on a line", "line along the work done"})
 """Leaking shapes whose last part may be flat: an evening, a pause."""
 
-PAUSE_PART, PAUSE_SIGMAS = 5, 4.5
-"""The last fifth of the steps, and a gap that noise of two points exceeds once in two hundred times."""
-
-STOPPED_SHARE, STOPPED_P = 0.3, 0.002
-"""Mean of the last steps as a share of the earlier mean, and p for each of the three lengths that are tried."""
-
-SEASON_GAIN, SEASON_POINTS = 0.01, 200
-"""Least gain a day, and points compared: a leak that matters within three months gains 1 % a day."""
+PAUSE_PART, PAUSE_SHARE, PAUSE_SIGMAS = 5, 0.3, 4.5
+"""The last fifth of the steps; their gain as a share of the trend's; a gap that noise of two points exceeds once in two
+hundred times."""
 
 
 def may_rest(case: Case) -> bool:
     """Whether its leaking shape may be flat at the end."""
     return case.shapes is not None and case.shapes.leaking.name in EVEN_WHEN_FLAT
-
-
-def _is_sure(case: Case) -> bool:
-    return case.shapes is not None and case.shapes.probability >= SURE
 
 
 def _least_probability(case: Case) -> float:
@@ -114,41 +102,6 @@ STILL_GROWING = Rule(
 )
 
 
-def _stopped(case: Case) -> Decision | None:
-    """Settle a series whose last steps are clearly smaller than the earlier ones."""
-    if case.sawtooth or _is_sure(case):
-        return None
-    rates = case.step_rates
-    for share in (3, 5, 8):
-        m = len(rates) // share
-        if m < 4:
-            continue
-        late, early = rates[-m:], rates[:-m]
-        mean = fmean(early)
-        if mean > 0 and fmean(late) < STOPPED_SHARE * mean and (p := mann_whitney(late, early)) < STOPPED_P:
-            case.statistics["stopped_p"] = p
-            speed = percent(fmean(late) / mean)
-            return Decision("expected", f"it stopped growing: the last {m} steps rise {speed} as fast as earlier ones")
-    return None
-
-
-def _explain_stopped(case: Case) -> str | None:
-    if "stopped_p" in case.statistics:
-        return f"Mann-Whitney p = {case.statistics['stopped_p']:.2g} (below {STOPPED_P})"
-    if case.sawtooth or _is_sure(case) or len(case.values) < 13:
-        return None
-    return f"the last steps are at least {STOPPED_SHARE * 100:.0f} % of the earlier ones"
-
-
-STOPPED = Rule(
-    name="stopped",
-    question="Are its last steps as large as earlier ones?",
-    decide=_stopped,
-    explain=_explain_stopped,
-    not_applicable="its shape is sure, it is a saw-tooth, or there are too few points",
-)
-
-
 def _paused(case: Case) -> Decision | None:
     """Wait where the last of few points hardly rise, by more than noise: it may be full, or pausing."""
     n = len(case.values)
@@ -158,7 +111,7 @@ def _paused(case: Case) -> Decision | None:
     expected = case.raw_slope.slope * (case.times[-1] - case.times[-1 - tail])
     gained = case.values[-1] - case.values[-1 - tail]
     case.statistics["last_gain_share"] = gained / expected if expected > 0 else 0.0
-    if gained < STOPPED_SHARE * expected and expected - gained > PAUSE_SIGMAS * case.sigma:
+    if gained < PAUSE_SHARE * expected and expected - gained > PAUSE_SIGMAS * case.sigma:
         return Decision("not enough data", f"the last {tail} steps hardly rose: it is full or pauses")
     return None
 
@@ -167,7 +120,7 @@ def _explain_paused(case: Case) -> str | None:
     share = case.statistics.get("last_gain_share")
     if share is None:
         return None
-    return f"the last points gain {share * 100:.0f} % of the growth by trend (at least {STOPPED_SHARE * 100:.0f} %)"
+    return f"the last points gain {share * 100:.0f} % of the growth by trend (at least {PAUSE_SHARE * 100:.0f} %)"
 
 
 PAUSED = Rule(
@@ -176,40 +129,4 @@ PAUSED = Rule(
     decide=_paused,
     explain=_explain_paused,
     not_applicable="there are enough points to see the last part, or it is a saw-tooth",
-)
-
-
-def _season(case: Case) -> Decision | None:
-    """Settle what, over two days and more, is hardly higher than at the same hour of the day before."""
-    if case.span_s < 2 * DAY_S:
-        return None
-    times, values = thin(case.times, case.values, SEASON_POINTS)
-    points = list(zip(times, values, strict=True))
-    gains = []
-    for time, value in points:
-        before = [v for t, v in points if abs(time - DAY_S - t) <= 3600]
-        if before and median(before) > 0:
-            gains.append(value / median(before) - 1)
-    if len(gains) < 4:
-        return None
-    gain = median(gains)
-    case.statistics["day_on_day"] = gain
-    if gain < SEASON_GAIN:
-        return Decision("expected", f"a daily curve: {gain * 100:.1f} % above the same hour of the day before")
-    return None
-
-
-def _explain_season(case: Case) -> str | None:
-    gain = case.statistics.get("day_on_day")
-    if gain is None:
-        return None
-    return f"{gain * 100:.1f} % above the same hour of the day before (at least {SEASON_GAIN * 100:.0f} %)"
-
-
-SEASON = Rule(
-    name="season",
-    question="Is it higher than at the same hour of the day before?",
-    decide=_season,
-    explain=_explain_season,
-    not_applicable="less than two days were seen",
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from memwatch.detection.case import Question
 from memwatch.detection.lives.pool import Pool
 from memwatch.detection.rules.gates import GATES
-from memwatch.detection.rules.growth import FLOOR, TREND
+from memwatch.detection.rules.growth import TREND
 from memwatch.detection.rules.persistence import SHAPE, STILL_GROWING
 
 MIN_LIVES = 3
@@ -17,15 +17,9 @@ MIN_LIVES = 3
 Z_LIMIT = 3.09
 """One in a thousand."""
 
-RISING_LIVES = 0.75
-"""Noise that wanders makes some lives rise by much and as many fall."""
-
 HARMLESS, LATE_SHARE = 0.1, 0.3
 """Below this probability of a leaking shape the shape is harmless. Above it, the end of the curve must still rise: the
 few ages of short lives do not distinguish a line from a plateau that begins with the last of them."""
-
-FLOOR_SHARE = 0.4
-"""A line keeps two thirds of its gain at the lowest points of its first and last parts; a saw-tooth keeps nothing."""
 
 FOLLOWS_LOAD = 0.5
 """Share of the slope in a life from which growth from life to life shows that it follows the load."""
@@ -64,24 +58,8 @@ def _gates(pool: Pool, least: LeastGrowth) -> Answer:
     return Answer(pool.gain >= least.count and pool.percent > least.percent, f"{text} ({bound})")
 
 
-def _few_lives(pool: Pool, _least: LeastGrowth) -> Answer:
-    number = len(pool.lives)
-    return Answer(number >= MIN_LIVES, f"{number} lives (at least {MIN_LIVES})")
-
-
 def _trend(pool: Pool, _least: LeastGrowth) -> Answer:
     return Answer(pool.z > Z_LIMIT, f"Mann-Kendall over all lives z = {pool.z:.2f} (above {Z_LIMIT})")
-
-
-def _in_most_lives(pool: Pool, _least: LeastGrowth) -> Answer:
-    text = f"{pool.rising * 100:.0f} % of the lives rise (at least {RISING_LIVES * 100:.0f} %)"
-    return Answer(pool.rising >= RISING_LIVES, text)
-
-
-def _floor(pool: Pool, _least: LeastGrowth) -> Answer:
-    share = pool.floor_share
-    text = f"the lowest points rise by {share * 100:.0f} % of a life's growth (at least {FLOOR_SHARE * 100:.0f} %)"
-    return Answer(share >= FLOOR_SHARE, text)
 
 
 def _shape(pool: Pool, _least: LeastGrowth) -> Answer:
@@ -109,14 +87,7 @@ def _load(pool: Pool, _least: LeastGrowth) -> Answer:
 
 POOL_RULES: tuple[PoolRule, ...] = (
     PoolRule(GATES, _gates),
-    PoolRule(Question(name="few_lives", question="Are there enough lives?"), _few_lives),
     PoolRule(TREND, _trend, "the lives do not rise steadily"),
-    PoolRule(
-        Question(name="in_most_lives", question="Does it rise in most lives?"),
-        _in_most_lives,
-        "it rises in some lives and not in others",
-    ),
-    PoolRule(FLOOR, _floor, "a saw-tooth: its lowest points do not rise"),
     PoolRule(SHAPE, _shape, "it levels off in each life"),
     PoolRule(STILL_GROWING, _still_growing, "a warm-up of each life, which then stops growing"),
     PoolRule(

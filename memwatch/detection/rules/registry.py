@@ -9,10 +9,10 @@ from memwatch.detection.case import Case, Decision, Question, Rule
 from memwatch.detection.rules.first_times import FIRST_CALLS, IMPORTS
 from memwatch.detection.rules.garbage import FULL_COLLECTION
 from memwatch.detection.rules.gates import GATES
-from memwatch.detection.rules.growth import FLOOR, JUMPS, TREND, WARM_UP
+from memwatch.detection.rules.growth import JUMPS, TREND, WARM_UP
 from memwatch.detection.rules.look_back import AS_HIGH_BEFORE
 from memwatch.detection.rules.memory_backing import MEMORY_BEHIND
-from memwatch.detection.rules.persistence import PAUSED, SEASON, SHAPE, STILL_GROWING, STOPPED
+from memwatch.detection.rules.persistence import PAUSED, SHAPE, STILL_GROWING
 from memwatch.detection.rules.recycled_workers import POOL_RULES
 from memwatch.detection.rules.sample_size import FEW_POINTS
 from memwatch.detection.rules.slowing import SLOWING
@@ -21,20 +21,17 @@ RULES: tuple[Rule, ...] = (
     GATES,
     FEW_POINTS,
     WARM_UP,
-    FLOOR,
     TREND,
     JUMPS,
     IMPORTS,
     FIRST_CALLS,
     SHAPE,
     STILL_GROWING,
-    STOPPED,
     PAUSED,
     SLOWING,
     MEMORY_BEHIND,
     FULL_COLLECTION,
     AS_HIGH_BEFORE,
-    SEASON,
 )
 
 NO_RULE = "all"

@@ -187,15 +187,15 @@ def test_the_release_that_brought_it_is_named(fleet: Fleet, login: Login) -> Non
 
 def test_the_rules_are_told_as_questions_with_what_each_found(fleet: Fleet, login: Login) -> None:
     rules = [
-        {"rule": "floor", "outcome": "passed", "sentence": "the lowest points rise by 1,508 (at least 50)"},
-        {"rule": "season", "outcome": "not applicable", "sentence": "under two days were seen"},
+        {"rule": "trend", "outcome": "passed", "sentence": "Mann-Kendall p = 0.0008 (below 0.05)"},
+        {"rule": "paused", "outcome": "not applicable", "sentence": "there are enough points"},
         {"rule": "of_tomorrow", "outcome": "surprised", "sentence": "<b>" + "x" * 5_000},
         "nonsense",
     ]
     why_not = {
         "at": fleet.now.isoformat(),
         "sentence": "it has stopped",
-        "rules": [{"rule": "stopped", "outcome": "failed"}],
+        "rules": [{"rule": "still_growing", "outcome": "failed"}],
     }
     leak = fleet.leak(
         fleet.process(), evidence={"rules": rules, "why_not": why_not}, last_seen_at=fleet.now - timedelta(hours=1)
@@ -203,11 +203,11 @@ def test_the_rules_are_told_as_questions_with_what_each_found(fleet: Fleet, logi
     answer = login("viewer").get(_url(leak))
     text = answer.content.decode()
     assert [row.question for row in answer.context["rules"]] == [
-        "Do its lowest points rise?", "Is it higher than at the same hour of the day before?", "of tomorrow",
+        "Do its lowest points rise steadily?", "Do its very last points still rise?", "of tomorrow",
     ]  # fmt: skip
     assert "supports a leak" in text
     assert "it has stopped" in text
-    assert "Are its last steps as large as earlier ones?" in text
+    assert "Does it grow to the end?" in text
     assert "<b>xx" not in text
 
 

@@ -9,7 +9,7 @@ from memwatch.detection import History, detect_leaks, judge_lives
 from memwatch.records import BigContainer
 from tests.detection.builders import snapshot
 
-NAMES = ["gates", "few_lives", "trend", "in_most_lives", "floor", "shape", "still_growing", "load", "pooled"]
+NAMES = ["gates", "trend", "shape", "still_growing", "load", "pooled"]
 
 
 def life(start, level, points=8, name="app.Thing"):
