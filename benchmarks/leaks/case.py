@@ -9,7 +9,7 @@ from pkgutil import walk_packages
 from typing import Protocol, cast
 
 HALVES = ("tuning", "scoring")
-EARLIER, REPORTS, LATER, FRESH = GROUPS = ("earlier", "reports", "later", "fresh")
+EARLIER, REPORTS, LATER, FRESH, UNSEEN = GROUPS = ("earlier", "reports", "later", "fresh", "unseen")
 """Sets of cases that are judged apart: those in ``cases/`` itself, and those in each of its folders of these names."""
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.leaks import runs
-from benchmarks.leaks.case import EARLIER, GROUPS, HALVES, LATER, REPORTS, group_of, load, names
+from benchmarks.leaks.case import EARLIER, GROUPS, HALVES, LATER, REPORTS, UNSEEN, group_of, load, names
 from benchmarks.leaks.processes import LENGTHS, Judged, names_culprit, spacings_differ, table
 
 TAUGHT = {"jsonschema_resolvers", "pydantic_cached_classes", "pydantic_generic_models", "sqlalchemy_compiled"}
@@ -36,7 +36,7 @@ def test_a_leak_of_a_package_names_both_releases_and_where_upstream_tells_of_it(
     assert case.source.startswith("https://")
 
 
-@pytest.mark.parametrize(("group", "enough"), [(REPORTS, 60), (LATER, 26)])
+@pytest.mark.parametrize(("group", "enough"), [(REPORTS, 60), (LATER, 26), (UNSEEN, 26)])
 def test_programs_of_reports_score_until_they_teach_and_name_the_report_and_the_releases(group, enough):
     reports = {name: CASES[name] for name in names() if group_of(name) == group}
     assert len(reports) >= enough
@@ -48,9 +48,10 @@ def test_programs_of_reports_score_until_they_teach_and_name_the_report_and_the_
         assert all("==" in package for package in case.requires), name
 
 
-def test_no_report_is_told_twice_in_the_later_programs():
-    later = [case.source for name, case in CASES.items() if group_of(name) == LATER]
-    others = {case.source for name, case in CASES.items() if group_of(name) != LATER}
+@pytest.mark.parametrize("group", [LATER, UNSEEN])
+def test_no_report_is_told_twice_in_the_later_programs(group):
+    later = [case.source for name, case in CASES.items() if group_of(name) == group]
+    others = {case.source for name, case in CASES.items() if group_of(name) != group}
     assert len(set(later)) == len(later)
     assert others.isdisjoint(later)
 
@@ -59,7 +60,7 @@ def test_a_group_of_programs_is_run_apart_in_an_environment_with_all_that_it_nam
     apart = {group: runs.planned(None, group=group) for group in GROUPS}
     assert {run.name for group in apart.values() for run in group} == set(CASES)
     assert not any("." in run.name for run in apart[EARLIER])
-    assert all(run.name.startswith(f"{group}.") for group in (REPORTS, LATER) for run in apart[group])
+    assert all(run.name.startswith(f"{group}.") for group in (REPORTS, LATER, UNSEEN) for run in apart[group])
     first, fixed = runs.planned(None, ["reports.documents.pillow_coordinates"])
     assert (first.release, fixed.release) == ("pillow==12.1.1", "pillow==12.2.0")
     (alone,) = runs.planned(None, ["reports.documents.pandas_frames"])
