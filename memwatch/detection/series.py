@@ -179,7 +179,8 @@ def between_jumps_kib(history: History, malloc: Series, jumps: int) -> Series | 
     """Resident memory without the interpreter's small objects, its largest steps cut to the median of the others.
 
     A library that takes pools of growing size makes stairs of malloc's memory in use; the kernel gives it the pages of
-    a pool one by one, so that what is resident rises all the while. ``None`` where the two did not grow alike.
+    a pool one by one, so that what is resident rises all the while. Where that is half of malloc's growth, it is scaled
+    to all of it. ``None`` where the two did not grow alike.
     """
     column = [
         None if rss is None or small is None else (rss - small) * KIB_PER_MB
@@ -197,6 +198,9 @@ def between_jumps_kib(history: History, malloc: Series, jumps: int) -> Series | 
     joined = [values[0]]
     for number, step in enumerate(steps):
         joined.append(joined[-1] + (usual if number in largest else step))
+    if joined[-1] - joined[0] >= least:
+        whole = malloc.growth / (joined[-1] - joined[0])
+        joined = [malloc.values[0] + (value - joined[0]) * whole for value in joined]
     return Series("native", "native", times, joined, "KiB", "rss_mb - pymalloc_used_mb")
 
 

@@ -243,9 +243,9 @@ def test_the_rate_between_stairs_is_taken_for_the_steps_that_are_left_out():
             for i in range(20)
         ]  # fmt: skip
 
-    (found,) = leaks(rows(0.056))  # 16 of 19 steps are less than the megabyte that counts
+    (found,) = leaks(rows(0.05))  # less than the megabyte that counts
     assert found.kind == "native"
-    assert leaks(rows(0.045)) == []
+    assert leaks(rows(0.04)) == []  # less than half of what malloc has in use more
 
 
 def test_native_stairs_that_a_bounded_cache_fills_are_no_leak():

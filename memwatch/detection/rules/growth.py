@@ -12,7 +12,7 @@ from memwatch.detection.sentence import number
 from memwatch.detection.statistics.estimators import drawdown, theil_sen
 
 BEGUN_AFTER, BEGUN_SHARE, BEGUN_FALL = 0.6, 0.8, 0.2
-"""At least four fifths of the gain came in the last two fifths, above all earlier values, and hardly fell back since: too
+"""At least four fifths of the gain came in the last two fifths, above all earlier values, and hardly fell back: too
 late to judge."""
 
 WARM_UP_SHARE, LEFT_OF_GATE = 0.25, 0.4
