@@ -28,6 +28,7 @@ MOST_CLIENTS = 64
 
 
 class Command(TablesCommand):
+    unwritable = EXIT_CODES[UNCLEAR]
     help = (
         "Drives a site that runs, and fails if a process leaks, is killed, or needs more memory than in the release "
         "before. Leaks that are acknowledged, snoozed or suppressed are listed and do not fail. "
@@ -94,15 +95,7 @@ class Command(TablesCommand):
             )
         except DatabaseError as error:
             raise _wrong(f"The database does not answer: {error}.") from None
-        text = FORMATS[options["format"]](made)
-        if options["output"] is None:
-            self.stdout.write(text, ending="")
-        else:
-            try:
-                options["output"].write_text(text, encoding="utf-8")
-            except OSError as error:
-                raise _wrong(f"{options['output']} cannot be written: {error.strerror}.") from None
-            self.stderr.write(f"{made.state}: written to {options['output']}", self.style.NOTICE)
+        self.write(FORMATS[options["format"]](made), options["output"], made.state)
         if made.state in (FAILED, UNCLEAR):
             raise SystemExit(EXIT_CODES[made.state])
 
