@@ -7,7 +7,7 @@ HELP_TEXTS = {
         "began_at": "Start of the episode. Earlier than the time raised if the alert got worse since.",
         "leak": "The leak that raised the alert. If several processes have it, the leak of one of them.",
         "processes": "Number of processes with the leak. After the alert is cleared: the last number.",
-        "subject": "Identifies what the alert is about, so that it is raised only once.",
+        "subject": "Identifies what it is about, so that it is raised only once.",
     },
     "anomaly": {
         "changes": "Releases, restarts, settings and load that changed when it began.",
@@ -52,7 +52,7 @@ HELP_TEXTS = {
         "process": "Empty if the whole service leaks (recycled workers).",
     },
     "leakevent": {
-        "by_a_person": "Whether a user did it. Stays set after the user is deleted.",
+        "by_a_person": "Whether a user did it, even if deleted since.",
     },
     "notification": {
         "episode": "Messages of one episode are delivered in order.",

@@ -199,10 +199,7 @@ class LeakEvent(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by")
     )
     by_a_person = models.BooleanField(
-        _("by a person"),
-        default=False,
-        editable=False,
-        help_text=_("Whether a user did it. Stays set after the user is deleted."),
+        _("by a person"), default=False, editable=False, help_text=_("Whether a user did it, even if deleted since.")
     )
     comment = models.TextField(_("comment"), blank=True)
 
@@ -260,9 +257,7 @@ class Alert(models.Model):
         help_text=_("Number of processes with the leak. After the alert is cleared: the last number."),
     )
     subject = models.CharField(
-        max_length=450,
-        editable=False,
-        help_text=_("Identifies what the alert is about, so that it is raised only once."),
+        max_length=450, editable=False, help_text=_("Identifies what it is about, so that it is raised only once.")
     )
     message = models.TextField(_("message"))
     value = models.FloatField(_("value"), null=True, blank=True)
