@@ -78,7 +78,7 @@ def _check_messages(settings: conf.Settings) -> list[checks.CheckMessage]:
     return [
         checks.Warning(
             'MEMWATCH["ALERT_CHANNELS"] sends messages, and MEMWATCH["SITE_URL"] is not set',
-            hint="Their links lack the host: give the address of the site, e.g. https://ops.example.org.",
+            hint="The links in the messages need a host: give the address of the site, e.g. https://ops.example.org.",
             id="memwatch.W010",
         )
     ]
@@ -99,9 +99,9 @@ def _check_engine() -> Iterable[checks.CheckMessage]:
     where = connection.connection()
     if where.vendor not in DATABASES:
         yield checks.Error(
-            f"memwatch's tables go to {where.display_name}, on which it does not work",
-            hint="It has no unique constraints with conditions. Use PostgreSQL, or SQLite on one machine; a database "
-            "router may send memwatch's tables there.",
+            f"memwatch does not work on {where.display_name}, where its tables go",
+            hint="This database has no unique constraints with conditions. Use PostgreSQL, or SQLite on one machine. "
+            "A database router can send memwatch's tables there.",
             id="memwatch.E006",
         )
 
@@ -112,16 +112,16 @@ def _check_routers() -> Iterable[checks.CheckMessage]:
     if router.db_for_write(users) != own:
         yield checks.Error(
             f"memwatch's tables go to the database {own!r}, users to {router.db_for_write(users)!r}",
-            hint="Django relates no rows across databases: let the router send the application labels memwatch and "
-            f"{users._meta.app_label} to the same.",
+            hint="Django cannot relate rows across databases: let the router send the application labels memwatch and "
+            f"{users._meta.app_label} to the same database.",
             id="memwatch.E005",
         )
     replica = router.db_for_read(Process)
     if replica != own:
         yield checks.Warning(
             f"memwatch's rows are written to the database {own!r} and read from {replica!r}",
-            hint=f"One task reads at once what another has written, and a replica may lag: let the router's "
-            f"db_for_read answer {own!r} for the application label memwatch.",
+            hint="A task reads what another has just written, and a replica may lag: let the router's db_for_read "
+            f"return {own!r} for the application label memwatch.",
             id="memwatch.W003",
         )
 
@@ -138,7 +138,7 @@ def check_database(
             found.append(
                 checks.Warning(
                     f'DATABASES["{alias}"] has ATOMIC_REQUESTS, and MEMWATCH["HUB_TRANSPORT"] is "worker"',
-                    hint="Leave ATOMIC_REQUESTS off: a worker sees what a page asks only when the page is over.",
+                    hint="Switch ATOMIC_REQUESTS off: a worker sees the command of a page only after the page is done.",
                     id="memwatch.W011",
                 )
             )
@@ -149,7 +149,7 @@ def check_database(
             found.append(
                 checks.Warning(
                     f'DATABASES["{alias}"] is SQLite with transaction_mode {mode or "DEFERRED"}',
-                    hint='Set OPTIONS["transaction_mode"] to "IMMEDIATE", in WAL: else writers fail as "locked".',
+                    hint='Set OPTIONS["transaction_mode"] to "IMMEDIATE", with WAL. Else writers fail as "locked".',
                     id="memwatch.W001",
                 )
             )
@@ -157,7 +157,7 @@ def check_database(
             found.append(
                 checks.Warning(
                     f'DATABASES["{alias}"] is SQLite with ATOMIC_REQUESTS',
-                    hint="Leave ATOMIC_REQUESTS off: every page would wait for the writer.",
+                    hint="Switch ATOMIC_REQUESTS off. With it every page waits for the writer.",
                     id="memwatch.W002",
                 )
             )
@@ -176,8 +176,8 @@ def _check_timetable() -> Iterable[checks.CheckMessage]:
         runs = ""
     if not runs:
         yield checks.Warning(
-            "Celery is not installed, and memwatch_work does not run: what the processes report is not stored",
-            hint='Let "manage.py memwatch_work" run, or install "memwatch[django]" and let beat and a worker run.',
+            "Celery is not installed, and memwatch_work does not run: no report is stored",
+            hint='Start "manage.py memwatch_work", or install "memwatch[django]" and start beat and a worker.',
             id="memwatch.W004",
         )
     if _hub_is_lent():

@@ -122,7 +122,7 @@ def test_a_database_it_does_not_work_on_is_refused_before_the_tables_are_made(mo
     monkeypatch.setattr(connections["default"], "display_name", "MariaDB")
     (refusal,) = checks.check_site()
     assert (refusal.id, refusal.level) == ("memwatch.E006", ERROR)
-    assert refusal.msg == "memwatch's tables go to MariaDB, on which it does not work"
+    assert refusal.msg == "memwatch does not work on MariaDB, where its tables go"
 
 
 @pytest.mark.parametrize(
@@ -168,4 +168,4 @@ def test_reading_from_a_replica_is_warned_of(settings: Any) -> None:
     (found,) = checks._check_routers()
     assert found.id == "memwatch.W003"
     assert "written to the database 'default' and read from 'replica'" in found.msg
-    assert "db_for_read answer 'default' for the application label memwatch" in str(found.hint)
+    assert "db_for_read return 'default' for the application label memwatch" in str(found.hint)

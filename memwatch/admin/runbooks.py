@@ -33,10 +33,10 @@ CONTAINER = Pattern(
     advice=(
         gettext_lazy("Find the line that adds to it: search the code for its name, or record allocation sites."),
         gettext_lazy(
-            "Give it a bound: functools.lru_cache(maxsize=…), collections.deque(maxlen=…), a cache with a time to "
+            "Limit it: functools.lru_cache(maxsize=…), collections.deque(maxlen=…), a cache with a time to "
             "live; or remove each entry when its owner ends."
         ),
-        gettext_lazy("Is it a cache that is meant to fill up to a bound? Suppress it as expected, with the reason."),
+        gettext_lazy("If it is a cache that is meant to fill up to a limit, suppress it as expected, with the reason."),
     ),
 )
 OBJECTS = Pattern(

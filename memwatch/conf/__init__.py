@@ -39,48 +39,51 @@ class Settings:
     """The name of the host. If the names of your pods change, give the name of the node or the deployment. Default: the
     name that the system gives."""
     release: str = ""
-    """The version of your code, to show since which release something grows."""
+    """The version of your code. memwatch shows since which release something grows."""
     snapshot_interval: float = 60.0
     """Seconds between two snapshots of a process."""
     top_objects_count: int = 20
-    """How many of the largest types are reported. Those that grow most are reported besides."""
+    """How many of the largest types a snapshot reports. It also reports those that grow most."""
     enable_tracemalloc: bool = False
-    """Trace allocations while ``get_memory_profiler()`` of a watched process runs. For debugging only: it takes several
-    times the CPU. The agent itself never traces."""
+    """Trace allocations while ``get_memory_profiler()`` of a watched process runs. For debugging only: tracing makes
+    Python several times slower. The agent itself never traces."""
     pause_budget_ms: float = 50.0
-    """The longest pause that a census may cause. A longer one makes the next census later. Only the fallback reaches
-    it."""
+    """The longest pause in milliseconds that counting objects (a census) may cause. After a longer pause the next
+    census is later. Only the fallback takes that long."""
     cpu_budget_percent: float = 0.5
-    """Share of one CPU, on average, for looking at a process's heap. If that is used up, censuses come more rarely."""
+    """Percent of one CPU that the agent may use for looking at a process's heap, on average. When it is used up, the
+    agent counts objects less often."""
     heap_limit_mb: float | None = None
     """The memory limit of a process. Default: the smallest of the container's limit, the rlimits and the host's
     memory."""
     heap_warning_percent: float = 80.0
     """Percent of the limit from which a process's heap, its container, or the peak of a job raises a warning."""
     heap_critical_percent: float = 90.0
-    """Percent of the limit from which that alert is critical."""
+    """Percent of the limit from which the alert of ``heap_warning_percent`` is critical."""
     growth_rate_warning: float = 10.0
-    """Growth of the memory floor in percent an hour from which a warning is raised."""
+    """Growth of the memory floor (the lowest memory over some minutes), in percent an hour, from which a warning is
+    raised."""
     gc_spike_threshold: float = 2.0
-    """Collections come this many times as often as usual in this process: from here on a warning."""
+    """How many times as often as usual a process collects garbage before a warning is raised."""
     leak_min_growth_percent: float = 50.0
-    """A type is judged as a possible leak if it grew by more than this, and by more than ``leak_min_growth_count``."""
+    """Percent by which a type must grow before memwatch judges whether it leaks. It must also grow by more than
+    ``leak_min_growth_count``."""
     leak_min_growth_count: int = 100
-    """The least growth in objects for that."""
+    """Number of objects by which a type must grow before memwatch judges whether it leaks."""
     look_before_leak: bool = True
-    """Look into a process's heap before a leak opens, and before it becomes high or critical: garbage and caches that
-    know their bound are no leaks. One look an hour and process. ``off``: the curve alone decides."""
+    """Look into a process's heap before a leak opens, and before it becomes high or critical, at most once an hour for
+    each process. Garbage, and caches with an upper limit, are then no leaks. ``off``: the curve alone decides."""
     drift_warning_percent: float = 50.0
-    """Percent that the used heap is above the baseline, for half an hour, from which a warning is raised."""
+    """A warning is raised if the used heap is this many percent above the baseline for half an hour."""
     drift_critical_percent: float = 100.0
-    """Percent from which that alert is critical."""
+    """Percent from which the alert of ``drift_warning_percent`` is critical."""
     drift_min_mb: float = 50.0
-    """A smaller drift raises no alert, whatever its percentage."""
+    """A drift of fewer MB raises no alert, whatever its percentage."""
     release_change_percent: float = 10.0
-    """Percent that the workers of a new release take more memory than those of the release before, from which an alert
-    is raised."""
+    """An alert is raised if the workers of a new release take this many percent more memory than those of the previous
+    release."""
     release_change_min_mb: float = 16.0
-    """A smaller change raises no alert, whatever its percentage."""
+    """A change of fewer MB between two releases raises no alert, whatever its percentage."""
     work: bool = True
     """Measure memory by view, task and command. It takes at most 1 % of their time."""
     traces: str = "off"
@@ -98,8 +101,8 @@ class Settings:
     """Signs commands to agents. It is the same in all processes of the site; other programs may have the key of their
     service (``memwatch_env``). Default: derived from Django's ``SECRET_KEY``."""
     command_key_previous: tuple[str, ...] = ()
-    """The key before the last change: agents that still have it obey, and so do those of this process. Default: derived
-    from Django's ``SECRET_KEY_FALLBACKS`` if ``command_key`` is."""
+    """The key before the last change. Agents that still have it obey commands until you remove it. Default: derived
+    from Django's ``SECRET_KEY_FALLBACKS`` if ``command_key`` is derived."""
     command_key_file: str = ""
     """The file that contains ``command_key``, e.g. a secret that the container mounts. Further lines are
     earlier keys."""
@@ -117,30 +120,32 @@ class Settings:
     retention_recordings_days: float = 30.0
     """How long recordings and their results are kept."""
     recordings_per_service_hour: int = 20
-    """The most recordings of one service within an hour, from all callers together."""
+    """The highest number of recordings of one service within an hour, from all callers together."""
     recycling: bool = True
-    """``off``: no worker is recycled, whatever the policies say."""
+    """``off``: memwatch recycles no worker, whatever the policies say."""
     record_values: bool = False
-    """Whether recordings of this process may show values of its objects, to users with the permission for it. Types
-    that hold sessions, passwords, keys or connections, and memwatch's own worker and exporter, never show values."""
+    """Whether recordings of this process may show values of its objects to users with the permission for it.
+    Types that hold sessions, passwords, keys or connections never show values; nor do memwatch's own worker and
+    exporter."""
     recordings_database_kb: int = 512
-    """Results of recordings up to this size, compressed, are stored in the database; larger ones in a storage that web
-    and worker share."""
+    """Results of recordings up to this compressed size in KB are stored in the database. Larger ones go to a storage
+    that web and worker share (``recordings_storage``)."""
     recordings_storage: str = ""
-    """That storage: an alias in Django's ``STORAGES`` whose files no URL serves. Default: files in
-    ``recordings_folder``."""
+    """Storage for large results of recordings: an alias in Django's ``STORAGES``. No URL may serve its files. Default:
+    files in ``recordings_folder``."""
     recordings_folder: str = ""
-    """A folder that only its user can read (0700). Default: a folder beside that of a bare ``local:``."""
+    """Folder for large results of recordings; only its user can read it (0700). Default: a folder beside the one of a
+    bare ``local:``."""
     profiles_url: str = ""
-    """The address of a Pyroscope server that every new flame graph, recording of allocation sites and heap summary is
-    pushed to as a profile, e.g. ``https://user:token@profiles.example.org``. Empty: nowhere."""
+    """The address of a Pyroscope server, e.g. ``https://user:token@profiles.example.org``. memwatch pushes every new
+    flame graph, recording of allocation sites and heap summary to it, as a profile. Empty: nowhere."""
     profiles_tenant: str = ""
-    """The tenant on that server (``X-Scope-OrgID``), if it has several."""
+    """The tenant on the server of ``profiles_url`` (``X-Scope-OrgID``), if the server has several."""
     alert_channels: tuple[Any, ...] = ("memwatch.alerts.channels.log",)
     """Where alerts are sent: ``mailto:``, ``https://`` (or ``http://``), dotted paths of callables, or callables.
     Default: the log."""
     channel_timeout: float = 10.0
-    """Seconds that a channel may take for one message."""
+    """Seconds that a channel may take to deliver one message."""
     webhook_secret: str = ""
     """Signs messages to webhooks; required if there is one."""
     site_url: str = ""
@@ -162,10 +167,10 @@ class Settings:
     metrics_namespace: str = "fogcompute"
     """Prefix of the metrics that begin with ``fogcompute_memory_`` by default."""
     metrics_type_limit: int = 100
-    """The most values of the label ``object_type``; other types are summed up as ``other``."""
+    """The highest number of values of the label ``object_type``. Other types are added up as ``other``."""
     metrics_work_limit: int = 50
-    """The most views, tasks and commands of one service that have series of their own; others are summed up as
-    ``(other)``."""
+    """The highest number of views, tasks and commands of one service that have series of their own. Others are added up
+    as ``(other)``."""
 
     @property
     def transport_url(self) -> str:

@@ -60,8 +60,8 @@ def debug(value: object) -> Iterator[Cause]:
         yield Cause(
             key="W020",
             where="DEBUG",
-            what=_("DEBUG is on: in a process that runs long, every connection remembers its last 9,000 queries."),
-            remedy=_("Set DEBUG to False where processes run long."),
+            what=_("DEBUG is on: each database connection of a process keeps its last 9,000 queries."),
+            remedy=_("Set DEBUG to False for processes that run long."),
             source="https://docs.djangoproject.com/en/5.2/faq/models/#why-is-django-leaking-memory",
         )
 
@@ -75,7 +75,7 @@ def toolbars(installed_apps: Iterable[str], *, debug: object) -> Iterator[Cause]
                 key="W021",
                 where=f'INSTALLED_APPS: "{name}"',
                 what=_("%s keeps what it has seen of requests: queries, templates, stack traces.") % package,
-                remedy=_("Install it in development only, or bound what it keeps."),
+                remedy=_("Install it in development only, or limit what it keeps."),
                 source={
                     "debug_toolbar": "https://django-debug-toolbar.readthedocs.io/en/latest/configuration.html",
                     "silk": "https://github.com/jazzband/django-silk#limiting-requestresponse-data",
@@ -165,9 +165,7 @@ def unfrozen(where: str, program: str, command_line: str) -> Iterator[Cause]:
     yield Cause(
         key="W025",
         where=where,
-        what=_(
-            "It is forked from a loaded parent; a collection in it writes to the pages they share, and copies them."
-        ),
+        what=_("It was forked from a loaded parent. A collection writes to the pages that both share: it copies them."),
         remedy=_("%s, call gc.collect() and gc.freeze(): what was loaded stays shared.") % hook,
         source="https://docs.python.org/3/library/gc.html#gc.freeze",
     )
@@ -209,7 +207,7 @@ def _growing() -> dict[str, tuple[int, str, str]]:
         ),
         "lru_cache of": (
             1_000,
-            _("Give it a maxsize that it reaches, or clear it: every different argument stays for ever."),
+            _("Give it a smaller maxsize, or clear it: it keeps the result of every different argument."),
             "https://docs.python.org/3/library/functools.html#functools.lru_cache",
         ),
     }

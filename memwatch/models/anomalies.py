@@ -38,7 +38,7 @@ class Anomaly(models.Model):
         blank=True,
         related_name="anomalies",
         verbose_name=_("process"),
-        help_text=_("Empty for one of the whole service."),
+        help_text=_("Empty if the whole service is unusual."),
     )
     sibling = models.ForeignKey(
         Process,
@@ -47,20 +47,24 @@ class Anomaly(models.Model):
         blank=True,
         related_name="+",
         verbose_name=_("usual sibling"),
-        help_text=_("A process of the same service, release and age that is as usual."),
+        help_text=_("A process of the same service, release and age that behaves as usual."),
     )
     release = models.ForeignKey(
         Release, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("release")
     )
     kind = models.CharField(_("kind"), max_length=8, choices=Kind)
     state = models.CharField(_("state"), max_length=9, choices=State, default=State.OPEN)
-    score = models.FloatField(_("score"), help_text=_("0 to 100: at 25 it begins to be unusual."))
+    score = models.FloatField(_("score"), help_text=_("How unusual it is, 0 to 100. An anomaly begins at 25."))
     figures = models.JSONField(
-        _("figures"), help_text=_("The unusual ones by name: value, what is usual, and by how much it is beyond that.")
+        _("figures"),
+        help_text=_("The unusual figures by name: the value, the usual value, and how far the value is beyond it."),
     )
     says = models.TextField(_("description"))
     changes = models.JSONField(
-        _("changes at the time"), default=list, blank=True, help_text=_("Releases, restarts, settings and load.")
+        _("changes at the time"),
+        default=list,
+        blank=True,
+        help_text=_("Releases, restarts, settings and load that changed when it began."),
     )
     since = models.DateTimeField(_("since"))
     detected_at = models.DateTimeField(_("detected"), default=timezone.now)
@@ -128,11 +132,13 @@ class ServiceHour(models.Model):
         Service, models.CASCADE, related_name="hours", verbose_name=_("service"), db_index=False
     )
     start = models.DateTimeField(_("from"))
-    age_s = models.FloatField(_("age in seconds"), help_text=_("The median of its workers."))
-    fresh = models.BooleanField(_("fresh"), default=False, help_text=_("They were younger than they usually are."))
-    jobs = models.FloatField(_("jobs"), null=True, blank=True, help_text=_("Of one worker, as a median."))
+    age_s = models.FloatField(_("age in seconds"), help_text=_("The median age of the service's workers."))
+    fresh = models.BooleanField(_("fresh"), default=False, help_text=_("Whether the workers were younger than usual."))
+    jobs = models.FloatField(_("jobs"), null=True, blank=True, help_text=_("Jobs of one worker: the median."))
     values = models.JSONField(_("figures"))
-    differences = models.JSONField(_("differences"), help_text=_("From the same hour in the weeks before."))
+    differences = models.JSONField(
+        _("differences"), help_text=_("How the figures differ from those of the same hour in earlier weeks.")
+    )
 
     class Meta:
         verbose_name = _("hour of a service")
@@ -154,20 +160,30 @@ class Forecast(models.Model):
         HOST = "host", _("host")
 
     kind = models.CharField(_("kind"), max_length=9, choices=Kind)
-    subject = models.CharField(_("subject"), max_length=450, editable=False, help_text=_("What it is about, once."))
+    subject = models.CharField(
+        _("subject"),
+        max_length=450,
+        editable=False,
+        help_text=_("Identifies the process, container or host, so that each has one forecast."),
+    )
     host = models.CharField(_("host"), max_length=300)
     process = models.ForeignKey(
         Process,
         models.CASCADE,
         related_name="forecasts",
         verbose_name=_("process"),
-        help_text=_("The one that it is about, or one that reports the container or is the largest of the host."),
+        help_text=_("The process itself; for a container, the one that reports it; for a host, its largest."),
     )
     used_kib = models.BigIntegerField(_("used"))
     limit_kib = models.BigIntegerField(_("limit"))
     earliest = models.DateTimeField(_("earliest"))
     likely = models.DateTimeField(_("most likely"))
-    latest = models.DateTimeField(_("latest"), null=True, blank=True, help_text=_("Empty: perhaps never."))
+    latest = models.DateTimeField(
+        _("latest"),
+        null=True,
+        blank=True,
+        help_text=_("Late end of the likely time. Empty if memory may never run out."),
+    )
     made_at = models.DateTimeField(_("forecast made"), default=timezone.now)
 
     class Meta:

@@ -10,10 +10,14 @@ class EventCursor(models.Model):
     """How far the events of one kind have been sent, or a step has read: a restart goes on there."""
 
     name = models.CharField(_("name"), max_length=60, primary_key=True)
-    began_at = models.DateTimeField(_("since"), help_text=_("What happened before is not sent."))
-    at = models.DateTimeField(_("until"), help_text=_("What happened up to then was sent."))
+    began_at = models.DateTimeField(_("since"), help_text=_("Earlier events are not sent."))
+    at = models.DateTimeField(_("until"), help_text=_("Events up to this time were sent."))
     sent = models.JSONField(
-        _("sent"), default=list, help_text=_("Ids and times of the latest: what is stored late is sent as well, once.")
+        _("sent"),
+        default=list,
+        help_text=_(
+            "Ids and times of the latest sent events, so that an event stored late is also sent, and only once."
+        ),
     )
 
     class Meta:

@@ -32,10 +32,10 @@ class FiguresColumns(models.Model):
     gc_count = PackedInts(null=True, blank=True)
     gc_threshold = PackedInts(null=True, blank=True)
     counts = PackedCounts(
-        null=True, blank=True, help_text=_("Objects by ObjectType id; null when no census was taken.")
+        null=True, blank=True, help_text=_("Number of objects by ObjectType id; null if no census was taken.")
     )
     extras = PackedExtras(
-        null=True, blank=True, help_text=_("Big containers and sampled sizes, where they were looked at.")
+        null=True, blank=True, help_text=_("Big containers and sampled sizes, if the census looked at them.")
     )
 
     class Meta:
@@ -55,10 +55,12 @@ class Snapshot(FiguresColumns):
         Process, models.CASCADE, related_name="snapshots", verbose_name=_("process"), db_index=False
     )
     seq = models.BigIntegerField(_("sequence number"))
-    timestamp = models.DateTimeField(_("taken"), help_text=_("By the process's own clock."))
-    received_at = models.DateTimeField(_("received"), default=timezone.now, help_text=_("By the server's clock."))
+    timestamp = models.DateTimeField(_("taken"), help_text=_("Time of the snapshot, by the process's clock."))
+    received_at = models.DateTimeField(
+        _("received"), default=timezone.now, help_text=_("Time of arrival, by the server's clock.")
+    )
     work = PackedCounts(
-        null=True, blank=True, help_text=_("Calls since the snapshot before, by WorkName id; null when none ended.")
+        null=True, blank=True, help_text=_("Calls since the previous snapshot, by WorkName id; null if none ended.")
     )
 
     class Meta:
@@ -89,8 +91,10 @@ class SnapshotRollup(models.Model):
     period = models.CharField(_("period"), max_length=4, choices=Period)
     start = models.DateTimeField(_("from"))
     samples = models.PositiveIntegerField(_("snapshots"))
-    figures = models.JSONField(_("figures"), help_text=_("[minimum, mean, maximum] of each figure by its column name."))
-    floors = models.JSONField(_("floors"), help_text=_("Minimum count of each reported type by ObjectType id."))
+    figures = models.JSONField(
+        _("figures"), help_text=_("[minimum, mean, maximum] of each figure, by the figure's column name.")
+    )
+    floors = models.JSONField(_("floors"), help_text=_("Lowest count of each reported type, by ObjectType id."))
 
     class Meta:
         verbose_name = _("roll-up")
@@ -107,7 +111,11 @@ class Baseline(FiguresColumns):
     """The figures that a process or a service is compared with. Only the active one applies; old ones are kept."""
 
     service = models.ForeignKey(
-        Service, models.CASCADE, related_name="baselines", verbose_name=_("service"), help_text=_("Always set.")
+        Service,
+        models.CASCADE,
+        related_name="baselines",
+        verbose_name=_("service"),
+        help_text=_("The service of the process, or the service that the baseline is for."),
     )
     process = models.ForeignKey(
         Process,

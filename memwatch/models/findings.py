@@ -35,10 +35,10 @@ class ExpectedGrowth(models.Model):
         blank=True,
         related_name="expected_growth",
         verbose_name=_("service"),
-        help_text=_("Empty: in every service."),
+        help_text=_("Leave empty for every service."),
     )
     reason = models.CharField(_("reason"), max_length=300)
-    expires_at = models.DateTimeField(_("until"), null=True, blank=True, help_text=_("Empty: for good."))
+    expires_at = models.DateTimeField(_("until"), null=True, blank=True, help_text=_("Leave empty for no end."))
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -54,7 +54,7 @@ class ExpectedGrowth(models.Model):
         _("verdicts suppressed"),
         default=0,
         editable=False,
-        help_text=_("Verdicts of leak that had no consequence, one for each leak and each time it was judged."),
+        help_text=_("How often this entry suppressed a leak: once for each leak and each time memwatch judged it."),
     )
     last_matched_at = models.DateTimeField(_("last match"), null=True, blank=True, editable=False)
 
@@ -107,7 +107,7 @@ class Leak(models.Model):
         blank=True,
         related_name="leaks",
         verbose_name=_("process"),
-        help_text=_("Empty for a leak of the whole service (recycled workers)."),
+        help_text=_("Empty if the whole service leaks (recycled workers)."),
     )
     kind = models.CharField(_("kind"), max_length=13, choices=Kind, default=Kind.OBJECTS)
     object_type = models.CharField(_("type"), max_length=300)
@@ -118,14 +118,14 @@ class Leak(models.Model):
         _("probability"),
         null=True,
         blank=True,
-        help_text=_("That it is a leak, 0 to 1. Empty if it was last judged before there were probabilities."),
+        help_text=_("Probability that it is a leak, 0 to 1. Empty if an older version of memwatch judged it last."),
     )
     initial_count = models.BigIntegerField(_("count at first"))
     current_count = models.BigIntegerField(_("count now"))
     growth_count = models.BigIntegerField(_("growth"))
     growth_percent = models.FloatField(_("growth in percent"))
     growth_per_hour = models.FloatField(
-        _("growth an hour"), null=True, blank=True, help_text=_("In the unit of the counts.")
+        _("growth an hour"), null=True, blank=True, help_text=_("In objects, blocks (untracked) or KB (native).")
     )
     time_to_exhaustion_s = models.FloatField(_("seconds to exhaustion"), null=True, blank=True)
     verdict = models.TextField(_("verdict"), blank=True)
@@ -199,7 +199,7 @@ class LeakEvent(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by")
     )
     by_a_person = models.BooleanField(
-        _("by a person"), default=False, editable=False, help_text=_("Also when the user has been deleted.")
+        _("by a person"), default=False, editable=False, help_text=_("Whether a user did it, even if deleted since.")
     )
     comment = models.TextField(_("comment"), blank=True)
 
@@ -248,13 +248,16 @@ class Alert(models.Model):
         blank=True,
         related_name="alerts",
         verbose_name=_("leak"),
-        help_text=_("In one of the processes, where it is in several."),
+        help_text=_("The leak that raised the alert. If several processes have it, the leak of one of them."),
     )
     processes = models.PositiveIntegerField(
-        _("processes"), null=True, blank=True, help_text=_("How many have the leak; of what cleared: at last.")
+        _("processes"),
+        null=True,
+        blank=True,
+        help_text=_("Number of processes with the leak. After the alert is cleared: the last number."),
     )
     subject = models.CharField(
-        max_length=450, editable=False, help_text=_("What the alert is about, for raising it once.")
+        max_length=450, editable=False, help_text=_("Identifies what it is about, so that it is raised only once.")
     )
     message = models.TextField(_("message"))
     value = models.FloatField(_("value"), null=True, blank=True)
@@ -262,7 +265,9 @@ class Alert(models.Model):
     worst_value = models.FloatField(_("worst value"), null=True, blank=True)
     raised_at = models.DateTimeField(_("raised"), default=timezone.now)
     began_at = models.DateTimeField(
-        _("began"), default=timezone.now, help_text=_("Of the episode: earlier than raised where it got worse since.")
+        _("began"),
+        default=timezone.now,
+        help_text=_("Start of the episode. Earlier than the time raised if the alert got worse since."),
     )
     cleared_at = models.DateTimeField(_("cleared"), null=True, blank=True)
 

@@ -41,7 +41,7 @@ class Release(models.Model):
         editable=False,
         related_name="+",
         verbose_name=_("compared with"),
-        help_text=_("The release before it, if its processes were compared."),
+        help_text=_("The previous release, if the processes of both were compared."),
     )
     compared_at = models.DateTimeField(_("compared"), null=True, blank=True, editable=False)
     changes = models.JSONField(
@@ -50,14 +50,14 @@ class Release(models.Model):
         db_default=models.Value({}, models.JSONField()),
         blank=True,
         editable=False,
-        help_text=_("The verdict on each figure, by its name, and what it says in a sentence."),
+        help_text=_("The verdict on each figure, by the figure's name, and a sentence that sums them up."),
     )
     changed_at = models.DateTimeField(
         _("changed"),
         null=True,
         blank=True,
         editable=False,
-        help_text=_("When its processes were first found to take more memory than those of the release before."),
+        help_text=_("When memwatch first found that its processes take more memory than those before."),
     )
 
     class Meta:
@@ -123,10 +123,10 @@ class Process(models.Model):
         blank=True,
         default="",
         db_default="",
-        help_text=_("By the native walk, or by the fallback and why; empty where the agent does not say."),
+        help_text=_("The native walk, or the fallback and the reason for it. Empty if the agent does not report it."),
     )
     cpu_budget_percent = models.FloatField(
-        _("CPU budget"), null=True, blank=True, help_text=_("Percent of one CPU for looking at the heap, on average.")
+        _("CPU budget"), null=True, blank=True, help_text=_("Share of one CPU for looking at the heap, in percent.")
     )
     start_method = models.CharField(
         _("start method"),
@@ -134,16 +134,16 @@ class Process(models.Model):
         blank=True,
         default="",
         db_default="",
-        help_text=_("fork, forkserver or spawn; empty for a program that was started by itself."),
+        help_text=_("fork, forkserver or spawn. Empty for a program that was started on its own."),
     )
     frozen_objects = models.PositiveBigIntegerField(
-        _("frozen objects"), null=True, blank=True, help_text=_("Set apart by gc.freeze() before it was forked.")
+        _("frozen objects"), null=True, blank=True, help_text=_("Objects that gc.freeze() set apart before the fork.")
     )
     allocator_settings = models.JSONField(
         _("allocator settings"),
         null=True,
         blank=True,
-        help_text=_("Variables of its environment that the allocators read; null if its agent does not say."),
+        help_text=_("Environment variables that the allocators read. Null if the agent does not report them."),
     )
     outside = models.BooleanField(
         _("seen from outside"), default=False, help_text=_("It has no agent; its oldest child process reports its RSS.")
@@ -160,19 +160,19 @@ class Process(models.Model):
         db_default=models.Value({}, models.JSONField()),
         blank=True,
         editable=False,
-        help_text=_("What it was doing and how much memory it had; empty where that is not known."),
+        help_text=_("What the process was doing at its end, and its memory. Empty if that is not known."),
     )
     end_noted_at = models.DateTimeField(
-        null=True, editable=False, help_text=_("When memwatch last learnt more of its end, by the clock of its server.")
+        null=True, editable=False, help_text=_("When memwatch last learned about its end, by the server's clock.")
     )
     oom_kills = models.BigIntegerField(
         _("processes killed for memory"),
         null=True,
         blank=True,
-        help_text=_("In its container, by the kernel, when it last reported."),
+        help_text=_("Processes in its container that the kernel had killed by its last report."),
     )
     oom_group_kills = models.BigIntegerField(
-        _("containers killed for memory"), null=True, blank=True, help_text=_("As above, the whole container at once.")
+        _("containers killed for memory"), null=True, blank=True, help_text=_("Kills of the whole container at once.")
     )
     last_snapshot = models.ForeignKey(
         "memwatch.Snapshot",
@@ -188,10 +188,7 @@ class Process(models.Model):
     sampling_failures = models.PositiveBigIntegerField(_("sampling failures"), default=0)
     refused_commands = models.PositiveBigIntegerField(_("refused commands"), default=0)
     growing_since = models.DateTimeField(
-        _("grows since"),
-        null=True,
-        blank=True,
-        help_text=_("Since when resident memory grows steadily."),
+        _("grows since"), null=True, blank=True, help_text=_("When its resident memory began to grow steadily.")
     )
     growth_kib_per_hour = models.BigIntegerField(_("growth in KB an hour"), null=True, blank=True)
     census_interval_s = models.FloatField(
@@ -204,18 +201,21 @@ class Process(models.Model):
         _("leaks known"),
         default=False,
         db_default=False,
-        help_text=_("Its objects were counted often enough to say whether it leaks."),
+        help_text=_("Whether its objects were counted often enough to say if it leaks."),
     )
 
     surroundings = models.JSONField(
-        _("container"), null=True, blank=True, help_text=_("What its container's memory is made of, if it reports it.")
+        _("container"),
+        null=True,
+        blank=True,
+        help_text=_("What uses the memory of its container. Empty if this process does not report it."),
     )
     server_settings = models.JSONField(
         _("server's settings"),
         default=dict,
         db_default=models.Value({}, models.JSONField()),
         blank=True,
-        help_text=_("How its server runs and recycles processes, as far as it says."),
+        help_text=_("How its server runs and recycles processes, as far as the server tells."),
     )
     resource = models.JSONField(
         _("OpenTelemetry resource"),

@@ -13,20 +13,29 @@ class Installation(models.Model):
     """The distributions that some processes of a service and release reported, and what they imported, each once."""
 
     service = models.ForeignKey(Service, models.CASCADE, related_name="installations", verbose_name=_("service"))
-    digest = models.CharField(_("digest"), max_length=64, help_text=_("SHA-256 of release, names and versions."))
-    versions = models.JSONField(_("versions"), help_text=_("By name."))
+    digest = models.CharField(
+        _("digest"),
+        max_length=64,
+        help_text=_("SHA-256 of the release, and of the names and versions of the distributions."),
+    )
+    versions = models.JSONField(_("versions"), help_text=_("Versions of the installed distributions, by name."))
     imported = models.JSONField(
-        _("imported"), default=list, help_text=_("Names of those that one of the processes has imported, sorted.")
+        _("imported"),
+        default=list,
+        help_text=_("Names of the distributions that at least one process has imported, sorted."),
     )
     packages = models.JSONField(
         _("packages"),
         default=dict,
         db_default=models.Value({}, models.JSONField()),
         blank=True,
-        help_text=_("Imported ones: by name the distribution, and the modules of all processes that reported them."),
+        help_text=_("By package: its distribution, and the number of modules over all processes that reported them."),
     )
     reports = models.PositiveIntegerField(
-        _("processes with packages"), default=0, db_default=0, help_text=_("That reported what they had imported.")
+        _("processes with packages"),
+        default=0,
+        db_default=0,
+        help_text=_("Number of processes that reported what they had imported."),
     )
     first_seen_at = models.DateTimeField(_("first seen"), default=timezone.now)
 

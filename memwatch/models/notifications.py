@@ -42,7 +42,7 @@ class Notification(models.Model):
         blank=True,
         related_name="notifications",
         verbose_name=_("recycle"),
-        help_text=_("Where it is about a worker that was recycled, and not about an alert."),
+        help_text=_("Set if the message is about a recycled worker instead of an alert."),
     )
     recording = models.ForeignKey(
         "memwatch.Recording",
@@ -51,11 +51,13 @@ class Notification(models.Model):
         blank=True,
         related_name="notifications",
         verbose_name=_("recording"),
-        help_text=_("Where it is the profile of a recording, for the server of PROFILES_URL."),
+        help_text=_("Set if it is the profile of this recording, for the server in PROFILES_URL."),
     )
     event = models.CharField(_("event"), max_length=7, choices=Event)
     channel = models.CharField(_("channel"), max_length=300)
-    episode = models.CharField(max_length=500, editable=False, help_text=_("Its messages are delivered in order."))
+    episode = models.CharField(
+        max_length=500, editable=False, help_text=_("Messages of one episode are delivered in order.")
+    )
     payload = models.JSONField(_("message"))
     state = models.CharField(_("state"), max_length=7, choices=State, default=State.WAITING)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)

@@ -52,9 +52,12 @@ class RejectedReport(models.Model):
     reason = models.CharField(_("reason"), max_length=20)
     detail = models.TextField(_("detail"), blank=True)
     size = models.PositiveBigIntegerField(_("bytes"))
-    excerpt = models.TextField(_("excerpt"), blank=True, help_text=_("The beginning, escaped."))
+    excerpt = models.TextField(_("excerpt"), blank=True, help_text=_("The beginning of the report, escaped."))
     fingerprint = models.CharField(
-        max_length=64, unique=True, editable=False, help_text=_("Of the delivery: one that comes twice is kept once.")
+        max_length=64,
+        unique=True,
+        editable=False,
+        help_text=_("Identifies the delivery, so that a repeated one is kept only once."),
     )
 
     class Meta:
@@ -70,7 +73,7 @@ class Counter(models.Model):
     """A total that must not fall when rows are pruned."""
 
     name = models.CharField(_("name"), max_length=60)
-    labels = models.CharField(_("labels"), max_length=500, blank=True, help_text=_("key=value,…, sorted"))
+    labels = models.CharField(_("labels"), max_length=500, blank=True, help_text=_("key=value,…, sorted by key."))
     value = models.BigIntegerField(_("value"), default=0)
 
     class Meta:

@@ -39,17 +39,19 @@ class RecordingOptions(models.Model):
         _("seconds"),
         default=DURATION_S,
         validators=(MinValueValidator(1), MaxValueValidator(MAX_DURATION_S)),
-        help_text=_("How long allocations are traced, 300 at most. Referrers and heap summaries take no time."),
+        help_text=_("How long allocations and flame graphs record, at most 300. Other kinds ignore it."),
     )
     frames = models.PositiveSmallIntegerField(
         _("frames"),
         default=1,
         validators=(MinValueValidator(1), MaxValueValidator(MAX_FRAMES)),
-        help_text=_("Of each traceback of an allocation, 25 at most; more cost more."),
+        help_text=_("Depth of each allocation's traceback, at most 25. More frames cost more."),
     )
     mode = models.CharField(_("the flame graph shows"), max_length=5, choices=FlameGraphMode, default="leaks")
     native_traces = models.BooleanField(
-        _("native frames"), default=False, help_text=_("In flame graphs: of extension modules too; costs more.")
+        _("native frames"),
+        default=False,
+        help_text=_("Include frames of extension modules in flame graphs. This costs more."),
     )
 
     class Meta:
@@ -74,22 +76,33 @@ class Trigger(RecordingOptions):
     enabled = models.BooleanField(_("enabled"), default=True)
     when = models.CharField(_("when"), max_length=7, choices=TriggerWhen, default=TriggerWhen.LEAK)
     severity = models.CharField(
-        _("severity"), max_length=8, choices=Severity, default=Severity.HIGH, help_text=_("Of the leak, at least.")
+        _("severity"),
+        max_length=8,
+        choices=Severity,
+        default=Severity.HIGH,
+        help_text=_("Lowest severity of a leak that starts a recording."),
     )
     level = models.FloatField(
         _("level"),
         null=True,
         blank=True,
         validators=(MinValueValidator(0.01),),
-        help_text=_("MB of resident memory; percent of the heap's limit; percent an hour of growth."),
+        help_text=_("Resident memory in MB, heap in percent of its limit, or growth in percent an hour."),
     )
     alert_type = models.CharField(_("alert"), max_length=20, choices=Alert.Type, blank=True)
     services = models.ManyToManyField(
-        Service, blank=True, related_name="triggers", verbose_name=_("services"), help_text=_("None: in every service.")
+        Service,
+        blank=True,
+        related_name="triggers",
+        verbose_name=_("services"),
+        help_text=_("Choose none for every service."),
     )
     kind = models.CharField(_("records"), max_length=12, choices=RecordingKind, default=RecordingKind.REFERRERS)
     and_then = models.CharField(
-        _("and then"), max_length=60, blank=True, help_text=_("Kinds to record of the same process after it, in order.")
+        _("and then"),
+        max_length=60,
+        blank=True,
+        help_text=_("Further kinds to record in the same process afterwards, in order."),
     )
     per_process_day = models.PositiveSmallIntegerField(
         _("of one process, a day"), default=2, validators=(MinValueValidator(1),)
@@ -164,14 +177,14 @@ class Recording(models.Model):
         _("and then"),
         max_length=60,
         blank=True,
-        help_text=_("Kinds to record of the same process after this one, with commas."),
+        help_text=_("Further kinds to record in the same process afterwards, separated by commas."),
     )
     look = models.BooleanField(
         _("look before a verdict"),
         default=False,
         db_default=False,
         editable=False,
-        help_text=_("Made by leak detection itself, before it calls something a leak or raises its severity."),
+        help_text=_("Made by leak detection before it opens a leak or raises its severity."),
     )
     command = models.ForeignKey(
         "memwatch.Command", models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
@@ -184,11 +197,16 @@ class Recording(models.Model):
         default=list,
         blank=True,
         null=True,
-        help_text=_("Spans of the jobs that ran when it began or ended."),
+        help_text=_("Spans of the jobs that ran when the recording began or ended."),
     )
-    parts = models.PositiveIntegerField(default=0, editable=False, help_text=_("Of the artifact; 0: none is known."))
+    parts = models.PositiveIntegerField(
+        default=0, editable=False, help_text=_("Number of parts of the artifact. 0 if none is known.")
+    )
     artifact = models.CharField(
-        _("file"), max_length=100, blank=True, help_text=_("Its name in the storage; empty: in the database, or none.")
+        _("file"),
+        max_length=100,
+        blank=True,
+        help_text=_("Name of the file in the storage. Empty if the result is in the database, or if there is none."),
     )
     size = models.PositiveBigIntegerField(_("bytes"), default=0)
     content_type = models.CharField(_("content type"), max_length=60, blank=True)

@@ -48,7 +48,7 @@ class RecyclingPolicy(models.Model):
         max_length=8,
         choices=Mode,
         default=Mode.OFF,
-        help_text=_("Rehearse: only write down which worker would be recycled. Rehearse before you act."),
+        help_text=_("Rehearse: memwatch only lists which workers it would recycle. Rehearse before you act."),
     )
     when = models.CharField(_("a worker is due when"), max_length=6, choices=When, default=When.LIMIT)
     limit_mb = models.FloatField(
@@ -56,32 +56,32 @@ class RecyclingPolicy(models.Model):
         null=True,
         blank=True,
         validators=(MinValueValidator(1),),
-        help_text=_("Of its private memory: what it shares with no other process."),
+        help_text=_("Limit of the worker's private memory, which it shares with no other process."),
     )
     limit_percent = models.FloatField(
         _("soft limit in percent"),
         null=True,
         blank=True,
         validators=(MinValueValidator(1), MaxValueValidator(100)),
-        help_text=_("Of what the process may grow to, instead of MB."),
+        help_text=_("The same in percent of the process's memory limit. Give this or MB."),
     )
     checks = models.PositiveSmallIntegerField(
         _("checks in a row"),
         default=3,
         validators=(MinValueValidator(1), MaxValueValidator(1000)),
-        help_text=_("For which a worker must be due. A check is made every minute."),
+        help_text=_("How many checks in a row must find a worker due. A check is made every minute."),
     )
     minutes = models.FloatField(
         _("minutes between two"),
         default=15,
         validators=(MinValueValidator(0.1), MaxValueValidator(10_080)),
-        help_text=_("At least. A younger worker is left alone."),
+        help_text=_("Minimum time between two recycles of the service. Workers younger than this are left alone."),
     )
     drain_minutes = models.FloatField(
         _("drain time-out in minutes"),
         default=10,
         validators=(MinValueValidator(0.1), MaxValueValidator(1_440)),
-        help_text=_("A worker that has not ended by then is left alone."),
+        help_text=_("How long a worker may take to end. After that memwatch leaves it alone."),
     )
     supervisor = models.CharField(
         _("supervisor"),
@@ -100,7 +100,7 @@ class RecyclingPolicy(models.Model):
         choices=Notify,
         default=Notify.RECYCLED,
         db_default=Notify.RECYCLED,
-        help_text=_("One for each worker, through the channels in ALERT_CHANNELS."),
+        help_text=_("One message for each worker, through the channels in ALERT_CHANNELS."),
     )
     rehearsed_at = models.DateTimeField(_("rehearsed"), null=True, blank=True, editable=False)
     stopped_at = models.DateTimeField(_("stopped itself"), null=True, blank=True, editable=False)
@@ -190,7 +190,10 @@ class Recycle(models.Model):
     at = models.DateTimeField(_("chosen"), default=timezone.now)
     ordered_at = models.DateTimeField(_("ordered"), null=True, blank=True)
     drain_minutes = models.FloatField(
-        _("drain time-out in minutes"), null=True, blank=True, help_text=_("Of the policy when it was ordered.")
+        _("drain time-out in minutes"),
+        null=True,
+        blank=True,
+        help_text=_("The policy's time-out when the order was sent."),
     )
     ended_at = models.DateTimeField(_("over"), null=True, blank=True)
     private_before_kib = models.BigIntegerField(_("private memory before"), null=True, blank=True)
@@ -199,10 +202,17 @@ class Recycle(models.Model):
     )
     gained_kib = models.BigIntegerField(_("gained"), null=True, blank=True)
     grew_back = models.BooleanField(
-        _("grew back"), default=False, db_default=False, help_text=_("The successor was due again within the interval.")
+        _("grew back"),
+        default=False,
+        db_default=False,
+        help_text=_("Whether the successor was due again within the interval."),
     )
     notified_at = models.DateTimeField(
-        _("reported"), null=True, blank=True, editable=False, help_text=_("When its notification was due.")
+        _("reported"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("When its notification was due, whether or not one was sent."),
     )
     leak = models.ForeignKey(Leak, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("leak"))
     recording = models.ForeignKey(

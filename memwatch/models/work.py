@@ -44,11 +44,13 @@ class WorkRollup(models.Model):
     calls = models.BigIntegerField(_("calls"), default=0)
     errors = models.BigIntegerField(_("errors"), default=0)
     shared = models.BigIntegerField(
-        _("shared"), default=0, help_text=_("Calls that ran beside another job of their process.")
+        _("shared"), default=0, help_text=_("Calls that ran at the same time as another job of their process.")
     )
     seconds = models.FloatField(_("seconds"), default=0)
     seconds_max = models.FloatField(_("longest"), default=0)
-    seconds_counts = models.JSONField(_("times"), default=dict, help_text=_("Histogram of microseconds."))
+    seconds_counts = models.JSONField(
+        _("times"), default=dict, help_text=_("Histogram of the duration in microseconds.")
+    )
     blocks_calls = models.BigIntegerField(_("calls with blocks"), default=0)
     blocks = models.BigIntegerField(_("blocks kept"), default=0)
     blocks_squares = models.FloatField(_("squares of blocks kept"), default=0)
@@ -57,8 +59,10 @@ class WorkRollup(models.Model):
     rss_kib = models.BigIntegerField(_("KB kept"), default=0)
     rss_kib_max = models.BigIntegerField(_("most KB kept"), default=0)
     peak_calls = models.BigIntegerField(_("calls with a peak"), default=0)
-    peak_kib_max = models.BigIntegerField(_("highest peak"), default=0, help_text=_("KB above the start of the call."))
-    peak_counts = models.JSONField(_("peaks"), default=dict, help_text=_("Histogram of KB."))
+    peak_kib_max = models.BigIntegerField(
+        _("highest peak"), default=0, help_text=_("How far resident memory rose above the start of the call, in KB.")
+    )
+    peak_counts = models.JSONField(_("peaks"), default=dict, help_text=_("Histogram of the peaks in KB."))
     peak_rss_kib = models.BigIntegerField(_("highest resident memory in KB"), default=0)
     peak_process = models.ForeignKey(
         Process,
@@ -67,10 +71,15 @@ class WorkRollup(models.Model):
         blank=True,
         related_name="+",
         verbose_name=_("process"),
-        help_text=_("Where the highest peak was."),
+        help_text=_("The process with the highest peak."),
     )
     peak_trace = models.CharField(
-        _("trace"), max_length=LENGTH, blank=True, default="", db_default="", help_text=_("Of the highest peak.")
+        _("trace"),
+        max_length=LENGTH,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Trace of the call with the highest peak."),
     )
     top_process = models.ForeignKey(
         Process,
@@ -79,7 +88,7 @@ class WorkRollup(models.Model):
         blank=True,
         related_name="+",
         verbose_name=_("largest process"),
-        help_text=_("Where resident memory was highest during a call."),
+        help_text=_("The process whose resident memory was highest during a call."),
     )
 
     class Meta:
@@ -104,10 +113,12 @@ class WorkTotal(models.Model):
     work = models.ForeignKey(WorkName, models.CASCADE, related_name="totals", verbose_name=_("name"))
     calls = models.BigIntegerField(_("calls"), default=0)
     kept_kib = models.BigIntegerField(
-        _("KB kept"), default=0, help_text=_("The highest of each hour's net growth, summed up over the hours.")
+        _("KB kept"), default=0, help_text=_("The highest net growth of each hour, added up over the hours.")
     )
     hour = models.DateTimeField(_("hour"))
-    hour_kib = models.FloatField(_("KB kept in the hour"), default=0, help_text=_("Below 0 where calls freed more."))
+    hour_kib = models.FloatField(
+        _("KB kept in the hour"), default=0, help_text=_("Below 0 if calls freed more than they kept.")
+    )
     hour_top_kib = models.BigIntegerField(_("most KB kept in the hour"), default=0)
 
     class Meta:

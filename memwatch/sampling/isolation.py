@@ -7,7 +7,6 @@ imported. It watches nothing there: the main interpreter's agent reports for the
 
 from __future__ import annotations
 
-import sys
 from typing import Any, NoReturn
 
 from memwatch.interpreters import is_main_interpreter
@@ -18,7 +17,6 @@ _REFUSED = "subinterpreter"
 
 class _NoPsutil:
     Error = OSError
-    LINUX = sys.platform == "linux"
 
     @staticmethod
     def Process(*_pid: int) -> NoReturn:  # noqa: N802 - as psutil has it

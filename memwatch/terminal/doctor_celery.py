@@ -38,17 +38,19 @@ def broker() -> Iterator[Finding]:
     if where:
         yield Finding(True, f"memwatch_work runs the timetable on {where}, without Celery")
         if get_settings().hub_transport == HUB_BY_WORKER:
-            remedy = "Give the web process a HUB_TRANSPORT that may send commands, or let a Celery worker run."
+            remedy = "Give the web process a HUB_TRANSPORT that may send commands, or start a Celery worker."
             yield Finding(False, "HUB_TRANSPORT is worker: without Celery no page can send a command", remedy)
         return
     if celery is None:
-        text = "nothing runs memwatch's timetable: reports are not stored, and nothing is judged"
+        text = "nothing runs memwatch's timetable: no report is stored, and no leak is found"
         yield Finding(False, text, f"Start {WORK}, which needs no Celery.")
         return
     if not _is_loaded():
-        remedy = "Make celery.py and import its application in the project's __init__.py (docs/how-to/install.md)"
+        remedy = "Create celery.py and import its application in the project's __init__.py (docs/how-to/install.md)"
         remedy += f", or start {WORK}."
-        yield Finding(False, "the site's settings load no Celery application: broker and workers are not known", remedy)
+        yield Finding(
+            False, "the site's settings load no Celery application: the doctor cannot find broker and workers", remedy
+        )
         return
     app = celery.current_app
     try:
@@ -57,7 +59,7 @@ def broker() -> Iterator[Finding]:
             url = redacted(connection.as_uri(include_password=False).replace("guest:**@", ""))
     except ImportError as error:
         remedy = 'Install it, e.g. pip install "memwatch[redis]" for redis://.'
-        yield Finding(False, f"what the broker is spoken to with is not installed: {error}", remedy)
+        yield Finding(False, f"the client library of the broker is not installed: {error}", remedy)
         return
     except Exception as error:  # noqa: BLE001 - every transport of kombu has errors of its own
         yield Finding(False, f"the broker does not answer: {type(error).__name__}: {error}", "See CELERY_BROKER_URL.")
@@ -109,7 +111,7 @@ def queue() -> Iterator[Finding]:
     if serving:
         yield Finding(True, f"the queue {name!r} is served by {', '.join(sorted(serving)[:3])}")
     else:
-        text = f"no worker serves the queue {name!r}, those that answer have others: {', '.join(sorted(answers)[:3])}"
+        text = f"no worker serves the queue {name!r}; these answer and serve others: {', '.join(sorted(answers)[:3])}"
         yield Finding(False, text, remedy)
 
 
@@ -126,10 +128,10 @@ def ticks() -> Iterator[Finding]:
         if now - (last or since) > patience:
             late.append(f"{name} ({'never' if last is None else formatting.age(last, now)})")
     if late:
-        remedy = f"Does beat run (celery -A yoursite beat), or {WORK}?"
+        remedy = f"Check that beat runs (celery -A yoursite beat), or {WORK}."
         yield Finding(False, f"overdue tasks: {', '.join(late)}", remedy)
     elif not finished:
         yield Finding(None, "no task of memwatch has run yet", f"Start beat (celery -A yoursite beat), or {WORK}.")
     else:
         newest = max(finished.values())
-        yield Finding(True, f"the timetable's tasks are done, the last {formatting.age(newest, now)}")
+        yield Finding(True, f"memwatch's tasks run on time, the last {formatting.age(newest, now)}")

@@ -26,13 +26,13 @@ def records() -> Iterator[Finding]:
     """Make one, and remove it."""
     own = conf.get_settings()
     if not own.flight_recorder:
-        yield Finding(None, "FLIGHT_RECORDER is off: nothing says what a process was doing when it ended")
+        yield Finding(None, "FLIGHT_RECORDER is off: memwatch cannot say what a process was doing when it ended")
         return
     where = folder.folder_of(own.transport_url)
     try:
         _try(where)
     except (TransportUnavailable, OSError, ValueError) as error:
-        remedy = "The folder must be writable, its disk must have 20 KB a process, and locks (fcntl) must work there."
+        remedy = "The folder must be writable, have 20 KB free for each process, and support locks (fcntl)."
         yield Finding(False, f"no flight record can be kept in {where.path}: {error}", remedy)
         return
     version = tuple(map(int, re.findall(r"\d+", platform.release())[:2]))
@@ -40,7 +40,7 @@ def records() -> Iterator[Finding]:
         yield Finding(True, f"flight records are kept in {where.path / folder.FLIGHTS}")
     else:
         told = f"flight records are kept in {where.path / folder.FLIGHTS}; Linux {platform.release()} is before 6.15"
-        remedy = "How gunicorn's workers end is known with: from memwatch.gunicorn import child_exit, worker_abort"
+        remedy = "To learn how gunicorn's workers end: from memwatch.gunicorn import child_exit, worker_abort"
         yield Finding(None, told, f"{remedy} (in gunicorn.conf.py). For Celery nothing is needed.")
 
 

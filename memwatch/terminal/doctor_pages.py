@@ -63,7 +63,7 @@ def requests() -> Iterator[Finding]:
     visitor = _superuser()
     if visitor is None:
         text = "there is no active superuser: the pages behind the login were not requested"
-        yield Finding(None, text, "manage.py createsuperuser makes one.")
+        yield Finding(None, text, "Create one: manage.py createsuperuser.")
     try:
         handler = BaseHandler()
         handler.load_middleware()
@@ -123,11 +123,17 @@ def _judged(page: Page, what: str, host: str, status: int, answer: HttpResponseB
     if 300 <= status < 400:
         text = f"{what} answers {status}, to {answer.headers.get('Location', '?')}"
         if page.readers == PEOPLE:
-            return Finding(None, text, "That is right where the site has a login of its own, or a second factor.")
-        return Finding(False, text, "A program does not sign in there: exempt it in the middleware that sends it away.")
+            return Finding(None, text, "That is right if the site has its own login page, or a second factor.")
+        return Finding(
+            False, text, "A program cannot sign in there: exempt this address in the middleware that redirects it."
+        )
     if status == 400:
-        return Finding(False, f"{what} answers 400 on {host}", "Is the host in ALLOWED_HOSTS? SITE_URL names another.")
-    return Finding(False, f"{what} answers {status}", "Which middleware or setting of the site refuses it?")
+        return Finding(
+            False,
+            f"{what} answers 400 on {host}",
+            "Check that ALLOWED_HOSTS contains the host. SITE_URL sets another one.",
+        )
+    return Finding(False, f"{what} answers {status}", "Find the middleware or setting of the site that refuses it.")
 
 
 def _expected(page: Page) -> int | None:
@@ -139,7 +145,7 @@ def _expected(page: Page) -> int | None:
 
 
 def _failed(what: str, error: BaseException) -> Finding:
-    remedy = "The web's log has the traceback."
+    remedy = "See the traceback in the web's log."
     if "staticfiles manifest" in str(error):
         remedy = "Run manage.py collectstatic, and restart the web."
     return Finding(False, f"{what}: {_said(error)}", remedy)

@@ -40,7 +40,7 @@ def settings() -> Iterator[Finding]:
         found = [message for message in checks.run_checks() if (message.id or "").startswith("memwatch.")]
     except Exception as error:  # noqa: BLE001 - the checks load the site's own modules
         found = []
-        remedy = "manage.py check shows where; a line on the site's routes below may say why."
+        remedy = "manage.py check shows where. A line about the site's routes below may say why."
         yield Finding(False, f"the system checks cannot be run: {type(error).__name__}: {str(error)[:200]}", remedy)
     for message in found:
         serious = message.level >= checks.ERROR
@@ -50,7 +50,9 @@ def settings() -> Iterator[Finding]:
         words_of = f"a snapshot every {own.snapshot_interval:g} s, tasks on the queue {own.task_queue!r}"
         yield Finding(True, f"settings: {words_of}, transport {redacted(own.transport_url)}")
         if not own.agent:
-            yield Finding(False, "AGENT is off here", "Unset MEMWATCH_AGENT where processes are to be watched.")
+            yield Finding(
+                False, "AGENT is off here", "Unset MEMWATCH_AGENT to watch the processes of this environment."
+            )
 
 
 def database() -> Iterator[Finding]:
@@ -78,17 +80,17 @@ def transport() -> Iterator[Finding]:
     try:
         state = transport_state()
     except (TransportUnavailable, ValueError) as error:
-        remedy = 'Is MEMWATCH["TRANSPORT"] right, and does it run where this user and host may reach it?'
+        remedy = 'Check MEMWATCH["TRANSPORT"], and that this user and host can reach it.'
         yield Finding(False, f"transport {redacted(url)}: {error}", remedy)
         return
     backlog = "1 report waits" if state.backlog == 1 else f"{formatting.count(state.backlog)} reports wait"
     if state.oldest_s is not None and state.oldest_s > 2 * conf.get_settings().snapshot_interval + 30:
         oldest = formatting.duration(state.oldest_s)
-        yield Finding(False, f"transport: {backlog}, the oldest for {oldest}", "Does a worker serve the queue?")
+        yield Finding(False, f"transport: {backlog}, the oldest for {oldest}", "Check that a worker serves the queue.")
     else:
         yield Finding(True, f"transport {redacted(url)} answers, {backlog}")
     if state.lost:
-        remedy = "It was full before it was read: see docs/settings.md, Transport."
+        remedy = "The transport was full before a worker read it: see docs/settings.md, Transport."
         yield Finding(None, f"transport: {formatting.count(state.lost)} reports were lost so far", remedy)
     if url.startswith("local:"):
         yield from _folder(Path(urlsplit(url).path), shared="group=" in url)
@@ -98,23 +100,25 @@ def _folder(path: Path, *, shared: bool) -> Iterator[Finding]:
     try:
         found = path.stat()
     except OSError as error:
-        yield Finding(False, f"{path}: {error.strerror}", "It is made by the first agent or worker that starts.")
+        yield Finding(False, f"{path}: {error.strerror}", "The first agent or worker that starts creates it.")
         return
     mode = stat.S_IMODE(found.st_mode)
     if mode & 0o007 or (mode & 0o070 and not shared):
         yield Finding(False, f"{path} has the mode {mode:o}: others may read reports", f"chmod o-rwx,g-rwx {path}")
     elif found.st_uid != os.geteuid() and not shared:
         remedy = "Run this command as the user of web and workers, or share the folder: local:///folder?group=NAME."
-        yield Finding(False, f"{path} belongs to the user {found.st_uid}, this is {os.geteuid()}", remedy)
+        yield Finding(
+            False, f"{path} belongs to the user {found.st_uid}, and this command runs as {os.geteuid()}", remedy
+        )
     else:
         yield Finding(True, f"{path} has the mode {mode:o}")
 
 
 _REMEDIES = {
     "fallback": "A count stops the process for longer: see docs/how-it-works.md, What it costs.",
-    "stop-the-world": "A count stops the process for as long as its heap is large. The kinds flamegraph, allocations "
-    "and trim cannot be recorded, and heap_used_mb is not known, since mimalloc has no call that says it: run the "
-    "build of Python with the global lock for these.",
+    "stop-the-world": "A count stops the process; the larger its heap, the longer. The kinds flamegraph, allocations "
+    "and trim cannot be recorded, and heap_used_mb is not known, because mimalloc does not tell it. "
+    "For these, run the build of Python with the global lock.",
     "nothing": "There are no leaks by type and no recordings: install the compiled part, or run the build of Python "
     "with the global lock.",
 }
@@ -139,7 +143,9 @@ def agents() -> Iterator[Finding]:
     if not alive:
         ended = any_ended()
         start = "Start web, worker and beat" + (" again" if ended else " with memwatch in INSTALLED_APPS")
-        yield Finding(False, "no process reports", f"{start}; reports need a worker and a minute to arrive.")
+        yield Finding(
+            False, "no process reports", f"{start}. Reports need a running worker, and take a minute to arrive."
+        )
         return
     silent_s = conf.get_settings().silent_after_s
     now = timezone.now()
@@ -151,8 +157,8 @@ def agents() -> Iterator[Finding]:
     yield Finding(True, f"{len(alive)} processes are watched: {counted}")
     yield from _census_methods(alive)
     for process in silent[:5]:
-        text = f"{process} was last heard of {formatting.age(process.last_seen_at, now)}"
-        yield Finding(False, text, "Is it stopped, or does no worker take in reports?")
+        text = f"{process} last reported {formatting.age(process.last_seen_at, now)}"
+        yield Finding(False, text, "Check that it still runs, and that a worker stores reports.")
     for process in alive:
         if process.sampling_failures or process.dropped_snapshots:
             lost = f"{process.dropped_snapshots} snapshots dropped, {process.sampling_failures} failed"
@@ -169,7 +175,9 @@ def commands_are_obeyed() -> Iterator[Finding]:
         if row.state == Command.State.DONE:
             yield Finding(True, f"{process} obeys commands")
         else:
-            remedy = "Are SECRET_KEY (or COMMAND_KEY) and TRANSPORT the same there? Its log says what it refuses."
+            remedy = (
+                "Check that SECRET_KEY (or COMMAND_KEY) and TRANSPORT are the same there. Its log says what it refuses."
+            )
             yield Finding(False, f"{process} does not answer: {row.detail or row.get_state_display()}", remedy)
 
 
@@ -188,7 +196,7 @@ def groups() -> Iterator[Finding]:
         return
     missing = missing_groups((permissions.VIEWERS, permissions.OPERATORS))
     if missing:
-        yield Finding(False, f"groups missing: {', '.join(sorted(missing))}", "manage.py migrate makes them again.")
+        yield Finding(False, f"groups missing: {', '.join(sorted(missing))}", "Create them: manage.py migrate.")
     else:
         yield Finding(True, f"groups {permissions.VIEWERS!r} and {permissions.OPERATORS!r} exist")
 

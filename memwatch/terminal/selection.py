@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -15,6 +16,9 @@ from memwatch.queries.processes import lookup as queries
 class TablesCommand(BaseCommand):
     """A command that works with memwatch's tables, and says in one line what to do where they are not there."""
 
+    unwritable = 1
+    """The exit code where the output file cannot be written."""
+
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
             return super().execute(*args, **options)
@@ -23,6 +27,17 @@ class TablesCommand(BaseCommand):
             if obstacle is None:
                 raise
             raise CommandError(f"{obstacle[0].upper()}{obstacle[1:]}.") from None
+
+    def write(self, text: str, path: Path | None, title: str) -> None:
+        """Print, or write to a file and say so."""
+        if path is None:
+            self.stdout.write(text, ending="")
+            return
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise CommandError(f"{path} cannot be written: {error.strerror}.", returncode=self.unwritable) from None
+        self.stderr.write(f"{title}: written to {path}", self.style.NOTICE)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -30,7 +30,7 @@ def processes() -> Iterator[Finding]:
     """One finding for each process that is not watched."""
     host = get_settings().host
     if host != socket.gethostname():
-        text = f"HOST is {host!r}, not this machine's name: its processes are not compared with those reported"
+        text = f"HOST is {host!r}, not this machine's name: so its processes cannot be compared with those that report"
         yield Finding(None, text)
     watched = alive_pids(host)
     taken_in = _reports_are_taken_in()
@@ -92,5 +92,5 @@ def _reason(arguments: list[str], environ: Mapping[str, str], age_s: float, take
     if age_s < YOUNG_S:
         return "it has only just started", ""
     if not taken_in:
-        return "no worker takes in reports, its own may be waiting", ""
-    return "it does not report", "Was it started before memwatch was installed? Restart it; its log may say more."
+        return "no worker stores reports; its own may be waiting", ""
+    return "it does not report", "Restart it if it was started before memwatch was installed. Its log may say more."

@@ -83,7 +83,7 @@ def test_a_silent_process_and_one_that_refuses_commands_are_named(answering: str
     Process.objects.update(last_seen_at=now)
     store_process("worker", last_snapshot=None)
     assert "2 processes are watched: web 1, worker 1" in texts(doctor_site.agents(), ok=True)
-    assert "worker-1 on a was last heard of" in texts(doctor_site.agents(), ok=False)
+    assert "worker-1 on a last reported" in texts(doctor_site.agents(), ok=False)
     assert "web-1" in texts(doctor_site.commands_are_obeyed(), ok=True)
     assert "SECRET_KEY" in texts(doctor_site.commands_are_obeyed(), ok=False)
 
@@ -218,7 +218,7 @@ def test_a_forked_worker_is_named_as_one_and_not_blamed_while_nobody_takes_in_re
     (worker,) = pids - {master.pid}
     try:
         waiting = list(unwatched.processes())
-        named = f"gunicorn worker (pid {worker}) is not watched: no worker takes in reports"
+        named = f"gunicorn worker (pid {worker}) is not watched: no worker stores reports"
         assert any(finding.text.startswith(named) and finding.ok is None for finding in waiting)
         now = timezone.now()
         Lease.objects.create(name="ingest_reports", expires_at=now, last_finished_at=now + timedelta(minutes=1))

@@ -97,7 +97,7 @@ class AnomalyAdmin(RowAdmin):
     paginator = BoundedPaginator
     acts = (DISMISS, RECORD)
     about = gettext_lazy(
-        "Processes that are unlike their siblings, and services that are unlike the same hour of the weeks before. "
+        "Processes that differ from their siblings, and services that differ from the same hour of earlier weeks. "
         "These are hints: they raise no alert and send no notification."
     )
     empty = gettext_lazy(

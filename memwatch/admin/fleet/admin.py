@@ -167,7 +167,7 @@ class ReleaseAdmin(RowAdmin):
     search_fields = ("name", "service__name")
     search_help_text = gettext_lazy("Release or service")
     about = gettext_lazy(
-        "Versions of the services, as their processes report them, and what each changed against the one before it. "
+        "Versions of the services, as their processes report them, and what each version changed. "
         "Charts mark them and leaks name them."
     )
     empty = gettext_lazy(

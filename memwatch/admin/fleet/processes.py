@@ -90,8 +90,8 @@ class ProcessAdmin(PageAdmin):
     search_help_text = gettext_lazy("Service, host, pid, program, command line or release")
     about = gettext_lazy("Python processes that memwatch watches. Use the filter “state” to see ended processes.")
     empty = gettext_lazy(
-        "No process is alive. One reports within seconds of its start where memwatch is in its INSTALLED_APPS and it "
-        "has the same TRANSPORT; “manage.py memwatch_doctor” finds the cause."
+        "No process is alive. A process reports within seconds of its start if its INSTALLED_APPS has memwatch and its "
+        "TRANSPORT is the same as here. If none does, “manage.py memwatch_doctor” finds the cause."
     )
     acts = (actions.SNAPSHOT_PROCESS, actions.RESET_PROCESS)
     related: ClassVar = {

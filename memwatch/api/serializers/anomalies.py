@@ -22,10 +22,10 @@ class AnomalySerializer(serializers.Serializer[Anomaly]):
     release = serializers.CharField(source="release.name", allow_null=True, default=None)
     kind = serializers.CharField(help_text=", ".join(Anomaly.Kind.values))
     state = serializers.CharField(help_text=", ".join(Anomaly.State.values))
-    score = serializers.FloatField(help_text="0 to 100; it begins to be unusual at 25")
-    says = serializers.CharField(help_text="How unlike it is, in one sentence")
+    score = serializers.FloatField(help_text="How unusual it is, 0 to 100; an anomaly begins at 25")
+    says = serializers.CharField(help_text="How it differs, in one sentence")
     figures = serializers.DictField(
-        help_text="The unusual figures by name: value, usual, and ratio, which is 1 at what is still usual"
+        help_text="The unusual figures by name: value, usual, and ratio (1 is the limit of what is usual)"
     )
     changes = serializers.ListField(
         child=serializers.DictField(), help_text="What changed at the time: releases, restarts, settings, load"
@@ -51,18 +51,18 @@ class DismissSerializer(serializers.Serializer[Any]):
 class ForecastSerializer(serializers.Serializer[Forecast]):
     """When memory will be exhausted if it goes on growing as it did."""
 
-    id = serializers.IntegerField(help_text="The same from hour to hour")
+    id = serializers.IntegerField(help_text="Id; stays the same from hour to hour")
     kind = serializers.CharField(help_text=", ".join(Forecast.Kind.values))
     host = serializers.CharField()
     service = serializers.CharField(source="process.service.name")
     process = serializers.IntegerField(
-        source="process_id", help_text="Of a container or a host: one that reports it, or its largest"
+        source="process_id", help_text="For a container, the process that reports it; for a host, its largest process"
     )
     used_mb = serializers.SerializerMethodField()
     limit_mb = serializers.SerializerMethodField()
-    earliest = Time(help_text="With likely and latest: four in five ends lie between earliest and latest")
+    earliest = Time(help_text="Earliest likely time. In four of five cases memory runs out between earliest and latest")
     likely = Time()
-    latest = Time(allow_null=True, help_text="Null: perhaps never")
+    latest = Time(allow_null=True, help_text="Null: memory may never run out")
     made_at = Time()
 
     def get_used_mb(self, row: Forecast) -> float | None:

@@ -16,10 +16,18 @@ from memwatch.records.surroundings import PARTS, Neighbour, Pressure
 class PressureSerializer(serializers.Serializer[Any]):
     """Percent of the time that processes of the container waited for memory (PSI)."""
 
-    some_10 = serializers.FloatField(allow_null=True, help_text="At least one waited, over 10 s")
-    some_60 = serializers.FloatField(allow_null=True, help_text="At least one waited, over 60 s")
-    full_10 = serializers.FloatField(allow_null=True, help_text="All waited, over 10 s")
-    full_60 = serializers.FloatField(allow_null=True, help_text="All waited, over 60 s")
+    some_10 = serializers.FloatField(
+        allow_null=True, help_text="Percent of the last 10 s in which at least one process waited for memory"
+    )
+    some_60 = serializers.FloatField(
+        allow_null=True, help_text="Percent of the last 60 s in which at least one process waited for memory"
+    )
+    full_10 = serializers.FloatField(
+        allow_null=True, help_text="Percent of the last 10 s in which all processes waited for memory"
+    )
+    full_60 = serializers.FloatField(
+        allow_null=True, help_text="Percent of the last 60 s in which all processes waited for memory"
+    )
 
 
 class NeighbourSerializer(serializers.Serializer[Any]):
@@ -35,18 +43,18 @@ class ContainerSerializer(serializers.Serializer[Any]):
     """A container as one of its processes reported it. What the kernel does not say is null."""
 
     received_at = Time()
-    used_mb = Megabytes(help_text="All that is charged to it, page cache included")
+    used_mb = Megabytes(help_text="All memory that the kernel charges to the container, page cache included")
     limit_mb = Megabytes()
-    peak_mb = Megabytes(help_text="The highest used_mb since it was made")
+    peak_mb = Megabytes(help_text="Highest used_mb since the container was created")
     pressure = PressureSerializer(allow_null=True)
-    complete = serializers.BooleanField(help_text="Whether all its processes were looked at")
+    complete = serializers.BooleanField(help_text="Whether memwatch could read all its processes")
     watched = serializers.IntegerField(help_text="Processes that memwatch watches")
-    watched_mb = Megabytes(help_text="Sum of their PSS")
-    unwatched = serializers.IntegerField(help_text="Processes that it does not watch")
+    watched_mb = Megabytes(help_text="Sum of the PSS of the watched processes")
+    unwatched = serializers.IntegerField(help_text="Processes that memwatch does not watch")
     unwatched_mb = Megabytes()
-    largest = NeighbourSerializer(many=True, help_text="The largest that it does not watch")
+    largest = NeighbourSerializer(many=True, help_text="The largest processes that memwatch does not watch")
     hidden = serializers.IntegerField(help_text="Processes in another pid namespace: they cannot be seen")
-    sentences = serializers.ListField(child=serializers.CharField(), help_text="What that means, in plain words")
+    sentences = serializers.ListField(child=serializers.CharField(), help_text="What the figures mean, in plain words")
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         fields = super().get_fields()

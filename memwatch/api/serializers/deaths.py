@@ -22,8 +22,8 @@ class DeathSerializer(serializers.Serializer[Any]):
     job_seconds = serializers.FloatField(allow_null=True, help_text="Seconds that the job had been running")
     job_trace_id = serializers.CharField(help_text="Trace that the job ran in; empty if none is known")
     job_span_id = serializers.CharField(help_text="Span that the job ran in; empty if none is known")
-    rss_mb = serializers.FloatField(allow_null=True, help_text="Its last known resident memory")
-    limit_mb = serializers.FloatField(allow_null=True, help_text="What it could grow to")
+    rss_mb = serializers.FloatField(allow_null=True, help_text="Last known resident memory of the process")
+    limit_mb = serializers.FloatField(allow_null=True, help_text="Memory limit of the process")
     evidence = serializers.DictField(
         help_text="What it was doing and how much memory it had, and who noticed its end; empty if nothing is known"
     )

@@ -33,7 +33,8 @@ class LeakSerializer(serializers.Serializer[Leak]):
     severity = serializers.ChoiceField(choices=Severity.choices)
     confidence = serializers.ChoiceField(choices=Leak.Confidence.choices)
     probability = serializers.FloatField(
-        allow_null=True, help_text="That it is a leak, 0 to 1; of the verdicts at this level, so many are leaks"
+        allow_null=True,
+        help_text="Probability that it is a leak, 0 to 1: the share of verdicts at this level that are leaks",
     )
     initial_count = serializers.IntegerField(help_text="Number of objects or blocks (untracked), or KB (native)")
     current_count = serializers.IntegerField()
@@ -74,7 +75,7 @@ class LevelSerializer(serializers.Serializer[Any]):
     confirmed = serializers.IntegerField()
     dismissed = serializers.IntegerField()
     share = serializers.FloatField(
-        allow_null=True, help_text="Confirmed ones of those decided, 0 to 1; null before anybody decided"
+        allow_null=True, help_text="Share of decided leaks that were confirmed, 0 to 1; null if none was decided"
     )
 
 
@@ -94,10 +95,10 @@ class TrackRecordSerializer(serializers.Serializer[Any]):
 
     sentence = serializers.CharField()
     found = serializers.IntegerField(help_text=f"The last {LAST} at most; the next four are of these")
-    confirmed = serializers.IntegerField(help_text="Acknowledged, resolved or reopened by a person")
-    dismissed = serializers.IntegerField(help_text="Suppressed as expected growth by a person")
-    over = serializers.IntegerField(help_text="Ended without a decision")
-    open = serializers.IntegerField(help_text="Open, not decided yet")
+    confirmed = serializers.IntegerField(help_text="Leaks that a person acknowledged, resolved or reopened")
+    dismissed = serializers.IntegerField(help_text="Leaks that a person suppressed as expected growth")
+    over = serializers.IntegerField(help_text="Leaks that ended without a decision")
+    open = serializers.IntegerField(help_text="Open leaks without a decision")
     levels = LevelSerializer(many=True, help_text="All findings by probability, the highest first")
     findings = FindingSerializer(many=True, help_text="The newest first")
 
@@ -131,7 +132,7 @@ class LeakHeapSerializer(serializers.Serializer[LeakHeap]):
     at = Time(source="recording.finished_at", allow_null=True)
     type = serializers.CharField()
     count = serializers.IntegerField(help_text="Objects")
-    size = serializers.IntegerField(help_text="Of the objects alone")
+    size = serializers.IntegerField(help_text="Size of the objects alone")
     freed = serializers.IntegerField(
         help_text="What would be free without the objects; for untracked objects, without their container"
     )

@@ -74,7 +74,9 @@ class ProcessSerializer(serializers.Serializer[ProcessFigures]):
         help_text="Attributes of its OpenTelemetry resource: from OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME, its "
         "container and its pod",
     )
-    outside = serializers.BooleanField(source="process.outside", help_text="It has no agent; its child reports it")
+    outside = serializers.BooleanField(
+        source="process.outside", help_text="The process has no agent; its child process reports it"
+    )
     started_at = Time(source="process.started_at")
     first_seen_at = Time(source="process.first_seen_at")
     last_seen_at = Time(source="process.last_seen_at")

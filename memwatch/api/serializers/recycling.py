@@ -66,17 +66,19 @@ class RecycleSerializer(serializers.Serializer[Recycle]):
     release = serializers.CharField(source="release.name", allow_null=True, default=None)
     state = serializers.ChoiceField(choices=Recycle.State.choices)
     because = serializers.ChoiceField(choices=Recycle.Because.choices)
-    why = serializers.CharField(help_text="The figures behind the choice")
-    result = serializers.CharField(help_text="What became of it")
-    at = Time(help_text="When it was chosen")
+    why = serializers.CharField(help_text="Figures for which the worker was chosen")
+    result = serializers.CharField(help_text="Result of the recycle")
+    at = Time(help_text="When the worker was chosen")
     ordered_at = Time(allow_null=True)
     ended_at = Time(allow_null=True)
     private_before_mb = serializers.SerializerMethodField()
-    successor = serializers.IntegerField(source="successor_id", allow_null=True, help_text="Id of the process after it")
+    successor = serializers.IntegerField(source="successor_id", allow_null=True, help_text="Id of the successor")
     gained_mb = serializers.SerializerMethodField()
     grew_back = serializers.BooleanField(help_text="Whether the successor was due again within the interval")
     leak = serializers.IntegerField(source="leak_id", allow_null=True)
-    recording = serializers.IntegerField(source="recording_id", allow_null=True, help_text="Id of the evidence")
+    recording = serializers.IntegerField(
+        source="recording_id", allow_null=True, help_text="Id of the recording made before it"
+    )
 
     def get_private_before_mb(self, recycle: Recycle) -> float | None:
         return megabytes(recycle.private_before_kib)

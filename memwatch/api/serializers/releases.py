@@ -25,7 +25,9 @@ class ReleaseSerializer(serializers.Serializer[Release]):
         source="compared_with.name", allow_null=True, default=None, help_text="The release before; null if not compared"
     )
     compared_at = serializers.DateTimeField(allow_null=True)
-    says = serializers.SerializerMethodField(help_text="What it changed, in a sentence; empty if it was not compared")
+    says = serializers.SerializerMethodField(
+        help_text="What the release changed, in a sentence; empty if it was not compared"
+    )
 
     def get_says(self, release: Release) -> str:
         return str(release.changes.get("says") or "")
@@ -40,13 +42,13 @@ class ReleaseChangeSerializer(serializers.Serializer[Any]):
     before = serializers.FloatField(allow_null=True, help_text="Median of the processes")
     after = serializers.FloatField(allow_null=True)
     shift = serializers.FloatField(allow_null=True, help_text="Hodges and Lehmann's difference")
-    low = serializers.FloatField(allow_null=True, help_text="Its lower bound, with a confidence of 95 %")
+    low = serializers.FloatField(allow_null=True, help_text="Lower bound of the shift, with a confidence of 95 %")
     high = serializers.FloatField(allow_null=True)
-    p = serializers.FloatField(allow_null=True, help_text="Of Mann and Whitney's test, two-sided")
+    p = serializers.FloatField(allow_null=True, help_text="p of Mann and Whitney's test, two-sided")
     superiority = serializers.FloatField(
         allow_null=True, help_text="Share of the pairs of processes in which the later is higher, 0 to 1"
     )
-    processes_before = serializers.IntegerField(help_text="Processes of which the figure is known")
+    processes_before = serializers.IntegerField(help_text="Number of processes with this figure")
     processes_after = serializers.IntegerField()
 
 
@@ -70,7 +72,7 @@ class PeakChangeSerializer(serializers.Serializer[Any]):
     kind = serializers.CharField()
     name = serializers.CharField()
     verdict = serializers.ChoiceField(choices=VERDICTS)
-    before_mb = serializers.FloatField(allow_null=True, help_text="95 % of the calls stay below")
+    before_mb = serializers.FloatField(allow_null=True, help_text="Peak that 95 % of the calls stay below")
     after_mb = serializers.FloatField(allow_null=True)
     p = serializers.FloatField(allow_null=True)
     calls_before = serializers.IntegerField()
@@ -81,7 +83,7 @@ class ReleaseComparisonSerializer(serializers.Serializer[Any]):
     """A release against another."""
 
     service = serializers.CharField()
-    from_service = serializers.CharField(help_text="The same, unless another was asked for")
+    from_service = serializers.CharField(help_text="Service of that release; the same, unless you ask for another")
     from_release = serializers.CharField()
     to_release = serializers.CharField()
     known = serializers.BooleanField(help_text="Whether there are enough processes of both for a verdict")

@@ -35,8 +35,8 @@ class WorkSerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text="The most that resident memory rose during a call above its start: the median, to 5 %",
     )
-    peak_mb_p95 = serializers.FloatField(allow_null=True, help_text="The same, the 95th percentile, to 5 %")
-    peak_mb_max = serializers.FloatField(allow_null=True, help_text="The same, the highest")
+    peak_mb_p95 = serializers.FloatField(allow_null=True, help_text="The same: the 95th percentile, to 5 %")
+    peak_mb_max = serializers.FloatField(allow_null=True, help_text="The same: the highest")
     seconds_p95 = serializers.FloatField(allow_null=True, help_text="Duration, the 95th percentile, to 5 %")
     shared = serializers.IntegerField(
         help_text="Calls that ran beside another one in their process: memwatch cannot separate their memory"

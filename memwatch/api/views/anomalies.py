@@ -43,7 +43,7 @@ class AnomalyView(ReadView):
         request=DismissSerializer,
         responses={
             200: AnomalySerializer,
-            409: OpenApiResponse(ErrorSerializer, description="It is dismissed already"),
+            409: OpenApiResponse(ErrorSerializer, description="The anomaly is already dismissed"),
         },
         examples=[OpenApiExample("Dismiss", value={"comment": "this worker serves the reports"}, request_only=True)],
     )

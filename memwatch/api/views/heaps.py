@@ -25,7 +25,7 @@ PERMISSIONS = dict.fromkeys(
 _ANSWERS = {
     200: OpenApiTypes.OBJECT,
     404: OpenApiResponse(ErrorSerializer, description="It is no heap dump, or has no such object or type"),
-    409: OpenApiResponse(ErrorSerializer, description="It cannot be analysed now"),
+    409: OpenApiResponse(ErrorSerializer, description="The dump cannot be analysed now"),
 }
 
 
@@ -56,7 +56,7 @@ class HeapViews(ReadView):
 
     @documented(
         summary="Dominators of a heap dump",
-        parameters=[OpenApiParameter("node", OpenApiTypes.INT, description="An object; none: all roots")],
+        parameters=[OpenApiParameter("node", OpenApiTypes.INT, description="Id of an object; leave out for all roots")],
         responses=_ANSWERS,
     )
     @action(detail=True, methods=["get"], url_path="heap/dominators")
@@ -72,7 +72,7 @@ class HeapViews(ReadView):
 
     @documented(
         summary="What keeps the objects of a type alive",
-        parameters=[OpenApiParameter("type", OpenApiTypes.STR, required=True, description="Its whole name")],
+        parameters=[OpenApiParameter("type", OpenApiTypes.STR, required=True, description="Full name of the type")],
         responses=_ANSWERS,
     )
     @action(detail=True, methods=["get"], url_path="heap/paths")

@@ -144,7 +144,7 @@ class RecordingView(HeapViews):
                 "as",
                 OpenApiTypes.STR,
                 enum=list(FORMS),
-                description="Of a flame graph: html (the default), bin (memray's capture), txt (collapsed stacks). "
+                description="For a flame graph: html (the default), bin (memray's capture), txt (collapsed stacks). "
                 "Of a heap dump (needs the permission dump_heap): heap (for `memwatch heap`), heapsnapshot (for Chrome "
                 "DevTools), html (a report), csv (types). Of all others: json. Of flame graphs, allocations, heap "
                 "summaries and heap dumps also: pprof, speedscope, collapsed (stacks). `format` means the same",
@@ -153,7 +153,7 @@ class RecordingView(HeapViews):
         responses={
             (200, "application/octet-stream"): OpenApiTypes.BINARY,
             404: OpenApiResponse(ErrorSerializer, description="There is no result, not yet or no longer"),
-            409: OpenApiResponse(ErrorSerializer, description="It cannot be rendered now"),
+            409: OpenApiResponse(ErrorSerializer, description="The flame graph cannot be rendered now"),
         },
     )
     @action(detail=True, methods=["get"])

@@ -21,7 +21,9 @@ from memwatch.models import Recycle, RecyclingPolicy
 from memwatch.queries import recycling
 from memwatch.services.recycling import policies
 
-_WRONG = OpenApiResponse(ErrorSerializer, description="The policy makes no sense, or was not rehearsed before it acts")
+_WRONG = OpenApiResponse(
+    ErrorSerializer, description="The policy is contradictory, or has not rehearsed before it acts"
+)
 _MAY = ("memwatch.recycle_workers",)
 
 

@@ -12,8 +12,8 @@ from memwatch.launch import lines
 
 class Command(BaseCommand):
     help = (
-        "Prints the lines that another program needs to report here; they contain a key. With --service, the key "
-        "is that of the service, and signs commands to no other. "
+        "Prints the lines that another program needs to report here. They contain a key. With --service it is the key "
+        "of that service, which signs commands to no other service. "
         "Examples: memwatch_env --service api --format kubernetes; "
         'eval "$(manage.py memwatch_env --service api)" before memwatch run -- uvicorn app:app. Exit code: 0.'
     )

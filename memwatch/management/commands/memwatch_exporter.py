@@ -43,7 +43,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--max-age", type=float,
-            help="seconds after which it shows memwatch_up 0 instead of figures that it could not renew "
+            help="seconds after which it serves memwatch_up 0 instead of figures that it could not refresh "
             "(default: three intervals, at least 15)",
         )  # fmt: skip
         parser.add_argument(

@@ -28,6 +28,7 @@ MOST_CLIENTS = 64
 
 
 class Command(TablesCommand):
+    unwritable = EXIT_CODES[UNCLEAR]
     help = (
         "Drives a site that runs, and fails if a process leaks, is killed, or needs more memory than in the release "
         "before. Leaks that are acknowledged, snoozed or suppressed are listed and do not fail. "
@@ -39,29 +40,37 @@ class Command(TablesCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("url", nargs="*", metavar="URL", help="pages to get in turn, again and again")
+        parser.add_argument(
+            "url", nargs="*", metavar="URL", help="pages to request, one after the other, again and again"
+        )
         parser.add_argument("--urls", type=Path, metavar="FILE", help="a file with a URL on each line")
         parser.add_argument(
             "--header", action="append", default=[], metavar="HEADER",
-            help="sent with each request, e.g. 'Cookie: sessionid=...' for pages that need a login; repeat for more",
+            help="sent with each request, e.g. 'Cookie: sessionid=...' for pages that need a login; may be repeated",
         )  # fmt: skip
         parser.add_argument(
-            "--run", metavar="COMMAND", help="a command that drives the site instead; it is run again when it ends well"
+            "--run",
+            metavar="COMMAND",
+            help="a command that drives the site instead, e.g. a load test; restarted if it ends early with code 0",
         )
         parser.add_argument(
             "--minutes",
             type=float,
             default=MINUTES,
             metavar="N",
-            help="how long; leaks take minutes (default: %(default)g)",
+            help="how long to run; a leak takes minutes to show (default: %(default)g)",
         )
         parser.add_argument(
-            "--clients", type=int, default=CLIENTS, metavar="N", help="requests at a time (default: %(default)s)"
+            "--clients",
+            type=int,
+            default=CLIENTS,
+            metavar="N",
+            help="number of requests at the same time (default: %(default)s)",
         )
         parser.add_argument("--service", help="only this service")
         parser.add_argument(
             "--more-percent", type=float, default=MORE_PERCENT, metavar="N",
-            help="memory may be higher than in the release before by this much (default: %(default)g)",
+            help="fail if memory is this many percent higher than in the previous release (default: %(default)g)",
         )  # fmt: skip
         parser.add_argument("--format", choices=sorted(FORMATS), default="text", help="default: %(default)s")
         parser.add_argument("--output", type=Path, metavar="FILE", help="write to this file instead of printing")
@@ -86,15 +95,7 @@ class Command(TablesCommand):
             )
         except DatabaseError as error:
             raise _wrong(f"The database does not answer: {error}.") from None
-        text = FORMATS[options["format"]](made)
-        if options["output"] is None:
-            self.stdout.write(text, ending="")
-        else:
-            try:
-                options["output"].write_text(text, encoding="utf-8")
-            except OSError as error:
-                raise _wrong(f"{options['output']} cannot be written: {error.strerror}.") from None
-            self.stderr.write(f"{made.state}: written to {options['output']}", self.style.NOTICE)
+        self.write(FORMATS[options["format"]](made), options["output"], made.state)
         if made.state in (FAILED, UNCLEAR):
             raise SystemExit(EXIT_CODES[made.state])
 

@@ -67,15 +67,7 @@ class Command(TablesCommand):
                 known=known_of(one),
                 track_record=track_record_of(one),
             )
-        text = FORMATS[options["format"]](made)
-        if options["output"] is None:
-            self.stdout.write(text, ending="")
-        else:
-            try:
-                options["output"].write_text(text, encoding="utf-8")
-            except OSError as error:
-                raise CommandError(f"{options['output']} cannot be written: {error.strerror}.") from None
-            self.stderr.write(f"{made.title}: written to {options['output']}")
+        self.write(FORMATS[options["format"]](made), options["output"], made.title)
         if options["fail_on"] is not None and worst(made.leaks) >= SEVERITIES.index(options["fail_on"]):
             raise SystemExit(FOUND)
 

@@ -23,7 +23,8 @@ log = logging.getLogger("memwatch")
 
 class Command(BaseCommand):
     help = (
-        "Runs memwatch's timetable without Celery, until SIGINT or SIGTERM: stores reports, judges, alerts, prunes. "
+        "Runs memwatch's timetable without Celery, until SIGINT or SIGTERM: stores reports, looks for leaks, "
+        "raises alerts, deletes old rows. "
         "Two of them, or one beside beat, do no harm: each step runs only once at a time. "
         "Examples: memwatch_work; memwatch_work --metrics-port 9202; "
         "memwatch_work --tick-file /tmp/memwatch-tick; memwatch_work --once (from a timer). "
@@ -33,7 +34,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--once", action="store_true", help="run what is due, then end: for a timer that starts this every minute"
+            "--once",
+            action="store_true",
+            help="run what is due and exit, for a timer that starts the command every minute",
         )
         parser.add_argument(
             "--tick-file", type=Path, metavar="FILE",
@@ -41,13 +44,13 @@ class Command(BaseCommand):
         )  # fmt: skip
         parser.add_argument(
             "--metrics-port", type=int, metavar="PORT",
-            help="serve the metrics of all processes here too, as memwatch_exporter does (it wants prometheus-client)",
+            help="serve the metrics of all processes here too, as memwatch_exporter does (needs prometheus-client)",
         )  # fmt: skip
         parser.add_argument(
             "--metrics-address",
             default="127.0.0.1",
             metavar="ADDRESS",
-            help="for --metrics-port (default: %(default)s)",
+            help="the address to listen on with --metrics-port (default: %(default)s)",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:

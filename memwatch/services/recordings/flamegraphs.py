@@ -11,10 +11,10 @@ from pathlib import Path
 from memwatch.models import FlameGraphMode, Recording, RecordingKind
 from memwatch.services import ActionRefused, locking
 from memwatch.services.recordings import storage
+from memwatch.services.recordings.render_flamegraph import FILE_BYTES
 
 TIMEOUT_S = 25.0
 """Below the patience of common web servers: 30 seconds."""
-MAX_RENDERED_BYTES = 64 * 1024 * 1024
 _CHILD = Path(__file__).with_name("render_flamegraph.py")
 
 
@@ -66,6 +66,6 @@ def _run(capture: bytes, form: str, mode: str) -> bytes:
         if done.returncode != 0 or not target.exists():
             said = done.stderr.decode("utf-8", "backslashreplace").strip().splitlines()
             raise ActionRefused(f"memray cannot render this capture: {(said or ['no reason given'])[-1][:200]}")
-        if target.stat().st_size > MAX_RENDERED_BYTES:
+        if target.stat().st_size > FILE_BYTES:
             raise ActionRefused("the flame graph is too big to be shown: download the capture")
         return target.read_bytes()

@@ -97,7 +97,6 @@ class RedisAddress:
         self.reports = f"{self.prefix}:up"
         self.commands_to_all = f"{self.prefix}:cmd:all"
         self.hub = f"{self.prefix}:hub"
-        self.answer_s = float(self._options["socket_timeout"] or ANSWER_S)
 
     def commands_to(self, process_key: str) -> str:
         """The stream of the commands to one process."""
