@@ -33,6 +33,7 @@ STANDS_FOR = timedelta(hours=2)
 """What a look has shown holds until the next one has ended, and no longer than this."""
 FILLED = 0.9
 """Growth that takes this share of its window may have begun before it."""
+_NO_CONTAINER = "no container was seen to grow as the memory does"
 _State = Recording.State
 
 
@@ -81,7 +82,7 @@ class Looks:
         if not self._on or process is None or not options or not _can_be_looked_at(process):
             return GO
         every = self._made.get(process.pk, ())
-        made = [row for row in every if all(row.options.get(name) == value for name, value in options.items())]
+        made = [row for row in every if all((row.options.get(name) or "") == value for name, value in options.items())]
         if not made and (part := self._of_part(every, process, verdict, wanted=wanted)) is not None:
             return part
         newest = made[0] if made else None
@@ -133,7 +134,8 @@ class Looks:
         asked = 0
         for process, options in self._wanted.values():
             try:
-                requests.request(process, RecordingKind.REFERRERS, options=options, look=True, hub=hub, now=self._now)
+                given = {name: value for name, value in options.items() if value}
+                requests.request(process, RecordingKind.REFERRERS, options=given, look=True, hub=hub, now=self._now)
                 asked += 1
             except (ActionRefused, ValueError) as error:
                 log.info("memwatch: %s could not be looked at: %s", process, error)
@@ -170,9 +172,9 @@ def _can_be_looked_at(process: Process) -> bool:
 def _options(key: Key, verdict: Verdict) -> dict[str, str]:
     if key[0] == Leak.Kind.OBJECTS:
         return {"type": key[1]}
-    container = verdict.container
-    if key[0] == Leak.Kind.UNTRACKED and container is not None and (container.name or container.address):
-        return {"type": UNTRACKED, "container": container.name or container.address}
+    if key[0] == Leak.Kind.UNTRACKED:
+        container = verdict.container
+        return {"type": UNTRACKED, "container": "" if container is None else container.name or container.address}
     return {}
 
 
@@ -187,6 +189,8 @@ def _opinion(look: Recording, now: datetime, began: datetime) -> Opinion:
     candidates = rows(result, "candidates")
     likeliest = candidates[0] if candidates else {}
     holder = holder_of(result)
+    if look.options.get("type") == UNTRACKED and not look.options.get("container") and holder.get("sure") is not True:
+        return Opinion(evidence={**found, "error": _NO_CONTAINER}, recording=look.pk)
     found |= {name: holder[name] for name in ("finding", "held_by", "sure") if name in holder}
     if keeps := _keeps(likeliest):
         found["keeps"] = keeps

@@ -148,6 +148,34 @@ def test_what_was_cleared_is_looked_at_again_after_an_hour(process: Process, hub
     assert judging.detect(NOON + HOUR + MINUTE, hub=hub).opened == 1
 
 
+def texts(minutes: float) -> dict[str, Any]:
+    """Texts in a dict that no census meets: blocks and heap grow, no type does."""
+    grown, wobble = int((minutes + 120) * 2_000), int(minutes * 7) % 5
+    return {
+        "allocated_blocks": 200_000 + grown + wobble, "heap_used_kib": 51_200 + grown // 16 + wobble,
+        "pymalloc_used_kib": 40_960 + grown // 16, "rss_kib": 81_920 + grown // 16,
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("at_noon")
+@pytest.mark.parametrize("sure", [True, False], ids=["it grows as the memory does", "it grows a little"])
+@pytest.mark.parametrize("holder", [HOLDER, CACHE], ids=["a dict", "a cache that fills"])
+def test_memory_without_a_container_is_looked_at_and_cleared_only_by_one_that_grows_alike(
+    hub: Hub, sure: bool, holder: dict[str, Any]
+) -> None:
+    row = store_process(census_method="native")
+    store_snapshots(row, NOON - 2 * HOUR, NOON, texts)
+    look = look_at(row, hub, type="untracked", candidates=[{**holder, "sure": sure}])
+    assert look.options["type"] == "untracked"
+    assert not look.options.get("container")
+    judging.detect(NOON + MINUTE, hub=hub)
+    assert Leak.objects.exists() is not (sure and holder is CACHE)
+    for leak in Leak.objects.all():
+        shown = leak.evidence["look"]
+        assert (leak.kind, "error" in shown) == ("untracked", not sure)
+        assert shown.get("held_by", "").startswith("shop.leaks.QUOTES") is sure
+
+
 @pytest.mark.usefixtures("at_noon")
 @pytest.mark.parametrize(("receivers", "leaks"), [(0, 2), (4_000, 1)], ids=["held elsewhere", "held with them"])
 def test_what_the_holder_keeps_alive_tells_parts_from_other_leaks(hub: Hub, receivers: int, leaks: int) -> None:
