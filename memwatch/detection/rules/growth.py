@@ -1,4 +1,4 @@
-"""Does it grow after its warm-up, steadily at its lowest points, and in more than a few jumps?"""
+"""Does it grow at its lowest points, steadily, and in more than a few jumps?"""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ from memwatch.detection.rules.gates import WATCH_POINTS
 from memwatch.detection.sentence import number
 from memwatch.detection.statistics.estimators import drawdown, theil_sen
 
-BEGUN_AFTER, BEGUN_SHARE, BEGUN_FALL = 0.6, 0.8, 0.2
-"""At least four fifths of the gain came in the last two fifths, above all earlier values, and hardly fell back: too
-late to judge."""
+FLOOR_OF_CONTRACT = 0.5
+"""The share of the contract's thresholds that the growth of the lowest points must reach."""
+FLOOR_SIGMAS, MAX_FALL_BACK = 6.0, 0.2
+"""Where the contract's gate did not open: least gain in standard deviations of noise, and largest fall as its share."""
+
+BEGUN_AFTER, BEGUN_SHARE = 0.6, 0.8
+"""At least four fifths of the gain came in the last two fifths, above all earlier values: too late to judge."""
 
 WARM_UP_SHARE, LEFT_OF_GATE = 0.25, 0.4
 """The part of the span left out, and the share of the gate's growth that must remain: a line keeps two thirds."""
@@ -67,6 +71,47 @@ def _least(case: Case, initial: float) -> float:
     return max(limits.min_growth_count, limits.min_growth_percent * initial / 100)
 
 
+def _floor(case: Case) -> Decision | None:
+    """Settle what does not grow at its lowest points: the floor of a saw-tooth is flat."""
+    low = case.floors[1]
+    if len(low) < 4:
+        return Decision("not enough data", "the points are too close together in time")
+    edge = max(1, len(low) // 6)
+    gain = median(low[-edge:]) - median(low[:edge])
+    case.statistics |= {"floor_growth": gain, "sigma": case.sigma, "floors": len(low)}
+    if case.gate == "contract":
+        base = max(0.0, low[0])
+        limits, share = case.thresholds, FLOOR_OF_CONTRACT
+        if gain < share * limits.min_growth_count or gain * 100 < share * limits.min_growth_percent * base:
+            return _just_begun(case) or Decision("expected", "a saw-tooth or noise: its lowest points have not risen")
+        return None
+    fall = drawdown([max(value, low[0]) for value in low])  # a fall before the rise is not part of the gain
+    case.statistics["fall_back"] = fall
+    if gain < FLOOR_SIGMAS * case.sigma or fall > MAX_FALL_BACK * gain:
+        return Decision("expected", "ups and downs: its lowest points have not risen clearly")
+    return None
+
+
+def _explain_floor(case: Case) -> str | None:
+    gain = case.statistics.get("floor_growth")
+    if gain is None:
+        return None
+    text = f"the lowest points of {case.statistics['floors']} intervals rise by {number(gain)}"
+    if case.gate == "contract":
+        limits, share = case.thresholds, FLOOR_OF_CONTRACT
+        return (
+            f"{text} (at least {number(share * limits.min_growth_count)} and {share * limits.min_growth_percent:g} %)"
+        )
+    fall = case.statistics.get("fall_back", 0.0)
+    return (
+        f"{text} (at least {number(FLOOR_SIGMAS * case.sigma)}, six times the noise) "
+        f"and fall back by {number(fall)} (at most {number(MAX_FALL_BACK * gain)})"
+    )
+
+
+FLOOR = Rule(name="floor", question="Do its lowest points rise?", decide=_floor, explain=_explain_floor)
+
+
 def _trend(case: Case) -> Decision | None:
     """Settle floors that do not rise by Mann-Kendall's test, or whose slope may be 0 by Theil-Sen's lower bound."""
     trend = case.trend
@@ -86,7 +131,7 @@ def _explain_trend(case: Case) -> str | None:
     )
 
 
-TREND = Rule(name="trend", question="Do its lowest points rise steadily?", decide=_trend, explain=_explain_trend)
+TREND = Rule(name="trend", question="Do they rise steadily?", decide=_trend, explain=_explain_trend)
 
 
 def _just_begun(case: Case) -> Decision | None:
@@ -97,7 +142,7 @@ def _just_begun(case: Case) -> Decision | None:
     gained = case.values[-1] - median(early)
     if gained < BEGUN_SHARE * case.growth or case.values[-1] - max(early) < BEGUN_SHARE * gained:
         return None
-    if drawdown(late) > BEGUN_FALL * gained:
+    if drawdown(late) > MAX_FALL_BACK * gained:
         return None
     case.statistics["begun_late"] = True
     return Decision("not enough data", "it has only just begun to rise: more points are needed")

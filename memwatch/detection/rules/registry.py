@@ -9,7 +9,7 @@ from memwatch.detection.case import Case, Decision, Question, Rule
 from memwatch.detection.rules.first_times import FIRST_CALLS, IMPORTS
 from memwatch.detection.rules.garbage import FULL_COLLECTION
 from memwatch.detection.rules.gates import GATES
-from memwatch.detection.rules.growth import JUMPS, TREND, WARM_UP
+from memwatch.detection.rules.growth import FLOOR, JUMPS, TREND, WARM_UP
 from memwatch.detection.rules.look_back import AS_HIGH_BEFORE
 from memwatch.detection.rules.memory_backing import MEMORY_BEHIND
 from memwatch.detection.rules.persistence import PAUSED, SHAPE, STILL_GROWING
@@ -21,6 +21,7 @@ RULES: tuple[Rule, ...] = (
     GATES,
     FEW_POINTS,
     WARM_UP,
+    FLOOR,
     TREND,
     JUMPS,
     IMPORTS,

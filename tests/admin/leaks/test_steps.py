@@ -203,7 +203,7 @@ def test_the_rules_are_told_as_questions_with_what_each_found(fleet: Fleet, logi
     answer = login("viewer").get(_url(leak))
     text = answer.content.decode()
     assert [row.question for row in answer.context["rules"]] == [
-        "Do its lowest points rise steadily?", "Do its very last points still rise?", "of tomorrow",
+        "Do they rise steadily?", "Do its very last points still rise?", "of tomorrow",
     ]  # fmt: skip
     assert "supports a leak" in text
     assert "it has stopped" in text
