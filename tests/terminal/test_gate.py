@@ -390,6 +390,13 @@ def test_a_leak_does_not_pass_because_its_worker_was_recycled(db: None) -> None:
     (found,) = outcome.leaks([(each, "", 0) for each in report([leak], later).leaks])
     assert not found.known
     assert found.text == f"{QUOTE} grows. The process that had it has ended."
+    facts = report([leak], later).leaks[0]
+    holder = (("held in", "shop.QUOTES"),)
+    for verdict, text in (
+        ("It grows", "It grows. Held in shop.QUOTES. "), ("It grows in shop.QUOTES", "It grows in shop.QUOTES. "),
+    ):  # fmt: skip
+        (found,) = outcome.leaks([(dataclasses.replace(facts, verdict=verdict, facts=holder), "", 0)])
+        assert found.text == f"{text}The process that had it has ended."
 
 
 def test_a_release_whose_workers_are_larger_fails_the_gate(db: None) -> None:

@@ -109,8 +109,8 @@ def leaks(facts: Sequence[tuple[LeakFacts, str, int]]) -> Iterator[Finding]:
     for leak, file, line in facts:
         held = next((text for label, text in leak.facts if label == "held in"), "")
         parts = [
-            leak.verdict or f"{leak.object_type} grows.",
-            f"Held in {held}." if held else "",
+            f"{(leak.verdict or f'{leak.object_type} grows').rstrip('.')}.",
+            f"Held in {held}." if held and held not in leak.verdict else "",
             "The process that had it has ended." if leak.state == RESOLVED else "",
         ]
         yield Finding(
