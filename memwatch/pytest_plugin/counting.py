@@ -11,6 +11,7 @@ import gc
 import os
 import sys
 import time
+from _thread import _count as count_threads
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_COLLECTIONS = 3
 """Finalizers of garbage leave more garbage; after so many collections what is left counts as kept."""
+MOST_WAIT_S, WAIT_EACH_S, _PAUSE_S = 2.0, 0.25, 0.005
+"""For threads that a call has left to end by themselves: in a measurement, before a count, and between two looks."""
 _NO_REST = 2
 """The census does not rest between its parts: the test waits for it, and no one else."""
 
@@ -40,7 +43,8 @@ class _Functions:
     collect = staticmethod(gc.collect)
     freeze, unfreeze, frozen = staticmethod(gc.freeze), staticmethod(gc.unfreeze), staticmethod(gc.get_freeze_count)
     is_on, thresholds = staticmethod(gc.isenabled), staticmethod(gc.get_threshold)
-    clock = staticmethod(time.perf_counter)
+    clock, sleep = staticmethod(time.perf_counter), staticmethod(time.sleep)
+    threads = staticmethod(count_threads)
     open, read, close = staticmethod(os.open), staticmethod(os.read), staticmethod(os.close)
     cpu_clock = staticmethod(time.thread_time if hasattr(time, "thread_time") else time.perf_counter)
     clear_caches = staticmethod(_cache_clearer())
@@ -122,15 +126,27 @@ class Counter:
     def __init__(self) -> None:
         self._names = TypeNames()
         self._memory = _memory_reader()
+        self._threads, self._wait_s = _Functions.threads(), MOST_WAIT_S
         self._census()  # what the first one makes for itself, names above all, is there from then on
 
     def count(self) -> Count:
-        """After a full collection, and without the interpreter's cache of names, which thousands of look-ups fill."""
+        """After a full collection, and without the interpreter's cache of names, which thousands of look-ups fill.
+
+        Threads that end by themselves have time for it: how many are left depends on how busy the machine is.
+        """
+        self._wait_for_threads()
         forget_finalizers()
         _Functions.clear_caches()
         settle()
         in_use, memory = blocks(), self._memory.read()
         return Count(self._census(), in_use, memory.malloc, memory.mapped, memory.touched)
+
+    def _wait_for_threads(self) -> None:
+        began = now()
+        most = min(WAIT_EACH_S, self._wait_s)
+        while _Functions.threads() > self._threads and now() - began < most:
+            _Functions.sleep(_PAUSE_S)
+        self._wait_s -= min(self._wait_s, now() - began)
 
     def types(self) -> dict[str, int]:
         """Objects by type as they are, garbage included."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from textwrap import dedent
 from xml.etree import ElementTree
 
 import pytest
+
+from memwatch.pytest_plugin import counting
 
 pytest_plugins = ["pytester"]
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="holders are looked for in copies of the process")
@@ -45,6 +48,31 @@ def test_a_leak_fails_its_test_with_type_rate_holder_and_line(pytester: pytest.P
             "  to do: remove entries from test_shop.TRAIL *",
         ]
     )
+
+
+class Held:
+    """By a thread."""
+
+
+def test_threads_that_end_by_themselves_have_time_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    sleep = counting._Functions.sleep
+    monkeypatch.setattr(counting._Functions, "sleep", lambda seconds: (slept.append(seconds), sleep(seconds)))
+    counter, last = counting.Counter(), threading.Event()
+
+    def held() -> list[int]:
+        return [count for name, count in counter.count().objects.items() if name.endswith(".Held")]
+
+    threading.Thread(target=lambda _held: last.wait(0.05), args=(Held(),)).start()
+    assert held() == []
+    lasting = threading.Thread(target=lambda _held: last.wait(60.0), args=(Held(),))
+    lasting.start()
+    try:
+        assert [held() for _ in range(12)] == [[1]] * 12
+    finally:
+        last.set()
+        lasting.join()
+    assert counting.WAIT_EACH_S / 2 < sum(slept) <= counting.MOST_WAIT_S
 
 
 def test_what_keeps_nothing_passes_and_is_called_again_and_again(pytester: pytest.Pytester) -> None:
