@@ -70,7 +70,7 @@ def test_sampled_sizes_come_with_their_error(shop: types.ModuleType, monkeypatch
     gc.unfreeze()  # what is frozen is counted, and not among gc.get_objects()
     monkeypatch.setattr(heap_summary, "SAMPLED", 2_000)
     # One of them weighs as much as all others: the sample alone would miss it, or multiply it.
-    # They are in a tuple: a list of so many is not weighed by itself, and would count some hundred times if it were met.
+    # In a tuple: a list of so many is not weighed by itself, and would count some hundred times if it were met.
     shop.KEPT = (*([None] * (number % 50) for number in range(30_000)), [None] * 1_000_000)  # type: ignore[attr-defined]
     lists = row(summary()["types"], type="list")
     every = [each for each in gc.get_objects() if type(each) is list]
