@@ -107,6 +107,7 @@ class HeapSummaryRecording:
         sizes: list[int] = []
         big_types: list[type] = []
         big_sizes: list[int] = []
+        own = frozenset(map(id, (types, sampled, sizes, big_types, big_sizes)))
         spread = stride(walk.count_objects(meter), SAMPLED)
 
         def gather(objects: Objects, _size: int) -> list[Step]:
@@ -114,7 +115,8 @@ class HeapSummaryRecording:
                 return map(big.__contains__, map(id, objects()))
 
             def sample() -> Any:
-                return islice(compress(objects(), map(not_, is_big())), 0, None, spread)
+                left_out = map((big | own).__contains__, map(id, objects()))
+                return islice(compress(objects(), map(not_, left_out)), 0, None, spread)
 
             def plain() -> Any:
                 return map(PLAIN_IDS.__contains__, map(id, map(type, sample())))
