@@ -73,16 +73,20 @@ class Held:
         Whether there was anything: before a fork all is let go of.
         """
         part: list[list[Any]] = []
+        young: list[list[Any]] = []
         there: list[int] = []
         cleared: list[None] = []
 
         def objects() -> Iterator[Any]:
             return chain.from_iterable(part)
 
+        # The youngest first, and all of them before the part is made: no list of ours is among the objects of another.
         steps: list[Step] = [
             partial(there.extend, map(len, LISTED)),
+            partial(young.extend, map(gc.get_objects, younger[::-1])),
             partial(part.extend, map(list.__getitem__, LISTED, (slice(self._start, None),))),
-            partial(part.extend, map(gc.get_objects, younger)),
+            partial(part.extend, map(young.__getitem__, range(len(younger) - 1, -1, -1))),
+            young.clear,
             *gather(objects, self.remaining - self._start + room),
             partial(cleared.extend, map(list.clear, part)),
             part.clear,
