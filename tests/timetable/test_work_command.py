@@ -122,7 +122,7 @@ def test_reports_are_stored_and_judged_without_celery_and_it_stops_clean(
     assert (tmp_path / "tick").exists()
     doctor = site.manage("memwatch_doctor", without=WITHOUT).stdout
     assert f"✓ memwatch_work runs the timetable on {where}, without Celery" in doctor
-    assert "✓ the timetable's tasks are done" in doctor
+    assert "✓ memwatch's tasks run on time" in doctor
     assert "broker" not in doctor
     checked = site.manage("check", "--database", "default", without=WITHOUT)
     assert "W004" not in checked.stderr
